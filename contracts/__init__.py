@@ -1,0 +1,1 @@
+"""What may be said: the messages that producers and services exchange."""

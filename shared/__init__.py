@@ -1,0 +1,1 @@
+"""How any service runs: the chassis, which knows no service by name."""
