@@ -1,0 +1,38 @@
+"""A value that must not be printed: a password, a key, an address that contains one."""
+
+HIDDEN = "***"
+
+
+class Secret:
+    """Holds a string and shows it to nobody but the caller of `reveal()`.
+
+    It is deliberately no `str`: joining, formatting, printing and JSON encoding cannot let it out by accident.
+    An empty secret is false.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Returns the value, for the one call that hands it to a client library."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)

@@ -1,0 +1,105 @@
+"""The settings that every service has; a service subclasses `Settings` and adds its own."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from shared.environment import FromEnvironment, SettingsError, load
+from shared.secret import Secret
+from shared.variables import Shape, Variable, describe, variables
+
+__all__ = [
+    "ProcessSettings",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "Shape",
+    "Variable",
+    "describe",
+    "load",
+    "variables",
+]
+
+LogFormat = Literal["auto", "json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
+
+
+class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
+    """What a process needs that talks to the broker and can be watched, and nothing else (the scheduler)."""
+
+    nats_url: Annotated[
+        str,
+        Shape(rf"{_NATS_SERVER}(?:\s*,\s*{_NATS_SERVER})*", "nats://127.0.0.1:4222 (several with commas)"),
+        Meta(description="Address of the broker; several of one cluster with commas."),
+    ] = "nats://127.0.0.1:4222"
+    nats_user: Annotated[str | None, Meta(description="User name at the broker.")] = None
+    nats_password: Annotated[Secret | None, Meta(description="Password at the broker.")] = None
+    nats_creds_file: Annotated[
+        Path | None, Meta(description="Credentials file (JWT and seed), instead of user and password.")
+    ] = None
+    nats_ca_file: Annotated[
+        Path | None, Meta(description="Certificate authority that signed the broker's certificate (PEM).")
+    ] = None
+
+    health_host: Annotated[str, Meta(description="Where /healthz, /readyz and /metrics are served.")] = "127.0.0.1"
+    health_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port of /healthz, /readyz and /metrics; 0 takes a free one.")
+    ] = 0
+    log_format: Annotated[LogFormat, Meta(description="JSON lines, or readable text; auto is text on a terminal.")] = (
+        "auto"
+    )
+    log_level: Annotated[LogLevel, Meta(description="The least severe level that is logged.")] = "info"
+
+    @property
+    def nats_servers(self) -> list[str]:
+        """The broker's addresses, one by one."""
+        return [server.strip() for server in self.nats_url.split(",")]
+
+    def check(self) -> Iterable[str]:
+        """Yields what is contradictory in the broker's credentials, and files that are not there."""
+        if self.nats_creds_file and (self.nats_user or self.nats_password):
+            yield "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them"
+        elif bool(self.nats_user) != bool(self.nats_password):
+            missing = "NATS_PASSWORD" if self.nats_user else "NATS_USER"
+            yield f"{missing} is missing: NATS_USER and NATS_PASSWORD belong together"
+        yield from _absent("NATS_CREDS_FILE", self.nats_creds_file)
+        yield from _absent("NATS_CA_FILE", self.nats_ca_file)
+
+
+class Settings(ProcessSettings, frozen=True, kw_only=True):
+    """What a worker needs besides: database, objects, and how much it takes in hand."""
+
+    database_url: Annotated[
+        Secret,
+        Shape(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path"),
+        Meta(description="Address of the database, credentials included."),
+    ]
+    s3_endpoint: Annotated[
+        str,
+        Shape(r"https?://[^\s/]+/?", "http://127.0.0.1:8333"),
+        Meta(description="Address of the object store, any S3 server."),
+    ]
+    s3_access_key: Annotated[str, Meta(description="Access key at the object store.")]
+    s3_secret_key: Annotated[Secret, Meta(description="Secret key at the object store.")]
+    s3_bucket: Annotated[str, Meta(description="Bucket that holds files and claims.")] = "nightshift"
+    s3_region: Annotated[str, Meta(description="Region that requests are signed for.")] = "us-east-1"
+
+    slots: Annotated[int, Meta(ge=1, description="Jobs that a worker has in hand at the same time.")] = 100
+    max_retries: Annotated[
+        int, Meta(ge=0, description="Retries after a failed attempt, before the job becomes a dead letter.")
+    ] = 3
+    job_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="A handler that takes longer is cancelled; counts as a failed attempt.")
+    ] = 900
+    drain_grace_seconds: Annotated[
+        float, Meta(ge=0, description="How long jobs in hand may still run after SIGTERM.")
+    ] = 25
+
+
+def _absent(name: str, path: Path | None) -> Iterator[str]:
+    if path is not None and not path.is_file():
+        yield f"{name}: there is no file {path}"
