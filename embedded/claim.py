@@ -1,0 +1,59 @@
+"""One stack per folder: a lock that ends with the process that holds it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+
+class FolderTaken(Exception):  # noqa: N818 - says what is the case
+    """Another running stack uses the folder; the text says which process."""
+
+
+class FolderClaim:
+    """An exclusive claim on a folder. Even a holder that is killed leaves nothing to clean up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "stack.lock"
+        self._held: IO[str] | None = None
+
+    def take(self) -> None:
+        """Claim the folder, creating it if need be; claiming twice is fine.
+
+        Raises:
+            FolderTaken: another process has it (not noticed on Windows).
+        """
+        if self._held:
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        held = self._file.open("a+")
+        if not _lock(held):
+            held.seek(0)
+            holder = held.read().strip() or "unknown"
+            held.close()
+            raise FolderTaken(
+                f"a stack is already running in {self._file.parent} (process {holder}): "
+                "stop it first, or use another folder"
+            )
+        held.truncate(0)
+        held.write(f"{os.getpid()}\n")
+        held.flush()
+        self._held = held
+
+    def release(self) -> None:
+        """Give the folder free."""
+        if self._held:
+            self._held.close()
+            self._held = None
+
+
+def _lock(file: IO[str]) -> bool:
+    if sys.platform == "win32":
+        return True
+    import fcntl  # noqa: PLC0415 - not there on Windows
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

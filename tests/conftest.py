@@ -1,0 +1,66 @@
+"""Fixtures: real servers on free loopback ports, each in a temporary folder of its own, gone after the module."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from embedded.broker import Broker
+from embedded.mail_server import MailServer
+from embedded.objects import Objects
+from embedded.programs import ProgramMissing
+from embedded.stack import Stack
+
+S = TypeVar("S", Broker, Objects, MailServer, Stack)
+
+
+@asynccontextmanager
+async def _running(server: S) -> AsyncIterator[S]:
+    """Start a server, or skip where its program is missing; afterwards kill it, because its state is thrown away."""
+    try:
+        await server.start()
+    except ProgramMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    try:
+        yield server
+    finally:
+        await server.kill()
+
+
+@pytest.fixture(scope="module")
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
+    """A broker with nothing in it: `broker.url`, `await broker.restart()`, `broker.pause()` …."""
+    async with _running(Broker(tmp_path_factory.mktemp("broker"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def objects_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Objects]:
+    """An object store without buckets: `.endpoint`, `.access_key`, `.secret_key`."""
+    async with _running(Objects(tmp_path_factory.mktemp("objects"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def mail_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MailServer]:
+    """An SMTP catcher: `.host`, `.port`, `.messages()`; scripted refusals as in `python -m embedded.mail --help`."""
+    async with _running(MailServer(tmp_path_factory.mktemp("mail"))) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """Address of an SQLite file that does not exist yet; no table is in it."""
+    return f"sqlite+aiosqlite:///{tmp_path / 'nightshift.db'}"
+
+
+@pytest.fixture(scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Broker, objects and mail together, without services: `stack.environment()` is what a service needs."""
+    async with _running(Stack(tmp_path_factory.mktemp("stack"))) as running:
+        yield running
