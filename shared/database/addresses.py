@@ -1,0 +1,62 @@
+"""Reads a database URL: which kind of database it is, and how to speak of it without its password."""
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+
+def parse(url: str) -> URL:
+    """Reads `postgresql://user:password@host:port/name` or `sqlite:////folder/file.db` (three slashes: relative).
+
+    Raises:
+        ValueError: the text is no such URL. The message never repeats it, because it may hold a password.
+    """
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "the database URL cannot be read: write postgresql://user:password@host:5432/name or sqlite:////folder/file.db"
+        ) from None
+    driver = _DRIVERS.get(address.drivername)
+    if driver is None:
+        raise ValueError(
+            f"the database URL begins with {address.drivername!r}: only postgresql:// and sqlite:// are supported"
+        )
+    if driver.startswith("sqlite"):
+        _check_file(address)
+    elif not address.database:
+        raise ValueError("the database URL names no database: write postgresql://user:password@host:5432/name")
+    return address.set(drivername=driver)
+
+
+def _check_file(address: URL) -> None:
+    if address.host:
+        raise ValueError(
+            f"the SQLite URL names a host ({address.host!r}): write sqlite:////folder/file.db with four slashes "
+            "for an absolute path, three for a relative one"
+        )
+    if not address.database or address.database.startswith((":memory:", "file:")):
+        raise ValueError("the SQLite URL must name a file: a database in memory cannot be shared by processes")
+    if address.query:
+        raise ValueError(f"the SQLite URL has options ({', '.join(address.query)}): none are supported")
+
+
+def place(address: URL) -> str:
+    """Says which database it is, for logs and errors: never the user's password or the URL's options."""
+    if address.get_backend_name() == "sqlite":
+        return f"SQLite file {address.database}"
+    host = address.host or "/".join(_hosts(address)) or "localhost"
+    port = f":{address.port}" if address.port else ""
+    return f"PostgreSQL at {host}{port}/{address.database}"
+
+
+def _hosts(address: URL) -> tuple[str, ...]:
+    hosts = address.query.get("host", ())
+    return (hosts,) if isinstance(hosts, str) else hosts

@@ -1,0 +1,35 @@
+"""Instants in the database: aware UTC datetimes in, aware UTC datetimes out."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Instant(TypeDecorator[datetime]):
+    """A point in time, stored as UTC: `timestamptz` on PostgreSQL, sortable text on SQLite.
+
+    Raises:
+        ValueError: on writing or comparing with a datetime that has no time zone; SQLAlchemy passes it on as
+            `StatementError` with the statement.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turns an aware datetime into what the database keeps."""
+        if value is None:
+            return None
+        if value.tzinfo is None or value.utcoffset() is None:
+            raise ValueError(f"{value!r} has no time zone: give an aware datetime, for instance datetime.now(UTC)")
+        moment = value.astimezone(UTC)
+        # SQLite has no such type: SQLAlchemy writes text there and would drop the zone without a word.
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Turns what the database keeps into an aware UTC datetime."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

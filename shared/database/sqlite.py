@@ -1,0 +1,54 @@
+"""Engines on a SQLite file that several processes read and write at the same time."""
+
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for the others before `database is locked`."""
+
+_PRAGMAS = (
+    # First, because it needs the busy timeout only when the file is new.
+    "PRAGMA journal_mode = WAL",
+    # A commit is on the disk when it returns: a job leaves its stream because of it.
+    "PRAGMA synchronous = FULL",
+)
+
+
+def sqlite_engine(address: URL, *, writes: bool, connections: int, foreign_keys: bool = True) -> AsyncEngine:
+    """Makes an engine whose transactions begin as writers or as readers.
+
+    Writers use `BEGIN IMMEDIATE`: a transaction that reads first and writes then could otherwise fail with
+    `database is locked` at once, however long the timeout. Readers cannot write at all.
+    """
+    engine = create_async_engine(
+        address,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS},
+        hide_parameters=True,
+    )
+    pragmas = [
+        *_PRAGMAS,
+        f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+        f"PRAGMA query_only = {'OFF' if writes else 'ON'}",
+    ]
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+    def prepare(connection: Any, _record: Any) -> None:
+        # The driver's own transactions begin too late (not before a SELECT) and cannot be IMMEDIATE: switched off.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "begin", begin_transaction)
+    return engine

@@ -1,0 +1,83 @@
+"""The port `ObjectStore`: what services may ask of whatever keeps the objects."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+class ObjectMissing(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+    """There is no object under this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"there is no object {key!r}")
+        self.key = key
+
+
+class ObjectTooLarge(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+    """The object has more bytes than the reader was ready to hold."""
+
+    def __init__(self, key: str, limit: int) -> None:
+        super().__init__(f"object {key!r} is larger than {limit} bytes")
+        self.key = key
+        self.limit = limit
+
+
+@dataclass(slots=True, frozen=True)
+class ObjectInfo:
+    """What the store says about an object: `size` in bytes, `modified` an aware UTC datetime.
+
+    `content_type` is empty in what `list` gives, because S3 does not say it there.
+    """
+
+    key: str
+    size: int
+    content_type: str
+    modified: datetime
+
+
+class ObjectStore(Protocol):
+    """Keeps bytes under keys.
+
+    Every method raises `shared.outcomes.Unavailable("objects", …)` when the store cannot be reached or
+    fails on its own side, and ValueError for a key that no store can keep (empty, over 1,024 bytes, a
+    control character, an empty or dotted path segment).
+    """
+
+    async def stat(self, key: str) -> ObjectInfo:
+        """Tells size, type and age of an object.
+
+        Raises:
+            ObjectMissing: there is none under this key.
+        """
+
+    async def read(self, key: str, *, limit: int) -> bytes:
+        """Reads a whole object of at most `limit` bytes into memory.
+
+        Raises:
+            ObjectMissing: there is none under this key.
+            ObjectTooLarge: it has more than `limit` bytes; no more than that was read.
+        """
+
+    async def download(self, key: str, path: Path) -> ObjectInfo:
+        """Writes an object to a file, in pieces; the file appears only when it is complete.
+
+        Raises:
+            ObjectMissing: there is none under this key.
+        """
+
+    async def put(self, key: str, data: bytes, content_type: str) -> ObjectInfo:
+        """Stores bytes under a key, replacing what was there."""
+
+    async def upload(self, key: str, path: Path, content_type: str) -> ObjectInfo:
+        """Stores a file under a key, in pieces, replacing what was there."""
+
+    async def delete(self, key: str) -> None:
+        """Removes an object; it is no error when there is none."""
+
+    def list(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectInfo]:
+        """Goes through the objects whose keys begin with `prefix`, in the order of their keys, page by page.
+
+        Starts behind the key `after`, so that a long walk can go on where it stopped.
+        """
