@@ -31,6 +31,23 @@ _PATTERNS = (
     ),
 )
 
+_MARKS = (
+    "//",
+    "-----begin",
+    "authorization",
+    "bearer",
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "credential",
+    "signature",
+)
+"""What every pattern but the NATS seed needs: texts without any of them are clean."""
+
+_FILE_URL = re.compile(r"[a-z+]+:///[^?]*$")
+_NAME = re.compile(_NAMES, re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BLANKS = re.compile(r"\s+")
 
@@ -47,12 +64,12 @@ class Redactor:
         return self._known
 
     def protect(self, value: str) -> None:
-        """Hides `value` from now on, and its password alone if it is a URL.
+        """Hides `value` from now on, and its password alone if it is a URL; the path of a local file stays readable.
 
         Values shorter than 8 characters are hidden only where a known shape shows them (`password=…`).
         """
-        forms = {form for secret in (value, _password(value)) for form in _written_forms(secret)}
-        self._hide(forms)
+        if not _FILE_URL.match(value):
+            self._hide(_written_forms(value) | _written_forms(_password(value)))
 
     def protect_password(self, url: str) -> None:
         """Hides the password inside a URL from now on, and leaves the address readable."""
@@ -70,6 +87,11 @@ class Redactor:
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
         return text
+
+    def may_hold_secret(self, text: str) -> bool:
+        """Says, in a fraction of the time of `clean`, whether it could change anything in `text`."""
+        lowered = text.lower()
+        return any(mark in lowered for mark in _MARKS) or any(value in text for value in self._known)
 
 
 PROCESS = Redactor()
@@ -91,6 +113,11 @@ def redact(text: str) -> str:
     return PROCESS.clean(text)
 
 
+def names_secret(name: str) -> bool:
+    """Says whether a field of this name (`smtp_password`) holds a secret, whatever its value looks like."""
+    return _NAME.search(name) is not None
+
+
 def one_line(text: str, limit_bytes: int = 1024) -> str:
     r"""Returns `text` as one line of printable ASCII without secrets, as a message header can carry it.
 
@@ -110,4 +137,11 @@ def _password(value: str) -> str:
 
 def _written_forms(value: str) -> set[str]:
     """A secret as it is, and as it stands in a URL and inside a JSON or Python string."""
-    return {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], repr(value)[1:-1]}
+    return {
+        value,
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        repr(value)[1:-1],
+    }

@@ -23,7 +23,7 @@ class _JobType:
 
     def __init__(self) -> None:
         self.outcomes: dict[str, int] = {}
-        self.dead: dict[str, int] = {}
+        self.dead = dict.fromkeys(sorted(DEAD_REASONS), 0)  # at 0 from the start: an alarm sees the first one rise
         self.retries = 0
         self.duration = Histogram()
         self.wait = Histogram()
