@@ -1,0 +1,1 @@
+"""The upload service: thumbnails, metadata and checksum of uploaded files."""

@@ -1,0 +1,35 @@
+"""Runs the upload service: `python -m services.upload`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.upload import ProcessUpload
+from services.upload.child_inspector import ChildInspector
+from services.upload.handlers import process_upload
+from services.upload.scratch import open_scratch
+from services.upload.settings import UploadSettings
+from shared.service import Chassis, Handlers, run
+
+
+@asynccontextmanager
+async def handlers(settings: UploadSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+    """Chooses every real dependency of the service's handlers."""
+    inspector = ChildInspector(
+        settings.limits, timeout_seconds=settings.inspect_timeout_seconds, processes=settings.processes
+    )
+    with open_scratch(settings.scratch) as scratch:
+        yield {
+            ProcessUpload: partial(
+                process_upload,
+                database=chassis.database,
+                objects=chassis.objects,
+                inspector=inspector,
+                scratch=scratch,
+                settings=settings,
+            )
+        }
+
+
+if __name__ == "__main__":
+    run("upload", UploadSettings, handlers)

@@ -1,0 +1,85 @@
+"""Looks into an image: how large, what kind, by which camera; and a small upright picture of it."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from PIL import (
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from services.upload import exif
+from services.upload.inspection import Limits, Unreadable
+from services.upload.signatures import IMAGES
+from services.upload.text import clean
+from services.upload.thumbnails import UPRIGHT, small, turned
+
+# Named here, or Pillow imports all of its forty decoders to look for the one it lacks.
+DECODERS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
+
+_ANIMATED = ("GIF", "PNG", "WEBP")
+_TURNS_ITSELF = "TIFF"  # Pillow's TIFF decoder applies the orientation while loading
+
+
+def look_into_image(source: Path, content_type: str, limits: Limits) -> tuple[dict[str, Any], Image.Image]:
+    """Returns the metadata of the image and a thumbnail of its first frame.
+
+    Raises:
+        Unreadable: it is broken, or has more pixels than may be decoded.
+    """
+    decoder = IMAGES[content_type]
+    Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the decoder's remarks on odd but readable files
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(source, formats=[decoder]) as image:
+                return _look(image, decoder, limits)
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as refusal:
+            raise _too_many_pixels(limits) from refusal
+        except UnidentifiedImageError as refusal:
+            raise Unreadable(
+                f"it begins like a {decoder} image, but is cut off, broken, or of a kind that cannot be decoded"
+            ) from refusal
+        except (Unreadable, MemoryError):
+            raise
+        except Exception as problem:  # a decoder fed with anything may raise anything
+            words = clean(problem) or type(problem).__name__
+            raise Unreadable(f"it is a {decoder} image that is broken or cut off: {words}") from problem
+
+
+def _look(image: Image.Image, decoder: str, limits: Limits) -> tuple[dict[str, Any], Image.Image]:
+    width, height = image.size
+    if width * height > limits.max_image_pixels:
+        raise _too_many_pixels(limits)
+    metadata: dict[str, Any] = {"kind": "image", "format": decoder, "mode": image.mode}
+    metadata |= exif.selection(image)
+    orientation = exif.orientation(image)
+    metadata["orientation"] = orientation
+    metadata |= _frames(image, decoder)
+    picture = small(image, limits.thumbnail_pixels)
+    if decoder != _TURNS_ITSELF:
+        picture = turned(picture, orientation)
+        if UPRIGHT[orientation].swaps_sides:
+            width, height = height, width
+    return metadata | {"width": width, "height": height}, picture
+
+
+def _frames(image: Image.Image, decoder: str) -> dict[str, int]:
+    count = int(getattr(image, "n_frames", 1))
+    if decoder == "TIFF":
+        return {"pages": count}
+    return {"frames": count} if decoder in _ANIMATED and count > 1 else {}
+
+
+def _too_many_pixels(limits: Limits) -> Unreadable:
+    return Unreadable(
+        f"it has more pixels than the {limits.max_image_pixels:,} that are decoded (a decompression bomb?); "
+        "a larger MAX_IMAGE_PIXELS allows it"
+    )

@@ -1,0 +1,68 @@
+"""The settings of the upload service."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from services.upload.inspection import Limits
+from shared.settings import Settings
+
+_MEBIBYTE = 1024 * 1024
+
+
+class UploadSettings(Settings, frozen=True, kw_only=True):
+    """How large a file may be, what its inspection may use, and how large a thumbnail is."""
+
+    slots: Annotated[
+        int, Meta(ge=1, description="Files that a worker has in hand at the same time; each may fill MAX_FILE_BYTES.")
+    ] = 8
+    thumbnail_pixels: Annotated[int, Meta(ge=16, le=2048, description="Longer side of a thumbnail, in pixels.")] = 320
+    max_file_bytes: Annotated[int, Meta(ge=1, description="A larger file is refused, unfetched.")] = 512 * _MEBIBYTE
+    max_image_pixels: Annotated[
+        int, Meta(ge=1, description="An image with more pixels (width times height) is refused, undecoded.")
+    ] = 128_000_000
+    inspect_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="An inspection that takes longer is stopped and tried again later.")
+    ] = 60
+    inspect_cpu_seconds: Annotated[
+        int, Meta(ge=1, description="A file that takes more processor time to read is refused.")
+    ] = 30
+    inspect_memory_bytes: Annotated[
+        int, Meta(ge=256 * _MEBIBYTE, description="Address space of one inspection; a file that needs more is refused.")
+    ] = 1024 * _MEBIBYTE
+    inspect_processes: Annotated[
+        int, Meta(ge=0, description="Inspections at the same time; 0 is one per processor.")
+    ] = 0
+    scratch_folder: Annotated[
+        Path | None, Meta(description="Where files are kept while they are worked off; the system's choice if not set.")
+    ] = None
+
+    def check(self) -> Iterable[str]:
+        """Yields what cannot work together: the job's own time must leave room for its inspection."""
+        yield from super().check()
+        if self.inspect_timeout_seconds >= self.job_timeout_seconds:
+            yield "INSPECT_TIMEOUT_SECONDS must be less than JOB_TIMEOUT_SECONDS: the job would be cancelled first"
+
+    @property
+    def limits(self) -> Limits:
+        """What one inspection may use and make."""
+        return Limits(
+            thumbnail_pixels=self.thumbnail_pixels,
+            max_image_pixels=self.max_image_pixels,
+            memory_bytes=self.inspect_memory_bytes,
+            cpu_seconds=self.inspect_cpu_seconds,
+        )
+
+    @property
+    def processes(self) -> int:
+        """Inspections at the same time."""
+        return self.inspect_processes or os.cpu_count() or 1
+
+    @property
+    def scratch(self) -> Path:
+        """The folder for temporary files."""
+        return self.scratch_folder or Path(tempfile.gettempdir())
