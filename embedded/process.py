@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ _PORT_TAKEN = ("address already in use", "cannot be used", "only one usage of ea
 
 
 class StartFailed(Exception):  # noqa: N818 - says what is the case
-    """A program ended or stayed silent instead of becoming ready; the text quotes the end of its log."""
+    """A program ended or stayed silent when it should not; the text quotes the end of its log."""
 
 
 class PortTaken(StartFailed):
@@ -66,12 +67,11 @@ class Process:
                     return
             if time.monotonic() > deadline:
                 await self.kill()
-                raise StartFailed(self._explain(f"was not ready within {timeout_seconds:g} s"))
+                raise self.failure(f"was not ready within {timeout_seconds:g} s")
             await asyncio.sleep(_POLL_SECONDS)
-        text = self._explain(f"ended with exit code {self.exit_code} before it was ready")
-        raise (PortTaken if any(sign in text.lower() for sign in _PORT_TAKEN) else StartFailed)(text)
+        raise self.failure(f"ended with exit code {self.exit_code} before it was ready")
 
-    async def wait(self, *, timeout_seconds: float) -> int | None:
+    async def wait(self, *, timeout_seconds: float = math.inf) -> int | None:
         """Wait for its end; return the exit code, or None if it still runs after that time."""
         deadline = time.monotonic() + timeout_seconds
         while self.exit_code is None and time.monotonic() < deadline:  # noqa: ASYNC110 - an exit sets no event
@@ -105,16 +105,18 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._popen.pid, number)
 
-    def log_tail(self, lines: int = _QUOTED_LINES) -> str:
-        """Return the last lines that this run has written."""
+    def output(self) -> str:
+        """Return what this run has printed so far."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
-            text = log.read().decode(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+            return log.read().decode(errors="replace")
 
-    def _explain(self, what: str) -> str:
-        tail = self.log_tail() or "(it printed nothing)"
-        return f"{self.name} {what}. The end of its log, {self.log}:\n{tail}"
+    def failure(self, what: str) -> StartFailed:
+        """Return an error that says what happened and quotes the end of the log."""
+        tail = "\n".join(self.output().splitlines()[-_QUOTED_LINES:]) or "(it printed nothing)"
+        text = f"{self.name} {what}. The end of its log, {self.log}:\n{tail}"
+        taken = self.exit_code is not None and any(sign in tail.lower() for sign in _PORT_TAKEN)
+        return PortTaken(text) if taken else StartFailed(text)
 
 
 def _spawn(

@@ -1,6 +1,7 @@
 """The stack of one folder: broker, object store, mail catcher and database, and the processes that use them."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from embedded.broker import GIGABYTE, Broker
 from embedded.claim import FolderClaim
 from embedded.mail_server import MailServer
 from embedded.objects import Objects
+from embedded.process import Process
 from embedded.server import Server
 from embedded.surroundings import surroundings
 
@@ -95,9 +97,42 @@ class Stack:
             "MAIL_FROM": MAIL_FROM,
         }
 
-    def process_environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return the whole environment of a process of this stack: nothing of the user's own settings leaks in."""
-        return surroundings() | self.environment() | dict(extra or {})
+    def process(
+        self, module: str, *arguments: str, log: Path | None = None, extra: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start `python -m module` from the repository root with this stack's settings, and not the user's own."""
+        return Process(
+            module,
+            [sys.executable, "-m", module, *arguments],
+            log=log or self._log(module),
+            cwd=ROOT,
+            environment=surroundings() | self.environment() | dict(extra or {}),
+        )
+
+    async def run(self, module: str, *arguments: str, timeout_seconds: float = 120) -> str:
+        """Run `python -m module` to its end and return what it printed.
+
+        Raises:
+            StartFailed: it did not end well, or not in time; the text quotes its log.
+        """
+        process = self.process(module, *arguments)
+        try:
+            code = await process.wait(timeout_seconds=timeout_seconds)
+            if code is None:
+                raise process.failure(f"did not end within {timeout_seconds:g} s")
+            if code:
+                raise process.failure(f"ended with exit code {code}")
+            return process.output()
+        finally:
+            await process.kill()
+
+    async def provision(self) -> None:
+        """Bring database tables, streams, consumers and bucket up to date; again and again does no harm.
+
+        Raises:
+            StartFailed: it could not be done; the text says why.
+        """
+        await self.run("shared.provision")
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

@@ -1,0 +1,58 @@
+"""Keep programs running: start one again that has ended, after a wait that grows while it keeps dying young."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from embedded.process import Process, StartFailed
+
+_FIRST_DELAY_SECONDS = 1.0
+_LONGEST_DELAY_SECONDS = 30.0
+_HEALTHY_SECONDS = 60.0
+
+
+class Program(Protocol):
+    """What can be kept running: a server of the stack, or a service."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def log(self) -> Path:
+        """Where it writes."""
+
+    @property
+    def process(self) -> Process:
+        """The run in hand."""
+
+    async def start(self) -> None:
+        """Start it; nothing to do while it runs."""
+
+
+def next_delay(previous_seconds: float, lived_seconds: float) -> float:
+    """Return how many seconds to wait before a program starts again that waited `previous_seconds` last time.
+
+    It doubles up to a ceiling while the program keeps dying young, and begins anew after a healthy run.
+    """
+    if not previous_seconds or lived_seconds >= _HEALTHY_SECONDS:
+        return _FIRST_DELAY_SECONDS
+    return min(previous_seconds * 2, _LONGEST_DELAY_SECONDS)
+
+
+async def keep_running(program: Program, say: Callable[[str], None]) -> None:
+    """Start a program, and start it again whenever it ends, until cancelled; cancelling leaves it running."""
+    delay = 0.0
+    while True:
+        started = time.monotonic()
+        try:
+            await program.start()
+            code = await program.process.wait()
+            what = f"{program.name} ended with exit code {code}"
+        except (StartFailed, OSError) as failed:
+            what = str(failed).splitlines()[0]
+        delay = next_delay(delay, time.monotonic() - started)
+        say(f"{what}; it starts again in {delay:g} s. Its log: {program.log}")
+        await asyncio.sleep(delay)
