@@ -9,7 +9,7 @@ import msgspec
 
 from shared.log_format import json_line, text_line, timestamp, unbroken
 from shared.log_values import clean_fields, clean_text
-from shared.redact import PROCESS
+from shared.redact import may_hold_secret
 
 _GATHERED = 1_000
 """Lines after which they are written without waiting for the iteration's end."""
@@ -110,7 +110,7 @@ class JobLines:
             encoded = self._encoder.encode_lines(lines)
         except (TypeError, UnicodeEncodeError):  # a header of a broken message: look at each value
             return b"".join(json_line(_cleaned(line)) for line in lines)
-        if PROCESS.may_hold_secret(_typed_by_others(lines)):
+        if may_hold_secret(_typed_by_others(lines)):
             return b"".join(json_line(_cleaned(line)) for line in lines)
         return unbroken(encoded)
 

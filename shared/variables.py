@@ -142,7 +142,7 @@ def _limits(metas: list[msgspec.Meta]) -> Iterator[str]:
     for meta in metas:
         for attribute, words in _BOUNDS.items():
             if (bound := getattr(meta, attribute)) is not None:
-                yield f"{words} {bound:g}"
+                yield f"{words} {bound}"
         for attribute, words in _LENGTHS.items():
             if (bound := getattr(meta, attribute)) is not None:
                 yield f"{words} {bound} characters"
