@@ -1,0 +1,146 @@
+"""The messages of the email service."""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from contracts.message import Message
+from contracts.shapes import CONTROL, END, ONE_LINE, ONE_LINE_WORDS, check, shape, shape_or_list
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+# ASCII letters and digits, and whatever an internationalised domain may be made of; IDNA has the last word on those.
+_LETTER = r"[^\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2028\u2029\ufeff]"
+_LETTER_OR_HYPHEN = r"[^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2028\u2029\ufeff]"
+_LABEL = rf"{_LETTER}(?:{_LETTER_OR_HYPHEN}{{0,61}}{_LETTER})?"
+_ADDRESS = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]){_LABEL}"
+# A comma, semicolon, colon or at sign in a name is how several addresses look that were put into one text.
+_NAME = rf'(?:"[^"\\<>{CONTROL}]{{1,100}}"|[^"\\<>,;:@{CONTROL}]{{0,100}})'
+
+_PATTERN = rf"^(?:{_ADDRESS}|{_NAME} *<{_ADDRESS}>){END}"
+_MAX_LENGTH = 420
+_TITLE = "Email address"
+_DESCRIPTION = (
+    "One address, alone or behind a name. A name with a comma stands in double quotes. "
+    "The part before the @ is ASCII; the domain may be international."
+)
+_EXAMPLES = ["ada@example.com", "Ada Lovelace <ada@example.com>", '"Lovelace, Ada" <ada@example.com>']
+
+Address = Annotated[
+    str,
+    shape(
+        _PATTERN,
+        "one email address such as 'ada@example.com' or 'Ada Lovelace <ada@example.com>'",
+        max_length=_MAX_LENGTH,
+        title=_TITLE,
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+    ),
+]
+"""`ada@example.com`, `Ada Lovelace <ada@example.com>`."""
+
+_OneAddress = Annotated[
+    str,
+    shape_or_list(_PATTERN, max_length=_MAX_LENGTH, title=_TITLE, description=_DESCRIPTION, examples=_EXAMPLES),
+]
+Recipients = _OneAddress | Annotated[tuple[Address, ...], Meta(min_length=1, max_length=50, title="Email addresses")]
+CopyRecipients = _OneAddress | Annotated[tuple[Address, ...], Meta(max_length=50, title="Email addresses")]
+
+
+class Attachment(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """A file that goes with the mail, read from the object store when the mail is sent."""
+
+    key: Annotated[
+        str,
+        shape(
+            rf"^(?!/|claims/)[^{CONTROL}]*{END}",
+            "the key of an object, in one line, not beginning with '/' or 'claims/'",
+            min_length=1,
+            max_length=1024,
+            description="Key of the object in the bucket.",
+            examples=["reports/2026/week-30.pdf"],
+        ),
+    ]
+    file_name: Annotated[
+        str,
+        shape(
+            rf"^[^/\\{CONTROL}]*{END}",
+            "a file name in one line, without '/' or '\\'",
+            min_length=1,
+            max_length=200,
+            description="Name that the recipient sees.",
+            examples=["Weekly report.pdf"],
+        ),
+    ]
+
+
+class SendEmail(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Sends one mail to all of its recipients, or to none of them.
+
+    A field with an unknown name is refused: `replyto` or `attachment` would otherwise be a mail that lacks something.
+    """
+
+    SUBJECT: ClassVar[str] = "jobs.email.send"
+
+    to: Annotated[
+        Recipients,
+        Meta(description="Who gets it: one address, or a list of up to 50.", examples=["ada@example.com"]),
+    ]
+    subject: Annotated[
+        str,
+        shape(
+            ONE_LINE,
+            ONE_LINE_WORDS,
+            min_length=1,
+            max_length=500,
+            description="Subject line.",
+            examples=["Your weekly report"],
+        ),
+    ]
+    body: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1_000_000,
+            description="The mail as HTML.",
+            examples=["<p>Hello Ada, your report is ready.</p>"],
+        ),
+    ]
+    text: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=1_000_000)] | None,
+        Meta(
+            description="The same as plain text, for readers without HTML; derived from `body` when absent.",
+            examples=["Hello Ada, your report is ready."],
+        ),
+    ] = None
+    sender: Annotated[
+        Address | None,
+        Meta(
+            description="Who it comes from; the service's own sender when absent.",
+            examples=["Acme <hello@acme.example>"],
+        ),
+    ] = msgspec.field(default=None, name="from")
+    reply_to: Annotated[
+        Address | None,
+        Meta(description="Where answers go, when not to the sender.", examples=["support@acme.example"]),
+    ] = None
+    cc: Annotated[
+        CopyRecipients,
+        Meta(description="Who gets a copy, for all to see: one address, or a list of up to 50."),
+    ] = ()
+    bcc: Annotated[
+        CopyRecipients,
+        Meta(description="Who gets a copy that the others do not see: one address, or a list of up to 50."),
+    ] = ()
+    attachments: Annotated[
+        tuple[Attachment, ...],
+        Meta(max_length=20, description="Files from the object store, up to 20."),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Checks the addresses that stand where a list might; see `shape_or_list`."""
+        check(_PATTERN, self.to, "to")
+        check(_PATTERN, self.cc, "cc")
+        check(_PATTERN, self.bcc, "bcc")

@@ -1,0 +1,106 @@
+"""The samples under `contracts/samples` are what the contracts say they are."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from contracts.message import CATALOGUE, Message
+from contracts.shapes import explain
+from shared.catalogue import load_catalogue
+
+SAMPLES = Path(__file__).resolve().parents[2] / "contracts" / "samples"
+DIALECT_OF_PYTHON = re.compile(r"\$|\\[sdwSDWbBAZ]|\(\?P|\(\?[aiLmsux]|\\U")
+
+load_catalogue()
+
+
+def _samples(kind: str) -> list[Any]:
+    return [
+        pytest.param(cls, path, id=f"{cls.TYPE}:{path.stem}")
+        for cls in CATALOGUE.values()
+        for path in sorted((SAMPLES / cls.SUBJECT / kind).glob("*.json"))
+    ]
+
+
+def _schema(cls: type[Message]) -> dict[str, Any]:
+    return msgspec.json.schema(cls)
+
+
+def _raw(body: Any) -> bytes:
+    return body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("cls", list(CATALOGUE.values()), ids=lambda cls: cls.TYPE)
+def test_every_message_has_samples(cls: type[Message]) -> None:
+    """A message has two valid and three invalid samples at least."""
+    folder = SAMPLES / cls.SUBJECT
+    valid, invalid = len([*folder.glob("valid/*.json")]), len([*folder.glob("invalid/*.json")])
+    assert valid >= 2, f"{folder}/valid holds {valid} samples, expected 2 or more"
+    assert invalid >= 3, f"{folder}/invalid holds {invalid} samples, expected 3 or more"
+
+
+@pytest.mark.parametrize(("cls", "path"), _samples("valid"))
+def test_valid_samples_survive_a_round_trip(cls: type[Message], path: Path) -> None:
+    """A valid sample decodes, and what is encoded from it decodes to the same message."""
+    message = msgspec.json.decode(path.read_bytes(), type=cls)
+    assert msgspec.json.decode(msgspec.json.encode(message), type=cls) == message
+
+
+@pytest.mark.parametrize(("cls", "path"), _samples("valid"))
+def test_valid_samples_fit_the_schema(cls: type[Message], path: Path) -> None:
+    """The JSON Schema accepts what the decoder accepts."""
+    jsonschema.Draft202012Validator(_schema(cls)).validate(json.loads(path.read_bytes()))
+
+
+@pytest.mark.parametrize(("cls", "path"), _samples("invalid"))
+def test_invalid_samples_are_refused_with_their_reason(cls: type[Message], path: Path) -> None:
+    """An invalid sample does not decode, and the error says what the sample promises."""
+    sample = json.loads(path.read_bytes())
+    assert sample.keys() == {"body", "reason"}
+    with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)) as refusal:
+        msgspec.json.decode(_raw(sample["body"]), type=cls)
+    assert sample["reason"] in explain(refusal.value)
+
+
+@pytest.mark.parametrize(("cls", "path"), _samples("invalid"))
+def test_invalid_samples_do_not_fit_the_schema(cls: type[Message], path: Path) -> None:
+    """The JSON Schema refuses what the decoder refuses."""
+    body = json.loads(path.read_bytes())["body"]
+    assert not jsonschema.Draft202012Validator(_schema(cls)).is_valid(body)
+
+
+@pytest.mark.parametrize("cls", list(CATALOGUE.values()), ids=lambda cls: cls.TYPE)
+def test_patterns_mean_the_same_in_both_dialects(cls: type[Message]) -> None:
+    r"""No pattern uses what Python and ECMAScript read differently: `$`, `\s`, `\d`, `\w`, inline flags."""
+    patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(_schema(cls)))
+    for pattern in map(json.loads, patterns):
+        # `[\s\S]` is any character in both, and a dollar in a class is a dollar.
+        plain = re.sub(r"\[(?:[^\]\\]|\\.)*\]", "", pattern.replace(r"[\s\S]", ""))
+        assert not DIALECT_OF_PYTHON.search(plain), pattern
+
+
+@pytest.mark.parametrize("cls", list(CATALOGUE.values()), ids=lambda cls: cls.TYPE)
+def test_no_text_with_a_pattern_stands_beside_a_list(cls: type[Message]) -> None:
+    """No field is a text with a pattern or else a list: msgspec corrupts memory there (see `shape_or_list`)."""
+    info = msgspec.inspect.type_info(cls)
+    assert isinstance(info, msgspec.inspect.StructType)
+    assert not [field.encode_name for field in info.fields if _corrupts(_bare(field.type))]
+
+
+def _bare(kind: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    return kind.type if isinstance(kind, msgspec.inspect.Metadata) else kind
+
+
+def _corrupts(kind: msgspec.inspect.Type) -> bool:
+    if not isinstance(kind, msgspec.inspect.UnionType):
+        return False
+    kinds = [_bare(part) for part in kind.types]
+    pattern = any(isinstance(part, msgspec.inspect.StrType) and part.pattern for part in kinds)
+    return pattern and any(
+        isinstance(part, msgspec.inspect.CollectionType | msgspec.inspect.DictType) for part in kinds
+    )
