@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database import addresses
-from shared.database.outages import connecting, outages
+from shared.database.outages import outages
 from shared.database.postgres import Limits, postgres_engine
 from shared.database.sqlite import sqlite_engine
 from shared.outcomes import Unavailable
@@ -35,10 +35,9 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Opens a transaction that sees one consistent snapshot and cannot write; it ends with a rollback."""
-        with connecting(self.place):
-            connection = await self._reading.connect()
-        with outages(self.place, writing=False):
-            async with connection:
+        with outages(self.place, writing=False) as stage:
+            async with self._reading.connect() as connection:
+                stage.connected = True
                 yield connection
 
     @asynccontextmanager
@@ -47,11 +46,11 @@ class Database:
 
         On SQLite it waits for the other writers at its start, so keep it short and do no outside work in it.
         """
-        with connecting(self.place):
-            connection = await self.engine.connect()
-        with outages(self.place):
-            async with connection, connection.begin():
-                yield connection
+        with outages(self.place) as stage:
+            async with self.engine.connect() as connection:
+                stage.connected = True
+                async with connection.begin():
+                    yield connection
 
     async def probe(self) -> None:
         """Tries whether a job could commit now.

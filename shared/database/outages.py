@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -74,26 +75,25 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
     return Unavailable("database", f"{place}: {text or type(cause).__name__}")
 
 
+@dataclass(slots=True)
+class Stage:
+    """How far the block has come: until it is connected, nothing but the database is in play."""
+
+    connected: bool = False
+
+
 @contextmanager
-def outages(place: str, *, writing: bool = True) -> Iterator[None]:
-    """Turns outages inside the block into `Unavailable("database", …)`; every other error passes unchanged."""
+def outages(place: str, *, writing: bool = True) -> Iterator[Stage]:
+    """Turns outages inside the block into `Unavailable("database", …)`; every other error passes unchanged.
+
+    Before the block sets `connected`, whatever goes wrong is an outage (a refused socket, an unknown host, a
+    password that no longer works), except wrong settings (ValueError).
+    """
+    stage = Stage()
     try:
-        yield
+        yield stage
     except Exception as error:
-        if is_outage(error, writing=writing):
+        while_connecting = not stage.connected and not isinstance(error, ValueError)
+        if while_connecting or is_outage(error, writing=writing):
             raise unavailable(error, place) from error
         raise
-
-
-@contextmanager
-def connecting(place: str) -> Iterator[None]:
-    """Turns whatever goes wrong while connecting into `Unavailable`, except wrong settings (ValueError).
-
-    Nothing but the database is in play here, so a refused socket or a timeout needs no closer look.
-    """
-    try:
-        yield
-    except ValueError:
-        raise
-    except Exception as error:
-        raise unavailable(error, place) from error
