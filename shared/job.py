@@ -37,9 +37,17 @@ class Job:
     """The id as a safe token: at most 200 of `[A-Za-z0-9_-]`, else `~` and its SHA-256."""
     attempt: int = 1
     """Counts failures of the handler, from 1."""
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """The trace context that its follow-up jobs carry on (W3C `traceparent`)."""
     statements: list[tuple[Executable, Mapping[str, Any] | None]] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Drops all that was recorded: there is nothing to do any more."""
+        self.statements.clear()
+        self.effects.clear()
+        self.follow_ups.clear()
 
     def write(self, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
         """Adds a statement to the job's commit.

@@ -15,7 +15,7 @@ ROOT = "nightshift"
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _BREAKING = re.compile("[\x7f-\x9f\u2028\u2029]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # the last two: text that runs backwards
 _COLOURS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _FIRST_FIELDS = ("timestamp", "level", "service", "event", "message", "logger")
@@ -66,11 +66,13 @@ def text_line(line: dict[str, Any], *, coloured: bool) -> bytes:
     paint, dim, reset = (_COLOURS.get(line["level"], ""), _DIM, _RESET) if coloured else ("", "", "")
     clock, level = line["timestamp"][11:23], line["level"].upper()
     rest = " ".join(
-        f"{name}={_one_piece(value)}" for name, value in line.items() if name not in {*_FIRST_FIELDS, "traceback"}
+        f"{_escaped(name)}={_one_piece(value)}"
+        for name, value in line.items()
+        if name not in {*_FIRST_FIELDS, "traceback"}
     )
     head = f"{dim}{clock}{reset} {paint}{level:<7}{reset} {line['service']}: {paint}{_escaped(line['message'])}{reset}"
     text = f"{head} {dim}{rest}{reset}" if rest else head
-    for trace_line in line.get("traceback", "").splitlines():
+    for trace_line in str(line.get("traceback", "")).splitlines():
         text += f"\n    {_escaped(trace_line)}"
     return text.encode("utf-8", "backslashreplace") + b"\n"
 

@@ -1,6 +1,14 @@
 """The object store: a port, and its implementation for any S3 server."""
 
-from shared.objects.port import ObjectInfo, ObjectMissing, ObjectStore, ObjectTooLarge
+from shared.objects.port import ObjectInfo, ObjectMissing, ObjectsRefused, ObjectStore, ObjectTooLarge
 from shared.objects.s3 import S3ObjectStore, open_objects
 
-__all__ = ["ObjectInfo", "ObjectMissing", "ObjectStore", "ObjectTooLarge", "S3ObjectStore", "open_objects"]
+__all__ = [
+    "ObjectInfo",
+    "ObjectMissing",
+    "ObjectStore",
+    "ObjectTooLarge",
+    "ObjectsRefused",
+    "S3ObjectStore",
+    "open_objects",
+]

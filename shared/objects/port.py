@@ -24,6 +24,10 @@ class ObjectTooLarge(Exception):  # noqa: N818 - named by what is the case, like
         self.limit = limit
 
 
+class ObjectsRefused(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+    """The store understood a request and refuses it: a missing permission, a quota, a forbidden name."""
+
+
 @dataclass(slots=True, frozen=True)
 class ObjectInfo:
     """What the store says about an object: `size` in bytes, `modified` an aware UTC datetime.
@@ -40,9 +44,11 @@ class ObjectInfo:
 class ObjectStore(Protocol):
     """Keeps bytes under keys.
 
-    Every method raises `shared.outcomes.Unavailable("objects", …)` when the store cannot be reached or
-    fails on its own side, and ValueError for a key that no store can keep (empty, over 1,024 bytes, a
-    control character, an empty or dotted path segment).
+    A key is text of 1 to 1,024 bytes in UTF-8: segments between slashes that are neither empty nor `.` or `..`, without
+    control characters. Under any other text nothing can be stored (ValueError), so nothing is there.
+
+    Every method raises `shared.outcomes.Unavailable("objects", …)` when the store cannot be reached, fails on its own
+    side, or no longer knows our credentials; and ObjectsRefused when it forbids this one request.
     """
 
     async def stat(self, key: str) -> ObjectInfo:
@@ -65,19 +71,25 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectMissing: there is none under this key.
+            OSError: the file cannot be written.
         """
 
-    async def put(self, key: str, data: bytes, content_type: str) -> ObjectInfo:
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Stores bytes under a key, replacing what was there."""
 
-    async def upload(self, key: str, path: Path, content_type: str) -> ObjectInfo:
-        """Stores a file under a key, in pieces, replacing what was there."""
+    async def upload(self, key: str, path: Path, content_type: str) -> None:
+        """Stores a file under a key, in pieces, replacing what was there.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
 
     async def delete(self, key: str) -> None:
         """Removes an object; it is no error when there is none."""
 
     def list(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectInfo]:
-        """Goes through the objects whose keys begin with `prefix`, in the order of their keys, page by page.
+        """Goes through the objects whose keys begin with `prefix`, page by page, each once.
 
-        Starts behind the key `after`, so that a long walk can go on where it stopped.
+        The order is the store's own and does not change (by key; SeaweedFS goes folder by folder). `after` is a key
+        that an earlier walk gave: the walk goes on behind it, also when that object is gone.
         """

@@ -1,0 +1,85 @@
+"""Names on the wire: subjects, streams, headers, reasons and limits."""
+
+import hashlib
+import re
+from datetime import timedelta
+from typing import Literal, get_args
+
+JOB_ID = "Job-Id"
+ATTEMPT_BASE = "Job-Attempt-Base"
+CLAIM = "Job-Claim"
+TRACEPARENT = "traceparent"
+MSG_ID = "Nats-Msg-Id"
+
+DEAD_PREFIX = "Dead-"
+DEAD_REASON = "Dead-Reason"
+DEAD_ERROR = "Dead-Error"
+DEAD_ATTEMPTS = "Dead-Attempts"
+DEAD_SUBJECT = "Dead-Subject"
+DEAD_STREAM = "Dead-Stream"
+DEAD_SEQUENCE = "Dead-Sequence"
+DEAD_TIME = "Dead-Time"
+
+Reason = Literal["invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+
+BROKER_PREFIX = "nats-"
+"""Headers that begin so, in any case, are orders to the broker: a copy of a message never carries them along."""
+
+JOBS = "jobs."
+DUE = "due."
+CRON = "cron."
+MANUAL = ".manual"
+
+MAX_MESSAGE_BYTES = 512 * 1024
+"""Headers and body of a job together; the broker refuses more."""
+MAX_INLINE_BYTES = 128 * 1024
+"""A longer body goes by claim check."""
+MAX_ID_BYTES = 200
+CLAIM_LIFETIME = timedelta(days=45)
+
+_SAFE_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_BYTES}}}")
+
+
+def safe_token(job_id: str) -> str:
+    """The id where it is a subject token or a key: itself, or `~` and its SHA-256 when it does not fit."""
+    if _SAFE_TOKEN.fullmatch(job_id):
+        return job_id
+    return "~" + hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_event(job_type: str) -> bool:
+    """Whether the type names a schedule's event (`cron.cleanup.daily`) and not a job."""
+    return job_type.startswith(CRON)
+
+
+def service_of(job_type: str) -> str:
+    """The first token of a job type, which names the service that works it off."""
+    return job_type.partition(".")[0]
+
+
+def job_subject(job_type: str) -> str:
+    """Where a job of this type is published to be done now; for an event, where it is asked for by hand."""
+    return job_type + MANUAL if is_event(job_type) else f"jobs.{job_type}"
+
+
+def later_subject(job_type: str, job_id: str) -> str:
+    """Where the schedule of a job waits; one schedule per job."""
+    return f"later.{job_type}.{safe_token(job_id)}"
+
+
+def due_subject(job_type: str) -> str:
+    """Where the broker puts a job whose time has come."""
+    return f"due.{job_type}"
+
+
+def dead_subject(job_type: str) -> str:
+    """Where a job goes that was given up on."""
+    return f"dead.{job_type}"
+
+
+def type_of(subject: str) -> str:
+    """The job type that a message on `jobs.`, `due.` or `cron.` is of; empty when the subject names none."""
+    if subject.startswith(CRON):
+        return subject.removesuffix(MANUAL)
+    return subject.partition(".")[2]

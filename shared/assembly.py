@@ -1,0 +1,88 @@
+"""Puts a worker together from its parts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.broker import Connection
+from shared.chores import Chores
+from shared.circuit import Circuit
+from shared.commit import Committer
+from shared.database import Database
+from shared.objects import S3ObjectStore
+from shared.outbox import Outbox
+from shared.pipeline import Limits, Pipeline
+from shared.publisher import Publisher
+from shared.pull import Pull
+from shared.routes import Route
+from shared.settle import Settler
+from shared.telemetry import Metrics
+from shared.topology import Consumer
+from shared.worker import Worker
+
+
+@dataclass(slots=True, frozen=True)
+class Chassis:
+    """What every service stands on, for its handlers to be built from."""
+
+    name: str
+    connection: Connection
+    database: Database
+    objects: S3ObjectStore
+    publisher: Publisher
+    metrics: Metrics
+
+
+@dataclass(slots=True, frozen=True)
+class Assembly:
+    """A worker and what belongs to it."""
+
+    worker: Worker
+    pulls: Sequence[Pull]
+    chores: Chores
+    circuit: Circuit
+
+
+def assemble(
+    chassis: Chassis, table: Mapping[str, Route], consumers: Sequence[Consumer], *, slots: int, limits: Limits
+) -> Assembly:
+    """Builds a worker that has these routes and pulls these consumers; nothing runs yet."""
+    committer, outbox = Committer(chassis.database), Outbox(chassis.database, chassis.publisher)
+
+    async def broker() -> None:
+        await chassis.connection.up.wait()
+
+    circuit = Circuit(
+        {"database": chassis.database.probe, "objects": chassis.objects.probe, "broker": broker}, chassis.metrics
+    )
+    chores = Chores(
+        chassis.name,
+        connection=chassis.connection,
+        database=chassis.database,
+        outbox=outbox,
+        publisher=chassis.publisher,
+    )
+    settler = Settler(
+        chassis.publisher,
+        committer=committer,
+        outbox=outbox,
+        objects=chassis.objects,
+        circuit=circuit,
+        metrics=chassis.metrics,
+        refused=chores.refused,
+    )
+    pipeline = Pipeline(
+        chassis.name,
+        table,
+        committer=committer,
+        outbox=outbox,
+        objects=chassis.objects,
+        settler=settler,
+        circuit=circuit,
+        metrics=chassis.metrics,
+        limits=limits,
+    )
+    worker = Worker(pipeline, circuit, slots=slots)
+    circuit.on_close = worker.ask
+    pulls = [Pull(chassis.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
+    chassis.connection.on_reconnect.extend(pull.renew for pull in pulls)
+    return Assembly(worker, pulls, chores, circuit)

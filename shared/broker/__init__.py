@@ -1,0 +1,6 @@
+"""The connection to the broker."""
+
+from shared.broker.connection import Connection, connect
+from shared.broker.errors import BrokerTooOld, NotPermitted, QueueFull, Refused
+
+__all__ = ["BrokerTooOld", "Connection", "NotPermitted", "QueueFull", "Refused", "connect"]

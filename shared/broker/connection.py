@@ -1,0 +1,221 @@
+"""One connection to the broker: nats-py's client, with a robust reader and a direct way in and out for the hot path."""
+
+import asyncio
+import contextlib
+import itertools
+import re
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from nats.aio.client import Client
+from nats.errors import NoRespondersError
+
+from shared.broker.errors import NotPermitted
+from shared.broker.headers import STATUS, Headers, decode, encode
+from shared.broker.parser import Parser
+from shared.log import get_logger
+from shared.outcomes import Unavailable
+from shared.settings import ProcessSettings
+
+Receive = Callable[[bytes, bytes, bytes, bytes], None]
+"""Takes subject, reply, header block and body of one message, as bytes; must neither block nor raise."""
+
+_NO_RESPONDERS = "503"
+_REPORT_AGAIN_SECONDS = 30.0
+"""The client tries twice a second; the log need not say so each time."""
+_DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
+_log = get_logger("broker")
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer to a request: its headers and body."""
+
+    headers: Headers
+    body: bytes
+
+
+class Connection(Client):
+    """A client that no message can fell, and that waits for a broker that is away.
+
+    `direct` maps a subscription's id to the function that takes its messages straight from the reader.
+    `on_reconnect` functions run after each reconnect; `closed` is set when the connection is gone for good.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps: Any = Parser(self)
+        self.direct: dict[int, Receive] = {}
+        self.on_reconnect: list[Callable[[], None]] = []
+        self.closed = asyncio.Event()
+        self.up = asyncio.Event()
+        self._waiting: dict[bytes, tuple[str, asyncio.Future[Reply]]] = {}
+        self._request_ids = itertools.count()
+        self._reply_prefix = b""
+        self._reported = ("", 0.0)
+
+    async def deliver(self, sid: int, subject: bytes, reply: bytes, header: bytes, body: bytes) -> None:
+        """Hands a message to an ordinary subscription of the library, with everything in it decodable."""
+        headers: Any = decode(header) if header else None
+        subscription = self._subs.get(sid)
+        if subscription is None:
+            return
+        text = subject.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace")
+        message = self._build_message(sid, text, reply, body, headers)
+        with contextlib.suppress(asyncio.QueueFull):
+            if subscription._future is not None:  # noqa: SLF001 - as the library's own dispatch does
+                if not subscription._future.done():  # noqa: SLF001
+                    subscription._future.set_result(message)  # noqa: SLF001
+                return
+            subscription._pending_queue.put_nowait(message)  # noqa: SLF001
+            subscription._pending_size += len(body)  # noqa: SLF001
+
+    async def listen(self, subject: str, receive: Receive) -> int:
+        """Subscribes `receive` directly; returns the id for `unlisten`. The subscription survives reconnects."""
+        subscription = await self.subscribe(subject, cb=_nothing)
+        self.direct[subscription._id] = receive  # noqa: SLF001 - the public attribute does not exist
+        return int(subscription._id)  # noqa: SLF001
+
+    async def unlisten(self, sid: int) -> None:
+        """Ends a direct subscription; whatever the broker had sent by then has been received on return."""
+        subscription = self._subs.get(sid)
+        if subscription is not None and not self.is_closed:
+            with contextlib.suppress(Exception):  # a broker that is away has nothing more to send
+                await self._send_unsubscribe(sid)
+                await self.flush(timeout=2)
+            subscription._stop_processing()  # noqa: SLF001 - ends the library's idle task
+            self._remove_sub(sid)
+        self.direct.pop(sid, None)
+
+    def send(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
+        """Publishes without waiting; while the broker is away the message is sent after the reconnect."""
+        if header:
+            command = b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
+                subject,
+                reply,
+                len(header),
+                len(header) + len(body),
+                header,
+                body,
+            )
+        else:
+            command = b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(body), body)
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        queue = self._flush_queue
+        if queue is not None and queue.empty():
+            queue.put_nowait(asyncio.get_running_loop().create_future())
+
+    async def ready(self, timeout_seconds: float) -> None:
+        """Waits until the broker is there.
+
+        Raises:
+            Unavailable: it is not, after that time.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self.up.wait()
+        except TimeoutError:
+            raise Unavailable("broker", f"not connected for {timeout_seconds:g} s") from None
+
+    async def ask(
+        self, subject: str, body: bytes, headers: Mapping[str, str] | None = None, *, timeout_seconds: float = 5.0
+    ) -> Reply:
+        """Sends a request and waits for its answer.
+
+        Raises:
+            Unavailable: the broker is away, or did not answer in time.
+            NotPermitted: the broker says that this user may not publish there.
+            NoRespondersError: nobody listens: no stream takes the subject, or a leader is being elected.
+        """
+        header = encode(headers) if headers else b""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                answer = await self._request(subject, body, header)
+        except TimeoutError:
+            raise Unavailable("broker", f"no answer to {subject} within {timeout_seconds:g} s") from None
+        if answer.headers.get(STATUS) == _NO_RESPONDERS and not answer.body:
+            raise NoRespondersError
+        return answer
+
+    async def _request(self, subject: str, body: bytes, header: bytes) -> Reply:
+        await self.up.wait()
+        if not self._reply_prefix:
+            self._reply_prefix = self.new_inbox().encode() + b"."
+            await self.listen(self._reply_prefix.decode() + "*", self._answer)
+        reply = b"%b%d" % (self._reply_prefix, next(self._request_ids))
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[reply] = (subject, future)
+        try:
+            self.send(subject.encode("utf-8", "surrogateescape"), body, reply, header)
+            return await future
+        finally:
+            self._waiting.pop(reply, None)
+
+    def _answer(self, subject: bytes, _reply: bytes, header: bytes, body: bytes) -> None:
+        _, future = self._waiting.get(subject, ("", None))
+        if future is not None and not future.done():
+            future.set_result(Reply(decode(header) if header else {}, body))
+
+    async def heard_error(self, error: Exception) -> None:
+        """Turns the broker's word about a permission into an answer for whoever waits for one."""
+        denied = _DENIED.search(str(error))
+        if denied is None:
+            self._report(str(error) or type(error).__name__)
+            return
+        for subject, future in self._waiting.values():
+            if subject.lower() == denied[1] and not future.done():
+                future.set_exception(NotPermitted(subject, 0, "this user has no permission to publish there"))
+
+    def _report(self, text: str) -> None:
+        now = time.monotonic()
+        if (text, now - self._reported[1] < _REPORT_AGAIN_SECONDS) != (self._reported[0], True):
+            self._reported = (text, now)
+            _log.warning("broker_error", f"The connection to the broker reports: {text}")
+
+    async def was_lost(self) -> None:
+        """Notes that the broker is away."""
+        self.up.clear()
+
+    async def is_back(self) -> None:
+        """Notes that the broker is back, and tells who asked to know."""
+        self.up.set()
+        for function in self.on_reconnect:
+            function()
+
+    async def is_gone(self) -> None:
+        """Notes that the client gave up for good, which it never should: the process has to end."""
+        self.up.clear()
+        self.closed.set()
+
+
+async def _nothing(_message: object) -> None:
+    """The library wants a callback; the messages of a direct subscription never come here."""
+
+
+async def connect(settings: ProcessSettings, *, name: str) -> Connection:
+    """Connects, and waits for a broker that is away, saying so; reconnects for ever from then on."""
+    connection = Connection()
+    tls = ssl.create_default_context(cafile=str(settings.nats_ca_file)) if settings.nats_ca_file else None
+    await connection.connect(
+        settings.nats_servers,
+        name=name,
+        user=settings.nats_user,
+        password=settings.nats_password.reveal() if settings.nats_password else None,
+        tls=tls,
+        user_credentials=str(settings.nats_creds_file) if settings.nats_creds_file else None,
+        inbox_prefix=f"_INBOX_{name}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.5,  # type: ignore[arg-type]  # it takes fractions, its annotation does not say so
+        connect_timeout=3,
+        ping_interval=10,
+        error_cb=connection.heard_error,
+        disconnected_cb=connection.was_lost,
+        reconnected_cb=connection.is_back,
+        closed_cb=connection.is_gone,
+        skip_subject_validation=True,
+    )
+    connection.up.set()
+    return connection

@@ -1,0 +1,54 @@
+"""Message headers as bytes on the wire and as a dictionary, in both directions without loss."""
+
+import re
+from collections.abc import Mapping
+
+_VERSION = b"NATS/1.0"
+_NAME = re.compile(r"[!-9;-~]+")
+"""Printable ASCII without the colon (ADR-4)."""
+_BREAKS = str.maketrans("\r\n", "  ")
+
+Headers = dict[str, str]
+
+STATUS = "Status"
+DESCRIPTION = "Description"
+UNREADABLE = "Headers-Unreadable"
+"""Set by `decode` when the block is broken: what a producer typed must end in a dead letter, not fell the reader."""
+
+
+def decode(raw: bytes) -> Headers:
+    """Reads a header block; never raises, whatever the bytes.
+
+    Bytes that are not UTF-8 are kept as lone surrogates, so that `encode` writes them back unchanged.
+    Of a repeated header the first counts. A broken block yields what could be read and `UNREADABLE`.
+    """
+    lines = raw.decode("utf-8", "surrogateescape").split("\r\n")
+    first, headers = lines[0], Headers()
+    if not first.startswith("NATS/1.0"):
+        return {UNREADABLE: "the block does not begin with NATS/1.0"}
+    status = first[len(_VERSION) :].strip()
+    if status:
+        headers[STATUS], _, headers[DESCRIPTION] = status.partition(" ")
+    for line in lines[1:]:
+        if not line:
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not _NAME.fullmatch(name):
+            headers.setdefault(UNREADABLE, f"{line[:80]!r} is no 'Name: value'")
+        else:
+            headers.setdefault(name, value.strip(" \t"))
+    return headers
+
+
+def encode(headers: Mapping[str, str]) -> bytes:
+    """Writes a header block; line breaks in values become spaces.
+
+    Raises:
+        ValueError: a name is empty or has a character that ADR-4 does not allow.
+    """
+    lines = [_VERSION]
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be a header name: printable ASCII without a colon is expected")
+        lines.append(f"{name}: {value.translate(_BREAKS)}".encode("utf-8", "surrogateescape"))
+    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -1,0 +1,81 @@
+"""What a service does beside its jobs: the outbox's relay, and the sweep of what waits for its time."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from shared import inbox
+from shared.broker import Connection, Refused
+from shared.database import Database
+from shared.job import Job
+from shared.log import get_logger
+from shared.outbox import RELAY_PAGE, Outbox
+from shared.outcomes import Unavailable
+from shared.publisher import Publisher
+from shared.sweep import sweep
+
+RELAY_SECONDS = 20.0
+SWEEP_SECONDS = 3600.0
+SWEEP_AFTER_REFUSAL_SECONDS = 30.0
+_log = get_logger("chores")
+
+
+class Chores:
+    """Runs beside a worker. Every replica relays, which does no harm; of the replicas one sweeps at a time."""
+
+    def __init__(
+        self, service: str, *, connection: Connection, database: Database, outbox: Outbox, publisher: Publisher
+    ) -> None:
+        self._service, self._connection, self._database = service, connection, database
+        self._outbox, self._publisher = outbox, publisher
+        self._refused = asyncio.Event()
+
+    def refused(self) -> None:
+        """Notes that the broker refused something: schedules may have missed their time."""
+        self._refused.set()
+
+    async def run(self) -> None:
+        """Goes on until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._relay_for_ever(), name="relay")
+            tasks.create_task(self._sweep_for_ever(), name="sweep")
+
+    async def _relay_for_ever(self) -> None:
+        while True:
+            try:
+                while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
+                    pass
+            except* (Unavailable, Refused) as errors:
+                _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
+            except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
+                _log.exception("relay_failed", "The outbox's relay met an error; it tries again")
+            await asyncio.sleep(RELAY_SECONDS)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            again_seconds = SWEEP_SECONDS
+            try:
+                now = datetime.now(UTC)
+                if await self._is_mine(now):
+                    await sweep(self._connection, self._publisher, self._service, now)
+            except (Unavailable, Refused) as error:
+                _log.debug("sweep_waits", f"The sweep waits: {error}")
+                again_seconds = SWEEP_AFTER_REFUSAL_SECONDS
+            except Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
+                _log.exception("sweep_failed", "The sweep met an error; it tries again")
+            await self._until_due(again_seconds)
+
+    async def _until_due(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._refused.wait()
+        except TimeoutError:
+            return
+        self._refused.clear()
+        await asyncio.sleep(SWEEP_AFTER_REFUSAL_SECONDS)
+
+    async def _is_mine(self, now: datetime) -> bool:
+        """Whether this replica sweeps this time: the first to write the half minute into the inbox."""
+        slot = f"{now:%Y-%m-%dT%H-%M}-{now.second // 30}"
+        turn = Job(self._service, "sweep", slot, slot)
+        async with self._database.write() as connection:
+            return bool(await inbox.enter(connection, [turn], now))

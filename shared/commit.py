@@ -1,0 +1,103 @@
+"""Commits jobs: inbox row, effects and outbox rows, in one short transaction shared by those that finish together."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Executable, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared import inbox, outbox
+from shared.database import Database
+from shared.database.tables import outbox as outbox_table
+from shared.gather import Gather
+from shared.job import Job
+from shared.outcomes import Unavailable
+
+MAX_GROUP = 200
+"""Jobs in one transaction: beyond it the gain is small, and a bad one costs more."""
+_OUTBOX = insert(outbox_table)
+
+
+class Committer:
+    """Commits jobs of one service exactly once, in groups."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gather: Gather[Job, bool] = Gather(self._commit, most=MAX_GROUP)
+        self._look: Gather[inbox.Key, bool] = Gather(self._done, most=MAX_GROUP)
+
+    async def commit(self, job: Job) -> bool:
+        """Makes the job's effects happen; False when they had happened already, and nothing was done.
+
+        Raises:
+            Unavailable: the database is away; nothing happened.
+            Exception: whatever the job's own effects raise; nothing of this job happened.
+        """
+        return await self._gather(job)
+
+    async def is_done(self, job: Job) -> bool:
+        """Tells whether the job's effects have happened already."""
+        return await self._look(inbox.key_of(job))
+
+    async def _done(self, keys: Sequence[inbox.Key]) -> list[bool]:
+        found = await inbox.done(self._database, keys)
+        return [key in found for key in keys]
+
+    async def _commit(self, jobs: Sequence[Job]) -> list[bool | BaseException]:
+        """One transaction for all; if it fails each gets its own, so that a bad one spoils nobody else's."""
+        results: dict[int, bool | BaseException] = {}
+        first: dict[inbox.Key, Job] = {}
+        for job in jobs:
+            first.setdefault(inbox.key_of(job), job)
+        await self._together(list(first.values()), results)
+        for job in jobs:  # the same job twice in one group: the second finds the row of the first
+            if id(job) not in results:
+                await self._together([job], results)
+        return [results[id(job)] for job in jobs]
+
+    async def _together(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+        try:
+            async with self._database.write() as connection:
+                entered = await _write(connection, jobs)
+        except Unavailable as away:
+            results.update({id(job): away for job in jobs})
+        except Exception as error:  # noqa: BLE001 - a handler's effect may raise anything
+            if len(jobs) == 1:
+                results[id(jobs[0])] = error
+                return
+            for job in jobs:
+                await self._together([job], results)
+        else:
+            results.update({id(job): inbox.key_of(job) in entered for job in jobs})
+
+
+async def _write(connection: AsyncConnection, jobs: list[Job]) -> set[inbox.Key]:
+    now = datetime.now(UTC)
+    entered = await inbox.enter(connection, jobs, now)
+    fresh = [job for job in jobs if inbox.key_of(job) in entered] if len(entered) < len(jobs) else jobs
+    for statement, values in _grouped(fresh):
+        await connection.execute(statement, values) if values else await connection.execute(statement)
+    for job in fresh:
+        for effect in job.effects:
+            await effect(connection)
+    rows = [row for job in fresh for row in outbox.rows_of(job, now)]
+    if rows:
+        await connection.execute(_OUTBOX, rows)
+    return entered
+
+
+def _grouped(jobs: Sequence[Job]) -> list[tuple[Executable, list[Mapping[str, Any]]]]:
+    """The jobs' statements with equal ones merged into one call; each job's own keep their order."""
+    groups: list[tuple[Executable, list[Mapping[str, Any]]]] = []
+    for position in range(max((len(job.statements) for job in jobs), default=0)):
+        merged: dict[int, tuple[Executable, list[Mapping[str, Any]]]] = {}
+        for job in jobs:
+            if position < len(job.statements):
+                statement, values = job.statements[position]
+                if values is None:
+                    groups.append((statement, []))
+                else:
+                    merged.setdefault(id(statement), (statement, []))[1].append(values)
+        groups.extend(merged.values())
+    return groups

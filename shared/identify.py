@@ -1,0 +1,58 @@
+"""Says which job a delivery is: its type, its id, the attempt in hand. Never fails, whatever was typed."""
+
+import re
+from dataclasses import dataclass
+
+from contracts import wire
+from shared.broker.headers import UNREADABLE
+from shared.delivery import Delivery
+from shared.job import Job
+
+_TYPE = re.compile(r"[a-z0-9_-]{1,60}(\.[a-z0-9_-]{1,60}){1,4}", re.IGNORECASE)
+_ATTEMPTS = re.compile(r"\d{1,6}")
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(slots=True, frozen=True)
+class Identity:
+    """Who a delivery is."""
+
+    job: Job
+    event: bool
+    malformed: str = ""
+    """Why it can be no job at all; empty when it may be one."""
+    trace_id: str = ""
+
+
+def identify(service: str, delivery: Delivery) -> Identity:
+    """Reads type, id, attempt and trace from subject and headers."""
+    headers = delivery.headers
+    job_type, malformed = _type(service, delivery.subject)
+    event = wire.is_event(job_type)
+    if not headers:
+        attempt = delivery.delivered if event else 1
+        origin = delivery.origin()
+        return Identity(Job(service, job_type, origin, wire.safe_token(origin), attempt), event, malformed)
+    job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or delivery.origin()
+    base = headers.get(wire.ATTEMPT_BASE, "0")
+    if UNREADABLE in headers:
+        malformed = f"the message's headers cannot be read: {headers[UNREADABLE]}"
+    elif not _ATTEMPTS.fullmatch(base):
+        malformed, base = f"the header {wire.ATTEMPT_BASE} is {base[:40]!r}, expected a whole number", "0"
+    attempt = delivery.delivered if event else int(base) + 1
+    trace = headers.get(wire.TRACEPARENT, "")
+    match = _TRACE.fullmatch(trace)
+    job = Job(service, job_type, job_id, wire.safe_token(job_id), attempt)
+    if match:
+        job.trace = {wire.TRACEPARENT: trace}
+    return Identity(job, event, malformed, match[1] if match else "")
+
+
+def _type(service: str, subject: str) -> tuple[str, str]:
+    """The type a subject names; one that can never exist gets a stand-in that is fit for a subject."""
+    job_type = wire.type_of(subject)
+    if _TYPE.fullmatch(job_type):
+        return job_type, ""
+    prefix = "cron" if subject.startswith(wire.CRON) else service
+    readable = subject[:100].encode("unicode_escape").decode()
+    return f"{prefix}.{wire.safe_token(subject)}", f"the subject {readable} names no job type"

@@ -1,0 +1,61 @@
+"""The minio client with limits in time: an outage shows in seconds, not in the library's five minutes."""
+
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import certifi
+import urllib3
+from minio import Minio
+from urllib3.exceptions import ReadTimeoutError
+
+_TRIES_AGAIN = 2
+_BACKOFF_SECONDS = 0.1
+
+
+class _Retries(urllib3.Retry):
+    """Tries a request again when its connection broke, but not when it waited in vain: once is long enough."""
+
+    def increment(self, method: str | None = None, url: str | None = None, *args: object, **kwargs: object) -> Self:
+        error = kwargs.get("error")
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        return super().increment(method, url, *args, **kwargs)  # type: ignore[arg-type]  # the library's own arguments
+
+
+def s3_client(
+    endpoint: str,
+    access_key: str,
+    secret_key: str,
+    *,
+    region: str,
+    ca_file: Path | None,
+    threads: int,
+    connect_seconds: float,
+    read_seconds: float,
+) -> tuple[Minio, urllib3.PoolManager]:
+    """Makes the client and its pool of connections, one for each thread; connects to nothing.
+
+    Raises:
+        ValueError: the endpoint or the region cannot be one.
+    """
+    address = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+    if address.scheme not in {"http", "https"} or not address.netloc or address.path.strip("/") or address.query:
+        raise ValueError(f"{endpoint!r} is no S3 endpoint: write http://host:port or https://host, without a path")
+    pool = urllib3.PoolManager(
+        maxsize=threads,
+        block=True,
+        timeout=urllib3.Timeout(connect=connect_seconds, read=read_seconds),
+        cert_reqs="CERT_REQUIRED",
+        ca_certs=str(ca_file) if ca_file else certifi.where(),
+        retries=_Retries(
+            total=_TRIES_AGAIN,
+            backoff_factor=_BACKOFF_SECONDS,
+            status_forcelist=(500, 502, 503, 504),
+            raise_on_status=False,
+            # A server may ask for an hour: a thread must not sleep so long, the job waits instead.
+            respect_retry_after_header=False,
+        ),
+    )
+    secure = address.scheme == "https"
+    return Minio(address.netloc, access_key, secret_key, secure=secure, region=region, http_client=pool), pool

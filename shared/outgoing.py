@@ -1,0 +1,84 @@
+"""A message ready to be stored by the broker: subject, headers, body."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from contracts import wire
+from contracts.message import Message
+from shared import claim_check
+from shared.objects import ObjectStore
+
+SCHEDULE = "Nats-Schedule"
+SCHEDULE_TARGET = "Nats-Schedule-Target"
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """What goes to the broker."""
+
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+
+    def size(self) -> int:
+        """Bytes that count against the broker's limits, roughly: body, names and values."""
+        return len(self.body) + sum(len(name) + len(value.encode()) + 4 for name, value in self.headers.items()) + 12
+
+
+class JobTooLarge(ValueError):  # noqa: N818 - states a fact
+    """The job cannot be sent: body and headers exceed what a queue takes."""
+
+
+def encode(message: Message) -> bytes:
+    """The JSON body of a message, checked against its own contract.
+
+    Raises:
+        msgspec.ValidationError: a field that was set in Python breaks a constraint of the contract; says which.
+    """
+    body = msgspec.json.encode(message)
+    msgspec.json.decode(body, type=type(message))
+    return body
+
+
+def job(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str]) -> Outgoing:
+    """A job to do now. The broker drops a second one with the same type and id inside its window."""
+    own = {wire.JOB_ID: job_id, wire.MSG_ID: f"{job_type}/{job_id}"}
+    return Outgoing(wire.job_subject(job_type), {**headers, **own}, body)
+
+
+def scheduled(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str], at: datetime) -> Outgoing:
+    """A job to do at a time: the subject is its identity, so that publishing it again replaces it."""
+    own = {wire.JOB_ID: job_id, SCHEDULE: schedule_at(at), SCHEDULE_TARGET: wire.due_subject(job_type)}
+    return Outgoing(wire.later_subject(job_type, job_id), {**headers, **own}, body)
+
+
+def schedule_at(at: datetime) -> str:
+    """The value of `Nats-Schedule` for one instant (ADR-51)."""
+    return "@at " + at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def without_orders(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a copy of a message carries along: all but those that are orders to the broker."""
+    return {name: value for name, value in headers.items() if not name.lower().startswith(wire.BROKER_PREFIX)}
+
+
+async def claimed(objects: ObjectStore | None, outgoing: Outgoing, runs_at: datetime) -> Outgoing:
+    """The same message with its body as a claim check, when it is too long to travel.
+
+    Raises:
+        JobTooLarge: no object store is at hand, or the headers alone are too long.
+    """
+    if len(outgoing.body) > wire.MAX_INLINE_BYTES:
+        if objects is None:
+            raise JobTooLarge(
+                f"{outgoing.subject}: the body has {len(outgoing.body)} bytes; over {wire.MAX_INLINE_BYTES} it needs "
+                "an object store (claim check): give the publisher one, or send a reference instead"
+            )
+        key = await claim_check.put(objects, outgoing.body, runs_at)
+        outgoing = Outgoing(outgoing.subject, {**outgoing.headers, wire.CLAIM: key}, b"")
+    if outgoing.size() > wire.MAX_MESSAGE_BYTES:
+        raise JobTooLarge(
+            f"{outgoing.subject}: {outgoing.size()} bytes with headers; the limit is {wire.MAX_MESSAGE_BYTES}"
+        )
+    return outgoing

@@ -1,0 +1,187 @@
+"""A message's life in a worker: identify, decode, skip if done, run, commit, publish follow-ups, acknowledge."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from contracts import wire
+from shared import claim_check, copies
+from shared.backoff import backoff
+from shared.circuit import Circuit
+from shared.claim_check import BadClaim
+from shared.commit import Committer
+from shared.hand import Hand
+from shared.identify import Identity, identify
+from shared.job import Job
+from shared.log import get_logger, job_line
+from shared.objects import ObjectStore
+from shared.outbox import Outbox
+from shared.outcomes import Permanent, Skip, Snooze, Unavailable
+from shared.routes import Route, unknown
+from shared.settle import Settler
+from shared.telemetry import Metrics
+from shared.verdict import AT_ONCE, DONE, DUPLICATE, SKIPPED, Again, Dead, Done, Verdict
+
+CRASH_LOOP = 10
+"""Deliveries of which nobody reported the end: beyond it the job is taken to kill its worker."""
+_log = get_logger("pipeline")
+
+
+class UnknownType(Exception):  # noqa: N818 - states a fact
+    """No handler here: in a rolling deploy another replica may have one, so it is tried again."""
+
+
+class Timeout(Exception):  # noqa: N818 - states a fact
+    """The handler took longer than it may."""
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """A service's defaults for its handlers."""
+
+    max_retries: int = 3
+    timeout_seconds: float = 900.0
+
+
+class Pipeline:
+    """Works off deliveries of one service, one call of `work` each."""
+
+    def __init__(
+        self,
+        service: str,
+        routes: Mapping[str, Route],
+        *,
+        committer: Committer,
+        outbox: Outbox,
+        objects: ObjectStore,
+        settler: Settler,
+        circuit: Circuit,
+        metrics: Metrics,
+        limits: Limits,
+    ) -> None:
+        self._service, self._routes, self._limits = service, routes, limits
+        self._committer, self._outbox, self._objects = committer, outbox, objects
+        self._settler, self._circuit, self._metrics = settler, circuit, metrics
+
+    async def work(self, hand: Hand) -> None:
+        """Takes one delivery from receipt to acknowledgement; whatever happens, it ends settled or handed back."""
+        started = time.perf_counter()
+        identity = identify(self._service, hand.delivery)
+        job = identity.job
+        self._metrics.job_started(job.type, max(0.0, time.time() - hand.delivery.stored_ns / 1e9))
+        verdict = await self._judge(hand, identity)
+        verdict = await self._settler.settle(hand, job, verdict, event=identity.event)
+        seconds = time.perf_counter() - started
+        self._metrics.job_finished(job.type, verdict.outcome, seconds)
+        job_line(
+            type=job.type,
+            job_id=job.id,
+            attempt=job.attempt,
+            duration_ms=seconds * 1000,
+            outcome=verdict.outcome,
+            success=isinstance(verdict, Done),
+            error=None if isinstance(verdict, Done) else verdict.error,
+            trace_id=identity.trace_id or None,
+        )
+
+    async def hand_back(self, hand: Hand) -> None:
+        """Gives a delivery that was not begun to another worker, at once and without an attempt."""
+        identity = identify(self._service, hand.delivery)
+        job = identity.job
+        again = Again("handed-back", AT_ONCE, job.attempt - 1, "the worker is shutting down")
+        await self._settler.settle(hand, job, again, event=identity.event)
+
+    async def _judge(self, hand: Hand, identity: Identity) -> Verdict:
+        job = identity.job
+        try:
+            return await self._attempt(hand, identity)
+        except Permanent as permanent:
+            return Dead("permanent", _text(permanent), job.attempt)
+        except Snooze as snooze:
+            return Again("snooze", snooze.delay, job.attempt - 1, _text(snooze))
+        except Unavailable as away:
+            self._circuit.trip(away)
+            return Again("unavailable", self._circuit.delay(), job.attempt - 1, str(away))
+        except Exception as error:  # noqa: BLE001 - any exception of a handler is a failed attempt
+            return self._failed(job, error, event=identity.event)
+        except asyncio.CancelledError:
+            if not hand.handed_back:
+                raise
+            hand.uncancel()
+            return Again("handed-back", AT_ONCE, job.attempt - 1, "the worker is shutting down")
+
+    def _failed(self, job: Job, error: Exception, *, event: bool) -> Verdict:
+        known = isinstance(error, UnknownType)
+        found = self._routes.get(job.type)
+        allowed = self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
+        if not isinstance(error, (UnknownType, Timeout)):
+            _log.debug("attempt_failed", f"{job.type} {job.id}: {_text(error)}", error_type=type(error).__name__)
+        if job.attempt > allowed and (known or not event):
+            return Dead("unknown-type" if known else "attempts-exhausted", _text(error), job.attempt)
+        self._metrics.retried(job.type)
+        return Again("retry", backoff(job.attempt), job.attempt, _text(error))
+
+    async def _attempt(self, hand: Hand, identity: Identity) -> Verdict:
+        job, delivery = identity.job, hand.delivery
+        early = copies.mark_of(delivery) or self._hopeless(hand, identity)
+        if early is not None:
+            return early
+        found = self._routes.get(job.type)
+        if found is None:
+            raise UnknownType(unknown(job.type, self._routes))
+        try:
+            message = await self._decode(found, hand)
+        except (msgspec.DecodeError, BadClaim, UnicodeDecodeError) as error:
+            return Dead("invalid", _text(error), job.attempt)
+        if found.inbox and await self._committer.is_done(job):
+            await self._settler.publish_follow_ups(job)
+            return DUPLICATE
+        verdict = await self._run(found, message, job, hand)
+        if found.inbox and not await self._committer.commit(job):
+            await self._settler.publish_follow_ups(job)
+            return DUPLICATE
+        if job.follow_ups:
+            await self._settler.publish_follow_ups(job)
+        return verdict
+
+    def _hopeless(self, hand: Hand, identity: Identity) -> Dead | None:
+        if identity.malformed:
+            reason: wire.Reason = "unknown-type" if "names no job type" in identity.malformed else "invalid"
+            return Dead(reason, identity.malformed, identity.job.attempt)
+        if hand.unexplained > CRASH_LOOP and not identity.event:
+            text = f"delivered {hand.delivery.delivered} times, and no worker lived to report how it ended"
+            return Dead("crash-loop", text, identity.job.attempt)
+        return None
+
+    async def _decode(self, found: Route, hand: Hand) -> Any:
+        claim = hand.delivery.headers.get(wire.CLAIM)
+        body = hand.delivery.body if claim is None else await claim_check.fetch(self._objects, claim)
+        return found.decode(body)
+
+    async def _run(self, found: Route, message: Any, job: Job, hand: Hand) -> Verdict:
+        hand.begin(found.timeout_seconds or self._limits.timeout_seconds)
+        try:
+            await found.handler(message, job)
+        except Skip:
+            job.forget()
+            return SKIPPED
+        except asyncio.CancelledError:
+            if hand.timed_out:
+                hand.uncancel()
+                raise Timeout(f"the handler took longer than {hand.timeout_seconds:g} s and was cancelled") from None
+            raise
+        finally:
+            hand.end()
+        return DONE
+
+
+def _text(error: BaseException) -> str:
+    text = str(error).strip()
+    kind = type(error).__name__
+    if isinstance(error, (Permanent, Snooze, UnknownType, Timeout, BadClaim, msgspec.ValidationError)):
+        return text or kind
+    return f"{kind}: {text}" if text else kind

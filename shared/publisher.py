@@ -1,0 +1,148 @@
+"""Publishes jobs: now, many at once, or later; and cancels those that wait."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from contracts import wire
+from contracts.message import Message
+from shared import outgoing
+from shared.broker import Connection
+from shared.broker.batch import MAX_BATCH, store_batch
+from shared.broker.jetstream import Stored, manage, store
+from shared.objects import ObjectStore
+from shared.outgoing import Outgoing
+from shared.topology import later_of
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The broker has the job: it will be worked off, or end as a dead letter."""
+
+    job_id: str
+    subject: str
+    stream: str
+    sequence: int
+    duplicate: bool = False
+    """The broker had a job of this type and id within its window already and dropped this one."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One job of a batch, when it needs more than its message."""
+
+    message: Message
+    job_id: str | None = None
+
+
+class Publisher:
+    """Publishes jobs and waits for the broker's acknowledgement: what returns a receipt is accepted.
+
+    All methods raise `Unavailable` when the broker is away and `Refused` when it says no
+    (`QueueFull`, `NotPermitted`); then nothing was stored.
+    """
+
+    def __init__(
+        self, connection: Connection, objects: ObjectStore | None = None, *, timeout_seconds: float = 10.0
+    ) -> None:
+        self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
+
+    async def publish(
+        self, message: Message, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Receipt:
+        """Publishes a job to be done now. `job_id` is its idempotency key; without one it gets a new one."""
+        return await self.publish_body(message.TYPE, outgoing.encode(message), job_id=job_id, headers=headers)
+
+    async def publish_body(
+        self, job_type: str, body: bytes, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Receipt:
+        """Publishes a job whose body is JSON already, unchecked: the worker judges it."""
+        job_id = job_id or new_job_id()
+        return await self._store(job_id, outgoing.job(job_type, job_id, body, headers or {}), datetime.now(UTC))
+
+    async def publish_later(
+        self,
+        message: Message,
+        *,
+        at: datetime | None = None,
+        delay: timedelta | None = None,
+        job_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Publishes a job to be done at `at` (aware) or after `delay`, of any length.
+
+        The same type and id again replaces it. `cancel` takes it back until its time has come.
+        """
+        runs_at = _when(at, delay)
+        job_id = job_id or new_job_id()
+        body = outgoing.encode(message)
+        return await self._store(
+            job_id, outgoing.scheduled(message.TYPE, job_id, body, headers or {}, runs_at), runs_at
+        )
+
+    async def publish_many(self, entries: Sequence[Message | Entry]) -> list[Receipt]:
+        """Publishes up to 1,000 jobs of one service, all or nothing, for the price of one acknowledgement.
+
+        Raises:
+            ValueError: more than 1,000 jobs, or of more than one service; nothing was published.
+            DuplicateInBatch: an id was published within the last two minutes, or twice here; nothing was stored.
+        """
+        batch = [entry if isinstance(entry, Entry) else Entry(entry) for entry in entries]
+        services = {wire.service_of(entry.message.TYPE) for entry in batch}
+        if len(batch) > MAX_BATCH or len(services) > 1:
+            raise ValueError(
+                f"a batch is at most {MAX_BATCH} jobs of one service; this one has {len(batch)} of {len(services)}"
+            )
+        now = datetime.now(UTC)
+        ids = [entry.job_id or new_job_id() for entry in batch]
+        messages = [
+            await outgoing.claimed(
+                self._objects, outgoing.job(entry.message.TYPE, job_id, outgoing.encode(entry.message), {}), now
+            )
+            for entry, job_id in zip(batch, ids, strict=True)
+        ]
+        stored = await store_batch(self._connection, messages, timeout_seconds=self._timeout_seconds)
+        return [
+            _receipt(job_id, message.subject, answer)
+            for job_id, message, answer in zip(ids, messages, stored, strict=True)
+        ]
+
+    async def cancel(self, job_type: str, job_id: str) -> bool:
+        """Takes back a job that waits for its time (delayed, or between two attempts); False when there is none."""
+        request = {"filter": wire.later_subject(job_type, job_id)}
+        answer = await manage(self._connection, f"STREAM.PURGE.{later_of(wire.service_of(job_type))}", request)
+        return bool(answer.get("purged"))
+
+    async def claimed(self, message: Outgoing, runs_at: datetime) -> Outgoing:
+        """The same message, its body as a claim check when it is too long to travel."""
+        return await outgoing.claimed(self._objects, message, runs_at)
+
+    async def store(self, message: Outgoing) -> Stored:
+        """Stores a finished message as it is: a copy for later, a dead letter, a follow-up."""
+        return await store(
+            self._connection, message.subject, message.headers, message.body, timeout_seconds=self._timeout_seconds
+        )
+
+    async def _store(self, job_id: str, message: Outgoing, runs_at: datetime) -> Receipt:
+        message = await outgoing.claimed(self._objects, message, runs_at)
+        return _receipt(job_id, message.subject, await self.store(message))
+
+
+def new_job_id() -> str:
+    """An id that sorts by time and is unique: 11 digits of milliseconds and 80 random bits, in hexadecimal."""
+    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(10)}"
+
+
+def _receipt(job_id: str, subject: str, stored: Stored) -> Receipt:
+    return Receipt(job_id, subject, stored.stream, stored.seq, stored.duplicate)
+
+
+def _when(at: datetime | None, delay: timedelta | None) -> datetime:
+    if (at is None) == (delay is None):
+        raise ValueError("give either `at` or `delay`")
+    if at is None:
+        return datetime.now(UTC) + (delay or timedelta())
+    if at.tzinfo is None:
+        raise ValueError("`at` has no time zone: give an aware datetime, for instance datetime.now(UTC)")
+    return at

@@ -1,0 +1,140 @@
+"""Sweeps a service's `…_LATER` stream: schedules that did not fire, and messages that are no schedule.
+
+The broker does not try a schedule again that came due while its disk was full, until it is restarted.
+"""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+from contracts import wire
+from shared import copies, outgoing
+from shared.broker import Connection, Refused
+from shared.broker.headers import Headers, decode
+from shared.broker.jetstream import manage
+from shared.delivery import Delivery
+from shared.job import Job
+from shared.log import get_logger
+from shared.outcomes import Unavailable
+from shared.outgoing import SCHEDULE, SCHEDULE_TARGET, Outgoing
+from shared.publisher import Publisher
+from shared.topology import later_of
+from shared.verdict import Dead
+
+OVERDUE = timedelta(minutes=1)
+PAGE = 256
+PAGE_BYTES = 4 * 1024 * 1024
+_PAGE_SECONDS = 10.0
+_SUBJECT, _SEQUENCE, _STORED = "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"
+_WRONG_LAST_SEQUENCE = 10071
+_log = get_logger("sweep")
+
+
+async def sweep(connection: Connection, publisher: Publisher, service: str, now: datetime) -> tuple[int, int]:
+    """Looks at every waiting message of a service, page by page; returns how many were overdue, and how many stray.
+
+    Raises:
+        Unavailable, Refused: the broker is away or has no room; what was done stays done, call again.
+    """
+    overdue = strays = 0
+    sequence = 1
+    while page := await _page(connection, service, sequence):
+        for waiting in page:
+            due = due_at(waiting.headers)
+            if due is None:
+                strays += await _bury(connection, publisher, service, waiting, now)
+            elif due < now - OVERDUE:
+                overdue += await _hand_over(publisher, waiting)
+        sequence = page[-1].sequence + 1
+    if overdue or strays:
+        _log.warning("swept", f"{later_of(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered")
+    return overdue, strays
+
+
+def due_at(headers: Headers) -> datetime | None:
+    """When a schedule fires; None for what is no one-time schedule."""
+    kind, _, text = headers.get(SCHEDULE, "").partition(" ")
+    try:
+        due = datetime.fromisoformat(text) if kind == "@at" else None
+    except ValueError:
+        return None
+    return due if due is None or due.tzinfo else due.replace(tzinfo=UTC)
+
+
+async def _page(connection: Connection, service: str, sequence: int) -> list[Delivery]:
+    """Reads the next messages on `later.` from a sequence on (batched direct get, ADR-31)."""
+    stream, found = later_of(service), list[Delivery]()
+    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(_subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
+        headers = decode(raw)
+        if _SUBJECT in headers:
+            found.append(_waiting(connection, stream, raw, headers, body))
+        elif not finished.done():
+            finished.set_result(None)
+
+    inbox = connection.new_inbox()
+    sid = await connection.listen(inbox, take)
+    request = {"seq": sequence, "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": f"later.{service}.>"}
+    try:
+        connection.send(f"$JS.API.DIRECT.GET.{stream}".encode(), json.dumps(request).encode(), inbox.encode())
+        async with asyncio.timeout(_PAGE_SECONDS):
+            await finished
+    except TimeoutError:
+        raise Unavailable("broker", f"no answer about the messages of {stream}") from None
+    finally:
+        await connection.unlisten(sid)
+    return found
+
+
+def _waiting(connection: Connection, stream: str, raw: bytes, headers: Headers, body: bytes) -> Delivery:
+    stored = datetime.fromisoformat(headers[_STORED])
+    return Delivery(
+        connection=connection,
+        subject=headers[_SUBJECT],
+        reply=b"",
+        raw_headers=raw,
+        body=body,
+        stream=stream,
+        sequence=int(headers[_SEQUENCE]),
+        delivered=0,
+        stored_ns=int(stored.timestamp() * 1e9),
+        pending=0,
+        headers=headers,
+    )
+
+
+async def _hand_over(publisher: Publisher, waiting: Delivery) -> int:
+    """Stores the job as due and removes its schedule, in one step; a schedule that has changed meanwhile stays."""
+    job_type, token = _type_and_token(waiting.subject)
+    headers = {wire.JOB_ID: token, **outgoing.without_orders(waiting.headers)} | {
+        "Nats-Scheduler": waiting.subject,
+        "Nats-Schedule-Next": "purge",
+        "Nats-Expected-Last-Subject-Sequence": str(waiting.sequence),
+        "Nats-Expected-Last-Subject-Sequence-Subject": waiting.subject,
+    }
+    target = waiting.headers.get(SCHEDULE_TARGET) or wire.due_subject(job_type)
+    try:
+        await publisher.store(Outgoing(target, headers, waiting.body))
+    except Refused as refused:
+        if refused.code != _WRONG_LAST_SEQUENCE:
+            raise
+        return 0
+    return 1
+
+
+async def _bury(connection: Connection, publisher: Publisher, service: str, stray: Delivery, now: datetime) -> int:
+    """Makes a dead letter of what nobody would ever see, and takes it out of the stream."""
+    job_type, _ = _type_and_token(stray.subject)
+    job_id = stray.headers.get(wire.JOB_ID) or stray.headers.get(wire.MSG_ID) or stray.origin()
+    job = Job(service, job_type, job_id, wire.safe_token(job_id))
+    error = f"on {stray.subject[:200]} without the header 'Nats-Schedule: @at <time>' it never becomes due"
+    await publisher.store(copies.dead_letter(stray, job, Dead("invalid", error, 0), now))
+    await manage(connection, f"STREAM.MSG.DELETE.{stray.stream}", {"seq": stray.sequence, "no_erase": True})
+    return 1
+
+
+def _type_and_token(subject: str) -> tuple[str, str]:
+    """Splits `later.<type>.<id>`; a shorter subject has no id."""
+    tokens = subject.split(".")[1:]
+    return (".".join(tokens[:-1]), tokens[-1]) if len(tokens) > 2 else (".".join(tokens), "")  # noqa: PLR2004

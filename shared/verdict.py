@@ -1,0 +1,38 @@
+"""What becomes of a delivery: the three ways a job can leave a worker's hands."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from contracts.wire import Reason
+
+
+@dataclass(slots=True, frozen=True)
+class Done:
+    """Its effects are committed, now or earlier: acknowledge."""
+
+    outcome: str = "done"
+
+
+@dataclass(slots=True, frozen=True)
+class Again:
+    """Later once more, with `base` attempts used so far."""
+
+    outcome: str
+    delay: timedelta
+    base: int
+    error: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Dead:
+    """Given up on."""
+
+    reason: Reason
+    error: str
+    attempts: int
+    outcome: str = "dead"
+
+
+Verdict = Done | Again | Dead
+AT_ONCE = timedelta(0)
+DONE, DUPLICATE, SKIPPED = Done(), Done("duplicate"), Done("skipped")
