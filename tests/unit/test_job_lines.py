@@ -1,0 +1,180 @@
+"""The line per job: the agreed fields, written once per round of the event loop, none lost."""
+
+import asyncio
+import json
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import redact
+from shared.job_lines import JobLines
+from shared.redact import Redactor
+
+
+@pytest.fixture(autouse=True)
+def process(monkeypatch: pytest.MonkeyPatch) -> Redactor:
+    """What a test registers stays in that test."""
+    fresh = Redactor()
+    monkeypatch.setattr(redact, "PROCESS", fresh)
+    return fresh
+
+
+def add(lines: JobLines, job_id: str = "1", **changes: Any) -> None:
+    """Adds a line about a job that went well, but for the changes."""
+    line = {"job_type": "email.send", "attempt": 1, "duration_ms": 12.34567, "outcome": "done", "success": True}
+    lines.add(**{**line, "job_id": job_id, "error": None, "trace_id": None, **changes})
+
+
+def parsed(written: list[bytes]) -> list[dict[str, Any]]:
+    """The lines as objects."""
+    return [json.loads(line) for line in b"".join(written).decode().splitlines()]
+
+
+def test_a_line_has_the_agreed_fields() -> None:
+    """Dashboards and alarms are built on these names."""
+    written: list[bytes] = []
+    add(JobLines("email", written.append, coloured=None))
+    (line,) = parsed(written)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "level": "info",
+        "service": "email",
+        "event": "job",
+        "type": "email.send",
+        "job_id": "1",
+        "attempt": 1,
+        "duration_ms": 12.346,
+        "outcome": "done",
+        "success": True,
+    }
+
+
+def test_a_failure_says_why() -> None:
+    """Error and trace are there when there are any, and the line is a warning."""
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=None)
+    add(lines, outcome="retry", success=False, error="token=abc refused", trace_id="f" * 32)
+    (line,) = parsed(written)
+    assert (line["level"], line["success"]) == ("warning", False)
+    assert (line["error"], line["trace_id"]) == ("token=*** refused", "f" * 32)
+
+
+async def test_lines_of_one_round_are_written_together() -> None:
+    """A hundred jobs that end in one round of the loop cost one write."""
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=None)
+    for number in range(100):
+        add(lines, str(number))
+    assert written == []
+    await asyncio.sleep(0)
+    assert len(written) == 1
+    assert [line["job_id"] for line in parsed(written)] == [str(number) for number in range(100)]
+
+
+async def test_each_round_writes_its_own() -> None:
+    """Writing once does not stop the next round from being written."""
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=None)
+    for number in range(3):
+        add(lines, str(number))
+        await asyncio.sleep(0)
+    assert len(written) == 3
+
+
+async def test_a_long_round_does_not_gather_without_end() -> None:
+    """Memory stays bounded when very many jobs end in one round."""
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=None)
+    for number in range(2_500):
+        add(lines, str(number))
+    assert len(parsed(written)) == 2_000
+
+
+def test_lines_of_a_loop_that_ended_are_not_stuck() -> None:
+    """A second loop in the same process writes at the end of its own rounds."""
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=None)
+
+    async def last_words() -> None:
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)
+        add(lines, "first")
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(last_words())
+    loop.run_forever()
+    loop.close()
+    assert task.done()
+
+    async def second() -> None:
+        add(lines, "second")
+        await asyncio.sleep(0)
+
+    asyncio.run(second())
+    assert [line["job_id"] for line in parsed(written)] == ["first", "second"]
+
+
+async def test_a_flush_from_another_thread_loses_nothing() -> None:
+    """A record logged by a thread flushes while the loop adds."""
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=None)
+    done = threading.Event()
+
+    def keep_flushing() -> None:
+        while not done.is_set():
+            lines.flush()
+
+    thread = threading.Thread(target=keep_flushing)
+    thread.start()
+    for number in range(20_000):
+        add(lines, str(number))
+    done.set()
+    thread.join()
+    lines.flush()
+    assert sorted(int(line["job_id"]) for line in parsed(written)) == list(range(20_000))
+
+
+@given(job_id=st.text(), job_type=st.text())
+def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> None:
+    """Ids and types come off the wire: each job stays one line, as JSON and as text."""
+    for coloured in (None, False):
+        written: list[bytes] = []
+        add(JobLines("email", written.append, coloured=coloured), job_id, job_type=job_type)
+        (data,) = written
+        assert data.endswith(b"\n")
+        assert len(data.decode().splitlines()) == 1
+        if coloured is None:
+            assert json.loads(data)["event"] == "job"
+
+
+def test_a_secret_in_an_id_is_hidden(process: Redactor) -> None:
+    """Known values and shapes alike, also when only one of many lines has one."""
+    process.protect("swordfish-1")
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=None)
+    for job_id in ("harmless", "swordfish-1/x", "nats://u:p@h"):
+        add(lines, job_id)
+    assert [line["job_id"] for line in parsed(written)] == ["harmless", "***/x", "nats://***@h"]
+
+
+def test_long_ids_are_cut() -> None:
+    """A job id of 10,000 characters does not make 10,000 characters of log."""
+    written: list[bytes] = []
+    add(JobLines("email", written.append, coloured=None), "x" * 10_000, job_type="y" * 10_000, error="z" * 100_000)
+    (line,) = parsed(written)
+    assert line["job_id"] == "x" * 200 + "…"
+    assert line["type"] == "y" * 200 + "…"
+    assert len(line["error"]) < 20_000
+
+
+def test_people_get_a_sentence() -> None:
+    """The text form says what ended how, and how long it took."""
+    written: list[bytes] = []
+    lines = JobLines("email", written.append, coloured=False)
+    add(lines, "a b")
+    add(lines, "2", outcome="retry", success=False, attempt=2, error="refused")
+    first, second = b"".join(written).decode().splitlines()
+    assert first[12:] == " INFO    email: email.send done in 12.3 ms job_id='a b' attempt=1"
+    assert second[12:] == " WARNING email: email.send retry in 12.3 ms job_id=2 attempt=2 error=refused"
