@@ -1,0 +1,218 @@
+"""A worker with handlers of the test's own, on the real broker, database and object store."""
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import select
+
+from contracts.cron import ScheduleFired
+from contracts.message import CATALOGUE, Message
+from embedded.broker import Broker
+from embedded.objects import Objects
+from shared.assembly import Assembly, Chassis, assemble
+from shared.broker import Connection, connect
+from shared.broker.headers import Headers, decode
+from shared.broker.jetstream import manage
+from shared.database import Database, migrate, open_database
+from shared.database.tables import processed_messages
+from shared.objects import S3ObjectStore, open_objects
+from shared.pipeline import Limits
+from shared.provision import provision_broker
+from shared.publisher import Publisher
+from shared.routes import Handlers, routes
+from shared.settings import ProcessSettings
+from shared.telemetry import Metrics
+from shared.topology import Limits as StreamLimits
+from shared.topology import Topology, topology
+
+DEADLINE_SECONDS = 20.0
+
+
+class RunProbe(Message):
+    """A job for tests."""
+
+    SUBJECT: ClassVar[str] = "jobs.probe.run"
+    name: str
+    number: int = 0
+
+
+class FollowProbe(Message):
+    """Another, which the first may enqueue."""
+
+    SUBJECT: ClassVar[str] = "jobs.probe.follow"
+    name: str
+
+
+for probe in (RunProbe, FollowProbe):
+    del CATALOGUE[probe.TYPE]  # no contract of the product: nobody else is to see it
+
+
+def probe_topology(limits: StreamLimits | None = None) -> Topology:
+    """The streams of the service `probe`, which also consumes `cron.probe.>`."""
+    return topology(["probe.run", "probe.follow"], {"probe": "probe"}, limits)
+
+
+async def eventually(condition: Callable[[], Any], *, what: str = "", timeout_seconds: float = DEADLINE_SECONDS) -> Any:
+    """Waits until the condition holds (it may be async); returns its value. Fails with `what` at the deadline."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_seconds:g} s: {what or condition}")
+        await asyncio.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A message as the broker keeps it."""
+
+    subject: str
+    sequence: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass
+class Harness:
+    """What a test holds in its hands."""
+
+    chassis: Chassis
+    parts: Assembly
+    ran: list[Any] = field(default_factory=list)
+
+    @property
+    def connection(self) -> Connection:
+        return self.chassis.connection
+
+    @property
+    def publisher(self) -> Publisher:
+        return self.chassis.publisher
+
+    @property
+    def database(self) -> Database:
+        return self.chassis.database
+
+    async def stored(self, stream: str, subject: str = ">") -> list[Stored]:
+        """Everything in a stream, in order."""
+        return await stored(self.connection, stream, subject)
+
+    async def dead_letters(self, count: int = 1) -> list[Stored]:
+        """The dead letters, once there are so many."""
+
+        async def enough() -> list[Stored]:
+            letters = await self.stored("PROBE_DLQ")
+            return letters if len(letters) >= count else []
+
+        letters: list[Stored] = await eventually(enough, what=f"{count} dead letters")
+        return letters
+
+    async def inbox(self) -> list[tuple[str, str]]:
+        """Type and id of every job that is done."""
+        query = select(processed_messages.c.type, processed_messages.c.id).where(processed_messages.c.type != "sweep")
+        async with self.database.read() as connection:
+            return [(row[0], row[1]) for row in await connection.execute(query)]
+
+    async def empty(self) -> None:
+        """Waits until no queue holds a job and none is in hand."""
+
+        async def nothing() -> bool:
+            counts = [await count(self.connection, stream) for stream in ("PROBE", "PROBE_LATER")]
+            return not any(counts) and self.parts.worker.in_hand == 0
+
+        await eventually(nothing, what="the queues are empty")
+
+    async def raw(self, subject: str, body: bytes = b"{}", header: bytes = b"") -> None:
+        """Publishes bytes as they are, as anybody with a socket can."""
+        self.connection.send(subject.encode("utf-8", "surrogateescape"), body, b"", header)
+        await self.connection.flush()
+
+
+async def count(connection: Connection, stream: str) -> int:
+    """Messages in a stream."""
+    answer = await manage(connection, f"STREAM.INFO.{stream}")
+    return int(answer["state"]["messages"])
+
+
+async def stored(connection: Connection, stream: str, subject: str = ">") -> list[Stored]:
+    """Everything in a stream, in order."""
+    found: list[Stored] = []
+    sequence = 1
+    while True:
+        reply = await connection.ask(
+            f"$JS.API.STREAM.MSG.GET.{stream}", msgspec.json.encode({"seq": sequence, "next_by_subj": subject})
+        )
+        answer = msgspec.json.decode(reply.body)
+        if "error" in answer:
+            return found
+        message = answer["message"]
+        headers = decode(base64.b64decode(message["hdrs"])) if message.get("hdrs") else {}
+        body = base64.b64decode(message.get("data", ""))
+        found.append(Stored(message["subject"], message["seq"], headers, body))
+        sequence = message["seq"] + 1
+
+
+@asynccontextmanager
+async def connected(broker: Broker, name: str = "test") -> AsyncIterator[Connection]:
+    """A connection to the broker under test."""
+    connection = await connect(ProcessSettings(nats_url=broker.url), name=name)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def opened_objects(server: Objects) -> AsyncIterator[S3ObjectStore]:
+    """The object store under test, with its bucket."""
+    objects = open_objects(server.endpoint, server.access_key, server.secret_key, "nightshift")
+    await objects.ensure_bucket()
+    try:
+        yield objects
+    finally:
+        await objects.close()
+
+
+@asynccontextmanager
+async def working(
+    broker: Broker,
+    objects_server: Objects,
+    folder: Path,
+    handlers: Handlers,
+    *,
+    slots: int = 10,
+    limits: Limits | None = None,
+    stream_limits: StreamLimits | None = None,
+    start: bool = True,
+) -> AsyncIterator[Harness]:
+    """A worker of the service `probe` with these handlers, on empty streams and an empty database."""
+    url = f"sqlite+aiosqlite:///{folder / 'nightshift.db'}"
+    await migrate(url)
+    database = open_database(url)
+    declared = probe_topology(stream_limits)
+    async with connected(broker, "probe") as connection, opened_objects(objects_server) as objects:
+        await provision_broker(connection, declared)
+        for stream in declared.streams:
+            await manage(connection, f"STREAM.PURGE.{stream.name}")
+        metrics = Metrics(["probe.run", "probe.follow"])
+        chassis = Chassis("probe", connection, database, objects, Publisher(connection, objects), metrics)
+        table = routes(handlers, ScheduleFired)
+        parts = assemble(chassis, table, declared.consumers_of("probe"), slots=slots, limits=limits or Limits(3, 60.0))
+        try:
+            if start:
+                await parts.worker.start(parts.pulls)
+            yield Harness(chassis, parts)
+        finally:
+            await parts.worker.drain(0)
+            await parts.circuit.stop()
+            await database.close()
