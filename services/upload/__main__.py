@@ -1,5 +1,6 @@
 """Runs the upload service: `python -m services.upload`."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,7 +10,9 @@ from services.upload.child_inspector import ChildInspector
 from services.upload.handlers import process_upload
 from services.upload.scratch import open_scratch
 from services.upload.settings import UploadSettings
-from shared.service import Chassis, Handlers, run
+from shared.assembly import Chassis
+from shared.routes import Handlers
+from shared.service import run
 
 
 @asynccontextmanager
@@ -32,4 +35,4 @@ async def handlers(settings: UploadSettings, chassis: Chassis) -> AsyncIterator[
 
 
 if __name__ == "__main__":
-    run("upload", UploadSettings, handlers)
+    sys.exit(run("upload", UploadSettings, handlers))

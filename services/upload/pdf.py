@@ -20,7 +20,7 @@ def look_into_pdf(source: Path, limits: Limits) -> tuple[dict[str, Any], Image.I
     The thumbnail's size is fixed before rendering, so a page of any size costs the same bitmap.
 
     Raises:
-        Unreadable: the document is broken or has no page.
+        Unreadable: the document or its first page is broken.
     """
     try:
         document = pdfium.PdfDocument(source)
@@ -37,11 +37,8 @@ def look_into_pdf(source: Path, limits: Limits) -> tuple[dict[str, Any], Image.I
 
 
 def _metadata(document: Any) -> dict[str, Any]:
-    pages = len(document)
-    if pages == 0:
-        raise Unreadable("it is a PDF without a page")
     protected = raw.FPDF_GetSecurityHandlerRevision(document) != _UNPROTECTED
-    metadata: dict[str, Any] = {"kind": "pdf", "pages": pages, "encrypted": protected}
+    metadata: dict[str, Any] = {"kind": "pdf", "pages": len(document), "encrypted": protected}
     if title := _title(document):
         metadata["title"] = title
     return metadata

@@ -69,7 +69,8 @@ def _is_text(head: bytes) -> bool:
     if not head or any(byte < 0x20 and byte not in _TEXT_CONTROLS for byte in head):  # noqa: PLR2004 - first printable
         return False
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # incremental: the head may end inside a character
+        # The head of a longer file may end inside a character.
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return False
     return True
