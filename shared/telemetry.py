@@ -40,6 +40,7 @@ class Metrics(Collector):
         """Counts the given job types each for itself, and every other as `unknown`."""
         self.registry = registry or CollectorRegistry(auto_describe=False)
         self.in_flight = 0
+        self.finished = 0
         self._unknown = _JobType()
         self._types = {name: _JobType() for name in job_types}
         self._pull_states: dict[str, str] = {}
@@ -58,6 +59,7 @@ class Metrics(Collector):
     def job_finished(self, job_type: str, outcome: str, duration_seconds: float) -> None:
         """Counts a job out of flight, with one of the delivery's own outcome words."""
         self.in_flight -= 1
+        self.finished += 1
         counted = self._types.get(job_type, self._unknown)
         counted.outcomes[outcome] = counted.outcomes.get(outcome, 0) + 1
         counted.duration.observe(duration_seconds)

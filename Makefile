@@ -1,0 +1,53 @@
+# Nightshift: background jobs on NATS JetStream.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: help demo up test check format lock bench-quick seed clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.run: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
+	  echo "Nightshift needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@echo "Installing the test tools into $(VENV) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.run ## Watch real jobs run on the whole stack, without Docker (FILES="a.jpg b.pdf" for your own files)
+	@$(RUN) -m embedded.demo $(FILES)
+
+up: $(VENV)/.run ## Run the whole stack in the foreground until Ctrl-C
+	@$(RUN) -m embedded.up
+
+test: $(VENV)/.dev ## Run every test on the embedded stack
+	@$(RUN) -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: seconds
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check --quiet .
+	@$(RUN) -m mypy
+	@$(RUN) -m pytest -q tests/unit tests/contract tests/test_architecture.py
+
+format: $(VENV)/.dev ## Format the code
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check --fix .
+
+bench-quick: $(VENV)/.dev ## Jobs per second beside a plain pull, in a minute
+	@$(RUN) -m bench.quick
+
+lock: ## Pin the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what the demo and the tests left under var/
+	rm -rf var .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,93 @@
+"""Jobs per second of our worker beside a plain continuous pull, in one run: `python -m bench.quick`."""
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import uvloop
+
+from bench import plain_pull, worker
+from embedded.broker import Broker
+from shared.broker import Connection, connect
+from shared.broker.jetstream import manage
+from shared.database import Database, migrate, open_database
+from shared.log import configure
+from shared.provision import provision_broker
+from shared.publisher import Publisher
+from shared.settings import ProcessSettings
+
+Measure = Callable[[], Awaitable[float]]
+
+
+async def preload(connection: Connection, jobs: int) -> None:
+    """Puts jobs into the queue, 1,000 at once."""
+    publisher = Publisher(connection)
+    for start in range(0, jobs, 1000):
+        await publisher.publish_many([worker.PAYLOAD] * min(1000, jobs - start))
+
+
+async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
+    """Runs every measure in turn, round by round; returns jobs per second."""
+    rates: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        broker = Broker(folder / "broker")
+        await broker.start()
+        try:
+            await migrate(worker.sqlite_url(folder))
+            database = open_database(worker.sqlite_url(folder))
+            connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
+            await provision_broker(connection, worker.bench_topology())
+            for number in range(rounds):
+                for title, run in _measures(broker.url, connection, database, jobs).items():
+                    await manage(connection, "STREAM.PURGE.BENCH")
+                    await preload(connection, jobs)
+                    seconds = await run()
+                    rates.setdefault(title, []).append(jobs / seconds)
+                    print(f"  round {number + 1}  {title:<44}{jobs / seconds:>10,.0f} jobs/s", flush=True)
+            await connection.close()
+            await database.close()
+        finally:
+            await broker.kill()
+    return rates
+
+
+def _measures(url: str, connection: Connection, database: Database, jobs: int) -> dict[str, Measure]:
+    return {
+        "plain continuous pull (nats-py, only ack)": lambda: plain_pull.drain(url, "BENCH", "bench", jobs),
+        "worker, no-op handler, at least once": lambda: worker.drain(
+            connection, database, worker.handlers(effect=False), jobs
+        ),
+        "worker, one row exactly once (SQLite)": lambda: worker.drain(
+            connection, database, worker.handlers(effect=True), jobs
+        ),
+    }
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.quick", description=__doc__, epilog="example: python -m bench.quick --jobs 20000"
+    )
+    parser.add_argument("--jobs", type=int, default=20_000, help="jobs per measure (default: 20000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, interleaved (default: 3)")
+    parser.add_argument("--log", default=os.devnull, help="where the worker's log lines go (default: nowhere)")
+    arguments = parser.parse_args()
+    with Path(arguments.log).open("a") as log:
+        configure("bench", "json", stream=log)
+        rates = uvloop.run(measure(arguments.jobs, arguments.rounds))
+    reference = statistics.median(next(iter(rates.values())))
+    print(f"\n{'median of ' + str(arguments.rounds) + ' rounds':<46}{'jobs/s':>10}{'of plain pull':>16}")
+    for title, values in rates.items():
+        median = statistics.median(values)
+        print(f"{title:<46}{median:>10,.0f}{median / reference:>15.0%}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

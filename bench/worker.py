@@ -1,0 +1,83 @@
+"""Our worker under measurement: the same streams and settings as in service, with a handler that does nothing."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from sqlalchemy import insert
+
+from contracts.cron import ScheduleFired
+from contracts.message import CATALOGUE, Message
+from shared.assembly import Chassis, assemble
+from shared.broker import Connection
+from shared.database import Database
+from shared.database.tables import activity_logs
+from shared.job import Job
+from shared.objects import open_objects
+from shared.pipeline import Limits
+from shared.publisher import Publisher
+from shared.routes import Handlers, route, routes
+from shared.telemetry import Metrics
+from shared.topology import Topology, topology
+
+_EFFECT = insert(activity_logs)
+
+
+class RunBench(Message):
+    """A job of about 200 bytes."""
+
+    SUBJECT: ClassVar[str] = "jobs.bench.run"
+    payload: str
+
+
+del CATALOGUE[RunBench.TYPE]  # no contract of the product
+PAYLOAD = RunBench(payload="x" * 185)
+
+
+def bench_topology() -> Topology:
+    """The streams of the service `bench`."""
+    return topology([RunBench.TYPE], {})
+
+
+async def no_op(_message: RunBench, _job: Job) -> None:
+    """Does nothing."""
+
+
+async def one_row(_message: RunBench, job: Job) -> None:
+    """Writes one row."""
+    now = datetime.now(UTC)
+    job.write(_EFFECT, {"id": job.key, "user_id": None, "action": "bench", "details": {}, "created_at": now})
+
+
+def handlers(*, effect: bool) -> Handlers:
+    """At least once without an effect, or exactly one row per job."""
+    return {RunBench: one_row if effect else route(RunBench, no_op, inbox=False)}
+
+
+async def drain(
+    connection: Connection, database: Database, offered: Handlers, jobs: int, *, slots: int = 500
+) -> float:
+    """Works off `jobs` jobs that wait; returns the seconds from the first to the last."""
+    objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
+    metrics = Metrics([RunBench.TYPE])
+    chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
+    consumers = bench_topology().consumers_of("bench")
+    parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=slots, limits=Limits())
+    started = time.perf_counter()
+    await parts.worker.start(parts.pulls)
+    while metrics.finished < jobs:
+        await asyncio.sleep(0.005)
+        if time.perf_counter() - started > 120:
+            raise TimeoutError(f"{metrics.finished} of {jobs} jobs after 120 s")
+    seconds = time.perf_counter() - started
+    await parts.worker.drain(5)
+    await parts.circuit.stop()
+    await objects.close()
+    return seconds
+
+
+def sqlite_url(folder: Path) -> str:
+    """Address of a database file in a folder."""
+    return f"sqlite+aiosqlite:///{folder / 'bench.db'}"
