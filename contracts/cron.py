@@ -14,7 +14,7 @@ EVENT_CONSUMERS: dict[str, str] = {"sync": "sync", "report": "report", "cleanup"
 """First token of a schedule's name -> the service that handles its events."""
 
 MAX_NAME_CHARACTERS = 128
-_NAME = rf"^(?!.*\.manual{END})[a-z0-9-]+(\.[a-z0-9-]+)+{END}"
+_NAME = rf"^(?![a-z0-9.-]*\.manual{END})[a-z0-9-]+(\.[a-z0-9-]+)+{END}"
 _NAME_IN_WORDS = (
     "two or more tokens of lower-case letters, digits and hyphens with dots between, not ending in '.manual'"
 )

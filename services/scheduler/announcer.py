@@ -1,0 +1,202 @@
+"""Announces every due time once: waits for it, publishes its event, and gives way to whoever was first."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from services.scheduler.agenda import Agenda
+from services.scheduler.metrics import ScheduleMetrics
+from services.scheduler.progress import Progress
+from services.scheduler.publishing import publish
+from services.scheduler.reports import Reports
+from services.scheduler.schedule import Schedule
+from services.scheduler.stream import EventStream, Remembered
+from services.scheduler.timekeeper import SystemTime, Timekeeper
+from shared.backoff import backoff
+from shared.outcomes import Unavailable
+
+_LONGEST_BACKOFF_SECONDS = 5.0
+_LOOK_FOR_BROKER_SECONDS = 0.25
+_QUESTIONS_IN_FLIGHT = 16
+_SET_BACK = timedelta(seconds=1)
+"""A clock that goes back further than this was set; less is how clocks are kept right."""
+
+
+class Announcer:
+    """One scheduler of any number: the stream stores an event only from the one that knows its predecessor."""
+
+    def __init__(
+        self,
+        timetable: Iterable[Schedule],
+        stream: EventStream,
+        *,
+        time: Timekeeper | None = None,
+        metrics: ScheduleMetrics | None = None,
+    ) -> None:
+        self._time = time or SystemTime()
+        self._last_look = self._time.now()
+        self._entries = {
+            schedule.name: Progress(schedule, self._last_look, place) for place, schedule in enumerate(timetable)
+        }
+        self._stream = stream
+        self._metrics = metrics or ScheduleMetrics(self._entries)
+        self._reports = Reports()
+        self._agenda = Agenda()
+        self.recalled = asyncio.Event()
+        """Set when the memory is read: from then on every due time is announced."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Announces until `stop` is set; a broker that is away is waited for. Ends with nothing under way."""
+        await self._start(stop)
+        while not stop.is_set():
+            await self._time.wait(self._agenda.first, stop)
+            if not stop.is_set() and await self._up(stop):
+                await self.look()
+
+    async def look(self) -> None:
+        """Announces what is due now."""
+        now = self._time.now()
+        self._notice_clock(now)
+        ready = self._agenda.take(now)
+        for entry in ready:
+            entry.choose(now)
+        ready = await self._ask_about(ready)
+        for entry in (entry for entry in ready if not entry.waiting):
+            self._left_out(entry)
+        await self._announce([entry for entry in ready if entry.waiting])
+        self._reports.flush()
+
+    async def _start(self, stop: asyncio.Event) -> None:
+        """Reads the memory, however long that takes."""
+        memories = await self._memories(stop)
+        if memories is None:
+            return
+        now = self._time.now()
+        for name, entry in self._entries.items():
+            wrong = entry.recall(memories.get(name), now, at_start=True)
+            if wrong:
+                self._reports.strange_memory(name, wrong)
+        self._agenda.rebuild(self._entries.values())
+        self.recalled.set()
+        self._reports.started(len(self._entries), len(memories), self._agenda.first)
+
+    async def _memories(self, stop: asyncio.Event) -> dict[str, Remembered] | None:
+        failures = 0
+        while await self._up(stop):
+            try:
+                return await self._stream.memories(list(self._entries))
+            except Unavailable as away:
+                failures += 1
+                self._reports.memory_unreadable(away)
+                await _pause(backoff(failures, ceiling_seconds=_LONGEST_BACKOFF_SECONDS).total_seconds(), stop)
+        return None
+
+    async def _up(self, stop: asyncio.Event) -> bool:
+        """Waits for the broker; False when it is time to stop instead."""
+        while not stop.is_set():
+            if self._stream.is_up:
+                return True
+            await _pause(_LOOK_FOR_BROKER_SECONDS, stop)
+        return False
+
+    def _notice_clock(self, now: datetime) -> None:
+        """Resumes at `now` when the clock was set back; the stream is asked what was announced beyond it."""
+        if now < self._last_look - _SET_BACK:
+            ahead = sum(entry.clock_was_set_back(now) for entry in self._entries.values())
+            self._reports.clock_set_back(self._last_look - now, ahead)
+            self._agenda.rebuild(self._entries.values())
+        self._last_look = now
+
+    async def _ask_about(self, ready: list[Progress]) -> list[Progress]:
+        """Asks the stream about due times in doubt; returns all but those for which it gave no answer."""
+        bound = asyncio.Semaphore(_QUESTIONS_IN_FLIGHT)
+
+        async def ask(entry: Progress) -> None:
+            async with bound:
+                entry.leave_out(await self._stream.history(entry.schedule.name))
+
+        doubtful = [entry for entry in ready if entry.must_ask()]
+        answers = await asyncio.gather(*(ask(entry) for entry in doubtful), return_exceptions=True)
+        unanswered: set[Progress] = set()
+        for entry, answer in zip(doubtful, answers, strict=True):
+            if isinstance(answer, Unavailable):
+                self._try_again(entry, answer)
+                unanswered.add(entry)
+            elif isinstance(answer, BaseException):
+                raise answer
+        return [entry for entry in ready if entry not in unanswered]
+
+    async def _announce(self, entries: Sequence[Progress]) -> None:
+        """Publishes one event of each, and then deals with the answers."""
+        refused: list[tuple[Progress, Exception]] = []
+        for entry, answer in await publish(entries, self._stream, self._time):
+            if isinstance(answer, int):
+                self._stored(entry, answer)
+            elif isinstance(answer, Unavailable):
+                self._try_again(entry, answer)
+            else:
+                refused.append((entry, answer))
+        await self._give_way(refused)
+
+    def _stored(self, entry: Progress, sequence: int) -> None:
+        misfired = entry.misfired
+        due = entry.stored(sequence)
+        late_seconds = (self._time.now() - due).total_seconds()
+        self._metrics.announced(entry.schedule.name, due.timestamp(), late_seconds)
+        self._reports.announced(entry.schedule.name, due, late_seconds)
+        if misfired:
+            self._misfired(entry)
+        self._agenda.put(entry)
+
+    def _left_out(self, entry: Progress) -> None:
+        """Goes on after due times that are not announced: missed and skipped, or announced before."""
+        if entry.misfired:
+            self._misfired(entry)
+        self._agenda.put(entry)
+
+    def _misfired(self, entry: Progress) -> None:
+        self._metrics.misfires[entry.schedule.name] += 1
+        self._reports.misfired(entry.schedule)
+
+    def _try_again(self, entry: Progress, why: Exception) -> None:
+        entry.failures += 1
+        wait = backoff(entry.failures, ceiling_seconds=_LONGEST_BACKOFF_SECONDS)
+        self._agenda.put(entry, self._time.now() + wait)
+        self._reports.not_announced(entry.schedule.name, why)
+
+    async def _give_way(self, refused: Sequence[tuple[Progress, Exception]]) -> None:
+        """Reads the memory again: mostly another scheduler was first; what it did not announce is tried singly."""
+        if not refused:
+            return
+        try:
+            memories = await self._stream.memories([entry.schedule.name for entry, _ in refused])
+        except Unavailable as away:
+            for entry, _ in refused:
+                self._try_again(entry, away)
+            return
+        now = self._time.now()
+        for entry, why in refused:
+            self._after_refusal(entry, memories.get(entry.schedule.name), now, why)
+
+    def _after_refusal(self, entry: Progress, memory: Remembered | None, now: datetime, why: Exception) -> None:
+        wanted = entry.waiting[0]
+        wrong = entry.recall(memory, now)
+        if wrong:
+            self._reports.strange_memory(entry.schedule.name, wrong)
+        if entry.done >= wanted:
+            entry.failures, entry.alone = 0, False
+            self._metrics.outrun += 1
+            self._agenda.put(entry)
+        elif entry.alone and entry.failures:
+            self._try_again(entry, why)
+        else:
+            entry.alone, entry.failures = True, entry.failures + 1
+            self._agenda.put(entry, now)
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    """Waits in real time, whatever the wall clock does."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
