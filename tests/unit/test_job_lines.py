@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared import redact
@@ -99,7 +99,7 @@ def test_lines_of_a_loop_that_ended_are_not_stuck() -> None:
     lines = JobLines("email", written.append, coloured=None)
 
     async def last_words() -> None:
-        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)
+        asyncio.get_running_loop().stop()  # this round is the last: what it schedules is never run
         add(lines, "first")
 
     loop = asyncio.new_event_loop()
@@ -137,6 +137,8 @@ async def test_a_flush_from_another_thread_loses_nothing() -> None:
 
 
 @given(job_id=st.text(), job_type=st.text())
+@example(job_id="del \x7f, next line \x85", job_type="line separator \u2028")
+@example(job_id="half a character \udc80", job_type="\r\n")
 def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> None:
     """Ids and types come off the wire: each job stays one line, as JSON and as text."""
     for coloured in (None, False):
