@@ -45,7 +45,8 @@ class ObjectStore(Protocol):
     """Keeps bytes under keys.
 
     A key is text of 1 to 1,024 bytes in UTF-8: segments between slashes that are neither empty nor `.` or `..`, without
-    control characters. Under any other text nothing can be stored (ValueError), so nothing is there.
+    control characters. Under any other text nothing can be stored (ValueError), so nothing is there. Choose keys so
+    that none is the folder of another (`a` and `a/b`): behind `a`, a continued walk does not find `a/b` on SeaweedFS.
 
     Every method raises `shared.outcomes.Unavailable("objects", …)` when the store cannot be reached, fails on its own
     side, or no longer knows our credentials; and ObjectsRefused when it forbids this one request.

@@ -15,6 +15,7 @@ from minio import Minio
 from minio.datatypes import Object
 from minio.error import S3Error
 from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import ProtocolError
 
 from shared.objects.port import ObjectInfo, ObjectTooLarge
 from shared.objects.threads import Abandoned
@@ -86,15 +87,17 @@ class Bucket:
     def read(self, key: str, limit: int) -> bytes:
         """Reads an object of at most `limit` bytes."""
         response = self.client.get_object(self.name, key)
+        data = bytearray()
         try:
             if int(response.headers.get("content-length", "0")) > limit:
                 raise ObjectTooLarge(key, limit)
-            data: bytes = response.read(limit + 1, decode_content=False)
+            for piece in _pieces(response):
+                data += piece
+                if len(data) > limit:
+                    raise ObjectTooLarge(key, limit)
         finally:
             _finish(response)
-        if len(data) > limit:
-            raise ObjectTooLarge(key, limit)
-        return data
+        return bytes(data)
 
     def download(self, key: str, path: Path, abandoned: Event) -> ObjectInfo:
         """Writes an object beside `path`, and moves it there when it is complete."""
@@ -103,7 +106,7 @@ class Bucket:
         size = 0
         try:
             with part.open("wb") as file:
-                for piece in response.stream(_PIECE, decode_content=False):
+                for piece in _pieces(response):
                     if abandoned.is_set():
                         raise Abandoned
                     size += file.write(piece)
@@ -151,6 +154,17 @@ def _info(entry: Object) -> ObjectInfo:
         content_type=entry.content_type or "",
         modified=entry.last_modified or _BEGINNING,
     )
+
+
+def _pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
+    """Reads the body; one that broke off is an error, which the library does not promise."""
+    length = response.headers.get("content-length")
+    received = 0
+    for piece in response.stream(_PIECE, decode_content=False):
+        received += len(piece)
+        yield piece
+    if length is not None and received != int(length):
+        raise ProtocolError(f"the object broke off after {received} of {length} bytes")
 
 
 def _modified(response: BaseHTTPResponse) -> datetime:

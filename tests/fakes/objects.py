@@ -1,0 +1,71 @@
+"""An object store in memory, which keeps the same rules as the real one (tests/integration/objects)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shared.objects import ObjectInfo, ObjectMissing, ObjectTooLarge
+from shared.objects.keys import check_key
+from shared.outcomes import Unavailable
+
+
+class FakeObjectStore:
+    """`contents` holds the objects; set `away` to a reason, and every call raises Unavailable."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, tuple[ObjectInfo, bytes]] = {}
+        self.away = ""
+
+    async def stat(self, key: str) -> ObjectInfo:
+        """See `ObjectStore`."""
+        return (await self._get(key))[0]
+
+    async def read(self, key: str, *, limit: int) -> bytes:
+        """See `ObjectStore`."""
+        _, data = await self._get(key)
+        if len(data) > limit:
+            raise ObjectTooLarge(key, limit)
+        return data
+
+    async def download(self, key: str, path: Path) -> ObjectInfo:
+        """See `ObjectStore`."""
+        info, data = await self._get(key)
+        await asyncio.to_thread(path.write_bytes, data)
+        return info
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """See `ObjectStore`."""
+        check_key(key)
+        await self._answer()
+        info = ObjectInfo(key, len(data), content_type, datetime.now(UTC))
+        self.contents[key] = (info, bytes(data))
+
+    async def upload(self, key: str, path: Path, content_type: str) -> None:
+        """See `ObjectStore`."""
+        check_key(key)
+        await self.put(key, await asyncio.to_thread(path.read_bytes), content_type)
+
+    async def delete(self, key: str) -> None:
+        """See `ObjectStore`."""
+        await self._answer()
+        self.contents.pop(key, None)
+
+    async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectInfo]:
+        """See `ObjectStore`."""
+        await self._answer()
+        for key in sorted(self.contents):
+            if key.startswith(prefix) and key > after and key in self.contents:
+                yield self.contents[key][0]
+
+    async def _get(self, key: str) -> tuple[ObjectInfo, bytes]:
+        await self._answer()
+        if key not in self.contents:
+            raise ObjectMissing(key)
+        return self.contents[key]
+
+    async def _answer(self) -> None:
+        """Gives the others their turn, as a real store does, and can be away."""
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("objects", self.away)
