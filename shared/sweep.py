@@ -3,29 +3,22 @@
 The broker does not try a schedule again that came due while its disk was full, until it is restarted.
 """
 
-import asyncio
-import json
 from datetime import UTC, datetime, timedelta
 
 from contracts import wire
-from shared import copies, outgoing
+from shared import copies, lookup, outgoing
 from shared.broker import Connection, Refused
-from shared.broker.headers import Headers, decode
+from shared.broker.headers import Headers
 from shared.broker.jetstream import manage
 from shared.delivery import Delivery
 from shared.job import Job
 from shared.log import get_logger
-from shared.outcomes import Unavailable
 from shared.outgoing import SCHEDULE, SCHEDULE_TARGET, Outgoing
 from shared.publisher import Publisher
 from shared.topology import later_of
 from shared.verdict import Dead
 
 OVERDUE = timedelta(minutes=1)
-PAGE = 256
-PAGE_BYTES = 4 * 1024 * 1024
-_PAGE_SECONDS = 10.0
-_SUBJECT, _SEQUENCE, _STORED = "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"
 _WRONG_LAST_SEQUENCE = 10071
 _log = get_logger("sweep")
 
@@ -38,7 +31,7 @@ async def sweep(connection: Connection, publisher: Publisher, service: str, now:
     """
     overdue = strays = 0
     sequence = 1
-    while page := await _page(connection, service, sequence):
+    while page := await lookup.page(connection, later_of(service), f"later.{service}.>", sequence):
         for waiting in page:
             due = due_at(waiting.headers)
             if due is None:
@@ -59,49 +52,6 @@ def due_at(headers: Headers) -> datetime | None:
     except ValueError:
         return None
     return due if due is None or due.tzinfo else due.replace(tzinfo=UTC)
-
-
-async def _page(connection: Connection, service: str, sequence: int) -> list[Delivery]:
-    """Reads the next messages on `later.` from a sequence on (batched direct get, ADR-31)."""
-    stream, found = later_of(service), list[Delivery]()
-    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def take(_subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
-        headers = decode(raw)
-        if _SUBJECT in headers:
-            found.append(_waiting(connection, stream, raw, headers, body))
-        elif not finished.done():
-            finished.set_result(None)
-
-    inbox = connection.new_inbox()
-    sid = await connection.listen(inbox, take)
-    request = {"seq": sequence, "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": f"later.{service}.>"}
-    try:
-        connection.send(f"$JS.API.DIRECT.GET.{stream}".encode(), json.dumps(request).encode(), inbox.encode())
-        async with asyncio.timeout(_PAGE_SECONDS):
-            await finished
-    except TimeoutError:
-        raise Unavailable("broker", f"no answer about the messages of {stream}") from None
-    finally:
-        await connection.unlisten(sid)
-    return found
-
-
-def _waiting(connection: Connection, stream: str, raw: bytes, headers: Headers, body: bytes) -> Delivery:
-    stored = datetime.fromisoformat(headers[_STORED])
-    return Delivery(
-        connection=connection,
-        subject=headers[_SUBJECT],
-        reply=b"",
-        raw_headers=raw,
-        body=body,
-        stream=stream,
-        sequence=int(headers[_SEQUENCE]),
-        delivered=0,
-        stored_ns=int(stored.timestamp() * 1e9),
-        pending=0,
-        headers=headers,
-    )
 
 
 async def _hand_over(publisher: Publisher, waiting: Delivery) -> int:

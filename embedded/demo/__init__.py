@@ -1,0 +1,1 @@
+"""The demo: real jobs on the whole stack, on real input, each with what it is expected to do."""

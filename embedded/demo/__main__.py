@@ -1,0 +1,127 @@
+"""The command line of the demo: `python -m embedded.demo`, or `make demo`."""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from embedded.claim import FolderTaken
+from embedded.demo import failures, mails, schedules, uploads
+from embedded.demo.stage import Stage
+from embedded.process import StartFailed
+from embedded.programs import ProgramMissing
+from embedded.services import Service, all_services
+from embedded.stack import Stack
+from shared.broker import connect
+from shared.database import open_database
+from shared.environment import load
+from shared.log import configure
+from shared.publisher import Publisher
+from shared.settings import Settings
+from shared.stores import object_store
+
+_SETTINGS = {"LOG_FORMAT": "json"}
+
+
+def main() -> int:
+    """Plays the demo; returns 0 when every expectation was met, else 1."""
+    arguments = _parser().parse_args()
+    missing = [str(path) for path in arguments.files if not path.is_file()]
+    if missing:
+        print(f"no such file: {', '.join(missing)}", file=sys.stderr)
+        return 2
+    console = Console(soft_wrap=True)
+    try:
+        return asyncio.run(play(console, [path.resolve() for path in arguments.files]))
+    except (FolderTaken, ProgramMissing, StartFailed, OSError) as error:
+        print(f"The demo could not start: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+async def play(console: Console, given: list[Path]) -> int:
+    """Starts a fresh stack, plays every scene, stops everything, and says what happened."""
+    stack = Stack.fresh("demo", datetime.now(UTC))
+    console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
+    async with _playing(stack, console) as (stage, due):
+        await mails.sent_at_once(stage)
+        await uploads.play(stage, given)
+        await mails.later(stage)
+        await mails.once(stage)
+        await failures.play(stage)
+        await schedules.play(stage, due)
+    console.print()
+    console.print(stage.table())
+    _say_where(console, stage)
+    for result in stage.failed:
+        console.print(f"[red]not met:[/red] {result.scene}: {result.expectation}", highlight=False)
+    return 1 if stage.failed else 0
+
+
+@contextlib.asynccontextmanager
+async def _playing(stack: Stack, console: Console) -> AsyncIterator[tuple[Stage, datetime]]:
+    configure("demo", "text", "error", sys.stderr)
+    services: list[Service] = []
+    try:
+        with console.status("starting broker, object store and mail catcher …"):
+            await stack.start()
+        with console.status("creating tables, streams and bucket …"):
+            await stack.provision()
+        timetable = stack.folder / "schedules.toml"
+        due = schedules.write_timetable(timetable, datetime.now(UTC))
+        services += all_services(stack, extra={**_SETTINGS, "SCHEDULES_FILE": str(timetable)})
+        with console.status(f"starting {len(services)} service processes …"):
+            await asyncio.gather(*(service.start() for service in services))
+            await asyncio.gather(*(service.ready() for service in services))
+        names = ", ".join(service.name for service in services)
+        console.print(f"broker {stack.broker.url}, S3 {stack.objects.endpoint}, services {names}", highlight=False)
+        async with _stage(stack, services, console) as stage:
+            yield stage, due
+    finally:
+        with console.status("stopping everything …"):
+            await asyncio.gather(*(service.stop() for service in services))
+            await stack.stop()
+
+
+@contextlib.asynccontextmanager
+async def _stage(stack: Stack, services: list[Service], console: Console) -> AsyncIterator[Stage]:
+    settings = load(Settings, stack.environment())
+    out = stack.folder / "out"
+    out.mkdir()
+    connection = await connect(settings, name="demo")
+    database, objects = open_database(settings.database_url.reveal()), object_store(settings)
+    try:
+        yield Stage(stack, services, connection, Publisher(connection, objects), database, objects, console, out)
+    finally:
+        await connection.close()
+        await database.close()
+        await objects.close()
+
+
+def _say_where(console: Console, stage: Stage) -> None:
+    stack = stage.stack
+    console.print(f"mails       {stack.mail.mailbox}", highlight=False)
+    console.print(f"thumbnails  {stage.out}", highlight=False)
+    console.print(f"database    {stack.database}", highlight=False)
+    console.print(f"logs        {stack.logs}", highlight=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m embedded.demo",
+        description="Runs the whole stack in a fresh folder under var/, lets real jobs run, checks what they did.",
+        epilog='example: make demo FILES="photo.jpg contract.pdf"',
+    )
+    parser.add_argument("files", nargs="*", type=Path, help="files to upload instead of the samples")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Schedules: the three that ship, brought forward to today, fire once each although two schedulers run."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from contracts.cron import ScheduleFired
+from embedded.demo.stage import Stage
+from shared.lookup import all_of
+
+NAMES = ("cleanup.daily", "sync.all", "report.weekly")
+
+
+def write_timetable(path: Path, now: datetime) -> datetime:
+    """Writes the settings file that makes the three schedules due a little after now; returns when."""
+    due = (now + timedelta(seconds=25)).replace(microsecond=0)
+    expression = f"{due.second} {due.minute} {due.hour} {due.day} {due.month} *"
+    entries = [f'[[schedules]]\nname = "{name}"\nschedule = "{expression}"\n' for name in NAMES]
+    path.write_text("\n".join(entries), encoding="utf-8")
+    return due
+
+
+async def play(stage: Stage, due: datetime) -> None:
+    """Waits for the due time and counts the events."""
+    stage.begin("schedules", f"cleanup.daily, sync.all and report.weekly, due at {due:%H:%M:%S} UTC, two schedulers")
+
+    async def all_fired() -> bool:
+        return len(await _events(stage)) >= len(NAMES)
+
+    await stage.expect("all three fire", all_fired, where="stream CRON")
+    counted = Counter(event.name for event in await _events(stage))
+    for name in NAMES:
+        await stage.expect(f"cron.{name} has one event", partial(_is_one, counted[name]), where="stream CRON")
+    late = max((event.announced - event.due for event in await _events(stage)), default=timedelta.max)
+    stage.note(f"the latest was announced {late.total_seconds() * 1000:.0f} ms after its due time")
+
+
+def _is_one(count: int) -> bool:
+    return count == 1
+
+
+async def _events(stage: Stage) -> list[ScheduleFired]:
+    return [msgspec.json.decode(event.body, type=ScheduleFired) for event in await all_of(stage.connection, "CRON")]

@@ -1,0 +1,121 @@
+"""What a scene of the demo plays on: the running stack, and a list of expectations that it checks in the open."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Executable
+
+from embedded.mailbox import messages
+from embedded.services import Service
+from embedded.stack import Stack
+from shared.broker import Connection
+from shared.broker.jetstream import manage
+from shared.database import Database
+from shared.delivery import Delivery
+from shared.lookup import all_of
+from shared.objects import S3ObjectStore
+from shared.outcomes import Unavailable
+from shared.publisher import Publisher
+from shared.topology import later_of, queue_of
+
+PATIENCE_SECONDS = 40.0
+
+Check = Callable[[], Awaitable[Any] | Any]
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of an expectation; `where` is what to open to see it."""
+
+    scene: str
+    expectation: str
+    met: bool
+    seconds: float
+    where: str
+
+
+@dataclass(slots=True)
+class Stage:
+    """The stack, a producer's connection to it, and the results so far."""
+
+    stack: Stack
+    services: Sequence[Service]
+    connection: Connection
+    publisher: Publisher
+    database: Database
+    objects: S3ObjectStore
+    console: Console
+    out: Path
+    results: list[Result] = field(default_factory=list)
+    scene: str = ""
+
+    def begin(self, scene: str, text: str) -> None:
+        """Announces a scene."""
+        self.scene = scene
+        self.console.print(f"\n[bold]{scene}[/bold]  {text}")
+
+    def note(self, text: str) -> None:
+        """Says what is being done."""
+        self.console.print(f"  [dim]{text}[/dim]", highlight=False)
+
+    async def expect(
+        self, expectation: str, check: Check, *, where: str = "", patience: float = PATIENCE_SECONDS
+    ) -> Any:
+        """Waits until the check gives something; returns that, or None after `patience` seconds."""
+        started = time.monotonic()
+        seen: Any = None
+        with self.console.status(f"  {expectation} …"):
+            while not seen and time.monotonic() - started < patience:
+                try:
+                    seen = check()
+                    seen = await seen if isinstance(seen, Awaitable) else seen
+                except Unavailable:
+                    seen = None
+                if not seen:
+                    await asyncio.sleep(0.05)
+        seconds = time.monotonic() - started
+        self.results.append(Result(self.scene, expectation, bool(seen), seconds, where))
+        mark = "[green]ok[/green]  " if seen else "[red]FAIL[/red]"
+        self.console.print(f"  {mark} {expectation}  [dim]{where}[/dim]", highlight=False)
+        return seen or None
+
+    def mails(self, recipient: str) -> list[Path]:
+        """The files of mails that this recipient got."""
+        return [mail for mail in messages(self.stack.mail.mailbox) if recipient in mail.read_text("utf-8", "replace")]
+
+    async def dead_letters(self, stream: str, job_id: str) -> list[Delivery]:
+        """The dead letters of a job."""
+        found = await all_of(self.connection, stream)
+        return [letter for letter in found if letter.headers.get("Job-Id") == job_id]
+
+    async def waiting(self, service: str) -> int:
+        """Jobs of a service that wait, for now or for later, or are in hand."""
+        counts = [
+            (await manage(self.connection, f"STREAM.INFO.{stream}"))["state"]["messages"]
+            for stream in (queue_of(service), later_of(service))
+        ]
+        return sum(counts)
+
+    async def rows(self, query: Executable) -> list[Any]:
+        """What a query finds in the database."""
+        async with self.database.read() as connection:
+            return list((await connection.execute(query)).mappings().all())
+
+    @property
+    def failed(self) -> list[Result]:
+        """The expectations that were not met."""
+        return [result for result in self.results if not result.met]
+
+    def table(self) -> Table:
+        """All results, for the end."""
+        table = Table("scene", "what was expected", "", "s", "where to look", title="What happened")
+        for result in self.results:
+            mark = "[green]ok[/green]" if result.met else "[red]FAIL[/red]"
+            table.add_row(result.scene, result.expectation, mark, f"{result.seconds:.1f}", result.where)
+        return table

@@ -1,0 +1,73 @@
+"""Reads a stream's messages page by page, without a consumer (batched direct get, ADR-31)."""
+
+import asyncio
+import json
+from datetime import datetime
+
+from shared.broker import Connection
+from shared.broker.headers import Headers, decode
+from shared.delivery import Delivery
+from shared.outcomes import Unavailable
+
+PAGE = 256
+PAGE_BYTES = 4 * 1024 * 1024
+_PAGE_SECONDS = 10.0
+_SUBJECT, _SEQUENCE, _STORED = "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"
+
+
+async def page(connection: Connection, stream: str, subject: str, sequence: int = 1) -> list[Delivery]:
+    """The next messages from a sequence on whose subjects match; none when there are no more.
+
+    What it returns cannot be acknowledged: nothing was delivered.
+
+    Raises:
+        Unavailable: the broker is away, or there is no such stream.
+    """
+    found = list[Delivery]()
+    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(_subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
+        headers = decode(raw)
+        if _SUBJECT in headers:
+            found.append(_stored(connection, stream, raw, headers, body))
+        elif not finished.done():
+            finished.set_result(None)
+
+    inbox = connection.new_inbox()
+    sid = await connection.listen(inbox, take)
+    request = {"seq": sequence, "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": subject}
+    try:
+        connection.send(f"$JS.API.DIRECT.GET.{stream}".encode(), json.dumps(request).encode(), inbox.encode())
+        async with asyncio.timeout(_PAGE_SECONDS):
+            await finished
+    except TimeoutError:
+        raise Unavailable("broker", f"no answer about the messages of {stream}") from None
+    finally:
+        await connection.unlisten(sid)
+    return found
+
+
+def _stored(connection: Connection, stream: str, raw: bytes, headers: Headers, body: bytes) -> Delivery:
+    stored = datetime.fromisoformat(headers[_STORED])
+    return Delivery(
+        connection=connection,
+        subject=headers[_SUBJECT],
+        reply=b"",
+        raw_headers=raw,
+        body=body,
+        stream=stream,
+        sequence=int(headers[_SEQUENCE]),
+        delivered=0,
+        stored_ns=int(stored.timestamp() * 1e9),
+        pending=0,
+        headers=headers,
+    )
+
+
+async def all_of(connection: Connection, stream: str, subject: str = ">") -> list[Delivery]:
+    """Every message of a stream that is small enough to be held in memory."""
+    found, sequence = list[Delivery](), 1
+    while messages := await page(connection, stream, subject, sequence):
+        found += messages
+        sequence = messages[-1].sequence + 1
+    return found
