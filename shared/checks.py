@@ -1,6 +1,7 @@
 """What a process knows about its own health: a heartbeat of the event loop, liveness and readiness checks."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -36,15 +37,20 @@ class Checks:
         self._ready: dict[str, ReadinessCheck] = {}
         self._not_ready: dict[str, str] = {}
         self._draining = False
+        self._new_check = asyncio.Event()
 
     def live(self, name: str, check: LivenessCheck) -> None:
         """Adds a check that returns why the process should be restarted, or None; it must not block."""
         self._live[name] = check
 
     def ready(self, name: str, check: ReadinessCheck) -> None:
-        """Adds a check that raises while the process cannot do its work (its broker or database is away)."""
+        """Adds a check that raises while the process cannot do its work (its broker or database is away).
+
+        It is run at once if `run` is going on. A process without any such check is still starting, and not ready.
+        """
         self._ready[name] = check
         self._not_ready[name] = "not checked yet"
+        self._new_check.set()
 
     def drain(self) -> None:
         """Makes the process not ready for good: it is stopping and takes nothing more."""
@@ -64,8 +70,8 @@ class Checks:
 
     def readiness(self) -> list[str]:
         """Returns the reasons why the process cannot work now; none is good. What is not alive is not ready."""
-        draining = ["process: is stopping"] if self._draining else []
-        return [*draining, *self.liveness(), *(f"{name}: {why}" for name, why in list(self._not_ready.items()))]
+        phase = ["process: is stopping"] if self._draining else [] if self._ready else ["process: is starting"]
+        return [*phase, *self.liveness(), *(f"{name}: {why}" for name, why in list(self._not_ready.items()))]
 
     async def run(self) -> None:
         """Keeps heartbeat and readiness fresh until cancelled; one task per process."""
@@ -95,8 +101,11 @@ class Checks:
 
     async def _keep_probing(self) -> None:
         while True:
+            self._new_check.clear()
             await self.probe()
-            await asyncio.sleep(self._interval_seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_seconds):
+                    await self._new_check.wait()
 
 
 def _ask(check: LivenessCheck) -> str | None:

@@ -30,7 +30,7 @@ def test_a_loop_that_stands_still_is_reported() -> None:
     assert checks.liveness() == []
     clock.now += 1
     assert checks.liveness() == ["event loop: has not turned for 11 s"]
-    assert checks.readiness() == ["event loop: has not turned for 11 s"]
+    assert checks.readiness() == ["process: is starting", "event loop: has not turned for 11 s"]
     checks.beat()
     assert checks.liveness() == []
 
@@ -48,8 +48,9 @@ def test_a_liveness_check_gives_its_reason() -> None:
 
 
 async def test_a_process_is_not_ready_before_it_was_checked() -> None:
-    """No traffic for a process that has not yet seen its broker."""
+    """No traffic for a process that has not yet seen its broker, nor for one that has not got so far as to look."""
     checks = Checks()
+    assert checks.readiness() == ["process: is starting"]
     checks.ready("broker", fine)
     assert checks.readiness() == ["broker: not checked yet"]
     assert checks.liveness() == []
@@ -108,6 +109,26 @@ async def test_running_keeps_heartbeat_and_readiness_fresh() -> None:
         await probed.wait()
         clock.now += 60
         while checks.liveness():  # noqa: ASYNC110 - a heartbeat gives no signal
+            await asyncio.sleep(0.001)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_new_check_is_run_at_once() -> None:
+    """A process that has just finished starting need not wait for the next round to be ready."""
+    checks = Checks(interval_seconds=3_600)
+    task = asyncio.create_task(checks.run())
+    await asyncio.sleep(0)
+    probed = asyncio.Event()
+
+    async def broker() -> None:
+        probed.set()
+
+    checks.ready("broker", broker)
+    async with asyncio.timeout(5):
+        await probed.wait()
+        while checks.readiness():  # noqa: ASYNC110 - the result gives no signal
             await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
