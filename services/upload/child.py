@@ -25,7 +25,8 @@ def answer(request: Request) -> dict[str, Any]:
         return {"unreadable": str(refusal)}
     except MemoryError:
         mebibytes = request.limits.memory_bytes // 2**20
-        return {"unreadable": f"it needs more than {mebibytes} MiB of memory to be read (a decompression bomb?)"}
+        reason = f"it needs more than {mebibytes} MiB of memory to be read (a decompression bomb?)"
+        return {"unreadable": f"{reason}; a larger INSPECT_MEMORY_BYTES allows it"}
 
 
 def _look(request: Request) -> dict[str, Any]:

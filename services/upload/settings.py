@@ -24,7 +24,7 @@ class UploadSettings(Settings, frozen=True, kw_only=True):
     max_file_bytes: Annotated[int, Meta(ge=1, description="A larger file is refused, unfetched.")] = 512 * _MEBIBYTE
     max_image_pixels: Annotated[
         int, Meta(ge=1, description="An image with more pixels (width times height) is refused, undecoded.")
-    ] = 128_000_000
+    ] = 105_000_000
     inspect_timeout_seconds: Annotated[
         float, Meta(gt=0, description="An inspection that takes longer is stopped and tried again later.")
     ] = 60
@@ -32,7 +32,12 @@ class UploadSettings(Settings, frozen=True, kw_only=True):
         int, Meta(ge=1, description="A file that takes more processor time to read is refused.")
     ] = 30
     inspect_memory_bytes: Annotated[
-        int, Meta(ge=256 * _MEBIBYTE, description="Address space of one inspection; a file that needs more is refused.")
+        int,
+        Meta(
+            ge=256 * _MEBIBYTE,
+            description="Memory (address space) of one inspection; a file that needs more is refused. "
+            "Large pictures use most of it, INSPECT_PROCESSES times.",
+        ),
     ] = 1024 * _MEBIBYTE
     inspect_processes: Annotated[
         int, Meta(ge=0, description="Inspections at the same time; 0 is one per processor.")

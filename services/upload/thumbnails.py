@@ -35,8 +35,8 @@ def small(image: Image.Image, pixels: int) -> Image.Image:
     """Returns the image in sRGB, with an alpha channel if it had transparency, its longer side at most `pixels`."""
     transparent = image.has_transparency_data
     profile = image.info.get("icc_profile")
-    if image.mode in {"RGB", "L", "CMYK"} and not transparent:
-        picture = image  # scaled before it is decoded in full, where the format can (JPEG)
+    if image.mode == "RGBA" or (image.mode in {"RGB", "L", "CMYK"} and not transparent):
+        picture = image  # no copy of the large one; and a JPEG is scaled while it is decoded
     elif image.mode.startswith(("I", "F")):
         picture = _to_8_bits(image)
     else:

@@ -136,6 +136,20 @@ async def test_a_crash_is_the_files_fault_and_stays_in_its_process(deed: str, re
     assert (await sound.inspect(photo, "image/png")).metadata["width"] == 64
 
 
+async def test_a_document_that_draws_itself_without_end_is_refused(photo: Path) -> None:
+    """A few hundred bytes that bring the real decoder down."""
+    form = b"<</Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</I 5 0 R>>>>/Length 11>>"
+    overwrite(
+        photo,
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<</XObject<</I 5 0 R>>>>>>endobj\n"
+        b"4 0 obj<</Length 5>>stream\n/I Do\nendstream endobj\n"
+        b"5 0 obj" + form + b"stream\n/I Do /I Do\nendstream endobj\ntrailer<</Root 1 0 R>>\n%%EOF",
+    )
+    with pytest.raises(Unreadable, match=r"crashed|memory|processor time"):
+        await inspector().inspect(photo, "application/pdf")
+
+
 async def test_endless_computing_is_stopped_and_the_files_fault(photo: Path) -> None:
     """Processor time is counted whatever else the machine does, so the verdict does not depend on its load."""
     limits = Limits(thumbnail_pixels=320, max_image_pixels=10**6, memory_bytes=2**30, cpu_seconds=1)
