@@ -43,7 +43,7 @@ def messages(folder: Path) -> list[Path]:
 
 def slug(subject: str) -> str:
     """Turn a subject into a short file name of lower-case letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", subject).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", subject.casefold()).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     return words[:_SLUG_CHARACTERS].strip("-") or "no-subject"
 

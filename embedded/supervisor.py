@@ -6,11 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from embedded.process import Process, StartFailed
+from embedded.process import StartFailed
 
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
+
+
+class Run(Protocol):
+    """One life of a program."""
+
+    async def wait(self) -> int | None:
+        """Wait for its end; return the exit code."""
 
 
 class Program(Protocol):
@@ -25,7 +32,7 @@ class Program(Protocol):
         """Where it writes."""
 
     @property
-    def process(self) -> Process:
+    def process(self) -> Run:
         """The run in hand."""
 
     async def start(self) -> None:

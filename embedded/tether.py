@@ -51,7 +51,8 @@ def _stay_beside(command: list[str]) -> int:
         signal.signal(ignored, signal.SIG_IGN)
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):  # not through sys.stdin, whose lock would disturb the interpreter's end
+            pass
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,49 @@
+"""The mail catcher's script of refusals."""
+
+import pytest
+
+from embedded.refusals import Refusals
+
+
+@pytest.mark.parametrize(
+    ("address", "codes"),
+    [
+        ("someone@example.com", [None, None]),
+        ("temporary@example.com", ["451", "451", None]),
+        ("temporary-3@example.com", ["451", "451", "451", None]),
+        ("Temporary-0@example.com", [None]),
+        ("refused@example.com", ["550", "550", "550"]),
+        ("closed@example.com", ["421", None]),
+        ("temporary-ⅷ@example.com", ["451", "451", None]),
+        ("temporarily@example.com", [None]),
+    ],
+)
+def test_an_address_is_refused_as_often_as_its_name_says(address: str, codes: list[str | None]) -> None:
+    """A recipient's local part decides how it is answered, time after time."""
+    refusals = Refusals()
+    answers = [refusals.at_recipient(address) for _ in codes]
+    assert [answer and answer[:3] for answer in answers] == codes
+
+
+def test_addresses_with_a_suffix_are_counted_apart() -> None:
+    """`temporary+a@…` and `temporary+b@…` do not use up each other's refusals."""
+    refusals = Refusals()
+    for address in ("temporary-1+a@example.com", "temporary-1+b@example.com"):
+        assert refusals.at_recipient(address) is not None
+        assert refusals.at_recipient(address) is None
+
+
+def test_spam_is_refused_after_it_was_transmitted() -> None:
+    """`spam@…` is a good recipient whose message is refused, every time."""
+    refusals = Refusals()
+    assert refusals.at_recipient("spam@example.com") is None
+    for _ in range(2):
+        assert (refusals.at_message(["a@example.com", "spam@example.com"]) or "").startswith("554")
+    assert refusals.at_message(["a@example.com"]) is None
+
+
+def test_the_connection_breaks_once_per_dropped_address() -> None:
+    """`dropped@…` loses the answer to its first message, and only to that."""
+    refusals = Refusals()
+    assert [refusals.breaks_after(["dropped@example.com"]) for _ in range(3)] == [True, False, False]
+    assert not refusals.breaks_after(["a@example.com"])
