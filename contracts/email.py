@@ -17,7 +17,8 @@ _ADDRESS = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]){_L
 # A comma, semicolon, colon or at sign in a name is how several addresses look that were put into one text.
 _NAME = rf'(?:"[^"\\<>{CONTROL}]{{1,100}}"|[^"\\<>,;:@{CONTROL}]{{0,100}})'
 
-_PATTERN = rf"^(?:{_ADDRESS}|{_NAME} *<{_ADDRESS}>){END}"
+ADDRESS = rf"^(?:{_ADDRESS}|{_NAME} *<{_ADDRESS}>){END}"
+"""The pattern of one address, alone or behind a name."""
 _MAX_LENGTH = 420
 _TITLE = "Email address"
 _DESCRIPTION = (
@@ -29,7 +30,7 @@ _EXAMPLES = ["ada@example.com", "Ada Lovelace <ada@example.com>", '"Lovelace, Ad
 Address = Annotated[
     str,
     shape(
-        _PATTERN,
+        ADDRESS,
         "one email address such as 'ada@example.com' or 'Ada Lovelace <ada@example.com>'",
         max_length=_MAX_LENGTH,
         title=_TITLE,
@@ -41,7 +42,7 @@ Address = Annotated[
 
 _OneAddress = Annotated[
     str,
-    shape_or_list(_PATTERN, max_length=_MAX_LENGTH, title=_TITLE, description=_DESCRIPTION, examples=_EXAMPLES),
+    shape_or_list(ADDRESS, max_length=_MAX_LENGTH, title=_TITLE, description=_DESCRIPTION, examples=_EXAMPLES),
 ]
 Recipients = _OneAddress | Annotated[tuple[Address, ...], Meta(min_length=1, max_length=50, title="Email addresses")]
 CopyRecipients = _OneAddress | Annotated[tuple[Address, ...], Meta(max_length=50, title="Email addresses")]
@@ -66,8 +67,8 @@ class Attachment(
     file_name: Annotated[
         str,
         shape(
-            rf"^[^/\\{CONTROL}]*{END}",
-            "a file name in one line, without '/' or '\\'",
+            rf"^[^ /\\{CONTROL}](?:[^/\\{CONTROL}]*[^ /\\{CONTROL}])?{END}",
+            "a file name in one line, without '/' or '\\', no space at its ends",
             min_length=1,
             max_length=200,
             description="Name that the recipient sees.",
@@ -141,6 +142,6 @@ class SendEmail(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
     def __post_init__(self) -> None:
         """Checks the addresses that stand where a list might; see `shape_or_list`."""
-        check(_PATTERN, self.to, "to")
-        check(_PATTERN, self.cc, "cc")
-        check(_PATTERN, self.bcc, "bcc")
+        check(ADDRESS, self.to, "to")
+        check(ADDRESS, self.cc, "cc")
+        check(ADDRESS, self.bcc, "bcc")

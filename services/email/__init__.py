@@ -1,0 +1,1 @@
+"""The email service: sends mail by SMTP or through Resend."""

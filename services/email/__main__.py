@@ -1,0 +1,45 @@
+"""Runs the email service: `python -m services.email`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.email import SendEmail
+from services.email.handlers import send_email
+from services.email.mailer import Mailer
+from services.email.resend import ResendMailer
+from services.email.settings import EmailSettings
+from services.email.smtp import SmtpMailer
+from shared.assembly import Chassis
+from shared.routes import Handlers
+from shared.secret import Secret
+from shared.service import run
+
+
+@asynccontextmanager
+async def handlers(settings: EmailSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+    """Chooses every real dependency of the service's handlers."""
+    mailer = _mailer(settings)
+    try:
+        yield {
+            SendEmail: partial(
+                send_email,
+                mailer=mailer,
+                objects=chassis.objects,
+                sender=settings.mail_from,
+                attachment_bytes=settings.mail_attachment_bytes,
+            )
+        }
+    finally:
+        await mailer.close()
+
+
+def _mailer(settings: EmailSettings) -> Mailer:
+    if settings.mail_transport == "smtp":
+        return SmtpMailer(settings.smtp)
+    return ResendMailer(api_key=settings.resend_api_key or Secret(""), url=settings.resend_url)
+
+
+if __name__ == "__main__":
+    sys.exit(run("email", EmailSettings, handlers))

@@ -1,0 +1,64 @@
+"""Fetches the attachments of a mail from the object store, within a bound for all of them together."""
+
+import re
+from collections.abc import Sequence
+
+from contracts.email import Attachment
+from services.email.mailer import File
+from shared.objects import ObjectInfo, ObjectMissing, ObjectStore, ObjectTooLarge
+from shared.outcomes import Permanent
+
+_TYPE = re.compile(r"([a-z0-9][a-z0-9!#&^_.+-]*/[a-z0-9][a-z0-9!#&^_.+-]*)\s*(?:;|\Z)", re.IGNORECASE)
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+class AttachmentMissing(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+    """An attachment is not in the object store.
+
+    It may still be on its way there, so this is a failed attempt, and a dead letter only after the last one.
+    """
+
+
+async def fetch(objects: ObjectStore, attachments: Sequence[Attachment], *, limit_bytes: int) -> list[File]:
+    """Reads all attachments into memory; nothing is read when they are too large together.
+
+    Raises:
+        AttachmentMissing: one of them is not there (yet).
+        Permanent: together they are larger than `limit_bytes`, or a key is one that no object can have.
+        Unavailable: the object store cannot be reached.
+    """
+    found = [await _stat(objects, attachment) for attachment in attachments]
+    if (total := sum(info.size for info in found)) > limit_bytes:
+        raise Permanent(
+            f"the attachments have {total} bytes together, at most {limit_bytes} can be sent "
+            "(MAIL_ATTACHMENT_BYTES): send links instead"
+        )
+    return [
+        File(attachment.file_name, media_type(info.content_type), await _read(objects, info))
+        for attachment, info in zip(attachments, found, strict=True)
+    ]
+
+
+def media_type(content_type: str) -> str:
+    """Returns the `type/subtype` of an attachment; what is not one, or would be taken apart, becomes plain bytes."""
+    match = _TYPE.match(content_type.strip())
+    kind = match[1].lower() if match else _UNKNOWN_TYPE
+    return _UNKNOWN_TYPE if kind.startswith(("multipart/", "message/")) else kind
+
+
+async def _stat(objects: ObjectStore, attachment: Attachment) -> ObjectInfo:
+    try:
+        return await objects.stat(attachment.key)
+    except ObjectMissing:
+        raise AttachmentMissing(
+            f"the attachment {attachment.file_name!r} is not in the object store: there is no object {attachment.key!r}"
+        ) from None
+    except ValueError as error:
+        raise Permanent(f"the attachment {attachment.file_name!r} has an impossible key: {error}") from None
+
+
+async def _read(objects: ObjectStore, info: ObjectInfo) -> bytes:
+    try:
+        return await objects.read(info.key, limit=info.size)
+    except (ObjectMissing, ObjectTooLarge):
+        raise AttachmentMissing(f"the attachment {info.key!r} was replaced or removed while it was read") from None

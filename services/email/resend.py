@@ -1,0 +1,105 @@
+"""Sends mail through Resend's HTTP API (https://resend.com/docs/api-reference/emails/send-email)."""
+
+import asyncio
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from services.email.mailer import Mailbox, OutgoingMail, SendFailed, Sent
+from services.email.resend_answers import AWAY, accepted_id, refusal
+from shared.outcomes import Snooze
+from shared.redact import one_line
+from shared.secret import Secret
+
+_LARGE = 256 * 1024
+"""Bytes. Encoding a larger mail takes long enough to do it in a thread, where it holds up nobody."""
+_CONNECT_SECONDS = 15.0
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_PLAIN_NAME = re.compile(r"[^,;:@.()\[\]]*")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ResendMailer:
+    """Posts each mail to Resend with the job's idempotency key: sent again within 24 hours, it is sent once.
+
+    The window: a mail that is sent again more than 24 hours after an attempt whose answer was lost (Resend forgets
+    the key by then) may arrive twice. Resend gives mails a `Message-ID` of its own.
+    """
+
+    def __init__(
+        self, *, api_key: Secret, url: str, timeout_seconds: float = 30.0, now: Callable[[], datetime] = _utc_now
+    ) -> None:
+        self._url = f"{url.rstrip('/')}/emails"
+        self._now = now
+        self._client = httpx.AsyncClient(
+            headers={
+                "Authorization": f"Bearer {api_key.reveal()}",
+                "Content-Type": "application/json",
+                "User-Agent": "nightshift",  # requests without one are rejected
+            },
+            timeout=httpx.Timeout(timeout_seconds, connect=_CONNECT_SECONDS),
+        )
+
+    async def send(self, mail: OutgoingMail) -> Sent:
+        """See `Mailer.send`; `resend_answers` says which answer means what."""
+        content = await asyncio.to_thread(encode, mail) if mail.size > _LARGE else encode(mail)
+        try:
+            response = await self._client.post(
+                self._url, content=content, headers={"Idempotency-Key": mail.idempotency_key}
+            )
+        except _NOTHING_SENT as error:
+            raise Snooze(AWAY, f"Resend ({self._url}) cannot be reached: {_words(error)}") from error
+        except httpx.HTTPError as error:
+            raise SendFailed(
+                f"no answer from Resend ({self._url}), it may have taken the mail: {_words(error)}"
+            ) from error
+        provider_id = accepted_id(response)
+        if provider_id is None:
+            raise refusal(response, self._now())
+        return Sent("resend", provider_id)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._client.aclose()
+
+
+def encode(mail: OutgoingMail) -> bytes:
+    """Returns the request's body: the same bytes for every attempt at a job, or the idempotency key is refused."""
+    body: dict[str, Any] = {
+        "from": _address(mail.sender),
+        "to": [_address(box) for box in mail.to],
+        "subject": mail.subject,
+        "html": mail.html,
+        "text": mail.text,
+    }
+    if mail.cc:
+        body["cc"] = [_address(box) for box in mail.cc]
+    if mail.bcc:
+        body["bcc"] = [_address(box) for box in mail.bcc]
+    if mail.reply_to:
+        body["reply_to"] = _address(mail.reply_to)
+    if mail.files:
+        body["attachments"] = [
+            {"filename": file.name, "content": b64encode(file.content).decode(), "content_type": file.content_type}
+            for file in mail.files
+        ]
+    return msgspec.json.encode(body)
+
+
+def _address(box: Mailbox) -> str:
+    if not box.name:
+        return box.address
+    name = box.name if _PLAIN_NAME.fullmatch(box.name) else f'"{box.name}"'
+    return f"{name} <{box.address}>"
+
+
+def _words(error: httpx.HTTPError) -> str:
+    return one_line(str(error), 300) or type(error).__name__

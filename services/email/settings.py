@@ -1,0 +1,107 @@
+"""The settings of the email service."""
+
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from contracts.email import ADDRESS
+from services.email.addresses import mailbox
+from services.email.mailer import Transport
+from services.email.smtp_server import SmtpServer, Tls
+from shared.outcomes import Permanent
+from shared.settings import Secret, Settings, Shape
+
+_MEBIBYTE = 1024 * 1024
+_USUAL_PORT: dict[Tls, int] = {"none": 25, "starttls": 587, "implicit": 465}
+
+
+class EmailSettings(Settings, frozen=True, kw_only=True):
+    """Who mail comes from, and what it is handed to."""
+
+    slots: Annotated[
+        int, Meta(ge=1, description="Mails that a worker has in hand at the same time, with their attachments.")
+    ] = 16
+    mail_from: Annotated[
+        str,
+        Shape(ADDRESS, "Acme <hello@acme.example>"),
+        Meta(description="Sender of a mail that does not name its own."),
+    ]
+    mail_transport: Annotated[Transport, Meta(description="How mail is sent: smtp, or through Resend.")] = "smtp"
+    mail_attachment_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Attachments of one mail together; a mail with more is refused. Takes four times that of "
+            "memory per slot, and a third more on the way.",
+        ),
+    ] = 10 * _MEBIBYTE
+
+    smtp_host: Annotated[
+        str | None, Shape(r"[^\s/:@]+", "smtp.example.com"), Meta(description="Mail server that takes the mail.")
+    ] = None
+    smtp_port: Annotated[
+        int | None, Meta(ge=1, le=65_535, description="Its port; if not set 587 for starttls, 465 for implicit, 25.")
+    ] = None
+    smtp_tls: Annotated[
+        Tls, Meta(description="starttls encrypts the connection after its start, implicit from the start, none never.")
+    ] = "starttls"
+    smtp_ca_file: Annotated[
+        Path | None, Meta(description="Certificate authority that signed the mail server's certificate (PEM).")
+    ] = None
+    smtp_user: Annotated[str | None, Meta(description="User name at the mail server.")] = None
+    smtp_password: Annotated[Secret | None, Meta(description="Password at the mail server.")] = None
+    smtp_helo: Annotated[
+        str | None,
+        Shape(r"[A-Za-z0-9._\[\]:-]+", "app.example.com"),
+        Meta(description="How we introduce ourselves to the mail server; this machine's name if not set."),
+    ] = None
+    smtp_connections: Annotated[int, Meta(ge=1, description="Connections to the mail server at the same time.")] = 8
+
+    resend_api_key: Annotated[Secret | None, Meta(description="API key of Resend.")] = None
+    resend_url: Annotated[
+        str,
+        Shape(r"https?://[^\s?#]+", "https://api.resend.com"),
+        Meta(description="Address of Resend's API."),
+    ] = "https://api.resend.com"
+
+    def check(self) -> Iterable[str]:
+        """Yields what is missing for the chosen transport, and what would not be safe."""
+        yield from super().check()
+        try:
+            mailbox(self.mail_from)
+        except Permanent as error:
+            yield f"MAIL_FROM: {error}"
+        if self.mail_transport == "resend" and not self.resend_api_key:
+            yield "RESEND_API_KEY is missing: MAIL_TRANSPORT=resend needs it"
+        if self.mail_transport == "smtp":
+            yield from self._check_smtp()
+
+    @property
+    def smtp(self) -> SmtpServer:
+        """The mail server to hand mail to."""
+        return SmtpServer(
+            host=self.smtp_host or "",
+            port=self.smtp_port or _USUAL_PORT[self.smtp_tls],
+            tls=self.smtp_tls,
+            user=self.smtp_user,
+            password=self.smtp_password,
+            ca_file=self.smtp_ca_file,
+            helo=self.smtp_helo or socket.gethostname(),
+            connections=self.smtp_connections,
+        )
+
+    def _check_smtp(self) -> Iterator[str]:
+        if not self.smtp_host:
+            yield "SMTP_HOST is missing: MAIL_TRANSPORT=smtp needs it"
+        if bool(self.smtp_user) != bool(self.smtp_password):
+            missing = "SMTP_PASSWORD" if self.smtp_user else "SMTP_USER"
+            yield f"{missing} is missing: SMTP_USER and SMTP_PASSWORD belong together"
+        if self.smtp_user and self.smtp_tls == "none":
+            yield "SMTP_TLS=none would send SMTP_PASSWORD readable for all: use starttls or implicit"
+        try:
+            self.smtp.tls_context()
+        except OSError as error:
+            yield f"SMTP_CA_FILE: cannot use {self.smtp_ca_file}: {error.strerror or error}"

@@ -1,0 +1,114 @@
+"""Sends mail by SMTP."""
+
+import asyncio
+
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPSenderRefused,
+)
+
+from services.email.mailer import OutgoingMail, SendFailed, Sent
+from services.email.mime import render
+from services.email.smtp_pool import Link, SmtpPool
+from services.email.smtp_replies import Outcome, provider_id, recipients_refusal, refusal
+from services.email.smtp_server import SmtpServer
+from shared.redact import one_line
+
+_LARGE = 256 * 1024
+"""Bytes. Writing out a larger mail takes long enough to do it in a thread, where it holds up nobody."""
+_CLOSING = 421
+
+
+class _Stale(Exception):  # noqa: N818 - never leaves this file
+    """A connection that was used before is dead; nothing of the mail went over it."""
+
+
+class SmtpMailer:
+    """Hands each mail to an SMTP server in one transaction: to all of its recipients, or to none.
+
+    When a recipient is refused the transaction is broken off before the message is transmitted.
+
+    The window: when the connection breaks, or no answer comes, after the message was transmitted, the server may or
+    may not have taken it. That is a failed attempt, and the next one sends the mail again under the same
+    `Message-ID`, by which many receivers recognise it.
+    """
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._pool = SmtpPool(server)
+
+    async def send(self, mail: OutgoingMail) -> Sent:
+        """See `Mailer.send`; `smtp_replies` says which refusal means what."""
+        content = await asyncio.to_thread(render, mail) if mail.size > _LARGE else render(mail)
+        try:
+            return await self._send(mail, content, fresh=False)
+        except _Stale:
+            return await self._send(mail, content, fresh=True)
+
+    async def close(self) -> None:
+        """Says QUIT on all connections."""
+        await self._pool.close()
+
+    async def _send(self, mail: OutgoingMail, content: bytes, *, fresh: bool) -> Sent:
+        async with self._pool.link(fresh=fresh) as link:
+            await self._begin(link, mail, len(content))
+            refused = await self._offer(link.client, mail) or await self._transmit(link.client, content)
+            if not isinstance(refused, Sent):
+                await _abandon(link.client)
+        if isinstance(refused, Sent):
+            return refused
+        raise refused
+
+    async def _begin(self, link: Link, mail: OutgoingMail, size: int) -> None:
+        """Opens the transaction; the first command on a reused connection shows whether it still lives."""
+        options = [f"SIZE={size}"] if link.client.supports_extension("size") else []
+        try:
+            await link.client.mail(mail.sender.address, options=options)
+        except SMTPSenderRefused as error:
+            if link.reused and error.code == _CLOSING:
+                raise _Stale from error
+            raise refusal(f"the sender {mail.sender.address}", error.code, error.message) from error
+        except SMTPException as error:
+            if link.reused:
+                raise _Stale from error
+            raise self._broken(error, "nothing was transmitted") from error
+
+    async def _offer(self, client: SMTP, mail: OutgoingMail) -> Outcome | None:
+        """Names all recipients; returns the outcome if not every one of them is accepted."""
+        refused: list[SMTPRecipientRefused] = []
+        try:
+            for address in mail.recipients:
+                try:
+                    await client.rcpt(address)
+                except SMTPRecipientRefused as error:
+                    refused.append(error)
+                    if error.code == _CLOSING:
+                        break
+        except SMTPException as error:
+            if not refused:
+                raise self._broken(error, "nothing was transmitted") from error
+        return recipients_refusal(refused, len(mail.recipients) - len(refused)) if refused else None
+
+    async def _transmit(self, client: SMTP, content: bytes) -> Sent | Outcome:
+        try:
+            reply = await client.data(content, timeout=self._server.data_timeout_seconds)
+        except SMTPDataError as error:
+            return refusal("the message", error.code, error.message)
+        except SMTPException as error:
+            raise self._broken(error, "the message may have been accepted all the same") from error
+        return Sent("smtp", provider_id(reply.message))
+
+    def _broken(self, error: Exception, known: str) -> SendFailed:
+        words = one_line(str(error), 300)
+        return SendFailed(f"the connection to the mail server {self._server} broke ({words}): {known}")
+
+
+async def _abandon(client: SMTP) -> None:
+    """Ends the transaction, so that the connection can be used for the next mail; else the connection."""
+    try:
+        await client.rset()
+    except SMTPException:
+        client.close()

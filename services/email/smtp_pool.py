@@ -1,0 +1,135 @@
+"""Connections to an SMTP server: opened when needed, used again, dropped when stale."""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPHeloError,
+    SMTPNotSupported,
+    SMTPResponseException,
+)
+
+from services.email.smtp_replies import BUSY, MISCONFIGURED
+from services.email.smtp_server import SmtpServer
+from shared.outcomes import Snooze
+from shared.redact import one_line
+
+_QUIT_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Link:
+    """A connection in somebody's hands."""
+
+    client: SMTP
+    reused: bool
+
+
+class SmtpPool:
+    """Holds the connections to one server, at most `server.connections` at a time."""
+
+    def __init__(self, server: SmtpServer, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._server = server
+        self._tls = server.tls_context()
+        self._clock = clock
+        self._closed = False
+        self._idle: list[tuple[SMTP, float]] = []
+        self._free = asyncio.Semaphore(server.connections)
+
+    @asynccontextmanager
+    async def link(self, *, fresh: bool = False) -> AsyncIterator[Link]:
+        """Gives a connection that nobody else uses meanwhile; one left by an exception is not used again.
+
+        Args:
+            fresh: open a new one, because a reused one has just turned out to be dead.
+
+        Raises:
+            Snooze: no connection can be had: the server is out of reach or refuses us.
+        """
+        async with self._free:
+            client = None if fresh else self._used()
+            link = Link(client or await self._open(), reused=client is not None)
+            try:
+                yield link
+            except BaseException:
+                link.client.close()
+                raise
+            if self._closed:
+                await _quit(link.client)
+            elif link.client.is_connected:
+                self._idle.append((link.client, self._clock()))
+
+    async def close(self) -> None:
+        """Says QUIT on every connection: now, or when whoever uses it is done."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(_quit(client) for client, _ in idle))
+
+    def _used(self) -> SMTP | None:
+        """The connection that was used last: the others get to be left alone and are dropped one day."""
+        while self._idle:
+            client, since = self._idle.pop()
+            if client.is_connected and self._clock() - since <= self._server.idle_seconds:
+                return client
+            client.close()
+        return None
+
+    async def _open(self) -> SMTP:
+        server = self._server
+        client = SMTP(
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.tls == "implicit",
+            start_tls=server.tls == "starttls",
+            tls_context=self._tls,
+            username=server.user,
+            password=server.password.reveal() if server.password else None,
+            local_hostname=server.helo,
+            timeout=server.timeout_seconds,
+        )
+        try:
+            await client.connect(timeout=server.connect_timeout_seconds)
+            await _introduce(client)
+        except (OSError, SMTPException) as error:
+            client.close()
+            raise _unusable(server, error) from error
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+
+async def _introduce(client: SMTP) -> None:
+    """Says EHLO unless connecting did, so that the server's extensions are known before the first mail."""
+    if client.is_ehlo_or_helo_needed:
+        try:
+            await client.ehlo()
+        except SMTPHeloError:
+            await client.helo()
+
+
+def _unusable(server: SmtpServer, error: Exception) -> Snooze:
+    """Whatever happens before a mail is offered is not the mail's fault: it waits, and no attempt is counted."""
+    said = f"{error.code} {error.message}" if isinstance(error, SMTPResponseException) else str(error)
+    words = one_line(said, 500) or type(error).__name__
+    if isinstance(error, SMTPAuthenticationError):
+        return Snooze(MISCONFIGURED, f"the mail server {server} refused our login, check SMTP_USER: {words}")
+    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+        return Snooze(MISCONFIGURED, f"no TLS with the mail server {server}, check SMTP_TLS and SMTP_CA_FILE: {words}")
+    if isinstance(error, SMTPNotSupported) or type(error) is SMTPException:
+        return Snooze(MISCONFIGURED, f"the mail server {server} cannot do what the settings ask for: {words}")
+    return Snooze(BUSY, f"the mail server {server} cannot be used: {words}")
+
+
+async def _quit(client: SMTP) -> None:
+    with contextlib.suppress(OSError, SMTPException):
+        await client.quit(timeout=_QUIT_SECONDS)
+    client.close()
