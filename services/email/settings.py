@@ -43,7 +43,8 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
         str | None, Shape(r"[^\s/:@]+", "smtp.example.com"), Meta(description="Mail server that takes the mail.")
     ] = None
     smtp_port: Annotated[
-        int | None, Meta(ge=1, le=65_535, description="Its port; if not set 587 for starttls, 465 for implicit, 25.")
+        Annotated[int, Meta(ge=1, le=65_535)] | None,
+        Meta(description="Its port; if not set 587 for starttls, 465 for implicit, 25."),
     ] = None
     smtp_tls: Annotated[
         Tls, Meta(description="starttls encrypts the connection after its start, implicit from the start, none never.")
