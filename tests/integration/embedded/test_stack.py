@@ -1,0 +1,134 @@
+"""The stack of one folder: side by side with others, on loopback only, and everything stopped at the end."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from embedded.claim import FolderTaken
+from embedded.process import StartFailed
+from embedded.stack import Stack
+
+SETTINGS = {
+    "NATS_URL",
+    "DATABASE_URL",
+    "S3_ENDPOINT",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "S3_BUCKET",
+    "SMTP_HOST",
+    "SMTP_PORT",
+    "SMTP_TLS",
+    "MAIL_FROM",
+}
+
+
+@pytest.fixture(scope="module")
+async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Stack, Stack]]:
+    """Two stacks started at the same moment, in folders with a space."""
+    stacks = Stack(tmp_path_factory.mktemp("stack a")), Stack(tmp_path_factory.mktemp("stack b"))
+    try:
+        await asyncio.gather(*(stack.start() for stack in stacks))
+        yield stacks
+    finally:
+        await asyncio.gather(*(stack.kill() for stack in stacks))
+
+
+def _listening(pid: int) -> list[str]:
+    """The addresses, in the kernel's notation, on which a process listens."""
+    inodes = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            inodes.add(str(descriptor.readlink()))
+        except FileNotFoundError:
+            continue
+    rows = [
+        line.split() for kind in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{kind}").read_text().splitlines()
+    ]
+    return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes]
+
+
+def _sockets(stack: Stack) -> list[Path]:
+    """What weed puts into /tmp and would leave there."""
+    ports = stack.objects._ports
+    return [file for port in ports for file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]  # noqa: S108 - weed's choice
+
+
+def test_two_stacks_run_side_by_side(pair: tuple[Stack, Stack]) -> None:
+    """Stacks that start at the same moment share no address, no key and no file."""
+    one, other = (stack.environment() for stack in pair)
+    assert set(one) == SETTINGS
+    same = {name for name in one if one[name] == other[name]}
+    assert same == {"S3_BUCKET", "SMTP_HOST", "SMTP_TLS", "MAIL_FROM"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's list of sockets")
+def test_nothing_listens_off_loopback(pair: tuple[Stack, Stack]) -> None:
+    """No program of the stack can be reached from another machine."""
+    loopback = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}"
+    for server in pair[0].servers:
+        addresses = _listening(server.process.pid)
+        assert f"{loopback}:{server.port:04X}" in addresses
+        assert {address.partition(":")[0] for address in addresses} == {loopback}
+
+
+async def test_the_database_address_works_with_a_space(pair: tuple[Stack, Stack]) -> None:
+    """The SQLite address is understood as it stands, and means the file in the stack's folder."""
+    engine = create_async_engine(pair[0].environment()["DATABASE_URL"])
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE t (a)"))
+    await engine.dispose()
+    assert " " in str(pair[0].folder)
+    assert pair[0].database.stat().st_size > 0
+
+
+async def test_a_folder_takes_one_stack(pair: tuple[Stack, Stack]) -> None:
+    """A second stack in a folder in use is refused before it touches anything."""
+    with pytest.raises(FolderTaken, match=str(os.getpid())):
+        await Stack(pair[0].folder).start()
+    assert all(server.running for server in pair[0].servers)
+
+
+async def test_a_module_runs_with_the_stacks_settings(pair: tuple[Stack, Stack]) -> None:
+    """`run` returns what was printed, from the repository root, with the stack's settings."""
+    printed = await pair[0].run("platform")
+    assert printed.strip()
+    with pytest.raises(StartFailed, match=r"(?s)no\.such\.module ended with exit code 1.*No module named"):
+        await pair[0].run("no.such.module")
+
+
+async def test_a_later_stack_goes_on_with_keys_and_addresses(tmp_path: Path) -> None:
+    """What was noted yesterday is valid in the next stack of the folder, and a stop leaves nothing running."""
+    environments = []
+    for _ in range(2):
+        stack = Stack(tmp_path / "kept")
+        await stack.start()
+        environments.append(stack.environment())
+        assert _sockets(stack)
+        await stack.stop()
+        assert not _sockets(stack)
+        assert not any(server.running for server in stack.servers)
+    assert environments[0] == environments[1]
+
+
+async def test_one_server_that_cannot_start_stops_the_others(tmp_path: Path) -> None:
+    """A stack starts whole or not at all, and the error is the server's own."""
+    stack = Stack(tmp_path / "stack", broker_config="no_such_option: 1")
+    with pytest.raises(StartFailed, match="no_such_option"):
+        await stack.start()
+    assert not any(server.running for server in stack.servers)
+
+
+def test_fresh_folders_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that start in the same second get two folders."""
+    monkeypatch.setattr("embedded.stack.ROOT", tmp_path)
+    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    folders = [Stack.fresh("demo", now).folder for _ in range(2)]
+    assert folders == [tmp_path / "var" / "demo-20260102-030405", tmp_path / "var" / "demo-20260102-030405-2"]

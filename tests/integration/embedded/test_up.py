@@ -1,0 +1,187 @@
+"""`python -m embedded.up`: the stack in the foreground, as a person meets it."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process, create_subprocess_exec
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from embedded.services import discover
+
+ROOT = Path(__file__).resolve().parents[3]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds child processes in /proc")
+
+
+class Up:
+    """One run, its output line by line."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.said = ""
+
+    async def says(self, pattern: str) -> re.Match[str]:
+        """Read on until the output so far contains the pattern."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(60):
+            while not (match := re.search(pattern, self.said)):
+                line = await self.process.stdout.readline()
+                assert line, f"it ended without saying {pattern!r}:\n{self.said}"
+                self.said += line.decode()
+        return match
+
+    async def ended(self) -> int:
+        """Read to the end and return the exit code."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(60):
+            self.said += (await self.process.stdout.read()).decode()
+            return await self.process.wait()
+
+    def children(self) -> dict[int, str]:
+        """Its child processes, by id, with their command lines."""
+        pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode() for pid in pids}
+
+    def child(self, word: str) -> int:
+        """The one child whose command line contains a word."""
+        (pid,) = (pid for pid, command in self.children().items() if word in command)
+        return pid
+
+
+@asynccontextmanager
+async def _up(folder: Path, *arguments: str) -> AsyncIterator[Up]:
+    process = await create_subprocess_exec(
+        *(sys.executable, "-m", "embedded.up", "--folder", str(folder), *arguments),
+        cwd=ROOT,
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    try:
+        yield Up(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0.02)
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_stops_in_good_order_when_asked(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end it with exit code 0 and nothing left running."""
+    async with _up(tmp_path / "a folder", "--no-services") as up:
+        await up.says("Everything is ready")
+        children = up.children()
+        assert len(children) == 3
+        up.process.send_signal(number)
+        assert await up.ended() == 0
+        assert all(map(_ended, children))
+    assert f"All stopped. The state is kept in {tmp_path / 'a folder'}" in up.said
+
+
+async def test_it_prints_where_everything_is(tmp_path: Path) -> None:
+    """Addresses, keys, folders, and a line that publishes a job: all that a person needs to go on."""
+    async with _up(tmp_path, "--no-services") as up:
+        broker = (await up.says(r"broker +(nats://127\.0\.0\.1:\d+)")).group(1)
+        for expected in (
+            r"objects \(S3\) +http://127\.0\.0\.1:\d+   bucket: nightshift",
+            r"access key +nightshift-\w+",
+            r"secret key +\S{20,}",
+            rf"mail +smtp://127\.0\.0\.1:\d+   messages: {tmp_path}/mail",
+            rf"database +{tmp_path}/nightshift.db",
+            rf"logs +{tmp_path}/logs",
+            rf"nats --server {broker} request jobs\.email\.send '\{{.*\}}'",
+        ):
+            await up.says(expected)
+
+
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    """Whoever presses Ctrl-C twice does not wait for anything."""
+    async with _up(tmp_path, "--no-services") as up:
+        await up.says("Everything is ready")
+        children = up.children()
+        up.process.send_signal(signal.SIGINT)
+        await up.says("Stopping")
+        up.process.send_signal(signal.SIGINT)
+        assert await up.ended() == 0
+        assert all(map(_ended, children))
+    assert "Volume       stopped" not in (tmp_path / "logs" / "weed.log").read_text()  # its good order takes a second
+
+
+async def test_everything_dies_with_it(tmp_path: Path) -> None:
+    """Even kill -9 leaves no process behind."""
+    async with _up(tmp_path, "--no-services") as up:
+        await up.says("Everything is ready")
+        children = up.children()
+        up.process.kill()
+        await _until(lambda: all(map(_ended, children)))
+
+
+async def test_a_server_that_died_runs_again_at_the_same_address(tmp_path: Path) -> None:
+    """It is said, with the exit code and the log, and the address stays valid."""
+    async with _up(tmp_path, "--no-services") as up:
+        await up.says("Everything is ready")
+        broker = up.child("nats-server")
+        os.kill(broker, signal.SIGKILL)
+        await up.says(rf"nats-server ended with exit code -9; it starts again in 1 s. Its log: {tmp_path}/logs/nats")
+        await _until(lambda: any("nats-server" in command for pid, command in up.children().items() if pid != broker))
+        up.process.send_signal(signal.SIGINT)
+        assert await up.ended() == 0
+
+
+async def test_a_stack_that_cannot_start_is_one_message(tmp_path: Path) -> None:
+    """A folder in use: exit code 1, the reason in words, no traceback."""
+    async with _up(tmp_path, "--no-services") as first:
+        await first.says("Everything is ready")
+        async with _up(tmp_path, "--no-services") as second:
+            assert await second.ended() == 1
+        assert f"a stack is already running in {tmp_path} (process {first.process.pid})" in second.said
+        assert "Traceback" not in second.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--replicas", "nobody=1"), "there is no service 'nobody'; there are: "),
+        (("--replicas", "scheduler"), "'scheduler' is not of the form SERVICE=N"),
+        (("--replicas", "scheduler=-1"), "'scheduler=-1' is not of the form SERVICE=N"),
+        (("--set", "LOG_LEVEL"), "'LOG_LEVEL' is not of the form NAME=VALUE"),
+    ],
+)
+async def test_a_wrong_argument_is_explained(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    """Exit code 2 and a sentence, before anything starts."""
+    async with _up(tmp_path, *arguments) as up:
+        assert await up.ended() == 2
+    assert message in up.said
+    assert "Traceback" not in up.said
+
+
+async def test_services_run_and_run_again(tmp_path: Path) -> None:
+    """Services become ready, the scheduler in two processes, and one that is killed comes back."""
+    others = [f"--replicas={name}=0" for name in discover() if name != "scheduler"]
+    async with _up(tmp_path, *others) as up:
+        await up.says("Everything is ready")
+        schedulers = [pid for pid, command in up.children().items() if "services.scheduler" in command]
+        assert len(schedulers) == 2
+        os.kill(schedulers[0], signal.SIGKILL)
+        await up.says(r"scheduler(-2)? ended with exit code -9; it starts again in 1 s")
+        await _until(lambda: sum("services.scheduler" in command for command in up.children().values()) == 2)
+        up.process.send_signal(signal.SIGTERM)
+        assert await up.ended() == 0
