@@ -1,6 +1,7 @@
 """A message's life in a worker: identify, decode, skip if done, run, commit, publish follow-ups, acknowledge."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from contracts import wire
-from shared import claim_check, copies
+from shared import claim_check, copies, inbox
 from shared.backoff import backoff
 from shared.circuit import Circuit
 from shared.claim_check import BadClaim
@@ -24,6 +25,7 @@ from shared.outcomes import Permanent, Skip, Snooze, Unavailable
 from shared.routes import Route, unknown
 from shared.settle import Settler
 from shared.telemetry import Metrics
+from shared.turns import Turns
 from shared.verdict import AT_ONCE, DONE, DUPLICATE, SKIPPED, Again, Dead, Done, Verdict
 
 CRASH_LOOP = 10
@@ -66,6 +68,7 @@ class Pipeline:
         self._service, self._routes, self._limits = service, routes, limits
         self._committer, self._outbox, self._objects = committer, outbox, objects
         self._settler, self._circuit, self._metrics = settler, circuit, metrics
+        self._turns = Turns()
 
     async def work(self, hand: Hand) -> None:
         """Takes one delivery from receipt to acknowledgement; whatever happens, it ends settled or handed back."""
@@ -73,16 +76,20 @@ class Pipeline:
         identity = identify(self._service, hand.delivery)
         job = identity.job
         self._metrics.job_started(job.type, max(0.0, time.time() - hand.delivery.stored_ns / 1e9))
-        verdict = await self._judge(hand, identity)
-        verdict = await self._settler.settle(hand, job, verdict, event=identity.event)
-        seconds = time.perf_counter() - started
-        self._metrics.job_finished(job.type, verdict.outcome, seconds)
+        outcome = "interrupted"
+        try:
+            verdict = await self._judge(hand, identity)
+            verdict = await self._settler.settle(hand, job, verdict, event=identity.event)
+            outcome = verdict.outcome
+        finally:
+            seconds = time.perf_counter() - started
+            self._metrics.job_finished(job.type, outcome, seconds)
         job_line(
             type=job.type,
             job_id=job.id,
             attempt=job.attempt,
             duration_ms=seconds * 1000,
-            outcome=verdict.outcome,
+            outcome=outcome,
             success=isinstance(verdict, Done),
             error=None if isinstance(verdict, Done) else verdict.error,
             trace_id=identity.trace_id or None,
@@ -137,11 +144,29 @@ class Pipeline:
             message = await self._decode(found, hand)
         except (msgspec.DecodeError, BadClaim, UnicodeDecodeError) as error:
             return Dead("invalid", _text(error), job.attempt)
-        if found.inbox and await self._committer.is_done(job):
+        if not found.inbox:
+            return await self._run(found, message, job, hand)
+        key = inbox.key_of(job)
+        if not self._turns.free(key):
+            await self._wait_for_turn(key, hand)
+        try:
+            return await self._run_once(found, message, job, hand)
+        finally:
+            self._turns.leave(key)
+
+    async def _wait_for_turn(self, key: inbox.Key, hand: Hand) -> None:
+        hand.begin(math.inf)
+        try:
+            await self._turns.wait(key)
+        finally:
+            hand.end()
+
+    async def _run_once(self, found: Route, message: Any, job: Job, hand: Hand) -> Verdict:
+        if await self._committer.is_done(job):
             await self._settler.publish_follow_ups(job)
             return DUPLICATE
         verdict = await self._run(found, message, job, hand)
-        if found.inbox and not await self._committer.commit(job):
+        if not await self._committer.commit(job):
             await self._settler.publish_follow_ups(job)
             return DUPLICATE
         if job.follow_ups:

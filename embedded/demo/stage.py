@@ -79,11 +79,16 @@ class Stage:
                     seen = None
                 if not seen:
                     await asyncio.sleep(0.05)
-        seconds = time.monotonic() - started
+        seconds, where = time.monotonic() - started, self._near(where)
         self.results.append(Result(self.scene, expectation, bool(seen), seconds, where))
         mark = "[green]ok[/green]  " if seen else "[red]FAIL[/red]"
         self.console.print(f"  {mark} {expectation}  [dim]{where}[/dim]", highlight=False)
         return seen or None
+
+    def _near(self, where: str) -> str:
+        """A path inside the demo's folder as seen from there."""
+        path = Path(where)
+        return str(path.relative_to(self.stack.folder)) if path.is_relative_to(self.stack.folder) else where
 
     def mails(self, recipient: str) -> list[Path]:
         """The files of mails that this recipient got."""

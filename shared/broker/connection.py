@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import re
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +17,6 @@ from shared.broker.headers import STATUS, Headers, decode, encode
 from shared.broker.parser import Parser
 from shared.log import get_logger
 from shared.outcomes import Unavailable
-from shared.settings import ProcessSettings
 
 Receive = Callable[[bytes, bytes, bytes, bytes], None]
 """Takes subject, reply, header block and body of one message, as bytes; must neither block nor raise."""
@@ -193,29 +191,3 @@ class Connection(Client):
 
 async def _nothing(_message: object) -> None:
     """The library wants a callback; the messages of a direct subscription never come here."""
-
-
-async def connect(settings: ProcessSettings, *, name: str) -> Connection:
-    """Connects, and waits for a broker that is away, saying so; reconnects for ever from then on."""
-    connection = Connection()
-    tls = ssl.create_default_context(cafile=str(settings.nats_ca_file)) if settings.nats_ca_file else None
-    await connection.connect(
-        settings.nats_servers,
-        name=name,
-        user=settings.nats_user,
-        password=settings.nats_password.reveal() if settings.nats_password else None,
-        tls=tls,
-        user_credentials=str(settings.nats_creds_file) if settings.nats_creds_file else None,
-        inbox_prefix=f"_INBOX_{name}",
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.5,  # type: ignore[arg-type]  # it takes fractions, its annotation does not say so
-        connect_timeout=3,
-        ping_interval=10,
-        error_cb=connection.heard_error,
-        disconnected_cb=connection.was_lost,
-        reconnected_cb=connection.is_back,
-        closed_cb=connection.is_gone,
-        skip_subject_validation=True,
-    )
-    connection.up.set()
-    return connection

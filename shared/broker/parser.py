@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from nats.errors import ProtocolError
 
+from shared.log import get_logger
+
 if TYPE_CHECKING:
     from shared.broker.connection import Connection
 
 _MAX_LINE = 1 << 20
-_HMSG, _MSG = ord("H"), ord("M")
+_MAX_MESSAGE = 64 << 20
+"""No nats-server accepts a longer one (`max_payload`)."""
+_NONE_OR_ONE = (0, 1)
+_log = get_logger("broker")
 
 
 class Parser:
@@ -22,45 +27,69 @@ class Parser:
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
-        self._rest = b""
+        self.reset()
 
     def reset(self) -> None:
         """Forgets a half-read message: its connection is gone."""
-        self._rest = b""
+        self._hold(b"")
+
+    def _hold(self, rest: bytes, needed: int = 0) -> None:
+        """Keeps the beginning of a message; it is not looked at again before `needed` bytes have come."""
+        self._held = [rest] if rest else []
+        self._size, self._needed = len(rest), needed
 
     async def parse(self, data: bytes = b"") -> None:
         """Handles every complete message in what was read so far, in order.
 
         Raises:
-            ProtocolError: what arrived is not the NATS protocol; the client reconnects.
+            ProtocolError: what arrived is not the NATS protocol; the client reconnects. Nothing else is ever raised,
+                because that would end the client's read loop for good.
         """
-        buffer = self._rest + data if self._rest else data
+        self._held.append(data)
+        self._size += len(data)
+        if self._size < self._needed:
+            return
+        try:
+            await self._read(self._held[0] if len(self._held) == 1 else b"".join(self._held))
+        except ProtocolError:
+            raise
+        except Exception as error:
+            raise ProtocolError(f"cannot read what the broker sent: {error!r}") from error
+
+    async def _read(self, buffer: bytes) -> None:
         direct = self._connection.direct
-        position = 0
+        position = needed = 0
         while (end := buffer.find(b"\r\n", position)) >= 0:
-            kind = buffer[position]
-            if kind in (_MSG, _HMSG):
-                line = buffer[position:end].split(b" ")
-                body = end + 2
-                total = int(line[-1])
-                after = body + total
-                if len(buffer) < after + 2:
-                    break
-                start = body + (int(line[-2]) if kind == _HMSG else 0)
-                reply = line[3] if len(line) == (6 if kind == _HMSG else 5) else b""
-                position = after + 2
-                message = (line[1], reply, buffer[body:start], buffer[start:after])
-                receive = direct.get(int(line[2]))
-                if receive is not None:
-                    receive(*message)
-                else:
-                    await self._connection.deliver(int(line[2]), *message)
+            line = buffer[position:end].split(b" ")
+            if line[0] == b"HMSG":
+                fields, header = 5, int(line[-2])
+            elif line[0] == b"MSG":
+                fields, header = 4, 0
             else:
-                operation = buffer[position:end]
-                position = end + 2
-                await self._operate(operation)
-        self._rest = buffer[position:]
-        if len(self._rest) > _MAX_LINE and b"\r\n" not in self._rest[:_MAX_LINE]:
+                self._hold(buffer[end + 2 :])  # first, because it may reset us: the connection is broken then
+                await self._operate(buffer[position:end])
+                buffer, position = b"".join(self._held), 0
+                continue
+            total, has_reply = int(line[-1]), len(line) - fields
+            if not 0 <= header <= total <= _MAX_MESSAGE or has_reply not in _NONE_OR_ONE:
+                raise ProtocolError
+            body = end + 2
+            after = body + total
+            if len(buffer) < after + 2:
+                needed = after + 2 - position
+                break
+            start, position = body + header, after + 2
+            message = line[1], line[3] if has_reply else b"", buffer[body:start], buffer[start:after]
+            receive = direct.get(int(line[2]))
+            if receive is None:
+                await self._connection.deliver(int(line[2]), *message)
+                continue
+            try:
+                receive(*message)
+            except Exception:  # noqa: BLE001 - one message must not end the reading of all others
+                _log.exception("receive_failed", f"A message on {line[1]!r} could not be taken: an error of ours")
+        self._hold(buffer[position:], needed)
+        if not needed and self._size > _MAX_LINE:
             raise ProtocolError
 
     async def _operate(self, line: bytes) -> None:

@@ -1,5 +1,6 @@
 """The database: engine, tables, migrations; PostgreSQL and SQLite from the same code."""
 
+from shared.database.addresses import sqlite_url
 from shared.database.engine import Database, open_database
 from shared.database.migrations import MigrationError, current_revision, head, migrate
 from shared.database.outages import is_outage
@@ -14,4 +15,5 @@ __all__ = [
     "is_outage",
     "migrate",
     "open_database",
+    "sqlite_url",
 ]

@@ -1,5 +1,7 @@
 """Reads a database URL: which kind of database it is, and how to speak of it without its password."""
 
+from pathlib import Path
+
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -34,6 +36,11 @@ def parse(url: str) -> URL:
     elif not address.database:
         raise ValueError("the database URL names no database: write postgresql://user:password@host:5432/name")
     return address.set(drivername=driver)
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of an SQLite file, whatever characters its path has (a `%` or `?` means something in a URL)."""
+    return URL.create("sqlite", database=file.as_posix()).render_as_string()
 
 
 def _check_file(address: URL) -> None:

@@ -1,5 +1,6 @@
 """One database for a process: reading in one consistent snapshot, writing in one short transaction."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.database import addresses
 from shared.database.outages import outages
 from shared.database.postgres import Limits, postgres_engine
-from shared.database.sqlite import sqlite_engine
+from shared.database.sqlite import check_space, sqlite_engine
 from shared.outcomes import Unavailable
 
 
@@ -58,9 +59,11 @@ class Database:
         Raises:
             Unavailable: it could not; the text says why.
         """
+        if self.dialect == "sqlite":
+            await asyncio.to_thread(check_space, self.engine.url)
         async with self.write() as connection:
             if self.dialect == "sqlite":
-                # Writes one page: a full disk would let mere reading pass.
+                # Writes one page: a disk that lets nobody write would let mere reading pass.
                 await connection.execute(text("PRAGMA user_version = 1"))
             elif (await connection.execute(text("SHOW transaction_read_only"))).scalar() == "on":
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")

@@ -1,13 +1,21 @@
 """Engines on a SQLite file that several processes read and write at the same time."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from shared.database.addresses import place
+from shared.outcomes import Unavailable
+
 BUSY_SECONDS = 30.0
 """How long a writer waits for the others before `database is locked`."""
+
+RESERVE_BYTES = 8 << 20
+"""With less space on its disk than this, a SQLite file counts as full: a probe that fits in would promise too much."""
 
 _PRAGMAS = (
     # First, because it needs the busy timeout only when the file is new.
@@ -15,6 +23,21 @@ _PRAGMAS = (
     # A commit is on the disk when it returns: a job leaves its stream because of it.
     "PRAGMA synchronous = FULL",
 )
+
+
+def check_space(address: URL) -> None:
+    """Looks whether the disk of a SQLite file has room for what jobs write.
+
+    Raises:
+        Unavailable: it has less than the reserve.
+    """
+    folder = Path(address.database or "").absolute().parent
+    if not folder.is_dir():
+        # Opening the file says what is wrong in the usual words.
+        return
+    free = shutil.disk_usage(folder).free
+    if free < RESERVE_BYTES:
+        raise Unavailable("database", f"{place(address)}: its disk is full but for {free >> 10} KiB")
 
 
 def sqlite_engine(address: URL, *, writes: bool, connections: int, foreign_keys: bool = True) -> AsyncEngine:

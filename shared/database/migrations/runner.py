@@ -80,9 +80,11 @@ def _upgrade(connection: Connection) -> list[str]:
             f"the database is at revision {before}, which this version does not know: it was migrated by a newer one. "
             "Run that version, or restore a backup"
         ) from error
-    _check_references(connection)
     after = _revision(connection)
-    return [] if after == before else [f"database schema brought from {before or 'nothing'} to {after}"]
+    if after == before:
+        return []
+    check_references(connection)
+    return [f"database schema brought from {before or 'nothing'} to {after}"]
 
 
 def _revision(connection: Connection) -> str | None:
@@ -98,8 +100,12 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def _check_references(connection: Connection) -> None:
-    """On SQLite references are not enforced while tables are copied: looks at them before the commit."""
+def check_references(connection: Connection) -> None:
+    """On SQLite references are not enforced while tables are copied: looks at them before the commit.
+
+    Raises:
+        MigrationError: a row refers to one that is not there.
+    """
     if connection.dialect.name != "sqlite":
         return
     broken = connection.execute(text("PRAGMA foreign_key_check")).first()

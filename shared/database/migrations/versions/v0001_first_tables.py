@@ -39,15 +39,16 @@ def _counter(name: str) -> sa.Column[int]:
 
 
 def _index(table: str, *columns: str) -> None:
-    op.create_index(f"ix_{table}_{'_'.join(columns)}", table, list(columns))
+    op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, list(columns))
 
 
 def _key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
-    return sa.PrimaryKeyConstraint(*columns, name=f"pk_{table}")
+    return sa.PrimaryKeyConstraint(*columns, name=op.f(f"pk_{table}"))
 
 
 def _refers(table: str, column: str, target: str, on_delete: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([column], [f"{target}.id"], name=f"fk_{table}_{column}_{target}", ondelete=on_delete)
+    name = op.f(f"fk_{table}_{column}_{target}")
+    return sa.ForeignKeyConstraint([column], [f"{target}.id"], name=name, ondelete=on_delete)
 
 
 def upgrade() -> None:
@@ -103,7 +104,7 @@ def _users() -> None:
         _text("name"),
         _instant("created_at"),
         _key("users", "id"),
-        sa.UniqueConstraint("email", name="uq_users_email"),
+        sa.UniqueConstraint("email", name=op.f("uq_users_email")),
     )
     _index("users", "created_at")
 
@@ -156,9 +157,9 @@ def _files() -> None:
         _instant("updated_at", null=True),
         _key("files", "id"),
         _refers("files", "user_id", "users", "SET NULL"),
-        sa.CheckConstraint("status IN ('pending', 'uploaded', 'processed', 'failed')", name="ck_files_status"),
-        sa.CheckConstraint("size >= 0", name="ck_files_size"),
-        sa.UniqueConstraint("object_key", name="uq_files_object_key"),
+        sa.CheckConstraint("status IN ('pending', 'uploaded', 'processed', 'failed')", name=op.f("ck_files_status")),
+        sa.CheckConstraint("size >= 0", name=op.f("ck_files_size")),
+        sa.UniqueConstraint("object_key", name=op.f("uq_files_object_key")),
     )
     _index("files", "thumbnail_key")
     _index("files", "user_id", "id")
@@ -184,8 +185,8 @@ def _linked_accounts() -> None:
         _instant("updated_at", null=True),
         _key("linked_accounts", "id"),
         _refers("linked_accounts", "user_id", "users", "CASCADE"),
-        sa.CheckConstraint("status IN ('active', 'revoked', 'disabled')", name="ck_linked_accounts_status"),
-        sa.UniqueConstraint("user_id", "service", name="uq_linked_accounts_user_id_service"),
+        sa.CheckConstraint("status IN ('active', 'revoked', 'disabled')", name=op.f("ck_linked_accounts_status")),
+        sa.UniqueConstraint("user_id", "service", name=op.f("uq_linked_accounts_user_id_service")),
     )
     _index("linked_accounts", "status", "id")
 
@@ -222,7 +223,7 @@ def _reports() -> None:
         _instant("finished_at", null=True),
         _key("reports", "id"),
         _refers("reports", "requested_by", "users", "SET NULL"),
-        sa.CheckConstraint("status IN ('pending', 'running', 'done', 'failed')", name="ck_reports_status"),
+        sa.CheckConstraint("status IN ('pending', 'running', 'done', 'failed')", name=op.f("ck_reports_status")),
     )
     _index("reports", "requested_by")
     _index("reports", "created_at", "id")
@@ -240,7 +241,7 @@ def _email_deliveries() -> None:
         _text("message_id"),
         _instant("sent_at"),
         _key("email_deliveries", "id"),
-        sa.CheckConstraint("transport IN ('smtp', 'resend')", name="ck_email_deliveries_transport"),
+        sa.CheckConstraint("transport IN ('smtp', 'resend')", name=op.f("ck_email_deliveries_transport")),
     )
     _index("email_deliveries", "job_id")
     _index("email_deliveries", "message_id")
