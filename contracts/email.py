@@ -47,6 +47,9 @@ _OneAddress = Annotated[
 Recipients = _OneAddress | Annotated[tuple[Address, ...], Meta(min_length=1, max_length=50, title="Email addresses")]
 CopyRecipients = _OneAddress | Annotated[tuple[Address, ...], Meta(max_length=50, title="Email addresses")]
 
+_SEGMENT = rf"(?!\.{{1,2}}(?:/|{END}))[^/{CONTROL}]+"
+"""Between the slashes of a key: not empty, neither `.` nor `..`, which no object store keeps apart."""
+
 
 class Attachment(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
@@ -56,8 +59,8 @@ class Attachment(
     key: Annotated[
         str,
         shape(
-            rf"^(?!/|claims/)[^{CONTROL}]*{END}",
-            "the key of an object, in one line, not beginning with '/' or 'claims/'",
+            rf"^(?!claims/){_SEGMENT}(?:/{_SEGMENT})*{END}",
+            "the key of an object such as 'reports/week-30.pdf', not beginning with '/' or 'claims/'",
             min_length=1,
             max_length=1024,
             description="Key of the object in the bucket.",

@@ -7,7 +7,7 @@ import idna
 from services.email.mailer import Mailbox
 from shared.outcomes import Permanent
 
-_PARTS = re.compile(r'^(?:"(?P<quoted>[^"]*)"|(?P<plain>[^<]*))<(?P<inside>[^>]*)>\Z')
+_PARTS = re.compile(r'^(?:"(?P<quoted>[^"]*)" *|(?P<plain>[^<]*))<(?P<inside>[^>]*)>\Z')
 _MAX_DOMAIN = 253
 
 

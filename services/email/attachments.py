@@ -24,7 +24,7 @@ async def fetch(objects: ObjectStore, attachments: Sequence[Attachment], *, limi
 
     Raises:
         AttachmentMissing: one of them is not there (yet).
-        Permanent: together they are larger than `limit_bytes`, or a key is one that no object can have.
+        Permanent: together they are larger than `limit_bytes`.
         Unavailable: the object store cannot be reached.
     """
     found = [await _stat(objects, attachment) for attachment in attachments]
@@ -53,8 +53,6 @@ async def _stat(objects: ObjectStore, attachment: Attachment) -> ObjectInfo:
         raise AttachmentMissing(
             f"the attachment {attachment.file_name!r} is not in the object store: there is no object {attachment.key!r}"
         ) from None
-    except ValueError as error:
-        raise Permanent(f"the attachment {attachment.file_name!r} has an impossible key: {error}") from None
 
 
 async def _read(objects: ObjectStore, info: ObjectInfo) -> bytes:

@@ -21,8 +21,12 @@ _SPACED = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table
 """Blocks with an empty line around them."""
 
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
-_LINE_EDGES = re.compile(r" ?\n ?")
-_EMPTY_LINES = re.compile(r"\n{3,}")
+_LINE_EDGES = re.compile(r" *\n *")
+_LINE, _PARAGRAPH = 1, 2
+"""Line breaks that a block has around it at least; neighbours share them."""
+_BREAK = 0
+"""A line break of its own, which adds to those before it."""
+_BULLET = "- "
 
 
 def plain_text(document: str) -> str:
@@ -30,28 +34,39 @@ def plain_text(document: str) -> str:
 
     Never empty, and takes time in proportion to the length of the document.
     """
-    shown = "".join(_words(document))
-    lines = _LINE_EDGES.sub("\n", re.sub(r" {2,}", " ", shown))
-    return _EMPTY_LINES.sub("\n\n", lines).strip() + "\n"
+    shown: list[str] = []
+    gap = breaks = 0
+    for piece in _pieces(document):
+        if piece == _BREAK:
+            breaks += 1
+        elif isinstance(piece, int):
+            gap = max(gap, piece)
+        elif not piece.isspace():
+            if shown and shown[-1] != _BULLET:
+                shown.append("\n" * min(max(gap, breaks), _PARAGRAPH))
+            shown.append(piece)
+            gap = breaks = 0
+        elif not (gap or breaks):
+            shown.append(piece)
+    return _LINE_EDGES.sub("\n", re.sub(" {2,}", " ", "".join(shown))).strip() + "\n"
 
 
-def _words(document: str) -> Iterator[str]:
+def _pieces(document: str) -> Iterator[str | int]:
     links: list[str] = []
     for kind, value in _tokens(document):
+        name = kind.removeprefix("/")
         if kind == "text":
             yield html.unescape(_BLANKS.sub(" ", value))
-            continue
-        name = kind.removeprefix("/")
-        if name == "a":
+        elif name == "a":
             yield from _link(kind, value, links)
         elif kind == "br":
-            yield "\n"
+            yield _BREAK
         elif kind == "li":
-            yield "\n- "
+            yield from (_LINE, _BULLET)
         elif kind in {"td", "th"}:
             yield " "
         elif name in _BLOCKS:
-            yield "\n\n" if name in _SPACED else "\n"
+            yield _PARAGRAPH if name in _SPACED else _LINE
 
 
 def _link(kind: str, attributes: str, links: list[str]) -> Iterator[str]:

@@ -1,0 +1,69 @@
+"""The settings of the email service."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.email.settings import EmailSettings
+from shared.settings import SettingsError, load
+
+CHASSIS = {
+    "DATABASE_URL": "sqlite:///x.db",
+    "S3_ENDPOINT": "http://127.0.0.1:1",
+    "S3_ACCESS_KEY": "key",
+    "S3_SECRET_KEY": "made-up-secret",
+}
+MAIL = {"MAIL_FROM": "Acme <hello@acme.example>"}
+
+
+def settings(**environ: str) -> EmailSettings:
+    """Loads from what every service needs, a sender, and more."""
+    return load(EmailSettings, CHASSIS | MAIL | environ)
+
+
+@pytest.mark.parametrize(("tls", "port"), [("none", 25), ("starttls", 587), ("implicit", 465)])
+def test_the_port_follows_from_tls(tls: Any, port: int) -> None:
+    """The usual port of each kind, unless another is set."""
+    assert settings(SMTP_HOST="mail.example", SMTP_TLS=tls).smtp.port == port
+    assert settings(SMTP_HOST="mail.example", SMTP_TLS=tls, SMTP_PORT="2525").smtp.port == 2525
+
+
+def test_tls_is_on_by_default() -> None:
+    """Whoever wants mail to go in the clear says so."""
+    assert settings(SMTP_HOST="mail.example").smtp.tls == "starttls"
+
+
+@pytest.mark.parametrize(
+    ("environ", "problem"),
+    [
+        ({}, "SMTP_HOST is missing"),
+        ({"MAIL_TRANSPORT": "resend"}, "RESEND_API_KEY is missing"),
+        ({"SMTP_HOST": "m.example", "SMTP_USER": "u"}, "SMTP_PASSWORD is missing"),
+        ({"SMTP_HOST": "m.example", "SMTP_PASSWORD": "made-up"}, "SMTP_USER is missing"),
+        ({"SMTP_HOST": "m.example", "SMTP_USER": "u", "SMTP_PASSWORD": "p", "SMTP_TLS": "none"}, "readable for all"),
+        ({"SMTP_HOST": "m.example", "SMTP_CA_FILE": "/does/not/exist"}, "SMTP_CA_FILE: cannot use /does/not/exist"),
+        ({"SMTP_HOST": "m.example:25"}, "SMTP_HOST: is 'm.example:25'"),
+        ({"SMTP_HOST": "m.example", "MAIL_FROM": "Acme"}, "MAIL_FROM: is 'Acme', expected something like Acme <hello@"),
+        ({"SMTP_HOST": "m.example", "MAIL_FROM": "a@\u200d.example"}, "MAIL_FROM: "),
+        ({"MAIL_TRANSPORT": "resend", "RESEND_API_KEY": "re_x", "RESEND_URL": "resend.com"}, "RESEND_URL: "),
+    ],
+)
+def test_what_cannot_work_is_named_at_start(environ: dict[str, str], problem: str) -> None:
+    """A transport without what it needs, a password in the clear, a sender that is none."""
+    with pytest.raises(SettingsError) as wrong:
+        settings(**environ)
+    assert problem in str(wrong.value)
+
+
+def test_a_ca_file_without_certificates_is_named(tmp_path: Path) -> None:
+    """A file that is there but holds no certificate is found at start, not at the first mail."""
+    file = tmp_path / "ca.pem"
+    file.write_text("nothing")
+    with pytest.raises(SettingsError, match="SMTP_CA_FILE: cannot use"):
+        settings(SMTP_HOST="mail.example", SMTP_CA_FILE=str(file))
+
+
+def test_resend_needs_no_mail_server() -> None:
+    """Each transport asks for its own settings only."""
+    assert settings(MAIL_TRANSPORT="resend", RESEND_API_KEY="re_made_up").resend_url == "https://api.resend.com"
