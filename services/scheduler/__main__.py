@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return runner.run(serve(settings, timetable))
         except SettingsError as error:
-            _log.error("wrong_settings", str(error))  # noqa: TRY400 - the text says all, a traceback nothing
+            _log.error("wrong_settings", str(error))
             return 2
         except KeyboardInterrupt:
             return 130

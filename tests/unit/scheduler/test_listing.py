@@ -1,0 +1,40 @@
+"""The timetable as text."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from services.scheduler.__main__ import main
+from services.scheduler.listing import as_json, as_table, listing
+from services.scheduler.timetable import BUILT_IN
+
+NOW = datetime(2026, 7, 24, 5, tzinfo=UTC)
+
+
+def test_the_table_shows_the_soonest_first() -> None:
+    """Each line has a schedule, its zone and policy, and its next due times."""
+    head, first, *_ = as_table(listing(BUILT_IN, NOW, 2)).splitlines()
+    assert head.split() == ["NAME", "SCHEDULE", "TIME", "ZONE", "MISFIRE", "NEXT", "DUE", "(UTC)"]
+    assert first == "sync.all       0 */6 * * *  UTC        latest   2026-07-24 06:00:00, 2026-07-24 12:00:00"
+
+
+def test_the_list_is_also_json() -> None:
+    """Fields are in camelCase, instants in RFC 3339."""
+    rows = json.loads(as_json(listing(BUILT_IN, NOW, 1)))
+    assert rows[0] == {
+        "name": "sync.all",
+        "schedule": "0 */6 * * *",
+        "timeZone": "UTC",
+        "misfire": "latest",
+        "nextDue": ["2026-07-24T06:00:00Z"],
+    }
+
+
+def test_wrong_schedules_end_the_program_with_code_two(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message is on standard error, without a traceback."""
+    monkeypatch.setenv("SCHEDULES_FILE", "/nowhere/schedules.toml")
+    assert main([]) == 2
+    assert "cannot be read" in capsys.readouterr().err
