@@ -9,6 +9,9 @@ from services.upload.signatures import IMAGES, PDF, UNKNOWN
 _CERTAIN = {*IMAGES, PDF}
 """Types that are told from the bytes beyond doubt; of the others many share one signature (a .docx is a ZIP)."""
 
+# Python's own table: what else this machine's files say must not make a difference.
+_NAMES = mimetypes.MimeTypes(filenames=())
+
 
 def claim_note(file: File, content_type: str) -> dict[str, Any]:
     """Returns `claimedType` where the claim differs from the real type, and `mislabelled` where it is plainly wrong.
@@ -24,7 +27,7 @@ def claim_note(file: File, content_type: str) -> dict[str, Any]:
 
 
 def _claimed_type(file: File) -> str | None:
-    by_name, _ = mimetypes.guess_type(file.original_name)
+    by_name, _ = _NAMES.guess_type(file.original_name)
     # A file that was worked off before has its real type on the row, and the first claim beside it.
     earlier = (file.metadata or {}).get("claimedType")
     for claim in (earlier, file.content_type, by_name):

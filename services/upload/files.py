@@ -82,7 +82,7 @@ async def find_file(database: Database, message: ProcessUpload) -> File:
     async with database.read() as connection:
         row = (await connection.execute(_FIND, {"this_id": message.file_id})).mappings().one_or_none()
     if row is None:
-        raise FileNotFound(f"no file has the id {message.file_id!r}; if its row is not committed yet, it will be found")
+        raise FileNotFound(f"no file has the id {message.file_id!r}: its row is not committed yet, or was deleted")
     if row["user_id"] is None:
         raise Skip(f"the owner of file {message.file_id!r} no longer exists")
     if row["user_id"] != message.user_id:

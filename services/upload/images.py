@@ -37,7 +37,7 @@ def look_into_image(source: Path, content_type: str, limits: Limits) -> tuple[di
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the decoder's remarks on odd but readable files
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # given before anything is decoded
         try:
             with Image.open(source, formats=[decoder]) as image:
                 return _look(image, decoder, limits)
@@ -47,7 +47,7 @@ def look_into_image(source: Path, content_type: str, limits: Limits) -> tuple[di
             raise Unreadable(
                 f"it begins like a {decoder} image, but is cut off, broken, or of a kind that cannot be decoded"
             ) from refusal
-        except (Unreadable, MemoryError):
+        except MemoryError:
             raise
         except Exception as problem:  # a decoder fed with anything may raise anything
             words = clean(problem) or type(problem).__name__
@@ -56,8 +56,6 @@ def look_into_image(source: Path, content_type: str, limits: Limits) -> tuple[di
 
 def _look(image: Image.Image, decoder: str, limits: Limits) -> tuple[dict[str, Any], Image.Image]:
     width, height = image.size
-    if width * height > limits.max_image_pixels:
-        raise _too_many_pixels(limits)
     metadata: dict[str, Any] = {"kind": "image", "format": decoder, "mode": image.mode}
     metadata |= exif.selection(image)
     orientation = exif.orientation(image)
