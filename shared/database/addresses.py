@@ -13,6 +13,8 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 
+_TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
 
 def parse(url: str) -> URL:
     """Reads `postgresql://user:password@host:port/name` or `sqlite:////folder/file.db` (three slashes: relative).
@@ -35,7 +37,27 @@ def parse(url: str) -> URL:
         _check_file(address)
     elif not address.database:
         raise ValueError("the database URL names no database: write postgresql://user:password@host:5432/name")
+    else:
+        _check_tls(address)
+        address = _join_hosts(address)
     return address.set(drivername=driver)
+
+
+def _check_tls(address: URL) -> None:
+    """Looks at what the driver would complain about only when it connects, and without the file's name."""
+    mode = address.query.get("sslmode")
+    if mode is not None and mode not in _TLS_MODES:
+        raise ValueError(f"sslmode in the database URL is {mode!r}: it is one of {', '.join(_TLS_MODES)}")
+    for option in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
+        file = address.query.get(option)
+        if isinstance(file, str) and not Path(file).expanduser().is_file():
+            raise ValueError(f"{option} in the database URL: there is no file {file}")
+
+
+def _join_hosts(address: URL) -> URL:
+    """Several hosts may be written `?host=a:5432&host=b:5432` or, as libpq and the driver do, `?host=a:5432,b:5432`."""
+    hosts = address.query.get("host", "")
+    return address if isinstance(hosts, str) else address.update_query_dict({"host": ",".join(hosts)})
 
 
 def sqlite_url(file: Path) -> str:
@@ -59,11 +81,6 @@ def place(address: URL) -> str:
     """Says which database it is, for logs and errors: never the user's password or the URL's options."""
     if address.get_backend_name() == "sqlite":
         return f"SQLite file {address.database}"
-    host = address.host or "/".join(_hosts(address)) or "localhost"
+    host = address.host or address.query.get("host") or "localhost"
     port = f":{address.port}" if address.port else ""
     return f"PostgreSQL at {host}{port}/{address.database}"
-
-
-def _hosts(address: URL) -> tuple[str, ...]:
-    hosts = address.query.get("host", ())
-    return (hosts,) if isinstance(hosts, str) else hosts

@@ -24,7 +24,7 @@ class Database:
         self.engine = engine
         """The engine that writes."""
         self.url = url
-        self.place = addresses.place(engine.url)
+        self.place = addresses.place(addresses.parse(url))
         """Which database it is, for logs and errors: without the password."""
         self._reading = reading
 

@@ -35,20 +35,20 @@ def postgres_engine(address: URL, *, connections: int, limits: Limits) -> AsyncE
     """Makes an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts."""
     dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
 
+    # What the URL says goes before what we would say.
+    settings = {name: value for name, value in _server_settings(limits).items() if name not in address.query}
+
     async def connect() -> Any:
         return await asyncpg.connect(
             dsn,
             timeout=limits.connect_seconds,
             command_timeout=limits.statement_seconds + limits.answer_seconds if limits.statement_seconds else None,
-            server_settings={
-                "application_name": "nightshift",
-                "statement_timeout": _milliseconds(limits.statement_seconds),
-                "idle_in_transaction_session_timeout": _milliseconds(limits.idle_transaction_seconds),
-            },
+            server_settings=settings,
         )
 
     engine = create_async_engine(
-        address,
+        # Connecting is ours: SQLAlchemy would understand the options differently.
+        address.set(query={}),
         async_creator=connect,
         pool_size=connections,
         max_overflow=connections,
@@ -58,6 +58,14 @@ def postgres_engine(address: URL, *, connections: int, limits: Limits) -> AsyncE
     _watch_idle(engine, limits.trusted_idle_seconds)
     _name_silence(engine, place(address))
     return engine
+
+
+def _server_settings(limits: Limits) -> dict[str, str]:
+    return {
+        "application_name": "nightshift",
+        "statement_timeout": _milliseconds(limits.statement_seconds),
+        "idle_in_transaction_session_timeout": _milliseconds(limits.idle_transaction_seconds),
+    }
 
 
 def _milliseconds(seconds: float) -> str:

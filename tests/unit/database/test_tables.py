@@ -1,0 +1,74 @@
+"""Rules that every table keeps, so that its queries stay quick when it has grown."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+
+from shared.database.instants import Instant
+from shared.database.tables import metadata
+
+TABLES = [pytest.param(table, id=table.name) for table in metadata.sorted_tables]
+
+
+def _indexed(table: Table) -> Iterator[tuple[str, ...]]:
+    """The columns of everything that the database can search by."""
+    for index in table.indexes:
+        yield tuple(column.name for column in index.columns)
+    for constraint in table.constraints:
+        if isinstance(constraint, PrimaryKeyConstraint | UniqueConstraint):
+            yield tuple(column.name for column in constraint.columns)
+
+
+def test_the_design_names_these_tables() -> None:
+    """A table is added here and in a migration on purpose."""
+    assert set(metadata.tables) == {
+        "users",
+        "sessions",
+        "activity_logs",
+        "files",
+        "linked_accounts",
+        "external_records",
+        "reports",
+        "email_deliveries",
+        "cleanup_runs",
+        "processed_messages",
+        "outbox",
+    }
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_reference_can_be_searched(table: Table) -> None:
+    """Deleting an owner looks for its rows: without an index it would read the whole table each time."""
+    searchable = {columns[0] for columns in _indexed(table)}
+
+    for constraint in table.constraints:
+        if isinstance(constraint, ForeignKeyConstraint):
+            assert constraint.columns.keys()[0] in searchable
+            assert constraint.ondelete in {"CASCADE", "SET NULL"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_instant_is_never_a_bare_datetime(table: Table) -> None:
+    """Each column of a point in time says so by its name, and keeps UTC."""
+    for column in table.columns:
+        named = column.name.endswith("_at") or column.name == "not_before"
+        assert isinstance(column.type, Instant) is named
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_index_is_the_beginning_of_another(table: Table) -> None:
+    """Such an index only costs time with every write."""
+    indexed = list(_indexed(table))
+
+    for columns in indexed:
+        longer = [other for other in indexed if other != columns and other[: len(columns)] == columns]
+        assert longer == []
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_name_fits_postgresql(table: Table) -> None:
+    """PostgreSQL cuts names at 63 characters, and a migration would then not find them again."""
+    names = [*(index.name for index in table.indexes), *(constraint.name for constraint in table.constraints)]
+
+    assert all(isinstance(name, str) and len(name) <= 63 for name in names)
