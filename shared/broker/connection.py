@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,10 @@ _NO_RESPONDERS = "503"
 _REPORT_AGAIN_SECONDS = 30.0
 """The client tries twice a second; the log need not say so each time."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
+_UNAUTHORIZED = "authorization violation"
+_CREDENTIALS = (
+    "check NATS_USER and NATS_PASSWORD (or NATS_CREDS_FILE); trying again, since the broker may learn of them later"
+)
 _log = get_logger("broker")
 
 
@@ -52,7 +57,7 @@ class Connection(Client):
         self._waiting: dict[bytes, tuple[str, asyncio.Future[Reply]]] = {}
         self._request_ids = itertools.count()
         self._reply_prefix = b""
-        self._reported = ("", 0.0)
+        self._reported: dict[str, float] = {}
 
     async def deliver(self, sid: int, subject: bytes, reply: bytes, header: bytes, body: bytes) -> None:
         """Hands a message to an ordinary subscription of the library, with everything in it decodable."""
@@ -60,8 +65,7 @@ class Connection(Client):
         subscription = self._subs.get(sid)
         if subscription is None:
             return
-        text = subject.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace")
-        message = self._build_message(sid, text, reply, body, headers)
+        message = self._build_message(sid, _readable(subject), _readable(reply), body, headers)
         with contextlib.suppress(asyncio.QueueFull):
             if subscription._future is not None:  # noqa: SLF001 - as the library's own dispatch does
                 if not subscription._future.done():  # noqa: SLF001
@@ -157,20 +161,32 @@ class Connection(Client):
         if future is not None and not future.done():
             future.set_result(Reply(decode(header) if header else {}, body))
 
-    async def heard_error(self, error: Exception) -> None:
-        """Turns the broker's word about a permission into an answer for whoever waits for one."""
-        denied = _DENIED.search(str(error))
-        if denied is None:
-            self._report(str(error) or type(error).__name__)
-            return
-        for subject, future in self._waiting.values():
-            if subject.lower() == denied[1] and not future.done():
-                future.set_exception(NotPermitted(subject, 0, "this user has no permission to publish there"))
+    async def _process_pong(self) -> None:
+        """Takes the answer to a ping, also when nobody waits for it any more: the library's own fails then."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
-    def _report(self, text: str) -> None:
-        now = time.monotonic()
-        if (text, now - self._reported[1] < _REPORT_AGAIN_SECONDS) != (self._reported[0], True):
-            self._reported = (text, now)
+    async def heard_error(self, error: Exception) -> None:
+        """Turns the broker's word about a permission into an answer for whoever waits for one; logs the rest."""
+        denied = _DENIED.search(str(error))
+        asking = [(subject, future) for subject, future in self._waiting.values() if not future.done()]
+        told = [(subject, future) for subject, future in asking if denied and subject.lower() == denied[1]]
+        for subject, future in told:
+            future.set_exception(NotPermitted(subject, 0, "this user has no permission to publish there"))
+        if not told:
+            self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        """Logs an error, once in a while when it goes on: several servers may each have their own."""
+        text, now = str(error) or type(error).__name__, time.monotonic()
+        if now - self._reported.get(text, -math.inf) < _REPORT_AGAIN_SECONDS:
+            return
+        self._reported = {text: at for text, at in self._reported.items() if now - at < _REPORT_AGAIN_SECONDS}
+        self._reported[text] = now
+        if _UNAUTHORIZED in text.lower():
+            _log.error("broker_refuses_user", f"{text}: {_CREDENTIALS}")
+        else:
             _log.warning("broker_error", f"The connection to the broker reports: {text}")
 
     async def was_lost(self) -> None:
@@ -187,6 +203,11 @@ class Connection(Client):
         """Notes that the client gave up for good, which it never should: the process has to end."""
         self.up.clear()
         self.closed.set()
+
+
+def _readable(subject: bytes) -> bytes:
+    """A subject as UTF-8 whatever it was: the library decodes it strictly."""
+    return subject.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace")
 
 
 async def _nothing(_message: object) -> None:

@@ -51,10 +51,9 @@ class Parser:
             return
         try:
             await self._read(self._held[0] if len(self._held) == 1 else b"".join(self._held))
-        except ProtocolError:
-            raise
         except Exception as error:
-            raise ProtocolError(f"cannot read what the broker sent: {error!r}") from error
+            _log.warning("unreadable", "What the broker sent is not its protocol: connecting anew", error=repr(error))
+            raise error if isinstance(error, ProtocolError) else ProtocolError from error
 
     async def _read(self, buffer: bytes) -> None:
         direct = self._connection.direct
