@@ -1,27 +1,49 @@
-"""The inbox: which jobs are done. One row per job, written in the transaction of its effects."""
+"""The inbox: which jobs are done. One row per job, written in the transaction of its effects.
+
+The statements take a whole group as one parameter, whatever its size: a list of values would be rendered anew for
+each group, and cost more than the database's own work.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+import msgspec
+from sqlalchemy import ARRAY, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import Database
-from shared.database.tables import processed_messages as table
+from shared.database.tables import processed_messages
 from shared.job import Job
 
 Key = tuple[str, str, str]
 """Consumer, type and id of a job: its identity."""
 
-_INSERTS: dict[str, Any] = {
-    "sqlite": sqlite.insert(table).on_conflict_do_nothing().returning(table.c.type, table.c.id),
-    "postgresql": postgresql.insert(table).on_conflict_do_nothing().returning(table.c.type, table.c.id),
+_WHEN = bindparam("now", type_=processed_messages.c.processed_at.type)
+_ENTER = {
+    "sqlite": text(
+        "INSERT INTO processed_messages (consumer, type, id, processed_at)"
+        " SELECT :consumer, json_extract(value, '$[0]'), json_extract(value, '$[1]'), :now"
+        " FROM json_each(:jobs) WHERE true"
+        " ON CONFLICT DO NOTHING RETURNING type, id"
+    ).bindparams(_WHEN),
+    "postgresql": text(
+        "INSERT INTO processed_messages (consumer, type, id, processed_at)"
+        " SELECT :consumer, job.type, job.id, :now FROM unnest(:types, :ids) AS job (type, id)"
+        " ON CONFLICT DO NOTHING RETURNING type, id"
+    ).bindparams(_WHEN, bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))),
 }
-_DONE = select(table.c.consumer, table.c.type, table.c.id).where(
-    tuple_(table.c.consumer, table.c.type, table.c.id).in_(bindparam("keys", expanding=True))
-)
+_DONE = {
+    "sqlite": text(
+        "SELECT done.type, done.id FROM json_each(:jobs) AS job CROSS JOIN processed_messages AS done"
+        " WHERE done.consumer = :consumer AND done.type = json_extract(job.value, '$[0]')"
+        " AND done.id = json_extract(job.value, '$[1]')"
+    ),
+    "postgresql": text(
+        "SELECT done.type, done.id FROM unnest(:types, :ids) AS job (type, id)"
+        " JOIN processed_messages AS done ON done.consumer = :consumer AND done.type = job.type AND done.id = job.id"
+    ).bindparams(bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))),
+}
 
 
 def key_of(job: Job) -> Key:
@@ -30,19 +52,25 @@ def key_of(job: Job) -> Key:
 
 
 async def done(database: Database, keys: Sequence[Key]) -> set[Key]:
-    """Tells which of the jobs are done already."""
+    """Tells which of the jobs, all of one consumer, are done already."""
     async with database.read() as connection:
-        rows = await connection.execute(_DONE, {"keys": list(keys)})
-        return {(row[0], row[1], row[2]) for row in rows}
+        return await _ask(connection, _DONE[database.dialect], keys, {})
 
 
 async def enter(connection: AsyncConnection, jobs: Sequence[Job], now: datetime) -> set[Key]:
-    """Writes the rows of jobs with distinct keys; returns the keys that were not there yet.
+    """Writes the rows of jobs with distinct keys, all of one consumer; returns the keys that were not there yet.
 
     In a transaction: another worker that commits the same job meanwhile makes this one wait, and then find its row.
     """
-    consumer = jobs[0].service
-    rows = [{"consumer": consumer, "type": job.type, "id": job.key, "processed_at": now} for job in jobs]
-    rows.sort(key=lambda row: (str(row["type"]), str(row["id"])))  # all in one order, or two workers could deadlock
-    entered = await connection.execute(_INSERTS[connection.dialect.name], rows)
-    return {(consumer, row[0], row[1]) for row in entered}
+    keys = sorted(key_of(job) for job in jobs)  # all in one order, or two workers could wait for each other
+    return await _ask(connection, _ENTER[connection.dialect.name], keys, {"now": now})
+
+
+async def _ask(connection: AsyncConnection, statement: Any, keys: Sequence[Key], also: dict[str, Any]) -> set[Key]:
+    consumer = keys[0][0]
+    if connection.dialect.name == "sqlite":
+        jobs: dict[str, Any] = {"jobs": msgspec.json.encode([key[1:] for key in keys]).decode()}
+    else:
+        jobs = {"types": [key[1] for key in keys], "ids": [key[2] for key in keys]}
+    rows = await connection.execute(statement, {"consumer": consumer, **jobs, **also})
+    return {(consumer, row[0], row[1]) for row in rows}
