@@ -93,25 +93,28 @@ async def test_a_program_that_cannot_be_run_says_so(tmp_path: Path) -> None:
         await child.ready(_never, timeout_seconds=10)
 
 
-async def test_stop_insists_after_its_grace(tmp_path: Path) -> None:
-    """A program that ignores SIGTERM is killed."""
-    log = tmp_path / "log"
-    child = _python(
-        "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True); time.sleep(60)", log
-    )
+async def _that_answers_sigterm_by(answer: str, log: Path) -> Process:
+    code = f"import signal, sys, time; signal.signal(signal.SIGTERM, {answer}); print('on', flush=True); time.sleep(60)"
+    child = _python(code, log)
 
     async def is_on() -> bool:
         return "on" in child.output()
 
     await child.ready(is_on)
+    return child
+
+
+async def test_stop_insists_after_its_grace(tmp_path: Path) -> None:
+    """A program that ignores SIGTERM is killed."""
+    child = await _that_answers_sigterm_by("signal.SIG_IGN", tmp_path / "log")
     assert await child.stop(grace_seconds=0.2) == -signal.SIGKILL
 
 
 async def test_a_paused_program_hears_stop(tmp_path: Path) -> None:
-    """SIGTERM reaches a program that is frozen, without waiting for the kill."""
-    child = _python("import time; time.sleep(60)", tmp_path / "log")
+    """A program that is frozen gets its chance to end in good order."""
+    child = await _that_answers_sigterm_by("lambda *_: sys.exit(5)", tmp_path / "log")
     child.signal(signal.SIGSTOP)
-    assert await child.stop(grace_seconds=30) == -signal.SIGTERM
+    assert await child.stop(grace_seconds=30) == 5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
