@@ -191,7 +191,7 @@ def oracle(
     return sorted(due)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     around_a_change(),
     st.tuples(fields(0, 59), fields(0, 23), fields(1, 31), fields(0, 6)),

@@ -90,8 +90,10 @@ def test_every_wrong_entry_and_field_is_named_at_once(file: Path) -> None:
         "schedule 1 (synk.often): misfire: 'lates' is not one of skip, latest, all, did you mean 'latest'?",
         "schedule 1 (synk.often): enabled: 'yes' is neither true nor false",
         "schedule 1 (synk.often): schedule: it is missing",
-        "schedule 2 (cleanup.dialy): schedule: it is missing; "
-        + "if it changes a built-in schedule, did you mean 'cleanup.daily'?",
+        (
+            "schedule 2 (cleanup.dialy): schedule: it is missing; "
+            "if it changes a built-in schedule, did you mean 'cleanup.daily'?"
+        ),
         "schedule 3: name: it is missing",
         "schedule 3: schedule: '61 * * * *' is no cron expression: minute '61' is not possible",
         "schedule 5 (sync.all): schedule: 5 is no text",

@@ -1,0 +1,142 @@
+"""What a scheduler remembers over a pause, a change of its timetable, and a clock that is set."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from contracts.cron import ScheduleFired, event_subject
+from services.scheduler.schedule import Misfire, Schedule, schedule
+from tests.integration.scheduler.world import World
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def hourly(misfire: Misfire = "all") -> list[Schedule]:
+    """One schedule that is due on every hour."""
+    return [schedule("sync.all", "0 * * * *", misfire)]
+
+
+@pytest.mark.parametrize(
+    ("misfire", "made_up"),
+    [("skip", []), ("latest", [NOON + 3 * HOUR]), ("all", [NOON + HOUR, NOON + 2 * HOUR, NOON + 3 * HOUR])],
+)
+async def test_a_restart_goes_on_where_the_last_event_was(
+    world: World, misfire: Misfire, made_up: list[datetime]
+) -> None:
+    """After three missed hours the policy decides, and the next hour is announced as usual."""
+    await world.started(hourly(misfire))
+    await world.pass_time(HOUR / 2)
+    await world.stop()
+    await world.clock.turn(NOON + 3.5 * HOUR, 0)
+    await world.started(hourly(misfire))
+    await world.pass_time(HOUR / 2)
+    assert await world.due("sync.all") == [NOON, *made_up, NOON + 4 * HOUR]
+    assert world.metrics[1].misfires["sync.all"] == 1
+
+
+async def test_a_restart_within_a_minute_is_no_misfire(world: World) -> None:
+    """A rolling deployment over a due time loses nothing, even with `skip`."""
+    await world.started(hourly("skip"))
+    await world.pass_time(HOUR / 2)
+    await world.stop()
+    await world.clock.turn(NOON + HOUR + MINUTE, 0)
+    await world.started(hourly("skip"))
+    await world.pass_time(MINUTE)
+    assert await world.due("sync.all") == [NOON, NOON + HOUR]
+    assert world.metrics[1].misfires["sync.all"] == 0
+
+
+async def test_after_a_long_pause_the_newest_hundred_come_in_order(world: World) -> None:
+    """`all` announces at most 100, the newest, each after the other."""
+    every_minute = [schedule("sync.all", "* * * * *", "all")]
+    await world.started(every_minute)
+    await world.pass_time(MINUTE)
+    await world.stop()
+    await world.clock.turn(NOON + 10 * HOUR + MINUTE / 2, 0)
+    await world.started(every_minute)
+    await world.pass_time(timedelta())
+    assert await world.due("sync.all") == [NOON + 10 * HOUR - MINUTE * number for number in reversed(range(100))]
+
+
+@pytest.mark.parametrize(("expression", "zone"), [("30 * * * *", "UTC"), ("0 * * * *", "Europe/Berlin")])
+async def test_a_changed_expression_or_zone_starts_at_now(world: World, expression: str, zone: str) -> None:
+    """The memory of what the schedule was before says nothing about what it is now."""
+    await world.started(hourly())
+    await world.pass_time(HOUR / 2)
+    await world.stop()
+    await world.clock.turn(NOON + 5.75 * HOUR, 0)
+    changed = schedule("sync.all", expression, "all", zone)
+    await world.started([changed])
+    await world.pass_time(HOUR)
+    due = await world.due("sync.all")
+    assert due[0] == NOON
+    assert [instant > NOON + 5.75 * HOUR for instant in due[1:]] == [True]
+
+
+async def test_a_memory_in_the_future_is_logged_and_resumes_at_now(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error names it; the next due times are announced; the one that it names, when it comes, is not repeated."""
+    ahead = NOON + 2 * HOUR
+    event = ScheduleFired(name="sync.all", schedule="0 * * * *", time_zone="UTC", due=ahead, announced=ahead)
+    await world.put(event_subject("sync.all"), msgspec.json.encode(event))
+    with caplog.at_level(logging.ERROR):
+        await world.started(hourly())
+    assert "lies in the future" in caplog.text
+    await world.pass_time(3.5 * HOUR, steps=7)
+    assert await world.due("sync.all") == [ahead, NOON, NOON + HOUR, NOON + 3 * HOUR]
+
+
+async def test_something_else_on_the_subject_is_logged_and_followed(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Garbage where the memory should be is an error in the log, and nothing that stops the schedule."""
+    await world.put(event_subject("sync.all"), b"not json")
+    with caplog.at_level(logging.ERROR):
+        await world.started(hourly())
+    assert "is no event" in caplog.text
+    await world.pass_time(HOUR / 2)
+    await world.put(event_subject("sync.all"), b"\xff")
+    await world.pass_time(HOUR)
+    (_, first, _, second) = await world.headers("sync.all")
+    assert first["Nats-Msg-Id"] == "sync.all@2026-07-01T12:00:00Z"
+    assert second["Nats-Msg-Id"] == "sync.all@2026-07-01T13:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("misfire", "made_up"), [("skip", []), ("latest", [NOON + 2 * HOUR]), ("all", [NOON + HOUR, NOON + 2 * HOUR])]
+)
+async def test_a_clock_that_leaps_forward_is_a_pause(world: World, misfire: Misfire, made_up: list[datetime]) -> None:
+    """After a suspend the missed due times are treated by policy; none is announced twice."""
+    await world.started(hourly(misfire), hourly(misfire))
+    await world.pass_time(HOUR / 2)
+    await world.pass_time(2.5 * HOUR)
+    await world.pass_time(HOUR / 2)
+    assert await world.due("sync.all") == [NOON, *made_up, NOON + 3 * HOUR]
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=30), MINUTE * 40, 3 * HOUR, timedelta(days=400)])
+async def test_a_clock_that_is_set_back_repeats_and_loses_nothing(world: World, back: timedelta) -> None:
+    """However far it is set back: no due time twice, none left out, in the end all are there."""
+    await world.started(hourly(), hourly())
+    await world.pass_time(2.5 * HOUR, steps=5)
+    assert await world.due("sync.all") == [NOON, NOON + HOUR, NOON + 2 * HOUR]
+    await world.pass_time(-back)
+    start = world.clock.now()
+    await world.pass_time(5 * HOUR, steps=10)
+    found = await world.due("sync.all")
+    assert len(found) == len(set(found))
+    first = start.replace(minute=0, second=0) + HOUR
+    assert {first + HOUR * number for number in range(5) if first + HOUR * number <= start + 5 * HOUR} <= set(found)
+
+
+async def test_what_a_wrong_clock_skipped_comes_when_it_is_due(world: World) -> None:
+    """Events dropped while the clock was a day ahead are announced after it is set right."""
+    await world.started(hourly("skip"))
+    await world.pass_time(timedelta(days=1) + MINUTE * 31)
+    await world.pass_time(-timedelta(days=1))
+    await world.pass_time(2 * HOUR, steps=4)
+    assert (await world.due("sync.all"))[-2:] == [NOON + HOUR, NOON + 2 * HOUR]

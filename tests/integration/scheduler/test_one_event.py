@@ -1,0 +1,94 @@
+"""One event per due time, however many schedulers run and whatever they meet."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from contracts.cron import ScheduleFired, event_subject, manual_subject
+from services.scheduler.direct_get import direct_get
+from services.scheduler.schedule import schedule
+from services.scheduler.stream import CronStream
+from shared.outcomes import Unavailable
+from shared.outgoing import Outgoing
+from shared.topology import CRON_STREAM
+from tests.integration.scheduler.world import World
+
+HALF_PAST_ELEVEN = datetime(2026, 7, 1, 11, 30, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+async def test_three_schedulers_announce_each_due_time_once(world: World) -> None:
+    """Many schedules, due every second or two, three schedulers at the same instants: each due time has one event."""
+    every = [schedule(f"sync.every{number}", "* * * * * *", "all") for number in range(30)]
+    even = [schedule(f"sync.even{number}", "*/2 * * * * *", "all") for number in range(30)]
+    await world.started(every + even, even + every, every)
+    await world.pass_time(20 * SECOND, steps=20)
+    for entry in every:
+        assert await world.due(entry.name) == [HALF_PAST_ELEVEN + SECOND * number for number in range(1, 21)]
+    for entry in even:
+        assert await world.due(entry.name) == [HALF_PAST_ELEVEN + SECOND * number for number in range(2, 21, 2)]
+    announced = [sum(metrics.events.values()) for metrics in world.metrics]
+    assert sum(announced) == 30 * 20 + 30 * 10
+
+
+async def test_an_event_says_what_was_due_and_carries_its_id(world: World) -> None:
+    """Body, `Nats-Msg-Id` and the expected sequence are as the design fixes them."""
+    await world.started([schedule("sync.berlin", "0 14 * * *", "all", "Europe/Berlin")])
+    await world.pass_time(HOUR, steps=60)
+    request = {"next_by_subj": event_subject("sync.berlin"), "seq": 1, "batch": 10}
+    (found,) = await direct_get(world.connections[0], CRON_STREAM, request)
+    event = msgspec.json.decode(found.body, type=ScheduleFired)
+    assert (event.name, event.schedule, event.time_zone) == ("sync.berlin", "0 14 * * *", "Europe/Berlin")
+    assert (event.due, event.announced) == (HALF_PAST_ELEVEN + HOUR / 2, HALF_PAST_ELEVEN + HOUR / 2)
+    (raw,) = await world.headers("sync.berlin")
+    assert raw["Nats-Msg-Id"] == "sync.berlin@2026-07-01T12:00:00Z"
+    assert raw["Nats-Expected-Last-Subject-Sequence"] == "0"
+
+
+async def test_one_that_is_outrun_in_a_batch_does_not_hold_up_the_others(world: World) -> None:
+    """Somebody else's event on one subject refuses the batch; the others are announced all the same, once."""
+    timetable = [schedule(f"sync.s{number}", "0 * * * *", "all") for number in range(40)]
+    await world.started(timetable)
+    noon = HALF_PAST_ELEVEN + HOUR / 2
+    event = ScheduleFired(name="sync.s7", schedule="0 * * * *", time_zone="UTC", due=noon, announced=noon)
+    await world.put(event_subject("sync.s7"), msgspec.json.encode(event))
+    await world.pass_time(HOUR / 2)
+    for entry in timetable:
+        assert await world.due(entry.name) == [noon]
+    assert world.metrics[0].outrun == 1
+
+
+async def test_an_event_by_hand_is_outside_the_memory(world: World) -> None:
+    """A manual event neither replaces nor delays the scheduled one."""
+    await world.started([schedule("sync.all", "0 * * * *", "all")])
+    await world.put(manual_subject("sync.all"), b"{}")
+    await world.pass_time(HOUR / 2)
+    assert await world.due("sync.all") == [HALF_PAST_ELEVEN + HOUR / 2]
+
+
+class Deaf(CronStream):
+    """A stream whose acknowledgements are lost: what it stores it does not tell."""
+
+    lose = True
+
+    async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+        """Stores, and says that the broker did not answer."""
+        answers = await super().announce(events)
+        return [Unavailable("broker", "no answer")] * len(events) if self.lose else answers
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_a_lost_acknowledgement_makes_no_second_event(world: World, count: int) -> None:
+    """Stored but not told: trying again finds the event, and goes on after it."""
+    stream = Deaf(world.connections[0])
+    world.start([schedule(f"sync.s{number}", "0 * * * *", "all") for number in range(count)], stream)
+    await world.clock.settle(1)
+    await world.pass_time(HOUR / 2)
+    stream.lose = False
+    await world.pass_time(MINUTE, steps=4)
+    await world.pass_time(HOUR)
+    for number in range(count):
+        noon = HALF_PAST_ELEVEN + HOUR / 2
+        assert await world.due(f"sync.s{number}") == [noon, noon + HOUR]

@@ -1,0 +1,73 @@
+"""The scheduler as it is run: processes, the real clock, signals."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from embedded.broker import Broker
+from embedded.ports import LOOPBACK, free_ports
+from embedded.process import Process
+from embedded.stack import ROOT
+from embedded.surroundings import surroundings
+from tests.integration.scheduler.world import DEADLINE_SECONDS, World
+
+SECOND = timedelta(seconds=1)
+EVERY_SECOND = '[[schedules]]\nname = "sync.often"\nschedule = "* * * * * *"\n'
+
+
+def scheduler(broker: Broker, folder: Path, name: str, port: int) -> Process:
+    """Starts one with a schedule that is due every second."""
+    file = folder / "schedules.toml"
+    file.write_text(EVERY_SECOND)
+    settings = {"NATS_URL": broker.url, "HEALTH_PORT": str(port), "SCHEDULES_FILE": str(file), "LOG_FORMAT": "json"}
+    return Process(
+        name,
+        [sys.executable, "-m", "services.scheduler"],
+        log=folder / f"{name}.log",
+        cwd=ROOT,
+        environment=surroundings() | settings,
+    )
+
+
+async def asked(port: int, path: str) -> str:
+    """What the process answers on its health port."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
+async def test_two_processes_announce_each_second_once_and_end_cleanly(
+    world: World, broker: Broker, tmp_path: Path
+) -> None:
+    """With the real clock: consecutive seconds, one event each, metrics, and exit code 0 after SIGTERM."""
+    ports = free_ports(2)
+    processes = [scheduler(broker, tmp_path, f"scheduler-{place}", port) for place, port in enumerate(ports)]
+    try:
+        for process, port in zip(processes, ports, strict=True):
+
+            async def ready(port: int = port) -> bool:
+                return " 200 " in await asked(port, "/readyz")
+
+            await process.ready(ready)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(await world.due("sync.often")) < 4:  # noqa: ASYNC110 - another process gives no signal
+                await asyncio.sleep(0.05)
+        metrics = [await asked(port, "/metrics") for port in ports]
+        codes = [await process.stop() for process in processes]
+    finally:
+        for process in processes:
+            await process.kill()
+    due = await world.due("sync.often")
+    assert {later - earlier for earlier, later in pairwise(due)} == {SECOND}
+    assert codes == [0, 0]
+    assert all('nightshift_schedule_events_total{schedule="sync.often"}' in text for text in metrics)
+    assert all("nightshift_schedule_lateness_seconds_bucket" in text for text in metrics)
+    assert all("scheduler has stopped" in process.output() for process in processes)

@@ -1,0 +1,137 @@
+"""Announcers on a real broker, and a clock that a test turns by hand."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from contracts.cron import ScheduleFired, event_subject
+from services.scheduler.announcer import Announcer
+from services.scheduler.direct_get import direct_get
+from services.scheduler.metrics import ScheduleMetrics
+from services.scheduler.schedule import Schedule
+from services.scheduler.stream import CronStream, EventStream
+from shared.broker import Connection
+from shared.broker.jetstream import manage
+from shared.topology import CRON_STREAM, topology
+
+DEADLINE_SECONDS = 20
+
+
+class HandClock:
+    """A clock that stands still until it is turned, and knows when every announcer has done what was due."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._turned = asyncio.Condition()
+        self._resting: dict[asyncio.Event, datetime | None] = {}
+
+    def now(self) -> datetime:
+        """Returns the time that it was turned to."""
+        return self._now
+
+    async def wait(self, until: datetime | None, stop: asyncio.Event) -> None:
+        """Waits until the clock is turned; at once when `until` has come."""
+        if stop.is_set() or (until is not None and until <= self._now):
+            await asyncio.sleep(0)
+            return
+        async with self._turned:
+            self._resting[stop] = until
+            self._turned.notify_all()
+            await self._turned.wait_for(lambda: stop not in self._resting)
+
+    async def wake(self, stop: asyncio.Event) -> None:
+        """Lets an announcer that is to stop see it."""
+        async with self._turned:
+            self._resting.pop(stop, None)
+            self._turned.notify_all()
+
+    async def turn(self, to: datetime, announcers: int) -> None:
+        """Sets the clock, and waits until so many announcers rest with nothing due any more."""
+        async with self._turned:
+            self._now = to
+            self._resting.clear()
+            self._turned.notify_all()
+        await self.settle(announcers)
+
+    async def settle(self, announcers: int) -> None:
+        """Waits until so many announcers rest with nothing due."""
+        async with asyncio.timeout(DEADLINE_SECONDS), self._turned:
+            await self._turned.wait_for(lambda: len(self._resting) == announcers)
+
+
+class World:
+    """The stream CRON, made anew, the clock, and the announcers that a test runs."""
+
+    def __init__(self, connections: Sequence[Connection], now: datetime) -> None:
+        self.connections = connections
+        self.clock = HandClock(now)
+        self.announcers: list[Announcer] = []
+        self.metrics: list[ScheduleMetrics] = []
+        self._running: list[tuple[asyncio.Task[None], asyncio.Event]] = []
+
+    async def make_stream(self) -> None:
+        """Makes the stream as the topology says, with nothing in it."""
+        await self.drop_stream()
+        (stream,) = (stream for stream in topology((), {}).streams if stream.name == CRON_STREAM)
+        await manage(self.connections[0], f"STREAM.CREATE.{CRON_STREAM}", stream.config(1))
+
+    async def drop_stream(self) -> None:
+        """Deletes the stream, if there is one."""
+        names = (await manage(self.connections[0], "STREAM.NAMES")).get("streams") or []
+        if CRON_STREAM in names:
+            await manage(self.connections[0], f"STREAM.DELETE.{CRON_STREAM}")
+
+    def start(self, timetable: Iterable[Schedule], stream: EventStream | None = None) -> Announcer:
+        """Starts one more announcer, each on a connection of its own while they last."""
+        entries, stop = tuple(timetable), asyncio.Event()
+        connection = self.connections[len(self._running) % len(self.connections)]
+        metrics = ScheduleMetrics(entry.name for entry in entries)
+        announcer = Announcer(entries, stream or CronStream(connection), time=self.clock, metrics=metrics)
+        self.announcers.append(announcer)
+        self.metrics.append(metrics)
+        self._running.append((asyncio.create_task(announcer.run(stop)), stop))
+        return announcer
+
+    async def started(self, *timetables: Iterable[Schedule]) -> None:
+        """Starts an announcer for each timetable and waits until all rest."""
+        for timetable in timetables:
+            self.start(timetable)
+        await self.clock.settle(len(self._running))
+
+    async def pass_time(self, by: timedelta, *, steps: int = 1) -> None:
+        """Turns the clock, in so many equal steps, and lets the announcers do what comes due."""
+        for _ in range(steps):
+            await self.clock.turn(self.clock.now() + by / steps, len(self._running))
+
+    async def stop(self) -> None:
+        """Stops all announcers; each ends by itself."""
+        for _, stop in self._running:
+            stop.set()
+            await self.clock.wake(stop)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await asyncio.gather(*(task for task, _ in self._running))
+        self._running.clear()
+
+    async def due(self, name: str) -> list[datetime]:
+        """The due times of the events in the stream, in its order."""
+        found = await direct_get(
+            self.connections[0], CRON_STREAM, {"next_by_subj": event_subject(name), "seq": 1, "batch": 1000}
+        )
+        return [msgspec.json.decode(message.body, type=ScheduleFired).due.astimezone(UTC) for message in found]
+
+    async def put(self, subject: str, body: bytes) -> None:
+        """Puts something into the stream that no announcer wrote."""
+        await self.connections[0].ask(subject, body)
+
+    async def headers(self, name: str) -> list[dict[str, str]]:
+        """The headers of the events in the stream."""
+        connection, found = self.connections[0], list[dict[str, str]]()
+        subscription = await connection.subscribe(inbox := connection.new_inbox())
+        request = {"next_by_subj": event_subject(name), "seq": 1, "batch": 1000}
+        await connection.publish(f"$JS.API.DIRECT.GET.{CRON_STREAM}", msgspec.json.encode(request), reply=inbox)
+        while "Status" not in (headers := (await subscription.next_msg(timeout=5)).headers or {}):
+            found.append(headers)
+        await subscription.unsubscribe()
+        return found
