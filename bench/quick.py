@@ -1,7 +1,6 @@
 """Jobs per second of our worker beside a plain continuous pull, in one run: `python -m bench.quick`."""
 
 import argparse
-import asyncio
 import os
 import statistics
 import sys
@@ -11,16 +10,17 @@ from pathlib import Path
 
 import uvloop
 
-from bench import plain_pull, worker
+from bench import plain_effects, plain_pull, worker
 from embedded.broker import Broker
 from shared.broker import Connection, connect
 from shared.broker.jetstream import manage
 from shared.database import Database, migrate, open_database
 from shared.log import configure
-from shared.provision import provision_broker
 from shared.publisher import Publisher
 from shared.settings import ProcessSettings
+from shared.streams import provision_broker
 
+PLAIN = "plain continuous pull (nats-py, only ack)"
 Measure = Callable[[], Awaitable[float]]
 
 
@@ -44,7 +44,7 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
             connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
             await provision_broker(connection, worker.bench_topology())
             for number in range(rounds):
-                for title, run in _measures(broker.url, connection, database, jobs).items():
+                for title, run in _measures(broker.url, folder, connection, database, jobs).items():
                     await manage(connection, "STREAM.PURGE.BENCH")
                     await preload(connection, jobs)
                     seconds = await run()
@@ -57,11 +57,14 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
     return rates
 
 
-def _measures(url: str, connection: Connection, database: Database, jobs: int) -> dict[str, Measure]:
+def _measures(url: str, folder: Path, connection: Connection, database: Database, jobs: int) -> dict[str, Measure]:
     return {
-        "plain continuous pull (nats-py, only ack)": lambda: plain_pull.drain(url, "BENCH", "bench", jobs),
+        PLAIN: lambda: plain_pull.drain(url, "BENCH", "bench", jobs),
         "worker, no-op handler, at least once": lambda: worker.drain(
             connection, database, worker.handlers(effect=False), jobs
+        ),
+        "hand-written loop, a commit per 100 (SQLite)": lambda: plain_effects.drain(
+            url, folder / "bench.db", "BENCH", "bench", jobs
         ),
         "worker, one row exactly once (SQLite)": lambda: worker.drain(
             connection, database, worker.handlers(effect=True), jobs
