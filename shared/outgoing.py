@@ -12,6 +12,8 @@ from shared.objects import ObjectStore
 
 SCHEDULE = "Nats-Schedule"
 SCHEDULE_TARGET = "Nats-Schedule-Target"
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2261, 12, 31, tzinfo=UTC)
+"""The broker counts nanoseconds from 1970 in 64 bits: beyond, a late schedule fires at once and an early one never."""
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -22,8 +24,13 @@ class Outgoing(msgspec.Struct, frozen=True):
     body: bytes
 
     def size(self) -> int:
-        """Bytes that count against the broker's limits, roughly: body, names and values."""
-        return len(self.body) + sum(len(name) + len(value.encode()) + 4 for name, value in self.headers.items()) + 12
+        """Bytes that count against the broker's limits: body and header block."""
+        pairs = self.headers.items()
+        return (
+            len(self.body)
+            + sum(len(name) + len(value.encode("utf-8", "surrogateescape")) + 4 for name, value in pairs)
+            + 12
+        )
 
 
 class JobTooLarge(ValueError):  # noqa: N818 - states a fact
@@ -54,7 +61,8 @@ def scheduled(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str
 
 
 def schedule_at(at: datetime) -> str:
-    """The value of `Nats-Schedule` for one instant (ADR-51)."""
+    """The value of `Nats-Schedule` for one instant (ADR-51), or for the nearest that the broker can count."""
+    at = min(max(at, EARLIEST), LATEST)
     return "@at " + at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

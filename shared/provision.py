@@ -1,32 +1,29 @@
 """Makes what the workers need, or brings it up to date: database schema, streams, consumers, bucket.
 
-Idempotent; run it before the workers of each release: `python -m shared.provision`.
+Idempotent; run it before the workers of each release: `python -m shared.provision`. With `--check` it only compares.
 """
 
 import argparse
 import asyncio
 import os
 import sys
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
 
 from msgspec import Meta
 
 from contracts.message import CATALOGUE
-from shared.broker import BrokerTooOld, Connection, connect
-from shared.broker.errors import Refused
-from shared.broker.jetstream import manage
+from shared.broker import BrokerTooOld, Connection, Refused, connect
 from shared.catalogue import load_catalogue
 from shared.database import migrate
 from shared.log import configure, get_logger
 from shared.outcomes import Unavailable
 from shared.settings import Settings, SettingsError, load
 from shared.stores import object_store
-from shared.topology import Consumer, Limits, Stream, Topology, topology
+from shared.streams import differences, provision_broker
+from shared.topology import Limits, Topology, topology
 
-MIN_BROKER = (2, 14)
-"""Message schedules as we use them; 2.12.3 and 2.12.4 lose messages of work queues."""
-_NOT_FOUND = frozenset({10059, 10014})
-"""Stream not found, consumer not found."""
 _log = get_logger("provision")
 
 
@@ -40,6 +37,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
     dead_letter_max_bytes: Annotated[int, Meta(ge=1 << 20, description="The same for a dead-letter stream.")] = (
         Limits().dead_letter_bytes
     )
+    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for a broker that is away.")] = 60
 
     def topology(self) -> Topology:
         """The declared topology with these limits."""
@@ -49,88 +47,47 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
         )
 
 
-def check_version(version: str) -> None:
-    """Refuses a broker that is too old.
-
-    Raises:
-        BrokerTooOld: says which is needed, and why.
-    """
-    numbers = tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:2])
-    if numbers < MIN_BROKER:
-        raise BrokerTooOld(
-            f"the broker is nats-server {version}; 2.14 or later is needed (message schedules), 2.15 is recommended"
-        )
-
-
-async def provision_broker(connection: Connection, wanted: Topology, *, replicas: int = 1) -> list[str]:
-    """Creates or updates streams and consumers; returns what was done, one line each."""
-    check_version(str(connection._server_info.get("version", "0.0")))  # noqa: SLF001 - has no public form that parses
-    done = [await _ensure_stream(connection, stream, replicas) for stream in wanted.streams]
-    done += [await _ensure_consumer(connection, consumer) for consumer in wanted.consumers]
-    return [line for line in done if line]
-
-
-async def _ensure_stream(connection: Connection, stream: Stream, replicas: int) -> str:
-    config = stream.config(replicas)
-    current = await _find(connection, f"STREAM.INFO.{stream.name}")
-    if current is None:
-        await manage(connection, f"STREAM.CREATE.{stream.name}", config)
-        return f"stream {stream.name} created"
-    if _same(config, current):
-        return ""
-    await manage(connection, f"STREAM.UPDATE.{stream.name}", {**current, **config})
-    return f"stream {stream.name} updated"
-
-
-async def _ensure_consumer(connection: Connection, consumer: Consumer) -> str:
-    current = await _find(connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
-    config = consumer.config()
-    if current is not None and _same(config, current):
-        return ""
-    subject = f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}.{consumer.filter}"
-    await manage(connection, subject, {"stream_name": consumer.stream, "config": {**(current or {}), **config}})
-    return f"consumer {consumer.name} on {consumer.stream} {'updated' if current else 'created'}"
-
-
-async def _find(connection: Connection, call: str) -> dict[str, Any] | None:
-    try:
-        answer = await manage(connection, call)
-    except Refused as refused:
-        if refused.code in _NOT_FOUND:
-            return None
-        raise
-    config: dict[str, Any] = answer["config"]
-    return config
-
-
-def _same(wanted: dict[str, Any], current: dict[str, Any]) -> bool:
-    return all(current.get(name, False) == value for name, value in wanted.items())
-
-
 async def provision(settings: ProvisionSettings) -> list[str]:
     """Provisions everything; returns what was done."""
     done = await migrate(settings.database_url.reveal())
     objects = object_store(settings)
-    connection = await connect(settings, name="provision")
     try:
-        done += await provision_broker(connection, settings.topology(), replicas=settings.stream_replicas)
+        async with _connected(settings) as connection:
+            done += await provision_broker(connection, settings.topology(), replicas=settings.stream_replicas)
         if await objects.ensure_bucket():
             done.append(f"bucket {settings.s3_bucket} created")
     finally:
-        await connection.close()
         await objects.close()
     return done
 
 
+async def check(settings: ProvisionSettings) -> list[str]:
+    """Compares the broker with the declared topology; returns each difference."""
+    async with _connected(settings) as connection:
+        return await differences(connection, settings.topology(), replicas=settings.stream_replicas)
+
+
+@asynccontextmanager
+async def _connected(settings: ProvisionSettings) -> AsyncIterator[Connection]:
+    connection = await connect(settings, name="provision", wait_seconds=settings.provision_wait_seconds)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 def main() -> int:
-    """The command line; exit code 2 for wrong settings, 1 when something cannot be made."""
+    """The command line; exit code 2 for wrong settings, 1 when something cannot be made or (`--check`) differs."""
     parser = argparse.ArgumentParser(
         prog="python -m shared.provision",
         description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
         epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "
         "python -m shared.provision",
     )
-    parser.parse_args()
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"
+    )
+    only_check = parser.parse_args().check
     try:
         settings = load(ProvisionSettings, os.environ)
     except SettingsError as error:
@@ -138,14 +95,26 @@ def main() -> int:
         return 2
     configure("provision", settings.log_format, settings.log_level)
     try:
-        done = asyncio.run(provision(settings))
+        lines = asyncio.run(check(settings) if only_check else provision(settings))
     except (BrokerTooOld, Refused, Unavailable) as error:
         _log.error("provision_failed", str(error))
         return 1
-    for line in done:
+    return _tell_differences(lines) if only_check else _tell_done(lines)
+
+
+def _tell_done(lines: list[str]) -> int:
+    for line in lines:
         _log.info("provisioned", line)
-    _log.info("provision_done", f"Everything is in place ({len(done)} change{'' if len(done) == 1 else 's'}).")
+    _log.info("provision_done", f"Everything is in place ({len(lines)} change{'' if len(lines) == 1 else 's'}).")
     return 0
+
+
+def _tell_differences(lines: list[str]) -> int:
+    for line in lines:
+        _log.error("topology_differs", line)
+    if not lines:
+        _log.info("topology_same", "Streams and consumers are as declared.")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Publishes jobs: now, many at once, or later; and cancels those that wait."""
 
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from shared.broker.jetstream import Stored, manage, store
 from shared.objects import ObjectStore
 from shared.outgoing import Outgoing
 from shared.topology import later_of
+
+_JOB_TYPE = re.compile(r"[^\s.*>]+(?:\.[^\s.*>]+)+")
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -39,8 +42,9 @@ class Entry(msgspec.Struct, frozen=True):
 class Publisher:
     """Publishes jobs and waits for the broker's acknowledgement: what returns a receipt is accepted.
 
-    All methods raise `Unavailable` when the broker is away and `Refused` when it says no
-    (`QueueFull`, `NotPermitted`); then nothing was stored.
+    All methods raise `Refused` when the broker says no (`QueueFull`, `NotPermitted`): then nothing was stored; and
+    `Unavailable` when it is away: then its answer may have been lost, and publishing again with the same id is safe.
+    They raise `ValueError` for a job type that is none, and for headers that begin with `Nats-`.
     """
 
     def __init__(
@@ -59,7 +63,8 @@ class Publisher:
     ) -> Receipt:
         """Publishes a job whose body is JSON already, unchecked: the worker judges it."""
         job_id = job_id or new_job_id()
-        return await self._store(job_id, outgoing.job(job_type, job_id, body, headers or {}), datetime.now(UTC))
+        message = outgoing.job(_type(job_type), job_id, body, _no_orders(headers))
+        return await self._store(job_id, message, datetime.now(UTC))
 
     async def publish_later(
         self,
@@ -77,9 +82,8 @@ class Publisher:
         runs_at = _when(at, delay)
         job_id = job_id or new_job_id()
         body = outgoing.encode(message)
-        return await self._store(
-            job_id, outgoing.scheduled(message.TYPE, job_id, body, headers or {}, runs_at), runs_at
-        )
+        schedule = outgoing.scheduled(_type(message.TYPE), job_id, body, _no_orders(headers), runs_at)
+        return await self._store(job_id, schedule, runs_at)
 
     async def publish_many(self, entries: Sequence[Message | Entry]) -> list[Receipt]:
         """Publishes up to 1,000 jobs of one service, all or nothing, for the price of one acknowledgement.
@@ -89,7 +93,7 @@ class Publisher:
             DuplicateInBatch: an id was published within the last two minutes, or twice here; nothing was stored.
         """
         batch = [entry if isinstance(entry, Entry) else Entry(entry) for entry in entries]
-        services = {wire.service_of(entry.message.TYPE) for entry in batch}
+        services = {wire.service_of(_type(entry.message.TYPE)) for entry in batch}
         if len(batch) > MAX_BATCH or len(services) > 1:
             raise ValueError(
                 f"a batch is at most {MAX_BATCH} jobs of one service; this one has {len(batch)} of {len(services)}"
@@ -110,7 +114,7 @@ class Publisher:
 
     async def cancel(self, job_type: str, job_id: str) -> bool:
         """Takes back a job that waits for its time (delayed, or between two attempts); False when there is none."""
-        request = {"filter": wire.later_subject(job_type, job_id)}
+        request = {"filter": wire.later_subject(_type(job_type), job_id)}
         answer = await manage(self._connection, f"STREAM.PURGE.{later_of(wire.service_of(job_type))}", request)
         return bool(answer.get("purged"))
 
@@ -138,11 +142,30 @@ def _receipt(job_id: str, subject: str, stored: Stored) -> Receipt:
     return Receipt(job_id, subject, stored.stream, stored.seq, stored.duplicate)
 
 
+def _type(job_type: str) -> str:
+    """The job type, which becomes part of a subject: anything but plain tokens could say something else there."""
+    if not _JOB_TYPE.fullmatch(job_type):
+        raise ValueError(f"{job_type!r} is no job type: expected <service>.<verb>, for instance email.send")
+    return job_type
+
+
+def _no_orders(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The caller's headers. Those that the broker obeys could replace, delay or delete more than this job."""
+    orders = [name for name in headers or {} if name.lower().startswith(wire.BROKER_PREFIX)]
+    if orders:
+        raise ValueError(f"headers that begin with Nats- are orders to the broker, not a job's own: {orders}")
+    return headers or {}
+
+
 def _when(at: datetime | None, delay: timedelta | None) -> datetime:
     if (at is None) == (delay is None):
         raise ValueError("give either `at` or `delay`")
     if at is None:
-        return datetime.now(UTC) + (delay or timedelta())
+        now = datetime.now(UTC)
+        try:
+            at = now + (delay or timedelta())
+        except OverflowError:
+            at = outgoing.LATEST
     if at.tzinfo is None:
         raise ValueError("`at` has no time zone: give an aware datetime, for instance datetime.now(UTC)")
-    return at
+    return min(max(at, outgoing.EARLIEST), outgoing.LATEST)

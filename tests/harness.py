@@ -2,37 +2,40 @@
 
 import asyncio
 import base64
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from contracts.cron import ScheduleFired
 from contracts.message import CATALOGUE, Message
 from embedded.broker import Broker
 from embedded.objects import Objects
 from shared.assembly import Assembly, Chassis, assemble
-from shared.broker import Connection, connect
+from shared.broker import Connection, Refused, connect
 from shared.broker.headers import Headers, decode
 from shared.broker.jetstream import manage
 from shared.database import Database, migrate, open_database
-from shared.database.tables import processed_messages
+from shared.database.tables import activity_logs, outbox, processed_messages
 from shared.objects import S3ObjectStore, open_objects
 from shared.pipeline import Limits
-from shared.provision import provision_broker
 from shared.publisher import Publisher
 from shared.routes import Handlers, routes
 from shared.settings import ProcessSettings
+from shared.streams import provision_broker
 from shared.telemetry import Metrics
 from shared.topology import Limits as StreamLimits
 from shared.topology import Topology, topology
 
 DEADLINE_SECONDS = 20.0
+RECORD = insert(activity_logs)
+"""An effect for tests: `job.write(RECORD, {"action": …})`, read again by `Harness.effects`."""
 
 
 class RunProbe(Message):
@@ -89,7 +92,6 @@ class Harness:
 
     chassis: Chassis
     parts: Assembly
-    ran: list[Any] = field(default_factory=list)
 
     @property
     def connection(self) -> Connection:
@@ -122,6 +124,20 @@ class Harness:
         query = select(processed_messages.c.type, processed_messages.c.id).where(processed_messages.c.type != "sweep")
         async with self.database.read() as connection:
             return [(row[0], row[1]) for row in await connection.execute(query)]
+
+    async def effects(self) -> list[str]:
+        """What handlers have recorded, sorted."""
+        async with self.database.read() as connection:
+            return sorted(row[0] for row in await connection.execute(select(activity_logs.c.action)))
+
+    async def outbox(self) -> list[str]:
+        """The subjects of the follow-up jobs that wait to be published."""
+        async with self.database.read() as connection:
+            return [row[0] for row in await connection.execute(select(outbox.c.subject))]
+
+    def outcomes(self, job_type: str = "probe.run") -> dict[str, int]:
+        """How the deliveries of a type ended, counted."""
+        return dict(self.chassis.metrics._types[job_type].outcomes)
 
     async def empty(self) -> None:
         """Waits until no queue holds a job and none is in hand."""
@@ -173,20 +189,31 @@ async def connected(broker: Broker, name: str = "test") -> AsyncIterator[Connect
 
 
 @asynccontextmanager
-async def opened_objects(server: Objects) -> AsyncIterator[S3ObjectStore]:
-    """The object store under test, with its bucket."""
-    objects = open_objects(server.endpoint, server.access_key, server.secret_key, "nightshift")
-    await objects.ensure_bucket()
+async def opened_objects(server: Objects | None) -> AsyncIterator[S3ObjectStore]:
+    """The object store under test, with its bucket; without a server, one that is away."""
+    if server is None:
+        objects = open_objects("http://127.0.0.1:9", "nobody", "nothing", "nightshift")
+    else:
+        objects = open_objects(server.endpoint, server.access_key, server.secret_key, "nightshift")
+        await objects.ensure_bucket()
     try:
         yield objects
     finally:
         await objects.close()
 
 
+async def _begin_empty(connection: Connection, declared: Topology) -> None:
+    """Makes the streams anew: a purged one would still drop message ids that another test used."""
+    for stream in declared.streams:
+        with contextlib.suppress(Refused):  # there is none yet
+            await manage(connection, f"STREAM.DELETE.{stream.name}")
+    await provision_broker(connection, declared)
+
+
 @asynccontextmanager
 async def working(
     broker: Broker,
-    objects_server: Objects,
+    objects_server: Objects | None,
     folder: Path,
     handlers: Handlers,
     *,
@@ -194,16 +221,20 @@ async def working(
     limits: Limits | None = None,
     stream_limits: StreamLimits | None = None,
     start: bool = True,
+    fresh: bool = True,
 ) -> AsyncIterator[Harness]:
-    """A worker of the service `probe` with these handlers, on empty streams and an empty database."""
+    """A worker of the service `probe` with these handlers, on empty streams and an empty database.
+
+    `fresh=False` makes it a second worker beside, or after, one of the same broker and folder.
+    """
     url = f"sqlite+aiosqlite:///{folder / 'nightshift.db'}"
-    await migrate(url)
+    if fresh:
+        await migrate(url)
     database = open_database(url)
     declared = probe_topology(stream_limits)
     async with connected(broker, "probe") as connection, opened_objects(objects_server) as objects:
-        await provision_broker(connection, declared)
-        for stream in declared.streams:
-            await manage(connection, f"STREAM.PURGE.{stream.name}")
+        if fresh:
+            await _begin_empty(connection, declared)
         metrics = Metrics(["probe.run", "probe.follow"])
         chassis = Chassis("probe", connection, database, objects, Publisher(connection, objects), metrics)
         table = routes(handlers, ScheduleFired)

@@ -1,5 +1,6 @@
 """Atomic batches (ADR-50): many messages stored together or not at all, for one acknowledgement."""
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 
@@ -29,14 +30,18 @@ async def store_batch(
     the ids that all of them carry make that a completion, never a doubling.
 
     Raises:
-        DuplicateInBatch, Refused, Unavailable: nothing was stored (after a lost answer: some may be).
+        DuplicateInBatch, Refused: nothing was stored (after a lost answer: some may be).
+        Unavailable: the broker is away, or its answers were lost: all or some may be stored.
     """
-    if len(messages) < 2:  # noqa: PLR2004 - one message needs no batch
-        return [await _single(connection, message, timeout_seconds) for message in messages]
-    try:
-        return await _atomic(connection, messages, timeout_seconds / 2)
-    except Unavailable:
-        return [await _single(connection, message, timeout_seconds) for message in messages]
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_seconds
+    if len(messages) > 1:  # one message needs no batch
+        await connection.ready(timeout_seconds)
+        try:
+            return await _atomic(connection, messages, (deadline - loop.time()) / 2)
+        except Unavailable:
+            pass
+    return [await _single(connection, message, max(deadline - loop.time(), 0.01)) for message in messages]
 
 
 async def _single(connection: Connection, message: Outgoing, timeout_seconds: float) -> Stored:
@@ -44,7 +49,6 @@ async def _single(connection: Connection, message: Outgoing, timeout_seconds: fl
 
 
 async def _atomic(connection: Connection, messages: Sequence[Outgoing], timeout_seconds: float) -> list[Stored]:
-    await connection.ready(timeout_seconds)
     batch, count = secrets.token_hex(16), len(messages)
     for sequence, message in enumerate(messages[:-1], start=1):
         header = encode({**message.headers, _ID: batch, _SEQUENCE: str(sequence)})

@@ -1,14 +1,40 @@
 """Opens the connection that the settings describe."""
 
+import asyncio
+import contextlib
 import ssl
 
 from shared.broker.connection import Connection
+from shared.outcomes import Unavailable
 from shared.settings import ProcessSettings
 
 
-async def connect(settings: ProcessSettings, *, name: str) -> Connection:
-    """Connects, and waits for a broker that is away, saying so; reconnects for ever from then on."""
+async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float | None = None) -> Connection:
+    """Connects, and waits for a broker that is away or refuses the user, saying so; then it reconnects for ever.
+
+    Raises:
+        Unavailable: there was no connection within `wait_seconds`; says what the last try met.
+    """
     connection = Connection()
+    try:
+        async with asyncio.timeout(wait_seconds):
+            await _connect(connection, settings, name)
+    except TimeoutError:
+        met = connection.last_error or "no answer"
+        raise Unavailable("broker", f"no connection within {wait_seconds:g} s; the last try met: {met}") from None
+    finally:
+        if not connection.up.is_set():
+            await _abandon(connection)
+    return connection
+
+
+async def _abandon(connection: Connection) -> None:
+    """Leaves nothing behind of a connection that was half made."""
+    with contextlib.suppress(Exception):  # the library's own state may be anything then
+        await connection.close()
+
+
+async def _connect(connection: Connection, settings: ProcessSettings, name: str) -> None:
     tls = ssl.create_default_context(cafile=str(settings.nats_ca_file)) if settings.nats_ca_file else None
     await connection.connect(
         settings.nats_servers,
@@ -29,4 +55,3 @@ async def connect(settings: ProcessSettings, *, name: str) -> Connection:
         skip_subject_validation=True,
     )
     connection.up.set()
-    return connection
