@@ -5,14 +5,14 @@ import json
 from datetime import datetime
 
 from shared.broker import Connection
-from shared.broker.headers import Headers, decode
+from shared.broker.headers import decode
 from shared.delivery import Delivery
 from shared.outcomes import Unavailable
 
 PAGE = 256
 PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_SECONDS = 10.0
-_SUBJECT, _SEQUENCE, _STORED = "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"
+_SUBJECT, _SEQUENCE, _STORED = b"Nats-Subject", b"Nats-Sequence", b"Nats-Time-Stamp"
 
 
 async def page(connection: Connection, stream: str, subject: str, sequence: int = 1) -> list[Delivery]:
@@ -27,9 +27,8 @@ async def page(connection: Connection, stream: str, subject: str, sequence: int 
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def take(_subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
-        headers = decode(raw)
-        if _SUBJECT in headers:
-            found.append(_stored(connection, stream, raw, headers, body))
+        if _added(raw, _SUBJECT):
+            found.append(_stored(connection, stream, raw, body))
         elif not finished.done():
             finished.set_result(None)
 
@@ -47,21 +46,31 @@ async def page(connection: Connection, stream: str, subject: str, sequence: int 
     return found
 
 
-def _stored(connection: Connection, stream: str, raw: bytes, headers: Headers, body: bytes) -> Delivery:
-    stored = datetime.fromisoformat(headers[_STORED])
+def _stored(connection: Connection, stream: str, raw: bytes, body: bytes) -> Delivery:
     return Delivery(
         connection=connection,
-        subject=headers[_SUBJECT],
+        subject=_added(raw, _SUBJECT).decode("utf-8", "surrogateescape"),
         reply=b"",
         raw_headers=raw,
         body=body,
         stream=stream,
-        sequence=int(headers[_SEQUENCE]),
+        sequence=int(_added(raw, _SEQUENCE)),
         delivered=0,
-        stored_ns=int(stored.timestamp() * 1e9),
+        stored_ns=_nanoseconds(_added(raw, _STORED).decode()),
         pending=0,
-        headers=headers,
+        headers=decode(raw),
     )
+
+
+def _added(raw: bytes, name: bytes) -> bytes:
+    """A header that the broker added: it does so behind the producer's own, who may have typed the same name."""
+    return raw.rpartition(b"\r\n%b: " % name)[2].partition(b"\r\n")[0] if b"\r\n%b: " % name in raw else b""
+
+
+def _nanoseconds(text: str) -> int:
+    """An instant of RFC 3339 in UTC, exactly; `datetime` knows no nanoseconds."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0"))
 
 
 async def all_of(connection: Connection, stream: str, subject: str = ">") -> list[Delivery]:

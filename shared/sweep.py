@@ -3,11 +3,12 @@
 The broker does not try a schedule again that came due while its disk was full, until it is restarted.
 """
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
 from contracts import wire
 from shared import copies, lookup, outgoing
-from shared.broker import Connection, Refused
+from shared.broker import Connection, NotPermitted, QueueFull, Refused
 from shared.broker.headers import Headers
 from shared.broker.jetstream import manage
 from shared.delivery import Delivery
@@ -19,7 +20,8 @@ from shared.topology import later_of
 from shared.verdict import Dead
 
 OVERDUE = timedelta(minutes=1)
-_WRONG_LAST_SEQUENCE = 10071
+_CHANGED_MEANWHILE = frozenset({10071, 10057})
+"""Another last sequence on that subject; no message of that sequence: somebody replaced, cancelled or swept it."""
 _log = get_logger("sweep")
 
 
@@ -27,7 +29,7 @@ async def sweep(connection: Connection, publisher: Publisher, service: str, now:
     """Looks at every waiting message of a service, page by page; returns how many were overdue, and how many stray.
 
     Raises:
-        Unavailable, Refused: the broker is away or has no room; what was done stays done, call again.
+        Unavailable, QueueFull, NotPermitted: the broker is away or has no room; what was done stays done, call again.
     """
     overdue = strays = 0
     sequence = 1
@@ -35,9 +37,9 @@ async def sweep(connection: Connection, publisher: Publisher, service: str, now:
         for waiting in page:
             due = due_at(waiting.headers)
             if due is None:
-                strays += await _bury(connection, publisher, service, waiting, now)
+                strays += await _done(_bury(connection, publisher, service, waiting, now))
             elif due < now - OVERDUE:
-                overdue += await _hand_over(publisher, waiting)
+                overdue += await _done(_hand_over(publisher, waiting))
         sequence = page[-1].sequence + 1
     if overdue or strays:
         _log.warning("swept", f"{later_of(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered")
@@ -54,7 +56,20 @@ def due_at(headers: Headers) -> datetime | None:
     return due if due is None or due.tzinfo else due.replace(tzinfo=UTC)
 
 
-async def _hand_over(publisher: Publisher, waiting: Delivery) -> int:
+async def _done(step: Awaitable[None]) -> bool:
+    """Takes one step; a message that the broker refuses to move stays where it is, and must not stop the others."""
+    try:
+        await step
+    except (QueueFull, NotPermitted):
+        raise
+    except Refused as refused:
+        if refused.code not in _CHANGED_MEANWHILE:
+            _log.error("sweep_refused", f"A waiting message stays where it is: {refused}")
+        return False
+    return True
+
+
+async def _hand_over(publisher: Publisher, waiting: Delivery) -> None:
     """Stores the job as due and removes its schedule, in one step; a schedule that has changed meanwhile stays."""
     job_type, token = _type_and_token(waiting.subject)
     headers = {wire.JOB_ID: token, **outgoing.without_orders(waiting.headers)} | {
@@ -64,16 +79,10 @@ async def _hand_over(publisher: Publisher, waiting: Delivery) -> int:
         "Nats-Expected-Last-Subject-Sequence-Subject": waiting.subject,
     }
     target = waiting.headers.get(SCHEDULE_TARGET) or wire.due_subject(job_type)
-    try:
-        await publisher.store(Outgoing(target, headers, waiting.body))
-    except Refused as refused:
-        if refused.code != _WRONG_LAST_SEQUENCE:
-            raise
-        return 0
-    return 1
+    await publisher.store(Outgoing(target, headers, waiting.body))
 
 
-async def _bury(connection: Connection, publisher: Publisher, service: str, stray: Delivery, now: datetime) -> int:
+async def _bury(connection: Connection, publisher: Publisher, service: str, stray: Delivery, now: datetime) -> None:
     """Makes a dead letter of what nobody would ever see, and takes it out of the stream."""
     job_type, _ = _type_and_token(stray.subject)
     job_id = stray.headers.get(wire.JOB_ID) or stray.headers.get(wire.MSG_ID) or stray.origin()
@@ -81,7 +90,6 @@ async def _bury(connection: Connection, publisher: Publisher, service: str, stra
     error = f"on {stray.subject[:200]} without the header 'Nats-Schedule: @at <time>' it never becomes due"
     await publisher.store(copies.dead_letter(stray, job, Dead("invalid", error, 0), now))
     await manage(connection, f"STREAM.MSG.DELETE.{stray.stream}", {"seq": stray.sequence, "no_erase": True})
-    return 1
 
 
 def _type_and_token(subject: str) -> tuple[str, str]:

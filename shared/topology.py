@@ -11,6 +11,8 @@ from contracts.wire import MAX_MESSAGE_BYTES, service_of
 _GIB = 1024**3
 DUPLICATE_WINDOW = timedelta(minutes=2)
 DEAD_LETTER_AGE = timedelta(days=30)
+MAX_WAITING_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
+"""A copy that waits carries more headers than the job; its dead letter even more, within the broker's 1 MB."""
 EVENTS_KEPT = 100
 """Events kept per schedule; the newest is the scheduler's memory."""
 ACK_WAIT = timedelta(seconds=30)
@@ -126,7 +128,12 @@ def _of_service(service: str, limits: Limits) -> list[Stream]:
             name=later_of(service),
             subjects=(f"later.{service}.>", f"due.{service}.>"),
             purpose="jobs that wait for their time; no limits, since it could only discard in silence",
-            options={"retention": "workqueue", "allow_msg_schedules": True, "allow_direct": True},
+            options={
+                "retention": "workqueue",
+                "max_msg_size": MAX_WAITING_BYTES,
+                "allow_msg_schedules": True,
+                "allow_direct": True,
+            },
         ),
         _dead_letters(service, limits),
     ]

@@ -52,6 +52,7 @@ async def _atomic(connection: Connection, messages: Sequence[Outgoing], timeout_
     batch, count = secrets.token_hex(16), len(messages)
     for sequence, message in enumerate(messages[:-1], start=1):
         header = encode({**message.headers, _ID: batch, _SEQUENCE: str(sequence)})
+        connection.check_size(message.subject, header, message.body)
         connection.send(message.subject.encode(), message.body, b"", header)
     last = messages[-1]
     order = {_ID: batch, _SEQUENCE: str(count), _COMMIT: "1"}

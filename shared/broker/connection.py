@@ -13,7 +13,7 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import NoRespondersError
 
-from shared.broker.errors import NotPermitted
+from shared.broker.errors import NotPermitted, Refused
 from shared.broker.headers import STATUS, Headers, decode, encode
 from shared.broker.parser import Parser
 from shared.log import get_logger
@@ -23,6 +23,8 @@ Receive = Callable[[bytes, bytes, bytes, bytes], None]
 """Takes subject, reply, header block and body of one message, as bytes; must neither block nor raise."""
 
 _NO_RESPONDERS = "503"
+_TOO_LARGE = 10054
+"""The code with which a stream refuses what exceeds its own limit."""
 _REPORT_AGAIN_SECONDS = 30.0
 """The client tries twice a second; the log need not say so each time."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
@@ -110,6 +112,16 @@ class Connection(Client):
         if queue is not None and queue.empty():
             queue.put_nowait(asyncio.get_running_loop().create_future())
 
+    def check_size(self, subject: str, header: bytes, body: bytes) -> None:
+        """Keeps back what the broker would not take: it drops the connection of who sends it, for good.
+
+        Raises:
+            Refused: the message is larger than the broker's `max_payload`.
+        """
+        size = len(header) + len(body)
+        if size > self.max_payload:
+            raise Refused(subject, _TOO_LARGE, f"{size} bytes exceed the broker's max_payload of {self.max_payload}")
+
     async def ready(self, timeout_seconds: float) -> None:
         """Waits until the broker is there.
 
@@ -130,9 +142,11 @@ class Connection(Client):
         Raises:
             Unavailable: the broker is away, or did not answer in time.
             NotPermitted: the broker says that this user may not publish there.
+            Refused: the message is larger than the broker takes.
             NoRespondersError: nobody listens: no stream takes the subject, or a leader is being elected.
         """
         header = encode(headers) if headers else b""
+        self.check_size(subject, header, body)
         try:
             async with asyncio.timeout(timeout_seconds):
                 answer = await self._request(subject, body, header)
