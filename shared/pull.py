@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from shared.broker import Connection
-from shared.broker.headers import STATUS, decode
+from shared.broker.headers import DESCRIPTION, STATUS, decode
 from shared.delivery import ACK_PREFIX, Delivery, read
 from shared.log import get_logger
 
@@ -16,6 +16,8 @@ HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
 """Without a message or a heartbeat for so long, the request is gone: the broker forgets it on a restart."""
 _ASK_AGAIN_SECONDS = 0.5
+_TELL_AGAIN_SECONDS = 30.0
+_NOBODY_ANSWERS = "no stream or consumer of this name answers (has `provision` been run?)"
 _PENDING = "Nats-Pending-Messages"
 _HEARTBEAT, _EXPIRED, _CONFLICT, _NOBODY = "100", "408", "409", "503"
 _log = get_logger("pull")
@@ -36,6 +38,7 @@ class Pull:
         self.outstanding, self.busy = 0, False
         self.heard = time.monotonic()
         self._not_before = 0.0
+        self._told = ("", 0.0)
         self._renewing: asyncio.Task[None] | None = None
 
     @property
@@ -53,7 +56,7 @@ class Pull:
     async def stop(self) -> None:
         """Takes no more; what the broker had sent by then has been received on return."""
         if self._renewing is not None:
-            self._renewing.cancel()
+            await self._renewing  # takes two seconds at most; amid it a delivery could be lost from sight
         if self._inbox:
             self._inbox = b""
             await self._connection.unlisten(self._sid)
@@ -90,7 +93,8 @@ class Pull:
     async def _begin_anew(self, old: int) -> None:
         try:
             await self._connection.unlisten(old)
-            await self.start()
+            if not self._connection.is_closed:
+                await self.start()
         finally:
             self._renewing = None
 
@@ -115,7 +119,15 @@ class Pull:
             self.busy = self.busy and status == _CONFLICT
             return
         self._not_before = time.monotonic() + _ASK_AGAIN_SECONDS
-        what = headers.get("Description") or status
-        _log.warning("pull_refused", f"{self.stream}: {what}", stream=self.stream, consumer=self.consumer)
+        self._tell(_NOBODY_ANSWERS if status == _NOBODY else headers.get(DESCRIPTION) or status)
         self.outstanding = 0
         self.renew()
+
+    def _tell(self, what: str) -> None:
+        """Logs a refusal, once in a while when it goes on."""
+        now = time.monotonic()
+        if self._told[0] != what or now - self._told[1] > _TELL_AGAIN_SECONDS:
+            self._told = (what, now)
+            _log.warning(
+                "pull_refused", f"{self.stream}: {what}; trying again", stream=self.stream, consumer=self.consumer
+            )
