@@ -63,9 +63,18 @@ class Objects(Server):
     def _key_file(self) -> Path:
         return self.folder / "s3.json"
 
+    @property
+    def _temporary(self) -> Path:
+        return self.folder / "tmp"
+
+    def _environment(self) -> dict[str, str]:
+        """Keep its detailed logs out of /tmp, and a configuration in the user's home out of it."""
+        return {"TMPDIR": str(self._temporary), "HOME": str(self.folder)}
+
     def _command(self, ports: Sequence[int]) -> list[str | Path]:
         data = self.folder / "data"
-        data.mkdir(exist_ok=True)
+        for folder in (data, self._temporary):
+            folder.mkdir(exist_ok=True)
         (data / "mini.options").unlink(missing_ok=True)  # its memory of earlier options: ours are complete
         _write_keys(self._key_file, self.access_key, self.secret_key)
         chosen = [f"-{part}={port}" for part, port in zip(_PARTS, ports, strict=True)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from embedded.ports import LOOPBACK, free_ports, is_free
 from embedded.process import PortTaken, Process, StartFailed
+from embedded.surroundings import surroundings
 
 _TRIES = 5
 
@@ -39,6 +40,10 @@ class Server(abc.ABC):
     @abc.abstractmethod
     async def _answers(self) -> bool:
         """Tell whether this very server, not another one on the same port, is ready."""
+
+    def _environment(self) -> dict[str, str]:
+        """What the program gets to see besides what any program needs."""
+        return {}
 
     @property
     def port(self) -> int:
@@ -124,7 +129,9 @@ class Server(abc.ABC):
         self.folder.mkdir(parents=True, exist_ok=True)
         command = self._command(ports)
         self._port_file.write_text(json.dumps(list(ports)))
-        self._process = Process(self.name, command, log=self.log, cwd=self.working_directory or self.folder)
+        environment = surroundings() | self._environment()
+        cwd = self.working_directory or self.folder
+        self._process = Process(self.name, command, log=self.log, cwd=cwd, environment=environment)
         self._ports, before = list(ports), self._ports
         try:
             await self._process.ready(self._answers)

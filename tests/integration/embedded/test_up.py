@@ -1,6 +1,7 @@
 """`python -m embedded.up`: the stack in the foreground, as a person meets it."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -125,6 +126,13 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     assert "Volume       stopped" not in (tmp_path / "logs" / "weed.log").read_text()  # its good order takes a second
 
 
+def _remove_sockets(ports: Path) -> None:
+    """Remove what weed leaves in /tmp when it is killed; the next stack in the folder would do so."""
+    for port in json.loads(ports.read_text()):
+        for file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - weed's choice
+            file.unlink()
+
+
 async def test_everything_dies_with_it(tmp_path: Path) -> None:
     """Even kill -9 leaves no process behind."""
     async with _up(tmp_path, "--no-services") as up:
@@ -132,6 +140,7 @@ async def test_everything_dies_with_it(tmp_path: Path) -> None:
         children = up.children()
         up.process.kill()
         await _until(lambda: all(map(_ended, children)))
+    _remove_sockets(tmp_path / "objects" / "ports.json")
 
 
 async def test_a_server_that_died_runs_again_at_the_same_address(tmp_path: Path) -> None:
