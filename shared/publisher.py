@@ -13,7 +13,8 @@ from contracts.message import Message
 from shared import outgoing
 from shared.broker import Connection
 from shared.broker.batch import MAX_BATCH, store_batch
-from shared.broker.jetstream import Stored, manage, store
+from shared.broker.grouped import GroupedStore
+from shared.broker.jetstream import Stored, manage
 from shared.objects import ObjectStore
 from shared.outgoing import Outgoing
 from shared.topology import later_of
@@ -51,6 +52,7 @@ class Publisher:
         self, connection: Connection, objects: ObjectStore | None = None, *, timeout_seconds: float = 10.0
     ) -> None:
         self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
+        self._grouped = GroupedStore(connection, timeout_seconds=timeout_seconds)
 
     async def publish(
         self, message: Message, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
@@ -124,9 +126,7 @@ class Publisher:
 
     async def store(self, message: Outgoing) -> Stored:
         """Stores a finished message as it is: a copy for later, a dead letter, a follow-up."""
-        return await store(
-            self._connection, message.subject, message.headers, message.body, timeout_seconds=self._timeout_seconds
-        )
+        return await self._grouped(message)
 
     async def _store(self, job_id: str, message: Outgoing, runs_at: datetime) -> Receipt:
         message = await outgoing.claimed(self._objects, message, runs_at)
