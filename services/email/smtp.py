@@ -54,15 +54,15 @@ class SmtpMailer:
 
     async def _send(self, mail: OutgoingMail, content: bytes, *, fresh: bool) -> Sent:
         async with self._pool.link(fresh=fresh) as link:
-            await self._begin(link, mail, len(content))
-            refused = await self._offer(link.client, mail) or await self._transmit(link.client, content)
-            if not isinstance(refused, Sent):
+            refused = await self._begin(link, mail, len(content)) or await self._offer(link.client, mail)
+            result = refused or await self._transmit(link.client, content)
+            if not isinstance(result, Sent):
                 await _abandon(link.client)
-        if isinstance(refused, Sent):
-            return refused
-        raise refused
+        if isinstance(result, Sent):
+            return result
+        raise result
 
-    async def _begin(self, link: Link, mail: OutgoingMail, size: int) -> None:
+    async def _begin(self, link: Link, mail: OutgoingMail, size: int) -> Outcome | None:
         """Opens the transaction; the first command on a reused connection shows whether it still lives."""
         options = [f"SIZE={size}"] if link.client.supports_extension("size") else []
         try:
@@ -70,11 +70,12 @@ class SmtpMailer:
         except SMTPSenderRefused as error:
             if link.reused and error.code == _CLOSING:
                 raise _Stale from error
-            raise refusal(f"the sender {mail.sender.address}", error.code, error.message) from error
+            return refusal(f"the sender {mail.sender.address}", error.code, error.message)
         except SMTPException as error:
             if link.reused:
                 raise _Stale from error
             raise self._broken(error, "nothing was transmitted") from error
+        return None
 
     async def _offer(self, client: SMTP, mail: OutgoingMail) -> Outcome | None:
         """Names all recipients; returns the outcome if not every one of them is accepted."""

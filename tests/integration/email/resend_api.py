@@ -45,11 +45,11 @@ class ResendApi:
     sent: list[dict[str, Any]] = field(default_factory=list)
     known: dict[str, tuple[Any, str]] = field(default_factory=dict)
     answers: asyncio.Event = field(default_factory=asyncio.Event)
-    tasks: set["asyncio.Task[Any] | None"] = field(default_factory=set)
+    connections: dict["asyncio.Task[Any] | None", asyncio.StreamWriter] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers the requests of one connection."""
-        self.tasks.add(asyncio.current_task())
+        self.connections[asyncio.current_task()] = writer
         try:
             while request := await _request(reader):
                 self.requests.append(request)
@@ -61,6 +61,8 @@ class ResendApi:
                     break
                 writer.write(_response(answer))
                 await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -138,7 +140,6 @@ async def resend_api() -> AsyncIterator[ResendApi]:
     finally:
         server.close()
         api.answers.set()
-        for task in api.tasks:
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*(task for task in api.tasks if task is not None), return_exceptions=True)
+        for writer in api.connections.values():
+            writer.close()
+        await asyncio.gather(*(task for task in api.connections if task is not None))

@@ -115,5 +115,5 @@ async def test_a_large_mail_is_announced_with_its_size() -> None:
         mailer = SmtpMailer(server_of(script))
         with pytest.raises(Permanent, match="552"):
             await mailer.send(mail(files=(File("big.bin", "application/octet-stream", b"x" * 300_000),)))
-        assert "DATA" not in script.commands
+        assert script.commands == ["RSET"]  # aiosmtpd refuses the size before it asks the script
         await mailer.close()

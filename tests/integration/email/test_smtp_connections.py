@@ -76,6 +76,16 @@ async def test_a_cancelled_mail_leaves_no_connection_behind(script: SmtpScript) 
     await mailer.close()
 
 
+async def test_a_connection_left_by_an_exception_is_closed(script: SmtpScript) -> None:
+    """Nobody knows what state it is in."""
+    pool = SmtpPool(server_of(script))
+    with pytest.raises(RuntimeError):
+        async with pool.link() as link:
+            raise RuntimeError("whatever")
+    assert not link.client.is_connected
+    await pool.close()
+
+
 async def test_a_connection_that_was_idle_for_long_is_dropped(script: SmtpScript) -> None:
     """Servers and firewalls forget a connection without a word."""
     now = 0.0
