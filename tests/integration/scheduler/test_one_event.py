@@ -9,7 +9,7 @@ import pytest
 from contracts.cron import ScheduleFired, event_subject, manual_subject
 from services.scheduler.direct_get import direct_get
 from services.scheduler.schedule import schedule
-from services.scheduler.stream import CronStream
+from services.scheduler.stream import CronStream, Remembered
 from shared.outcomes import Unavailable
 from shared.outgoing import Outgoing
 from shared.topology import CRON_STREAM
@@ -92,3 +92,31 @@ async def test_a_lost_acknowledgement_makes_no_second_event(world: World, count:
     for number in range(count):
         noon = HALF_PAST_ELEVEN + HOUR / 2
         assert await world.due(f"sync.s{number}") == [noon, noon + HOUR]
+
+
+class Forgetful(CronStream):
+    """A stream whose memory cannot be read for once."""
+
+    answers = True
+
+    async def memories(self, names: Sequence[str]) -> dict[str, Remembered]:
+        """Fails once, when told to."""
+        if not self.answers:
+            self.answers = True
+            raise Unavailable("broker", "no answer")
+        return await super().memories(names)
+
+
+async def test_a_memory_that_cannot_be_read_after_a_race_is_asked_for_again(world: World) -> None:
+    """Outrun, and the broker does not say by whom: it is tried again, and nothing is announced twice."""
+    stream = Forgetful(world.connections[0])
+    world.start([schedule("sync.all", "0 * * * *", "all")], stream)
+    await world.clock.settle(1)
+    noon = HALF_PAST_ELEVEN + HOUR / 2
+    event = ScheduleFired(name="sync.all", schedule="0 * * * *", time_zone="UTC", due=noon, announced=noon)
+    await world.put(event_subject("sync.all"), msgspec.json.encode(event))
+    stream.answers = False
+    await world.pass_time(HOUR / 2)
+    await world.pass_time(MINUTE, steps=4)
+    await world.pass_time(HOUR)
+    assert await world.due("sync.all") == [noon, noon + HOUR]

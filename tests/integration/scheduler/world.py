@@ -12,11 +12,12 @@ from services.scheduler.direct_get import direct_get
 from services.scheduler.metrics import ScheduleMetrics
 from services.scheduler.schedule import Schedule
 from services.scheduler.stream import CronStream, EventStream
-from shared.broker import Connection
+from shared.broker import Connection, Refused
 from shared.broker.jetstream import manage
-from shared.topology import CRON_STREAM, topology
+from shared.topology import CRON_STREAM, Stream, topology
 
 DEADLINE_SECONDS = 20
+_NO_STORE = 10049
 
 
 class HandClock:
@@ -75,7 +76,19 @@ class World:
         """Makes the stream as the topology says, with nothing in it."""
         await self.drop_stream()
         (stream,) = (stream for stream in topology((), {}).streams if stream.name == CRON_STREAM)
-        await manage(self.connections[0], f"STREAM.CREATE.{CRON_STREAM}", stream.config(1))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not await self._created(stream):
+                await asyncio.sleep(0.01)
+
+    async def _created(self, stream: Stream) -> bool:
+        """The broker may still be removing the files of the one that was deleted."""
+        try:
+            await manage(self.connections[0], f"STREAM.CREATE.{CRON_STREAM}", stream.config(1))
+        except Refused as refused:
+            if refused.code != _NO_STORE:
+                raise
+            return False
+        return True
 
     async def drop_stream(self) -> None:
         """Deletes the stream, if there is one."""
