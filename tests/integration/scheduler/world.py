@@ -77,7 +77,7 @@ class World:
         await self.drop_stream()
         (stream,) = (stream for stream in topology((), {}).streams if stream.name == CRON_STREAM)
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while not await self._created(stream):
+            while not await self._created(stream):  # noqa: ASYNC110 - the broker gives no signal
                 await asyncio.sleep(0.01)
 
     async def _created(self, stream: Stream) -> bool:
