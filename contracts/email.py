@@ -51,9 +51,7 @@ _SEGMENT = rf"(?!\.{{1,2}}(?:/|{END}))[^/{CONTROL}]+"
 """Between the slashes of a key: not empty, neither `.` nor `..`, which no object store keeps apart."""
 
 
-class Attachment(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A file that goes with the mail, read from the object store when the mail is sent."""
 
     key: Annotated[
@@ -80,10 +78,11 @@ class Attachment(
     ]
 
 
-class SendEmail(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Sends one mail to all of its recipients, or to none of them.
 
-    A field with an unknown name is refused: `replyto` or `attachment` would otherwise be a mail that lacks something.
+    Unknown fields are ignored, so that tomorrow's publishers can write to today's workers; our own publishers and
+    command line refuse them.
     """
 
     SUBJECT: ClassVar[str] = "jobs.email.send"
