@@ -1,0 +1,16 @@
+"""Who publishes what: the parts of the system as data, for permissions, documents and tests."""
+
+PUBLISHES: dict[str, tuple[str, ...]] = {
+    "email": (),
+    "upload": (),
+    "sync": ("sync.all", "sync.external"),
+    "report": ("report.generate", "email.send"),
+    "maintenance": (
+        "maintenance.sessions",
+        "maintenance.activity",
+        "maintenance.files",
+        "maintenance.claims",
+        "maintenance.inbox",
+    ),
+}
+"""Service -> the job types that it enqueues. What is not here, the broker does not let it publish."""
