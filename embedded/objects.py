@@ -22,6 +22,8 @@ _SETTINGS = (
     f"-ip={LOOPBACK}",
     f"-ip.bind={LOOPBACK}",  # without it, it listens on all interfaces
     "-master.telemetry=false",
+    # Resumed state makes the first heartbeat of the volumes fail now and then, and the second comes 5 seconds later.
+    "-master.resumeState=false",
     "-webdav=false",
     "-admin.ui=false",
     "-s3.port.iceberg=0",
@@ -86,19 +88,21 @@ class Objects(Server):
         return [*others[: self.ports_needed - 2], admin, admin + _GRPC_OFFSET]
 
     async def _answers(self) -> bool:
-        """Only our own server knows our keys."""
-        return await asyncio.to_thread(self._knows_our_keys)
+        return await asyncio.to_thread(self._is_ready)
 
-    def _knows_our_keys(self) -> bool:
+    def _is_ready(self) -> bool:
+        """Only our own server knows our keys; and without its volumes it would answer, but store nothing."""
+        ports = dict(zip(_PARTS, self._ports, strict=True))
         with urllib3.PoolManager(timeout=2, retries=False) as pool:
             client = Minio(
                 self.address, self.access_key, self.secret_key, secure=False, region="us-east-1", http_client=pool
             )
             try:
                 client.list_buckets()
+                topology = pool.request("GET", f"http://{LOOPBACK}:{ports['master.port']}/dir/status").data
             except (MinioException, urllib3.exceptions.HTTPError):
                 return False
-        return True
+        return f"{LOOPBACK}:{ports['volume.port']}".encode() in topology
 
     def _remove_sockets(self) -> None:
         for port in self._ports:
