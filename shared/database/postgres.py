@@ -104,8 +104,6 @@ def _name_silence(engine: AsyncEngine, where: str) -> None:
 
     def on_error(context: ExceptionContext) -> None:
         if isinstance(context.original_exception, OSError):
-            # Otherwise the rollback would wait for the same silent server once more.
-            context.is_disconnect = True
             raise unavailable(context.original_exception, where) from context.original_exception
 
     event.listen(engine.sync_engine, "handle_error", on_error)

@@ -15,7 +15,6 @@ from minio import Minio
 from minio.datatypes import Object
 from minio.error import S3Error
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import ProtocolError
 
 from shared.objects.port import ObjectInfo, ObjectTooLarge
 from shared.objects.threads import Abandoned
@@ -91,7 +90,7 @@ class Bucket:
         try:
             if int(response.headers.get("content-length", "0")) > limit:
                 raise ObjectTooLarge(key, limit)
-            for piece in _pieces(response):
+            for piece in response.stream(_PIECE, decode_content=False):
                 data += piece
                 if len(data) > limit:
                     raise ObjectTooLarge(key, limit)
@@ -106,7 +105,7 @@ class Bucket:
         size = 0
         try:
             with part.open("wb") as file:
-                for piece in _pieces(response):
+                for piece in response.stream(_PIECE, decode_content=False):
                     if abandoned.is_set():
                         raise Abandoned
                     size += file.write(piece)
@@ -154,17 +153,6 @@ def _info(entry: Object) -> ObjectInfo:
         content_type=entry.content_type or "",
         modified=entry.last_modified or _BEGINNING,
     )
-
-
-def _pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Reads the body; one that broke off is an error, which the library does not promise."""
-    length = response.headers.get("content-length")
-    received = 0
-    for piece in response.stream(_PIECE, decode_content=False):
-        received += len(piece)
-        yield piece
-    if length is not None and received != int(length):
-        raise ProtocolError(f"the object broke off after {received} of {length} bytes")
 
 
 def _modified(response: BaseHTTPResponse) -> datetime:

@@ -6,10 +6,7 @@ from shared.database.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
+    # The rule for names, for revisions that leave one out.
     target_metadata=metadata,
-    # SQLite changes a table by copying it.
-    render_as_batch=True,
-    # All or nothing on both databases; the transaction is the caller's, and holds the lock.
-    transactional_ddl=True,
 )
 context.run_migrations()

@@ -90,8 +90,13 @@ async def test_a_password_that_no_longer_works_is_an_outage(postgres_url: str) -
 
 async def test_a_server_that_has_restarted_is_not_noticed(quick: Database, postgres_url: str) -> None:
     """A kept connection that the server has closed is replaced before anybody gets it."""
-    before = await _backend(quick)
+    async with quick.write() as connection:
+        kept = (await connection.get_raw_connection()).driver_connection
+        before = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
     await _end(postgres_url, before)
+    async with asyncio.timeout(5):
+        while kept is not None and not kept.is_closed():  # noqa: ASYNC110 - the driver gives no signal
+            await asyncio.sleep(0.01)
 
     assert await _backend(quick) != before
 

@@ -1,5 +1,6 @@
 """What the S3 server says when something is wrong, and what comes out of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -125,7 +126,25 @@ async def test_a_server_that_asks_for_an_hour_is_not_waited_for(store: S3ObjectS
     """A thread tries a few times quickly, whatever Retry-After says; waiting is the job's, not the thread's."""
     answers.say_code("503 Slow Down", "SlowDown", "retry-after: 3600")
 
-    with pytest.raises(Unavailable, match="SlowDown"):
-        await store.read("a", limit=10)
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable, match="SlowDown"):
+            await store.read("a", limit=10)
 
     assert len(answers.requests) == 3
+
+
+async def test_a_bucket_that_another_process_makes_first_is_found(store: S3ObjectStore, answers: Answers) -> None:
+    """Two that provision at once: the slower one's refusal says that the bucket is ours, so all is well."""
+    answers.say_code("404 Not Found", "NoSuchBucket")
+    answers.say_code("409 Conflict", "BucketAlreadyOwnedByYou", method="PUT")
+
+    assert await store.ensure_bucket() is False
+
+
+async def test_a_bucket_of_somebody_else_is_refused(store: S3ObjectStore, answers: Answers) -> None:
+    """Names are shared by all users of a store: a person has to choose another."""
+    answers.say_code("404 Not Found", "NoSuchBucket")
+    answers.say_code("409 Conflict", "BucketAlreadyExists", method="PUT")
+
+    with pytest.raises(ObjectsRefused, match="BucketAlreadyExists"):
+        await store.ensure_bucket()
