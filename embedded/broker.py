@@ -64,10 +64,11 @@ class Broker(Server):
                 host=LOOPBACK,
                 port=ports[0],
                 monitoring=ports[1],
-                store=json.dumps(str(self.folder / "jetstream")),
+                store=json.dumps(str(self.folder / "jetstream"), ensure_ascii=False),
                 max_file_store=self.max_file_store,
                 extra=self.extra,
-            )
+            ),
+            encoding="utf-8",
         )
         return [programs.nats_server(), "--config", config]
 

@@ -32,8 +32,9 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Stack, Stack]]:
-    """Two stacks started at the same moment, in folders with a space."""
-    stacks = Stack(tmp_path_factory.mktemp("stack a")), Stack(tmp_path_factory.mktemp("stack b"))
+    """Two stacks started at the same moment, in folders whose names hold what breaks careless programs."""
+    names = "stack a", """Stäck "b" 'c' $HOME 100% \\ #d"""
+    stacks = Stack(tmp_path_factory.mktemp("x") / names[0]), Stack(tmp_path_factory.mktemp("x") / names[1])
     try:
         await asyncio.gather(*(stack.start() for stack in stacks))
         yield stacks
@@ -79,14 +80,15 @@ def test_nothing_listens_off_loopback(pair: tuple[Stack, Stack]) -> None:
         assert {address.partition(":")[0] for address in addresses} == {loopback}
 
 
-async def test_the_database_address_works_with_a_space(pair: tuple[Stack, Stack]) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+async def test_the_database_address_works_with_any_folder_name(pair: tuple[Stack, Stack], which: int) -> None:
     """The SQLite address is understood as it stands, and means the file in the stack's folder."""
-    engine = create_async_engine(pair[0].environment()["DATABASE_URL"])
+    engine = create_async_engine(pair[which].environment()["DATABASE_URL"])
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE t (a)"))
     await engine.dispose()
-    assert " " in str(pair[0].folder)
-    assert pair[0].database.stat().st_size > 0
+    assert " " in str(pair[which].folder)
+    assert pair[which].database.stat().st_size > 0
 
 
 async def test_a_folder_takes_one_stack(pair: tuple[Stack, Stack]) -> None:
