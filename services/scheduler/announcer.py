@@ -1,24 +1,25 @@
 """Announces every due time once: waits for it, publishes its event, and gives way to whoever was first."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from services.scheduler.agenda import Agenda
 from services.scheduler.metrics import ScheduleMetrics
+from services.scheduler.patience import LONGEST_BACKOFF_SECONDS, read_memories, until_up
 from services.scheduler.progress import Progress
 from services.scheduler.publishing import publish
 from services.scheduler.reports import Reports
 from services.scheduler.schedule import Schedule
+from services.scheduler.standby import Standby
 from services.scheduler.stream import EventStream, Remembered
 from services.scheduler.timekeeper import SystemTime, Timekeeper
 from shared.backoff import backoff
 from shared.outcomes import Unavailable
 
-_LONGEST_BACKOFF_SECONDS = 5.0
-_LOOK_FOR_BROKER_SECONDS = 0.25
 _QUESTIONS_IN_FLIGHT = 16
+_WORTH_WAITING = timedelta(seconds=1)
+"""What is later than this is announced without giving another scheduler a head start."""
 _SET_BACK = timedelta(seconds=1)
 """A clock that goes back further than this was set; less is how clocks are kept right."""
 
@@ -40,6 +41,7 @@ class Announcer:
             schedule.name: Progress(schedule, self._last_look, place) for place, schedule in enumerate(timetable)
         }
         self._stream = stream
+        self._standby = Standby(stream)
         self._metrics = metrics or ScheduleMetrics(self._entries)
         self._reports = Reports()
         self._agenda = Agenda()
@@ -51,7 +53,7 @@ class Announcer:
         await self._start(stop)
         while not stop.is_set():
             await self._time.wait(self._agenda.first, stop)
-            if not stop.is_set() and await self._up(stop):
+            if not stop.is_set() and await until_up(self._stream, stop):
                 await self.look()
 
     async def look(self) -> None:
@@ -64,41 +66,22 @@ class Announcer:
         ready = await self._ask_about(ready)
         for entry in (entry for entry in ready if not entry.waiting):
             self._left_out(entry)
-        await self._announce([entry for entry in ready if entry.waiting])
+        due = [entry for entry in ready if entry.waiting]
+        if due and self._standby.behind:
+            due = await self._after_the_other(due)
+        await self._announce(due)
         self._reports.flush()
 
     async def _start(self, stop: asyncio.Event) -> None:
         """Reads the memory, however long that takes."""
-        memories = await self._memories(stop)
+        memories = await read_memories(self._stream, list(self._entries), stop, self._reports)
         if memories is None:
             return
-        now = self._time.now()
         for name, entry in self._entries.items():
-            wrong = entry.recall(memories.get(name), now, at_start=True)
-            if wrong:
-                self._reports.strange_memory(name, wrong)
+            self._take_in(entry, memories.get(name), at_start=True)
         self._agenda.rebuild(self._entries.values())
         self.recalled.set()
         self._reports.started(len(self._entries), len(memories), self._agenda.first)
-
-    async def _memories(self, stop: asyncio.Event) -> dict[str, Remembered] | None:
-        failures = 0
-        while await self._up(stop):
-            try:
-                return await self._stream.memories(list(self._entries))
-            except Unavailable as away:
-                failures += 1
-                self._reports.memory_unreadable(away)
-                await _pause(backoff(failures, ceiling_seconds=_LONGEST_BACKOFF_SECONDS).total_seconds(), stop)
-        return None
-
-    async def _up(self, stop: asyncio.Event) -> bool:
-        """Waits for the broker; False when it is time to stop instead."""
-        while not stop.is_set():
-            if self._stream.is_up:
-                return True
-            await _pause(_LOOK_FOR_BROKER_SECONDS, stop)
-        return False
 
     def _notice_clock(self, now: datetime) -> None:
         """Resumes at `now` when the clock was set back; the stream is asked what was announced beyond it."""
@@ -129,15 +112,36 @@ class Announcer:
 
     async def _announce(self, entries: Sequence[Progress]) -> None:
         """Publishes one event of each, and then deals with the answers."""
+        outrun = self._metrics.outrun
+        stored = 0
         refused: list[tuple[Progress, Exception]] = []
         for entry, answer in await publish(entries, self._stream, self._time):
             if isinstance(answer, int):
                 self._stored(entry, answer)
+                stored += 1
             elif isinstance(answer, Unavailable):
                 self._try_again(entry, answer)
             else:
                 refused.append((entry, answer))
         await self._give_way(refused)
+        self._standby.note(stored=stored, outrun=self._metrics.outrun - outrun)
+
+    async def _after_the_other(self, entries: list[Progress]) -> list[Progress]:
+        """Lets the scheduler that was first lately be first; returns what it did not announce."""
+        now = self._time.now()
+        fresh = [entry for entry in entries if not entry.failures and now - entry.waiting[0] < _WORTH_WAITING]
+        if not fresh:
+            return entries
+        try:
+            await self._standby.wait(fresh)
+            memories = await self._stream.memories([entry.schedule.name for entry in fresh])
+        except Unavailable:
+            return entries
+        for entry in fresh:
+            self._take_in(entry, memories.get(entry.schedule.name))
+            if not entry.waiting:
+                self._outrun(entry)
+        return [entry for entry in entries if entry.waiting]
 
     def _stored(self, entry: Progress, sequence: int) -> None:
         misfired = entry.misfired
@@ -161,7 +165,7 @@ class Announcer:
 
     def _try_again(self, entry: Progress, why: Exception) -> None:
         entry.failures += 1
-        wait = backoff(entry.failures, ceiling_seconds=_LONGEST_BACKOFF_SECONDS)
+        wait = backoff(entry.failures, ceiling_seconds=LONGEST_BACKOFF_SECONDS)
         self._agenda.put(entry, self._time.now() + wait)
         self._reports.not_announced(entry.schedule.name, why)
 
@@ -175,28 +179,27 @@ class Announcer:
             for entry, _ in refused:
                 self._try_again(entry, away)
             return
-        now = self._time.now()
         for entry, why in refused:
-            self._after_refusal(entry, memories.get(entry.schedule.name), now, why)
+            self._after_refusal(entry, memories.get(entry.schedule.name), why)
 
-    def _after_refusal(self, entry: Progress, memory: Remembered | None, now: datetime, why: Exception) -> None:
+    def _after_refusal(self, entry: Progress, memory: Remembered | None, why: Exception) -> None:
         wanted = entry.waiting[0]
-        wrong = entry.recall(memory, now)
-        if wrong:
-            self._reports.strange_memory(entry.schedule.name, wrong)
+        self._take_in(entry, memory)
         if entry.done >= wanted:
-            entry.failures, entry.alone = 0, False
-            self._metrics.outrun += 1
-            self._agenda.put(entry)
+            self._outrun(entry)
         elif entry.alone and entry.failures:
             self._try_again(entry, why)
         else:
             entry.alone, entry.failures = True, entry.failures + 1
-            self._agenda.put(entry, now)
+            self._agenda.put(entry, self._time.now())
 
+    def _take_in(self, entry: Progress, memory: Remembered | None, *, at_start: bool = False) -> None:
+        wrong = entry.recall(memory, self._time.now(), at_start=at_start)
+        if wrong:
+            self._reports.strange_memory(entry.schedule.name, wrong)
 
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    """Waits in real time, whatever the wall clock does."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
+    def _outrun(self, entry: Progress) -> None:
+        """Goes on after what another scheduler announced first."""
+        entry.failures, entry.alone = 0, False
+        self._metrics.outrun += 1
+        self._agenda.put(entry)

@@ -120,3 +120,15 @@ async def test_a_memory_that_cannot_be_read_after_a_race_is_asked_for_again(worl
     await world.pass_time(MINUTE, steps=4)
     await world.pass_time(HOUR)
     assert await world.due("sync.all") == [noon, noon + HOUR]
+
+
+async def test_a_scheduler_that_was_outrun_lets_the_other_go_first(world: World) -> None:
+    """Replicas do not race for ever: one announces, the other finds its events, and takes over when it ends."""
+    timetable = [schedule(f"sync.s{number}", "* * * * * *", "all") for number in range(10)]
+    await world.started(timetable, timetable)
+    await world.pass_time(5 * SECOND, steps=5)
+    leader = max((0, 1), key=lambda place: world.metrics[place].events["sync.s3"])
+    assert [world.metrics[place].events["sync.s3"] for place in (leader, 1 - leader)] == [5, 0]
+    await world.stop_one(leader)
+    await world.pass_time(2 * SECOND, steps=2)
+    assert await world.due("sync.s3") == [HALF_PAST_ELEVEN + SECOND * number for number in range(1, 8)]

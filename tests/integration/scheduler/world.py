@@ -127,6 +127,14 @@ class World:
             await asyncio.gather(*(task for task, _ in self._running))
         self._running.clear()
 
+    async def stop_one(self, place: int) -> None:
+        """Stops the announcer that was started as number `place`, from 0."""
+        task, stop = self._running.pop(place)
+        stop.set()
+        await self.clock.wake(stop)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await task
+
     async def due(self, name: str) -> list[datetime]:
         """The due times of the events in the stream, in its order."""
         found = await direct_get(
