@@ -1,0 +1,42 @@
+"""Runs the maintenance service: `python -m services.maintenance`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
+from services.maintenance.handlers import (
+    clean_activity,
+    clean_claims,
+    clean_files,
+    clean_inbox,
+    clean_sessions,
+    enqueue_cleanups,
+)
+from services.maintenance.metrics import CleanupMetrics
+from services.maintenance.runs import Runs
+from services.maintenance.settings import MaintenanceSettings
+from shared.assembly import Chassis
+from shared.routes import Handlers
+from shared.service import run
+
+
+@asynccontextmanager
+async def handlers(settings: MaintenanceSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+    """Chooses every real dependency of the service's handlers."""
+    metrics = CleanupMetrics(["sessions", "activity", "files", "claims", "inbox"])
+    chassis.metrics.registry.register(metrics)
+    runs = Runs(chassis.database, metrics)
+    yield {
+        "cron.cleanup.daily": enqueue_cleanups,
+        CleanSessions: partial(clean_sessions, runs=runs, settings=settings),
+        CleanActivity: partial(clean_activity, runs=runs, settings=settings),
+        CleanFiles: partial(clean_files, objects=chassis.objects, runs=runs, settings=settings),
+        CleanClaims: partial(clean_claims, objects=chassis.objects, runs=runs, settings=settings),
+        CleanInbox: partial(clean_inbox, runs=runs, settings=settings),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(run("maintenance", MaintenanceSettings, handlers))

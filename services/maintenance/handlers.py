@@ -1,0 +1,108 @@
+"""Works off cleanups: the daily event becomes one job for each kind, and each kind has its rule of what is too old."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from contracts.cron import ScheduleFired
+from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
+from contracts.message import Message
+from services.maintenance.expired_claims import delete_expired_claims
+from services.maintenance.old_rows import ACTIVITY, INBOX, SESSIONS, Aged, count_rows, delete_old_rows
+from services.maintenance.orphaned_files import (
+    ABANDONED,
+    OWNERLESS,
+    delete_ownerless_files,
+    disown_abandoned_uploads,
+)
+from services.maintenance.runs import Run, Runs
+from services.maintenance.settings import MaintenanceSettings
+from services.maintenance.stray_objects import STRAY, delete_stray_objects
+from shared.database.tables import files
+from shared.job import Job
+from shared.objects import ObjectStore
+from shared.paging import TimeLimit, enqueue_successor
+
+DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, CleanClaims, CleanInbox)
+
+
+async def enqueue_cleanups(event: ScheduleFired, job: Job) -> None:
+    """Enqueues one job of each kind; their ids follow from the due time, so that each day has one of each."""
+    job_id = f"{event.name.replace('.', '-')}-{_stamp(event.due)}"
+    for message in DAILY:
+        job.enqueue(message(), job_id=job_id)
+
+
+async def clean_sessions(message: CleanSessions, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
+    """Deletes sessions that have expired."""
+    before = _before(runs, message.older_than_days, settings.cleanup_sessions_days)
+    await _clean_rows(message, job, SESSIONS, before, runs=runs, settings=settings)
+
+
+async def clean_activity(message: CleanActivity, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
+    """Deletes old entries of the activity log."""
+    before = _before(runs, message.older_than_days, settings.cleanup_activity_days)
+    await _clean_rows(message, job, ACTIVITY, before, runs=runs, settings=settings)
+
+
+async def clean_inbox(message: CleanInbox, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
+    """Deletes the notes of jobs that were done long ago, and of sweeps."""
+    before = _before(runs, message.older_than_days, settings.cleanup_inbox_days)
+    await _clean_rows(message, job, INBOX, before, runs=runs, settings=settings)
+
+
+async def clean_claims(
+    message: CleanClaims, job: Job, *, objects: ObjectStore, runs: Runs, settings: MaintenanceSettings
+) -> None:
+    """Deletes claim checks whose date has passed (UTC)."""
+    before = _before(runs, message.older_than_days, settings.cleanup_claims_days).date()
+    run = await runs.begin("claims", job, "claims")
+    limit = TimeLimit(settings.cleanup_seconds)
+    done = await delete_expired_claims(run, objects, before, limit=limit, size=settings.cleanup_page_rows)
+    _end(run, job, message, done=done)
+
+
+async def clean_files(
+    message: CleanFiles, job: Job, *, objects: ObjectStore, runs: Runs, settings: MaintenanceSettings
+) -> None:
+    """Deletes orphaned files: first rows without an owner with their objects, then objects without a row.
+
+    Never a file that somebody owns, however old; only an upload that never completed is taken from its owner.
+    """
+    before = _before(runs, message.older_than_days, settings.cleanup_files_days)
+    run = await runs.begin("files", job, OWNERLESS, ABANDONED, STRAY)
+    limit, size, after = TimeLimit(settings.cleanup_seconds), settings.cleanup_page_rows, message.after
+    done = await disown_abandoned_uploads(run, before, limit=limit, size=size)
+    done = done and await delete_ownerless_files(run, objects, limit=limit, size=size)
+    if done:
+        walk = await delete_stray_objects(run, objects, before, after=after, limit=limit, size=size)
+        done, after = walk.done, walk.after[0] if walk.after else after
+    if done:
+        run.keep("files_with_owner", await count_rows(runs.database, files.c.user_id.is_not(None)))
+    _end(run, job, msgspec.structs.replace(message, after=after), done=done)
+
+
+async def _clean_rows(
+    message: Message, job: Job, aged: Aged, before: datetime, *, runs: Runs, settings: MaintenanceSettings
+) -> None:
+    run = await runs.begin(message.TYPE.partition(".")[2], job, aged.table.name)
+    limit = TimeLimit(settings.cleanup_seconds)
+    done = await delete_old_rows(run, aged, before, limit=limit, size=settings.cleanup_page_rows)
+    _end(run, job, message, done=done)
+
+
+def _end(run: Run, job: Job, onward: Message, *, done: bool) -> None:
+    """Ends the run; where it is not done, a successor with the message `onward` goes on."""
+    run.finish(job, done=done)
+    if not done:
+        enqueue_successor(job, onward)
+
+
+def _before(runs: Runs, asked_days: int | None, usual_days: int) -> datetime:
+    return runs.now() - timedelta(days=usual_days if asked_days is None else asked_days)
+
+
+def _stamp(due: datetime) -> str:
+    due = due.astimezone(UTC)
+    fraction = f"-{due.microsecond:06}" if due.microsecond else ""
+    return f"{due:%Y%m%dT%H%M%S}{fraction}Z"

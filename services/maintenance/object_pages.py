@@ -1,0 +1,33 @@
+"""Walks through the objects of a store in pages."""
+
+from collections.abc import AsyncGenerator, Sequence
+
+from shared.objects import ObjectInfo, ObjectStore
+from shared.paging import Key, Page
+
+
+async def object_pages(
+    objects: ObjectStore, prefixes: Sequence[str], *, size: int, after: str | None = None
+) -> AsyncGenerator[Page[ObjectInfo], None]:
+    """Goes through the objects under one prefix after the other; `after` is a key under one of them, to go on behind.
+
+    Raises:
+        Unavailable: the object store is away.
+    """
+    behind: Key | None = None
+    for prefix in _left(prefixes, after):
+        rows: list[ObjectInfo] = []
+        async for entry in objects.list(prefix, after=after if after and after.startswith(prefix) else ""):
+            rows.append(entry)
+            if len(rows) == size:
+                yield Page(rows, behind, (entry.key,))
+                behind, rows = (entry.key,), []
+        if rows:
+            yield Page(rows, behind, (rows[-1].key,))
+            behind = (rows[-1].key,)
+
+
+def _left(prefixes: Sequence[str], after: str | None) -> Sequence[str]:
+    """The prefixes that are not walked through yet."""
+    begun = [number for number, prefix in enumerate(prefixes) if after and after.startswith(prefix)]
+    return prefixes[begun[0] :] if begun else prefixes

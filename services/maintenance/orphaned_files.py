@@ -1,0 +1,63 @@
+"""Deletes files that nobody owns: the rows without an owner, each with its object.
+
+Objects go first and their rows after them: a run that is cut off in between leaves a row that the next one finds. So an
+object must not come back to life meanwhile. A file without an owner cannot; an upload that never completed could, in
+that moment. It is therefore taken from its owner first, under the condition that it is still incomplete, and from
+then on it is a file without an owner like any other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.maintenance.removal import remove
+from services.maintenance.runs import Counts, Run
+from shared.database.tables import files
+from shared.objects import ObjectStore
+from shared.paging import Keyset, Page, TimeLimit, table_pages, work_through
+
+NEVER_COMPLETED = "the upload was never completed"
+OWNERLESS, ABANDONED = "files_without_owner", "uploads_never_completed"
+_BY_ID = Keyset(files.c.id)
+_BY_AGE = Keyset(files.c.created_at, files.c.id)
+_NO_OWNER = files.c.user_id.is_(None)
+
+
+async def disown_abandoned_uploads(run: Run, before: datetime, *, limit: TimeLimit, size: int) -> bool:
+    """Takes uploads from their owners that were announced before an instant and not completed; returns whether all."""
+    abandoned = (files.c.status == "pending", files.c.created_at < before, files.c.user_id.is_not(None))
+
+    async def work(page: Page[RowMapping]) -> None:
+        disown = update(files).where(*abandoned, _BY_AGE.within(page))
+        async with run.database.write() as connection:
+            await connection.execute(disown.values(user_id=None, status="failed", error=NEVER_COMPLETED))
+
+    pages = table_pages(run.database, select(*_BY_AGE.columns).where(*abandoned), _BY_AGE, size=size)
+    return (await work_through(pages, work, limit=limit)).done
+
+
+async def delete_ownerless_files(run: Run, objects: ObjectStore, *, limit: TimeLimit, size: int) -> bool:
+    """Deletes files without an owner, whatever their age; returns whether there is no more to do.
+
+    Their thumbnails are left to the walk through the objects: another file may have the same one. Where the store
+    refuses to delete an object, its row stays; a job that got nothing but refusals wants no successor.
+    """
+
+    async def work(page: Page[RowMapping]) -> None:
+        refused = await remove(objects, [row["object_key"] for row in page.rows])
+        gone = [row["id"] for row in page.rows if row["object_key"] not in refused]
+        run.keep("objects_refused", len(refused))
+        await run.page(lambda connection: _delete_rows(connection, gone))
+
+    query = select(files.c.id, files.c.object_key).where(_NO_OWNER)
+    walk = await work_through(table_pages(run.database, query, _BY_ID, size=size), work, limit=limit)
+    return walk.done or not (run.deleted[OWNERLESS] or run.deleted[ABANDONED])
+
+
+async def _delete_rows(connection: AsyncConnection, ids: Sequence[str]) -> Counts:
+    statement = delete(files).where(files.c.id.in_(ids), _NO_OWNER).returning(files.c.error)
+    errors = (await connection.execute(statement)).scalars().all()
+    abandoned = errors.count(NEVER_COMPLETED)
+    return {OWNERLESS: len(errors) - abandoned, ABANDONED: abandoned}
