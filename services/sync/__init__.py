@@ -1,0 +1,1 @@
+"""Pulls what users have at external services into the database."""

@@ -1,0 +1,51 @@
+"""Runs the sync service: `python -m services.sync`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.sync import SyncAll, SyncExternal
+from services.sync.connectors import connectors
+from services.sync.fan_out import sync_all, sync_due
+from services.sync.handlers import sync_external
+from services.sync.metrics import SyncMetrics
+from services.sync.settings import SyncSettings
+from services.sync.web import Web
+from shared.assembly import Chassis
+from shared.routes import Handlers
+from shared.service import run
+
+
+@asynccontextmanager
+async def handlers(settings: SyncSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+    """Chooses every real dependency of the service's handlers."""
+    web = Web.open(
+        allow_private=settings.sync_allow_private_addresses,
+        max_bytes=settings.sync_max_page_bytes,
+        timeout_seconds=settings.sync_request_timeout_seconds,
+        connections=settings.slots,
+    )
+    known = connectors(settings, web)
+    metrics = SyncMetrics(known)
+    chassis.metrics.registry.register(metrics)
+    external = partial(
+        sync_external,
+        database=chassis.database,
+        connectors=known,
+        metrics=metrics,
+        run_seconds=settings.sync_run_seconds,
+    )
+    try:
+        yield {
+            SyncExternal: external,
+            SyncAll: partial(sync_all, database=chassis.database, services=known.keys()),
+            "cron.sync.all": sync_due,
+            **{f"cron.sync.{name}": partial(sync_due, service=name) for name in known},
+        }
+    finally:
+        await web.close()
+
+
+if __name__ == "__main__":
+    sys.exit(run("sync", SyncSettings, handlers))

@@ -1,0 +1,81 @@
+"""Reads the body of an answer within a limit, which holds for what comes out of its compression too."""
+
+import zlib
+from collections.abc import Iterator
+
+import httpx
+
+from services.sync.connector import SyncFailed
+
+_GZIP = 16 + zlib.MAX_WBITS
+ACCEPTED = "gzip"
+
+
+class _Plain:
+    """A body as it is."""
+
+    def feed(self, chunk: bytes, room: int) -> bytes:
+        del room
+        return chunk
+
+    def end(self) -> None:
+        """Nothing can be missing: the protocol itself notices."""
+
+
+class _Gzip:
+    """A body that is unpacked piece by piece; it never makes more than there is room for."""
+
+    def __init__(self) -> None:
+        self._unpacking = zlib.decompressobj(_GZIP)
+        self._began = False
+
+    def feed(self, chunk: bytes, room: int) -> bytes:
+        self._began = self._began or bool(chunk)
+        return b"" if self._unpacking.eof else self._unpacking.decompress(chunk, room + 1)
+
+    def end(self) -> None:
+        if self._began and not self._unpacking.eof:
+            raise SyncFailed("the answer was cut off: its compressed body has no end")
+
+
+async def read_body(response: httpx.Response, limit_bytes: int) -> bytes:
+    """Returns the whole body.
+
+    Raises:
+        SyncFailed: it is larger than the limit, packed in a way that was not asked for, or damaged.
+        httpx.HTTPError: the connection broke.
+    """
+    decoder = _decoder(response.headers.get("content-encoding", ""))
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_raw():
+        for piece in _pieces(chunk):
+            part = _fed(decoder, piece, limit_bytes - size)
+            size += len(part)
+            if size > limit_bytes:
+                raise SyncFailed(f"the answer has more than {limit_bytes:,} bytes (SYNC_MAX_PAGE_BYTES)")
+            parts.append(part)
+    decoder.end()
+    return b"".join(parts)
+
+
+def _pieces(chunk: bytes, size: int = 64 * 1024) -> Iterator[bytes]:
+    for start in range(0, len(chunk), size):
+        yield chunk[start : start + size]
+
+
+def _fed(decoder: _Plain | _Gzip, chunk: bytes, room: int) -> bytes:
+    try:
+        return decoder.feed(chunk, room)
+    except zlib.error as error:
+        raise SyncFailed(f"the answer's compressed body is damaged: {error}") from None
+
+
+def _decoder(encoding: str) -> _Plain | _Gzip:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return _Plain()
+        case "gzip" | "x-gzip":
+            return _Gzip()
+        case other:
+            raise SyncFailed(f"the answer is packed as {other[:40]!r}, which was not asked for")

@@ -1,0 +1,17 @@
+"""The connectors, one module per external service, and how they are made by name."""
+
+from services.sync.connector import Connector, Connectors
+from services.sync.connectors.feed import FeedConnector
+from services.sync.connectors.github import GitHubConnector
+from services.sync.settings import SyncSettings
+from services.sync.web import Web
+
+
+def connectors(settings: SyncSettings, web: Web) -> Connectors:
+    """All that exist, by the name that a job and an account give."""
+    private = settings.sync_allow_private_addresses
+    made: list[Connector] = [
+        GitHubConnector(web, url=settings.github_url, token=settings.github_token, allow_plain=private),
+        FeedConnector(web, allow_plain=private),
+    ]
+    return {connector.name: connector for connector in made}

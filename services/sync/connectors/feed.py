@@ -1,0 +1,109 @@
+"""Reads a feed, RSS or Atom, at the address that the account's row names."""
+
+import asyncio
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+
+from services.sync import text
+from services.sync.connector import Account, Page, RateLimited, Record, Refused, SyncFailed, Validators
+from services.sync.connectors.feed_document import Document, read_document
+from services.sync.validators import conditions, validators
+from services.sync.waiting import retry_after
+from services.sync.web import Answer, Web, checked
+from shared.outcomes import Permanent
+from shared.secret import Secret
+
+_ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
+_LARGE = 64 * 1024
+"""Bytes. A larger document is read in a thread, where it holds up nobody."""
+_USUAL_PAUSE = timedelta(minutes=15)
+_OK, _NOT_MODIFIED, _UNAUTHORIZED, _GONE, _TOO_MANY, _AWAY = 200, 304, 401, 410, 429, 503
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class FeedConnector:
+    """One page: the newest entries. What has slid out of it still exists, unless the feed says that it is complete.
+
+    Credentials are `name:password` (Basic), or else a token (Bearer).
+    """
+
+    name = "feed"
+
+    def __init__(self, web: Web, *, allow_plain: bool = False, now: Callable[[], datetime] = _utc_now) -> None:
+        self._web, self._allow_plain, self._now = web, allow_plain, now
+
+    def start(self, account: Account) -> str:
+        """See `Connector.start`."""
+        if not account.base_url:
+            raise Permanent("the account has no address of a feed: link it again")
+        if checked(account.base_url).scheme == "http" and account.credentials is not None and not self._allow_plain:
+            raise Permanent("the account's address is not https: its credentials would be readable for all")
+        return account.base_url
+
+    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> Page:
+        """See `Connector.fetch`."""
+        del cursor
+        authorization = _authorization(account.credentials)
+        headers = {"Accept": _ACCEPT, **conditions(validators)}
+        answer = await self._web.get(self.start(account), headers, authorization=authorization)
+        if answer.status == _NOT_MODIFIED and validators:
+            return Page(unchanged=True)
+        if answer.status != _OK:
+            raise _refusal(answer, self._now())
+        charset = _charset(answer)
+        if len(answer.body) > _LARGE:
+            return await asyncio.to_thread(_page, answer, charset)
+        return _page(answer, charset)
+
+
+def _page(answer: Answer, charset: str | None) -> Page:
+    document: Document = read_document(answer.body, charset)
+    records = [_record(entry, answer.url) for entry in document.entries]
+    return Page(records, validators=validators(answer.headers), whole=document.complete)
+
+
+def _record(entry: dict[str, str], base: str) -> Record:
+    link = entry.get("link") or (entry.get("id") if entry.get("permanent") else None)
+    name = entry.get("id") or entry.get("link")
+    if not name:
+        written = "\n".join(entry.get(part, "") for part in ("title", "summary", "published"))
+        name = "sha256:" + hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()
+    data = {
+        "title": text.cleaned(entry.get("title"), 1000),
+        "url": text.web_address(link, base),
+        "summary": text.cleaned(entry.get("summary") or entry.get("content")),
+        "author": text.cleaned(entry.get("author"), 1000),
+        "published": text.instant(entry.get("published")),
+        "updated": text.instant(entry.get("updated")),
+    }
+    return Record(text.external_id(name), "entry", data)
+
+
+def _refusal(answer: Answer, now: datetime) -> Exception:
+    words = f"the feed's server answered {answer.status}"
+    wait = retry_after(answer.headers, now)
+    if answer.status == _TOO_MANY or (answer.status == _AWAY and wait is not None):
+        return RateLimited(wait or _USUAL_PAUSE, words)
+    if answer.status in {_UNAUTHORIZED, _GONE}:
+        return Refused(words)
+    return SyncFailed(words)
+
+
+def _authorization(credentials: Secret | None) -> str | None:
+    if credentials is None:
+        return None
+    value = credentials.reveal()
+    return f"Basic {b64encode(value.encode()).decode()}" if ":" in value else f"Bearer {value}"
+
+
+def _charset(answer: Answer) -> str | None:
+    header = Message()
+    header["content-type"] = answer.headers.get("content-type", "")
+    charset = header.get_param("charset")
+    return charset if isinstance(charset, str) and charset.isascii() and charset else None

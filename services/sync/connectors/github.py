@@ -1,0 +1,83 @@
+"""Reads the repositories of an account over GitHub's REST API (https://docs.github.com/rest/repos/repos)."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from services.sync.connector import Account, Page, RateLimited, Validators
+from services.sync.connectors.github_answers import PAGE_SIZE, page, refusal
+from services.sync.validators import conditions
+from services.sync.web import Web, origin
+from shared.outcomes import Permanent, Snooze
+from shared.secret import Secret
+
+_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_WRONG_TOKEN = timedelta(minutes=5)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class GitHubConnector:
+    """With its own credentials an account's private repositories too, else what `external_account` shows to all.
+
+    Oldest first, so that a repository made meanwhile is behind what was read already.
+    """
+
+    name = "github"
+
+    def __init__(
+        self,
+        web: Web,
+        *,
+        url: str,
+        token: Secret | None = None,
+        allow_plain: bool = False,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._web, self._url, self._token, self._allow_plain, self._now = web, url.rstrip("/"), token, allow_plain, now
+        self._rests_until = datetime.min.replace(tzinfo=UTC)
+        """Accounts without credentials share one limit: when one has met it, the others need not ask."""
+
+    def start(self, account: Account) -> str:
+        """See `Connector.start`."""
+        base = (account.base_url or self._url).rstrip("/")
+        origin(base)
+        if account.credentials is None and not account.external_account:
+            raise Permanent("the account has neither credentials nor a name at GitHub: link it again")
+        if account.credentials is not None and base.startswith("http:") and not self._plain(base):
+            raise Permanent("the account's address is not https: its credentials would be readable for all")
+        path = "/user/repos?affiliation=owner" if account.credentials else f"/users/{_name(account)}/repos?type=owner"
+        return f"{base}{path}&sort=created&direction=asc&per_page={PAGE_SIZE}"
+
+    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> Page:
+        """See `Connector.fetch`."""
+        start, now = self.start(account), self._now()
+        url, ours = cursor or start, account.credentials is None
+        if origin(url) != origin(start):
+            raise Permanent("the next page is at another host than the account: it is not asked")
+        if ours and self._rests_until > now:
+            raise RateLimited(self._rests_until - now, "GitHub wants no requests of ours now")
+        token = account.credentials or (self._token if origin(start) == origin(self._url) else None)
+        answer = await self._web.get(
+            url,
+            {**_HEADERS, **conditions(validators)},
+            authorization=f"Bearer {token.reveal()}" if token else None,
+            trusted=origin(self._url),
+        )
+        if answer.status in {200, 304}:
+            return page(answer, url, now, asked=bool(validators))
+        error = refusal(answer, now, of_account=ours)
+        if isinstance(error, RateLimited) and ours and error.delay is not None:
+            self._rests_until = now + error.delay
+        if answer.status == 401 and ours and token:  # noqa: PLR2004 - Unauthorized
+            raise Snooze(_WRONG_TOKEN, f"GitHub refuses our own token ({error}); check GITHUB_TOKEN")
+        raise error
+
+    def _plain(self, base: str) -> bool:
+        return self._allow_plain or origin(base) == origin(self._url)
+
+
+def _name(account: Account) -> str:
+    return quote(account.external_account, safe="")

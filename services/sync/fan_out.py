@@ -1,0 +1,63 @@
+"""Turns "sync everything" into one job per account, a page of accounts per transaction."""
+
+import re
+from collections.abc import Collection
+
+import msgspec
+from sqlalchemy import RowMapping, select
+
+from contracts import wire
+from contracts.cron import ScheduleFired
+from contracts.sync import SyncAll, SyncExternal
+from shared.database import Database
+from shared.database.tables import linked_accounts
+from shared.job import Job
+from shared.log import get_logger
+from shared.outcomes import Permanent
+from shared.paging import Keyset, Page, TimeLimit, enqueue_successor, table_pages, work_through
+
+_BY_ID = Keyset(linked_accounts.c.id)
+_QUERY = select(linked_accounts.c.id, linked_accounts.c.user_id, linked_accounts.c.service)
+_READABLE = re.compile(r"[\x21-\x7e]{1,100}")
+_log = get_logger("sync")
+
+
+async def sync_due(event: ScheduleFired, job: Job, *, service: str | None = None) -> None:
+    """Turns a schedule's event into the job that does the work; the event's id makes it one, however often it comes."""
+    del event
+    job.enqueue(SyncAll(service=service), job_id=job.id)
+
+
+async def sync_all(
+    message: SyncAll, job: Job, *, database: Database, services: Collection[str], page_size: int = 500
+) -> None:
+    """Enqueues one `sync.external` per active account of one page, and the job that goes on behind it.
+
+    So neither memory nor transaction grows with the number of accounts, and an account gets one job per run: its id
+    is made of the run's and the account's.
+    """
+    if message.service is not None and message.service not in services:
+        raise Permanent(f"there is no connector for {message.service!r} (there are {', '.join(sorted(services))})")
+    run = message.run or (job.id if _READABLE.fullmatch(job.id) else job.key)
+    wanted = [message.service] if message.service else sorted(services)
+
+    async def enqueue(page: Page[RowMapping]) -> None:
+        for row in page.rows:
+            _enqueue(job, run, row)
+
+    query = _QUERY.where(linked_accounts.c.status == "active", linked_accounts.c.service.in_(wanted))
+    after = None if message.after is None else (message.after,)
+    pages = table_pages(database, query, _BY_ID, size=page_size, after=after)
+    walk = await work_through(pages, enqueue, limit=TimeLimit(0), most_pages=1)
+    if not walk.done and walk.after is not None:
+        enqueue_successor(job, SyncAll(service=message.service, run=run, after=walk.after[0]))
+
+
+def _enqueue(job: Job, run: str, row: RowMapping) -> None:
+    message = SyncExternal(user_id=row["user_id"], service=row["service"])
+    try:
+        msgspec.convert(msgspec.to_builtins(message), SyncExternal)
+    except msgspec.ValidationError as error:
+        _log.warning("account_left_out", f"account {row['id']!r} is not synced, its user's id fits no job: {error}")
+        return
+    job.enqueue(message, job_id=f"{run}/{wire.safe_token(row['id'])}")

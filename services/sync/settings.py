@@ -1,0 +1,52 @@
+"""The settings of the sync service."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
+
+from shared.settings import Secret, Settings, Shape
+
+_MEBIBYTE = 1024 * 1024
+
+
+class SyncSettings(Settings, frozen=True, kw_only=True):
+    """Where services are, with which credentials, and what one page may cost."""
+
+    slots: Annotated[
+        int, Meta(ge=1, description="Accounts that a worker has in hand at the same time, with a page of each.")
+    ] = 16
+    github_url: Annotated[
+        str,
+        Shape(r"https?://[^\s?#@]+", "https://api.github.com"),
+        Meta(description="Address of GitHub's REST API, for accounts that name none of their own."),
+    ] = "https://api.github.com"
+    github_token: Annotated[
+        Secret | None,
+        Meta(description="Token for accounts without credentials; it is sent to GITHUB_URL and nowhere else."),
+    ] = None
+    sync_allow_private_addresses: Annotated[
+        bool,
+        Meta(
+            description="Whether addresses from accounts may be private ones, and get credentials without TLS. "
+            "For tests, or where all accounts are the operator's own."
+        ),
+    ] = False
+    sync_max_page_bytes: Annotated[int, Meta(ge=1024, description="A larger answer is refused, unpacked or not.")] = (
+        8 * _MEBIBYTE
+    )
+    sync_request_timeout_seconds: Annotated[
+        float, Meta(gt=0, le=120, description="An answer, redirects included, must be complete by then.")
+    ] = 30
+    sync_run_seconds: Annotated[
+        float, Meta(gt=0, description="After so long an account makes room for others, and goes on behind them.")
+    ] = 300
+
+    def check(self) -> Iterable[str]:
+        """Yields what cannot work together: the last page must end before its job is cancelled."""
+        yield from super().check()
+        if self.sync_run_seconds + 2 * self.sync_request_timeout_seconds >= self.job_timeout_seconds:
+            yield (
+                "SYNC_RUN_SECONDS and twice SYNC_REQUEST_TIMEOUT_SECONDS together must be less than "
+                "JOB_TIMEOUT_SECONDS: the job would be cancelled first"
+            )
