@@ -37,13 +37,20 @@ class Hand:
         self.deadline = time.monotonic() + timeout_seconds
 
     def end(self) -> None:
-        """The handler has ended, so its time cannot run out any more."""
+        """The handler has ended, so its time cannot run out any more; if it was cancelled, that is over, too."""
         self.deadline = None
+        if self.timed_out or self.handed_back:
+            self.uncancel()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether anybody wanted the handler to end; if not, it was cancelled by something that it awaited."""
+        return self.task is not None and self.task.cancelling() > 0
 
     def uncancel(self) -> None:
-        """Takes the cancellation as dealt with."""
-        if self.task is not None:
-            self.task.uncancel()
+        """Takes the cancellation as dealt with; a handler that swallowed it was cancelled more than once."""
+        while self.task is not None and self.task.uncancel():
+            pass
 
     def tick(self, now: float, progress_seconds: float) -> None:
         """Tells the broker that it is still in hand, and ends a handler whose time is over."""

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from contracts import wire
+from contracts.shapes import explain
 from shared import claim_check, copies, inbox
 from shared.backoff import backoff
 from shared.circuit import Circuit
@@ -39,6 +40,10 @@ class UnknownType(Exception):  # noqa: N818 - states a fact
 
 class Timeout(Exception):  # noqa: N818 - states a fact
     """The handler took longer than it may."""
+
+
+class CancelledInside(Exception):  # noqa: N818 - states a fact
+    """The handler awaited something that was cancelled; nobody meant the job."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -118,7 +123,6 @@ class Pipeline:
         except asyncio.CancelledError:
             if not hand.handed_back:
                 raise
-            hand.uncancel()
             return Again("handed-back", AT_ONCE, job.attempt - 1, "the worker is shutting down")
 
     def _failed(self, job: Job, error: Exception, *, event: bool) -> Verdict:
@@ -142,8 +146,8 @@ class Pipeline:
             raise UnknownType(unknown(job.type, self._routes))
         try:
             message = await self._decode(found, hand)
-        except (msgspec.DecodeError, BadClaim, UnicodeDecodeError) as error:
-            return Dead("invalid", _text(error), job.attempt)
+        except (msgspec.DecodeError, BadClaim, UnicodeDecodeError, RecursionError) as error:
+            return Dead("invalid", explain(error), job.attempt)
         if not found.inbox:
             return await self._run(found, message, job, hand)
         key = inbox.key_of(job)
@@ -196,8 +200,9 @@ class Pipeline:
             return SKIPPED
         except asyncio.CancelledError:
             if hand.timed_out:
-                hand.uncancel()
                 raise Timeout(f"the handler took longer than {hand.timeout_seconds:g} s and was cancelled") from None
+            if not hand.cancelled:
+                raise CancelledInside("something that the handler awaited was cancelled") from None
             raise
         finally:
             hand.end()
@@ -207,6 +212,6 @@ class Pipeline:
 def _text(error: BaseException) -> str:
     text = str(error).strip()
     kind = type(error).__name__
-    if isinstance(error, (Permanent, Snooze, UnknownType, Timeout, BadClaim, msgspec.ValidationError)):
+    if isinstance(error, (Permanent, Snooze, UnknownType, Timeout, CancelledInside, BadClaim, msgspec.ValidationError)):
         return text or kind
     return f"{kind}: {text}" if text else kind

@@ -95,14 +95,17 @@ class Harness:
 
     @property
     def connection(self) -> Connection:
+        """The worker's connection, on which tests publish as well."""
         return self.chassis.connection
 
     @property
     def publisher(self) -> Publisher:
+        """Publishes jobs."""
         return self.chassis.publisher
 
     @property
     def database(self) -> Database:
+        """The worker's database."""
         return self.chassis.database
 
     async def stored(self, stream: str, subject: str = ">") -> list[Stored]:

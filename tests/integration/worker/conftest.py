@@ -1,0 +1,35 @@
+"""What the tests of the worker share: a worker with handlers of the test's own, and waits that take no time."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedded.broker import Broker
+from shared import pipeline, settle, worker
+from tests.harness import Harness, working
+
+Work = Callable[..., AbstractAsyncContextManager[Harness]]
+
+
+@pytest.fixture
+def work(broker: Broker, tmp_path: Path) -> Work:
+    """Makes a worker without an object store: `async with work({RunProbe: handler}) as harness`; see `working`."""
+    return partial(working, broker, None, tmp_path)
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again later is in a moment: how long the waits are is a rule of its own, tested without waiting."""
+
+    def moment(*_: Any, **__: Any) -> timedelta:
+        return timedelta(milliseconds=30)
+
+    for module in (pipeline, settle, worker):
+        monkeypatch.setattr(module, "backoff", moment)
+    monkeypatch.setattr("shared.circuit.Circuit.delay", moment)
+    monkeypatch.setattr("shared.circuit._FIRST_PROBE_SECONDS", 0.1)

@@ -1,0 +1,204 @@
+"""A failed attempt is made again later, a few times; then the job is a dead letter that tells its story."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from shared import pipeline
+from shared.broker.jetstream import store
+from shared.job import Job
+from shared.pipeline import Limits
+from shared.routes import route
+from tests.harness import RECORD, FollowProbe, Harness, RunProbe, count, eventually
+from tests.integration.worker.conftest import Work
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+BODY = b'{"name":"a","colour":"blue"}'
+
+
+class Flaky:
+    """A handler that fails so many times; `attempts` holds the attempt numbers that it saw."""
+
+    def __init__(self, failures: int = 1_000) -> None:
+        self.failures = failures
+        self.attempts: list[int] = []
+
+    async def __call__(self, message: RunProbe, job: Job) -> None:
+        """Records, enqueues, and fails or not."""
+        self.attempts.append(job.attempt)
+        job.write(RECORD, {"action": message.name})
+        job.enqueue(FollowProbe(name="after"))
+        if len(self.attempts) <= self.failures:
+            raise ConnectionError("the other side hung up")
+
+
+async def _publish(harness: Harness, **headers: str) -> None:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    await store(harness.connection, "jobs.probe.run", named, BODY)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_job_that_fails_twice_succeeds_at_its_third_attempt(work: Work) -> None:
+    """Each attempt knows its number, and only the effects of the one that returned are there."""
+    flaky = Flaky(failures=2)
+    followed: list[str] = []
+
+    async def follow(message: FollowProbe, _: Job) -> None:
+        followed.append(message.name)
+
+    async with work({RunProbe: flaky, FollowProbe: follow}) as harness:
+        await harness.publisher.publish(RunProbe(name="a"), job_id="one")
+        await harness.empty()
+        assert flaky.attempts == [1, 2, 3]
+        assert await harness.effects() == ["a"]
+        assert followed == ["after"]
+        assert harness.outcomes() == {"retry": 2, "done": 1}
+
+
+@pytest.mark.usefixtures("soon")
+async def test_after_three_retries_a_job_is_a_dead_letter_with_its_story(work: Work) -> None:
+    """Three retries are four attempts; the letter says why, what went wrong, how often, where from and when."""
+    flaky = Flaky()
+    async with work({RunProbe: flaky}) as harness:
+        await _publish(harness, Job_Id="one", traceparent=TRACE, X_Team="red")
+        (letter,) = await harness.dead_letters()
+        await harness.empty()
+        assert flaky.attempts == [1, 2, 3, 4]
+        assert await harness.effects() == []
+        assert await harness.outbox() == []
+        assert await harness.inbox() == []
+
+    died = datetime.fromisoformat(letter.headers.pop("Dead-Time"))
+    assert abs(datetime.now(UTC) - died) < timedelta(minutes=1)
+    assert letter.headers.pop("Nats-Msg-Id").startswith("dead:PROBE_LATER:")
+    assert letter.headers.pop("Dead-Sequence").isdigit()
+    assert letter.headers == {
+        "Job-Id": "one",
+        "Job-Attempt-Base": "3",
+        "traceparent": TRACE,
+        "X-Team": "red",
+        "Dead-Reason": "attempts-exhausted",
+        "Dead-Error": "ConnectionError: the other side hung up",
+        "Dead-Attempts": "4",
+        "Dead-Subject": "due.probe.run",
+        "Dead-Stream": "PROBE_LATER",
+    }
+    assert letter.subject == "dead.probe.run"
+    assert letter.body == BODY
+
+
+async def test_a_failed_job_waits_as_a_schedule_that_shows_its_attempts(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy has the job's id in its subject, keeps body and headers, and drops what was an order to the broker."""
+    monkeypatch.setattr(pipeline, "backoff", lambda attempt: timedelta(hours=attempt))
+    async with work({RunProbe: Flaky()}) as harness:
+        orders = {"Nats_Msg_Id": "typed", "Nats_Expected_Stream": "PROBE", "Job_Attempt_Base": "1"}
+        await _publish(harness, Job_Id="one", traceparent=TRACE, X_Team="red", **orders)
+        await eventually(lambda: harness.outcomes() == {"retry": 1})
+        (waiting,) = await harness.stored("PROBE_LATER")
+        assert await count(harness.connection, "PROBE") == 0
+
+    due = datetime.fromisoformat(waiting.headers.pop("Nats-Schedule").removeprefix("@at "))
+    assert timedelta(minutes=119) < due - datetime.now(UTC) < timedelta(minutes=121)
+    assert waiting.headers.pop("Nats-Msg-Id").startswith("again:PROBE:1:")
+    assert waiting.headers.pop("Nats-Rollup") == "sub", "the broker adds this to every schedule"
+    assert waiting.headers == {
+        "Nats-Schedule-Target": "due.probe.run",
+        "Job-Id": "one",
+        "Job-Attempt-Base": "2",
+        "traceparent": TRACE,
+        "X-Team": "red",
+    }
+    assert (waiting.subject, waiting.body) == ("later.probe.run.one", BODY)
+
+
+async def test_a_waiting_retry_holds_no_slot(work: Work) -> None:
+    """While a failed job waits, the one slot works off the next."""
+    flaky = Flaky(failures=1)
+    async with work({RunProbe: flaky, FollowProbe: flaky}, slots=1) as harness:
+        await harness.publisher.publish(RunProbe(name="a"), job_id="one")
+        await harness.publisher.publish(RunProbe(name="b"), job_id="two")
+        await eventually(lambda: harness.outcomes().get("done"))
+        assert "b" in await harness.effects()
+
+
+async def test_a_waiting_retry_can_be_cancelled(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job between two attempts is taken back like any other that waits for its time."""
+    monkeypatch.setattr(pipeline, "backoff", lambda _: timedelta(hours=1))
+    async with work({RunProbe: Flaky()}) as harness:
+        await harness.publisher.publish(RunProbe(name="a"), job_id="one")
+        await eventually(lambda: harness.outcomes() == {"retry": 1})
+        assert await harness.publisher.cancel("probe.run", "one")
+        assert not await harness.publisher.cancel("probe.run", "one")
+        await harness.empty()
+
+
+async def test_the_wait_grows_with_the_attempts(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backoff is asked for with the number of the attempt that failed, whatever copy of the job it was."""
+    asked: list[int] = []
+
+    def backoff(attempt: int) -> timedelta:
+        asked.append(attempt)
+        return timedelta(milliseconds=20)
+
+    monkeypatch.setattr(pipeline, "backoff", backoff)
+    async with work({RunProbe: Flaky()}) as harness:
+        await _publish(harness)
+        await harness.dead_letters()
+    assert asked == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(("of_service", "of_route", "attempts"), [(0, None, 1), (1, None, 2), (5, 0, 1), (0, 2, 3)])
+async def test_how_many_retries_there_are_is_settable(
+    work: Work, of_service: int, of_route: int | None, attempts: int
+) -> None:
+    """The service's number holds unless the route has its own."""
+    flaky = Flaky()
+    table = {RunProbe: route(RunProbe, flaky, max_retries=of_route)}
+    async with work(table, limits=Limits(of_service, 60.0)) as harness:
+        await _publish(harness)
+        (letter,) = await harness.dead_letters()
+        assert letter.headers["Dead-Attempts"] == str(len(flaky.attempts)) == str(attempts)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_the_error_of_a_dead_letter_is_one_short_ascii_line(work: Work) -> None:
+    """Whatever the exception says: line breaks and other scripts are written in ASCII, at most 1 KB, no password."""
+
+    async def run_probe(_: RunProbe, job: Job) -> None:
+        raise RuntimeError(f"{job.id}: größer\r\nDead-Reason: none\n postgresql://u:hunter2@db/x " + "long " * 500)
+
+    async with work({RunProbe: run_probe}, limits=Limits(0, 60.0)) as harness:
+        await _publish(harness, Job_Id="one")
+        (letter,) = await harness.dead_letters()
+    error = letter.headers["Dead-Error"]
+    assert error.startswith(r"RuntimeError: one: gr\xf6\xdfer Dead-Reason: none postgresql://***@db/x long")
+    assert error.isascii()
+    assert len(error) <= 1024
+    assert letter.headers["Dead-Reason"] == "attempts-exhausted"
+
+
+@pytest.mark.usefixtures("soon")
+async def test_an_exception_inside_an_effect_is_a_failed_attempt(work: Work) -> None:
+    """What `transact` raises rolls back the inbox row and every other effect of that job, and of no other."""
+    calls = SimpleNamespace(count=0)
+
+    async def run_probe(message: RunProbe, job: Job) -> None:
+        async def decide(_: object) -> None:
+            calls.count += 1
+            if message.name == "bad":
+                raise LookupError("no such row")
+
+        job.write(RECORD, {"action": message.name})
+        job.transact(decide)
+
+    async with work({RunProbe: run_probe}, limits=Limits(1, 60.0)) as harness:
+        await harness.publisher.publish_many([RunProbe(name=name) for name in ("a", "bad", "b")])
+        (letter,) = await harness.dead_letters()
+        await harness.empty()
+        assert letter.headers["Dead-Error"] == "LookupError: no such row"
+        assert await harness.effects() == ["a", "b"]
+        assert len(await harness.inbox()) == 2
