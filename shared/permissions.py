@@ -50,7 +50,7 @@ def of_scheduler() -> Permissions:
 
 
 def of_producer() -> Permissions:
-    """A producer may publish jobs, and hear the broker's answer: no more, so it can neither delay nor delete others'."""
+    """A producer may publish jobs and hear the broker's answer; it can neither delay nor delete what others sent."""
     return Permissions((wire.JOBS + ">",), (_CLI_INBOX,))
 
 
