@@ -132,3 +132,14 @@ async def test_a_scheduler_that_was_outrun_lets_the_other_go_first(world: World)
     await world.stop_one(leader)
     await world.pass_time(2 * SECOND, steps=2)
     assert await world.due("sync.s3") == [HALF_PAST_ELEVEN + SECOND * number for number in range(1, 8)]
+
+
+async def test_a_head_start_that_cannot_be_watched_ends_in_announcing(world: World) -> None:
+    """When the memory cannot be read while the other goes first, the event is announced at once."""
+    stream = Forgetful(world.connections[0])
+    announcer = world.start([schedule("sync.all", "0 * * * *", "all")], stream)
+    await world.clock.settle(1)
+    announcer._standby.behind, stream.answers = True, False
+    await world.pass_time(HOUR / 2)
+    assert await world.due("sync.all") == [HALF_PAST_ELEVEN + HOUR / 2]
+    assert stream.answers
