@@ -175,6 +175,15 @@ class Connection(Client):
         if future is not None and not future.done():
             future.set_result(Reply(decode(header) if header else {}, body))
 
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - the library's signature
+        """Closes without fail: the library's raises when something is still to be sent to a broker that is away."""
+        try:
+            await super()._close(status, do_cbs)
+        except OSError:
+            self._pending, self._pending_data_size = [], 0
+            self._status = Client.DISCONNECTED
+            await super()._close(status, do_cbs)
+
     async def _process_pong(self) -> None:
         """Takes the answer to a ping, also when nobody waits for it any more: the library's own fails then."""
         if self._pongs and self._pongs[0].done():
