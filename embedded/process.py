@@ -15,6 +15,7 @@ TETHER = Path(__file__).with_name("tether.py")
 
 _POLL_SECONDS = 0.02
 _QUOTED_LINES = 12
+_LARGE_LOG_BYTES = 20_000_000
 _PORT_TAKEN = ("address already in use", "cannot be used", "only one usage of each socket address")
 
 
@@ -40,7 +41,7 @@ class Process:
     ) -> None:
         self.name = name
         self.log = log
-        self._log_start = log.stat().st_size if log.exists() else 0
+        self._log_start = _prepare(log)
         self._popen = _spawn([str(part) for part in command], log, cwd, environment)
 
     @property
@@ -119,11 +120,20 @@ class Process:
         return PortTaken(text) if taken else StartFailed(text)
 
 
+def _prepare(log: Path) -> int:
+    """Put a large log of earlier runs aside, in place of the one put aside before; return where this run begins."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    size = log.stat().st_size if log.exists() else 0
+    if size < _LARGE_LOG_BYTES:
+        return size
+    log.replace(log.with_name(f"{log.name}.old"))
+    return 0
+
+
 def _spawn(
     command: list[str], log: Path, cwd: Path | None, environment: Mapping[str, str] | None
 ) -> subprocess.Popen[bytes]:
     """Start it in a process group of its own, so that Ctrl-C reaches us alone and we stop things in order."""
-    log.parent.mkdir(parents=True, exist_ok=True)
     if sys.platform != "win32":
         command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command]
     watched_by_pipe = sys.platform not in ("linux", "win32")

@@ -11,7 +11,7 @@ from embedded.broker import GIGABYTE, Broker
 from embedded.claim import FolderClaim
 from embedded.mail_server import MailServer
 from embedded.objects import Objects
-from embedded.process import Process
+from embedded.process import Process, StartFailed
 from embedded.server import Server
 from embedded.surroundings import surroundings
 
@@ -61,6 +61,8 @@ class Stack:
             ProgramMissing: a program is not on this machine.
             StartFailed: one did not become ready. The others are stopped then.
         """
+        if "?" in str(self.folder):
+            raise StartFailed(f"the folder {self.folder} has a ? in its name, which ends a path in database addresses")
         self._claim.take()
         try:
             async with asyncio.TaskGroup() as starts:

@@ -11,6 +11,7 @@ from embedded.process import StartFailed
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
+_QUOTED_CHARACTERS = 200
 
 
 class Run(Protocol):
@@ -18,6 +19,9 @@ class Run(Protocol):
 
     async def wait(self) -> int | None:
         """Wait for its end; return the exit code."""
+
+    def output(self) -> str:
+        """Return what it printed."""
 
 
 class Program(Protocol):
@@ -49,6 +53,13 @@ def next_delay(previous_seconds: float, lived_seconds: float) -> float:
     return min(previous_seconds * 2, _LONGEST_DELAY_SECONDS)
 
 
+def _last_words(run: Run) -> str:
+    """Quote the last line it printed, which usually says what is wrong."""
+    lines = run.output().split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" ({last[:_QUOTED_CHARACTERS]})" if last else ""
+
+
 async def keep_running(program: Program, say: Callable[[str], None]) -> None:
     """Start a program, and start it again whenever it ends, until cancelled; cancelling leaves it running."""
     delay = 0.0
@@ -57,7 +68,7 @@ async def keep_running(program: Program, say: Callable[[str], None]) -> None:
         try:
             await program.start()
             code = await program.process.wait()
-            what = f"{program.name} ended with exit code {code}"
+            what = f"{program.name} ended with exit code {code}{_last_words(program.process) if code else ''}"
         except (StartFailed, OSError) as failed:
             what = str(failed).splitlines()[0]
         delay = next_delay(delay, time.monotonic() - started)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded import process
 from embedded.process import TETHER, PortTaken, Process, StartFailed
 
 ROOT = TETHER.parent.parent
@@ -69,6 +70,17 @@ async def test_a_program_that_ends_early_is_quoted(tmp_path: Path) -> None:
     assert str(raised.value) == (
         f"child ended with exit code 3 before it was ready. The end of its log, {log}:\nno such option"
     )
+
+
+async def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """State that is kept for months does not keep every line: each start puts a large log aside, one at most."""
+    monkeypatch.setattr(process, "_LARGE_LOG_BYTES", 10)
+    log = tmp_path / "log"
+    for number in range(3):
+        child = _python(f"print('this is run number {number}')", log)
+        await child.wait()
+        assert child.output() == f"this is run number {number}\n"
+    assert (tmp_path / "log.old").read_text() == "this is run number 1\n"
 
 
 async def test_a_taken_port_is_told_apart(tmp_path: Path) -> None:

@@ -91,6 +91,14 @@ async def test_the_database_address_works_with_any_folder_name(pair: tuple[Stack
     assert pair[which].database.stat().st_size > 0
 
 
+async def test_a_folder_name_that_no_database_address_can_hold_is_refused(tmp_path: Path) -> None:
+    """A question mark would silently make another database file: better an error before anything starts."""
+    stack = Stack(tmp_path / "really?")
+    with pytest.raises(StartFailed, match=r"has a \? in its name"):
+        await stack.start()
+    assert not stack.folder.exists()
+
+
 async def test_a_folder_takes_one_stack(pair: tuple[Stack, Stack]) -> None:
     """A second stack in a folder in use is refused before it touches anything."""
     with pytest.raises(FolderTaken, match=str(os.getpid())):

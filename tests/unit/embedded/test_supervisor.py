@@ -31,6 +31,10 @@ class FakeProcess:
         """End."""
         return 7
 
+    def output(self) -> str:
+        """Say something."""
+        return "the settings are wrong:\n  SMTP_PORT: is 'x'\n\n"
+
 
 class FakeProgram:
     """A program that fails to start the first time, and ends at once the next times."""
@@ -54,7 +58,7 @@ class FakeProgram:
 
 
 async def test_a_program_that_ends_is_started_again_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each end is told in one line, with the exit code, the wait and the log, and the program starts again."""
+    """Each end is told in one line, with exit code, last words, wait and log, and the program starts again."""
     monkeypatch.setattr(supervisor, "_FIRST_DELAY_SECONDS", 0.001)
     said: list[str] = []
     program = FakeProgram(starts=3)
@@ -65,5 +69,5 @@ async def test_a_program_that_ends_is_started_again_and_it_is_said(monkeypatch: 
     await asyncio.gather(task, return_exceptions=True)
     assert said[:2] == [
         "fake was not ready within 3 s. The end …; it starts again in 0.001 s. Its log: fake.log",
-        "fake ended with exit code 7; it starts again in 0.002 s. Its log: fake.log",
+        "fake ended with exit code 7 (SMTP_PORT: is 'x'); it starts again in 0.002 s. Its log: fake.log",
     ]
