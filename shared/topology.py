@@ -147,6 +147,7 @@ def _of_cron(limits: Limits) -> list[Stream]:
         options={
             "retention": "limits",
             "max_msgs_per_subject": EVENTS_KEPT,
+            "allow_atomic": True,
             "max_msg_size": MAX_MESSAGE_BYTES,
             "allow_direct": True,
         },
