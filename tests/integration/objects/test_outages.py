@@ -10,7 +10,7 @@ import pytest
 
 from embedded.objects import Objects
 from embedded.ports import free_ports
-from shared.objects import S3ObjectStore, open_objects
+from shared.objects import ObjectMissing, ObjectTooLarge, S3ObjectStore, open_objects
 from shared.outcomes import Unavailable
 
 
@@ -108,7 +108,7 @@ async def test_more_callers_than_threads_wait_their_turn(s3: S3ObjectStore) -> N
 
 
 async def test_connections_are_used_again(s3: S3ObjectStore) -> None:
-    """Reading, being refused as too large and asking for what is missing keep the number of connections small."""
+    """Reading and asking keep the number of connections small."""
     await s3.put("again/a", b"x", "text/plain")
     before = _connections(s3)
 
@@ -117,6 +117,18 @@ async def test_connections_are_used_again(s3: S3ObjectStore) -> None:
         await s3.stat("again/a")
 
     assert _connections(s3) - before <= 8
+
+
+async def test_what_is_not_read_to_its_end_holds_no_connection(s3: S3ObjectStore) -> None:
+    """Objects that are too large, or missing, again and again: the store never runs out of connections."""
+    await s3.put("again/large", b"x" * 1_000_000, "text/plain")
+
+    async with asyncio.timeout(30):
+        for _ in range(20):
+            with pytest.raises(ObjectTooLarge):
+                await s3.read("again/large", limit=10)
+            with pytest.raises(ObjectMissing):
+                await s3.read("again/missing", limit=10)
 
 
 def _connections(store: S3ObjectStore) -> int:
