@@ -3,10 +3,11 @@
 import difflib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from contracts.sync import SyncExternal
 from services.sync.accounts import find_account, mark_refused
-from services.sync.connector import Account, Connector, Connectors, Page, RateLimited, Refused
+from services.sync.connector import Account, Connector, Connectors, Page, RateLimited, Refused, SyncFailed
 from services.sync.metrics import SyncMetrics
 from services.sync.progress import Progress, source_of
 from services.sync.secrecy import hidden
@@ -43,20 +44,23 @@ async def sync_external(
     """
     connector = _connector(connectors, message.service)
     account = await find_account(database, message)
-    credentials = account.credentials.reveal() if account.credentials else None
-    with hidden(credentials, account.base_url if connector.secret_address else None):
-        try:
+    try:
+        with hidden(account):
             source = source_of(connector.name, connector.start(account))
             visit = Visit(database, account, source, job_key=job.key, now=now)
-            await _round(connector, account, visit, metrics, TimeLimit(run_seconds))
-        except Refused as refused:
-            reason = f"the account has to be linked anew: {refused}"
-            await mark_refused(database, account, reason, now(), revoked=True)
-            metrics.revoked[connector.name,] += 1
-            raise Permanent(reason) from refused
-        except Permanent as permanent:
-            await mark_refused(database, account, str(permanent), now(), revoked=False)
-            raise
+            try:
+                await _round(connector, account, visit, metrics, TimeLimit(run_seconds))
+            except (SyncFailed, Refused, Permanent):
+                await visit.leave()
+                raise
+    except Refused as refused:
+        reason = f"the account has to be linked anew: {refused}"
+        await mark_refused(database, account, reason, now(), revoked=True)
+        metrics.revoked[connector.name,] += 1
+        raise Permanent(reason) from refused
+    except Permanent as permanent:
+        await mark_refused(database, account, str(permanent), now(), revoked=False)
+        raise
     job.transact(visit.finish)
 
 
@@ -84,10 +88,11 @@ async def _page(connector: Connector, account: Account, visit: Visit, metrics: S
         return await connector.fetch(account, progress.cursor, known.validators if known else None)
     except RateLimited as limited:
         await _rest(connector, visit, metrics, limited.delay, str(limited))
-        raise
 
 
-async def _rest(connector: Connector, visit: Visit, metrics: SyncMetrics, delay: timedelta | None, reason: str) -> None:
+async def _rest(
+    connector: Connector, visit: Visit, metrics: SyncMetrics, delay: timedelta | None, reason: str
+) -> NoReturn:
     metrics.rate_limits[connector.name,] += 1
     wait = await visit.rest(delay)
     raise Snooze(wait, f"{connector.name} takes no requests for {wait.total_seconds():.0f} s: {reason}")

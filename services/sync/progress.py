@@ -83,13 +83,14 @@ def source_of(service: str, start: str) -> str:
     return hashlib.sha256(f"{service} {start}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def opened(progress: Progress, source: str, now: datetime) -> Progress:
-    """Goes on with the round in progress, or begins one: `began` is then `now`."""
+def opened(progress: Progress, source: str, now: datetime) -> tuple[Progress, bool]:
+    """Goes on with the round in progress, or begins one, which the second value says."""
     if progress.source != source:
-        return Progress(source=source, began=now)
+        return Progress(source=source, began=now), True
     if progress.began is not None and now - progress.began < ROUND_AGE:
-        return progress
-    return Progress(source=source, began=now, empty_rounds=progress.empty_rounds, known=progress.known)
+        return progress, False
+    fresh = Progress(source=source, began=now, limits=progress.limits, empty_rounds=progress.empty_rounds)
+    return msgspec.structs.replace(fresh, known=progress.known), True
 
 
 def advanced(progress: Progress, page: Page, round_number: int) -> Progress:

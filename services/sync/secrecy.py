@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.sync.connector import RateLimited, Refused, SyncFailed
+from services.sync.connector import Account, RateLimited, Refused, SyncFailed
 from shared.outcomes import Permanent, Skip, Snooze, Unavailable
 from shared.redact import Redactor
 
@@ -11,18 +11,16 @@ _OURS = (Permanent, Refused, SyncFailed)
 
 
 @contextmanager
-def hidden(*secrets: str | None) -> Iterator[None]:
-    """Takes the secrets out of the text of whatever is raised inside.
+def hidden(account: Account) -> Iterator[None]:
+    """Takes the credentials and the address, which may be a secret too, out of the text of whatever is raised inside.
 
     Each account has its own: making all of them known to the process for good would fill its memory, and slow down
     every line of its log.
     """
     redactor = Redactor()
-    for secret in secrets:
-        if secret:
-            redactor.protect(secret)
-            for part in secret.split(":"):
-                redactor.protect(part)
+    credentials = account.credentials.reveal() if account.credentials else ""
+    for secret in (account.base_url or "", credentials, *credentials.split(":")):
+        redactor.protect(secret)
     try:
         yield
     except (Unavailable, Skip):

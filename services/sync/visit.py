@@ -1,6 +1,7 @@
 """One run at an account: takes it, stores what each page brought, ends the round. Every step a short transaction."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from services.sync.progress import Holder, Progress
 from services.sync.records import REMOVED_PAGE, has_records, remove_unseen, see_records, write_records
 from services.sync.waiting import bounded, growing
 from shared.database import Database
-from shared.outcomes import Snooze
+from shared.outcomes import Skip, Snooze
 
 LEASE = timedelta(minutes=5)
 """How long an account counts as being worked at without a sign of life: longer than any page takes."""
@@ -50,8 +51,8 @@ class Visit:
             row = await locked(connection, self._account.id)
             before = steps.decode(row["checkpoint"])
             self._refuse(before, now)
-            progress = steps.opened(before, self._source, now)
-            self._round = row["generation"] + (progress.began == now and before.began != now)
+            progress, fresh = steps.opened(before, self._source, now)
+            self._round = row["generation"] + 1 if fresh else row["generation"]
             return await self._keep(connection, progress, now)
 
     async def store(self, page: Page) -> Progress:
@@ -89,7 +90,8 @@ class Visit:
         """Gives the account up in the middle of its round, for whoever comes next to go on."""
         now = self._now()
         async with self._database.write() as connection:
-            await self._give_up(connection, await self._held(connection), now)
+            with suppress(Skip, Snooze):  # it is gone, or another run's already
+                await self._give_up(connection, await self._held(connection), now)
 
     async def remove(self) -> int:
         """Marks as removed what a round through the whole listing has not seen; returns how many there were.
@@ -111,8 +113,11 @@ class Visit:
                 return removed
 
     async def finish(self, connection: AsyncConnection) -> None:
-        """Ends the round; an effect of the job's own commit."""
-        progress = await self._held(connection)
+        """Ends the round; an effect of the job's own commit, which has nothing to say about an account that is gone."""
+        try:
+            progress = await self._held(connection)
+        except Skip:
+            return
         closed = steps.closed(progress, self._round, empty=progress.whole and progress.records == 0)
         await mark_synced(connection, self._account.id, steps.encode(closed), self._now())
 
@@ -125,7 +130,7 @@ class Visit:
         if same and before.not_before is not None and before.not_before > now:
             raise Snooze(bounded(before.not_before - now), f"{self._account.service} wants no requests before then")
         holder = before.holder
-        if holder is not None and holder.job != self._job_key and now < holder.until <= now + LEASE:
+        if holder is not None and holder.job != self._job_key and now < holder.until <= now + 2 * LEASE:
             raise Snooze(bounded(min(holder.until - now, _LOOK_AGAIN)), "another job is syncing this account")
 
     async def _held(self, connection: AsyncConnection) -> Progress:
