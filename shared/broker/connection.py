@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from nats.aio.client import Client
+from nats.aio.client import PING_PROTO, Client
 from nats.errors import NoRespondersError
 
 from shared.broker.errors import NotPermitted, Refused
@@ -183,6 +183,12 @@ class Connection(Client):
             self._pending, self._pending_data_size = [], 0
             self._status = Client.DISCONNECTED
             await super()._close(status, do_cbs)
+
+    async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
+        """Sends a ping behind all that is still to be sent; the library's overtakes it, and `flush` says too much."""
+        self._pongs.append(asyncio.get_running_loop().create_future() if future is None else future)
+        await self._send_command(PING_PROTO)
+        await self._flush_pending()
 
     async def _process_pong(self) -> None:
         """Takes the answer to a ping, also when nobody waits for it any more: the library's own fails then."""

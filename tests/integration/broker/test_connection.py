@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,6 +173,21 @@ async def test_what_is_sent_during_an_outage_arrives_after_it(broker: Broker, co
     await broker.start()
     await eventually(lambda: received == [b"1", b"2"], what="both arrive, in order")
     await connection.unlisten(sid)
+
+
+async def test_flush_returns_when_the_broker_has_what_was_sent_before(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ping does not overtake the commands before it: what is published next meets the new subscription."""
+    written: list[bytes] = []
+    transport: Any = connection._transport
+    write, writelines = transport.write, transport.writelines
+    monkeypatch.setattr(transport, "write", lambda part: (written.append(part), write(part)))
+    monkeypatch.setattr(transport, "writelines", lambda parts: (written.extend(parts), writelines(parts)))
+    connection.send(b"before", b"1")
+    await connection.flush()
+    sent = b"".join(written)
+    assert -1 < sent.find(b"PUB before") < sent.find(b"PING")
 
 
 async def test_an_answer_to_a_ping_that_nobody_waits_for_does_not_end_the_reading(
