@@ -85,7 +85,7 @@ async def clean_files(
 async def _clean_rows(
     message: Message, job: Job, aged: Aged, before: datetime, *, runs: Runs, settings: MaintenanceSettings
 ) -> None:
-    run = await runs.begin(message.TYPE.partition(".")[2], job, aged.table.name)
+    run = await runs.begin(message.TYPE.partition(".")[2], job, aged.name)
     limit = TimeLimit(settings.cleanup_seconds)
     done = await delete_old_rows(run, aged, before, limit=limit, size=settings.cleanup_page_rows)
     _end(run, job, message, done=done)

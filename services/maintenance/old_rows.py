@@ -22,6 +22,11 @@ class Aged:
     table: Table
     keyset: Keyset
 
+    @property
+    def name(self) -> str:
+        """What the rows are counted as; SQLAlchemy's own name is a text that not every JSON encoder takes."""
+        return str(self.table.name)
+
     def older_than(self, before: datetime) -> ColumnElement[bool]:
         """The condition for rows that are deleted."""
         return self.keyset.columns[0] < before
@@ -46,7 +51,7 @@ INBOX = Aged(
 
 async def delete_old_rows(run: Run, aged: Aged, before: datetime, *, limit: TimeLimit, size: int) -> bool:
     """Deletes rows from before an instant, page by page; returns whether that was all, and counts then what stays."""
-    name, old = aged.table.name, aged.older_than(before)
+    name, old = aged.name, aged.older_than(before)
 
     async def work(page: Page[RowMapping]) -> None:
         # The condition again: a session that was prolonged meanwhile stays.
