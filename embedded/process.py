@@ -82,8 +82,7 @@ class Process:
     async def stop(self, *, grace_seconds: float = 10) -> int:
         """Ask it to end (SIGTERM), insist after the grace (SIGKILL); return its exit code."""
         self.signal(signal.SIGTERM)
-        if sys.platform != "win32":
-            self.signal(signal.SIGCONT)  # a paused process would not hear it
+        self.resume()  # a paused process would not hear it
         code = await self.wait(timeout_seconds=grace_seconds)
         return await self.kill() if code is None else code
 
@@ -95,6 +94,19 @@ class Process:
         if self._popen.stdin:
             self._popen.stdin.close()
         return self._popen.returncode
+
+    def pause(self) -> None:
+        """Freeze it, and return when it stands still. Not on Windows."""
+        if sys.platform != "win32":
+            self.signal(signal.SIGSTOP)
+        if sys.platform == "linux":  # a signal is on its way for a while, in which the program still answers
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        if sys.platform != "win32":
+            self.signal(signal.SIGCONT)
 
     def signal(self, number: int) -> None:
         """Send a signal to it and its own children; one that has ended is left in peace."""

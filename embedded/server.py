@@ -3,8 +3,6 @@
 import abc
 import asyncio
 import json
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -117,13 +115,11 @@ class Server(abc.ABC):
 
     def pause(self) -> None:
         """Freeze it (SIGSTOP): connections stay open and nothing answers. Not on Windows."""
-        if sys.platform != "win32":
-            self.process.signal(signal.SIGSTOP)
+        self.process.pause()
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
-        if sys.platform != "win32":
-            self.process.signal(signal.SIGCONT)
+        self.process.resume()
 
     async def _start_on(self, ports: Sequence[int]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

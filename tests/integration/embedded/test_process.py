@@ -40,6 +40,10 @@ def _alive(pid: int) -> bool:
         return False
 
 
+def _thread_states(pid: int) -> set[str]:
+    return {file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")}
+
+
 async def _gone(pid: int) -> bool:
     deadline = time.monotonic() + 10
     while _alive(pid) and time.monotonic() < deadline:  # noqa: ASYNC110 - the end of a stranger sets no event
@@ -122,10 +126,29 @@ async def test_stop_insists_after_its_grace(tmp_path: Path) -> None:
     assert await child.stop(grace_seconds=0.2) == -signal.SIGKILL
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+async def test_a_paused_program_stands_still_at_once(tmp_path: Path) -> None:
+    """When `pause` returns, no thread of it runs any more, so nothing that is sent then is answered."""
+    code = "import threading, time; [threading.Thread(target=time.sleep, args=[60]).start() for _ in range(30)]"
+    child = _python(f"{code}; print('on', flush=True)", tmp_path / "log")
+
+    async def is_on() -> bool:
+        return "on" in child.output()
+
+    await child.ready(is_on)
+    for _ in range(50):
+        child.pause()
+        assert _thread_states(child.pid) == {"T"}
+        child.resume()
+    await child.kill()
+    child.pause()
+    assert child.exit_code == -signal.SIGKILL
+
+
 async def test_a_paused_program_hears_stop(tmp_path: Path) -> None:
     """A program that is frozen gets its chance to end in good order."""
     child = await _that_answers_sigterm_by("lambda *_: sys.exit(5)", tmp_path / "log")
-    child.signal(signal.SIGSTOP)
+    child.pause()
     assert await child.stop(grace_seconds=30) == 5
 
 

@@ -67,8 +67,8 @@ async def _up(folder: Path, *arguments: str) -> AsyncIterator[Up]:
         yield Up(process)
     finally:
         if process.returncode is None:
-            process.kill()
-        await process.communicate()
+            process.terminate()  # not killed: it has something to tidy up
+        await asyncio.wait_for(process.communicate(), 60)
 
 
 async def _until(condition: Callable[[], bool]) -> None:
