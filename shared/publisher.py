@@ -117,7 +117,8 @@ class Publisher:
     async def cancel(self, job_type: str, job_id: str) -> bool:
         """Takes back a job that waits for its time (delayed, or between two attempts); False when there is none."""
         request = {"filter": wire.later_subject(_type(job_type), job_id)}
-        answer = await manage(self._connection, f"STREAM.PURGE.{later_of(wire.service_of(job_type))}", request)
+        call = f"STREAM.PURGE.{later_of(wire.service_of(job_type))}"
+        answer = await manage(self._connection, call, request, timeout_seconds=self._timeout_seconds)
         return bool(answer.get("purged"))
 
     async def claimed(self, message: Outgoing, runs_at: datetime) -> Outgoing:

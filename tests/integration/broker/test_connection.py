@@ -182,8 +182,17 @@ async def test_flush_returns_when_the_broker_has_what_was_sent_before(
     written: list[bytes] = []
     transport: Any = connection._transport
     write, writelines = transport.write, transport.writelines
-    monkeypatch.setattr(transport, "write", lambda part: (written.append(part), write(part)))
-    monkeypatch.setattr(transport, "writelines", lambda parts: (written.extend(parts), writelines(parts)))
+
+    def keep_one(part: bytes) -> None:
+        written.append(part)
+        write(part)
+
+    def keep_all(parts: list[bytes]) -> None:
+        written.extend(parts)
+        writelines(parts)
+
+    monkeypatch.setattr(transport, "write", keep_one)
+    monkeypatch.setattr(transport, "writelines", keep_all)
     connection.send(b"before", b"1")
     await connection.flush()
     sent = b"".join(written)
