@@ -112,11 +112,11 @@ class Harness:
         """Everything in a stream, in order."""
         return await stored(self.connection, stream, subject)
 
-    async def dead_letters(self, count: int = 1) -> list[Stored]:
+    async def dead_letters(self, count: int = 1, stream: str = "PROBE_DLQ") -> list[Stored]:
         """The dead letters, once there are so many."""
 
         async def enough() -> list[Stored]:
-            letters = await self.stored("PROBE_DLQ")
+            letters = await self.stored(stream)
             return letters if len(letters) >= count else []
 
         letters: list[Stored] = await eventually(enough, what=f"{count} dead letters")

@@ -18,7 +18,7 @@ Work = Callable[..., AbstractAsyncContextManager[Harness]]
 
 @pytest.fixture
 def work(broker: Broker, tmp_path: Path) -> Work:
-    """Makes a worker without an object store: `async with work({RunProbe: handler}) as harness`; see `working`."""
+    """Makes a worker of the test's handlers, without an object store; options as those of `working`."""
     return partial(working, broker, None, tmp_path)
 
 
