@@ -1,0 +1,45 @@
+"""Runs the report service: `python -m services.report`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.message import CATALOGUE
+from contracts.report import GenerateReport
+from contracts.wire import service_of
+from services.report.handlers import generate_report, weekly_report
+from services.report.settings import ReportSettings
+from services.report.stream_counts import StreamDeadLetterCounts
+from shared.assembly import Chassis
+from shared.log import get_logger
+from shared.routes import Handlers
+from shared.service import run
+from shared.topology import dead_letters_of
+
+_log = get_logger("report")
+
+
+@asynccontextmanager
+async def handlers(settings: ReportSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+    """Chooses every real dependency of the service's handlers."""
+    if settings.admin_email is None:
+        _log.warning("nobody_to_tell", "ADMIN_EMAIL is not set: the weekly report is stored, and mailed to nobody")
+    yield {
+        GenerateReport: partial(
+            generate_report,
+            database=chassis.database,
+            objects=chassis.objects,
+            dead_letters=StreamDeadLetterCounts(chassis.connection, _dead_letter_streams()),
+            settings=settings,
+        ),
+        "cron.report.weekly": partial(weekly_report, settings=settings),
+    }
+
+
+def _dead_letter_streams() -> list[str]:
+    return sorted({dead_letters_of(service_of(job_type)) for job_type in [*CATALOGUE, "cron.any"]})
+
+
+if __name__ == "__main__":
+    sys.exit(run("report", ReportSettings, handlers))
