@@ -9,6 +9,9 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _CLOSED = (
     ipaddress.ip_network("64:ff9b:1::/48"),  # NAT64 of one's own, RFC 8215: whatever is behind it
     ipaddress.ip_network("fec0::/10"),  # site-local, RFC 3879
+    ipaddress.ip_network("192.0.0.0/24"),  # protocol assignments, RFC 6890: a large cloud's metadata is among them
+    ipaddress.ip_network("192.88.99.0/24"),  # relays that are no more, RFC 7526
+    ipaddress.ip_network("3fff::/20"),  # documentation, RFC 9637
     ipaddress.ip_network("168.63.129.16/32"),  # a public number, and yet the inside of one large cloud
 )
 

@@ -17,10 +17,14 @@ def links(header: str, base: str) -> dict[str, str]:
     for value in _VALUE.finditer(header[:_LONGEST]):
         parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(value[2])}
         try:
-            address = urljoin(base, value[1].strip())
+            address = _absolute(value[1].strip(), base)
         except ValueError:  # not an address
             continue
         for relation in parameters.get("rel", "").lower().split():
             if len(address) <= _LONGEST // 4:
                 found.setdefault(relation, address)
     return found
+
+
+def _absolute(address: str, base: str) -> str:
+    return address if address.lower().startswith(("https://", "http://")) else urljoin(base, address)

@@ -17,6 +17,7 @@ MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _USER_AGENT = "nightshift-sync"
 _CONNECT_SECONDS = 10.0
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ def checked(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError, ValueError):
-        raise Permanent("the account's address is not one: expected something like https://example.com/feed") from None
+        parsed = None
+    if parsed is None or not 0 <= (parsed.port or 0) <= _LAST_PORT:
+        raise Permanent("the account's address is not one: expected something like https://example.com/feed")
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise Permanent(f"the account's address begins with {one_line(parsed.scheme, 40)!r}, expected http or https")
     if parsed.userinfo:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from contracts.sync import SyncExternal
 from embedded.github_api import repository
 from embedded.http_site import Reply
 from services.sync.accounts import AccountNotFound
@@ -11,7 +12,6 @@ from services.sync.connector import SyncFailed
 from services.sync.connectors.github import GitHubConnector
 from shared.outcomes import Permanent, Skip, Snooze
 from shared.secret import Secret
-from contracts.sync import SyncExternal
 from tests.integration.sync.desk import OUR_TOKEN, TOKEN, Desk
 
 

@@ -1,6 +1,7 @@
 """What becomes of an account's records: rounds through all pages, checkpoints, removals."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -242,7 +243,12 @@ async def test_a_service_without_end_is_not_followed_for_ever(desk: Desk, monkey
 
 async def test_hostile_texts_are_kept_without_what_no_database_takes(desk: Desk) -> None:
     """NUL and lone surrogates are taken out, endless texts cut, scripts are no addresses."""
-    bad = {"name": "a\0b", "description": "x" * 50_000, "html_url": "javascript:alert(1)", "stargazers_count": 2**70}
+    bad: dict[str, Any] = {
+        "name": "a\0b",
+        "description": "x" * 50_000,
+        "html_url": "javascript:alert(1)",
+        "stargazers_count": 2**70,
+    }
     desk.github.accounts["ada"] = [repository(1, **bad)]
     desk.github.tokens[TOKEN] = "ada"
     message = await desk.link("github", credentials=TOKEN)

@@ -1,0 +1,106 @@
+"""The bookkeeping of rounds."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.sync.connector import Page, Record, Validators
+from services.sync.progress import (
+    REMEMBERED_PAGES,
+    Progress,
+    advanced,
+    closed,
+    decode,
+    encode,
+    forgotten,
+    opened,
+    source_of,
+)
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def page(*ids: str, following: str | None = None, etag: str | None = "tag", whole: bool = True) -> Page:
+    """A page of records."""
+    records = [Record(one, "thing", {}) for one in ids]
+    return Page(records, following, Validators(etag), whole=whole)
+
+
+def test_a_round_in_progress_goes_on() -> None:
+    """For a day, and of the same listing."""
+    progress, fresh = opened(Progress(), "a", NOW)
+    assert fresh
+    progress = advanced(progress, page("1", following="p2"), 1)
+    assert opened(progress, "a", NOW + timedelta(hours=23)) == (progress, False)
+    again, fresh = opened(progress, "a", NOW + timedelta(hours=24))
+    assert (again.cursor, again.records, again.known, fresh) == (None, 0, progress.known, True)
+    other, fresh = opened(progress, "b", NOW)
+    assert (other, fresh) == (Progress(source="b", began=NOW), True)
+
+
+def test_an_unchanged_page_leads_where_it_led() -> None:
+    """A 304 without links: the next page is that of last time, unless the answer names another."""
+    known = closed(advanced(Progress(), page("1", "2", following="p2"), 1), 1, empty=False)
+    same = advanced(known, Page(unchanged=True), 2)
+    assert (same.cursor, same.listed, same.records) == ("p2", False, 2)
+    assert advanced(known, Page(unchanged=True, following="p9"), 2).cursor == "p9"
+
+
+def test_one_window_makes_the_round_no_whole() -> None:
+    """What is on no page may exist all the same."""
+    first = advanced(Progress(), page("1", following="p2", whole=False), 1)
+    assert not advanced(first, page("2"), 1).whole
+
+
+def test_pages_that_are_not_there_any_more_are_forgotten() -> None:
+    """Only those of the last round are asked conditionally."""
+    progress = advanced(advanced(Progress(), page("1", following="p2"), 1), page("2"), 1)
+    known = closed(progress, 1, empty=False)
+    assert set(known.known) == {"", "p2"}
+    shorter = closed(advanced(known, page("1"), 2), 2, empty=False)
+    assert set(shorter.known) == {""}
+
+
+def test_the_checkpoint_does_not_grow_with_the_account() -> None:
+    """So many pages are remembered, and no page with endless ids."""
+    progress = Progress()
+    for number in range(REMEMBERED_PAGES + 5):
+        progress = advanced(progress, page(str(number), following=f"p{number}"), 1)
+    assert len(progress.known) == REMEMBERED_PAGES
+    assert advanced(Progress(), page("x" * 70_000), 1).known == {}
+    assert advanced(Progress(), page("1", etag=None), 1).known == {}
+
+
+def test_a_forgotten_page_is_the_one_at_the_cursor() -> None:
+    """The others stay known."""
+    progress = advanced(advanced(Progress(), page("1", following="p2"), 1), page("2", following="p3"), 1)
+    at_second = forgotten(advanced(closed(progress, 1, empty=False), Page(unchanged=True), 2))
+    assert set(at_second.known) == {""}
+
+
+def test_empty_rounds_are_counted_in_a_row() -> None:
+    """One that was not empty ends the series."""
+    once = closed(Progress(), 1, empty=True)
+    assert (once.empty_rounds, closed(once, 2, empty=True).empty_rounds) == (1, 2)
+    assert closed(once, 2, empty=False).empty_rounds == 0
+    assert opened(once, once.source, NOW)[0].empty_rounds == 1
+
+
+@given(JSON)
+def test_no_checkpoint_is_too_strange(document: object) -> None:
+    """It is read, or as good as none; and what is kept is read again as it was."""
+    progress = decode(document)
+    assert decode(encode(progress)) == progress
+
+
+@pytest.mark.parametrize("start", ["https://x.example/feed?key=secret", "\ud800"])
+def test_a_listings_name_does_not_show_its_address(start: str) -> None:
+    """It may be a secret."""
+    assert "secret" not in source_of("feed", start)
+    assert source_of("feed", start) != source_of("github", start)

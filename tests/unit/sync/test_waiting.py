@@ -1,0 +1,78 @@
+"""The arithmetic of waiting."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.sync.waiting import LONGEST, SHORTEST, bounded, growing, retry_after, until_reset
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+EPOCH = int(NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("47", 47),
+        (" 47 ", 47),
+        ("0", 1),
+        ("999999999999999999999999", 86_400),
+        (format_datetime(NOW + timedelta(minutes=5), usegmt=True), 300),
+        (format_datetime(NOW - timedelta(minutes=5), usegmt=True), 1),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: int | None) -> None:
+    """RFC 9110 §10.2.3, between a second and a day; what is neither says nothing."""
+    wait = retry_after({"retry-after": value}, NOW)
+    assert wait == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_the_reset_is_meant_by_the_servers_clock() -> None:
+    """Ours may be wrong by an hour: what counts is `Date` in the same answer. A second more, for its fractions."""
+    headers = {"x-ratelimit-reset": str(EPOCH + 600), "date": format_datetime(NOW, usegmt=True)}
+    assert until_reset(headers, NOW + timedelta(hours=1)) == timedelta(seconds=601)
+    del headers["date"]
+    assert until_reset(headers, NOW) == timedelta(seconds=601)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "²"])
+def test_a_reset_that_is_no_number_says_nothing(value: str) -> None:
+    """Then the answer has no time."""
+    assert until_reset({"x-ratelimit-reset": value}, NOW) is None
+
+
+def test_refusals_in_a_row_wait_twice_as_long_each() -> None:
+    """From a minute up to an hour."""
+    minutes = [growing(refusals).total_seconds() / 60 for refusals in range(8)]
+    assert minutes == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert growing(10**9) == timedelta(hours=1)
+
+
+@given(st.text(), st.text(), st.text())
+def test_no_header_is_too_strange(retry: str, reset: str, date: str) -> None:
+    """Whatever a server writes there: a wait within bounds, or none."""
+    headers = {"retry-after": retry, "x-ratelimit-reset": reset, "date": date}
+    for wait in (retry_after(headers, NOW), until_reset(headers, NOW)):
+        assert wait is None or SHORTEST <= wait <= LONGEST
+
+
+@given(st.timedeltas())
+def test_every_wait_is_within_bounds(delay: timedelta) -> None:
+    """A job neither spins nor sleeps for good."""
+    assert SHORTEST <= bounded(delay) <= LONGEST
+
+
+@given(st.integers(min_value=0, max_value=10**12))
+def test_the_wait_reaches_the_reset(reset: int) -> None:
+    """Within the bounds it ends behind the reset, never before."""
+    wait = until_reset({"x-ratelimit-reset": str(reset)}, NOW)
+    assert wait is not None
+    if SHORTEST < wait < LONGEST:
+        assert (NOW + wait).timestamp() > reset
