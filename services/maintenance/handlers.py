@@ -28,9 +28,16 @@ DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, Cl
 
 async def enqueue_cleanups(event: ScheduleFired, job: Job) -> None:
     """Enqueues one job of each kind; their ids follow from the due time, so that each day has one of each."""
-    job_id = f"{event.name.replace('.', '-')}-{_stamp(event.due)}"
+    job_id = job_id_of(event.name, event.due)
     for message in DAILY:
         job.enqueue(message(), job_id=job_id)
+
+
+def job_id_of(name: str, due: datetime) -> str:
+    """The id of the jobs that the event of a due time becomes: `cleanup-daily-20261124T000000Z`."""
+    due = due.astimezone(UTC)
+    fraction = f"-{due.microsecond:06}" if due.microsecond else ""
+    return f"{name.replace('.', '-')}-{due:%Y%m%dT%H%M%S}{fraction}Z"
 
 
 async def clean_sessions(message: CleanSessions, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
@@ -100,9 +107,3 @@ def _end(run: Run, job: Job, onward: Message, *, done: bool) -> None:
 
 def _before(runs: Runs, asked_days: int | None, usual_days: int) -> datetime:
     return runs.now() - timedelta(days=usual_days if asked_days is None else asked_days)
-
-
-def _stamp(due: datetime) -> str:
-    due = due.astimezone(UTC)
-    fraction = f"-{due.microsecond:06}" if due.microsecond else ""
-    return f"{due:%Y%m%dT%H%M%S}{fraction}Z"

@@ -1,25 +1,48 @@
 """A database and a bucket to clean up, and cleanups on them as the chassis runs them."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from embedded.objects import Objects
-from shared.database import migrate, open_database, sqlite_url
+from embedded.seed import seed
+from shared.database import migrate, open_database
 from shared.objects import open_objects
-from tests.integration.maintenance.desk import Desk
+from tests.databases import database_of, kinds
+from tests.integration.maintenance.desk import NOW, Desk
+
+SEEDED_ROWS = 100_000
 
 
-@pytest.fixture
-async def desk(objects_server: Objects, tmp_path: Path) -> AsyncIterator[Desk]:
+@pytest.fixture(params=kinds())
+async def desk(request: pytest.FixtureRequest, objects_server: Objects, tmp_path: Path) -> AsyncIterator[Desk]:
     """Empty ones of everything."""
-    url = sqlite_url(tmp_path / "nightshift.db")
-    await migrate(url)
-    database, server = open_database(url), objects_server
-    objects = open_objects(server.endpoint, server.access_key, server.secret_key, f"b-{uuid4().hex}")
-    await objects.ensure_bucket()
-    yield Desk(database, objects)
-    await objects.close()
-    await database.close()
+    async with _opened(request.param, objects_server, tmp_path) as empty:
+        yield empty
+
+
+@pytest.fixture(scope="module", params=kinds())
+async def seeded(
+    request: pytest.FixtureRequest, objects_server: Objects, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
+    """The sample database, filled once for the module: each test cleans another table of it."""
+    async with _opened(request.param, objects_server, tmp_path_factory.mktemp("seeded")) as filled:
+        await seed(filled.database, rows=SEEDED_ROWS, seed=1, now=NOW)
+        yield filled
+
+
+@asynccontextmanager
+async def _opened(kind: str, server: Objects, folder: Path) -> AsyncIterator[Desk]:
+    async with database_of(kind, folder) as url:
+        await migrate(url)
+        database = open_database(url)
+        objects = open_objects(server.endpoint, server.access_key, server.secret_key, f"b-{uuid4().hex}")
+        await objects.ensure_bucket()
+        try:
+            yield Desk(database, objects)
+        finally:
+            await objects.close()
+            await database.close()

@@ -1,39 +1,19 @@
 """Cleanups of a database of realistic size: exactly what is due goes, and memory stays that of a page."""
 
 import tracemalloc
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import ColumnElement, Table, func, select
 
 from contracts.maintenance import CleanActivity, CleanFiles, CleanInbox, CleanSessions
 from contracts.message import Message
-from embedded.objects import Objects
-from embedded.seed import seed
-from shared.database import migrate, open_database, sqlite_url
 from shared.database.tables import activity_logs, files, processed_messages, sessions
-from shared.objects import open_objects
 from tests.integration.maintenance.desk import DAY, NOW, Desk
 
-ROWS = 100_000
 MEMORY_BYTES = 2 << 20
 """A page takes a quarter of it; the keys of all the old log entries six times as much."""
 FILES_MEMORY_BYTES = 8 << 20
 """Requests to the object store take most of it, hundreds side by side."""
-
-
-@pytest.fixture(scope="module")
-async def desk(objects_server: Objects, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    """The sample database, filled once; the tests take turns at cleaning different tables of it."""
-    url = sqlite_url(tmp_path_factory.mktemp("seeded") / "nightshift.db")
-    await migrate(url)
-    database, server = open_database(url), objects_server
-    await seed(database, rows=ROWS, seed=1, now=NOW)
-    objects = open_objects(server.endpoint, server.access_key, server.secret_key, "seeded")
-    await objects.ensure_bucket()
-    yield Desk(database, objects)
-    await objects.close()
-    await database.close()
 
 
 async def _count(desk: Desk, table: Table, *conditions: ColumnElement[bool]) -> int:
@@ -51,40 +31,40 @@ async def _count(desk: Desk, table: Table, *conditions: ColumnElement[bool]) -> 
     ids=["sessions", "activity", "inbox"],
 )
 async def test_exactly_what_is_too_old_goes(
-    desk: Desk, message: Message, table: Table, old: ColumnElement[bool]
+    seeded: Desk, message: Message, table: Table, old: ColumnElement[bool]
 ) -> None:
     """Thousands of rows: the counts of the run are those of the table."""
     name = str(table.name)
-    due, stays = await _count(desk, table, old), await _count(desk, table, ~old)
+    due, stays = await _count(seeded, table, old), await _count(seeded, table, ~old)
     assert due > 1_000
     assert stays > 1_000
     tracemalloc.start()
-    await desk.clean(message, name)
+    await seeded.clean(message, name)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert await _count(desk, table, old) == 0
-    assert await _count(desk, table, table.c.id != name) == stays
-    (run,) = [run for run in await desk.runs() if run.job_id == name]
+    assert await _count(seeded, table, old) == 0
+    assert await _count(seeded, table, table.c.id != name) == stays
+    (run,) = [run for run in await seeded.runs() if run.job_id == name]
     assert (run.deleted, run.kept) == ({name: due}, {name: stays})
     assert peak < MEMORY_BYTES
 
 
-async def test_orphaned_files_go_and_owned_ones_stay(desk: Desk) -> None:
+async def test_orphaned_files_go_and_owned_ones_stay(seeded: Desk) -> None:
     """Every file with an owner is there afterwards, but for uploads that never completed."""
     pending = (files.c.status == "pending", files.c.user_id.is_not(None), files.c.created_at < NOW - 7 * DAY)
-    abandoned, ownerless = await _count(desk, files, *pending), await _count(desk, files, files.c.user_id.is_(None))
-    stays = await _count(desk, files) - abandoned - ownerless
+    abandoned, ownerless = await _count(seeded, files, *pending), await _count(seeded, files, files.c.user_id.is_(None))
+    stays = await _count(seeded, files) - abandoned - ownerless
     assert min(abandoned, ownerless) > 100
-    orphaned = await _some_keys(desk, files.c.user_id.is_(None))
-    owned = await _some_keys(desk, files.c.user_id.is_not(None), files.c.status == "processed")
-    await desk.put(*orphaned, *owned, "uploads/stray")
+    orphaned = await _some_keys(seeded, files.c.user_id.is_(None))
+    owned = await _some_keys(seeded, files.c.user_id.is_not(None), files.c.status == "processed")
+    await seeded.put(*orphaned, *owned, "uploads/stray")
     tracemalloc.start()
-    await desk.clean(CleanFiles(), "files")
+    await seeded.clean(CleanFiles(), "files")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert await _count(desk, files) == await _count(desk, files, files.c.user_id.is_not(None)) == stays
-    assert await desk.keys() == sorted(owned)
-    (run,) = [run for run in await desk.runs() if run.job_id == "files"]
+    assert await _count(seeded, files) == await _count(seeded, files, files.c.user_id.is_not(None)) == stays
+    assert await seeded.keys() == sorted(owned)
+    (run,) = [run for run in await seeded.runs() if run.job_id == "files"]
     assert run.deleted == {
         "files_without_owner": ownerless,
         "uploads_never_completed": abandoned,
