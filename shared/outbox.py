@@ -37,7 +37,11 @@ _DELETE = delete(table).where(table.c.id == bindparam("row_id"))
 
 
 def rows_of(job: Job, now: datetime) -> list[dict[str, Any]]:
-    """The outbox rows of a job's follow-ups."""
+    """The outbox rows of a job's follow-ups.
+
+    Raises:
+        msgspec.ValidationError, JobTooLarge: one could not be published; after the commit it would wait for ever.
+    """
     return [_row(job, number, follow_up, now) for number, follow_up in enumerate(job.follow_ups)]
 
 
@@ -49,6 +53,7 @@ def _row(job: Job, number: int, follow_up: FollowUp, now: datetime) -> dict[str,
         message = outgoing.job(job_type, job_id, body, headers)
     else:
         message = outgoing.scheduled(job_type, job_id, body, headers, follow_up.at)
+    outgoing.check(message)
     return {
         "id": row_id,
         "consumer": job.service,

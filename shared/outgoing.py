@@ -14,6 +14,8 @@ SCHEDULE = "Nats-Schedule"
 SCHEDULE_TARGET = "Nats-Schedule-Target"
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2261, 12, 31, tzinfo=UTC)
 """The broker counts nanoseconds from 1970 in 64 bits: beyond, a late schedule fires at once and an early one never."""
+_MAX_HEADER_BYTES = wire.MAX_MESSAGE_BYTES - wire.MAX_INLINE_BYTES - 1024
+"""Leaves room for an inline body, and for what a copy adds."""
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -69,6 +71,20 @@ def schedule_at(at: datetime) -> str:
 def without_orders(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that a copy of a message carries along: all but those that are orders to the broker."""
     return {name: value for name, value in headers.items() if not name.lower().startswith(wire.BROKER_PREFIX)}
+
+
+def check(message: Outgoing) -> None:
+    """Finds out before anything depends on it that a message could never be sent.
+
+    Raises:
+        JobTooLarge: its body is too long even for a claim check, or its headers are.
+    """
+    body = len(message.body)
+    headers = message.size() - body
+    if body > claim_check.MAX_CLAIM_BYTES:
+        raise JobTooLarge(f"{message.subject}: a body of {body} bytes; the limit is {claim_check.MAX_CLAIM_BYTES}")
+    if headers > _MAX_HEADER_BYTES:
+        raise JobTooLarge(f"{message.subject}: {headers} bytes of headers; the limit is {_MAX_HEADER_BYTES}")
 
 
 async def claimed(objects: ObjectStore | None, outgoing: Outgoing, runs_at: datetime) -> Outgoing:

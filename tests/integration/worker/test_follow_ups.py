@@ -1,0 +1,266 @@
+"""Follow-up jobs exist exactly once, and if and only if their parent commits."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, update
+
+from contracts.wire import safe_token
+from shared import outbox as outbox_module
+from shared.broker import QueueFull
+from shared.broker.jetstream import manage, store
+from shared.commit import Committer
+from shared.database.tables import outbox
+from shared.job import Job
+from shared.outbox import Outbox
+from shared.outcomes import Permanent, Snooze, Unavailable
+from shared.outgoing import Outgoing
+from shared.pipeline import Limits
+from tests.harness import FollowProbe, Harness, RunProbe, count, eventually
+from tests.integration.worker.conftest import Work
+from tests.integration.worker.probes import GOOD, never
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+PARENT = b'{"name":"parent"}'
+
+
+class Followed:
+    """The handler of follow-up jobs; `jobs` holds those that it has run."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[str, str]] = []
+
+    async def __call__(self, message: FollowProbe, job: Job) -> None:
+        """Notes name and id."""
+        self.jobs.append((message.name, job.id))
+
+
+async def two(_: RunProbe, job: Job) -> None:
+    """Enqueues two follow-up jobs."""
+    job.enqueue(FollowProbe(name="first"))
+    job.enqueue(FollowProbe(name="second"), job_id="chosen")
+
+
+def _parent(*names: str) -> Job:
+    job = Job("probe", "probe.run", "parent", "parent")
+    for name in names:
+        job.enqueue(FollowProbe(name=name))
+    return job
+
+
+async def _deliver(harness: Harness, body: bytes = PARENT) -> None:
+    await store(harness.connection, "jobs.probe.run", {"Job-Id": "parent"}, body)
+
+
+async def test_follow_ups_are_done_once_and_forgotten(work: Work) -> None:
+    """Their ids follow from the parent's, unless the handler chose one; nothing stays in the outbox."""
+    followed = Followed()
+    async with work({RunProbe: two, FollowProbe: followed}) as harness:
+        await _deliver(harness)
+        await harness.empty()
+        assert sorted(followed.jobs) == [("first", "probe/probe.run/parent/0"), ("second", "chosen")]
+        assert await harness.outbox() == []
+        assert len(await harness.inbox()) == 3
+
+
+async def test_a_follow_up_carries_the_trace_on(work: Work) -> None:
+    """Whoever looks at the trace sees parent and child together."""
+    async with work({RunProbe: two}) as harness:
+        await store(harness.connection, "jobs.probe.run", {"Job-Id": "parent", "traceparent": TRACE}, PARENT)
+        await eventually(lambda: harness.outcomes("probe.follow").get("retry") == 2)
+        assert {waiting.headers["traceparent"] for waiting in await harness.stored("PROBE_LATER")} == {TRACE}
+
+
+async def test_two_parents_with_one_chosen_id_have_one_follow_up(work: Work) -> None:
+    """The chosen id is the identity of the work, whoever asks for it."""
+    followed = Followed()
+    async with work({RunProbe: two, FollowProbe: followed}) as harness:
+        await harness.publisher.publish_many([RunProbe(name="a"), RunProbe(name="b")])
+        await harness.empty()
+        assert sorted(name for name, _ in followed.jobs) == ["first", "first", "second"]
+
+
+@pytest.mark.parametrize("outcome", [Permanent("no"), Snooze(timedelta(hours=1)), Unavailable("x", "y"), LookupError()])
+async def test_a_parent_that_does_not_return_leaves_no_follow_ups(work: Work, outcome: Exception) -> None:
+    """Every outcome but return rolls back effects and outbox."""
+
+    async def run_probe(message: RunProbe, job: Job) -> None:
+        await two(message, job)
+        raise outcome
+
+    async with work({RunProbe: run_probe, FollowProbe: never}) as harness:
+        await _deliver(harness)
+        await eventually(lambda: sum(harness.outcomes().values()) == 1)
+        assert await harness.outbox() == []
+        assert await count(harness.connection, "PROBE") == 0
+        assert {waiting.subject for waiting in await harness.stored("PROBE_LATER")} <= {"later.probe.run.parent"}
+
+
+async def test_a_delayed_follow_up_waits_for_its_time(work: Work) -> None:
+    """`at` makes it a schedule."""
+
+    async def run_probe(_: RunProbe, job: Job) -> None:
+        job.enqueue(FollowProbe(name="tomorrow"), at=datetime.now(UTC) + timedelta(days=1), job_id="t")
+        job.enqueue(FollowProbe(name="in a moment"), at=datetime.now(UTC) + timedelta(seconds=0.3), job_id="m")
+
+    followed = Followed()
+    async with work({RunProbe: run_probe, FollowProbe: followed}) as harness:
+        await _deliver(harness)
+        await eventually(lambda: followed.jobs)
+        assert followed.jobs == [("in a moment", "m")]
+        assert [waiting.subject for waiting in await harness.stored("PROBE_LATER")] == ["later.probe.follow.t"]
+
+
+async def test_more_follow_ups_than_a_page_are_all_published(work: Work) -> None:
+    """The outbox is read in pages until it is empty."""
+
+    async def run_probe(_: RunProbe, job: Job) -> None:
+        for number in range(250):
+            job.enqueue(FollowProbe(name=str(number)))
+
+    followed = Followed()
+    async with work({RunProbe: run_probe, FollowProbe: followed}) as harness:
+        await _deliver(harness)
+        await harness.empty()
+        assert len(followed.jobs) == 250
+        assert await harness.outbox() == []
+
+
+async def test_a_worker_that_dies_after_the_commit_leaves_the_follow_ups_to_the_next(work: Work) -> None:
+    """The next delivery finds the inbox row, does not run the handler, and publishes what the outbox holds."""
+    followed = Followed()
+    async with work({RunProbe: never, FollowProbe: followed}, start=False) as harness:
+        assert await Committer(harness.database).commit(_parent("left"))
+        assert await harness.outbox() == ["jobs.probe.follow"]
+        await harness.parts.worker.start(harness.parts.pulls)
+        await _deliver(harness)
+        await harness.empty()
+        assert harness.outcomes() == {"duplicate": 1}
+        assert [name for name, _ in followed.jobs] == ["left"]
+        assert await harness.outbox() == []
+
+
+async def test_a_worker_that_dies_after_the_publish_causes_no_second_follow_up(work: Work) -> None:
+    """Published but not forgotten: it is published again with the same id and done once."""
+    followed = Followed()
+    async with work({RunProbe: never, FollowProbe: followed}, start=False) as harness:
+        await Committer(harness.database).commit(_parent("left"))
+        await harness.publisher.publish(FollowProbe(name="left"), job_id="probe/probe.run/parent/0")
+        await harness.parts.worker.start(harness.parts.pulls)
+        await _deliver(harness)
+        await harness.empty()
+        assert [name for name, _ in followed.jobs] == ["left"]
+
+
+async def test_a_zombie_publishes_before_it_would_be_a_dead_letter(work: Work) -> None:
+    """A job whose effect exists is done, whatever its copy in hand looks like: no dead letter, no follow-up lost."""
+    followed = Followed()
+    async with work({RunProbe: never, FollowProbe: followed}, start=False) as harness:
+        await Committer(harness.database).commit(_parent("left"))
+        await harness.parts.worker.start(harness.parts.pulls)
+        await _deliver(harness, b"not JSON any more")
+        await harness.empty()
+        assert harness.outcomes() == {"duplicate": 1}
+        assert [name for name, _ in followed.jobs] == ["left"]
+        assert await harness.stored("PROBE_DLQ") == []
+
+
+@pytest.mark.usefixtures("soon")
+async def test_after_the_commit_a_parent_can_only_wait(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the broker does not take its follow-up, it holds on; it is not run again, and pulling stops meanwhile."""
+    refusals, ran = 2, 0
+    away: list[list[str]] = []
+    followed = Followed()
+
+    async def run_probe(message: RunProbe, job: Job) -> None:
+        nonlocal ran
+        ran += 1
+        job.enqueue(FollowProbe(name=message.name))
+
+    async with work({RunProbe: run_probe, FollowProbe: followed}) as harness:
+        store_in_truth = harness.publisher.store
+
+        async def refuse(message: Outgoing) -> Any:
+            nonlocal refusals
+            away.append(harness.parts.circuit.away)
+            if message.subject == "jobs.probe.follow" and refusals:
+                refusals -= 1
+                raise Unavailable("broker", "a test")
+            return await store_in_truth(message)
+
+        monkeypatch.setattr(harness.publisher, "store", refuse)
+        await _deliver(harness)
+        await harness.empty()
+        assert (ran, refusals) == (1, 0)
+        assert away[:2] == [[], ["broker"]]
+        assert [name for name, _ in followed.jobs] == ["parent"]
+        assert harness.outcomes() == {"done": 1}
+
+
+async def test_a_follow_up_whose_queue_is_full_goes_by_way_of_later(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent is not held up, and the follow-up waits where there is no limit."""
+    monkeypatch.setattr(outbox_module, "_REFUSED_DELAY", timedelta(hours=1))
+
+    async def run_probe(_: RunProbe, job: Job) -> None:
+        job.enqueue(FollowProbe(name="after"))
+
+    async with work({RunProbe: run_probe, FollowProbe: never}, start=False) as harness:
+        await _deliver(harness)
+        config = (await manage(harness.connection, "STREAM.INFO.PROBE"))["config"]
+        await manage(harness.connection, "STREAM.UPDATE.PROBE", {**config, "max_msgs": 1})
+        with pytest.raises(QueueFull):
+            await harness.publisher.publish(FollowProbe(name="one too many"))
+        await harness.parts.worker.start(harness.parts.pulls)
+        await eventually(lambda: harness.outcomes() == {"done": 1})
+        assert await harness.outbox() == []
+        (waiting,) = await harness.stored("PROBE_LATER")
+        assert waiting.subject == f"later.probe.follow.{safe_token('probe/probe.run/parent/0')}"
+        assert waiting.headers["Job-Id"] == "probe/probe.run/parent/0"
+        assert "Nats-Msg-Id" not in waiting.headers
+
+
+async def test_the_relay_publishes_what_nobody_came_back_for(work: Work) -> None:
+    """Rows older than a minute, also those that no job wrote; younger ones are their worker's business."""
+    followed = Followed()
+    async with work({FollowProbe: followed}) as harness:
+        await Committer(harness.database).commit(_parent("old", "young"))
+        now = datetime.now(UTC)
+        async with harness.database.write() as connection:
+            await connection.execute(
+                update(outbox).where(outbox.c.id.endswith("/0")).values(created_at=now - timedelta(seconds=61))
+            )
+            await connection.execute(insert(outbox), _row_of_the_gateway(now - timedelta(hours=1)))
+        assert await Outbox(harness.database, harness.publisher).relay(now) == 2
+        await harness.empty()
+        assert sorted(name for name, _ in followed.jobs) == ["by the gateway", "old"]
+        assert await harness.outbox() == ["jobs.probe.follow"]
+
+
+def _row_of_the_gateway(at: datetime) -> dict[str, Any]:
+    return {
+        "id": "gateway/1",
+        "consumer": "gateway",
+        "subject": "jobs.probe.follow",
+        "body": b'{"name":"by the gateway"}',
+        "headers": {"Job-Id": "g1", "Nats-Msg-Id": "probe.follow/g1"},
+        "created_at": at,
+    }
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_follow_up_that_cannot_be_published_fails_its_parent(work: Work) -> None:
+    """Found out before the commit, it is a failed attempt; afterwards it could neither be done nor given up."""
+
+    async def run_probe(_: RunProbe, job: Job) -> None:
+        job.enqueue(FollowProbe(name="after"), job_id="x" * 600_000)
+
+    async with work({RunProbe: run_probe}, limits=Limits(0, 60.0)) as harness:
+        await store(harness.connection, "jobs.probe.run", {}, GOOD)
+        (letter,) = await harness.dead_letters()
+        assert letter.headers["Dead-Reason"] == "attempts-exhausted"
+        assert "jobs.probe.follow" in letter.headers["Dead-Error"]
+        assert await harness.inbox() == []
+        assert await harness.outbox() == []
