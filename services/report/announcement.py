@@ -34,7 +34,7 @@ def announcement(
     return SendEmail(
         to=to,
         subject=f"{application}: {report.name.lower()}, {report.about}",
-        body=join(_body(report, link, attached, left_out)),
+        body=str(join(_body(report, link, attached, left_out))),
         attachments=tuple(Attachment(key=file.key, file_name=file.file_name) for file in attached),
     )
 

@@ -22,7 +22,7 @@ def chart(drawn: DayChart, compared_with: str) -> Markup:
     """A figure with its caption and legend; what it shows is told in its label, and each day in a tooltip."""
     if not any(drawn.values) and not any(drawn.before or ()):
         return element("figure", _caption(drawn), element("p", drawn.empty, class_="empty"))
-    marks = ticks(max(*drawn.values, *(drawn.before or ()), 0), drawn.unit)
+    marks = ticks(max(*drawn.values, *(drawn.before or ()), 0))
     shapes = _area(drawn, marks[-1]) if drawn.shape == "area" else _bars(drawn, marks[-1])
     plot = element(
         "svg",

@@ -2,22 +2,18 @@
 
 import math
 
-from services.report.numbers import Unit
-
 _STEPS = (1, 2, 2.5, 5, 10)
 _LINES = 4
 
 
-def ticks(highest: int, unit: Unit) -> list[int]:
+def ticks(highest: int) -> list[int]:
     """Values from 0 to at least `highest` (both included), evenly spaced, at most five: where the lines are drawn."""
     if highest <= 0:
         return [0, 1]
     rough = highest / _LINES
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in _STEPS if factor * power >= rough * (1 - 1e-9))
-    if unit == "count" or step < 1:
-        step = max(1, math.ceil(step))
-    whole = round(step)
+    steps = (factor * power for factor in _STEPS if factor * power >= rough * (1 - 1e-9))
+    whole = round(next((step for step in steps if step >= 1 and step == round(step)), 1))
     return [whole * number for number in range(math.ceil(highest / whole) + 1)]
 
 
