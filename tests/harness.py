@@ -138,9 +138,10 @@ class Harness:
         async with self.database.read() as connection:
             return [row[0] for row in await connection.execute(select(outbox.c.subject))]
 
-    def outcomes(self, job_type: str = "probe.run") -> dict[str, int]:
-        """How the deliveries of a type ended, counted."""
-        return dict(self.chassis.metrics._types[job_type].outcomes)
+    def outcomes(self, job_type: str | None = "probe.run") -> dict[str, int]:
+        """How the deliveries of a type ended, counted; None: those of events and of types that do not exist."""
+        metrics = self.chassis.metrics
+        return dict((metrics._types[job_type] if job_type else metrics._unknown).outcomes)
 
     async def empty(self) -> None:
         """Waits until no queue holds a job and none is in hand."""
@@ -155,6 +156,14 @@ class Harness:
         """Publishes bytes as they are, as anybody with a socket can."""
         self.connection.send(subject.encode("utf-8", "surrogateescape"), body, b"", header)
         await self.connection.flush()
+
+
+async def set_ack_wait(connection: Connection, seconds: float, *, stream: str = "PROBE") -> None:
+    """Makes the broker notice sooner that a delivery's worker is gone."""
+    current = (await manage(connection, f"CONSUMER.INFO.{stream}.probe"))["config"]
+    config = {**current, "ack_wait": int(seconds * 1e9)}
+    call = f"CONSUMER.CREATE.{stream}.probe.{current['filter_subject']}"
+    await manage(connection, call, {"stream_name": stream, "config": config})
 
 
 async def count(connection: Connection, stream: str) -> int:
