@@ -1,0 +1,142 @@
+"""Provision: everything that the workers need is made or brought up to date, and differences are named."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from embedded.broker import Broker
+from embedded.stack import Stack
+from shared.broker import BrokerTooOld, Connection
+from shared.broker.jetstream import manage
+from shared.publisher import Publisher
+from shared.streams import differences, provision_broker
+from shared.topology import Limits
+from tests.harness import RunProbe, connected, probe_topology, stored
+
+
+@pytest.fixture
+async def connection(broker: Broker) -> AsyncIterator[Connection]:
+    """A connection to a broker without any stream."""
+    async with connected(broker, "provision") as opened:
+        for name in (await manage(opened, "STREAM.NAMES")).get("streams") or []:
+            await manage(opened, f"STREAM.DELETE.{name}")
+        yield opened
+
+
+async def _config(connection: Connection, call: str) -> dict[str, Any]:
+    config: dict[str, Any] = (await manage(connection, call))["config"]
+    return config
+
+
+async def test_an_empty_broker_gets_everything_and_then_nothing(connection: Connection) -> None:
+    """One line for each stream and consumer; the second run finds nothing to do."""
+    declared = probe_topology()
+    assert await provision_broker(connection, declared) == [
+        *(f"stream {name} created" for name in ("PROBE", "PROBE_LATER", "PROBE_DLQ", "CRON", "CRON_DLQ")),
+        *(f"consumer probe on {name} created" for name in ("PROBE", "PROBE_LATER", "CRON")),
+    ]
+    assert await provision_broker(connection, declared) == []
+    assert await differences(connection, declared) == []
+
+
+async def test_the_brokers_own_view_is_the_declared_one(connection: Connection) -> None:
+    """What the server reports about a queue and its consumer has the declared values."""
+    await provision_broker(connection, probe_topology())
+    queue = await _config(connection, "STREAM.INFO.PROBE")
+    assert (queue["retention"], queue["discard"], queue["storage"]) == ("workqueue", "new", "file")
+    assert (queue["max_msg_size"], queue["allow_atomic"]) == (512 * 1024, True)
+    later = await _config(connection, "STREAM.INFO.PROBE_LATER")
+    assert (later["max_msgs"], later["max_bytes"], later["max_age"]) == (-1, -1, 0)
+    consumer = await _config(connection, "CONSUMER.INFO.PROBE.probe")
+    assert (consumer["max_deliver"], consumer["ack_wait"], consumer["max_ack_pending"]) == (-1, 30 * 10**9, 200_000)
+
+
+async def test_an_older_configuration_is_brought_up_to_date(connection: Connection) -> None:
+    """Changed limits, another acknowledgement time, a consumer that is gone: repaired, and no job is lost."""
+    await provision_broker(connection, probe_topology(Limits(queue_bytes=5_000_000)))
+    await Publisher(connection).publish(RunProbe(name="kept"))
+    consumer = await _config(connection, "CONSUMER.INFO.PROBE.probe")
+    request = {"stream_name": "PROBE", "config": {**consumer, "ack_wait": 5 * 10**9}}
+    await manage(connection, "CONSUMER.CREATE.PROBE.probe.jobs.probe.>", request)
+    await manage(connection, "CONSUMER.DELETE.PROBE_LATER.probe")
+    assert await provision_broker(connection, probe_topology()) == [
+        f"stream PROBE updated: max_bytes is 5000000, declared {1024**3}",
+        f"consumer probe on PROBE updated: ack_wait is {5 * 10**9}, declared {30 * 10**9}",
+        "consumer probe on PROBE_LATER created",
+    ]
+    assert await provision_broker(connection, probe_topology()) == []
+    assert len(await stored(connection, "PROBE")) == 1
+
+
+async def test_each_difference_is_named(connection: Connection) -> None:
+    """Stream or consumer, field, what is and what was declared; nothing is changed by looking."""
+    declared = probe_topology()
+    await provision_broker(connection, declared)
+    events = await _config(connection, "STREAM.INFO.CRON")
+    await manage(connection, "STREAM.UPDATE.CRON", {**events, "max_msgs_per_subject": 5, "max_age": 10**12})
+    await manage(connection, "CONSUMER.DELETE.PROBE.probe")
+    await manage(connection, "STREAM.DELETE.PROBE_DLQ")
+    named = [
+        "stream PROBE_DLQ does not exist",
+        "stream CRON: max_msgs_per_subject is 5, declared 100",
+        "consumer probe on PROBE does not exist",
+    ]
+    assert await differences(connection, declared) == named
+    assert await differences(connection, declared) == named
+
+
+@pytest.mark.parametrize("version", ["2.12.4", ""])
+async def test_a_broker_that_is_too_old_is_left_alone(connection: Connection, version: str) -> None:
+    """It is refused before anything is made on it."""
+    connection._server_info = {**connection._server_info, "version": version}
+    with pytest.raises(BrokerTooOld, match=r"2\.14 or later is needed"):
+        await provision_broker(connection, probe_topology())
+    assert (await manage(connection, "STREAM.NAMES"))["total"] == 0
+
+
+async def test_the_command_provisions_everything_and_says_so(stack: Stack) -> None:
+    """Tables, streams, consumers and bucket, one line each, exit code 0; again: no change; then --check agrees."""
+    first = await stack.run("shared.provision")
+    for line in ("stream EMAIL created", "consumer upload on UPLOAD_LATER created", "bucket nightshift created"):
+        assert line in first
+    with sqlite3.connect(stack.database) as database:
+        tables = {row[0] for row in database.execute("select name from sqlite_master")}
+    database.close()
+    assert {"processed_messages", "outbox"} <= tables
+    assert "Everything is in place (0 changes)." in await stack.run("shared.provision")
+    assert "Streams and consumers are as declared." in await stack.run("shared.provision", "--check")
+
+
+async def test_check_names_what_differs_and_fails(stack: Stack) -> None:
+    """Exit code 1, and nothing is repaired."""
+    await stack.provision()
+    async with connected(stack.broker) as connection:
+        await manage(connection, "CONSUMER.DELETE.EMAIL.email")
+    for _ in range(2):
+        process = stack.process("shared.provision", "--check")
+        assert await process.wait(timeout_seconds=30) == 1
+        assert "consumer email on EMAIL does not exist" in process.output()
+    await stack.provision()
+
+
+async def test_wrong_settings_are_all_named_at_once(stack: Stack) -> None:
+    """Exit code 2 and no traceback."""
+    wrong = {"STREAM_REPLICAS": "9", "QUEUE_MAX_BYTES": "much", "S3_ENDPOINT": "nowhere"}
+    process = stack.process("shared.provision", extra=wrong)
+    assert await process.wait(timeout_seconds=30) == 2
+    output = process.output()
+    assert all(name in output for name in wrong)
+    assert "Traceback" not in output
+
+
+async def test_a_broker_that_stays_away_ends_it_with_an_error(stack: Stack) -> None:
+    """Whoever started it is told after a while, and what the last try met; exit code 1, no traceback."""
+    away = {"NATS_URL": "nats://127.0.0.1:9", "PROVISION_WAIT_SECONDS": "0.7"}
+    process = stack.process("shared.provision", extra=away)
+    assert await process.wait(timeout_seconds=30) == 1
+    output = process.output()
+    assert "broker is unavailable: no connection within 0.7 s; the last try met:" in output
+    assert "Connect call failed" in output
+    assert "Traceback" not in output
