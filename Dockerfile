@@ -1,0 +1,33 @@
+# One image for every process: the command says which, as in `docker run nightshift services.email`.
+
+FROM python:3.13-slim AS dependencies
+RUN python -m venv --without-pip /venv
+COPY deploy/requirements.lock /
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --python /venv/bin/python install --disable-pip-version-check --require-hashes -r /requirements.lock
+
+FROM python:3.13-slim AS code
+WORKDIR /app
+COPY contracts contracts
+COPY shared shared
+COPY services services
+COPY deploy deploy
+# Compiled here, because the file system is read-only later; unchecked: it cannot change either.
+RUN python -m compileall -q --invalidation-mode unchecked-hash .
+
+FROM python:3.13-slim
+WORKDIR /app
+COPY --from=dependencies /venv /venv
+COPY --from=code /app /app
+# Folders that are volumes later: a new named volume takes over the owner, so that no process needs to be root.
+RUN useradd --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin nightshift \
+ && own() { install -d -o nightshift -g nightshift -m 0750 "$@"; } \
+ && own /scratch /run/credentials /volumes /volumes/data /volumes/data/nats /volumes/data/seaweedfs /volumes/credentials \
+ && for holder in nats seaweedfs postgres grafana provision producer $(ls -d services/*/ | grep -v __pycache__); do \
+      own "/volumes/credentials/$(basename "$holder")"; done
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    HEALTH_HOST=0.0.0.0 HEALTH_PORT=8080 LOG_FORMAT=json SCRATCH_FOLDER=/scratch
+USER nightshift
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-S", "-m", "deploy.probe", "/healthz"]
+ENTRYPOINT ["python", "-m"]

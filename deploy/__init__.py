@@ -1,0 +1,1 @@
+"""What the containers of the compose stack run besides the services."""

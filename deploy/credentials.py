@@ -1,0 +1,113 @@
+"""Makes the credentials of a compose stack at its first start, and hands each container its own.
+
+Every container mounts one folder of these and no other, so that none can take another's identity.
+"""
+
+import argparse
+import json
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from contracts.message import CATALOGUE
+from contracts.parts import PUBLISHES
+from shared.catalogue import load_catalogue
+from shared.permissions import Permissions, broker_config, users
+from shared.topology import Topology, topology
+
+OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
+PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"  # noqa: S105 - names of files
+_DATABASE = "postgresql://nightshift:{password}@postgres:5432/nightshift"
+_BUCKET = "nightshift"
+_READABLE_BY_OWNER_AND_GROUP = 0o440
+
+
+class Vault:
+    """The folders of credentials: what exists stays as it is."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def secret(self, name: str) -> str:
+        """Returns the secret of a file, made at random if it does not exist."""
+        file = self._root / name
+        if not file.exists():
+            self.write(name, secrets.token_urlsafe(32))
+        return file.read_text(encoding="utf-8")
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file that is derived from others, whole or not at all."""
+        file = self._root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f".{file.name}.part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        part.write_text(text, encoding="utf-8")
+        part.chmod(_READABLE_BY_OWNER_AND_GROUP)
+        part.replace(file)
+
+
+def issue(vault: Vault, declared: Topology, publishes: Mapping[str, Sequence[str]]) -> list[str]:
+    """Makes what is missing, brings what is derived up to date; returns the broker's users."""
+    table = users(declared, publishes)
+    _broker(vault, table)
+    database = _database(vault)
+    services = {consumer.name for consumer in declared.consumers}
+    secret, operator_secret = _objects(vault)
+    for holder in services:
+        vault.write(f"{holder}/{DATABASE_URL}", database)
+        vault.write(f"{holder}/{S3_SECRET}", secret)
+    vault.write(f"{PROVISION}/{DATABASE_URL}", database)
+    vault.write(f"{PROVISION}/{S3_SECRET}", operator_secret)
+    return sorted(table)
+
+
+def _broker(vault: Vault, table: Mapping[str, Permissions]) -> None:
+    # `provision` is what the operator does at every start.
+    passwords = {user: vault.secret(f"{_folder(user)}/{PASSWORD}") for user in table}
+    vault.write("nats/users.conf", broker_config(table, passwords))
+
+
+def _folder(user: str) -> str:
+    return PROVISION if user == OPERATOR else user
+
+
+def _database(vault: Vault) -> str:
+    vault.secret("postgres/superuser-password")
+    return _DATABASE.format(password=vault.secret("postgres/nightshift-password"))
+
+
+def _objects(vault: Vault) -> tuple[str, str]:
+    """The services use one bucket; only the operator makes buckets."""
+    secret, operator_secret = vault.secret("seaweedfs/nightshift-secret"), vault.secret("seaweedfs/operator-secret")
+    own = [f"{action}:{_BUCKET}" for action in ("Read", "Write", "List", "Tagging")]
+    identities = [_identity("nightshift", secret, own), _identity(OPERATOR, operator_secret, ["Admin"])]
+    vault.write("seaweedfs/s3.json", json.dumps({"identities": identities}, indent=2))
+    return secret, operator_secret
+
+
+def _identity(name: str, secret: str, actions: Sequence[str]) -> dict[str, object]:
+    return {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": list(actions)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit code 0 when all is in place, 1 when a folder cannot be written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.credentials",
+        description="Makes passwords and keys for broker, database and object store; what exists stays as it is.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
+    options = parser.parse_args(arguments)
+    events = load_catalogue()
+    try:
+        names = issue(Vault(options.out), topology(CATALOGUE, events), PUBLISHES)
+    except OSError as error:
+        print(f"the credentials cannot be written: {error}", file=sys.stderr)  # noqa: T201 - a command's output
+        return 1
+    print(f"credentials are in place for {', '.join(names)}")  # noqa: T201 - a command's output
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

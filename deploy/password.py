@@ -1,0 +1,35 @@
+"""Prints one password of the stack, for a client on the host: `docker compose run --rm -T credentials deploy.password producer`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FILES = {
+    "producer": "producer/nats-password",
+    "operator": "provision/nats-password",
+    "postgres": "postgres/nightshift-password",
+    "s3": "seaweedfs/nightshift-secret",
+    "grafana": "grafana/admin-password",
+}
+"""Who may be asked for -> where it is."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit code 1 when there is no such password yet."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.password", description="Prints one password that the stack made at its first start."
+    )
+    parser.add_argument("whose", choices=sorted(FILES), help="a user of the broker, the database, the object store")
+    parser.add_argument("--out", type=Path, default=Path("/volumes/credentials"), help="where the credentials are")
+    options = parser.parse_args(arguments)
+    try:
+        print((options.out / FILES[options.whose]).read_text(encoding="utf-8"))  # noqa: T201 - what it is for
+    except OSError as error:
+        print(f"no such password: {error} (was the stack started?)", file=sys.stderr)  # noqa: T201 - a command's output
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
