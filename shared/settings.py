@@ -36,7 +36,9 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
         Shape(rf"{_NATS_SERVER}(?:\s*,\s*{_NATS_SERVER})*", "nats://127.0.0.1:4222 (several with commas)"),
         Meta(description="Address of the broker; several of one cluster with commas."),
     ] = "nats://127.0.0.1:4222"
-    nats_user: Annotated[str | None, Meta(description="User name at the broker.")] = None
+    nats_user: Annotated[
+        str | None, Meta(description="User name at the broker; if only a password is set, the process's own name.")
+    ] = None
     nats_password: Annotated[Secret | None, Meta(description="Password at the broker.")] = None
     nats_creds_file: Annotated[
         Path | None, Meta(description="Credentials file (JWT and seed), instead of user and password.")
@@ -63,9 +65,8 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
         """Yields what is contradictory in the broker's credentials, and files that are not there."""
         if self.nats_creds_file and (self.nats_user or self.nats_password):
             yield "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them"
-        elif bool(self.nats_user) != bool(self.nats_password):
-            missing = "NATS_PASSWORD" if self.nats_user else "NATS_USER"
-            yield f"{missing} is missing: NATS_USER and NATS_PASSWORD belong together"
+        elif self.nats_user and not self.nats_password:
+            yield "NATS_PASSWORD is missing: NATS_USER and NATS_PASSWORD belong together"
         yield from _absent("NATS_CREDS_FILE", self.nats_creds_file)
         yield from _absent("NATS_CA_FILE", self.nats_ca_file)
 

@@ -12,6 +12,8 @@ from shared.settings import ProcessSettings
 async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float | None = None) -> Connection:
     """Connects, and waits for a broker that is away or refuses the user, saying so; then it reconnects for ever.
 
+    `name` is the connection's, the prefix of its inboxes, and the user where the settings have only a password.
+
     Raises:
         Unavailable: there was no connection within `wait_seconds`; says what the last try met.
     """
@@ -39,7 +41,7 @@ async def _connect(connection: Connection, settings: ProcessSettings, name: str)
     await connection.connect(
         settings.nats_servers,
         name=name,
-        user=settings.nats_user,
+        user=settings.nats_user or (name if settings.nats_password else None),
         password=settings.nats_password.reveal() if settings.nats_password else None,
         tls=tls,
         user_credentials=str(settings.nats_creds_file) if settings.nats_creds_file else None,
