@@ -19,7 +19,7 @@ class Gate:
 
     def __init__(self, desk: Desk, page: str) -> None:
         self.reached, self.open = asyncio.Event(), asyncio.Event()
-        self._page, self._respond = page, desk.github.respond
+        self._page, self._respond = page, desk.github_site._respond
         desk.github_site._respond = self.respond
 
     async def respond(self, request: Request) -> Reply | bytes:
@@ -61,6 +61,25 @@ async def test_a_run_that_was_given_up_for_dead_writes_nothing(desk: Desk) -> No
         await zombie
     assert await desk.account(message) == before
     assert len(await desk.records(message)) == 249
+
+
+async def test_of_two_deliveries_of_one_job_the_later_one_goes_on(desk: Desk) -> None:
+    """While it is still under way, the earlier one's answer comes: nothing of that is stored, and nothing disturbed."""
+    message = await desk.link()
+    first, second = Gate(desk, "2"), Gate(desk, "3")
+    earlier = asyncio.create_task(desk.run(message, job_id="one"))
+    await first.reached.wait()
+    later = asyncio.create_task(desk.run(message, job_id="one"))
+    await second.reached.wait()
+    before = await desk.account(message)
+    first.open.set()
+    with pytest.raises(Snooze, match="another run goes on"):
+        await earlier
+    assert await desk.account(message) == before
+    second.open.set()
+    await later
+    assert desk.pages() == ["1", "2", "2", "3"]
+    assert len(await desk.records(message)) == 250
 
 
 async def test_an_account_is_not_held_for_ever(desk: Desk) -> None:

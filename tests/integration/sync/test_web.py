@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import time
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Sequence
 
@@ -197,8 +198,12 @@ async def test_a_bomb_is_not_unpacked(site: HttpSite, script: Scripted) -> None:
     """A hundred megabytes in a hundred kilobytes: the limit holds for what comes out, and while it comes out."""
     script.reply = Reply(200, {"Content-Encoding": "gzip"}, gzip.compress(bytes(100_000_000)))
     client = web()
+    tracemalloc.start()
     with pytest.raises(SyncFailed, match="more than 100,000 bytes"):
         await client.get(site.url, {})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
     await client.close()
 
 
