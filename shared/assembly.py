@@ -46,7 +46,7 @@ def assemble(
     chassis: Chassis, table: Mapping[str, Route], consumers: Sequence[Consumer], *, slots: int, limits: Limits
 ) -> Assembly:
     """Builds a worker that has these routes and pulls these consumers; nothing runs yet."""
-    committer, outbox = Committer(chassis.database), Outbox(chassis.database, chassis.publisher)
+    committer, outbox = Committer(chassis.database), Outbox(chassis.name, chassis.database, chassis.publisher)
 
     async def broker() -> None:
         await chassis.connection.up.wait()

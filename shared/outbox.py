@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, select
+from sqlalchemy import Select, and_, bindparam, delete, or_, select
 
 from contracts import wire
 from shared import outgoing
@@ -32,7 +32,22 @@ _OF_PARENT = (
     )
     .limit(RELAY_PAGE)
 )
-_OLD = select(table).where(table.c.created_at < bindparam("before")).order_by(table.c.created_at).limit(RELAY_PAGE)
+_OLD = (
+    select(table)
+    .where(
+        table.c.created_at < bindparam("before"),
+        # Each service relays what the broker lets it publish: its own jobs' rows, and what no job wrote for its queue.
+        or_(
+            and_(table.c.type.is_not(None), table.c.consumer == bindparam("service")),
+            and_(
+                table.c.type.is_(None),
+                or_(table.c.subject.startswith(bindparam("jobs")), table.c.subject.startswith(bindparam("later"))),
+            ),
+        ),
+    )
+    .order_by(table.c.created_at)
+    .limit(RELAY_PAGE)
+)
 _DELETE = delete(table).where(table.c.id == bindparam("row_id"))
 
 
@@ -70,8 +85,8 @@ def _row(job: Job, number: int, follow_up: FollowUp, now: datetime) -> dict[str,
 class Outbox:
     """Publishes what committed parents left, and forgets it once the broker has it."""
 
-    def __init__(self, database: Database, publisher: Publisher) -> None:
-        self._database, self._publisher = database, publisher
+    def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
+        self._service, self._database, self._publisher = service, database, publisher
         self._forget: Gather[str, None] = Gather(self._delete, most=RELAY_PAGE)
 
     async def publish(self, job: Job) -> None:
@@ -85,8 +100,9 @@ class Outbox:
             pass
 
     async def relay(self, now: datetime) -> int:
-        """Publishes one page of rows that nobody came back for; returns how many there were."""
-        return await self._send_page(_OLD, {"before": now - RELAY_AGE})
+        """Publishes one page of this service's rows that nobody came back for; returns how many there were."""
+        queue = {"jobs": f"jobs.{self._service}.", "later": f"later.{self._service}."}
+        return await self._send_page(_OLD, {"before": now - RELAY_AGE, "service": self._service, **queue})
 
     async def _send_page(self, query: Select[Any], parameters: dict[str, Any]) -> int:
         async with self._database.read() as connection:

@@ -223,7 +223,7 @@ async def test_a_follow_up_whose_queue_is_full_goes_by_way_of_later(
 
 
 async def test_the_relay_publishes_what_nobody_came_back_for(work: Work) -> None:
-    """Rows older than a minute, also those that no job wrote; younger ones are their worker's business."""
+    """Rows older than a minute, also what no job wrote for its queue; younger ones are their worker's business."""
     followed = Followed()
     async with work({FollowProbe: followed}) as harness:
         await Committer(harness.database).commit(_parent("old", "young"))
@@ -233,7 +233,8 @@ async def test_the_relay_publishes_what_nobody_came_back_for(work: Work) -> None
                 update(outbox).where(outbox.c.id.endswith("/0")).values(created_at=now - timedelta(seconds=61))
             )
             await connection.execute(insert(outbox), _row_of_the_gateway(now - timedelta(hours=1)))
-        assert await Outbox(harness.database, harness.publisher).relay(now) == 2
+        assert await Outbox("other", harness.database, harness.publisher).relay(now) == 0
+        assert await Outbox("probe", harness.database, harness.publisher).relay(now) == 2
         await harness.empty()
         assert sorted(name for name, _ in followed.jobs) == ["by the gateway", "old"]
         assert await harness.outbox() == ["jobs.probe.follow"]
