@@ -1,0 +1,269 @@
+"""The continuous pull: never more than there is room for, and it goes on by itself whatever happens to the broker."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from embedded.broker import Broker
+from shared import pull as pulling
+from shared.broker import Connection
+from shared.broker.jetstream import manage
+from shared.delivery import Delivery
+from shared.publisher import Entry, Publisher
+from shared.pull import Pull
+from shared.streams import provision_broker
+from tests.harness import RunProbe, connected, eventually, probe_topology
+
+NEXT = b"$JS.API.CONSUMER.MSG.NEXT.PROBE.probe"
+
+
+class Puller:
+    """A pull whose deliveries are kept in a list, and a producer."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.publisher = Publisher(connection)
+        self.received = list[Delivery]()
+        self.pull = Pull(connection, "PROBE", "probe", self.received.append)
+        self.requests: list[int] = []
+        self._send = connection.send
+        connection.send = self._note  # type: ignore[method-assign]  # listens to what the pull asks for
+
+    def _note(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
+        if subject == NEXT:
+            self.requests.append(msgspec.json.decode(body)["batch"])
+        self._send(subject, body, reply, header)
+
+    async def publish(self, count: int) -> None:
+        """Publishes so many jobs."""
+        await asyncio.gather(*(self.publisher.publish(RunProbe(name=str(number))) for number in range(count)))
+
+    async def until_received(self, count: int, *, asking: int = 0) -> None:
+        """Waits for so many deliveries, asking again and again as a worker does."""
+
+        def enough() -> bool:
+            if asking:
+                self.pull.ask(asking)
+            return len(self.received) >= count
+
+        await eventually(enough, what=f"{count} deliveries, got {len(self.received)}")
+
+    async def consumer(self) -> dict[str, int]:
+        """The broker's view of the consumer."""
+        return await manage(self.connection, "CONSUMER.INFO.PROBE.probe")
+
+
+@pytest.fixture
+async def puller(broker: Broker) -> AsyncIterator[Puller]:
+    """A pull of its own, started, on an empty queue and a new consumer."""
+    async with connected(broker, "probe") as connection:
+        declared = probe_topology()
+        await provision_broker(connection, declared)
+        await manage(connection, "CONSUMER.DELETE.PROBE.probe")
+        await manage(connection, "STREAM.PURGE.PROBE")
+        await provision_broker(connection, declared)
+        puller = Puller(connection)
+        connection.on_reconnect.append(puller.pull.renew)
+        await puller.pull.start()
+        yield puller
+        await puller.pull.stop()
+
+
+async def test_it_gets_no_more_than_it_asked_for(puller: Puller) -> None:
+    """A slow worker hoards nothing: what it has no slot for stays for the others."""
+    await puller.publish(20)
+    puller.pull.ask(5)
+    await puller.until_received(5)
+    await puller.connection.flush()
+    info = await puller.consumer()
+    assert (len(puller.received), info["num_ack_pending"], info["num_pending"]) == (5, 5, 15)
+    assert puller.pull.outstanding == 0
+    assert puller.pull.busy
+    puller.pull.ask(15)
+    await puller.until_received(20)
+    assert not puller.pull.busy
+
+
+async def test_it_asks_again_when_half_has_come(puller: Puller) -> None:
+    """Not for each job, and never for more than the target in all."""
+    puller.pull.ask(10)
+    puller.pull.ask(10)
+    await puller.publish(4)
+    await puller.until_received(4)
+    puller.pull.ask(10)
+    assert puller.requests == [10]
+    await puller.publish(1)
+    await puller.until_received(5)
+    puller.pull.ask(10)
+    assert puller.requests == [10, 5]
+    assert puller.pull.outstanding == 10
+
+
+@pytest.mark.parametrize("target", [0, -3])
+async def test_without_room_it_asks_for_nothing(puller: Puller, target: int) -> None:
+    """All slots are taken, or more than all."""
+    puller.pull.ask(target)
+    assert puller.requests == []
+
+
+async def test_small_completions_pile_up_no_requests(puller: Puller) -> None:
+    """However often a worker asks, only a few requests wait at the broker: it keeps 512 of one consumer."""
+    most = 0
+    for target in (1, 2, 3, 5, 8, 10, 12, 15, 20):
+        puller.pull.ask(target)
+    for _ in range(60):
+        await puller.publish(2)
+        puller.pull.ask(20)
+        most = max(most, (await puller.consumer())["num_waiting"])
+    await puller.until_received(120, asking=20)
+    assert 0 < most <= 8
+    assert len(puller.requests) < 30
+
+
+async def test_it_goes_on_after_a_restart_of_the_broker(puller: Puller, broker: Broker) -> None:
+    """The broker forgets its requests; what is published after the restart arrives all the same."""
+    puller.pull.ask(5)
+    await puller.connection.flush()
+    await broker.restart()
+    await puller.connection.ready(20)
+    await puller.publish(3)
+    await puller.until_received(3, asking=5)
+
+
+async def test_a_consumer_that_was_deleted_is_waited_for(puller: Puller, caplog: pytest.LogCaptureFixture) -> None:
+    """It asks twice a second and says so once in a while; made anew, the consumer is pulled without a restart."""
+    puller.pull.ask(5)
+    await puller.connection.flush()
+    await manage(puller.connection, "CONSUMER.DELETE.PROBE.probe")
+    started = time.monotonic()
+
+    def refused_again() -> bool:
+        puller.pull.ask(5)
+        return len(puller.requests) >= 4
+
+    await eventually(refused_again, what="it asks again")
+    assert time.monotonic() - started > 1
+    said = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "pull_refused"]
+    assert len(said) == 2
+    assert "Consumer Deleted" in said[0]
+    assert "has `provision` been run?" in said[1]
+    await provision_broker(puller.connection, probe_topology())
+    await puller.publish(2)
+    await puller.until_received(2, asking=5)
+
+
+async def test_a_paused_consumer_makes_it_wait_and_not_spin(puller: Puller) -> None:
+    """One request stays open however often the worker asks; after the pause the jobs come by themselves."""
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    await manage(puller.connection, "CONSUMER.PAUSE.PROBE.probe", {"pause_until": until})
+    await puller.publish(3)
+    for _ in range(50):
+        puller.pull.ask(5)
+        await puller.connection.flush()
+    assert (puller.requests, puller.received) == ([5], [])
+    await manage(puller.connection, "CONSUMER.PAUSE.PROBE.probe", {})
+    await puller.publish(1)
+    await puller.until_received(4, asking=5)
+
+
+async def test_after_too_long_a_silence_it_begins_anew(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job and no heartbeat: the request is gone; a new inbox, a new request."""
+    monkeypatch.setattr(pulling, "SILENCE_SECONDS", 0.2)
+    puller.pull.ask(5)
+    inbox = puller.pull._inbox
+    puller.pull.check(puller.pull.heard + 0.1)
+    assert puller.pull._inbox == inbox
+    puller.pull.check(puller.pull.heard + 0.3)
+    await eventually(lambda: puller.pull.open, what="it begins anew")
+    assert puller.pull._inbox != inbox
+    assert puller.pull.outstanding == 0
+    await puller.publish(2)
+    await puller.until_received(2, asking=5)
+
+
+async def test_heartbeats_keep_a_quiet_pull_open(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty queue is no silence."""
+    monkeypatch.setattr(pulling, "HEARTBEAT_SECONDS", 0.1)
+    puller.pull.ask(5)
+    asked = puller.pull.heard
+    await eventually(lambda: puller.pull.heard > asked + 0.15, what="a heartbeat is heard")
+    assert (puller.pull.outstanding, puller.requests) == (5, [5])
+
+
+async def test_without_an_open_request_silence_means_nothing(puller: Puller) -> None:
+    """A worker whose slots are full has asked for nothing and hears nothing."""
+    inbox = puller.pull._inbox
+    puller.pull.check(puller.pull.heard + 1000)
+    assert puller.pull._inbox == inbox
+
+
+async def test_a_late_answer_to_an_old_request_is_not_counted(puller: Puller) -> None:
+    """The broker's last words about a forgotten request do not reduce what the new one has asked for."""
+    puller.pull.ask(2)
+    old = puller.pull._inbox
+    puller.pull.renew()
+    await eventually(lambda: puller.pull.open, what="it begins anew")
+    puller.pull.ask(5)
+    answer = b"NATS/1.0 408 Request Timeout\r\nNats-Pending-Messages: 2\r\n\r\n"
+    puller.connection.send(old, b"", b"", answer)
+    await puller.connection.flush()
+    assert puller.pull.outstanding == 5
+    puller.connection.send(puller.pull._inbox, b"", b"", answer)
+    await puller.connection.flush()
+    assert puller.pull.outstanding == 3
+
+
+async def test_a_request_that_expires_is_asked_anew(puller: Puller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker answers 408 with what was left of it: nothing is outstanding then."""
+    monkeypatch.setattr(pulling, "EXPIRES_SECONDS", 0.3)
+    monkeypatch.setattr(pulling, "HEARTBEAT_SECONDS", 0.1)
+    puller.pull.ask(5)
+    await eventually(lambda: puller.pull.outstanding == 0, what="it expires")
+    await puller.publish(1)
+    await puller.until_received(1, asking=5)
+
+
+async def test_a_job_that_looks_like_a_control_message_is_a_job(puller: Puller) -> None:
+    """Headers are whatever a producer typed; a control message is known by its missing reply subject."""
+    puller.pull.ask(5)
+    for header in (b"NATS/1.0\r\nStatus: 408\r\n\r\n", b"NATS/1.0 409 Consumer Deleted\r\n\r\n"):
+        puller.connection.send(b"jobs.probe.run", b"", b"", header)
+    await puller.until_received(2)
+    assert puller.pull.outstanding == 3
+    assert puller.pull.open
+
+
+async def test_nonsense_in_its_inbox_does_not_disturb_it(puller: Puller) -> None:
+    """Anybody who may publish there can send anything: the pull goes on."""
+    puller.pull.ask(5)
+    for reply in (b"$JS.ACK.x", b"$JS.ACK.S.c.a.b.c.d.e", b"$JS.ACK.\xff.c.1.1.1.1.1", b""):
+        puller.connection.send(
+            puller.pull._inbox, b"", reply, b"NATS/1.0 408\r\nNats-Pending-Messages: \xc2\xb2\r\n\r\n"
+        )
+    await puller.publish(2)
+    await puller.until_received(2, asking=5)
+
+
+async def test_after_stop_nothing_comes_and_nothing_was_lost(puller: Puller) -> None:
+    """What the broker had sent by then has been received; what is published later stays in the queue."""
+    await puller.publisher.publish_many([Entry(RunProbe(name=str(number))) for number in range(200)])
+    puller.pull.ask(500)
+    await puller.pull.stop()
+    received = len(puller.received)
+    await puller.publish(3)
+    info = await puller.consumer()
+    assert (len(puller.received), info["num_ack_pending"]) == (received, received)
+    puller.pull.ask(5)
+    assert puller.requests == [500]
+
+
+async def test_it_can_be_stopped_while_it_begins_anew(puller: Puller) -> None:
+    """Nothing is left listening."""
+    puller.pull.renew()
+    await puller.pull.stop()
+    assert not puller.pull.open
+    assert puller.pull._sid not in puller.connection.direct
