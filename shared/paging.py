@@ -26,7 +26,7 @@ Example::
 
         async def forget(page: Page[RowMapping]) -> None:
             async with database.write() as connection:
-                await connection.execute(delete(activity_logs).where(*matching, BY_AGE.within(page)))
+                await connection.execute(delete(activity_logs).where(BY_AGE.within(page), *matching))
 
         query = select(activity_logs.c.created_at, activity_logs.c.id).where(*matching)
         walk = await work_through(table_pages(database, query, BY_AGE), forget, limit=TimeLimit(seconds))
@@ -80,7 +80,10 @@ class Keyset:
         return self._columns() > self._values(key)
 
     def within(self, page: Page[Any]) -> ColumnElement[bool]:
-        """The condition for rows in the stretch of a page, to write to those of them that still match a query."""
+        """The condition for rows in the stretch of a page, to write to those of them that still match a query.
+
+        Put it before the query's own conditions: of two upper bounds, SQLite searches by the one that it reads first.
+        """
         up_to = self._columns() <= self._values(page.last)
         return up_to if page.after is None else and_(self.behind(page.after), up_to)
 

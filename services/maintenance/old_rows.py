@@ -54,8 +54,8 @@ async def delete_old_rows(run: Run, aged: Aged, before: datetime, *, limit: Time
     name, old = aged.name, aged.older_than(before)
 
     async def work(page: Page[RowMapping]) -> None:
-        # The condition again: a session that was prolonged meanwhile stays.
-        statement = delete(aged.table).where(old, aged.keyset.within(page))
+        # The page ends before the instant; a session that was prolonged meanwhile is in its stretch no more.
+        statement = delete(aged.table).where(aged.keyset.within(page))
 
         async def write(connection: AsyncConnection) -> Counts:
             return {name: (await connection.execute(statement)).rowcount}

@@ -30,7 +30,7 @@ async def disown_abandoned_uploads(run: Run, before: datetime, *, limit: TimeLim
     abandoned = (files.c.status == "pending", files.c.created_at < before, files.c.user_id.is_not(None))
 
     async def work(page: Page[RowMapping]) -> None:
-        disown = update(files).where(*abandoned, _BY_AGE.within(page))
+        disown = update(files).where(_BY_AGE.within(page), *abandoned)
         async with run.database.write() as connection:
             await connection.execute(disown.values(user_id=None, status="failed", error=NEVER_COMPLETED))
 

@@ -85,6 +85,13 @@ async def test_a_job_may_ask_for_another_age(desk: Desk, message: Message, table
     assert await desk.ids(table) == ["new"]
 
 
+async def test_no_days_at_all_is_an_age_too(desk: Desk) -> None:
+    """A job that asks for 0 days does not mean the setting."""
+    await _expired(desk, 1)
+    await desk.clean(CleanSessions(older_than_days=0), cleanup_sessions_days=7)
+    assert await desk.ids(sessions) == []
+
+
 async def test_the_run_says_what_was_deleted_and_kept(desk: Desk) -> None:
     """One row with counts and times; numbers for Prometheus."""
     await _expired(desk, 7)
