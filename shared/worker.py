@@ -77,10 +77,7 @@ class Worker:
         for hand in self._running:
             hand.hand_back()
         await self._until_idle(_SETTLING_SECONDS)
-        left = [hand.task for hand in self._running if hand.task is not None]
-        for task in left:  # committed, but the broker is away: the next worker finds the inbox row
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await self._leave_behind()
         if self._ticker is not None:
             self._ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -88,7 +85,17 @@ class Worker:
 
     async def _hand_back_waiting(self) -> None:
         waiting, self._waiting = list(self._waiting), deque()
-        await asyncio.gather(*(self._pipeline.hand_back(hand) for hand in waiting))
+        await asyncio.gather(*(self._pipeline.hand_back(hand) for hand in waiting), return_exceptions=True)
+
+    async def _leave_behind(self) -> None:
+        """Ends what is still there; the broker delivers it again, and the next worker finds what was committed."""
+        left = {hand.task: hand for hand in self._running if hand.task is not None}
+        for task in left:
+            task.cancel()
+        _, stuck = await asyncio.wait(left, timeout=_SETTLING_SECONDS) if left else (set(), set())
+        for task in stuck:
+            what = left[task].delivery.subject
+            _log.error("handler_stuck", f"{what}: the handler swallows its cancellation; leaving it behind")
 
     async def _until_idle(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
