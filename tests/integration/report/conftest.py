@@ -1,0 +1,23 @@
+"""Reports run on SQLite, and on PostgreSQL too where TEST_POSTGRES_URL names a server."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.database import Database, migrate, open_database
+from shared.database.tables import metadata
+from tests.integration.database.conftest import pytest_generate_tests, url
+
+__all__ = ["pytest_generate_tests", "url"]
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """The schema, with nothing in it."""
+    await migrate(url)
+    opened = open_database(url)
+    async with opened.write() as connection:
+        for table in reversed(metadata.sorted_tables):
+            await connection.execute(table.delete())
+    yield opened
+    await opened.close()
