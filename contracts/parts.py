@@ -14,3 +14,6 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
     ),
 }
 """Service -> the job types that it enqueues. What is not here, the broker does not let it publish."""
+
+COUNTS_DEAD_LETTERS: frozenset[str] = frozenset({"report"})
+"""Services that ask the broker how many dead letters there are; the answer holds numbers, no job."""

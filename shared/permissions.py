@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from contracts import wire
-from shared.topology import CRON_STREAM, Topology, later_of
+from contracts.parts import COUNTS_DEAD_LETTERS
+from shared.topology import CRON_STREAM, Stream, Topology, later_of
 
 _CLI_INBOX = "_INBOX.>"
 """Where the `nats` command line and most clients wait for answers."""
@@ -25,9 +26,10 @@ class Permissions(msgspec.Struct, frozen=True):
 def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Permissions:
     """A service's own consumers, its follow-up jobs, its copies for later and its dead letters.
 
-    It also reads and repairs its own `…_LATER` stream. It can neither purge nor change a stream.
+    It also reads and repairs its own `…_LATER` stream, and relays what the outbox holds for its own queue. It can
+    neither purge nor change a stream.
     """
-    publish: set[str] = {f"later.{service}.>", f"due.{service}.>", f"dead.{service}.>"}
+    publish: set[str] = {f"{kind}.{service}.>" for kind in ("jobs", "later", "due", "dead")}
     publish |= {f"jobs.{job_type}" for job_type in enqueues}
     # A follow-up whose queue is full, or that is for later, goes by the other service's `later.`.
     publish |= {f"later.{job_type}.*" for job_type in enqueues}
@@ -39,14 +41,18 @@ def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Per
             publish.add("dead." + consumer.filter)
     later = later_of(service)
     publish |= {f"$JS.API.DIRECT.GET.{later}", f"$JS.API.STREAM.MSG.DELETE.{later}"}
+    if service in COUNTS_DEAD_LETTERS:
+        publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
     return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>",))
+
+
+def _holds_dead_letters(stream: Stream) -> bool:
+    return all(subject.startswith("dead.") for subject in stream.subjects)
 
 
 def of_scheduler() -> Permissions:
     """The scheduler publishes events and reads its memory."""
-    requests = (f"$JS.API.DIRECT.GET.{CRON_STREAM}", f"$JS.API.DIRECT.GET.{CRON_STREAM}.>")
-    info = (f"$JS.API.STREAM.INFO.{CRON_STREAM}",)
-    return Permissions(("cron.>", *requests, *info), ("_INBOX_scheduler.>",))
+    return Permissions(("cron.>", f"$JS.API.DIRECT.GET.{CRON_STREAM}"), ("_INBOX_scheduler.>",))
 
 
 def of_producer() -> Permissions:

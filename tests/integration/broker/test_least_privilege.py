@@ -1,0 +1,157 @@
+"""What each user of the broker may do, and that it may do nothing else: the shipped permissions on a real broker."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from contracts.message import CATALOGUE
+from contracts.parts import PUBLISHES
+from embedded.broker import Broker
+from shared.broker import connect
+from shared.catalogue import load_catalogue
+from shared.permissions import broker_config, users
+from shared.secret import Secret
+from shared.settings import ProcessSettings
+from shared.streams import provision_broker
+from shared.topology import topology
+from tests.nats_cli import NatsCli
+
+EVENTS = load_catalogue()
+TOPOLOGY = topology(CATALOGUE, EVENTS)
+USERS = users(TOPOLOGY, PUBLISHES)
+SERVICES = sorted({consumer.name for consumer in TOPOLOGY.consumers})
+STREAMS = [stream.name for stream in TOPOLOGY.streams]
+JOB = '{"to":"ada@example.com","subject":"Hi","body":"Hi"}'
+
+
+@pytest.fixture(scope="module")
+async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
+    """A broker with the shipped users, whose passwords are their names, and everything provisioned."""
+    config = broker_config(USERS, {name: f"{name}-password" for name in USERS})
+    server = Broker(tmp_path_factory.mktemp("guarded"), extra=config)
+    await server.start()
+    settings = ProcessSettings(nats_url=server.url, nats_user="operator", nats_password=Secret("operator-password"))
+    operator = await connect(settings, name="provision")
+    await provision_broker(operator, TOPOLOGY)
+    await operator.close()
+    yield server
+    await server.kill()
+
+
+@pytest.fixture
+def cli(guarded: Broker, request: pytest.FixtureRequest) -> Iterator[NatsCli]:
+    """A connection of the user that the test names."""
+    user = request.param
+    with NatsCli(int(guarded.url.rpartition(":")[2]), user=user, password=f"{user}-password") as connection:
+        yield connection
+
+
+def changes_of(stream: str) -> list[str]:
+    """The requests that change or empty a stream, or look into it without being its consumer."""
+    calls = ["CREATE", "UPDATE", "DELETE", "PURGE", "SNAPSHOT", "RESTORE", "MSG.GET", "MSG.DELETE", "LEADER.STEPDOWN"]
+    consumers = [f"CONSUMER.CREATE.{stream}.spy", f"CONSUMER.DURABLE.CREATE.{stream}.spy", f"CONSUMER.NAMES.{stream}"]
+    return [f"$JS.API.STREAM.{call}.{stream}" for call in calls] + [f"$JS.API.{call}" for call in consumers]
+
+
+def reads_of(stream: str) -> list[str]:
+    """The requests that say what is in a stream."""
+    return [f"$JS.API.DIRECT.GET.{stream}", f"$JS.API.STREAM.INFO.{stream}"]
+
+
+def of_consumer(stream: str, consumer: str) -> list[str]:
+    """What a worker asks of a consumer, and the two forms of its acknowledgements."""
+    calls = [f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", f"$JS.API.CONSUMER.INFO.{stream}.{consumer}"]
+    acks = [f"$JS.ACK.{stream}.{consumer}.1.1.1.1.0", f"$JS.ACK._.hash.{stream}.{consumer}.1.1.1.1.0.x"]
+    return calls + acks
+
+
+def everything() -> set[str]:
+    """Subjects of every kind that there is, for every service and stream."""
+    subjects = {subject for stream in STREAMS for subject in (*changes_of(stream), *reads_of(stream))}
+    for consumer in TOPOLOGY.consumers:
+        subjects |= {*of_consumer(consumer.stream, consumer.name), f"$JS.API.CONSUMER.DELETE.{consumer.stream}.x"}
+    for job_type in CATALOGUE:
+        service = job_type.partition(".")[0]
+        subjects |= {f"jobs.{job_type}", f"due.{job_type}", f"later.{job_type}.id1", f"dead.{job_type}"}
+        subjects |= {f"jobs.{service}.other", f"later.{service}.other.id1"}
+    for event in EVENTS:
+        subjects |= {f"cron.{event}.daily", f"dead.cron.{event}.daily"}
+    return subjects | {"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$SYS.REQ.SERVER.PING", "other"}
+
+
+def needs_of(service: str) -> set[str]:
+    """What a service asks of the broker, written down independently of the code that computes permissions."""
+    needs = {f"$JS.API.DIRECT.GET.{service.upper()}_LATER", f"$JS.API.STREAM.MSG.DELETE.{service.upper()}_LATER"}
+    for consumer in TOPOLOGY.consumers_of(service):
+        needs |= set(of_consumer(consumer.stream, consumer.name))
+    own = (f"jobs.{service}.", f"due.{service}.", f"later.{service}.", f"dead.{service}.")
+    needs |= {subject for subject in everything() if subject.startswith(own)}
+    for job_type in PUBLISHES[service]:
+        needs |= {f"jobs.{job_type}", f"later.{job_type}.id1"}
+    needs |= {f"dead.cron.{event}.daily" for event, consumer in EVENTS.items() if consumer == service}
+    if service == "report":
+        needs |= {f"$JS.API.STREAM.INFO.{stream}" for stream in STREAMS if stream.endswith("_DLQ")}
+    return needs
+
+
+NEEDS = {service: needs_of(service) for service in SERVICES} | {
+    "scheduler": {f"cron.{event}.daily" for event in EVENTS} | {"$JS.API.DIRECT.GET.CRON"},
+    "producer": {subject for subject in everything() if subject.startswith("jobs.")},
+}
+
+
+def test_every_user_has_its_needs_written_down() -> None:
+    """A new service appears here, or its permissions were never looked at."""
+    assert set(NEEDS) | {"operator"} == set(USERS)
+
+
+@pytest.mark.parametrize(("cli", "user"), [(user, user) for user in NEEDS], indirect=["cli"])
+def test_a_user_may_publish_what_it_needs_and_nothing_else(cli: NatsCli, user: str) -> None:
+    """Of subjects of every kind the broker lets pass exactly those."""
+    assert {subject for subject in everything() if cli.may_publish(subject, b"{}")} == NEEDS[user]
+
+
+@pytest.mark.parametrize(("cli", "user"), [(user, user) for user in NEEDS], indirect=["cli"])
+def test_a_user_hears_its_own_answers_and_nothing_else(cli: NatsCli, user: str) -> None:
+    """Not the jobs of others, not their answers, not what goes over the wire."""
+    inbox = "_INBOX.abc.*" if user == "producer" else f"_INBOX_{user}.abc.*"
+    cli.sub(inbox)
+    assert cli.refusals == []
+    overheard = [">", "jobs.>", "$JS.>", "later.>", "cron.>", "_INBOX_other.>", "*.email.send"]
+    for subject in overheard:
+        cli.sub(subject)
+    assert len(cli.refusals) == len(overheard)
+
+
+@pytest.mark.parametrize("cli", ["producer"], indirect=True)
+@pytest.mark.parametrize(
+    ("orders", "code"),
+    [
+        ({"Nats-Rollup": "all"}, 10111),
+        ({"Nats-Rollup": "sub"}, 10111),
+        ({"Nats-Schedule": "@at 2099-01-01T00:00:00Z", "Nats-Schedule-Target": "jobs.email.send"}, 10188),
+        ({"Nats-Schedule": "@every 1s", "Nats-Schedule-Target": "jobs.email.send"}, 10188),
+        ({"Nats-Scheduler": "later.email.send.id1"}, 10212),
+        ({"Nats-Scheduler": "later.email.send.id1", "Nats-Schedule-Next": "purge"}, 10188),
+        ({"Nats-TTL": "1s"}, 10166),
+        ({"Nats-Incr": "+1"}, 10168),
+        ({"Nats-Expected-Stream": "SYNC"}, 10060),
+    ],
+)
+def test_a_producer_can_give_no_orders_that_touch_what_others_sent(
+    cli: NatsCli, orders: dict[str, str], code: int
+) -> None:
+    """Headers that the broker would obey are refused on a queue, and the queue stays as it was."""
+    stored = cli.req("jobs.email.send", JOB)
+    assert cli.req("jobs.email.send", JOB, orders)["error"]["err_code"] == code
+    assert cli.req("jobs.email.send", JOB)["seq"] == stored["seq"] + 1
+
+
+@pytest.mark.parametrize("cli", ["operator"], indirect=True)
+def test_the_operator_may_do_everything(cli: NatsCli) -> None:
+    """Whoever is on call purges, redrives and repairs."""
+    assert cli.may_publish("jobs.email.send", JOB)
+    assert cli.req("$JS.API.STREAM.PURGE.EMAIL")["success"]
+    assert cli.may_publish("cron.cleanup.daily.manual", b"{}")
+    cli.sub(">")
+    assert cli.refusals == []
