@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up test check format lock bench-quick seed clean
+.PHONY: help demo up test check format lock bench bench-quick seed clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,9 +45,19 @@ format: $(VENV)/.dev ## Format the code
 bench-quick: $(VENV)/.dev ## Jobs per second beside a plain pull, in a minute
 	@$(RUN) -m bench.quick
 
+bench: $(VENV)/.dev .venv-bench/.ready ## Our worker beside its peers: some 15 minutes (needs redis-server and postgresql)
+	@$(RUN) -m bench.compare
+
+.venv-bench/.ready: bench/requirements.lock
+	@echo "Installing the peers into .venv-bench ..."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
+	@touch $@
+
 lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 bench/requirements.in -o bench/requirements.lock
 
 clean: ## Remove what the demo and the tests left under var/
 	rm -rf var .pytest_cache .mypy_cache .ruff_cache

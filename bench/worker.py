@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from sqlalchemy import insert
 
+from bench.peers.counting import payload
 from contracts.cron import ScheduleFired
 from contracts.message import CATALOGUE, Message
 from shared.assembly import Chassis, assemble
@@ -34,6 +35,11 @@ class RunBench(Message):
 
 del CATALOGUE[RunBench.TYPE]  # no contract of the product
 PAYLOAD = RunBench(payload="x" * 185)
+
+
+def timed() -> RunBench:
+    """The same, with the time of publishing in it."""
+    return RunBench(payload=payload())
 
 
 def bench_topology() -> Topology:

@@ -1,0 +1,95 @@
+"""Nightshift, in this environment of ours: at least once with a no-op handler, or one row exactly once (`effect`)."""
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvloop
+from sqlalchemy import insert
+
+from bench import worker
+from bench.peers.counting import JOBS, NATS_URL, RESULT, publish_async, tick
+from contracts.cron import ScheduleFired
+from shared.assembly import Chassis, assemble
+from shared.broker import Connection, connect
+from shared.database import migrate, open_database
+from shared.database.tables import activity_logs
+from shared.job import Job
+from shared.log import configure
+from shared.objects import open_objects
+from shared.pipeline import Limits
+from shared.publisher import Publisher
+from shared.routes import Handlers, route, routes
+from shared.settings import ProcessSettings
+from shared.streams import provision_broker
+from shared.telemetry import Metrics
+
+DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
+SLOTS = int(os.environ.get("BENCH_SLOTS", "500"))
+_EFFECT = insert(activity_logs)
+
+
+async def count(message: worker.RunBench, _job: Job) -> None:
+    """Counts."""
+    tick(message.payload)
+
+
+async def one_row(message: worker.RunBench, job: Job) -> None:
+    """Counts, and writes one row."""
+    now = datetime.now(UTC)
+    job.write(_EFFECT, {"id": job.key, "user_id": None, "action": "bench", "details": {}, "created_at": now})
+    tick(message.payload)
+
+
+async def preload(connection: Connection) -> None:
+    """Publishes the jobs."""
+    publisher = Publisher(connection)
+    await provision_broker(connection, worker.bench_topology())
+    if "paced" in sys.argv:
+        await publish_async(lambda text: publisher.publish(worker.RunBench(payload=text)))
+        return
+    for begin in range(0, JOBS, 1000):
+        await publisher.publish_many([worker.timed() for _ in range(min(1000, JOBS - begin))])
+
+
+async def work(connection: Connection, offered: Handlers) -> None:
+    """Works until all jobs are done and settled."""
+    await migrate(DATABASE_URL)
+    database = open_database(DATABASE_URL)
+    objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
+    metrics = Metrics([worker.RunBench.TYPE])
+    chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
+    consumers = worker.bench_topology().consumers_of("bench")
+    parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=Limits())
+    await parts.worker.start(parts.pulls)
+    while not (RESULT.exists() and metrics.finished >= JOBS):
+        await asyncio.sleep(0.01)
+    await parts.worker.drain(5)
+    await parts.circuit.stop()
+    await database.close()
+    await objects.close()
+
+
+async def play() -> None:
+    """Publishes (`preload`), or works (`no-op` or `effect`)."""
+    connection = await connect(ProcessSettings(nats_url=NATS_URL), name="bench")
+    if "preload" in sys.argv:
+        await preload(connection)
+    elif "effect" in sys.argv:
+        await work(connection, {worker.RunBench: one_row})
+    else:
+        await work(connection, {worker.RunBench: route(worker.RunBench, count, inbox=False)})
+    await connection.close()
+
+
+def main() -> None:
+    """Plays its part, its log lines written as in service, to wherever BENCH_LOG says."""
+    log = Path(os.environ.get("BENCH_LOG", os.devnull)).open("a")  # noqa: SIM115 - open as long as the process lives
+    configure("bench", "json", stream=log)
+    uvloop.run(play())
+
+
+if __name__ == "__main__":
+    main()
