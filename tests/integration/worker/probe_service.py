@@ -1,0 +1,28 @@
+"""The service `probe` as a process of its own: `python -m tests.integration.worker.probe_service`."""
+
+import asyncio
+import sys
+
+from contracts.message import CATALOGUE
+from shared.job import Job
+from shared.routes import Handlers
+from shared.service import plain, run
+from shared.settings import Settings
+from tests.harness import RECORD, FollowProbe, RunProbe
+
+
+async def run_probe(message: RunProbe, job: Job) -> None:
+    """Leaves an effect, after as many tenths of a second as the job says."""
+    print("began", message.name, flush=True)  # noqa: T201 - what the test waits for
+    await asyncio.sleep(message.number / 10)
+    job.write(RECORD, {"action": f"{message.name} {job.attempt}"})
+
+
+async def follow_probe(_: FollowProbe, _job: Job) -> None:
+    """Does nothing."""
+
+
+if __name__ == "__main__":
+    CATALOGUE.update({probe.TYPE: probe for probe in (RunProbe, FollowProbe)})
+    table: Handlers = {RunProbe: run_probe, FollowProbe: follow_probe}
+    sys.exit(run("probe", Settings, lambda _settings, _chassis: plain(table)))

@@ -1,0 +1,99 @@
+"""A worker as it is run: a process that is told to stop, or that dies."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from embedded.broker import Broker
+from embedded.process import Process
+from embedded.stack import ROOT
+from embedded.surroundings import surroundings
+from tests.harness import RunProbe, count, eventually, set_ack_wait
+from tests.integration.worker.conftest import Work
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
+
+
+def _start(broker: Broker, folder: Path, *, name: str = "probe", grace_seconds: float = 20) -> Process:
+    settings = {
+        "NATS_URL": broker.url,
+        "DATABASE_URL": f"sqlite:///{folder / 'nightshift.db'}",
+        "S3_ENDPOINT": "http://127.0.0.1:9",
+        "S3_ACCESS_KEY": "nobody",
+        "S3_SECRET_KEY": "nothing",
+        "DRAIN_GRACE_SECONDS": str(grace_seconds),
+        "LOG_FORMAT": "json",
+    }
+    command = [sys.executable, "-m", "tests.integration.worker.probe_service"]
+    log = folder / f"{name}.log"
+    return Process(name, command, log=log, cwd=ROOT, environment=surroundings() | settings)
+
+
+async def _began(process: Process, job: str) -> None:
+    await eventually(lambda: f"began {job}" in process.output(), what=process.output())
+
+
+async def test_on_sigterm_a_process_finishes_what_it_holds_and_exits_with_0(
+    work: Work, broker: Broker, tmp_path: Path
+) -> None:
+    """The job in hand is done, the one published afterwards stays for the next process."""
+    async with work({}, start=False) as harness:
+        process = _start(broker, tmp_path)
+        try:
+            await harness.publisher.publish(RunProbe(name="a", number=7))
+            await _began(process, "a")
+            process.signal(signal.SIGTERM)
+            await eventually(lambda: '"draining"' in process.output())
+            await harness.publisher.publish(RunProbe(name="b"))
+            assert await process.wait(timeout_seconds=20) == 0
+        finally:
+            await process.kill()
+        assert await harness.effects() == ["a 1"]
+        assert await count(harness.connection, "PROBE") == 1
+        assert "Traceback" not in process.output()
+
+
+async def test_what_a_stopped_process_hands_back_is_done_by_another_at_once(
+    work: Work, broker: Broker, tmp_path: Path
+) -> None:
+    """When the grace period is over it exits with 0 all the same, and the job has lost no attempt."""
+    async with work({}, start=False) as harness:
+        first = _start(broker, tmp_path, grace_seconds=0.1)
+        try:
+            await harness.publisher.publish(RunProbe(name="a", number=600), job_id="a")
+            await _began(first, "a")
+            first.signal(signal.SIGTERM)
+            assert await first.wait(timeout_seconds=20) == 0
+        finally:
+            await first.kill()
+        assert await count(harness.connection, "PROBE") == 0
+        assert await count(harness.connection, "PROBE_LATER") == 1
+        second = _start(broker, tmp_path, name="second", grace_seconds=0.1)
+        try:
+            await _began(second, "a")
+        finally:
+            await second.stop()
+        assert '"attempt":1' in second.output()
+        assert "Traceback" not in first.output() + second.output()
+
+
+async def test_a_job_whose_process_dies_is_done_by_another(work: Work, broker: Broker, tmp_path: Path) -> None:
+    """The broker notices within the ack wait that nobody works on it any more; no attempt is counted."""
+    async with work({}, start=False) as harness:
+        await set_ack_wait(harness.connection, 1)
+        first = _start(broker, tmp_path)
+        try:
+            await harness.publisher.publish(RunProbe(name="a", number=5))
+            await _began(first, "a")
+        finally:
+            await first.kill()
+        second = _start(broker, tmp_path, name="second")
+        try:
+            await eventually(harness.effects)
+            await harness.empty()
+        finally:
+            await second.stop()
+        assert await harness.effects() == ["a 1"]
+        assert len(await harness.inbox()) == 1
