@@ -1,6 +1,5 @@
 """Redis and PostgreSQL for the peers, from programs on this machine, in a temporary folder, on loopback."""
 
-import glob
 import os
 import shutil
 import socket
@@ -11,13 +10,14 @@ from pathlib import Path
 from embedded.ports import free_ports
 
 
-class Missing(Exception):
+class Missing(Exception):  # noqa: N818 - states a fact
     """A program that a peer needs is not on this machine."""
 
 
 def find(name: str, *, apt: str) -> str:
     """The path of a program, also where Debian hides it."""
-    found = shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None)
+    hidden = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+    found = shutil.which(name) or (str(hidden[0]) if hidden else None)
     if found is None:
         raise Missing(f"{name} is not on this machine: apt-get install {apt}")
     return found
