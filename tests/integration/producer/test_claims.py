@@ -62,6 +62,14 @@ async def test_a_claim_lives_for_45_days_from_its_run(
     assert date in possible
 
 
+async def test_a_claim_of_the_farthest_future_has_a_date(connection: Connection, objects: S3ObjectStore) -> None:
+    """No instant is too late for the calendar: it is the last that the broker can count."""
+    at = datetime.max.replace(tzinfo=UTC)
+    await Publisher(connection, objects).publish_later(_message(MAX_INLINE_BYTES + 1), at=at)
+    (waiting,) = await stored(connection, "PROBE_LATER")
+    assert waiting.headers["Job-Claim"].startswith("claims/2262-02-14/")
+
+
 async def test_a_batch_may_hold_claims(connection: Connection, objects: S3ObjectStore) -> None:
     """Long and short bodies travel together; the same body is one object."""
     long = _message(MAX_INLINE_BYTES + 1)
