@@ -58,7 +58,12 @@ async def _atomic(connection: Connection, messages: Sequence[Outgoing], timeout_
     order = {_ID: batch, _SEQUENCE: str(count), _COMMIT: "1"}
     try:
         stored = await store(
-            connection, last.subject, {**last.headers, **order}, last.body, timeout_seconds=timeout_seconds
+            connection,
+            last.subject,
+            {**last.headers, **order},
+            last.body,
+            timeout_seconds=timeout_seconds,
+            again=False,  # without the others, which went another way, it would commit nothing
         )
     except Refused as refused:
         if refused.code == _DUPLICATE_ID:

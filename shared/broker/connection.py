@@ -13,7 +13,7 @@ import msgspec
 from nats.aio.client import PING_PROTO, Client
 from nats.errors import NoRespondersError
 
-from shared.broker.errors import NotPermitted, Refused
+from shared.broker.errors import AnswerLost, NotPermitted, Refused
 from shared.broker.headers import STATUS, Headers, decode, encode
 from shared.broker.parser import Parser
 from shared.log import get_logger
@@ -140,7 +140,7 @@ class Connection(Client):
         """Sends a request and waits for its answer.
 
         Raises:
-            Unavailable: the broker is away, or did not answer in time.
+            Unavailable: the broker is away, or did not answer in time; `AnswerLost` as soon as the connection is lost.
             NotPermitted: the broker says that this user may not publish there.
             Refused: the message is larger than the broker takes.
             NoRespondersError: nobody listens: no stream takes the subject, or a leader is being elected.
@@ -219,8 +219,11 @@ class Connection(Client):
             _log.warning("broker_error", f"The connection to the broker reports: {text}")
 
     async def was_lost(self) -> None:
-        """Notes that the broker is away."""
+        """Notes that the broker is away: the answers that are waited for will not come any more."""
         self.up.clear()
+        for subject, future in self._waiting.values():
+            if not future.done():
+                future.set_exception(AnswerLost(subject))
 
     async def is_back(self) -> None:
         """Notes that the broker is back, and tells who asked to know."""

@@ -24,6 +24,13 @@ class NotPermitted(Refused):
     """The user that this process is connected as may not publish there."""
 
 
+class AnswerLost(Unavailable):
+    """The connection was lost before the broker's answer came: it may have done what it was asked, or not."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("broker", f"the connection was lost before the answer to {subject} came")
+
+
 class BrokerTooOld(Exception):  # noqa: N818 - states a fact
     """The broker lacks what the guarantees need."""
 

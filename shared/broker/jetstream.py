@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 from nats.errors import NoRespondersError
 
+from contracts import wire
 from shared.broker.connection import Connection
-from shared.broker.errors import refusal
+from shared.broker.errors import AnswerLost, refusal
 from shared.outcomes import Unavailable
 
 _RETRY_SECONDS = 0.25
@@ -35,11 +36,18 @@ _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 async def store(
-    connection: Connection, subject: str, headers: Mapping[str, str], body: bytes, *, timeout_seconds: float = 10.0
+    connection: Connection,
+    subject: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    timeout_seconds: float = 10.0,
+    again: bool = True,
 ) -> Stored:
     """Publishes a message and waits until the broker has it on its disk.
 
-    While a leader is being elected it tries again; give the message a `Nats-Msg-Id`, then it cannot be stored twice.
+    While a leader is being elected it tries again, and with `again` also after a reconnect when the answer was lost
+    and the message has a `Nats-Msg-Id`, by which the broker (and else the inbox) knows it.
 
     Raises:
         Unavailable: the broker is away, or did not answer in time.
@@ -55,6 +63,9 @@ async def store(
             if left < _RETRY_SECONDS:
                 raise Unavailable("broker", f"nobody answers on {subject}: {NO_STREAM}") from None
             await asyncio.sleep(_RETRY_SECONDS)
+        except AnswerLost:
+            if not again or wire.MSG_ID not in headers:
+                raise
     answer = _decode_answer(reply.body or b"{}")
     if answer.error is not None or not answer.stream:
         raise refusal(subject, answer.error or {"description": "the answer is empty"})

@@ -1,0 +1,65 @@
+"""An answer that is lost with the connection is not waited for: others must not stand behind it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from embedded.broker import Broker
+from shared.broker import Connection
+from shared.broker.errors import AnswerLost
+from shared.broker.jetstream import manage, store
+from shared.publisher import Publisher
+from shared.streams import provision_broker
+from tests.harness import RunProbe, connected, count, probe_topology
+
+
+@pytest.fixture
+async def connection(broker: Broker) -> AsyncIterator[Connection]:
+    """A connection to a broker that has the streams of the service `probe`."""
+    async with connected(broker) as opened:
+        await provision_broker(opened, probe_topology())
+        await manage(opened, "STREAM.PURGE.PROBE")
+        yield opened
+
+
+async def _frozen_then_killed(broker: Broker, connection: Connection) -> None:
+    """Lets the broker stand still with requests under way, kills it, and starts it again."""
+    while not connection._waiting:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0.01)
+    await broker.kill()
+    await broker.start()
+
+
+async def test_a_publish_whose_answer_was_lost_is_made_again_after_the_reconnect(
+    broker: Broker, connection: Connection
+) -> None:
+    """It has an id, so it cannot become two; its caller waits no longer than the broker is away."""
+    broker.pause()
+    started = time.monotonic()
+    publishing = asyncio.create_task(Publisher(connection).publish(RunProbe(name="a"), job_id="one"))
+    await _frozen_then_killed(broker, connection)
+    receipt = await publishing
+    assert time.monotonic() - started < 8, "it waited for an answer that could not come"
+    assert receipt.stream == "PROBE"
+    assert await count(connection, "PROBE") == 1
+
+
+async def test_a_message_without_an_id_is_not_sent_twice(broker: Broker, connection: Connection) -> None:
+    """Its sender is told at once that nobody knows whether it was stored."""
+    broker.pause()
+    storing = asyncio.create_task(store(connection, "jobs.probe.run", {}, b"{}"))
+    await _frozen_then_killed(broker, connection)
+    with pytest.raises(AnswerLost, match=r"connection was lost before the answer to jobs\.probe\.run came"):
+        await storing
+
+
+async def test_a_batch_whose_answer_was_lost_is_completed_singly(broker: Broker, connection: Connection) -> None:
+    """The commit alone would be refused, which means that nothing was stored: that cannot be known."""
+    broker.pause()
+    jobs = [RunProbe(name=str(number)) for number in range(30)]
+    publishing = asyncio.create_task(Publisher(connection).publish_many(jobs))
+    await _frozen_then_killed(broker, connection)
+    assert len(await publishing) == 30
+    assert await count(connection, "PROBE") == 30
