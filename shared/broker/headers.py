@@ -20,7 +20,8 @@ def decode(raw: bytes) -> Headers:
     """Reads a header block; never raises, whatever the bytes.
 
     Bytes that are not UTF-8 are kept as lone surrogates, so that `encode` writes them back unchanged.
-    Of a repeated header the first counts. A broken block yields what could be read and `UNREADABLE`.
+    Of a repeated header the first counts; a lone line break in a value becomes a space.
+    A broken block yields what could be read and `UNREADABLE`.
     """
     lines = raw.decode("utf-8", "surrogateescape").split("\r\n")
     first, headers = lines[0], Headers()
@@ -36,6 +37,8 @@ def decode(raw: bytes) -> Headers:
         if not colon or not _NAME.fullmatch(name):
             headers.setdefault(UNREADABLE, f"{line[:80]!r} is no 'Name: value'")
         else:
+            if "\n" in value or "\r" in value:  # as `encode` will write it, or a copy would have another id
+                value = value.translate(_BREAKS)
             headers.setdefault(name, value.strip(" \t"))
     return headers
 

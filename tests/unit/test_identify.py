@@ -1,0 +1,122 @@
+"""Which job a delivery is: never an error, whatever was typed."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts import wire
+from shared.broker import Connection
+from shared.broker.headers import decode, encode
+from shared.copies import again_later, dead_letter
+from shared.delivery import Delivery, read
+from shared.identify import Identity, identify
+from shared.verdict import AT_ONCE, Again, Dead
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}|~[0-9a-f]{64}")
+SUBJECT = re.compile(r"[!-)+-=?-~]+(\.[!-)+-=?-~]+)*")
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NOBODY: Any = Connection.__new__(Connection)
+
+
+def delivered(subject: bytes = b"jobs.probe.run", block: bytes = b"", *, times: int = 1) -> Delivery:
+    """A delivery as the broker would hand it over."""
+    reply = b"$JS.ACK.PROBE.probe.%d.17.5.1700000000000000123.0" % times
+    return read(NOBODY, subject, reply, block, b"{}")
+
+
+def identified(subject: bytes = b"jobs.probe.run", *, times: int = 1, **headers: str) -> Identity:
+    """Who such a delivery is."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return identify("probe", delivered(subject, encode(named) if named else b"", times=times))
+
+
+subjects = st.binary(max_size=60) | st.sampled_from([b"jobs.probe.", b"due.probe.", b"cron.", b"jobs."]).flatmap(
+    lambda prefix: st.binary(max_size=30).map(lambda rest: prefix + rest)
+)
+blocks = st.binary(max_size=200) | st.lists(
+    st.tuples(
+        st.sampled_from(["Job-Id", "Nats-Msg-Id", "Job-Attempt-Base", "traceparent", "Status", "Dead-Reason"]),
+        st.text(max_size=30),
+    )
+).map(lambda pairs: encode(dict(pairs)) if not any("\ud800" <= c <= "\udfff" for _, v in pairs for c in v) else b"")
+
+
+@given(subjects, blocks, st.integers(1, 10**6))
+def test_no_bytes_fell_it_and_what_it_says_is_fit_for_subjects_and_keys(
+    subject: bytes, block: bytes, times: int
+) -> None:
+    """Every delivery has a type, an id, a key and an attempt, and can be copied for later or as a dead letter."""
+    delivery = delivered(subject, block, times=times)
+    job = identify("probe", delivery).job
+    assert TOKEN.fullmatch(job.key)
+    assert job.id
+    assert job.attempt >= 1
+    copy = again_later(delivery, job, Again("retry", AT_ONCE, 1), NOW)
+    letter = dead_letter(delivery, job, Dead("invalid", "why", 1), NOW)
+    for message in (copy, letter):
+        assert SUBJECT.fullmatch(message.subject)
+        assert decode(encode(message.headers))[wire.JOB_ID] == job.id
+
+
+@given(
+    blocks | st.text(max_size=8).map(lambda job_id: f"NATS/1.0\r\nJob-Id: {job_id}\r\n\r\n".encode("utf-8", "replace"))
+)
+def test_a_copy_for_later_is_the_same_job(block: bytes) -> None:
+    """Whatever its id is made of: were it another job, its inbox row would not keep the first one's duplicates out."""
+    delivery = delivered(b"jobs.probe.run", block)
+    job = identify("probe", delivery).job
+    copy = again_later(delivery, job, Again("retry", AT_ONCE, 1), NOW)
+    again = identify("probe", delivered(b"due.probe.run", encode(copy.headers))).job
+    assert (again.type, again.id, again.key, again.trace) == (job.type, job.id, job.key, job.trace)
+    assert again.attempt == 2
+
+
+def test_the_id_is_the_job_id_else_the_message_id_else_the_place() -> None:
+    """In this order; an empty header is none."""
+    assert identified(Job_Id="a", Nats_Msg_Id="b").job.id == "a"
+    assert identified(Nats_Msg_Id="b").job.id == "b"
+    assert identified(Job_Id="", Nats_Msg_Id="b").job.id == "b"
+    assert identified().job.id == identified(X_Team="red").job.id == "PROBE:17:1700000000000000123"
+
+
+@pytest.mark.parametrize(
+    ("subject", "job_type"),
+    [
+        (b"jobs.probe.run", "probe.run"),
+        (b"due.probe.run", "probe.run"),
+        (b"jobs.probe.run.v2", "probe.run.v2"),
+        (b"cron.probe.daily", "cron.probe.daily"),
+        (b"cron.probe.daily.manual", "cron.probe.daily"),
+    ],
+)
+def test_the_subject_says_the_type(subject: bytes, job_type: str) -> None:
+    """Whether it came now, later, by schedule or by hand."""
+    identity = identified(subject)
+    assert identity.job.type == job_type
+    assert not identity.malformed
+    assert identity.event == job_type.startswith("cron.")
+
+
+def test_the_attempt_of_a_job_follows_from_its_base_and_not_from_its_deliveries() -> None:
+    """Attempts count failures of the handler; deliveries also count workers that died."""
+    assert identified(times=5).job.attempt == 1
+    assert identified(times=5, Job_Attempt_Base="2").job.attempt == 3
+
+
+def test_the_attempt_of_an_event_is_its_delivery() -> None:
+    """An event is never copied, so nothing else counts."""
+    assert identified(b"cron.probe.daily", times=5).job.attempt == 5
+    assert identified(b"cron.probe.daily", times=5, Job_Id="x").job.attempt == 5
+
+
+def test_a_trace_is_carried_on_if_it_is_one() -> None:
+    """What is no W3C `traceparent` is left alone, and no fault of the job."""
+    assert identified(traceparent=TRACE).job.trace == {"traceparent": TRACE}
+    assert identified(traceparent=TRACE).trace_id == "0af7651916cd43dd8448eb211c80319c"
+    assert identified(traceparent="nonsense").job.trace == {}
+    assert not identified(traceparent="nonsense").malformed
