@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up test check format lock bench bench-quick seed clean
+.PHONY: help demo up test check contracts new-job format lock bench bench-quick seed clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: secon
 	@$(RUN) -m ruff format --check --quiet .
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q tests/unit tests/contract tests/test_architecture.py
+
+contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients from the contracts
+	@$(RUN) -m tools.contracts
 
 format: $(VENV)/.dev ## Format the code
 	@$(RUN) -m ruff format .

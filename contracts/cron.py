@@ -29,7 +29,13 @@ ScheduleName = Annotated[
         examples=["cleanup.daily", "sync.all"],
     ),
 ]
-_Instant = Meta(tz=True)
+_INSTANT = (
+    r"^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    rf"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]){END}"
+)
+# The schema says what the decoder takes: `format` alone is a remark to most validators, and knows leap seconds.
+_Instant = Meta(tz=True, extra_json_schema={"pattern": _INSTANT})
+_DAY = "The day must exist."
 
 
 class ScheduleFired(Message):
@@ -63,12 +69,15 @@ class ScheduleFired(Message):
     due: Annotated[
         datetime,
         _Instant,
-        Meta(description="When it was due (RFC 3339, UTC).", examples=["2026-03-29T01:00:00Z"]),
+        Meta(description=f"When it was due (RFC 3339, UTC). {_DAY}", examples=["2026-03-29T01:00:00Z"]),
     ]
     announced: Annotated[
         datetime,
         _Instant,
-        Meta(description="When the scheduler published it (RFC 3339, UTC).", examples=["2026-03-29T01:00:00.012345Z"]),
+        Meta(
+            description=f"When the scheduler published it (RFC 3339, UTC). {_DAY}",
+            examples=["2026-03-29T01:00:00.012345Z"],
+        ),
     ]
 
 

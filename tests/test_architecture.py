@@ -12,13 +12,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("contracts", "shared", "services", "embedded", "ops")
+PRODUCT = ("contracts", "shared", "services", "embedded", "ops", "tools")
 FORBIDDEN = {
-    "contracts": {"shared", "services", "embedded", "ops", "tests", "bench"},
-    "shared": {"services", "embedded", "ops", "tests", "bench"},
-    "services": {"embedded", "ops", "tests", "bench"},
-    "embedded": {"tests", "bench"},
-    "ops": {"tests", "bench"},
+    "contracts": {"shared", "services", "embedded", "ops", "tools", "tests", "bench"},
+    "shared": {"services", "embedded", "ops", "tools", "tests", "bench"},
+    "services": {"embedded", "ops", "tools", "tests", "bench"},
+    "embedded": {"tools", "tests", "bench"},
+    "ops": {"tools", "tests", "bench"},
+    "tools": {"tests", "bench"},
 }
 CLIENTS = {"aiosmtplib", "smtplib", "httpx", "minio", "urllib3", "nats", "asyncpg", "aiosqlite", "sqlite3"}
 VAGUE = {"util", "utils", "helper", "helpers", "common", "misc"}

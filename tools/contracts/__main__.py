@@ -1,0 +1,37 @@
+"""The command line: `python -m tools.contracts` generates; `--check` finds what is stale or would break somebody."""
+
+import argparse
+import sys
+
+from tools.contracts import generate, released
+from tools.contracts.gate import breaking_changes
+
+
+def main() -> int:
+    """Returns the exit code: 1 when something is stale or would break a release that is still supported."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.contracts",
+        description="Generates schemas, AsyncAPI document, page and clients from the contracts.",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; name what is stale, and what would break")
+    parser.add_argument("--release", metavar="VERSION", help="keep the contracts of now as a release (0.2.0)")
+    options = parser.parse_args()
+    if options.check:
+        return _check()
+    for line in generate.write():
+        print(line)
+    if options.release:
+        print(released.keep(options.release))
+    return 0
+
+
+def _check() -> int:
+    stale = [f"contracts/{name} is stale: run `make contracts`, and commit it" for name in generate.stale()]
+    problems = stale + breaking_changes()
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Finds what a newer JSON Schema refuses that an older one took: each is a change that breaks somebody."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tools.contracts.shapes import branches
+
+Schema = dict[str, Any]
+_LOWER = {"minLength": "shortest length", "minimum": "least value", "minItems": "least number of items"}
+_UPPER = {"maxLength": "longest length", "maximum": "greatest value", "maxItems": "greatest number of items"}
+_EXACT = {"pattern": "pattern", "format": "format", "multipleOf": "step"}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A schema, with the definitions that its references lead to."""
+
+    schema: Schema
+    definitions: Schema
+
+    @classmethod
+    def of(cls, schema: Schema) -> "Side":
+        """Returns a schema that stands alone."""
+        return cls(schema, schema.get("$defs", {}))
+
+    def at(self, schema: Schema) -> "Side":
+        """Returns a part of it."""
+        return Side(schema, self.definitions)
+
+    def branches(self) -> "list[Side]":
+        """Returns its alternatives."""
+        return [self.at(part) for part in branches(self.schema, self.definitions)]
+
+
+def narrowings(old: Schema, new: Schema) -> list[str]:
+    """Returns what `new` refuses that `old` took, and fields that are gone; a line each, with the field's path."""
+    return list(_value(Side.of(old), Side.of(new), "$"))
+
+
+def widenings(old: Schema, new: Schema) -> list[str]:
+    """Returns what readers of `old` would not understand in what `new` lets us publish; new fields they ignore."""
+    found = _value(Side.of(new), Side.of(old), "$", fields=False)
+    return [f"{line} (seen by its readers)" for line in found]
+
+
+def _value(old: Side, new: Side, path: str, *, fields: bool = True) -> Iterator[str]:
+    """Each alternative of the old schema has to be taken by one of the new."""
+    takers = new.branches()
+    for branch in old.branches():
+        refusals = [list(_branch(branch, taker, path, fields=fields)) for taker in takers if _kind(branch, taker)]
+        if not refusals:
+            yield f"{path}: type narrowed: {branch.schema.get('type', 'anything')} is no longer taken"
+        elif all(refusals):
+            yield from min(refusals, key=len)
+
+
+def _kind(old: Side, new: Side) -> bool:
+    """Whether the types allow that the new one takes what the old one did."""
+    before, after = old.schema.get("type"), new.schema.get("type")
+    return after is None or before == after or (before == "integer" and after == "number")
+
+
+def _branch(old: Side, new: Side, path: str, *, fields: bool) -> Iterator[str]:
+    yield from _limits(old.schema, new.schema, path)
+    yield from _enumeration(old.schema, new.schema, path)
+    if old.schema.get("type") == "object":
+        yield from _object(old, new, path, fields=fields)
+    if "items" in old.schema and "items" in new.schema:
+        yield from _value(old.at(old.schema["items"]), new.at(new.schema["items"]), f"{path}[]", fields=fields)
+
+
+def _object(old: Side, new: Side, path: str, *, fields: bool) -> Iterator[str]:
+    before, after = old.schema.get("properties", {}), new.schema.get("properties", {})
+    for name, content in before.items():
+        if name in after:
+            yield from _value(old.at(content), new.at(after[name]), f"{path}.{name}", fields=fields)
+        elif fields:
+            yield f"{path}.{name}: field removed"
+    for name in new.schema.get("required", []):
+        if name not in old.schema.get("required", []):
+            yield f"{path}.{name}: field made required" if name in before else f"{path}.{name}: new field is required"
+
+
+def _limits(old: Schema, new: Schema, path: str) -> Iterator[str]:
+    for key, words in _LOWER.items():
+        if key in new and (key not in old or new[key] > old[key]):
+            yield f"{path}: limit tightened: {words} was {old.get(key, 'free')}, is {new[key]}"
+    for key, words in _UPPER.items():
+        if key in new and (key not in old or new[key] < old[key]):
+            yield f"{path}: limit tightened: {words} was {old.get(key, 'free')}, is {new[key]}"
+    for key, words in _EXACT.items():
+        if key in new and new[key] != old.get(key):
+            yield f"{path}: {words} changed: was {old.get(key, 'free')}, is {new[key]}; nobody can tell what fits both"
+
+
+def _enumeration(old: Schema, new: Schema, path: str) -> Iterator[str]:
+    if "enum" in new:
+        before = old.get("enum")
+        gone = [value for value in before if value not in new["enum"]] if before else ["every other value"]
+        if gone:
+            yield f"{path}: enum value removed: {', '.join(map(str, gone))}"

@@ -1,0 +1,59 @@
+"""Finds what a newer topology takes back of an older one: streams, subjects, consumers, limits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Document = dict[str, Any]
+_LESS_IS_WORSE = {"max_msg_size", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window"}
+_FREE_TO_GROW = {"jobIdBytesBeforeHash"}
+_EITHER_WAY = {"retention", "storage", "discard", "allow_atomic", "allow_msg_schedules", "ack_policy", "filter_subject"}
+
+
+def taken_back(old: Document, new: Document) -> list[str]:
+    """Returns a line for each thing that somebody may rely on and that is no more, or less."""
+    return [*_named(old, new, "subjects"), *_limits(old, new), *_reasons(old, new), *_streams(old, new)]
+
+
+def _named(old: Document, new: Document, part: str) -> Iterator[str]:
+    yield from (f"{part}: {name} is gone" for name in old[part] if name not in new[part])
+
+
+def _limits(old: Document, new: Document) -> Iterator[str]:
+    for name, value in old["limits"].items():
+        if name not in new["limits"]:
+            yield f"limits: {name} is gone"
+        elif new["limits"][name] < value or (name in _FREE_TO_GROW and new["limits"][name] != value):
+            yield f"limits: limit tightened: {name} was {value}, is {new['limits'][name]}"
+
+
+def _reasons(old: Document, new: Document) -> Iterator[str]:
+    for reason in old["deadReasons"]:
+        if reason not in new["deadReasons"]:
+            yield f"deadReasons: {reason} is gone"
+
+
+def _streams(old: Document, new: Document) -> Iterator[str]:
+    for part in ("streams", "consumers"):
+        now = {_key(one): one for one in new[part]}
+        for one in old[part]:
+            key = _key(one)
+            if key not in now:
+                yield f"{part}: {key} is gone"
+                continue
+            gone = set(one.get("subjects", [])) - set(now[key].get("subjects", []))
+            yield from (f"{part}: {key}: subject gone: {subject}" for subject in sorted(gone))
+            yield from _config(one["config"], now[key]["config"], f"{part}: {key}")
+
+
+def _key(one: Document) -> str:
+    return f"{one['name']} on {one['stream']}" if "stream" in one else str(one["name"])
+
+
+def _config(old: Document, new: Document, where: str) -> Iterator[str]:
+    for name in sorted(_LESS_IS_WORSE):
+        before, after = old.get(name), new.get(name)
+        if after is not None and (before is None or after < before):
+            yield f"{where}: limit tightened: {name} was {'free' if before is None else before}, is {after}"
+    for name in sorted(_EITHER_WAY):
+        if old.get(name) != new.get(name):
+            yield f"{where}: {name} changed: was {old.get(name)}, is {new.get(name)}"

@@ -1,0 +1,72 @@
+"""Keeps the contracts of a release, and reads those that are still supported.
+
+A release is a folder `contracts/released/<version>/`: schemas, topology, and the samples that were right. A release
+that is no longer supported is a folder that was deleted.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.contracts.generate import FOLDER
+from tools.contracts.samples import Sample, read
+from tools.contracts.schemas import Schema
+
+RELEASED = FOLDER / "released"
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """All that is compared: schemas by subject, headers by kind, topology, and samples."""
+
+    version: str
+    schemas: dict[str, Schema]
+    headers: dict[str, Schema]
+    topology: dict[str, Any]
+    samples: list[Sample]
+
+
+def current(folder: Path = FOLDER) -> Contracts:
+    """Reads the contracts of now, as they were generated last."""
+    return _read("now", folder)
+
+
+def supported(folder: Path = RELEASED) -> list[Contracts]:
+    """Reads every release that is supported, the oldest first."""
+    found = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: _order(path.name))
+    return [_read(path.name, path) for path in found]
+
+
+def keep(version: str, source: Path = FOLDER, folder: Path = RELEASED) -> str:
+    """Keeps the contracts of now as a release; returns what was done.
+
+    Raises:
+        FileExistsError: that version was released already; what was released never changes.
+    """
+    target = folder / version
+    if target.exists():
+        raise FileExistsError(f"{target} exists: what was released never changes, take the next version")
+    shutil.copytree(source / "schemas", target / "schemas")
+    shutil.copy(source / "topology.json", target / "topology.json")
+    shutil.copytree(source / "samples", target / "samples", ignore=shutil.ignore_patterns("invalid", "README.md"))
+    return f"contracts/released/{version} kept: what is in it can only be added to from now on"
+
+
+def _read(version: str, folder: Path) -> Contracts:
+    return Contracts(
+        version,
+        _schemas(folder / "schemas"),
+        _schemas(folder / "schemas" / "headers"),
+        json.loads((folder / "topology.json").read_bytes()),
+        read(folder / "samples"),
+    )
+
+
+def _schemas(folder: Path) -> dict[str, Schema]:
+    return {path.stem: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))}
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -1,0 +1,78 @@
+"""Reads the samples: real bodies of every message, right ones and wrong ones."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.cron import ScheduleFired
+from contracts.message import CATALOGUE, Message
+from contracts.wire import CRON, type_of
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "contracts" / "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A body as it is published on `subject`; a wrong one with a part of what its dead letter says."""
+
+    subject: str
+    name: str
+    body: bytes
+    reason: str = ""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the contract takes it."""
+        return not self.reason
+
+    @property
+    def title(self) -> str:
+        """What is special about it, as words."""
+        return self.name.replace("-", " ")
+
+    def value(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+def read(folder: Path = FOLDER) -> list[Sample]:
+    """Returns all samples below a folder, by subject, valid ones first."""
+    valid = [_valid(path) for path in sorted(folder.glob("*/valid/*.json"))]
+    invalid = [_invalid(path) for path in sorted(folder.glob("*/invalid/*.json"))]
+    return sorted(valid + invalid, key=lambda sample: (sample.subject, not sample.valid, sample.name))
+
+
+def of_message(name: str, samples: list[Sample]) -> list[Sample]:
+    """Returns the samples of a job type, or of all events for `cron`."""
+    return [sample for sample in samples if _name(sample.subject) == name]
+
+
+def class_of(subject: str) -> type[Message]:
+    """Returns the message class of a subject.
+
+    Raises:
+        LookupError: there is no such message.
+    """
+    if subject.startswith(CRON):
+        return ScheduleFired
+    job_type = type_of(subject)
+    if job_type not in CATALOGUE:
+        raise LookupError(f"{subject}: there is no message {job_type!r}; there are {', '.join(sorted(CATALOGUE))}")
+    return CATALOGUE[job_type]
+
+
+def _name(subject: str) -> str:
+    return "cron" if subject.startswith(CRON) else type_of(subject)
+
+
+def _valid(path: Path) -> Sample:
+    return Sample(path.parents[1].name, path.stem, path.read_bytes().strip())
+
+
+def _invalid(path: Path) -> Sample:
+    content = json.loads(path.read_bytes())
+    body = content["body"]
+    raw = body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
+    return Sample(path.parents[1].name, path.stem, raw, content["reason"])

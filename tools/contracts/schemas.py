@@ -1,0 +1,87 @@
+"""Makes a JSON Schema (2020-12) of each message and of each kind of headers."""
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from contracts.cron import ScheduleFired
+from contracts.headers import KINDS
+from contracts.message import CATALOGUE, Message
+from shared.catalogue import load_catalogue
+from tools.contracts.samples import Sample, of_message
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+EVENT = "cron"
+"""Name of the one message that is no job."""
+Schema = dict[str, Any]
+
+TEXT = (
+    "Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate "
+    "pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep."
+)
+WHOLE_NUMBER = "Whole numbers are written without fraction and exponent (`7`, not `7.0`)."
+REAL_DAY = "A date must be a day that exists (no 30th of February)."
+
+
+def messages() -> dict[str, type[Message]]:
+    """Returns every message by its name: job types, and `cron` for the events of schedules."""
+    load_catalogue()
+    return {**dict(sorted(CATALOGUE.items())), EVENT: ScheduleFired}
+
+
+def subject_of(name: str) -> str:
+    """Returns where a message is published, as it is called in file names: `jobs.email.send`, `cron`."""
+    return name if name == EVENT else f"jobs.{name}"
+
+
+def message_schemas(samples: list[Sample]) -> dict[str, Schema]:
+    """Returns the schema of each message, by subject; with its valid samples as examples."""
+    return {
+        subject_of(name): message_schema(
+            cls, subject_of(name), [sample.value() for sample in of_message(name, samples) if sample.valid]
+        )
+        for name, cls in messages().items()
+    }
+
+
+def message_schema(cls: type[Message], subject: str, examples: list[Any]) -> Schema:
+    """Returns the schema of one message, which stands alone."""
+    schema = _alone(cls, subject)
+    schema["description"] += f"\n\n{' '.join(beyond(schema))}"
+    return {**schema, "examples": examples} if examples else schema
+
+
+def header_schemas() -> dict[str, Schema]:
+    """Returns the schema of each kind of headers, as an object of texts; by what stands first in the subject."""
+    return {kind: _alone(cls, f"headers.{kind}") for kind, cls in KINDS.items()}
+
+
+def beyond(schema: Schema) -> Iterator[str]:
+    """Yields what the decoder refuses and no JSON Schema can say."""
+    text = json.dumps(schema)
+    yield TEXT
+    if '"type": "integer"' in text:
+        yield WHOLE_NUMBER
+    if '"format": "date-time"' in text:
+        yield REAL_DAY
+
+
+def _alone(cls: type[msgspec.Struct], name: str) -> Schema:
+    schema = tidy(msgspec.json.schema(cls))
+    definitions = schema["$defs"]
+    root = definitions.pop(cls.__name__)
+    identity = {"$schema": DIALECT, "$id": f"urn:nightshift:schema:{name}"}
+    return {**identity, **root, **({"$defs": definitions} if definitions else {})}
+
+
+def tidy(value: Any) -> Any:
+    """The same with descriptions as they are read, not as they are indented in the source."""
+    if isinstance(value, Mapping):
+        return {
+            key: inspect.cleandoc(part) if key == "description" and isinstance(part, str) else tidy(part)
+            for key, part in value.items()
+        }
+    return [tidy(part) for part in value] if isinstance(value, list) else value

@@ -1,0 +1,56 @@
+"""Says what a JSON Schema allows, in words for a table."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Schema = dict[str, Any]
+_BOUNDS = {
+    "minLength": "{} characters or more",
+    "maxLength": "at most {} characters",
+    "minimum": "{} or more",
+    "maximum": "at most {}",
+    "minItems": "{} items or more",
+    "maxItems": "at most {} items",
+}
+
+
+def in_words(schema: Schema, definitions: Schema) -> str:
+    """Returns the types and limits of a value: `text, at most 500 characters`."""
+    return " or ".join(dict.fromkeys(_words(branch, definitions) for branch in branches(schema, definitions)))
+
+
+def branches(schema: Schema, definitions: Schema) -> list[Schema]:
+    """Returns the alternatives of a schema, references followed."""
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rpartition("/")[2]
+        return branches(definitions[name], definitions)
+    if "anyOf" in schema:
+        return [branch for part in schema["anyOf"] for branch in branches(part, definitions)]
+    return [schema]
+
+
+def _words(schema: Schema, definitions: Schema) -> str:
+    kind = str(schema.get("type", "anything"))
+    if kind == "array":
+        text = f"list of {in_words(schema.get('items', {}), definitions)}"
+    elif kind == "object":
+        text = f"object {schema['title']}" if "title" in schema else "object"
+    else:
+        text = _name(schema, kind)
+    return ", ".join([text, *_limits(schema)])
+
+
+def _name(schema: Schema, kind: str) -> str:
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("format") == "date-time":
+        return "time (RFC 3339)"
+    return {"string": str(schema.get("title", "text")), "integer": "whole number"}.get(kind, kind)
+
+
+def _limits(schema: Schema) -> Iterator[str]:
+    for key, words in _BOUNDS.items():
+        if key in schema and not (key.startswith("min") and schema[key] in {0, 1} and key != "minimum"):
+            yield words.format(f"{schema[key]:,}")
+    if schema.get("minLength") == 1:
+        yield "not empty"

@@ -1,0 +1,83 @@
+"""Makes the topology document: subjects, limits, streams and consumers, as the broker is asked for them."""
+
+from typing import Any
+
+from contracts import wire
+from contracts.message import CATALOGUE
+from shared import backoff, topology
+from shared.catalogue import load_catalogue
+from shared.claim_check import MAX_CLAIM_BYTES
+from shared.topology import Consumer, Stream, Topology
+
+_TYPE, _ID, _NAME = "<type>", "<job id>", "<name>"
+
+SUBJECTS = {
+    wire.job_subject(_TYPE): "a job to do now",
+    f"later.{_TYPE}.{_ID}": "a job that waits for its time; publishing again replaces it, purging the subject cancels",
+    wire.due_subject(_TYPE): "a job whose time has come; worked off like one on `jobs.`",
+    wire.dead_subject(_TYPE): "a job that was given up on, with the reason in its headers",
+    wire.CRON + _NAME: "a schedule came due",
+    wire.CRON + _NAME + wire.MANUAL: "the same, asked for by hand",
+}
+
+
+def declared() -> Topology:
+    """Returns the streams and consumers that the contracts call for."""
+    return topology.topology(CATALOGUE, load_catalogue())
+
+
+def document() -> dict[str, Any]:
+    """Returns the whole document."""
+    wanted = declared()
+    return {
+        "subjects": SUBJECTS,
+        "limits": limits(),
+        "deadReasons": list(wire.REASONS),
+        "streams": [_stream(stream) for stream in wanted.streams],
+        "consumers": [_consumer(consumer) for consumer in wanted.consumers],
+    }
+
+
+def limits() -> dict[str, float]:
+    """Returns what a producer or an operator has to reckon with; smaller is a breaking change for most of them."""
+    return {
+        "bodyAndHeadersBytes": wire.MAX_MESSAGE_BYTES,
+        "bodyBytesBeforeClaimCheck": wire.MAX_INLINE_BYTES,
+        "bodyBytesByClaimCheck": MAX_CLAIM_BYTES,
+        "jobIdBytesBeforeHash": wire.MAX_ID_BYTES,
+        "claimCheckDays": wire.CLAIM_LIFETIME.days,
+        "deadLetterDays": topology.DEAD_LETTER_AGE.days,
+        "duplicateWindowSeconds": topology.DUPLICATE_WINDOW.total_seconds(),
+        "eventsKeptPerSchedule": topology.EVENTS_KEPT,
+        "acknowledgeSeconds": topology.ACK_WAIT.total_seconds(),
+        "longestBackoffSeconds": backoff.CEILING_SECONDS,
+    }
+
+
+def of_document(content: dict[str, Any]) -> Topology:
+    """Returns the streams and consumers that a document declares, to be compared with a broker."""
+    return Topology(
+        streams=tuple(
+            Stream(name=one["name"], subjects=tuple(one["subjects"]), purpose=one["purpose"], options=one["config"])
+            for one in content["streams"]
+        ),
+        consumers=tuple(
+            Consumer(
+                stream=one["stream"],
+                name=one["name"],
+                filter=one["config"]["filter_subject"],
+                new_only=one["config"]["deliver_policy"] == "new",
+            )
+            for one in content["consumers"]
+        ),
+    )
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    config = {key: value for key, value in stream.config(1).items() if key not in {"name", "subjects", "num_replicas"}}
+    return {"name": stream.name, "subjects": list(stream.subjects), "purpose": stream.purpose, "config": config}
+
+
+def _consumer(consumer: Consumer) -> dict[str, Any]:
+    config = {key: value for key, value in consumer.config().items() if key not in {"name", "durable_name"}}
+    return {"stream": consumer.stream, "name": consumer.name, "config": config}
