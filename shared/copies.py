@@ -1,5 +1,6 @@
 """Copies of a delivery that outlive it: again later, and dead letters."""
 
+import re
 from datetime import UTC, datetime
 
 from contracts import wire
@@ -12,12 +13,14 @@ from shared.outgoing import Outgoing
 from shared.redact import one_line
 from shared.verdict import Again, Dead
 
+_COUNT = re.compile(r"\d{1,6}")
+
 
 def again_later(delivery: Delivery, job: Job, verdict: Again, now: datetime) -> Outgoing:
     """The copy that waits on `later.` for its next run; its id keeps one delivery from being copied twice."""
     headers = outgoing.without_orders(delivery.headers)
     headers[wire.ATTEMPT_BASE] = str(verdict.base)
-    copy = outgoing.scheduled(job.type, job.id, delivery.body, headers, now + verdict.delay)
+    copy = outgoing.scheduled(job.type, job.id, delivery.body, headers, outgoing.due(now, verdict.delay))
     copy.headers[wire.MSG_ID] = f"again:{delivery.origin()}"
     return copy
 
@@ -61,7 +64,7 @@ def mark_of(delivery: Delivery) -> Dead | None:
         return None
     attempts = delivery.headers.get(wire.DEAD_ATTEMPTS, "0")
     error = delivery.headers.get(wire.DEAD_ERROR, "")
-    return Dead(reason, error, int(attempts) if attempts.isdecimal() else 0)
+    return Dead(reason, error, int(attempts) if _COUNT.fullmatch(attempts) else 0)
 
 
 async def renewed(objects: ObjectStore, copy: Outgoing, runs_at: datetime) -> Outgoing:

@@ -9,6 +9,8 @@ from shared.broker.headers import Headers, decode
 
 ACK_PREFIX = b"$JS.ACK."
 _PROGRESS, _NAK = b"+WPI", b"-NAK"
+_LONGEST_NAK_NS = 1 << 61
+"""Seventy years: what is longer would not fit into the broker's number."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +39,7 @@ class Delivery:
 
     def nak(self, delay: timedelta) -> None:
         """Hands it back, to be delivered again after `delay`; counts as a delivery, so only where nothing else goes."""
-        nanoseconds = max(int(delay.total_seconds() * 1e9), 1)
+        nanoseconds = min(max(int(delay.total_seconds() * 1e9), 1), _LONGEST_NAK_NS)
         self.connection.send(self.reply, _NAK + b" " + json.dumps({"delay": nanoseconds}).encode())
 
     def progress(self) -> None:

@@ -1,7 +1,7 @@
 """A message ready to be stored by the broker: subject, headers, body."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -60,6 +60,15 @@ def scheduled(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str
     """A job to do at a time: the subject is its identity, so that publishing it again replaces it."""
     own = {wire.JOB_ID: job_id, SCHEDULE: schedule_at(at), SCHEDULE_TARGET: wire.due_subject(job_type)}
     return Outgoing(wire.later_subject(job_type, job_id), {**headers, **own}, body)
+
+
+def due(now: datetime, delay: timedelta) -> datetime:
+    """The instant after a delay of any length, or the nearest that the broker can count."""
+    try:
+        at = now + delay
+    except OverflowError:
+        at = LATEST if delay > timedelta() else EARLIEST
+    return min(max(at, EARLIEST), LATEST)
 
 
 def schedule_at(at: datetime) -> str:

@@ -162,11 +162,7 @@ def _when(at: datetime | None, delay: timedelta | None) -> datetime:
     if (at is None) == (delay is None):
         raise ValueError("give either `at` or `delay`")
     if at is None:
-        now = datetime.now(UTC)
-        try:
-            at = now + (delay or timedelta())
-        except OverflowError:
-            at = outgoing.LATEST
+        return outgoing.due(datetime.now(UTC), delay or timedelta())
     if at.tzinfo is None:
         raise ValueError("`at` has no time zone: give an aware datetime, for instance datetime.now(UTC)")
     return min(max(at, outgoing.EARLIEST), outgoing.LATEST)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from contracts import wire
-from shared import copies
+from shared import copies, outgoing
 from shared.backoff import backoff
 from shared.broker import Refused
 from shared.circuit import Circuit
@@ -78,7 +78,7 @@ class Settler:
         now = datetime.now(UTC)
         copy = copies.again_later(hand.delivery, job, verdict, now)
         try:
-            copy = await copies.renewed(self._objects, copy, now + verdict.delay)
+            copy = await copies.renewed(self._objects, copy, outgoing.due(now, verdict.delay))
             await self._publisher.store(copies.marked(copy, dead) if dead else copy)
         except (Refused, Unavailable) as error:
             self._could_not_store(error, "the copy for later", job)

@@ -1,0 +1,97 @@
+"""Group commit: concurrent calls become few, and each caller gets its own answer."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.gather import Gather
+
+
+class Groups:
+    """Doubles numbers, and remembers in what groups they came; negative ones are refused."""
+
+    def __init__(self, rounds: int = 1) -> None:
+        self.rounds = rounds
+        self.seen: list[list[int]] = []
+        self.at_once = 0
+
+    async def __call__(self, numbers: Sequence[int]) -> list[int | BaseException]:
+        """Takes so many rounds of the event loop for any group."""
+        self.at_once += 1
+        assert self.at_once == 1, "two groups at the same time"
+        self.seen.append(list(numbers))
+        for _ in range(self.rounds):
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        return [number * 2 if number >= 0 else LookupError(number) for number in numbers]
+
+
+@given(st.lists(st.tuples(st.integers(), st.integers(0, 5)), max_size=40), st.integers(1, 7), st.integers(0, 4))
+def test_each_caller_gets_its_own_result_and_no_group_is_too_large(
+    calls: list[tuple[int, int]], most: int, rounds: int
+) -> None:
+    """Whenever they come: results and exceptions are never mixed up, and nobody is forgotten."""
+    groups = Groups(rounds)
+
+    async def call(gather: Gather[int, int], number: int, after: int) -> int:
+        for _ in range(after):
+            await asyncio.sleep(0)
+        return await gather(number)
+
+    async def everybody() -> list[int | BaseException]:
+        gather: Gather[int, int] = Gather(groups, most=most)
+        return await asyncio.gather(*(call(gather, *arguments) for arguments in calls), return_exceptions=True)
+
+    for (number, _), result in zip(calls, asyncio.run(everybody()), strict=True):
+        if number >= 0:
+            assert result == number * 2
+        else:
+            assert isinstance(result, LookupError)
+            assert result.args == (number,)
+    assert sorted(number for group in groups.seen for number in group) == sorted(number for number, _ in calls)
+    assert all(1 <= len(group) <= most for group in groups.seen)
+
+
+async def test_those_that_come_during_a_call_share_the_next() -> None:
+    """There is no timer: the first goes alone, the others together."""
+    groups = Groups(rounds=5)
+    gather: Gather[int, int] = Gather(groups, most=100)
+    first = asyncio.create_task(gather(0))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await asyncio.gather(*(gather(number) for number in range(1, 10))) == list(range(2, 20, 2))
+    assert await first == 0
+    assert groups.seen == [[0], list(range(1, 10))]
+
+
+async def test_what_the_call_raises_goes_to_all_of_its_group_and_to_nobody_else() -> None:
+    """The next group is called as if nothing had happened."""
+    failing = True
+
+    async def run(numbers: Sequence[int]) -> list[int]:
+        if failing:
+            raise ConnectionError
+        return list(numbers)
+
+    gather: Gather[int, int] = Gather(run, most=10)
+    results = await asyncio.gather(gather(1), gather(2), return_exceptions=True)
+    assert [type(result) for result in results] == [ConnectionError, ConnectionError]
+    failing = False
+    assert await gather(3) == 3
+
+
+async def test_a_caller_that_is_cancelled_harms_no_other() -> None:
+    """One that was still waiting is not part of any group."""
+    groups = Groups(rounds=3)
+    gather: Gather[int, int] = Gather(groups, most=1)
+    tasks = [asyncio.create_task(gather(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    assert await tasks[0] == 0
+    assert await tasks[2] == 4
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[1]
+    assert [1] not in groups.seen
