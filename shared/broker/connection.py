@@ -3,20 +3,18 @@
 import asyncio
 import contextlib
 import itertools
-import math
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from nats.aio.client import PING_PROTO, Client
 from nats.errors import NoRespondersError
 
 from shared.broker.errors import AnswerLost, NotPermitted, Refused
 from shared.broker.headers import STATUS, Headers, decode, encode
+from shared.broker.mended import MendedClient
 from shared.broker.parser import Parser
-from shared.log import get_logger
+from shared.broker.reports import Reports
 from shared.outcomes import Unavailable
 
 Receive = Callable[[bytes, bytes, bytes, bytes], None]
@@ -25,14 +23,7 @@ Receive = Callable[[bytes, bytes, bytes, bytes], None]
 _NO_RESPONDERS = "503"
 _TOO_LARGE = 10054
 """The code with which a stream refuses what exceeds its own limit."""
-_REPORT_AGAIN_SECONDS = 30.0
-"""The client tries twice a second; the log need not say so each time."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
-_UNAUTHORIZED = "authorization violation"
-_CREDENTIALS = (
-    "check NATS_USER and NATS_PASSWORD (or NATS_CREDS_FILE); trying again, since the broker may learn of them later"
-)
-_log = get_logger("broker")
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -42,7 +33,7 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Connection(Client):
+class Connection(MendedClient):
     """A client that no message can fell, and that waits for a broker that is away.
 
     `direct` maps a subscription's id to the function that takes its messages straight from the reader.
@@ -59,22 +50,7 @@ class Connection(Client):
         self._waiting: dict[bytes, tuple[str, asyncio.Future[Reply]]] = {}
         self._request_ids = itertools.count()
         self._reply_prefix = b""
-        self._reported: dict[str, float] = {}
-
-    async def deliver(self, sid: int, subject: bytes, reply: bytes, header: bytes, body: bytes) -> None:
-        """Hands a message to an ordinary subscription of the library, with everything in it decodable."""
-        headers: Any = decode(header) if header else None
-        subscription = self._subs.get(sid)
-        if subscription is None:
-            return
-        message = self._build_message(sid, _readable(subject), _readable(reply), body, headers)
-        with contextlib.suppress(asyncio.QueueFull):
-            if subscription._future is not None:  # noqa: SLF001 - as the library's own dispatch does
-                if not subscription._future.done():  # noqa: SLF001
-                    subscription._future.set_result(message)  # noqa: SLF001
-                return
-            subscription._pending_queue.put_nowait(message)  # noqa: SLF001
-            subscription._pending_size += len(body)  # noqa: SLF001
+        self._reports = Reports()
 
     async def listen(self, subject: str, receive: Receive) -> int:
         """Subscribes `receive` directly; returns the id for `unlisten`. The subscription survives reconnects."""
@@ -175,27 +151,6 @@ class Connection(Client):
         if future is not None and not future.done():
             future.set_result(Reply(decode(header) if header else {}, body))
 
-    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - the library's signature
-        """Closes without fail: the library's raises when something is still to be sent to a broker that is away."""
-        try:
-            await super()._close(status, do_cbs)
-        except OSError:
-            self._pending, self._pending_data_size = [], 0
-            self._status = Client.DISCONNECTED
-            await super()._close(status, do_cbs)
-
-    async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
-        """Sends a ping behind all that is still to be sent; the library's overtakes it, and `flush` says too much."""
-        self._pongs.append(asyncio.get_running_loop().create_future() if future is None else future)
-        await self._send_command(PING_PROTO)
-        await self._flush_pending()
-
-    async def _process_pong(self) -> None:
-        """Takes the answer to a ping, also when nobody waits for it any more: the library's own fails then."""
-        if self._pongs and self._pongs[0].done():
-            self._pongs[0] = asyncio.get_running_loop().create_future()
-        await super()._process_pong()
-
     async def heard_error(self, error: Exception) -> None:
         """Turns the broker's word about a permission into an answer for whoever waits for one; logs the rest."""
         denied = _DENIED.search(str(error))
@@ -204,19 +159,7 @@ class Connection(Client):
         for subject, future in told:
             future.set_exception(NotPermitted(subject, 0, "this user has no permission to publish there"))
         if not told:
-            self._report(error)
-
-    def _report(self, error: Exception) -> None:
-        """Logs an error, once in a while when it goes on: several servers may each have their own."""
-        text, now = str(error) or type(error).__name__, time.monotonic()
-        if now - self._reported.get(text, -math.inf) < _REPORT_AGAIN_SECONDS:
-            return
-        self._reported = {text: at for text, at in self._reported.items() if now - at < _REPORT_AGAIN_SECONDS}
-        self._reported[text] = now
-        if _UNAUTHORIZED in text.lower():
-            _log.error("broker_refuses_user", f"{text}: {_CREDENTIALS}")
-        else:
-            _log.warning("broker_error", f"The connection to the broker reports: {text}")
+            self._reports.report(error)
 
     async def was_lost(self) -> None:
         """Notes that the broker is away: the answers that are waited for will not come any more."""
@@ -235,11 +178,6 @@ class Connection(Client):
         """Notes that the client gave up for good, which it never should: the process has to end."""
         self.up.clear()
         self.closed.set()
-
-
-def _readable(subject: bytes) -> bytes:
-    """A subject as UTF-8 whatever it was: the library decodes it strictly."""
-    return subject.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace")
 
 
 async def _nothing(_message: object) -> None:
