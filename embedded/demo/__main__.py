@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from embedded.claim import FolderTaken
-from embedded.demo import failures, mails, schedules, uploads
+from embedded.demo import cleanups, failures, mails, schedules, syncs, uploads
 from embedded.demo.stage import Stage
 from embedded.process import StartFailed
 from embedded.programs import ProgramMissing
@@ -25,7 +25,7 @@ from shared.publisher import Publisher
 from shared.settings import Settings
 from shared.stores import object_store
 
-_SETTINGS = {"LOG_FORMAT": "json"}
+_SETTINGS = {"LOG_FORMAT": "json", **syncs.SETTINGS}
 
 
 def main() -> int:
@@ -50,13 +50,17 @@ async def play(console: Console, given: list[Path]) -> int:
     """Starts a fresh stack, plays every scene, stops everything, and says what happened."""
     stack = Stack.fresh("demo", datetime.now(UTC))
     console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
-    async with _playing(stack, console) as (stage, due):
+    async with _playing(stack, console) as (stage, due), syncs.outside(stage) as outside:
         await mails.sent_at_once(stage)
         await uploads.play(stage, given)
+        await syncs.play(stage, outside)
         await mails.later(stage)
         await mails.once(stage)
         await failures.play(stage)
+        await cleanups.play(stage)
         await schedules.play(stage, due)
+        await syncs.after_schedules(stage, due)
+        await schedules.led_to_cleanups(stage, due)
     console.print()
     console.print(stage.table())
     _say_where(console, stage)
