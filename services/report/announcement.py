@@ -63,7 +63,8 @@ def _row(tile: Tile) -> Markup:
     value = NOTHING if tile.value is None else amount(tile.value, tile.unit)
     told = ""
     if tile.value is not None and tile.before is not None:
-        told = f"{change(tile.value, tile.before)} from {amount(tile.before, tile.unit)}"
+        before = "" if tile.value == tile.before else f" from {amount(tile.before, tile.unit)}"
+        told = change(tile.value, tile.before) + before
     return element(
         "tr",
         element("td", tile.label, style=_CELL),

@@ -61,12 +61,15 @@ def _told(drawn: DayChart, compared_with: str) -> str:
 
 def _axis(marks: Sequence[int], unit: Unit) -> Markup:
     labels = [
-        element(
-            "text", amount(mark, unit) if mark else "0", x=_AXIS_WIDTH - 8, y=_y(mark, marks[-1]) + 4, text_anchor="end"
-        )
+        element("text", _short(mark, unit), x=_AXIS_WIDTH - 8, y=_y(mark, marks[-1]) + 4, text_anchor="end")
         for mark in marks
     ]
     return element("svg", labels, class_="axis", width=_AXIS_WIDTH, height=_HEIGHT, aria_hidden="true")
+
+
+def _short(value: int, unit: Unit) -> str:
+    """A zero needs no unit."""
+    return amount(value, unit) if value else "0"
 
 
 def _lines(marks: Sequence[int]) -> Markup:
@@ -99,7 +102,7 @@ def _column(left: float, width: float) -> Markup:
 
 
 def _value(middle: float, value: int, highest: int, unit: Unit) -> Markup:
-    label, y = amount(value, unit), _y(value, highest) - 5
+    label, y = _short(value, unit), _y(value, highest) - 5
     kind = "value long" if len(label) > _SHORT else "value"
     return element("text", label, x=_percent(middle), y=y, text_anchor="middle", class_=kind)
 

@@ -54,7 +54,8 @@ def _tile(tile: Tile, compared_with: str) -> Markup:
     parts = [element("p", tile.label, class_="label"), element("p", value, class_="figure")]
     if tile.value is not None and tile.before is not None:
         news = element("b", change(tile.value, tile.before), class_=_news(tile))
-        parts.append(element("p", news, f" from {amount(tile.before, tile.unit)}", class_="change"))
+        before = "" if tile.value == tile.before else f" from {amount(tile.before, tile.unit)}"
+        parts.append(element("p", news, before, class_="change"))
     if tile.note:
         parts.append(element("p", tile.note, class_="note"))
     return element("section", parts, class_="tile", title=f"Compared with {compared_with}")

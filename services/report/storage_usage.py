@@ -45,7 +45,8 @@ def _tiles(figures: StorageFigures) -> Iterator[Tile]:
     yield Tile("Stored", end.bytes, start.bytes, "bytes", "neither")
     yield Tile("Files", end.files, start.files, better="neither")
     yield Tile("Uploaded", figures.added_bytes.total, figures.added_bytes.total_before, "bytes", "neither")
-    note = f"{figures.ownerless.files:,} files whose owner is gone" if figures.ownerless.files else "no such file"
+    ownerless = figures.ownerless.files
+    note = f"{ownerless:,} {'file' if ownerless == 1 else 'files'} whose owner is gone"
     yield Tile("Without owner", figures.ownerless.bytes, None, "bytes", "less", note)
 
 

@@ -50,11 +50,11 @@ def _tiles(figures: WeeklyFigures) -> Iterator[Tile]:
 def _dead_letter_tile(order: Order) -> Tile:
     seen, earlier = order.dead_letters, order.earlier_dead_letters
     if seen is None:
-        return Tile("Dead letters waiting", None, note="nobody has counted them")
+        return Tile("Dead letters", None, note="nobody has counted them")
     if earlier is None:
-        return Tile("Dead letters waiting", seen.total, note="jobs given up on, to be looked at")
-    note = f"{seen.added_since(earlier):,} came since the report before"
-    return Tile("Dead letters waiting", seen.total, earlier.total, better="less", note=note)
+        return Tile("Dead letters", seen.total, note="waiting to be looked at" if seen.total else "none waits")
+    note = f"waiting; {seen.added_since(earlier):,} came since the report before"
+    return Tile("Dead letters", seen.total, earlier.total, better="less", note=note)
 
 
 def _chart(title: str, days: Days, period: Period, empty: str, unit: Unit = "count") -> DayChart:

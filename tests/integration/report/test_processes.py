@@ -116,7 +116,7 @@ async def test_an_event_by_hand_becomes_the_weekly_report_and_its_mail(site: Sit
     assert mail["Subject"] == "Acme: weekly summary, 16 to 22 November 2026"
     body = mail.get_body(("html",))
     assert body is not None
-    assert "Dead letters waiting" in body.get_content()
+    assert "Dead letters" in body.get_content()
 
 
 async def test_an_unknown_kind_is_a_dead_letter_and_the_row_says_why(site: Site) -> None:

@@ -31,7 +31,7 @@ def test_it_carries_the_figures_and_the_files() -> None:
     sent = mail()
     assert sent.to == "ada@example.com"
     assert sent.subject == "Acme: weekly summary, 16 to 22 November 2026"
-    for figure in ("Users in all", "120", "from 92", "New users", "28", "Mails sent", "Dead letters waiting"):
+    for figure in ("Users in all", "120", "from 92", "New users", "28", "Mails sent", "Dead letters"):
         assert figure in sent.body
     assert sent.attachments == tuple(Attachment(key=file.key, file_name=file.file_name) for file in FILES)
 

@@ -26,7 +26,7 @@ def test_a_weekly_summary_shows_what_was_asked_for() -> None:
         "New users": (28, 29),
         "Uploads": (28, 29),
         "Mails sent": (28, 29),
-        "Dead letters waiting": (2, None),
+        "Dead letters": (2, None),
     }
     assert (report.name, report.about) == ("Weekly summary", "16 to 22 November 2026")
 
@@ -36,8 +36,8 @@ def test_dead_letters_are_compared_with_the_report_before() -> None:
     now = dead_letters({"email.send": 3, "sync.external": 1}, ever={"EMAIL_DLQ": 40, "SYNC_DLQ": 1})
     before = dead_letters({"email.send": 5}, ever={"EMAIL_DLQ": 31})
     report = weekly_summary.lay_out(weekly(), order(dead_letters=now, earlier_dead_letters=before))
-    shown = tile(report, "Dead letters waiting")
-    assert (shown.value, shown.before, shown.note) == (4, 5, "10 came since the report before")
+    shown = tile(report, "Dead letters")
+    assert (shown.value, shown.before, shown.note) == (4, 5, "waiting; 10 came since the report before")
     rows = tables(report)["Jobs given up on, by type"].rows
     assert [list(row) for row in rows] == [["email.send", 3, 5], ["sync.external", 1, 0]]
 
@@ -49,7 +49,7 @@ def test_a_stream_made_anew_counts_from_its_beginning() -> None:
 
 def test_dead_letters_that_nobody_counted_are_not_shown_as_none() -> None:
     """A dash and not a zero."""
-    assert tile(weekly_summary.lay_out(weekly(), order()), "Dead letters waiting").value is None
+    assert tile(weekly_summary.lay_out(weekly(), order()), "Dead letters").value is None
 
 
 def test_types_of_dead_letters_beyond_ten_are_counted_together() -> None:
