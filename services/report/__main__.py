@@ -30,14 +30,15 @@ async def handlers(settings: ReportSettings, chassis: Chassis) -> AsyncIterator[
             generate_report,
             database=chassis.database,
             objects=chassis.objects,
-            dead_letters=StreamDeadLetterCounts(chassis.connection, _dead_letter_streams()),
+            dead_letters=StreamDeadLetterCounts(chassis.connection, dead_letter_streams()),
             settings=settings,
         ),
         "cron.report.weekly": partial(weekly_report, settings=settings),
     }
 
 
-def _dead_letter_streams() -> list[str]:
+def dead_letter_streams() -> list[str]:
+    """The streams of every service's dead letters, and of the schedules'."""
     return sorted({dead_letters_of(service_of(job_type)) for job_type in [*CATALOGUE, "cron.any"]})
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Table, insert
 
 from services.report.activity_figures import activity_figures
+from services.report.parameters import MAX_DAYS
 from services.report.period import Period, days_until
 from services.report.storage_figures import LargeFile, Owner, Stored, storage_figures
 from services.report.weekly_figures import weekly_figures
@@ -91,6 +92,14 @@ async def test_uploads_are_counted_with_their_bytes_and_failures(database: Datab
     assert figures.uploads.total_before == 2
     assert figures.uploaded_bytes.now == (1500, 0, 0, 0, 0, 0, 0)
     assert (figures.failed_uploads, figures.failed_uploads_before) == (1, 1)
+
+
+async def test_as_many_days_as_may_be_asked_for_are_counted(database: Database) -> None:
+    """Three months, each day for itself."""
+    await fill(database, users, [user(1, UNTIL - INSTANT), user(2, UNTIL - timedelta(days=MAX_DAYS))])
+    async with database.read() as connection:
+        figures = await weekly_figures(connection, days_until(UNTIL, ZoneInfo("UTC"), MAX_DAYS))
+    assert figures.new_users.now == (1, *[0] * (MAX_DAYS - 2), 1)
 
 
 async def test_mails_are_counted_by_the_day_they_were_sent(database: Database) -> None:
