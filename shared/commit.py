@@ -88,16 +88,19 @@ async def _write(connection: AsyncConnection, jobs: list[Job]) -> set[inbox.Key]
 
 
 def _grouped(jobs: Sequence[Job]) -> list[tuple[Executable, list[Mapping[str, Any]]]]:
-    """The jobs' statements with equal ones merged into one call; each job's own keep their order."""
+    """The jobs' statements with equal ones merged into one call; each job's own keep their order.
+
+    Only values with the same keys are merged: the first ones decide which columns the database is told of.
+    """
     groups: list[tuple[Executable, list[Mapping[str, Any]]]] = []
     for position in range(max((len(job.statements) for job in jobs), default=0)):
-        merged: dict[int, tuple[Executable, list[Mapping[str, Any]]]] = {}
+        merged: dict[tuple[int, *tuple[str, ...]], tuple[Executable, list[Mapping[str, Any]]]] = {}
         for job in jobs:
             if position < len(job.statements):
                 statement, values = job.statements[position]
                 if values is None:
                     groups.append((statement, []))
                 else:
-                    merged.setdefault(id(statement), (statement, []))[1].append(values)
+                    merged.setdefault((id(statement), *values), (statement, []))[1].append(values)
         groups.extend(merged.values())
     return groups
