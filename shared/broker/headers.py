@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 _VERSION = b"NATS/1.0"
 _NAME = re.compile(r"[!-9;-~]+")
 """Printable ASCII without the colon (ADR-4)."""
 _BREAKS = str.maketrans("\r\n", "  ")
+_NAMES_REMEMBERED = 512
+"""The same few names come with every message; what others type is judged anew when this is full."""
 
 Headers = dict[str, str]
 
@@ -34,7 +37,7 @@ def decode(raw: bytes) -> Headers:
         if not line:
             continue
         name, colon, value = line.partition(":")
-        if not colon or not _NAME.fullmatch(name):
+        if not colon or not _is_name(name):
             headers.setdefault(UNREADABLE, f"{line[:80]!r} is no 'Name: value'")
         else:
             if "\n" in value or "\r" in value:  # as `encode` will write it, or a copy would have another id
@@ -49,9 +52,17 @@ def encode(headers: Mapping[str, str]) -> bytes:
     Raises:
         ValueError: a name is empty or has a character that ADR-4 does not allow.
     """
-    lines = [_VERSION]
+    lines = [_VERSION.decode()]
     for name, value in headers.items():
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             raise ValueError(f"{name!r} cannot be a header name: printable ASCII without a colon is expected")
-        lines.append(f"{name}: {value.translate(_BREAKS)}".encode("utf-8", "surrogateescape"))
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+        if "\n" in value or "\r" in value:
+            value = value.translate(_BREAKS)  # noqa: PLW2901 - the same value, harmless
+        lines.append(f"{name}: {value}")
+    lines += ("", "")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+@lru_cache(_NAMES_REMEMBERED)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
