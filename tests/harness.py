@@ -34,6 +34,8 @@ from shared.topology import Limits as StreamLimits
 from shared.topology import Topology, topology
 
 DEADLINE_SECONDS = 20.0
+FOLDER_IN_USE = 10049
+"""The broker is still removing the files of the stream that had this name."""
 RECORD = insert(activity_logs)
 """An effect for tests: `job.write(RECORD, {"action": …})`, read again by `Harness.effects`."""
 
@@ -219,7 +221,17 @@ async def _begin_empty(connection: Connection, declared: Topology) -> None:
     for stream in declared.streams:
         with contextlib.suppress(Refused):  # there is none yet
             await manage(connection, f"STREAM.DELETE.{stream.name}")
-    await provision_broker(connection, declared)
+
+    async def made() -> bool:
+        try:
+            await provision_broker(connection, declared)
+        except Refused as refused:
+            if refused.code != FOLDER_IN_USE:
+                raise
+            return False
+        return True
+
+    await eventually(made, what="the streams are made anew")
 
 
 @asynccontextmanager
