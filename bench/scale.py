@@ -1,0 +1,162 @@
+"""Whether the rate holds: deep backlogs, many delayed jobs, a million jobs, two processes. `python -m bench.scale`."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from bench import worker
+from embedded.broker import Broker
+from shared.broker import Connection, connect
+from shared.broker.jetstream import manage
+from shared.publisher import Publisher
+from shared.settings import ProcessSettings
+from shared.streams import provision_broker
+
+ROOT = Path(__file__).resolve().parent.parent
+MEASURED = 30_000
+PATIENCE_SECONDS = 300
+
+
+@dataclass
+class Bench:
+    """A broker, a connection to it, and a folder for results."""
+
+    broker: Broker
+    connection: Connection
+    folder: Path
+
+    async def preload(self, jobs: int) -> None:
+        """Empties the queue and fills it anew."""
+        await manage(self.connection, "STREAM.PURGE.BENCH")
+        publisher = Publisher(self.connection, timeout_seconds=60)
+        for begin in range(0, jobs, 1000):
+            await publisher.publish_many([worker.timed() for _ in range(min(1000, jobs - begin))])
+
+    async def delay(self, jobs: int) -> None:
+        """Publishes jobs for tomorrow."""
+        publisher = Publisher(self.connection, timeout_seconds=60)
+        for begin in range(0, jobs, 500):
+            async with asyncio.TaskGroup() as sending:
+                for _ in range(min(500, jobs - begin)):
+                    sending.create_task(publisher.publish_later(worker.PAYLOAD, delay=timedelta(days=1)))
+
+    async def run(self, jobs: int, *, processes: int = 1, watch: Callable[[int], None] | None = None) -> float:
+        """Works off so many jobs with that many processes; returns jobs per second of all together."""
+        results = [self.folder / f"{time.monotonic_ns()}-{number}.json" for number in range(processes)]
+        running = [self._start(jobs // processes, result) for result in results]
+        try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not all(result.exists() for result in results):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{jobs} jobs were not done within {PATIENCE_SECONDS} s")
+                if watch is not None:
+                    watch(running[0].pid)
+                await asyncio.sleep(0.05)
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait(30)
+        done = [json.loads(result.read_text(encoding="utf-8")) for result in results]
+        return float(sum(numbers["jobs"] / numbers["seconds"] for numbers in done))
+
+    def _start(self, jobs: int, result: Path) -> subprocess.Popen[bytes]:
+        told = {
+            "BENCH_JOBS": str(jobs),
+            "BENCH_NATS_URL": self.broker.url,
+            "BENCH_DATABASE_URL": worker.sqlite_url(self.folder),
+            "BENCH_RESULT": str(result),
+        }
+        command = [sys.executable, "-m", "bench.peers.nightshift_peer", "no-op"]
+        return subprocess.Popen(command, env={**os.environ, **told}, cwd=ROOT)
+
+
+@contextlib.asynccontextmanager
+async def opened() -> AsyncIterator[Bench]:
+    """A bench with its own broker."""
+    with tempfile.TemporaryDirectory() as name:
+        broker = Broker(Path(name) / "broker")
+        await broker.start()
+        try:
+            connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
+            await provision_broker(connection, worker.bench_topology())
+            yield Bench(broker, connection, Path(name))
+            await connection.close()
+        finally:
+            await broker.kill()
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process, in MB."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+async def measure(million: int) -> list[tuple[str, str]]:
+    """All figures, in order; each first beside the plain rate just before it, since the machine's speed drifts."""
+    rows: list[tuple[str, str]] = []
+
+    def say(title: str, text: str) -> None:
+        rows.append((title, text))
+        print(f"  {title:<44}{text}", flush=True)
+
+    async with opened() as bench:
+
+        async def rate(backlog: int, processes: int = 1) -> float:
+            await bench.preload(backlog + MEASURED)
+            return await bench.run(MEASURED, processes=processes)
+
+        await rate(1_000)  # a warm-up
+        for backlog in (100_000, million):
+            small, large = await rate(1_000), await rate(backlog)
+            say(f"backlog of {backlog:,}", f"{large:,.0f} jobs/s, {large / small:.0%} of the rate at 1,000")
+        alone = await rate(1_000)
+        await bench.delay(150_000 if million >= 1_000_000 else million // 10)
+        beside = await rate(1_000)
+        say(
+            "delayed jobs and retries waiting beside", f"{beside:,.0f} jobs/s, {beside / alone:.0%} of the rate without"
+        )
+        one, two = await rate(1_000), await rate(1_000, 2)
+        say("two processes", f"{two:,.0f} jobs/s, {two / one:.2f} times one")
+        sizes: list[float] = []
+        await bench.preload(million)
+        total = await bench.run(million, watch=lambda pid: sizes.append(resident_mb(pid)))
+        quarter = max(len(sizes) // 4, 1)
+        say(
+            f"memory over {million:,} jobs",
+            f"{max(sizes):.0f} MB at most, {sizes[quarter]:.0f} MB after a quarter, {sizes[-1]:.0f} MB at the end "
+            f"({total:,.0f} jobs/s)",
+        )
+    return rows
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.scale", description=__doc__, epilog="example: python -m bench.scale --million 200000"
+    )
+    parser.add_argument("--million", type=int, default=1_000_000, help="the deepest backlog (default: 1000000)")
+    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
+    options = parser.parse_args()
+    rows = asyncio.run(measure(options.million))
+    options.results.mkdir(parents=True, exist_ok=True)
+    table = ["| what | measured |", "|---|---|", *(f"| {title} | {text} |" for title, text in rows), ""]
+    (options.results / "scale.md").write_text("\n".join(table), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
