@@ -1,0 +1,135 @@
+"""A compose project of the tests' own: started, looked into, and removed with all that belongs to it."""
+
+import json
+import os
+import secrets
+import subprocess
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from embedded.ports import free_ports
+from tests.nats_cli import NatsCli
+
+ROOT = Path(__file__).resolve().parents[2]
+_PSQL = ("exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "nightshift", "-qAt", "-v", "ON_ERROR_STOP=1")
+_FILES = ("-f", "docker-compose.yml", "-f", "tests/compose/override.yml")
+
+
+class Project:
+    """The stack of `docker-compose.yml` with names, ports and an image that no other run shares."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or f"nightshift-test-{secrets.token_hex(4)}"
+        self.nats_port, self.s3_port, self.maildev_port, self.prometheus_port, self.grafana_port = free_ports(5)
+        self._passwords: dict[str, str] = {}
+        self.environment = {
+            "NIGHTSHIFT_IMAGE": self.name,
+            "NATS_PORT": str(self.nats_port),
+            "S3_PORT": str(self.s3_port),
+            "MAILDEV_PORT": str(self.maildev_port),
+            "PROMETHEUS_PORT": str(self.prometheus_port),
+            "GRAFANA_PORT": str(self.grafana_port),
+            "ADMIN_EMAIL": "admin@example.com",
+        }
+
+    def compose(
+        self, *arguments: str, timeout_seconds: float = 300, stdin: str = "", extra: Mapping[str, str] | None = None
+    ) -> str:
+        """Runs `docker compose …` on this project and returns what it printed.
+
+        Raises:
+            AssertionError: it failed; the text ends with what it said.
+        """
+        command = ["docker", "compose", "--ansi", "never", "-p", self.name, *_FILES, *arguments]
+        return run(command, timeout_seconds=timeout_seconds, stdin=stdin, extra=self.environment | dict(extra or {}))
+
+    def up(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
+        """`docker compose up --wait`: returns when all containers are healthy."""
+        self.compose("up", "-d", "--wait", "--quiet-pull", *arguments, timeout_seconds=600, extra=extra)
+
+    def remove(self) -> None:
+        """Takes away containers, networks, volumes and image."""
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
+        run(["docker", "image", "rm", "--force", self.name])
+
+    def containers(self, service: str, *, running: bool = True) -> list[str]:
+        """The ids of a service's containers."""
+        return self.compose("ps", "--quiet", *([] if running else ["--all"]), service).split()
+
+    def inspect(self, *containers: str) -> list[dict[str, Any]]:
+        """What `docker inspect` says of these containers."""
+        return list(json.loads(run(["docker", "inspect", *containers])))
+
+    def password(self, whose: str) -> str:
+        """The password that the documents tell a person to ask for."""
+        if whose not in self._passwords:
+            command = ("run", "--rm", "-T", "--no-deps", "credentials", "deploy.password", whose)
+            self._passwords[whose] = self.compose(*command).strip()
+        return self._passwords[whose]
+
+    @contextmanager
+    def cli(self, user: str = "operator") -> Iterator[NatsCli]:
+        """A connection of the `nats` command line from the host."""
+        with NatsCli(self.nats_port, user=user, password=self.password(user)) as connection:
+            yield connection
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """What a query finds in the database."""
+        wrapped = f"SELECT coalesce(json_agg(found), '[]') FROM ({query}) AS found"  # noqa: S608 - the test's own query
+        return list(json.loads(self.compose(*_PSQL, stdin=wrapped)))
+
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Stores rows in the database, as a web application would."""
+        names = ", ".join(rows[0])
+        statement = (
+            f"INSERT INTO {table} ({names}) "  # noqa: S608 - the test's own names
+            f"SELECT {names} FROM json_populate_recordset(NULL::{table}, $json${json.dumps(rows)}$json$)"
+        )
+        self.compose(*_PSQL, stdin=statement)
+
+    def mails(self, recipient: str = "") -> list[dict[str, Any]]:
+        """The mails in the catcher, all or those to one address."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.maildev_port}/api/email", timeout=10) as answer:
+            found = json.load(answer)
+        return [mail for mail in found if not recipient or recipient in [to["address"] for to in mail["to"]]]
+
+    def events(self, *services: str) -> list[dict[str, Any]]:
+        """The log of services as events; each also says which `container` wrote it."""
+        return [
+            json.loads(line) | {"container": container}
+            for service in services
+            for container in self.containers(service, running=False)
+            for line in run(["docker", "logs", container]).splitlines()
+            if line.startswith("{")
+        ]
+
+    def jobs(self, service: str) -> list[dict[str, Any]]:
+        """The lines that a service wrote about jobs."""
+        return [event for event in self.events(service) if event.get("event") == "job"]
+
+
+def run(
+    command: Sequence[str], *, timeout_seconds: float = 120, stdin: str = "", extra: Mapping[str, str] | None = None
+) -> str:
+    """Runs a command from the root of the repository and returns what it printed, errors included.
+
+    Raises:
+        AssertionError: it failed; the text ends with what it said.
+    """
+    environment = os.environ | dict(extra or {})
+    done = subprocess.run(  # noqa: S603 - commands of the tests' own
+        command,
+        cwd=ROOT,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)}: exit code {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}")
+    return done.stdout

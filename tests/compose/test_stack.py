@@ -1,0 +1,132 @@
+"""What the stack is made of: every service, hardened containers, credentials for each of its own."""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from embedded.services import discover
+from tests.compose.project import Project
+
+ONE_SHOTS = {"credentials", "provision"}
+INFRASTRUCTURE = {"nats", "postgres", "seaweedfs", "maildev"}
+OF_TESTS = {"feed"}
+_SHOW = """
+import json, pathlib
+print(json.dumps({file.name: file.read_text() for file in pathlib.Path("/run/credentials").iterdir()}))
+"""
+_CONNECT = """
+import socket
+reached = []
+for port in (8333, 8080, 8888, 9333, 18080, 18888, 19333, 8111, 8181, 9101):
+    try:
+        socket.create_connection(("seaweedfs", port), timeout=2).close()
+        reached.append(port)
+    except OSError:
+        pass
+print(reached)
+"""
+
+
+def test_every_service_is_in_the_stack(stack: Project) -> None:
+    """A service's folder is a service of the stack with the same name, which runs that folder."""
+    declared = json.loads(stack.compose("config", "--format", "json"))["services"]
+    assert set(declared) == {*discover(), *ONE_SHOTS, *INFRASTRUCTURE, *OF_TESTS}
+    for service in discover():
+        assert declared[service]["command"] == [f"services.{service}"]
+    assert len(stack.containers("scheduler")) == 2
+
+
+def test_everything_is_healthy_and_the_one_shots_have_ended_well(stack: Project) -> None:
+    """Docker itself says so."""
+    for service in (*discover(), *INFRASTRUCTURE):
+        for container in stack.inspect(*stack.containers(service)):
+            assert container["State"]["Health"]["Status"] == "healthy", service
+    for service in ONE_SHOTS:
+        (container,) = stack.inspect(*stack.containers(service, running=False))
+        assert container["State"]["ExitCode"] == 0
+
+
+def test_no_container_is_root_or_can_become_it(stack: Project) -> None:
+    """Nor write to its file system, use a capability, take all memory, or be reached from outside this machine."""
+    names = [*discover(), *ONE_SHOTS, *INFRASTRUCTURE]
+    containers = stack.inspect(*(one for name in names for one in stack.containers(name, running=False)))
+    for container in containers:
+        host, name = container["HostConfig"], container["Name"]
+        assert container["Config"]["User"].split(":")[0] not in {"", "0", "root"}, name
+        assert host["ReadonlyRootfs"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert not host["CapAdd"], name
+        assert "no-new-privileges:true" in host["SecurityOpt"], name
+        assert not host["Privileged"], name
+        assert 0 < host["Memory"] <= 2 * 1024**3, name
+        published = [binding["HostIp"] for ports in (host["PortBindings"] or {}).values() for binding in ports]
+        assert set(published) <= {"127.0.0.1"}, name
+        one_shot = container["Config"]["Labels"]["com.docker.compose.service"] in ONE_SHOTS
+        assert host["RestartPolicy"]["Name"] == ("no" if one_shot else "unless-stopped"), name
+
+
+def test_no_secret_is_in_a_containers_environment(stack: Project) -> None:
+    """`docker inspect` shows names of files."""
+    secrets = [stack.password(whose) for whose in ("producer", "operator", "postgres", "s3")]
+    seen = json.dumps(stack.inspect(*(one for name in discover() for one in stack.containers(name))))
+    assert not [secret for secret in secrets if secret in seen]
+
+
+def test_a_container_sees_its_own_credentials_only(stack: Project) -> None:
+    """The scheduler has no way to the database; nobody has another's password for the broker."""
+    passwords = set()
+    for service in discover():
+        listing = stack.compose("exec", "-T", service, "python", "-c", _SHOW)
+        files = json.loads(listing)
+        wanted = {"nats-password"} | (set() if service == "scheduler" else {"database-url", "s3-secret-key"})
+        assert set(files) == wanted, service
+        passwords.add(files["nats-password"])
+    assert len(passwords) == len(discover())
+    assert not passwords & {stack.password("producer"), stack.password("operator")}
+
+
+def test_a_service_stops_within_its_grace_period(stack: Project) -> None:
+    """Compose waits longer than a service drains, so that nothing is killed at work."""
+    declared = json.loads(stack.compose("config", "--format", "json"))["services"]
+    assert {declared[service]["stop_grace_period"] for service in discover()} == {"40s"}
+
+
+@pytest.mark.parametrize("path", ["", "nightshift", "nightshift/uploads/x"])
+def test_the_object_store_asks_for_keys(stack: Project, path: str) -> None:
+    """Nobody lists, reads or finds anything without."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://127.0.0.1:{stack.s3_port}/{path}", timeout=10)
+    refused.value.close()
+    assert refused.value.code == 403
+
+
+def test_the_inner_ports_of_the_object_store_cannot_be_reached(stack: Project) -> None:
+    """Master, volumes and filer ask nobody for a key, so they are not on the network of the stack."""
+    assert json.loads(stack.compose("exec", "-T", "email", "python", "-c", _CONNECT)) == [8333]
+
+
+def test_the_services_do_not_own_the_database_server(stack: Project) -> None:
+    """Their user owns its database and is no superuser: it cannot run programs or read files of the server."""
+    (role,) = stack.rows("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'nightshift'")
+    assert role == {"rolsuper": False, "rolcreatedb": False, "rolcreaterole": False}
+
+
+def test_the_image_holds_what_runs_and_nothing_else(stack: Project) -> None:
+    """No tests, no embedded programs, no pip; built from the lock of what runs."""
+    code = "import pathlib; print(sorted(p.name for p in pathlib.Path('/app').iterdir()))"
+    assert stack.compose("exec", "-T", "email", "python", "-c", code).strip() == str(
+        sorted(["contracts", "deploy", "services", "shared"])
+    )
+    installed = stack.compose("exec", "-T", "email", "sh", "-c", "ls /venv/bin /venv/lib/python3*/site-packages")
+    assert not {"pip", "nats-server", "weed", "pytest", "aiosmtpd"} & set(installed.split())
+
+
+def test_compose_names_the_tags_of_its_images() -> None:
+    """No image without a version."""
+    text = (Path(__file__).resolve().parents[2] / "docker-compose.yml").read_text(encoding="utf-8")
+    images = [line.split("image:")[1].strip() for line in text.splitlines() if "image:" in line]
+    assert [image for image in images if ":" not in image] == []
+    assert not [image for image in images if image.endswith(":latest")]
