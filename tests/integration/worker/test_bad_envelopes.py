@@ -141,3 +141,15 @@ async def test_orders_to_the_broker_in_any_case_are_not_copied(work: Work) -> No
         named = {name for name in letter.headers if name.lower().startswith("nats-")}
         assert named == {"Nats-Msg-Id"}
         assert letter.headers["X-Team"] == "red"
+
+
+async def test_a_job_with_more_headers_than_a_copy_has_room_for_gets_its_dead_letter(work: Work) -> None:
+    """The broker takes 64 KB of headers: a copy drops foreign ones rather than never being stored."""
+    async with work({RunProbe: record}) as harness:
+        header = encode({"Job-Id": "laden", **{f"Foreign-{number}": "x" * 1000 for number in range(63)}})
+        harness.connection.send(b"jobs.probe.run", b"no JSON", header=header)
+        await harness.connection.flush()
+        (letter,) = await harness.dead_letters()
+        assert letter.headers["Job-Id"] == "laden"
+        assert not any(name.startswith("Foreign-") for name in letter.headers)
+        await still_works(harness)
