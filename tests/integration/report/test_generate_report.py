@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from contracts.email import Attachment
-from services.report import handlers
+from services.report import handlers, rows
 from services.report.kinds import Kind
 from services.report.rows import ReportNotFound
 from shared.database import Database
@@ -210,6 +210,15 @@ async def test_dead_letters_are_compared_with_the_weekly_report_before(desk: Des
     page = desk.objects.contents["reports/new/report.html"][1].decode()
     assert "3 came since the report before" in page
     assert " from 2</p>" in page
+
+
+async def test_of_two_deliveries_at_once_both_show_what_the_first_has_noted(desk: Desk) -> None:
+    """Both have found the row empty and looked at the broker; the one that is later takes the other's word."""
+    await desk.ask()
+    found = await rows.find(desk.database, "report-1")
+    seen = [await desk.dead_letters.look(NOW), await desk.dead_letters.look(LATER)]
+    assert [await rows.begin(desk.database, found, each) for each in seen] == [seen[0], seen[0]]
+    assert (await rows.find(desk.database, "report-1")).parameters["deadLetters"]["seenAt"] == "2026-11-23T09:00:05Z"
 
 
 async def test_what_was_asked_for_stays_beside_what_was_seen(desk: Desk) -> None:
