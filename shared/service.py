@@ -1,11 +1,11 @@
 """Runs a service: settings, connections, handlers, health, and a clean end."""
 
+import argparse
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 from contracts.cron import ScheduleFired
@@ -17,12 +17,13 @@ from shared.catalogue import load_catalogue
 from shared.checks import Checks
 from shared.database import open_database
 from shared.health import HealthServer
-from shared.log import configure, flush, get_logger
+from shared.lifetime import BROKEN, STOPPED, WRONG_SETTINGS, came_first, run_until_stopped
+from shared.log import configure, get_logger
 from shared.pipeline import Limits
 from shared.publisher import Publisher
 from shared.pull import Pull
 from shared.routes import Handlers, check_complete, routes
-from shared.settings import Settings, SettingsError, load
+from shared.settings import Settings, SettingsError, describe, load
 from shared.stores import object_store
 from shared.telemetry import Metrics
 from shared.topology import topology
@@ -38,54 +39,47 @@ Build = Callable[[S, Chassis], AbstractAsyncContextManager[Handlers]]
 
 def run(name: str, settings_type: type[S], build: Build[S]) -> int:
     """Runs a service until SIGTERM or Ctrl-C; returns the exit code: 0 stopped, 1 broken, 2 wrong settings."""
+    _parser(name, settings_type).parse_args()
     try:
         settings = load(settings_type, os.environ)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
-        return 2
+        return WRONG_SETTINGS
     configure(name, settings.log_format, settings.log_level)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            return runner.run(serve(name, settings, build))
-        except SettingsError as error:
-            _log.error("wrong_settings", str(error))
-            return 2
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            flush()
+    return run_until_stopped(lambda stop: serve(name, settings, build, stop))
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415 - it does not exist on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+def _parser(name: str, settings_type: type[Settings]) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=f"python -m services.{name}",
+        description=f"Works off the jobs of the service {name} until SIGTERM or Ctrl-C. Any number may run.",
+        epilog=f"example: SLOTS=20 python -m services.{name}\n\nsettings, from the environment:\n\n"
+        f"{describe(settings_type)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
-async def serve(name: str, settings: S, build: Build[S]) -> int:
-    """Runs a service on this event loop until a signal asks it to stop."""
-    stop = _stop_signal()
+async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) -> int:
+    """Runs a service on this event loop until it is asked to stop."""
     metrics, checks = Metrics(_types(name)), Checks()
     async with AsyncExitStack() as stack:
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
         _background(stack, checks.run())
         _log.info("starting", f"{name} starts; health at {health.url}", health=health.url)
         connecting = asyncio.ensure_future(connect(settings, name=name))
-        if not await _first(connecting, stop):
-            return 0
+        if not await came_first(connecting, stop):
+            return STOPPED
         chassis = await _chassis(stack, name, settings, connecting.result(), metrics)
         handlers = await stack.enter_async_context(build(settings, chassis))
         worker = await _worker(stack, settings, chassis, checks, handlers)
         _log.info("working", f"{name} works: {settings.slots} slots, {len(worker.pulls)} streams")
-        stopped = await _first(asyncio.ensure_future(stop.wait()), chassis.connection.closed)
+        stopped = await came_first(stop.wait(), chassis.connection.closed)
         checks.drain()
         await worker.drain(settings.drain_grace_seconds if stopped else 0)
         if not stopped:
             _log.error("connection_closed", "The connection to the broker is gone for good: ending, to be started anew")
         _log.info("stopped", f"{name} has stopped")
-        return 0 if stopped else 1
+        return STOPPED if stopped else BROKEN
 
 
 async def _chassis(
@@ -129,15 +123,6 @@ def _types(name: str) -> list[str]:
     return [job_type for job_type in CATALOGUE if job_type.startswith(f"{name}.")]
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, stop.set)
-    return stop
-
-
 def _background(stack: AsyncExitStack, work: Any) -> None:
     task = asyncio.ensure_future(work)
 
@@ -146,18 +131,6 @@ def _background(stack: AsyncExitStack, work: Any) -> None:
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(end)
-
-
-async def _first(awaited: "asyncio.Future[Any]", other: asyncio.Event) -> bool:
-    """Waits for either; True when the first one came, else it is cancelled."""
-    waiting = asyncio.ensure_future(other.wait())
-    await asyncio.wait({awaited, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if awaited.done():
-        return True
-    awaited.cancel()
-    await asyncio.gather(awaited, return_exceptions=True)
-    return False
 
 
 @asynccontextmanager

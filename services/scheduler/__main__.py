@@ -1,20 +1,18 @@
 """Runs the scheduler: `python -m services.scheduler`; `--list` shows the timetable instead."""
 
 import argparse
-import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.scheduler.listing import as_json, as_table, listing
 from services.scheduler.process import serve
 from services.scheduler.settings import SchedulerSettings
 from services.scheduler.timetable import TimetableError, load_timetable
-from shared.log import configure, flush, get_logger
+from shared.lifetime import WRONG_SETTINGS, run_until_stopped
+from shared.log import configure
 from shared.settings import SettingsError, describe, load
-
-_log = get_logger("scheduler")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,22 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timetable = load_timetable(settings.schedules_file)
     except (SettingsError, TimetableError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
-        return 2
+        return WRONG_SETTINGS
     if options.list:
         rows = listing(timetable, datetime.now(UTC))
         print(as_json(rows) if options.json else as_table(rows))  # noqa: T201 - the command's output
         return 0
     configure("scheduler", settings.log_format, settings.log_level)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            return runner.run(serve(settings, timetable))
-        except SettingsError as error:
-            _log.error("wrong_settings", str(error))
-            return 2
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            flush()
+    return run_until_stopped(lambda stop: serve(settings, timetable, stop))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,14 +42,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="show the timetable with the next due times, and end")
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
     return parser
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415 - it does not exist on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 if __name__ == "__main__":
