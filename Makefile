@@ -29,6 +29,9 @@ demo: $(VENV)/.run ## Watch real jobs run on the whole stack, without Docker (FI
 up: $(VENV)/.run ## Run the whole stack in the foreground until Ctrl-C
 	@$(RUN) -m embedded.up
 
+seed: $(VENV)/.run ## Fill the database of make up with 100,000 sample rows
+	@$(RUN) -m embedded.seed
+
 test: $(VENV)/.dev ## Run every test on the embedded stack
 	@$(RUN) -m pytest -n 2 --dist loadfile
 

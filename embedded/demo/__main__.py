@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from embedded.claim import FolderTaken
-from embedded.demo import cleanups, failures, mails, schedules, syncs, uploads
+from embedded.demo import cleanups, failures, mails, reports, schedules, syncs, uploads
 from embedded.demo.stage import Stage
 from embedded.process import StartFailed
 from embedded.programs import ProgramMissing
@@ -25,7 +25,7 @@ from shared.publisher import Publisher
 from shared.settings import Settings
 from shared.stores import object_store
 
-_SETTINGS = {"LOG_FORMAT": "json", **syncs.SETTINGS}
+_SETTINGS = {"LOG_FORMAT": "json", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}
 
 
 def main() -> int:
@@ -57,10 +57,12 @@ async def play(console: Console, given: list[Path]) -> int:
         await mails.later(stage)
         await mails.once(stage)
         await failures.play(stage)
+        await reports.play(stage)
         await cleanups.play(stage)
         await schedules.play(stage, due)
         await syncs.after_schedules(stage, due)
         await schedules.led_to_cleanups(stage, due)
+        await reports.weekly(stage, due)
     console.print()
     console.print(stage.table())
     _say_where(console, stage)
