@@ -27,6 +27,16 @@ class MendedClient(Client):
             subscription._pending_queue.put_nowait(message)  # noqa: SLF001
             subscription._pending_size += len(body)  # noqa: SLF001
 
+    async def _process_connect_init(self) -> None:
+        """Greets the broker; where that fails the way there is closed: the library leaves it open, at each try."""
+        transport = self._transport
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            if transport is not None:
+                transport.close()
+            raise
+
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - the library's signature
         """Closes without fail: the library's raises when something is still to be sent to a broker that is away."""
         try:

@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from nats.aio.transport import TcpTransport
 
 from embedded.broker import Broker
 from shared.broker import Connection
@@ -12,7 +14,7 @@ from shared.broker.errors import AnswerLost
 from shared.broker.jetstream import manage, store
 from shared.publisher import Publisher
 from shared.streams import provision_broker
-from tests.harness import RunProbe, connected, count, probe_topology
+from tests.harness import RunProbe, connected, count, eventually, probe_topology
 
 
 @pytest.fixture
@@ -63,3 +65,25 @@ async def test_a_batch_whose_answer_was_lost_is_completed_singly(broker: Broker,
     await _frozen_then_killed(broker, connection)
     assert len(await publishing) == 30
     assert await count(connection, "PROBE") == 30
+
+
+async def test_each_try_at_a_broker_that_stands_still_is_closed(
+    broker: Broker, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes connections and never greets: none of them is left open."""
+    ways: list[asyncio.StreamWriter | None] = []
+    original = TcpTransport.connect
+
+    async def noted(self: TcpTransport, *args: Any, **kwargs: Any) -> None:
+        await original(self, *args, **kwargs)
+        ways.append(self._bare_io_writer)
+
+    monkeypatch.setattr(TcpTransport, "connect", noted)
+    connection.options["connect_timeout"] = 0.2
+    broker.pause()
+    assert connection._transport is not None
+    connection._transport.close()
+    await eventually(lambda: len(ways) >= 3, what="three tries")
+    broker.resume()
+    await connection.up.wait()
+    assert all(way is not None and way.is_closing() for way in ways[:2])
