@@ -17,7 +17,7 @@ PROMISES: dict[str, str] = {
     ),
     "a_job_published_twice_has_one_effect_inside_the_window_and_outside": (
         "A job published twice with one `Job-Id` (or `Nats-Msg-Id`) has one effect: within two minutes the broker "
-        "drops a second `Nats-Msg-Id` (`duplicate: true` in its answer), later, and for the same `Job-Id`, the worker does, "
+        "drops a second `Nats-Msg-Id` (`duplicate: true` in its answer); later, and by `Job-Id`, the worker does, "
         "for 60 days."
     ),
     "a_job_of_a_dead_worker_is_with_another_one_in_time": (
