@@ -114,7 +114,7 @@ async def _stage(stack: Stack, services: list[Service], console: Console) -> Asy
 def _say_where(console: Console, stage: Stage) -> None:
     stack = stage.stack
     console.print(f"mails       {stack.mail.mailbox}", highlight=False)
-    console.print(f"thumbnails  {stage.out}", highlight=False)
+    console.print(f"pages       {stage.out} (reports and thumbnails)", highlight=False)
     console.print(f"database    {stack.database}", highlight=False)
     console.print(f"logs        {stack.logs}", highlight=False)
 
