@@ -9,11 +9,11 @@ import sys
 import tempfile
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.peers.roster import PEERS, Peer
-from bench.report import write
+from bench.report import Measured, write
 from bench.servers import Missing, Postgres, Redis
 from embedded.broker import Broker
 
@@ -46,17 +46,6 @@ class Servers:
             "BENCH_DATABASE_URL": self.postgres.url if postgres else database,
             "BENCH_RESULT": str(result),
         }
-
-
-@dataclass
-class Measured:
-    """What a peer did, round by round."""
-
-    peer: Peer
-    rates: list[float] = field(default_factory=list)
-    p50_ms: list[float] = field(default_factory=list)
-    p99_ms: list[float] = field(default_factory=list)
-    error: str = ""
 
 
 def run_once(servers: Servers, peer: Peer, jobs: int, *, paced: bool) -> dict[str, float]:

@@ -6,15 +6,26 @@ import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from bench.compare import Measured
+from bench.peers.roster import Peer
 
 
-def write(measured: "list[Measured]", folder: Path, *, peers_bin: Path) -> str:
+@dataclass
+class Measured:
+    """What a peer did, round by round."""
+
+    peer: Peer
+    rates: list[float] = field(default_factory=list)
+    p50_ms: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    error: str = ""
+
+
+def write(measured: list[Measured], folder: Path, *, peers_bin: Path) -> str:
     """Writes `comparison.md`, `comparison.json` and `comparison.svg`; returns the table."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [_row(entry, peers_bin) for entry in measured if entry.rates]
@@ -26,7 +37,7 @@ def write(measured: "list[Measured]", folder: Path, *, peers_bin: Path) -> str:
     return table
 
 
-def _row(entry: "Measured", peers_bin: Path) -> dict[str, Any]:
+def _row(entry: Measured, peers_bin: Path) -> dict[str, Any]:
     return {
         "name": entry.peer.name,
         "jobs_per_second": statistics.median(entry.rates),
