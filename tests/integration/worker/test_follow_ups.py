@@ -109,7 +109,9 @@ async def test_a_delayed_follow_up_waits_for_its_time(work: Work) -> None:
         await _deliver(harness)
         await eventually(lambda: followed.jobs)
         assert followed.jobs == [("in a moment", "m")]
-        assert [waiting.subject for waiting in await harness.stored("PROBE_LATER")] == ["later.probe.follow.t"]
+        assert [waiting.subject for waiting in await harness.stored("PROBE_LATER", "later.>")] == [
+            "later.probe.follow.t"
+        ]
 
 
 async def test_more_follow_ups_than_a_page_are_all_published(work: Work) -> None:
