@@ -1,0 +1,44 @@
+"""Reads every event that is announced during a run, before the stream drops the older ones."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+
+import msgspec
+
+from contracts.cron import ScheduleFired
+from services.scheduler.direct_get import direct_get
+from shared.broker import Connection
+from shared.outcomes import Unavailable
+from shared.topology import CRON_STREAM
+
+_decode = msgspec.json.Decoder(ScheduleFired).decode
+
+
+class EventWatch:
+    """Counts the events of `cron.chaos.>` by schedule and due time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._next = connection, 1
+        self.counts = Counter[str]()
+        self.due: dict[str, list[datetime]] = {}
+
+    async def run(self) -> None:
+        """Goes on until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(2)
+
+    async def look(self) -> None:
+        """Reads what is new; a broker that is away is asked again next time."""
+        request = {"seq": self._next, "batch": 500, "next_by_subj": "cron.chaos.>"}
+        try:
+            found = await direct_get(self._connection, CRON_STREAM, request)
+        except Unavailable:
+            return
+        for message in found:
+            event = _decode(message.body)
+            due = event.due.astimezone(UTC)
+            self.counts[f"{event.name}@{due.isoformat()}"] += 1
+            self.due.setdefault(event.name, []).append(due)
+            self._next = message.sequence + 1

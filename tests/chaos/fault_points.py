@@ -1,0 +1,86 @@
+"""Points at which a worker ends as if by a power cut. They are put around the product's calls; the product has none.
+
+After each of them something is stored already and something else is not yet: between commit and acknowledgement,
+between acknowledgement and outbox, between a copy for later or a dead letter and the acknowledgement.
+"""
+
+import os
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.broker.jetstream import Stored
+from shared.commit import Committer
+from shared.delivery import Delivery
+from shared.job import Job
+from shared.outbox import Outbox
+from shared.outgoing import Outgoing
+from shared.publisher import Publisher
+
+EXIT_CODE, KILLER_CODE = 99, 66
+"""How a worker ends at a fault point, and by a job that kills it."""
+_notes: Path | None = None
+_dice = random.Random()  # noqa: S311 - no secret
+_probability = 0.0
+
+
+def arm(notes: Path, *, seed: str, probability: float) -> None:
+    """Puts the points in place for the life of this process; `notes` is where it says at which one it ended."""
+    global _notes, _probability
+    _notes, _probability = notes, probability
+    _dice.seed(f"{seed}/{os.getpid()}")
+    if probability > 0:
+        _wrap()
+
+
+def note(what: str) -> None:
+    """Writes a line that survives the end of the process."""
+    if _notes is not None:
+        file = os.open(_notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, f"{what}\n".encode())
+        os.close(file)
+
+
+def _perhaps(point: str) -> None:
+    if _dice.random() < _probability:
+        note(point)
+        os._exit(EXIT_CODE)
+
+
+def _wrap() -> None:
+    commit, publish, delete = Committer.commit, Outbox.publish, Outbox._delete
+    store, ack = Publisher.store, Delivery.ack
+
+    async def commit_then(self: Committer, job: Job) -> bool:
+        done = await commit(self, job)
+        _perhaps("committed, nothing else")
+        return done
+
+    async def publish_then(self: Outbox, job: Job) -> None:
+        await publish(self, job)
+        _perhaps("follow-ups published, not acknowledged")
+
+    async def before_delete(self: Outbox, row_ids: Sequence[str]) -> list[None]:
+        _perhaps("follow-ups published, not forgotten")
+        return await delete(self, row_ids)
+
+    async def store_then(self: Publisher, message: Outgoing) -> Stored:
+        stored = await store(self, message)
+        if message.subject.startswith(("later.", "dead.")):
+            _perhaps(f"stored on {message.subject.partition('.')[0]}., not acknowledged")
+        return stored
+
+    def ack_then(self: Delivery) -> None:
+        ack(self)
+        _perhaps("acknowledged, perhaps not sent")
+
+    replacements: list[tuple[Any, str, Any]] = [
+        (Committer, "commit", commit_then),
+        (Outbox, "publish", publish_then),
+        (Outbox, "_delete", before_delete),
+        (Publisher, "store", store_then),
+        (Delivery, "ack", ack_then),
+    ]
+    for owner, name, replacement in replacements:
+        setattr(owner, name, replacement)

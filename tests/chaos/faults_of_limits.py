@@ -1,0 +1,61 @@
+"""Faults that are limits: a full queue, a full dead-letter stream, the broker's disk."""
+
+import asyncio
+import random
+from typing import Any
+
+from shared.broker import Refused
+from shared.broker.jetstream import manage, store
+from shared.outcomes import Unavailable
+from tests.chaos.world import DEAD_LETTER_BYTES, QUEUE_BYTES, World
+
+_FILLER = "FILLER"
+_NOT_FOUND = 10059
+_CHUNK = b"x" * (900 << 10)
+
+
+async def queue_full(world: World, dice: random.Random) -> None:
+    """The queue takes nothing more: producers are refused, follow-ups go round by way of `later.`."""
+    await _limited(world, "CHAOS", QUEUE_BYTES, dice.uniform(2, 5))
+
+
+async def dead_letters_full(world: World, dice: random.Random) -> None:
+    """The dead-letter stream takes nothing more: the jobs stay."""
+    await _limited(world, "CHAOS_DLQ", DEAD_LETTER_BYTES, dice.uniform(3, 7))
+
+
+async def disk_full(world: World, dice: random.Random) -> None:
+    """The broker's disk limit is reached: it stores nothing, and schedules that come due do not fire."""
+    connection = world.connection
+    config = {"name": _FILLER, "subjects": ["filler"], "storage": "file"}
+    await _patiently(world, f"STREAM.CREATE.{_FILLER}", config)
+    try:
+        for _ in range(200):
+            await store(connection, "filler", {}, _CHUNK, timeout_seconds=5)
+    except (Refused, Unavailable):
+        await asyncio.sleep(dice.uniform(3, 6))
+    await _patiently(world, f"STREAM.DELETE.{_FILLER}")
+
+
+async def _limited(world: World, stream: str, usual: int, seconds: float) -> None:
+    await _change(world, stream, 1)
+    await asyncio.sleep(seconds)
+    await _change(world, stream, usual)
+
+
+async def _change(world: World, stream: str, max_bytes: int) -> None:
+    info = await _patiently(world, f"STREAM.INFO.{stream}")
+    await _patiently(world, f"STREAM.UPDATE.{stream}", {**info["config"], "max_bytes": max_bytes})
+
+
+async def _patiently(world: World, call: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A management call that other faults may be in the way of."""
+    while True:
+        try:
+            return await manage(world.connection, call, request)
+        except Unavailable:
+            await asyncio.sleep(0.5)
+        except Refused as refused:
+            if refused.code != _NOT_FOUND:
+                raise
+            return {}  # the answer to an earlier try was lost: it is deleted already

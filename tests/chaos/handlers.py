@@ -1,0 +1,106 @@
+"""The handlers of the service `chaos`: each kind of job succeeds, fails, waits or kills in its own way."""
+
+import asyncio
+import os
+import time
+import zlib
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import insert
+
+from contracts.cron import ScheduleFired
+from shared.job import Job
+from shared.outcomes import Permanent, Skip, Snooze
+from shared.routes import Handlers
+from tests.chaos.fault_points import KILLER_CODE, note
+from tests.chaos.messages import FollowChaos, Kind, RunChaos, TickChaos
+from tests.chaos.tables import effects
+
+_EFFECT = insert(effects)
+_SNOOZE = timedelta(seconds=1)
+
+
+def handlers(folder: Path, *, block_seconds: float) -> Handlers:
+    """All handlers; `folder` is where they leave marks, `block_seconds` how long a blocker blocks."""
+    return {
+        RunChaos: partial(run_chaos, folder=folder, block_seconds=block_seconds),
+        FollowChaos: follow_chaos,
+        TickChaos: tick_chaos,
+        "cron.chaos.tick": enqueue_tick,
+        "cron.chaos.moved": enqueue_tick,
+    }
+
+
+async def run_chaos(message: RunChaos, job: Job, *, folder: Path, block_seconds: float) -> None:
+    """Does what the kind says; most leave one effect, and a parent its follow-ups."""
+    await _behave(message.kind, job, folder, block_seconds)
+    _leave(job, message.kind)
+    for number in range(message.follow_ups):
+        later = timedelta(seconds=1 + zlib.crc32(job.id.encode()) % 3)
+        job.enqueue(FollowChaos(parent=job.id), at=datetime.now(UTC) + later if number % 3 == 2 else None)
+
+
+async def follow_chaos(_message: FollowChaos, job: Job) -> None:
+    """Leaves one effect; every fifth fails once."""
+    if zlib.crc32(job.id.encode()) % 5 == 0 and job.attempt == 1:
+        raise RuntimeError("the first attempt fails")
+    _leave(job, "follow")
+
+
+async def tick_chaos(_message: TickChaos, job: Job) -> None:
+    """Leaves one effect."""
+    _leave(job, "tick")
+
+
+async def enqueue_tick(event: ScheduleFired, job: Job) -> None:
+    """Turns an event into a job."""
+    due = event.due.astimezone(UTC).isoformat()
+    job.enqueue(TickChaos(due=due), job_id=f"{event.name}@{due}")
+
+
+async def _behave(kind: Kind, job: Job, folder: Path, block_seconds: float) -> None:
+    draw = zlib.crc32(job.id.encode())
+    match kind:
+        case "flaky" if job.attempt <= draw % 3 + 1:
+            raise RuntimeError(f"attempt {job.attempt} fails")
+        case "hopeless":
+            raise RuntimeError("it always fails")
+        case "permanent":
+            raise Permanent("nothing will ever help")
+        case "skip":
+            raise Skip
+        case "snooze" if _first_time(folder, job):
+            raise Snooze(_SNOOZE, "not yet")
+        case "slow":
+            await asyncio.sleep(0.5 + draw % 30 / 10)
+        case _:
+            await _do_harm(kind, job, folder, block_seconds)
+
+
+async def _do_harm(kind: Kind, job: Job, folder: Path, block_seconds: float) -> None:
+    match kind:
+        case "hang":
+            await asyncio.Event().wait()
+        case "blocker" if _first_time(folder, job):
+            note("blocked")
+            time.sleep(block_seconds)  # noqa: ASYNC251 - blocking the event loop is what it is for
+        case "killer":
+            note("killer job")
+            os._exit(KILLER_CODE)
+
+
+def _leave(job: Job, kind: str) -> None:
+    at = datetime.now(UTC).isoformat()
+    values = {"type": job.type, "job_id": job.id, "kind": kind, "attempt": job.attempt, "worker": os.getpid()}
+    job.write(_EFFECT, {**values, "at": at})
+
+
+def _first_time(folder: Path, job: Job) -> bool:
+    """Whether no worker has asked this about the job before."""
+    try:
+        (folder / f"seen-{job.key}").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

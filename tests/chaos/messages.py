@@ -1,0 +1,55 @@
+"""The jobs of the service `chaos`, which exists only while its faults are tried out."""
+
+from typing import ClassVar, Literal
+
+from contracts.cron import EVENT_CONSUMERS
+from contracts.message import CATALOGUE, Message
+
+Kind = Literal[
+    "plain", "parent", "flaky", "snooze", "slow", "wide", "blocker", "hopeless", "permanent", "hang", "killer", "skip"
+]
+
+EFFECT = frozenset({"plain", "parent", "flaky", "snooze", "slow", "wide", "blocker"})
+"""Kinds of which every accepted job has its effect in the end."""
+DEAD = frozenset({"hopeless", "permanent", "hang", "killer", "broken"})
+"""Kinds of which every accepted job ends as a dead letter."""
+NOTHING = frozenset({"skip"})
+"""Kinds that are done without any effect."""
+
+
+class RunChaos(Message):
+    """A job whose handler does what its kind says."""
+
+    SUBJECT: ClassVar[str] = "jobs.chaos.run"
+    kind: Kind
+    follow_ups: int = 0
+    padding: str = ""
+    """Makes a body so long that it goes by claim check."""
+
+
+class FollowChaos(Message):
+    """A follow-up of one."""
+
+    SUBJECT: ClassVar[str] = "jobs.chaos.follow"
+    parent: str
+
+
+class TickChaos(Message):
+    """What an event of a schedule becomes."""
+
+    SUBJECT: ClassVar[str] = "jobs.chaos.tick"
+    due: str
+
+
+MESSAGES: tuple[type[Message], ...] = (RunChaos, FollowChaos, TickChaos)
+TYPES = [message.TYPE for message in MESSAGES]
+EVENTS = {"chaos": "chaos"}
+
+for _message in MESSAGES:
+    del CATALOGUE[_message.TYPE]  # no contract of the product: the tests that look through it must not see it
+
+
+def offer() -> None:
+    """Makes the service known in this process, as contracts of the product are."""
+    CATALOGUE.update({message.TYPE: message for message in MESSAGES})
+    EVENT_CONSUMERS.update(EVENTS)

@@ -1,0 +1,92 @@
+"""The judge of a chaos run is not blind: each broken promise is named, and a good run passes."""
+
+from collections import Counter
+
+import pytest
+
+from tests.chaos.ledger import Facts, Sent, breaches, gaps
+from tests.chaos.mails import Received, mail_breaches
+from tests.chaos.plan import FAULTS, plan
+
+RUN = "chaos.run"
+CHILD = ("chaos.follow", "chaos/chaos.run/p/0")
+
+
+def test_a_run_in_which_all_happened_once_is_good() -> None:
+    """One effect or one dead letter each, follow-ups of the committed, nothing left."""
+    sent = {
+        "p": Sent("parent", 1, "accepted"),
+        "h": Sent("hopeless", 0, "accepted"),
+        "s": Sent("skip", 0, "accepted"),
+        "lost answer": Sent("plain", 0, "tried"),
+        "no": Sent("plain", 0, "refused"),
+    }
+    facts = Facts(
+        Counter({(RUN, "p"): 1, CHILD: 1, ("chaos.tick", "chaos.tick@1"): 1}),
+        {(RUN, "h"): ["attempts-exhausted"]},
+        frozenset({(RUN, "s")}),
+        Counter({"chaos.tick@1": 1}),
+        {"CHAOS": 0},
+    )
+    assert breaches(sent, facts) == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "facts", "named"),
+    [
+        ({"a": Sent("plain", 0, "accepted")}, Facts(), "plain a (accepted) is lost"),
+        ({"a": Sent("hopeless", 0, "accepted")}, Facts(), "has no dead letter"),
+        ({"a": Sent("skip", 0, "accepted")}, Facts(), "skip a (accepted) is lost"),
+        ({"a": Sent("plain", 0, "tried")}, Facts(Counter({(RUN, "a"): 2})), "has 2 effects"),
+        ({"a": Sent("plain", 0, "refused")}, Facts(Counter({(RUN, "a"): 1})), "although the broker refused it"),
+        ({"a": Sent("hopeless", 0, "tried")}, Facts(Counter({(RUN, "a"): 1})), "has an effect"),
+        (
+            {"a": Sent("flaky", 0, "accepted")},
+            Facts(dead={(RUN, "a"): ["attempts-exhausted"]}),
+            "became a dead letter: ['attempts-exhausted']",
+        ),
+        ({"p": Sent("parent", 1, "accepted")}, Facts(Counter({(RUN, "p"): 1})), "of a committed parent has 0 effects"),
+        (
+            {"p": Sent("parent", 1, "accepted")},
+            Facts(Counter({(RUN, "p"): 1, CHILD: 2})),
+            "of a committed parent has 2 effects",
+        ),
+        ({"p": Sent("parent", 1, "tried")}, Facts(Counter({CHILD: 1})), "its parent was not committed"),
+        ({}, Facts(Counter({(RUN, "x"): 1})), "nobody sent it"),
+        ({}, Facts(dead={(RUN, "x"): ["invalid"]}), "nobody sent it"),
+        ({}, Facts(events=Counter({"chaos.tick@1": 2})), "announced 2 times"),
+        ({}, Facts(events=Counter({"chaos.tick@1": 1})), "has 0 jobs done"),
+        ({}, Facts(left={"CHAOS": 3}), "3 left in CHAOS"),
+    ],
+)
+def test_every_broken_promise_is_named(sent: dict[str, Sent], facts: Facts, named: str) -> None:
+    """One case for each."""
+    assert named in "\n".join(breaches(sent, facts))
+
+
+def test_a_due_time_that_was_left_out_is_named() -> None:
+    """Two seconds after two seconds, none missing."""
+    assert gaps([2, 4, 6], 2) == []
+    assert gaps([6, 2, 8], 2) == ["no event between due times 2 and 6"]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "dead", "named"),
+    [
+        ([], set[str](), "mail m to welcome is lost"),
+        ([Received("m", "<1>"), Received("m", "<2>")], set[str](), "2 Message-IDs"),
+        ([Received("m", "<1>"), Received("x", "<1>")], set[str](), "nobody sent it"),
+    ],
+)
+def test_every_broken_promise_about_mails_is_named(arrived: list[Received], dead: set[str], named: str) -> None:
+    """A mail may come twice under one Message-ID, and never not at all."""
+    sent = {"m": Sent("welcome", 0, "accepted")}
+    assert list(mail_breaches(sent, [Received("m", "<1>"), Received("m", "<1>")], set())) == []
+    assert list(mail_breaches(sent, [], {"m"})) == []
+    assert named in "\n".join(mail_breaches(sent, arrived, dead))
+
+
+def test_the_same_seed_gives_the_same_plan_with_every_fault_in_it() -> None:
+    """So that a run that broke something can be had again."""
+    assert plan("7", 45) == plan("7", 45) != plan("8", 45)
+    assert {strike.fault for strike in plan("7", 45)} == set(FAULTS)

@@ -1,0 +1,35 @@
+"""A worker of the service `chaos` as a process: `python -m tests.chaos.worker`, settings in the environment."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from shared.assembly import Chassis
+from shared.routes import Handlers
+from shared.service import run
+from shared.settings import Settings
+from tests.chaos import fault_points, messages
+from tests.chaos.handlers import handlers
+from tests.chaos.pace import PACES
+
+
+def main() -> int:
+    """Runs it until it is stopped, or struck."""
+    folder, pace = Path(os.environ["CHAOS_FOLDER"]), PACES[os.environ["CHAOS_PACE"]]
+    pace.apply()
+    messages.offer()
+    fault_points.arm(
+        folder / "notes.txt", seed=os.environ["CHAOS_SEED"], probability=float(os.environ["CHAOS_PROBABILITY"])
+    )
+
+    @asynccontextmanager
+    async def build(_settings: Settings, _chassis: Chassis) -> AsyncIterator[Handlers]:
+        yield handlers(folder, block_seconds=pace.ack_wait_seconds * 1.5)
+
+    return run("chaos", Settings, build)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
