@@ -34,7 +34,7 @@ class MendedClient(Client):
             await super()._process_connect_init()
         except BaseException:
             if transport is not None:
-                transport.close()
+                transport.close()  # type: ignore[no-untyped-call]  # the library annotates some of it
             raise
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - the library's signature

@@ -82,7 +82,7 @@ async def test_each_try_at_a_broker_that_stands_still_is_closed(
     connection.options["connect_timeout"] = 0.2
     broker.pause()
     assert connection._transport is not None
-    connection._transport.close()
+    connection._transport.close()  # type: ignore[no-untyped-call]  # as above
     await eventually(lambda: len(ways) >= 3, what="three tries")
     broker.resume()
     await connection.up.wait()
