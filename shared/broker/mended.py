@@ -41,7 +41,7 @@ class MendedClient(Client):
         """Closes without fail: the library's raises when something is still to be sent to a broker that is away."""
         try:
             await super()._close(status, do_cbs)
-        except OSError:
+        except (OSError, RuntimeError):  # uvloop's word for a connection that is closed is RuntimeError
             self._pending, self._pending_data_size = [], 0
             self._status = Client.DISCONNECTED
             await super()._close(status, do_cbs)
