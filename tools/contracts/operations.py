@@ -9,6 +9,7 @@ from contracts.cron import EVENT_CONSUMERS
 from contracts.message import CATALOGUE
 from contracts.parts import PUBLISHES
 from services.scheduler.timetable import BUILT_IN
+from shared.catalogue import load_catalogue
 
 Action = Literal["receive", "send"]
 
@@ -35,6 +36,7 @@ def schedules() -> list[str]:
 
 def channels() -> list[str]:
     """Returns every channel: a subject, but for the job id that ends one on `later.`."""
+    load_catalogue()
     jobs = [f"{first}.{job_type}" for job_type in sorted(CATALOGUE) for first in ("jobs", "later", "due", "dead")]
     names = schedules()
     events = [wire.CRON + name + end for name in names for end in ("", wire.MANUAL)]
@@ -48,6 +50,7 @@ def operations() -> list[Operation]:
 
 
 def _of_jobs() -> Iterator[Operation]:
+    load_catalogue()
     for job_type in CATALOGUE:
         service = wire.service_of(job_type)
         yield Operation(service, "receive", f"jobs.{job_type}", "Works off a job.")

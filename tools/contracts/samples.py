@@ -8,6 +8,7 @@ from typing import Any
 from contracts.cron import ScheduleFired
 from contracts.message import CATALOGUE, Message
 from contracts.wire import CRON, type_of
+from shared.catalogue import load_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "contracts" / "samples"
@@ -57,6 +58,7 @@ def class_of(subject: str) -> type[Message]:
     """
     if subject.startswith(CRON):
         return ScheduleFired
+    load_catalogue()
     job_type = type_of(subject)
     if job_type not in CATALOGUE:
         raise LookupError(f"{subject}: there is no message {job_type!r}; there are {', '.join(sorted(CATALOGUE))}")

@@ -1,0 +1,127 @@
+"""What each part publishes, made by its real handlers: the provider's side of the pacts."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import insert
+
+from contracts.cron import ScheduleFired
+from contracts.sync import SyncAll
+from services.maintenance.handlers import enqueue_cleanups
+from services.report.announcement import announcement
+from services.report.document import Document, Table, Tile
+from services.report.handlers import weekly_report
+from services.report.settings import ReportSettings
+from services.report.shelf import StoredFile
+from services.scheduler.progress import Progress
+from services.scheduler.stream import outgoing_event
+from services.scheduler.timetable import BUILT_IN
+from services.sync.fan_out import sync_all, sync_due
+from shared.database import migrate, open_database
+from shared.database.tables import linked_accounts, users
+from shared.job import Job
+from shared.outbox import rows_of
+from shared.outgoing import Outgoing
+from shared.secret import Secret
+
+NOW = datetime(2026, 7, 27, 9, 0, tzinfo=UTC)
+Producer = Callable[[], list[Outgoing]]
+
+
+def _event(name: str) -> ScheduleFired:
+    return ScheduleFired(name=name, schedule="0 9 * * 1", time_zone="UTC", due=NOW, announced=NOW)
+
+
+def _job(service: str, job_type: str) -> Job:
+    return Job(service, job_type, "CRON:1:2", "cron-1-2")
+
+
+def _enqueued(job: Job) -> list[Outgoing]:
+    """The job's follow-ups as the outbox publishes them."""
+    return [Outgoing(row["subject"], dict(row["headers"]), row["body"]) for row in rows_of(job, NOW)]
+
+
+def maintenance() -> list[Outgoing]:
+    """The daily event becomes five jobs."""
+    job = _job("maintenance", "cron.cleanup.daily")
+    asyncio.run(enqueue_cleanups(_event("cleanup.daily"), job))
+    return _enqueued(job)
+
+
+def report() -> list[Outgoing]:
+    """The weekly event becomes a job, and a report that is ready a mail."""
+    settings = ReportSettings(database_url=Secret(""), s3_endpoint="", s3_access_key="", s3_secret_key=Secret(""))
+    job = _job("report", "cron.report.weekly")
+    asyncio.run(weekly_report(_event("report.weekly"), job, settings=settings))
+    document = Document(
+        name="Weekly summary",
+        about="20 to 26 July 2026",
+        compared_with="the 7 days before",
+        tiles=[Tile("Sign-ins", 17, 12)],
+        sections=[],
+        sheet=Table("Days", [], []),
+    )
+    file = StoredFile(f"reports/weekly/{date(2026, 7, 26)}.html", "weekly-summary.html", 1000)
+    mail = announcement(document, "ada@example.com", [file], application="Nightshift", link=None, attachment_bytes=5000)
+    job.enqueue(mail, job_id="report-ready/weekly-20260727T090000Z")
+    return _enqueued(job)
+
+
+def scheduler() -> list[Outgoing]:
+    """Every schedule that there is comes due."""
+    found = []
+    for schedule in BUILT_IN:
+        progress = Progress(schedule, NOW - timedelta(days=8))
+        progress.choose(NOW)
+        found.append(outgoing_event(progress.event(NOW), 0))
+    return found
+
+
+def sync() -> list[Outgoing]:
+    """The event becomes the job for all accounts, which becomes one for each account."""
+    return asyncio.run(_sync())
+
+
+async def _sync() -> list[Outgoing]:
+    due, each = _job("sync", "cron.sync.all"), _job("sync", "sync.all")
+    await sync_due(_event("sync.all"), due)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite+aiosqlite:///{Path(folder) / 'nightshift.db'}"
+        await migrate(url)
+        database = open_database(url)
+        async with database.write() as connection:
+            await connection.execute(insert(users), {"id": "user-17", "email": "ada@example.com"})
+            await connection.execute(insert(linked_accounts), {"user_id": "user-17", "service": "github"})
+        await sync_all(SyncAll(), each, database=database, services=["github"])
+        await database.close()
+    return _enqueued(due) + _enqueued(each)
+
+
+PRODUCERS: dict[str, Producer] = {
+    "maintenance": maintenance,
+    "report": report,
+    "scheduler": scheduler,
+    "sync": sync,
+}
+"""The parts that publish -> all that they publish, once each."""
+
+
+@cache
+def _all(provider: str) -> list[Outgoing]:
+    return PRODUCERS.get(provider, list)()
+
+
+def produced(provider: str, subject: str) -> Outgoing:
+    """Returns what a provider publishes on a subject.
+
+    Raises:
+        LookupError: it publishes nothing there.
+    """
+    found = [message for message in _all(provider) if message.subject == subject]
+    if not found:
+        raise LookupError(f"{provider} publishes nothing on {subject}")
+    return found[0]

@@ -1,0 +1,115 @@
+"""What consumers and producers rely on, as message pacts: both sides are held to them, and a broken one is named."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.cron import EVENT_CONSUMERS
+from contracts.parts import PUBLISHES
+from contracts.wire import CRON, service_of, type_of
+from tests.contract.broken_pacts import BROKEN, changed, of_team
+from tests.contract.producers import PRODUCERS, produced
+from tools.contracts import pacts
+from tools.contracts.operations import schedules
+from tools.contracts.pacts import PACTS, PARTS, Interaction, Pact
+
+ALL = pacts.read()
+EACH = [pytest.param(pact, one, id=f"{pact.path.stem}:{one.subject}") for pact in ALL for one in pact.interactions]
+
+
+@pytest.mark.parametrize(("pact", "interaction"), EACH)
+def test_our_consumers_take_what_they_expect(pact: Pact, interaction: Interaction) -> None:
+    """The example of a pact fits the contract of the consumer, if that is ours."""
+    if pact.consumer in PARTS:
+        assert not pacts.refused_by_consumer(interaction)
+
+
+@pytest.mark.parametrize(("pact", "interaction"), EACH)
+def test_our_providers_publish_what_is_expected(pact: Pact, interaction: Interaction) -> None:
+    """What the real handlers publish matches, by our own reader of the files."""
+    if pact.provider in PARTS:
+        message = produced(pact.provider, interaction.subject)
+        assert not pacts.not_as_expected(interaction, message.body, message.headers)
+
+
+def test_every_message_that_leaves_a_service_has_a_pact() -> None:
+    """Each of our consumers has said what it relies on, for all that each of our providers publishes."""
+    expected = {
+        (service_of(job_type), service, f"jobs.{job_type}")
+        for service, types in PUBLISHES.items()
+        for job_type in types
+    }
+    expected |= {(EVENT_CONSUMERS[name.partition(".")[0]], "scheduler", CRON + name) for name in schedules()}
+    covered = {(pact.consumer, pact.provider, one.subject) for pact in ALL for one in pact.interactions}
+    assert expected <= covered, f"no pact for {sorted(expected - covered)}"
+
+
+def test_everything_that_is_published_is_declared() -> None:
+    """What the handlers enqueue is what the contracts say that they do."""
+    for provider, produce in PRODUCERS.items():
+        published = {type_of(message.subject) for message in produce()}
+        if provider == "scheduler":
+            assert published == {CRON + name for name in schedules()}
+        else:
+            assert published == set(PUBLISHES[provider])
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_expectation_is_named(tmp_path: Path, case: str) -> None:
+    """A field, type, form, number of items or header that somebody outside relies on and that we do not give."""
+    change, expected = BROKEN[case]
+    of_team(tmp_path, "audit", change)
+    (pact,) = pacts.read(tmp_path)
+    message = produced("report", pact.interactions[0].subject)
+    (line,) = pacts.not_as_expected(pact.interactions[0], message.body, message.headers)
+    assert line.startswith(f"a mail that tells that a report is ready: {expected}")
+
+
+def test_a_matcher_that_is_not_known_is_no_match(tmp_path: Path) -> None:
+    """Nothing passes because it was not understood."""
+    of_team(tmp_path, "audit", lambda one: one["matchingRules"]["body"]["$.to"].update(matchers=[{"match": "moon"}]))
+    (pact,) = pacts.read(tmp_path)
+    message = produced("report", pact.interactions[0].subject)
+    with pytest.raises(ValueError, match="the matcher 'moon' is not known here"):
+        pacts.not_as_expected(pact.interactions[0], message.body, message.headers)
+
+
+def test_an_outside_producer_is_told_what_our_consumer_refuses(tmp_path: Path) -> None:
+    """A team that publishes mails promises a body that the mail service takes, and is told when it is not."""
+
+    def shop(content: Any) -> None:
+        content["provider"]["name"] = "shop"
+        content["interactions"][0]["contents"]["content"]["to"] = "nobody"
+
+    changed(tmp_path, shop)
+    (pact,) = pacts.read(tmp_path)
+    (line,) = pacts.refused_by_consumer(pact.interactions[0])
+    assert "Expected one email address" in line
+    assert "`$.to`" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda content: content["metadata"]["pactSpecification"].update(version="3.0"), "expected 4.0"),
+        (lambda content: content["interactions"][0].update(type="Synchronous/HTTP"), "Asynchronous/Messages"),
+        (lambda content: content["interactions"][0]["metadata"].pop("subject"), "names no subject"),
+        (lambda content: [content[side].update(name="them") for side in ("consumer", "provider")], "is ours"),
+    ],
+    ids=["version", "kind", "subject", "parts"],
+)
+def test_a_file_that_is_no_pact_of_ours_is_named(tmp_path: Path, change: Any, words: str) -> None:
+    """The error says which file, and what is expected."""
+    path = changed(tmp_path, change)
+    with pytest.raises(ValueError, match=words) as refusal:
+        pacts.read(tmp_path)
+    assert path.name in str(refusal.value)
+
+
+def test_a_file_is_called_after_its_two_sides(tmp_path: Path) -> None:
+    """So that `ls` tells who relies on whom."""
+    shutil.copy(PACTS / "email-report.json", tmp_path / "mine.json")
+    with pytest.raises(ValueError, match=r"mine\.json: .* expected email-report\.json"):
+        pacts.read(tmp_path)
