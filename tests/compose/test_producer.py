@@ -1,5 +1,7 @@
 """What the producer's user can do from the host with the `nats` command line, in that tool's own bytes."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.compose.conftest import Eventually
@@ -12,24 +14,25 @@ BODY = '{{"to":"{0}@example.com","subject":"Hello","body":"<p>Hello {0}</p>"}}'
 def test_a_body_typed_by_hand_becomes_a_mail(stack: Project, eventually: Eventually) -> None:
     """`nats pub jobs.email.send '{…}'` makes the mail appear in the catcher."""
     with stack.cli("producer") as cli:
-        cli.pub("jobs.email.send", BODY.format("ada"))
+        cli.pub("jobs.email.send", BODY.format(name := f"ada-{uuid4()}"))
         assert cli.refusals == []
-    (mail,) = eventually(lambda: stack.mails("ada@example.com"), "the mail arrives")
+    (mail,) = eventually(lambda: stack.mails(f"{name}@example.com"), "the mail arrives")
     assert mail["subject"] == "Hello"
 
 
 def test_headers_typed_by_hand_reach_the_job(stack: Project, eventually: Eventually) -> None:
     """`nats pub … -H Job-Id:welcome-17`: the same job three times is one mail."""
-    headers = {"Job-Id": "welcome-17", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    job_id, name = f"welcome-{uuid4()}", f"grace-{uuid4()}"
+    headers = {"Job-Id": job_id, "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
     with stack.cli("producer") as cli:
         for _ in range(3):
-            cli.pub("jobs.email.send", BODY.format("grace"), headers)
+            cli.pub("jobs.email.send", BODY.format(name), headers)
 
     def deliveries() -> list[str]:
-        return sorted(job["outcome"] for job in stack.jobs("email") if job["job_id"] == "welcome-17")
+        return sorted(job["outcome"] for job in stack.jobs("email") if job["job_id"] == job_id)
 
     eventually(lambda: deliveries() == ["done", "duplicate", "duplicate"], "three deliveries, one of them done")
-    assert len(stack.mails("grace@example.com")) == 1
+    assert len(stack.mails(f"{name}@example.com")) == 1
 
 
 def test_a_request_shows_that_the_broker_has_the_job(stack: Project) -> None:
