@@ -1,11 +1,15 @@
 """What a service does beside its jobs: the outbox's relay, and the sweep of what waits for its time."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
+
+from sqlalchemy import bindparam, delete
 
 from shared import inbox
 from shared.broker import Connection, Refused
 from shared.database import Database
+from shared.database.tables import processed_messages
 from shared.job import Job
 from shared.log import get_logger
 from shared.outbox import RELAY_PAGE, Outbox
@@ -14,8 +18,17 @@ from shared.publisher import Publisher
 from shared.sweep import sweep
 
 RELAY_SECONDS = 20.0
-SWEEP_SECONDS = 3600.0
-SWEEP_AFTER_REFUSAL_SECONDS = 30.0
+SWEEP_SECONDS = 20.0
+"""Nobody is told of a schedule that did not fire: looking often is the only way to notice."""
+SWEEP_SHARE = 0.01
+"""Of a replica's time, at most: with very many jobs waiting a sweep takes long, and comes more rarely."""
+SWEEP_AT_LEAST_EVERY_SECONDS = 3600.0
+SWEEP_AFTER_REFUSAL_SECONDS = 20.0
+_EARLIER_SWEEPS = delete(processed_messages).where(
+    processed_messages.c.consumer == bindparam("service"),
+    processed_messages.c.type == "sweep",
+    processed_messages.c.id < bindparam("slot"),
+)
 _log = get_logger("chores")
 
 
@@ -56,10 +69,11 @@ class Chores:
             try:
                 now = datetime.now(UTC)
                 if await self._is_mine(now):
+                    started = time.monotonic()
                     await sweep(self._connection, self._publisher, self._service, now)
+                    again_seconds = pause_after(time.monotonic() - started)
             except (Unavailable, Refused) as error:
                 _log.debug("sweep_waits", f"The sweep waits: {error}")
-                again_seconds = SWEEP_AFTER_REFUSAL_SECONDS
             except Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
                 _log.exception("sweep_failed", "The sweep met an error; it tries again")
             await self._until_due(again_seconds)
@@ -74,8 +88,14 @@ class Chores:
         await asyncio.sleep(SWEEP_AFTER_REFUSAL_SECONDS)
 
     async def _is_mine(self, now: datetime) -> bool:
-        """Whether this replica sweeps this time: the first to write the half minute into the inbox."""
-        slot = f"{now:%Y-%m-%dT%H-%M}-{now.second // 30}"
+        """Whether this replica sweeps this time: the first to write the time's slot into the inbox."""
+        slot = f"{int(now.timestamp() // SWEEP_SECONDS):012d}"
         turn = Job(self._service, "sweep", slot, slot)
         async with self._database.write() as connection:
+            await connection.execute(_EARLIER_SWEEPS, {"service": self._service, "slot": slot})
             return bool(await inbox.enter(connection, [turn], now))
+
+
+def pause_after(sweep_seconds: float) -> float:
+    """How long to wait after a sweep that took so long: the longer it takes, the more rarely it is made."""
+    return min(max(sweep_seconds / SWEEP_SHARE, SWEEP_SECONDS), SWEEP_AT_LEAST_EVERY_SECONDS)

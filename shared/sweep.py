@@ -19,7 +19,8 @@ from shared.publisher import Publisher
 from shared.topology import later_of
 from shared.verdict import Dead
 
-OVERDUE = timedelta(minutes=1)
+OVERDUE = timedelta(seconds=30)
+"""The broker fires within half a second, also after an election; the rest is for clocks that differ."""
 _CHANGED_MEANWHILE = frozenset({10071, 10057})
 """Another last sequence on that subject; no message of that sequence: somebody replaced, cancelled or swept it."""
 _log = get_logger("sweep")

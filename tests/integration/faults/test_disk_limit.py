@@ -1,0 +1,156 @@
+"""The broker's disk limit: a clear refusal at once, nothing dropped, and what came due meanwhile runs afterwards."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from contracts import wire
+from embedded.broker import Broker
+from shared import chores, sweep
+from shared.broker import Connection, QueueFull
+from shared.broker.jetstream import manage, store
+from shared.job import Job
+from shared.topology import Limits
+from tests.harness import RECORD, Harness, RunProbe, connected, count, eventually, working
+
+_MEBIBYTE = 1 << 20
+SMALL = Limits(queue_bytes=2 * _MEBIBYTE, dead_letter_bytes=_MEBIBYTE)
+_FILL = b"x" * 500_000
+
+
+@pytest.fixture
+async def small_disk(tmp_path: Path) -> AsyncIterator[Broker]:
+    """A broker that may store 12 MB in all."""
+    broker = Broker(tmp_path / "broker", max_file_store=12 * _MEBIBYTE)
+    await broker.start()
+    yield broker
+    await broker.kill()
+
+
+@pytest.fixture
+async def filling(small_disk: Broker) -> AsyncIterator[Connection]:
+    """A connection of somebody else, who fills the broker's disk."""
+    async with connected(small_disk, "filler") as connection:
+        await manage(connection, "STREAM.CREATE.FILL", {"name": "FILL", "subjects": ["fill"], "storage": "file"})
+        yield connection
+
+
+@pytest.fixture
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps come every half second, and half a second late is overdue: that they come by themselves is the rule."""
+    monkeypatch.setattr(chores, "SWEEP_SECONDS", 0.5)
+    monkeypatch.setattr(sweep, "OVERDUE", timedelta(seconds=0.5))
+
+
+async def record(message: RunProbe, job: Job) -> None:
+    """Leaves one effect."""
+    job.write(RECORD, {"action": message.name})
+
+
+async def _fill(connection: Connection) -> None:
+    with contextlib.suppress(QueueFull):
+        for _ in range(60):
+            await store(connection, "fill", {}, _FILL)
+        pytest.fail("the disk limit was never reached")
+
+
+@contextlib.asynccontextmanager
+async def _chores(harness: Harness) -> AsyncIterator[None]:
+    running = asyncio.create_task(harness.parts.chores.run())
+    yield
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_full_disk_refuses_at_once_and_drops_nothing(
+    small_disk: Broker, filling: Connection, tmp_path: Path
+) -> None:
+    """The publisher gets `QueueFull` within a moment; what was accepted before is all there."""
+    async with working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, start=False) as harness:
+        for number in range(20):
+            await harness.publisher.publish(RunProbe(name=str(number)))
+        await _fill(filling)
+        started = time.monotonic()
+        for attempt in (
+            harness.publisher.publish(RunProbe(name="no")),
+            harness.publisher.publish_later(RunProbe(name="no"), delay=timedelta(seconds=1)),
+            harness.publisher.publish_many([RunProbe(name="no")] * 30),
+        ):
+            with pytest.raises(QueueFull, match="nothing was stored"):
+                await attempt
+        assert time.monotonic() - started < 3
+        assert await count(harness.connection, "PROBE") == 20
+        assert await count(harness.connection, "PROBE_LATER") == 0
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_came_due_while_the_disk_was_full_runs_when_there_is_space(
+    small_disk: Broker, filling: Connection, tmp_path: Path
+) -> None:
+    """Nobody was refused anything and the broker is not restarted: the sweep notices by itself."""
+    async with (
+        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness,
+        _chores(harness),
+    ):
+        due = datetime.now(UTC) + timedelta(seconds=2)
+        for number in range(3):
+            await harness.publisher.publish_later(RunProbe(name=f"later {number}"), at=due)
+        await _fill(filling)
+        assert await harness.effects() == [], "they came due before the disk was full: this test shows nothing"
+        await eventually(lambda: datetime.now(UTC) > due + timedelta(seconds=1), what="their time has passed")
+        assert await count(harness.connection, "PROBE_LATER") == 3
+        assert await harness.effects() == []
+        await manage(filling, "STREAM.DELETE.FILL")
+        await harness.empty()
+        assert await harness.effects() == ["later 0", "later 1", "later 2"]
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_what_is_no_schedule_is_reported(small_disk: Broker, tmp_path: Path) -> None:
+    """A message on `later.>` that would never become due is a dead letter that says why."""
+    async with (
+        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness,
+        _chores(harness),
+    ):
+        await store(harness.connection, "later.probe.run.typed", {}, b'{"name":"a"}')
+        (letter,) = await harness.dead_letters()
+        assert letter.headers[wire.DEAD_REASON] == "invalid"
+        assert "Nats-Schedule" in letter.headers[wire.DEAD_ERROR]
+        await harness.empty()
+
+
+async def test_of_two_replicas_one_sweeps_and_earlier_turns_are_forgotten(
+    small_disk: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn belongs to whoever writes it down first; the inbox does not fill with turns."""
+    swept: list[str] = []
+
+    async def noted(*_: object) -> tuple[int, int]:
+        swept.append("")
+        return 0, 0
+
+    monkeypatch.setattr(chores, "sweep", noted)
+    monkeypatch.setattr(chores, "SWEEP_SECONDS", 0.25)
+    async with (
+        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, start=False) as first,
+        working(small_disk, None, tmp_path, {RunProbe: record}, fresh=False, start=False) as other,
+        _chores(first),
+        _chores(other),
+    ):
+        started = time.monotonic()
+        await eventually(lambda: len(swept) >= 6, what="six sweeps")
+        assert len(swept) <= (time.monotonic() - started) / 0.25 + 2
+        async with first.database.read() as connection:
+            rows = await connection.exec_driver_sql("SELECT count(*) FROM processed_messages WHERE type = 'sweep'")
+            assert rows.scalar_one() <= 2
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0, 20), (0.1, 20), (3, 300), (600, 3600)])
+def test_a_sweep_takes_a_hundredth_of_the_time_at_most(took: float, pause: float) -> None:
+    """Every 20 seconds where little waits; where a sweep takes long it comes more rarely, hourly at least."""
+    assert chores.pause_after(took) == pytest.approx(pause)
