@@ -16,6 +16,7 @@ from embedded.claim import FolderTaken
 from embedded.process import StartFailed
 from embedded.programs import ProgramMissing
 from embedded.services import Service, all_services
+from embedded.settings_file import written
 from embedded.stack import Stack
 from embedded.supervisor import Program, keep_running
 
@@ -71,11 +72,12 @@ async def _work(stack: Stack, services: Sequence[Service], *, provision: bool) -
     for service in services:
         await service.start()
     say(addresses(stack, services))
-    async with asyncio.TaskGroup() as tasks:
-        programs: list[Program] = [*stack.servers, *services]
-        for program in programs:
-            tasks.create_task(keep_running(program, say))
-        tasks.create_task(_announce(services))
+    with written(stack.folder, stack.environment()):
+        async with asyncio.TaskGroup() as tasks:
+            programs: list[Program] = [*stack.servers, *services]
+            for program in programs:
+                tasks.create_task(keep_running(program, say))
+            tasks.create_task(_announce(services))
 
 
 async def _announce(services: Sequence[Service]) -> None:

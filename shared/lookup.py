@@ -12,6 +12,7 @@ from shared.outcomes import Unavailable
 PAGE = 256
 PAGE_BYTES = 4 * 1024 * 1024
 _PAGE_SECONDS = 10.0
+_NOBODY = b"NATS/1.0 503"
 _SUBJECT, _SEQUENCE, _STORED = b"Nats-Subject", b"Nats-Sequence", b"Nats-Time-Stamp"
 
 
@@ -30,7 +31,10 @@ async def page(connection: Connection, stream: str, subject: str, sequence: int 
         if _added(raw, _SUBJECT):
             found.append(_stored(connection, stream, raw, body))
         elif not finished.done():
-            finished.set_result(None)
+            if raw.startswith(_NOBODY):
+                finished.set_exception(Unavailable("broker", f"no stream {stream} answers (has `provision` been run?)"))
+            else:
+                finished.set_result(None)
 
     inbox = connection.new_inbox()
     sid = await connection.listen(inbox, take)
@@ -56,7 +60,7 @@ def _stored(connection: Connection, stream: str, raw: bytes, body: bytes) -> Del
         stream=stream,
         sequence=int(_added(raw, _SEQUENCE)),
         delivered=0,
-        stored_ns=_nanoseconds(_added(raw, _STORED).decode()),
+        stored_ns=nanoseconds(_added(raw, _STORED).decode()),
         pending=0,
         headers=decode(raw),
     )
@@ -67,7 +71,7 @@ def _added(raw: bytes, name: bytes) -> bytes:
     return raw.rpartition(b"\r\n%b: " % name)[2].partition(b"\r\n")[0] if b"\r\n%b: " % name in raw else b""
 
 
-def _nanoseconds(text: str) -> int:
+def nanoseconds(text: str) -> int:
     """An instant of RFC 3339 in UTC, exactly; `datetime` knows no nanoseconds."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
     return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0"))

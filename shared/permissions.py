@@ -10,7 +10,8 @@ import msgspec
 
 from contracts import wire
 from contracts.parts import COUNTS_DEAD_LETTERS
-from shared.topology import CRON_STREAM, Stream, Topology, later_of
+from shared import presence
+from shared.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, Topology, later_of
 
 _CLI_INBOX = "_INBOX.>"
 """Where the `nats` command line and most clients wait for answers."""
@@ -43,7 +44,8 @@ def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Per
     publish |= {f"$JS.API.DIRECT.GET.{later}", f"$JS.API.STREAM.MSG.DELETE.{later}"}
     if service in COUNTS_DEAD_LETTERS:
         publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
-    return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>",))
+    publish.add(presence.here(service))
+    return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>", presence.PING))
 
 
 def _holds_dead_letters(stream: Stream) -> bool:
@@ -52,12 +54,18 @@ def _holds_dead_letters(stream: Stream) -> bool:
 
 def of_scheduler() -> Permissions:
     """The scheduler publishes events and reads its memory."""
-    return Permissions(("cron.>", f"$JS.API.DIRECT.GET.{CRON_STREAM}"), ("_INBOX_scheduler.>",))
+    publish = (
+        "cron.>",
+        f"$JS.API.DIRECT.GET.{CRON_STREAM}",
+        f"$JS.API.DIRECT.GET.{CRON_PAUSED_STREAM}",
+        presence.here("scheduler"),
+    )
+    return Permissions(publish, ("_INBOX_scheduler.>", presence.PING))
 
 
 def of_producer() -> Permissions:
     """A producer may publish jobs and hear the broker's answer; it can neither delay nor delete what others sent."""
-    return Permissions((wire.JOBS + ">",), (_CLI_INBOX,))
+    return Permissions((wire.JOBS + ">",), (_CLI_INBOX, "_INBOX_producer.>"))
 
 
 def of_operator() -> Permissions:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from contracts.cron import ScheduleFired
 from contracts.message import CATALOGUE
 from shared.assembly import Chassis, assemble
@@ -20,6 +22,8 @@ from shared.health import HealthServer
 from shared.lifetime import BROKEN, STOPPED, WRONG_SETTINGS, came_first, run_until_stopped
 from shared.log import configure, get_logger
 from shared.pipeline import Limits
+from shared.presence import TypeCounts, answer, myself
+from shared.presence import Worker as Presence
 from shared.publisher import Publisher
 from shared.pull import Pull
 from shared.routes import Handlers, check_complete, routes
@@ -72,6 +76,7 @@ async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) ->
         chassis = await _chassis(stack, name, settings, connecting.result(), metrics)
         handlers = await stack.enter_async_context(build(settings, chassis))
         worker = await _worker(stack, settings, chassis, checks, handlers)
+        await _be_present(chassis, worker, settings.slots, health.url)
         _log.info("working", f"{name} works: {settings.slots} slots, {len(worker.pulls)} streams")
         stopped = await came_first(stop.wait(), chassis.connection.closed)
         checks.drain()
@@ -106,6 +111,18 @@ async def _worker(
     await parts.worker.start(parts.pulls)
     _background(stack, parts.chores.run())
     return parts.worker
+
+
+async def _be_present(chassis: Chassis, worker: Worker, slots: int, health: str) -> None:
+    """Answers the operator who asks which workers there are."""
+    me = myself(chassis.name, health)
+
+    def now() -> Presence:
+        types = {name: TypeCounts(*counts) for name, counts in chassis.metrics.by_type().items()}
+        finished = chassis.metrics.finished
+        return replace(me, slots=slots, in_flight=worker.in_hand, finished=finished, types=types)
+
+    await answer(chassis.connection, now)
 
 
 def _readiness(checks: Checks, chassis: Chassis, pulls: Sequence[Pull]) -> None:

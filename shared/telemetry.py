@@ -74,6 +74,11 @@ class Metrics(Collector):
         label = reason if reason in DEAD_REASONS else UNKNOWN
         dead[label] = dead.get(label, 0) + 1
 
+    def by_type(self) -> dict[str, tuple[dict[str, int], float]]:
+        """Returns, of each type that had jobs, how often each outcome was, and the seconds spent in its handler."""
+        counted = [*self._types.items(), (UNKNOWN, self._unknown)]
+        return {name: (dict(one.outcomes), one.duration.snapshot()[1]) for name, one in counted if one.outcomes}
+
     def pull_state(self, stream: str, state: str) -> None:
         """Says whether a stream is being pulled: `pulling`, `paused`, `disconnected` or `stopped`."""
         if state not in PULL_STATES:

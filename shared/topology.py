@@ -93,6 +93,7 @@ def dead_letters_of(service: str) -> str:
 
 
 CRON_STREAM = "CRON"
+CRON_PAUSED_STREAM = "CRON_PAUSED"
 
 
 def topology(job_types: Iterable[str], event_consumers: Mapping[str, str], limits: Limits | None = None) -> Topology:
@@ -152,7 +153,21 @@ def _of_cron(limits: Limits) -> list[Stream]:
             "allow_direct": True,
         },
     )
-    return [events, _dead_letters("cron", limits)]
+    return [events, _dead_letters("cron", limits), _pauses()]
+
+
+def _pauses() -> Stream:
+    return Stream(
+        name=CRON_PAUSED_STREAM,
+        subjects=("paused.>",),
+        purpose="which schedules are paused; one message each, gone when it is resumed",
+        options={
+            "retention": "limits",
+            "max_msgs_per_subject": 1,
+            "max_msg_size": MAX_MESSAGE_BYTES,
+            "allow_direct": True,
+        },
+    )
 
 
 def _dead_letters(service: str, limits: Limits) -> Stream:

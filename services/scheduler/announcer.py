@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from services.scheduler.agenda import Agenda
+from services.scheduler.holding import LOOK_AGAIN, Holding
 from services.scheduler.metrics import ScheduleMetrics
 from services.scheduler.patience import LONGEST_BACKOFF_SECONDS, read_memories, until_up
 from services.scheduler.progress import Progress
@@ -45,6 +46,7 @@ class Announcer:
         self._metrics = metrics or ScheduleMetrics(self._entries)
         self._reports = Reports()
         self._agenda = Agenda()
+        self._holding = Holding(stream, self._reports)
         self.recalled = asyncio.Event()
         """Set when the memory is read: from then on every due time is announced."""
 
@@ -60,7 +62,7 @@ class Announcer:
         """Announces what is due now."""
         now = self._time.now()
         self._notice_clock(now)
-        ready = self._agenda.take(now)
+        ready = await self._without_paused(self._agenda.take(now), now)
         for entry in ready:
             entry.choose(now)
         ready = await self._ask_about(ready)
@@ -90,6 +92,18 @@ class Announcer:
             self._reports.clock_set_back(self._last_look - now, ahead)
             self._agenda.rebuild(self._entries.values())
         self._last_look = now
+
+    async def _without_paused(self, ready: list[Progress], now: datetime) -> list[Progress]:
+        """Puts back what is paused, and all when it cannot be known; returns the others."""
+        try:
+            held = await self._holding.held(ready)
+        except Unavailable as away:
+            for entry in ready:
+                self._try_again(entry, away)
+            return []
+        for entry in held:
+            self._agenda.put(entry, now + LOOK_AGAIN)
+        return [entry for entry in ready if entry not in held]
 
     async def _ask_about(self, ready: list[Progress]) -> list[Progress]:
         """Asks the stream about due times in doubt; returns all but those for which it gave no answer."""

@@ -14,6 +14,7 @@ from shared.health import HealthServer
 from shared.lifetime import BROKEN, STOPPED, came_first
 from shared.log import get_logger
 from shared.outcomes import Unavailable
+from shared.presence import answer, myself
 from shared.telemetry import Metrics
 
 _log = get_logger("scheduler")
@@ -36,6 +37,8 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         connection = connecting.result()
         announcer = Announcer(timetable, CronStream(connection), metrics=schedule_metrics)
         checks.ready("announcer", _readiness(connection, announcer))
+        me = myself("scheduler", health.url)
+        await answer(connection, lambda: me)
         try:
             return await _announce(announcer, connection, checks, stop)
         finally:

@@ -38,6 +38,12 @@ class Reports:
             "beyond; those are not announced again as far as the stream still shows them",
         )
 
+    def held_back(self, name: str) -> None:
+        """Says that a schedule is due and paused."""
+        _log.warning(
+            "schedule_paused", f"{name} is due but paused: it is not announced until it is resumed", schedule=name
+        )
+
     def announced(self, name: str, due: datetime, late_seconds: float) -> None:
         """Notes an event that is stored."""
         self._announced.append((name, due, late_seconds))

@@ -10,6 +10,7 @@ import msgspec
 from contracts.cron import ScheduleFired, event_subject
 from contracts.wire import MSG_ID
 from services.scheduler.direct_get import Found, direct_get
+from shared import pauses
 from shared.broker import Connection, Refused
 from shared.broker.batch import store_batch
 from shared.broker.jetstream import store
@@ -45,6 +46,10 @@ class EventStream(Protocol):
 
     async def history(self, name: str) -> frozenset[datetime]:
         """Returns the due times of all events of a schedule that are still kept."""
+        ...
+
+    async def paused(self) -> frozenset[str]:
+        """Returns the names of the schedules that the operator has paused."""
         ...
 
     async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
@@ -94,6 +99,14 @@ class CronStream:
         found = await direct_get(self._connection, CRON_STREAM, request, timeout_seconds=_TIMEOUT_SECONDS)
         events = [_remembered(message).event for message in found]
         return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
+
+    async def paused(self) -> frozenset[str]:
+        """Returns the names of the schedules that the operator has paused.
+
+        Raises:
+            Unavailable: the broker or the stream of pauses is away.
+        """
+        return await pauses.paused(self._connection)
 
     async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
         """Stores events, of a different schedule each; returns their sequences, or why one was not stored.

@@ -20,14 +20,14 @@ def test_each_service_has_three_streams_and_events_have_two() -> None:
     assert [stream.name for stream in _TWO.streams] == [
         *("EMAIL", "EMAIL_LATER", "EMAIL_DLQ"),
         *("REPORT", "REPORT_LATER", "REPORT_DLQ"),
-        *("CRON", "CRON_DLQ"),
+        *("CRON", "CRON_DLQ", "CRON_PAUSED"),
     ]
 
 
 def test_no_two_streams_take_the_same_subject() -> None:
     """A message is stored once."""
     subjects = [subject for stream in _TWO.streams for subject in stream.subjects]
-    assert len(subjects) == len(set(subjects)) == 10
+    assert len(subjects) == len(set(subjects)) == 11
 
 
 def test_a_queue_refuses_what_is_too_much() -> None:

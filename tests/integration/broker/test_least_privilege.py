@@ -76,6 +76,7 @@ def everything() -> set[str]:
         subjects |= {f"jobs.{service}.other", f"later.{service}.other.id1"}
     for event in EVENTS:
         subjects |= {f"cron.{event}.daily", f"dead.cron.{event}.daily"}
+    subjects |= {"workers.ping", *(f"workers.here.{name}" for name in (*SERVICES, "scheduler"))}
     return subjects | {"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$SYS.REQ.SERVER.PING", "other"}
 
 
@@ -91,11 +92,12 @@ def needs_of(service: str) -> set[str]:
     needs |= {f"dead.cron.{event}.daily" for event, consumer in EVENTS.items() if consumer == service}
     if service == "report":
         needs |= {f"$JS.API.STREAM.INFO.{stream}" for stream in STREAMS if stream.endswith("_DLQ")}
-    return needs
+    return needs | {f"workers.here.{service}"}
 
 
 NEEDS = {service: needs_of(service) for service in SERVICES} | {
-    "scheduler": {f"cron.{event}.daily" for event in EVENTS} | {"$JS.API.DIRECT.GET.CRON"},
+    "scheduler": {f"cron.{event}.daily" for event in EVENTS}
+    | {"$JS.API.DIRECT.GET.CRON", "$JS.API.DIRECT.GET.CRON_PAUSED", "workers.here.scheduler"},
     "producer": {subject for subject in everything() if subject.startswith("jobs.")},
 }
 
@@ -116,8 +118,10 @@ def test_a_user_hears_its_own_answers_and_nothing_else(cli: NatsCli, user: str) 
     """Not the jobs of others, not their answers, not what goes over the wire."""
     inbox = "_INBOX.abc.*" if user == "producer" else f"_INBOX_{user}.abc.*"
     cli.sub(inbox)
+    if user != "producer":
+        cli.sub("workers.ping")
     assert cli.refusals == []
-    overheard = [">", "jobs.>", "$JS.>", "later.>", "cron.>", "_INBOX_other.>", "*.email.send"]
+    overheard = [">", "workers.>", "jobs.>", "$JS.>", "later.>", "cron.>", "_INBOX_other.>", "*.email.send"]
     for subject in overheard:
         cli.sub(subject)
     assert len(cli.refusals) == len(overheard)

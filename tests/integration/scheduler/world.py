@@ -14,10 +14,11 @@ from services.scheduler.schedule import Schedule
 from services.scheduler.stream import CronStream, EventStream
 from shared.broker import Connection, Refused
 from shared.broker.jetstream import manage
-from shared.topology import CRON_STREAM, Stream, topology
+from shared.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, topology
 
 DEADLINE_SECONDS = 20
 _NO_STORE = 10049
+_STREAMS = (CRON_STREAM, CRON_PAUSED_STREAM)
 
 
 class HandClock:
@@ -75,15 +76,16 @@ class World:
     async def make_stream(self) -> None:
         """Makes the stream as the topology says, with nothing in it."""
         await self.drop_stream()
-        (stream,) = (stream for stream in topology((), {}).streams if stream.name == CRON_STREAM)
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not await self._created(stream):  # noqa: ASYNC110 - the broker gives no signal
-                await asyncio.sleep(0.01)
+        for stream in topology((), {}).streams:
+            if stream.name in _STREAMS:
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    while not await self._created(stream):  # noqa: ASYNC110 - the broker gives no signal
+                        await asyncio.sleep(0.01)
 
     async def _created(self, stream: Stream) -> bool:
         """The broker may still be removing the files of the one that was deleted."""
         try:
-            await manage(self.connections[0], f"STREAM.CREATE.{CRON_STREAM}", stream.config(1))
+            await manage(self.connections[0], f"STREAM.CREATE.{stream.name}", stream.config(1))
         except Refused as refused:
             if refused.code != _NO_STORE:
                 raise
@@ -93,8 +95,8 @@ class World:
     async def drop_stream(self) -> None:
         """Deletes the stream, if there is one."""
         names = (await manage(self.connections[0], "STREAM.NAMES")).get("streams") or []
-        if CRON_STREAM in names:
-            await manage(self.connections[0], f"STREAM.DELETE.{CRON_STREAM}")
+        for name in (name for name in _STREAMS if name in names):
+            await manage(self.connections[0], f"STREAM.DELETE.{name}")
 
     def start(self, timetable: Iterable[Schedule], stream: EventStream | None = None) -> Announcer:
         """Starts one more announcer, each on a connection of its own while they last."""

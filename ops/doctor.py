@@ -1,0 +1,56 @@
+"""`nightshift doctor`: looks at everything, says what is wrong and how to mend it."""
+
+import argparse
+
+from ops.checkup import CHECKS, Check
+from ops.command import Groups, command
+from ops.exits import ANSWER_IS_NO, DONE, Failure
+from ops.finding import Finding, wrong
+from ops.screen import Column
+from ops.session import Session
+from shared.broker import Refused
+from shared.outcomes import Unavailable
+
+_COLUMNS = (
+    Column("", lambda row: row.state, style=lambda row: row.state),
+    Column("WHAT", lambda row: row.check),
+    Column("FOUND", lambda row: row.found),
+    Column("MEND", lambda row: row.mend if row.state != "ok" else ""),
+)
+_ORDER = ("wrong", "warning", "skipped", "ok")
+
+
+def register(groups: Groups) -> None:
+    """Declares the command."""
+    command(
+        groups,
+        "doctor",
+        "Check broker, streams, permissions, workers, database, object store and mail; say how to mend what is wrong.",
+        example="nightshift doctor --json | jq '.[] | select(.state == \"wrong\")'",
+        run=_run,
+        more="Exit code 0 when nothing is wrong (warnings are no fault), 1 when something is.",
+    )
+
+
+async def _run(session: Session, _options: argparse.Namespace) -> int:
+    findings = list[Finding]()
+    for check in CHECKS:
+        with session.screen.busy(f"looking at {check.__name__} …"):
+            findings += await _looked(check, session)
+    findings.sort(key=lambda finding: _ORDER.index(finding.state))
+    session.screen.rows(findings, _COLUMNS, none="")
+    return ANSWER_IS_NO if any(finding.state == "wrong" for finding in findings) else DONE
+
+
+async def _looked(check: Check, session: Session) -> list[Finding]:
+    """What a check found; what stops it is a finding too, so that the others are still made."""
+    try:
+        return list(await check(session))
+    except (Failure, Refused, Unavailable) as error:
+        return [
+            wrong(
+                check.__name__,
+                str(error),
+                "mend what is said above it first" if check is not CHECKS[0] else "start it, or say where it is: --url",
+            )
+        ]

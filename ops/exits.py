@@ -1,0 +1,39 @@
+"""How a command may end: exit codes, and the exception that carries one with what a person has to know."""
+
+DONE = 0
+ANSWER_IS_NO = 1
+WRONG_USE = 2
+AWAY = 3
+REFUSED = 4
+FAULT = 70
+INTERRUPTED = 130
+
+MEANINGS = {
+    DONE: "done",
+    ANSWER_IS_NO: "the answer is no: nothing found, a check failed, the job that was waited for is dead",
+    WRONG_USE: "wrong command line or settings, or a body that breaks its contract; nothing was done",
+    AWAY: "broker, database or object store is away",
+    REFUSED: "the broker refused: the queue is full, or this user may not do that",
+    FAULT: "a fault of the command line itself",
+    INTERRUPTED: "stopped by Ctrl-C",
+}
+
+
+class Failure(Exception):  # noqa: N818 - states how a command ended
+    """The command ends here: `str()` is what, where, and what to do."""
+
+    def __init__(self, text: str, code: int = ANSWER_IS_NO) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class WrongUse(Failure):
+    """What was typed cannot be done."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, WRONG_USE)
+
+
+def described() -> str:
+    """The exit codes as lines for `--help`."""
+    return "\n".join(f"  {code:<4} {meaning}" for code, meaning in MEANINGS.items())
