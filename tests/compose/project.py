@@ -70,6 +70,10 @@ class Project:
             self._passwords[whose] = self.compose(*command).strip()
         return self._passwords[whose]
 
+    def forget_passwords(self) -> None:
+        """Asks for them anew from now on."""
+        self._passwords.clear()
+
     @contextmanager
     def cli(self, user: str = "operator") -> Iterator[NatsCli]:
         """A connection of the `nats` command line from the host."""

@@ -57,12 +57,16 @@ def linked_account(stack: Project, path: str) -> str:
     return user_id
 
 
-def publish(stack: Project, job_type: str, bodies: Iterable[dict[str, str]]) -> int:
-    """Publishes jobs as the producer, each acknowledged by the broker; returns how many."""
+def publish(stack: Project, job_type: str, bodies: Iterable[dict[str, str]], *, id_field: str = "") -> int:
+    """Publishes jobs as the producer, each acknowledged by the broker; returns how many.
+
+    `id_field` is the field of the body that is the job's id as well.
+    """
     count = 0
     with stack.cli("producer") as cli:
         for body in bodies:
-            answer = cli.req(f"jobs.{job_type}", json.dumps(body))
+            headers = {"Job-Id": body[id_field]} if id_field else {}
+            answer = cli.req(f"jobs.{job_type}", json.dumps(body), headers)
             assert "seq" in answer, answer
             count += 1
     return count
