@@ -1,6 +1,7 @@
 """The life of a process: its event loop, the signal that ends it, its exit code."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -10,6 +11,7 @@ from shared.environment import SettingsError
 from shared.log import flush, get_logger
 
 STOPPED, BROKEN, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
+_LAST_SECONDS = 2.0
 _log = get_logger("lifetime")
 
 
@@ -48,7 +50,16 @@ async def _serve(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, stop.set)
-    return await serve(stop)
+    code = await serve(stop)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    _, stuck = await asyncio.wait(left, timeout=_LAST_SECONDS) if left else (set(), set())
+    if stuck:  # a handler that swallows its cancellation: the loop would wait for it for ever
+        _log.error("left_behind", f"{len(stuck)} tasks do not end: ending without them")
+        flush()
+        os._exit(code)
+    return code
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -16,6 +16,7 @@ from shared.backoff import backoff
 from shared.circuit import Circuit
 from shared.claim_check import BadClaim
 from shared.commit import Committer
+from shared.failures import CancelledInside, Timeout, UnknownType, alone, words
 from shared.hand import Hand
 from shared.identify import Identity, identify
 from shared.job import Job
@@ -32,18 +33,6 @@ from shared.verdict import AT_ONCE, DONE, DUPLICATE, SKIPPED, Again, Dead, Done,
 CRASH_LOOP = 10
 """Deliveries of which nobody reported the end: beyond it the job is taken to kill its worker."""
 _log = get_logger("pipeline")
-
-
-class UnknownType(Exception):  # noqa: N818 - states a fact
-    """No handler here: in a rolling deploy another replica may have one, so it is tried again."""
-
-
-class Timeout(Exception):  # noqa: N818 - states a fact
-    """The handler took longer than it may."""
-
-
-class CancelledInside(Exception):  # noqa: N818 - states a fact
-    """The handler awaited something that was cancelled; nobody meant the job."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -111,14 +100,15 @@ class Pipeline:
         job = identity.job
         try:
             return await self._attempt(hand, identity)
-        except Permanent as permanent:
-            return Dead("permanent", _text(permanent), job.attempt)
-        except Snooze as snooze:
-            return Again("snooze", snooze.delay, job.attempt - 1, _text(snooze))
-        except Unavailable as away:
-            self._circuit.trip(away)
-            return Again("unavailable", self._circuit.delay(), job.attempt - 1, str(away))
-        except Exception as error:  # noqa: BLE001 - any exception of a handler is a failed attempt
+        except Exception as raised:  # noqa: BLE001 - any exception of a handler is a failed attempt
+            match error := alone(raised):
+                case Permanent():
+                    return Dead("permanent", words(error), job.attempt)
+                case Snooze():
+                    return Again("snooze", error.delay, job.attempt - 1, words(error))
+                case Unavailable():
+                    self._circuit.trip(error)
+                    return Again("unavailable", self._circuit.delay(), job.attempt - 1, str(error))
             return self._failed(job, error, event=identity.event)
         except asyncio.CancelledError:
             if not hand.handed_back:
@@ -130,11 +120,11 @@ class Pipeline:
         found = self._routes.get(job.type)
         allowed = self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
         if not isinstance(error, (UnknownType, Timeout)):
-            _log.debug("attempt_failed", f"{job.type} {job.id}: {_text(error)}", error_type=type(error).__name__)
+            _log.debug("attempt_failed", f"{job.type} {job.id}: {words(error)}", error_type=type(error).__name__)
         if job.attempt > allowed and (known or not event):
-            return Dead("unknown-type" if known else "attempts-exhausted", _text(error), job.attempt)
+            return Dead("unknown-type" if known else "attempts-exhausted", words(error), job.attempt)
         self._metrics.retried(job.type)
-        return Again("retry", backoff(job.attempt), job.attempt, _text(error))
+        return Again("retry", backoff(job.attempt), job.attempt, words(error))
 
     async def _attempt(self, hand: Hand, identity: Identity) -> Verdict:
         job, delivery = identity.job, hand.delivery
@@ -207,11 +197,3 @@ class Pipeline:
         finally:
             hand.end()
         return DONE
-
-
-def _text(error: BaseException) -> str:
-    text = str(error).strip()
-    kind = type(error).__name__
-    if isinstance(error, (Permanent, Snooze, UnknownType, Timeout, CancelledInside, BadClaim, msgspec.ValidationError)):
-        return text or kind
-    return f"{kind}: {text}" if text else kind

@@ -1,6 +1,7 @@
 """The service `probe` as a process of its own: `python -m tests.integration.worker.probe_service`."""
 
 import asyncio
+import contextlib
 import sys
 
 from contracts.message import CATALOGUE
@@ -14,6 +15,9 @@ from tests.harness import RECORD, FollowProbe, RunProbe
 async def run_probe(message: RunProbe, job: Job) -> None:
     """Leaves an effect, after as many tenths of a second as the job says."""
     print("began", message.name, flush=True)  # noqa: T201 - what the test waits for
+    while message.number < 0:  # it can be neither finished nor cancelled
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
     await asyncio.sleep(message.number / 10)
     job.write(RECORD, {"action": f"{message.name} {job.attempt}"})
 

@@ -198,3 +198,20 @@ async def test_a_route_without_inbox_remembers_nothing(work: Work) -> None:
         assert ran == ["one", "one"]
         assert await harness.inbox() == []
         assert harness.outcomes() == {"done": 2}
+
+
+async def test_an_outcome_inside_a_task_group_counts_as_what_it_is(work: Work) -> None:
+    """A handler that works on several things at once says Permanent from one of them."""
+
+    async def refuse() -> None:
+        raise Permanent("one of two was refused")
+
+    async def run_probe(_message: RunProbe, _job: Job) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(refuse())
+            tasks.create_task(asyncio.sleep(10))
+
+    async with work({RunProbe: run_probe}) as harness:
+        await harness.publisher.publish(RunProbe(name="a"))
+        (letter,) = await harness.dead_letters()
+        assert (letter.headers["Dead-Reason"], letter.headers["Dead-Error"]) == ("permanent", "one of two was refused")

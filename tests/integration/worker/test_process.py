@@ -79,6 +79,23 @@ async def test_what_a_stopped_process_hands_back_is_done_by_another_at_once(
         assert "Traceback" not in first.output() + second.output()
 
 
+async def test_a_process_whose_handler_swallows_every_cancellation_ends_all_the_same(
+    work: Work, broker: Broker, tmp_path: Path
+) -> None:
+    """The broker delivers that job again; a supervisor need not kill the process."""
+    async with work({}, start=False) as harness:
+        process = _start(broker, tmp_path, grace_seconds=0)
+        try:
+            await harness.publisher.publish(RunProbe(name="stubborn", number=-1))
+            await _began(process, "stubborn")
+            process.signal(signal.SIGTERM)
+            assert await process.wait(timeout_seconds=30) == 0
+        finally:
+            await process.kill()
+        assert await harness.effects() == []
+        assert await count(harness.connection, "PROBE") == 1
+
+
 async def test_a_job_whose_process_dies_is_done_by_another(work: Work, broker: Broker, tmp_path: Path) -> None:
     """The broker notices within the ack wait that nobody works on it any more; no attempt is counted."""
     async with work({}, start=False) as harness:
