@@ -16,7 +16,6 @@ from ops.screen import Screen
 from ops.session import Session
 from ops.settings import add_flags, environment, settings
 from shared.broker import Refused
-from shared.catalogue import load_catalogue
 from shared.log import configure
 from shared.outcomes import Unavailable
 from shared.outgoing import JobTooLarge
@@ -61,29 +60,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path = ROOT / _KEPT_STACK) -> int:
     """Runs what was parsed; no exception leaves it but that of a closed pipe."""
+    if getattr(options, "at_once", None) is not None:
+        return int(options.at_once(options))
     screen = Screen(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - the constant is a name, not a path
+        configure("nightshift", "text", "error", nowhere)
+        try:
+            return asyncio.run(perform(screen, options, environ, stack))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            screen.note("Stopped.")
+            return INTERRUPTED
+
+
+async def perform(screen: Screen, options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
+    """Runs a command on this event loop; what goes wrong is said on the screen."""
     try:
-        if getattr(options, "at_once", None) is not None:
-            return int(options.at_once(options))
-        load_catalogue()
         counts, source = environment(options, environ, stack)
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - the constant is a name, not a path
-            configure("nightshift", "text", "error", nowhere)
-            return asyncio.run(_run(screen, options, counts, source))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        screen.note("Stopped.")
-        return INTERRUPTED
+        async with Session(screen, settings(counts), counts, source) as session:
+            return int(await options.run(session, options))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a traceback tells a person on call nothing
         text, code = _in_words(error)
         screen.error(text, code)
         return code
-
-
-async def _run(screen: Screen, options: argparse.Namespace, environ: Mapping[str, str], source: str) -> int:
-    async with Session(screen, settings(environ), environ, source) as session:
-        return int(await options.run(session, options))
 
 
 def _in_words(error: Exception) -> tuple[str, int]:

@@ -105,7 +105,7 @@ def _tell(session: Session, job_type: str, receipts: Sequence[Receipt], runs_at:
     if session.screen.as_json:
         session.screen.json(sent)
         return
-    also = f"; {plural(duplicates, 'more')} the broker had already" if duplicates else ""
+    also = f"; {duplicates:,} more the broker had already" if duplicates else ""
     session.screen.line(f"{plural(sent.sent, 'job')} of type {job_type} sent{also}")
     if receipts:
         session.screen.line(f"job ids {sent.first_job_id} … {sent.last_job_id}")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ops.checkup import CHECKS, Check
+from ops.checkup import CHECKS, WITHOUT_BROKER, Check
 from ops.command import Groups, command
 from ops.exits import ANSWER_IS_NO, DONE, Failure
 from ops.finding import Finding, wrong
@@ -34,7 +34,8 @@ def register(groups: Groups) -> None:
 
 async def _run(session: Session, _options: argparse.Namespace) -> int:
     findings = list[Finding]()
-    for check in CHECKS:
+    checks = CHECKS if await _reached(session, findings) else WITHOUT_BROKER
+    for check in checks:
         with session.screen.busy(f"looking at {check.__name__} …"):
             findings += await _looked(check, session)
     findings.sort(key=lambda finding: _ORDER.index(finding.state))
@@ -42,15 +43,21 @@ async def _run(session: Session, _options: argparse.Namespace) -> int:
     return ANSWER_IS_NO if any(finding.state == "wrong" for finding in findings) else DONE
 
 
+async def _reached(session: Session, findings: list[Finding]) -> bool:
+    """Whether the broker can be talked to; what needs it is not looked at otherwise."""
+    try:
+        await session.connection()
+    except Failure as away:
+        findings.append(
+            wrong("broker", str(away), "start it, or say where it is and who you are: --url, --creds, --user")
+        )
+        return False
+    return True
+
+
 async def _looked(check: Check, session: Session) -> list[Finding]:
     """What a check found; what stops it is a finding too, so that the others are still made."""
     try:
         return list(await check(session))
     except (Failure, Refused, Unavailable) as error:
-        return [
-            wrong(
-                check.__name__,
-                str(error),
-                "mend what is said above it first" if check is not CHECKS[0] else "start it, or say where it is: --url",
-            )
-        ]
+        return [wrong(check.__name__, str(error), "mend what else is wrong first, then look again")]

@@ -16,7 +16,7 @@ from shared.objects import S3ObjectStore, open_objects
 from shared.outcomes import Unavailable
 from shared.publisher import Publisher
 
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 4.0
 NO_DATABASE = "DATABASE_URL is not set"
 NO_OBJECTS = "S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are not set"
 

@@ -1,0 +1,58 @@
+"""An operator at a desk: runs commands of the command line against a stack, and reads what they say."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embedded.stack import Stack
+from ops.__main__ import parser, perform
+from ops.screen import Screen
+from shared.broker import Connection
+from shared.publisher import Publisher
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its standard output as JSON."""
+        return json.loads(self.out)
+
+
+@dataclass
+class Desk:
+    """The stack, and the operator's own way to the broker."""
+
+    stack: Stack
+    connection: Connection
+    environ: dict[str, str]
+
+    @property
+    def publisher(self) -> Publisher:
+        """Publishes as any producer does."""
+        return Publisher(self.connection)
+
+    async def run(
+        self, *arguments: str, without: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
+    ) -> Said:
+        """Runs `nightshift ARGUMENTS` with the stack's settings, changed by `environ`, and lacking some of them."""
+        settings = {name: value for name, value in {**self.environ, **(environ or {})}.items() if name not in without}
+        return await said(arguments, settings, Path("nowhere"))
+
+
+async def said(arguments: tuple[str, ...], environ: Mapping[str, str], stack: Path) -> Said:
+    """Runs a command with these settings."""
+    options = parser().parse_args(arguments)
+    out, err = io.StringIO(), io.StringIO()
+    screen = Screen(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
+    code = await perform(screen, options, environ, stack)
+    return Said(code, out.getvalue(), err.getvalue())
