@@ -58,10 +58,10 @@ async def provisioned(stack: Stack) -> Stack:
 
 @pytest.fixture
 def running(provisioned: Stack) -> Running:
-    """One service runs within `async with`, and nothing else publishes but the test."""
+    """One service runs within `async with`, or none, and nothing else publishes but the test."""
 
     @asynccontextmanager
-    async def run(name: str, **extra: str) -> AsyncIterator[World]:
+    async def run(name: str = "", **extra: str) -> AsyncIterator[World]:
         service = Service(provisioned, name, extra=SETTINGS | extra)
         github, feeds = GitHubApi(), FeedSite()
         store = provisioned.objects
@@ -73,8 +73,9 @@ def running(provisioned: Stack) -> Running:
                 HttpSite(github.respond) as github_site,
                 HttpSite(feeds.respond) as feed_site,
             ):
-                await service.start()
-                await service.ready()
+                if name:
+                    await service.start()
+                    await service.ready()
                 outside = Outside(github, github_site, feeds, feed_site)
                 yield World(service, recorder, client, database, objects, outside)
                 await service.stop()
