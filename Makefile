@@ -18,21 +18,26 @@ $(VENV)/.run: requirements.lock
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
+# Found by its absolute path, so it works from any folder; -P keeps that folder's own modules out.
+$(VENV)/bin/nightshift: $(VENV)/.run
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/$(RUN)" -P -m ops "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
+	@chmod +x $@
+
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@echo "Installing the test tools into $(VENV) ..."
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-demo: $(VENV)/.run ## Watch real jobs run on the whole stack, without Docker (FILES="a.jpg b.pdf" for your own files)
+demo: $(VENV)/bin/nightshift ## Watch real jobs run on the whole stack, without Docker (FILES="a.jpg b.pdf" for your own files)
 	@$(RUN) -m embedded.demo $(FILES)
 
-up: $(VENV)/.run ## Run the whole stack in the foreground until Ctrl-C
+up: $(VENV)/bin/nightshift ## Run the whole stack in the foreground until Ctrl-C
 	@$(RUN) -m embedded.up
 
 seed: $(VENV)/.run ## Fill the database of make up with 100,000 sample rows
 	@$(RUN) -m embedded.seed
 
-test: $(VENV)/.dev ## Run every test on the embedded stack
+test: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test on the embedded stack
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: seconds
