@@ -1,0 +1,88 @@
+"""TLS to the broker, with a certificate authority of the test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from nats.aio.transport import TcpTransport
+
+from embedded.broker import Broker
+from embedded.ports import LOOPBACK
+from shared.broker import connect
+from shared.outcomes import Unavailable
+from shared.publisher import Publisher
+from shared.settings import ProcessSettings
+from shared.streams import provision_broker
+from tests.harness import RunProbe, probe_topology
+from tests.integration.email.certificates import Certificates, make_certificates
+
+_TLS = """
+tls {{
+  cert_file: "{folder}/server.pem"
+  key_file: "{folder}/server.key"
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Certificates]:
+    """A folder with an authority, and a certificate of it for localhost."""
+    folder = tmp_path_factory.mktemp("certificates")
+    return folder, make_certificates(folder)
+
+
+@pytest.fixture(scope="module")
+async def encrypted(
+    tmp_path_factory: pytest.TempPathFactory, certificates: tuple[Path, Certificates]
+) -> AsyncIterator[Broker]:
+    """A broker that speaks to nobody without TLS."""
+    broker = Broker(tmp_path_factory.mktemp("encrypted"), extra=_TLS.format(folder=certificates[0]))
+    await broker.start()
+    yield broker
+    await broker.kill()
+
+
+def _settings(broker: Broker, ca_file: Path | None, host: str = "localhost") -> ProcessSettings:
+    return ProcessSettings(nats_url=f"tls://{host}:{broker.port}", nats_ca_file=ca_file)
+
+
+async def test_with_the_authority_jobs_are_published_over_tls(
+    encrypted: Broker, certificates: tuple[Path, Certificates]
+) -> None:
+    """`NATS_CA_FILE` names it; the connection is encrypted, also after a restart of the broker."""
+    connection = await connect(_settings(encrypted, certificates[1].ca_file), name="test", wait_seconds=10)
+    await provision_broker(connection, probe_topology())
+    await encrypted.restart()
+    receipt = await Publisher(connection).publish(RunProbe(name="a"))
+    assert receipt.stream == "PROBE"
+    assert isinstance(connection._transport, TcpTransport)
+    assert connection._transport._io_writer is not None
+    assert connection._transport._io_writer.get_extra_info("cipher")
+    await connection.close()
+
+
+@pytest.mark.parametrize("case", ["no authority", "another authority", "another host"])
+async def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(
+    encrypted: Broker, certificates: tuple[Path, Certificates], tmp_path: Path, case: str
+) -> None:
+    """Neither one whose authority is unknown, nor one with a certificate for another name."""
+    ca_file: Path | None = certificates[1].ca_file
+    if case == "no authority":
+        ca_file = None
+    elif case == "another authority":
+        ca_file = make_certificates(tmp_path).ca_file
+    host = LOOPBACK if case == "another host" else "localhost"
+    with pytest.raises(Unavailable, match=r"(?i)certificate"):
+        await connect(_settings(encrypted, ca_file, host), name="test", wait_seconds=3)
+
+
+async def test_without_tls_the_broker_hears_nothing(encrypted: Broker) -> None:
+    """A client that would send its password in the clear is not served."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, encrypted.port)
+    assert b'"tls_required":true' in await reader.readline()
+    writer.write(b'CONNECT {"verbose":true}\r\nPING\r\n')
+    answer = await reader.read()
+    assert b"PONG" not in answer
+    writer.close()
+    await writer.wait_closed()

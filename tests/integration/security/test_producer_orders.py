@@ -1,0 +1,137 @@
+"""A producer's user can send any header: none of them deletes, replaces, delays or reads what others have sent."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from contracts.email import SendEmail
+from shared.broker import Connection, NotPermitted, Refused, connect
+from shared.broker.jetstream import manage, store
+from shared.outcomes import Unavailable
+from shared.outgoing import encode
+from shared.publisher import Publisher
+from tests.harness import Stored, stored
+from tests.integration.security.conftest import Guarded
+
+MAIL = SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>")
+SUBJECT = SendEmail.SUBJECT
+OTHERS = "of-somebody-else"
+WAITING = f"later.email.send.{OTHERS}"
+
+ORDERS: list[dict[str, str]] = [
+    {"Nats-Rollup": "all"},
+    {"Nats-Rollup": "sub"},
+    {"nats-rollup": "all"},
+    {"Nats-TTL": "1s"},
+    {"Nats-TTL": "never"},
+    {"Nats-Marker-Reason": "MaxAge"},
+    {"Nats-Schedule": "@at 2099-01-01T00:00:00Z", "Nats-Schedule-Target": SUBJECT},
+    {"Nats-Schedule": "@every 1s", "Nats-Schedule-Target": SUBJECT},
+    {"Nats-Schedule": "@at 2020-01-01T00:00:00Z", "Nats-Schedule-Target": "$JS.API.STREAM.PURGE.EMAIL"},
+    {"Nats-Schedule-TTL": "1s"},
+    {"Nats-Schedule-Source": WAITING, "Nats-Schedule": "@at 2020-01-01T00:00:00Z", "Nats-Schedule-Target": SUBJECT},
+    {"Nats-Scheduler": WAITING},
+    {"Nats-Scheduler": WAITING, "Nats-Schedule-Next": "purge"},
+    {"Nats-Schedule-Next": "purge"},
+    {"Nats-Incr": "+1"},
+    {"Nats-Counter-Sources": "{}"},
+    {"Nats-Expected-Stream": "EMAIL_LATER"},
+    {"Nats-Expected-Last-Sequence": "0"},
+    {"Nats-Expected-Last-Subject-Sequence": "0"},
+    {"Nats-Expected-Last-Subject-Sequence": "1", "Nats-Expected-Last-Subject-Sequence-Subject": WAITING},
+    {"Nats-Expected-Last-Msg-Id": f"email.send/{OTHERS}"},
+    {"Nats-Msg-Id": f"email.send/{OTHERS}"},
+    {"Nats-Batch-Id": "b", "Nats-Batch-Sequence": "1"},
+    {"Nats-Batch-Id": "b", "Nats-Batch-Sequence": "1", "Nats-Batch-Commit": "1"},
+    {"Nats-Batch-Id": "b", "Nats-Batch-Sequence": "9", "Nats-Batch-Commit": "1"},
+    {"Nats-Required-Api-Level": "99"},
+    {"Nats-Stream-Source": "EMAIL 1"},
+    {"Nats-Subject": WAITING, "Nats-Sequence": "1", "Nats-Stream": "EMAIL"},
+    {"Nats-Trace-Dest": WAITING},
+    {"Nats-Trace-Dest": SUBJECT, "Nats-Trace-Only": "true"},
+    {"Nats-Trace-Dest": "$JS.API.STREAM.PURGE.EMAIL"},
+    {"Nats-Pending-Messages": "1", "Status": "409"},
+    {"Job-Attempt-Base": "99"},
+    {"Dead-Reason": "permanent"},
+]
+
+
+@pytest.fixture
+async def producer(guarded: Guarded) -> AsyncIterator[Connection]:
+    """A producer's connection."""
+    connection = await connect(guarded.settings("producer"), name="producer")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def others(guarded: Guarded) -> AsyncIterator[list[Stored]]:
+    """What others have sent: jobs, one of them with an id that can be guessed, and one that waits."""
+    publisher = Publisher(guarded.operator)
+    await publisher.publish(MAIL, job_id=OTHERS)
+    for number in range(3):
+        await publisher.publish(MAIL, job_id=f"job-{number}")
+    await publisher.publish_later(MAIL, delay=timedelta(days=1), job_id=OTHERS)
+    yield await _all(guarded.operator)
+    for stream in ("EMAIL", "EMAIL_LATER", "EMAIL_DLQ"):
+        await manage(guarded.operator, f"STREAM.PURGE.{stream}")
+
+
+async def _all(connection: Connection) -> list[Stored]:
+    return [one for stream in ("EMAIL", "EMAIL_LATER", "EMAIL_DLQ") for one in await stored(connection, stream)]
+
+
+@pytest.mark.parametrize("orders", ORDERS, ids=lambda orders: " ".join(f"{n}={v}" for n, v in orders.items())[:90])
+async def test_no_header_touches_what_others_sent(
+    guarded: Guarded, producer: Connection, others: list[Stored], orders: dict[str, str]
+) -> None:
+    """The broker takes the job or refuses it; of the others none is gone, changed, doubled or moved."""
+    headers = {"Job-Id": "hostile", **orders}
+    for subject in (SUBJECT, "jobs.email.other"):
+        with contextlib.suppress(Refused, Unavailable):  # to some it does not answer, which is no acceptance
+            await store(producer, subject, headers, encode(MAIL), timeout_seconds=0.5)
+    now = await _all(guarded.operator)
+    assert [one for one in now if one in others] == others
+    assert all(one.subject.startswith("jobs.email.") for one in now if one not in others), "more than it may publish"
+
+
+_FORBIDDEN = [WAITING, "due.email.send", "dead.email.send", "cron.cleanup.daily", "$JS.API.INFO"]
+
+
+@pytest.mark.parametrize("subject", _FORBIDDEN)
+async def test_a_producer_may_publish_jobs_and_nothing_else(producer: Connection, subject: str) -> None:
+    """The broker says so, and the client tells who waits for the answer."""
+    with pytest.raises(NotPermitted, match="no permission"):
+        await producer.ask(subject, b"{}")
+
+
+async def test_an_id_that_is_taken_stays_with_its_first_job(
+    producer: Connection, guarded: Guarded, others: list[Stored]
+) -> None:
+    """Who guesses another's id is the duplicate; who comes first with it, whoever that is, has it."""
+    receipt = await Publisher(producer).publish(MAIL, job_id=OTHERS)
+    assert receipt.duplicate
+    assert await _all(guarded.operator) == others
+
+
+async def test_batches_that_are_left_open_cost_others_no_job(
+    producer: Connection, guarded: Guarded, others: list[Stored]
+) -> None:
+    """The broker allows so many open batches per stream. Used up, a batch is refused whole, and single jobs go on."""
+    for number in range(120):
+        order = {"Nats-Batch-Id": f"open-{number}", "Nats-Batch-Sequence": "1"}
+        producer.send(SUBJECT.encode(), encode(MAIL), b"", _block(order))
+    await producer.flush()
+    publisher = Publisher(guarded.operator)
+    with pytest.raises(Refused, match=r"batch is incomplete .* nothing was stored"):
+        await publisher.publish_many([MAIL] * 40)
+    assert await _all(guarded.operator) == others
+    await asyncio.gather(*(publisher.publish(MAIL) for _ in range(60)))
+    assert len(await _all(guarded.operator)) == len(others) + 60
+
+
+def _block(headers: dict[str, str]) -> bytes:
+    return b"NATS/1.0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + b"\r\n"
