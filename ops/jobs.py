@@ -11,11 +11,12 @@ from ops.contract import message_class
 from ops.exits import ANSWER_IS_NO, DONE, Failure
 from ops.screen import Column
 from ops.session import NO_DATABASE, Session
-from ops.stored import consumer_info
+from ops.stored import consumer_info, must_exist
 from ops.traces import Trace, all_types, later_traces, queue_traces, traces
 from ops.wording import instant
 from shared.broker import Refused
 from shared.broker.jetstream import manage
+from shared.topology import later_of
 
 _COLUMNS = (
     Column("STATE", lambda trace: trace.state, style=lambda trace: trace.state),
@@ -63,6 +64,7 @@ def register(groups: Groups) -> None:
 
 
 async def _find(session: Session, options: argparse.Namespace) -> int:
+    await _can_look(session, _types(options))
     with session.screen.busy("looking through queues, dead letters and database …"):
         found = await traces(session, options.id, _types(options))
     none = f"No trace of job {options.id}" + (
@@ -74,6 +76,7 @@ async def _find(session: Session, options: argparse.Namespace) -> int:
 
 async def _cancel(session: Session, options: argparse.Namespace) -> int:
     types = _types(options)
+    await _can_look(session, types)
     waiting = [trace for job_type in types async for trace in later_traces(session, job_type, options.id)]
     waiting += [trace for job_type in types async for trace in queue_traces(session, job_type, options.id)]
     startable = [trace for trace in waiting if trace.state != "in flight"]
@@ -91,6 +94,12 @@ async def _cancel(session: Session, options: argparse.Namespace) -> int:
     if len(rows) < len(startable):
         raise Failure(f"job {options.id} has started meanwhile: it was not cancelled everywhere")
     return DONE
+
+
+async def _can_look(session: Session, types: Sequence[str]) -> None:
+    """Makes sure that the streams are there and this user may look into them; looking itself would only get no answer."""
+    for service in {wire.service_of(job_type) for job_type in types}:
+        await must_exist(await session.connection(), later_of(service))
 
 
 def _types(options: argparse.Namespace) -> list[str]:
