@@ -17,7 +17,7 @@ from shared.permissions import Permissions, broker_config, users
 from shared.topology import Topology, topology
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
-PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"  # noqa: S105 - names of files
+PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"
 _DATABASE = "postgresql://nightshift:{password}@postgres:5432/nightshift"
 _BUCKET = "nightshift"
 _READABLE_BY_OWNER_AND_GROUP = 0o440
@@ -60,6 +60,7 @@ def issue(vault: Vault, declared: Topology, publishes: Mapping[str, Sequence[str
         vault.write(f"{holder}/{S3_SECRET}", secret)
     vault.write(f"{PROVISION}/{DATABASE_URL}", database)
     vault.write(f"{PROVISION}/{S3_SECRET}", operator_secret)
+    vault.secret("grafana/admin-password")
     return sorted(table)
 
 

@@ -1,4 +1,7 @@
-"""Prints one password of the stack, for a client on the host: `docker compose run --rm -T credentials deploy.password producer`."""
+"""Prints one password of the stack, for a client on the host.
+
+`docker compose run --rm -T credentials deploy.password producer`
+"""
 
 import argparse
 import sys

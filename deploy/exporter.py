@@ -1,0 +1,108 @@
+"""Shows the broker's streams and consumers to Prometheus: what waits, for how long, and how full each queue is.
+
+The workers cannot tell that when none of them runs. Every scrape asks the broker's monitoring port anew.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_PATH = "/jsz?accounts=true&streams=true&consumers=true&config=true"
+_TIMEOUT_SECONDS = 4.0
+
+Read = Callable[[], Mapping[str, Any]]
+"""Returns the broker's answer to `/jsz` with all streams and consumers in it."""
+
+_STREAM = (
+    ("nightshift_stream_messages", "Messages that a stream holds.", lambda stream: stream["state"]["messages"]),
+    ("nightshift_stream_bytes", "Bytes that a stream holds.", lambda stream: stream["state"]["bytes"]),
+    ("nightshift_stream_limit_bytes", "Bytes at which it is full.", lambda stream: _limit(stream["config"])),
+    (
+        "nightshift_stream_oldest_timestamp_seconds",
+        "When the oldest message was stored.",
+        lambda stream: _timestamp(stream["state"]),
+    ),
+)
+_CONSUMER = (
+    ("nightshift_consumer_pending", "Messages that wait for a worker.", "num_pending"),
+    ("nightshift_consumer_ack_pending", "Messages that workers have in hand.", "num_ack_pending"),
+    ("nightshift_consumer_redelivered", "Of those, delivered before.", "num_redelivered"),
+)
+
+
+class Streams(Collector):
+    """Turns the broker's answer into Prometheus' families."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Names nothing beforehand: the broker may not be there yet."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Asks the broker; what it raises makes this scrape fail, which Prometheus shows as `up` = 0."""
+        accounts = self._read().get("account_details") or []
+        streams = [stream for account in accounts for stream in account.get("stream_detail") or []]
+        for name, text, value_of in _STREAM:
+            family = GaugeMetricFamily(name, text, labels=["stream"])
+            for stream in streams:
+                value = value_of(stream)
+                if value is not None:
+                    family.add_metric([stream["name"]], value)
+            yield family
+        for name, text, field in _CONSUMER:
+            family = GaugeMetricFamily(name, text, labels=["stream", "consumer"])
+            for stream in streams:
+                for consumer in stream.get("consumer_detail") or []:
+                    family.add_metric([stream["name"], consumer["name"]], consumer.get(field, 0))
+            yield family
+
+
+def _limit(config: Mapping[str, Any]) -> int | None:
+    limit = int(config.get("max_bytes", -1))
+    return limit if limit > 0 else None
+
+
+def _timestamp(state: Mapping[str, Any]) -> float | None:
+    return datetime.fromisoformat(state["first_ts"]).timestamp() if state.get("messages") else None
+
+
+def reader(url: str) -> Read:
+    """Reads from a broker's monitoring port, `http://nats:8222`."""
+
+    def read() -> Mapping[str, Any]:
+        with urllib.request.urlopen(url.rstrip("/") + _PATH, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's own address
+            return dict(json.load(answer))
+
+    return read
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; runs until it is stopped."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.exporter",
+        description="Shows a broker's streams and consumers to Prometheus.",
+        epilog="example: python -m deploy.exporter http://nats:8222",
+    )
+    parser.add_argument("url", help="the broker's monitoring port")
+    parser.add_argument("--port", type=int, default=8080, help="where /metrics is served (default: 8080)")
+    options = parser.parse_args(arguments)
+    registry = CollectorRegistry()
+    registry.register(Streams(reader(options.url)))
+    start_http_server(options.port, registry=registry)
+    threading.Event().wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
