@@ -28,7 +28,7 @@ def document(version: str, samples: list[Sample]) -> Content:
     """Returns the document."""
     addresses = channels()
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Nightshift",
             "version": version,

@@ -1,0 +1,51 @@
+"""Installs the official tools of another language, once for each lock file, below `var/`."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.contracts.samples import ROOT
+
+FOLDER = ROOT / "tests" / "node"
+_LOCK = FOLDER / "package-lock.json"
+
+
+def missing(reason: str) -> None:
+    """Fails where nothing may be left out, and skips elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}; continuous integration must have Node 20 or later, npm, and a package registry")
+    pytest.skip(reason)
+
+
+def installed() -> Path:
+    """Returns a folder with the programs of `tests/node` and all that they import."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            missing(f"{program} is not on this machine")
+    target = ROOT / "var" / f"node-{hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
+    if not (target / "node_modules").is_dir():
+        _install(target)
+    for file in (*FOLDER.glob("*.mjs"), *FOLDER.glob("*.ts")):
+        shutil.copy(file, target)
+    return target
+
+
+def _install(target: Path) -> None:
+    """Into a folder of its own first, so that two test runs at a time do not meet."""
+    unfinished = target.with_name(f"{target.name}-{os.getpid()}")
+    unfinished.mkdir(parents=True)
+    for file in ("package.json", "package-lock.json"):
+        shutil.copy(FOLDER / file, unfinished)
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    try:
+        done = subprocess.run(command, cwd=unfinished, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - the package manager
+        if done.returncode:
+            missing(f"npm ci failed: {(done.stdout + done.stderr)[-500:]}")
+        if not target.exists():
+            unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
