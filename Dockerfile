@@ -11,6 +11,7 @@ WORKDIR /app
 COPY contracts contracts
 COPY shared shared
 COPY services services
+COPY ops ops
 COPY deploy deploy
 # Compiled here, because the file system is read-only later; unchecked: it cannot change either.
 RUN python -m compileall -q --invalidation-mode unchecked-hash .

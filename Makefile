@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up test check contracts new-job format lock bench bench-quick seed clean
+.PHONY: help demo up test compose-test check contracts new-job format lock bench bench-quick seed clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ seed: $(VENV)/.run ## Fill the database of make up with 100,000 sample rows
 test: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test on the embedded stack
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
+compose-test: $(VENV)/.dev ## Run the tests of the compose stack, on a real Docker Engine: some minutes
+	@$(RUN) -m pytest tests/compose
+
 check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: seconds
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check --quiet .
@@ -67,6 +70,7 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Our worker beside its peers: some 15 m
 
 lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock pyproject.toml -o deploy/requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 bench/requirements.in -o bench/requirements.lock
 

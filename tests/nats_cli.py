@@ -27,10 +27,13 @@ class NatsCli:
         login = {"user": user, "pass": password} if user else {}
         about = {"tls_required": False, "name": "NATS CLI Version 0.3.0", "lang": "go", "version": "1.47.0"}
         connect = {"verbose": False, "pedantic": False, **login, **about, "protocol": 1, "echo": True, "headers": True}
-        self._send(
-            f"CONNECT {json.dumps(connect | {'no_responders': True}, separators=(',', ':'))}\r\nPING\r\n".encode()
-        )
-        self._until_pong()
+        options = json.dumps(connect | {"no_responders": True}, separators=(",", ":"))
+        try:
+            self._send(f"CONNECT {options}\r\nPING\r\n".encode())
+            self._until_pong()
+        except OSError:
+            self.close()
+            raise
 
     def pub(self, subject: str, body: str | bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """`nats pub SUBJECT BODY -H name:value …`; returns once the broker has read it."""

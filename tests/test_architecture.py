@@ -12,14 +12,15 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("contracts", "shared", "services", "embedded", "ops", "tools")
+PRODUCT = ("contracts", "shared", "services", "embedded", "ops", "tools", "deploy")
 FORBIDDEN = {
-    "contracts": {"shared", "services", "embedded", "ops", "tools", "tests", "bench"},
-    "shared": {"services", "embedded", "ops", "tools", "tests", "bench"},
-    "services": {"embedded", "ops", "tools", "tests", "bench"},
-    "embedded": {"tools", "tests", "bench"},
-    "ops": {"tools", "tests", "bench"},
+    "contracts": {"shared", "services", "embedded", "ops", "tools", "deploy", "tests", "bench"},
+    "shared": {"services", "embedded", "ops", "tools", "deploy", "tests", "bench"},
+    "services": {"embedded", "ops", "tools", "deploy", "tests", "bench"},
+    "embedded": {"tools", "deploy", "tests", "bench"},
+    "ops": {"tools", "deploy", "tests", "bench"},
     "tools": {"tests", "bench"},
+    "deploy": {"services", "embedded", "ops", "tools", "tests", "bench"},
 }
 CLIENTS = {"aiosmtplib", "smtplib", "httpx", "minio", "urllib3", "nats", "asyncpg", "aiosqlite", "sqlite3"}
 VAGUE = {"util", "utils", "helper", "helpers", "common", "misc"}
