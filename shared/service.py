@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -14,7 +14,6 @@ from contracts.cron import ScheduleFired
 from contracts.message import CATALOGUE
 from shared.assembly import Chassis, assemble
 from shared.broker import Connection, connect
-from shared.broker.jetstream import manage
 from shared.catalogue import load_catalogue
 from shared.checks import Checks
 from shared.database import open_database
@@ -25,7 +24,7 @@ from shared.pipeline import Limits
 from shared.presence import TypeCounts, answer, myself
 from shared.presence import Worker as Presence
 from shared.publisher import Publisher
-from shared.pull import Pull
+from shared.pull_watch import PullWatch
 from shared.routes import Handlers, check_complete, routes
 from shared.settings import Settings, SettingsError, describe, load
 from shared.stores import object_store
@@ -107,9 +106,13 @@ async def _worker(
     limits = Limits(settings.max_retries, settings.job_timeout_seconds)
     parts = assemble(chassis, table, consumers, slots=settings.slots, limits=limits)
     stack.push_async_callback(parts.circuit.stop)
-    _readiness(checks, chassis, parts.pulls)
+    watch = PullWatch(parts.pulls, chassis.connection, parts.circuit, chassis.metrics)
+    checks.ready("broker", watch.ask)
+    checks.ready("database", chassis.database.probe)
+    checks.ready("objects", chassis.objects.probe)
     await parts.worker.start(parts.pulls)
     _background(stack, parts.chores.run())
+    _background(stack, watch.run())
     return parts.worker
 
 
@@ -123,16 +126,6 @@ async def _be_present(chassis: Chassis, worker: Worker, slots: int, health: str)
         return replace(me, slots=slots, in_flight=worker.in_hand, finished=finished, types=types)
 
     await answer(chassis.connection, now)
-
-
-def _readiness(checks: Checks, chassis: Chassis, pulls: Sequence[Pull]) -> None:
-    async def broker() -> None:
-        for pull in pulls:
-            await manage(chassis.connection, f"CONSUMER.INFO.{pull.stream}.{pull.consumer}", timeout_seconds=3)
-
-    checks.ready("broker", broker)
-    checks.ready("database", chassis.database.probe)
-    checks.ready("objects", chassis.objects.probe)
 
 
 def _types(name: str) -> list[str]:
