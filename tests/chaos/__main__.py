@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from embedded.stack import Stack
+from tests.chaos.cluster import NODES, ClusterStack
 from tests.chaos.pace import PACES
+from tests.chaos.plan import CLUSTER_FAULTS, FAULTS
 from tests.chaos.run import Report, run
 from tests.chaos.world import Scale
 
@@ -23,11 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = options.seed or str(random.SystemRandom().randrange(10**6))
     seconds = options.minutes * 60
     fault_seconds = max(seconds - _REST_SECONDS, seconds * _REST_SHARE)
-    stack = Stack.fresh("chaos", datetime.now().astimezone())
-    scale = Scale(PACES[options.pace], per_second=options.rate)
+    kind = ClusterStack if options.cluster else Stack
+    stack = kind.fresh("chaos", datetime.now().astimezone())
+    scale = Scale(PACES[options.pace], per_second=options.rate, replicas=NODES if options.cluster else 1)
+    faults = CLUSTER_FAULTS if options.cluster else FAULTS
     _say(f"chaos: seed {seed}, faults for {fault_seconds:.0f} s; logs and journals in {stack.folder}")
     try:
-        report = asyncio.run(run(stack, scale, seed=seed, fault_seconds=fault_seconds, say=_say))
+        report = asyncio.run(run(stack, scale, seed=seed, fault_seconds=fault_seconds, say=_say, faults=faults))
     except KeyboardInterrupt:
         return 130
     return _print(report, options, stack)
@@ -48,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         default="brisk",
         help="brisk: waits of the product shortened; service: as in service, but for ack_wait (give it 10 minutes)",
     )
+    parser.add_argument(
+        "--cluster", action="store_true", help="three brokers, whose leaders are killed again and again"
+    )
     return parser
 
 
@@ -67,7 +74,8 @@ def _print(report: Report, options: argparse.Namespace, stack: Stack) -> int:
     for breach in report.breaches:
         _say(f"  {breach}")
     again = f"python -m tests.chaos --minutes {options.minutes:g} --seed {report.seed} --rate {options.rate:g}"
-    _say(f"\nThe same faults again: {again} --pace {options.pace}\nLogs and journals: {stack.folder}")
+    again += f" --pace {options.pace}" + " --cluster" * options.cluster
+    _say(f"\nThe same faults again: {again}\nLogs and journals: {stack.folder}")
     return 1
 
 

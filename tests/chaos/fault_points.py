@@ -20,6 +20,14 @@ from shared.publisher import Publisher
 
 EXIT_CODE, KILLER_CODE = 99, 66
 """How a worker ends at a fault point, and by a job that kills it."""
+POINTS = (
+    "committed, nothing else",
+    "follow-ups published, not acknowledged",
+    "follow-ups published, not forgotten",
+    "stored on later., not acknowledged",
+    "stored on dead., not acknowledged",
+    "acknowledged, perhaps not sent",
+)
 _notes: Path | None = None
 _dice = random.Random()  # noqa: S311 - no secret
 _probability = 0.0
@@ -42,8 +50,28 @@ def note(what: str) -> None:
         os.close(file)
 
 
+def demand(folder: Path, point: str) -> None:
+    """Wants the next worker that passes this point to end there."""
+    _order(folder, point).touch()
+
+
+def _order(folder: Path, point: str) -> Path:
+    return folder / f"end-at-{POINTS.index(point)}"
+
+
+def _is_wanted(point: str) -> bool:
+    """Whether it is this process that has to end here; an order is carried out once."""
+    if _notes is None:
+        return False
+    try:
+        _order(_notes.parent, point).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _perhaps(point: str) -> None:
-    if _dice.random() < _probability:
+    if _dice.random() < _probability or _is_wanted(point):
         note(point)
         os._exit(EXIT_CODE)
 

@@ -41,6 +41,13 @@ async def kill_producer(world: World, dice: random.Random) -> None:
     await dice.choice(world.producers).kill()
 
 
+async def end_at_every_fault_point(world: World, dice: random.Random) -> None:
+    """At each fault point one worker ends: the next that passes it."""
+    for point in dice.sample(fault_points.POINTS, len(fault_points.POINTS)):
+        fault_points.demand(world.stack.folder, point)
+        await asyncio.sleep(1)
+
+
 async def rolling_restart(world: World, _dice: random.Random) -> None:
     """Every worker is asked to end, one after the other, under load: each ends with exit code 0, in time."""
     for replica in (*world.workers, *world.mailers):

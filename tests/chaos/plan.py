@@ -4,6 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tests.chaos import faults_of_clusters as clusters
 from tests.chaos import faults_of_limits as limits
 from tests.chaos import faults_of_processes as processes
 from tests.chaos import faults_of_servers as servers
@@ -39,6 +40,7 @@ FAULTS = (
     Fault(processes.kill_mailer, 2),
     Fault(processes.kill_scheduler, 2),
     Fault(processes.kill_producer, 2),
+    Fault(processes.end_at_every_fault_point),
     Fault(processes.rolling_restart, 1, "rolling"),
     Fault(processes.zombie, 2, "zombie"),
     Fault(processes.mailer_zombie, 1, "zombie"),
@@ -60,6 +62,21 @@ FAULTS = (
     Fault(limits.dead_letters_full, 1, "limits"),
     Fault(limits.disk_full, 1, "broker"),
 )
+CLUSTER_FAULTS = (
+    Fault(processes.kill_worker, 3),
+    Fault(processes.kill_scheduler),
+    Fault(processes.kill_producer),
+    Fault(processes.end_at_every_fault_point),
+    Fault(processes.rolling_restart, 1, "rolling"),
+    Fault(processes.zombie, 1, "zombie"),
+    Fault(limits.queue_full, 1, "limits"),
+    Fault(limits.dead_letters_full, 1, "limits"),
+    Fault(clusters.leader_killed, 4, "node"),
+    Fault(clusters.node_restarted, 1, "node"),
+    Fault(clusters.leader_frozen, 1, "node"),
+    Fault(clusters.leader_steps_down, 2),
+)
+"""With three brokers, of which one at a time is struck."""
 LONG_AWAY = Fault(servers.broker_away_long, 0, "broker")
 _LONG_RUN_SECONDS = 500.0
 _CALM_SECONDS = 4.0

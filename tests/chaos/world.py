@@ -2,17 +2,19 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from embedded.process import StartFailed
-from embedded.stack import Stack
-from shared.broker import Connection, connect
+from contracts.email import SendEmail
+from embedded.stack import BUCKET, Stack
+from shared.broker import Connection, Refused, connect
 from shared.broker.jetstream import manage
-from shared.database import Database, open_database
+from shared.database import Database, migrate, open_database
 from shared.objects import open_objects
+from shared.outcomes import Unavailable
 from shared.publisher import Publisher
 from shared.settings import ProcessSettings
 from shared.streams import provision_broker
@@ -42,6 +44,8 @@ class Scale:
     per_second: float = 10
     probability: float = 0.001
     """Of ending at a fault point, each time that one is passed."""
+    replicas: int = 1
+    """Brokers that keep each stream."""
 
 
 @dataclass
@@ -79,8 +83,10 @@ class World:
 
 
 def chaos_topology() -> Topology:
-    """The streams of the service `chaos`, small enough to be filled."""
-    return topology(TYPES, EVENTS, Limits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES))
+    """The streams of the services `chaos` and `email`, small enough to be filled."""
+    return topology(
+        [*TYPES, SendEmail.TYPE], EVENTS, Limits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES)
+    )
 
 
 async def build(stack: Stack, scale: Scale, seed: str, say: Callable[[str], None], closing: AsyncExitStack) -> World:
@@ -88,19 +94,20 @@ async def build(stack: Stack, scale: Scale, seed: str, say: Callable[[str], None
     stack.broker.max_file_store = MAX_FILE_STORE
     await stack.start()
     closing.push_async_callback(stack.kill)
-    await _provision(stack)
-    connection = await connect(ProcessSettings(nats_url=stack.broker.url), name="chaos")
+    environment = stack.environment()
+    connection = await connect(ProcessSettings(nats_url=environment["NATS_URL"]), name="chaos")
     closing.push_async_callback(connection.close)
-    await provision_broker(connection, chaos_topology())
+    objects = open_objects(stack.objects.endpoint, stack.objects.access_key, stack.objects.secret_key, BUCKET)
+    closing.push_async_callback(objects.close)
+    await objects.ensure_bucket()
+    await _provision(connection, scale.replicas)
     for service in ("chaos", "email"):
         await shorten_ack_wait(connection, service, scale.pace.ack_wait_seconds)
-    environment = stack.environment()
+    await migrate(environment["DATABASE_URL"])
     database = open_database(environment["DATABASE_URL"])
     closing.push_async_callback(database.close)
     async with database.write() as writing:
         await create(writing)
-    objects = open_objects(stack.objects.endpoint, stack.objects.access_key, stack.objects.secret_key, "nightshift")
-    closing.push_async_callback(objects.close)
     world = World(
         stack,
         scale,
@@ -118,11 +125,18 @@ async def build(stack: Stack, scale: Scale, seed: str, say: Callable[[str], None
     return world
 
 
-async def _provision(stack: Stack) -> None:
-    limits = {"QUEUE_MAX_BYTES": str(QUEUE_BYTES), "DEAD_LETTER_MAX_BYTES": str(DEAD_LETTER_BYTES)}
-    process = stack.process("shared.provision", extra=limits)
-    if await process.wait(timeout_seconds=60) != 0:
-        raise StartFailed(str(process.failure("did not provision")))
+async def _provision(connection: Connection, replicas: int) -> None:
+    """Makes the streams; a cluster that was just started may still be electing its leaders."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            await provision_broker(connection, chaos_topology(), replicas=replicas)
+        except (Refused, Unavailable):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.5)
+        else:
+            return
 
 
 async def shorten_ack_wait(connection: Connection, service: str, seconds: float) -> None:
