@@ -5,12 +5,14 @@ import asyncio
 import random
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from embedded.stack import Stack
 from tests.chaos.cluster import NODES, ClusterStack
 from tests.chaos.pace import PACES
-from tests.chaos.plan import CLUSTER_FAULTS, FAULTS
+from tests.chaos.plan import CLUSTER_FAULTS, FAULTS, POSTGRES_FAULTS
+from tests.chaos.postgres import fresh_database
 from tests.chaos.run import Report, run
 from tests.chaos.world import Scale
 
@@ -28,13 +30,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kind = ClusterStack if options.cluster else Stack
     stack = kind.fresh("chaos", datetime.now().astimezone())
     scale = Scale(PACES[options.pace], per_second=options.rate, replicas=NODES if options.cluster else 1)
-    faults = CLUSTER_FAULTS if options.cluster else FAULTS
     _say(f"chaos: seed {seed}, faults for {fault_seconds:.0f} s; logs and journals in {stack.folder}")
     try:
-        report = asyncio.run(run(stack, scale, seed=seed, fault_seconds=fault_seconds, say=_say, faults=faults))
+        report = asyncio.run(_run(stack, scale, seed, fault_seconds, options.postgres))
     except KeyboardInterrupt:
         return 130
     return _print(report, options, stack)
+
+
+async def _run(stack: Stack, scale: Scale, seed: str, fault_seconds: float, server: str | None) -> Report:
+    if server is None:
+        faults = CLUSTER_FAULTS if scale.replicas > 1 else FAULTS
+        return await run(stack, scale, seed=seed, fault_seconds=fault_seconds, say=_say, faults=faults)
+    async with fresh_database(server) as url:
+        on_postgres = replace(scale, database_url=url)
+        return await run(stack, on_postgres, seed=seed, fault_seconds=fault_seconds, say=_say, faults=POSTGRES_FAULTS)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cluster", action="store_true", help="three brokers, whose leaders are killed again and again"
     )
+    parser.add_argument(
+        "--postgres", metavar="URL", help="a PostgreSQL server where a database may be made, in place of SQLite"
+    )
     return parser
 
 
@@ -74,7 +87,7 @@ def _print(report: Report, options: argparse.Namespace, stack: Stack) -> int:
     for breach in report.breaches:
         _say(f"  {breach}")
     again = f"python -m tests.chaos --minutes {options.minutes:g} --seed {report.seed} --rate {options.rate:g}"
-    again += f" --pace {options.pace}" + " --cluster" * options.cluster
+    again += f" --pace {options.pace}" + " --cluster" * options.cluster + " --postgres …" * bool(options.postgres)
     _say(f"\nThe same faults again: {again}\nLogs and journals: {stack.folder}")
     return 1
 

@@ -45,7 +45,7 @@ async def broker_away_long(world: World, _dice: random.Random) -> None:
 async def database_locked(world: World, dice: random.Random) -> None:
     """Another process holds the database's write lock."""
     with closing(
-        sqlite3.connect(world.stack.database, isolation_level=None, timeout=10, check_same_thread=False)
+        sqlite3.connect(world.stack.database, isolation_level=None, timeout=60, check_same_thread=False)
     ) as other:
         await asyncio.to_thread(_lock, other)
         await asyncio.sleep(dice.uniform(3, 7))

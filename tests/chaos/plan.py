@@ -8,6 +8,7 @@ from tests.chaos import faults_of_clusters as clusters
 from tests.chaos import faults_of_limits as limits
 from tests.chaos import faults_of_processes as processes
 from tests.chaos import faults_of_servers as servers
+from tests.chaos import postgres
 from tests.chaos.world import World
 
 
@@ -62,6 +63,12 @@ FAULTS = (
     Fault(limits.dead_letters_full, 1, "limits"),
     Fault(limits.disk_full, 1, "broker"),
 )
+POSTGRES_FAULTS = (
+    *(fault for fault in FAULTS if fault.lane != "database"),
+    Fault(postgres.postgres_cut, 1, "database"),
+    Fault(postgres.postgres_away, 1, "database"),
+    Fault(postgres.postgres_locked, 1, "database"),
+)
 CLUSTER_FAULTS = (
     Fault(processes.kill_worker, 3),
     Fault(processes.kill_scheduler),
@@ -92,6 +99,6 @@ def plan(seed: str, seconds: float, faults: tuple[Fault, ...] = FAULTS) -> list[
         for _ in range(max(1, round(fault.per_minute * seconds / 60))):
             at = dice.uniform(_CALM_SECONDS, max(_CALM_SECONDS, seconds - _LAST_SECONDS))
             strikes.append(Strike(at, fault, str(dice.random())))
-    if seconds >= _LONG_RUN_SECONDS and faults is FAULTS:
+    if seconds >= _LONG_RUN_SECONDS and faults is not CLUSTER_FAULTS:
         strikes.append(Strike(dice.uniform(60, seconds - 240), LONG_AWAY, str(dice.random())))
     return sorted(strikes, key=lambda strike: strike.at_seconds)

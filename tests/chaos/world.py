@@ -46,6 +46,8 @@ class Scale:
     """Of ending at a fault point, each time that one is passed."""
     replicas: int = 1
     """Brokers that keep each stream."""
+    database_url: str = ""
+    """Of PostgreSQL; empty: the stack's own SQLite file."""
 
 
 @dataclass
@@ -103,8 +105,9 @@ async def build(stack: Stack, scale: Scale, seed: str, say: Callable[[str], None
     await _provision(connection, scale.replicas)
     for service in ("chaos", "email"):
         await shorten_ack_wait(connection, service, scale.pace.ack_wait_seconds)
-    await migrate(environment["DATABASE_URL"])
-    database = open_database(environment["DATABASE_URL"])
+    url = scale.database_url or environment["DATABASE_URL"]
+    await migrate(url)
+    database = open_database(url)
     closing.push_async_callback(database.close)
     async with database.write() as writing:
         await create(writing)
@@ -157,6 +160,8 @@ def _staff(world: World) -> None:
     schedules = stack.folder / "schedules.toml"
     schedules.write_text(TICK)
     common = {"CHAOS_FOLDER": str(stack.folder), "CHAOS_PACE": scale.pace.name, "LOG_FORMAT": "text"}
+    if scale.database_url:
+        common["DATABASE_URL"] = scale.database_url
     worker = common | {
         "CHAOS_PROBABILITY": str(scale.probability),
         "SLOTS": "20",
