@@ -52,6 +52,9 @@ check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: secon
 contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients from the contracts
 	@$(RUN) -m tools.contracts
 
+new-job: $(VENV)/.dev ## Scaffold a job: contract, samples, handler, tests (NAME=email.digest)
+	@$(RUN) -m tools.new_job "$(NAME)"
+
 format: $(VENV)/.dev ## Format the code
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .

@@ -167,7 +167,7 @@ COMPATIBLE: dict[str, Change] = {
         {"anyOf": [dict(now.schemas["jobs.report.generate"]["properties"]["reportId"]), {"type": "integer"}]}
     ),
     "words changed": lambda now: now.schemas[MAIL].update(description="Otherwise."),
-    "message added": lambda now: now.schemas.update({"jobs.email.digest": now.schemas[MAIL]}),
+    "message added": lambda now: now.schemas.update({"jobs.message.added": now.schemas[MAIL]}),
     "header added": lambda now: now.headers["dead"]["properties"].update({"Dead-Host": {"type": "string"}}),
     "limit raised": lambda now: now.topology["limits"].update(deadLetterDays=60),
     "reason added": lambda now: now.topology["deadReasons"].append("expired"),

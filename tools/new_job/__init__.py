@@ -1,0 +1,1 @@
+"""Scaffolds a job: contract, samples, handler, tests."""

@@ -1,0 +1,34 @@
+"""The command line: `python -m tools.new_job email.digest`, or `make new-job NAME=email.digest`."""
+
+import argparse
+import subprocess
+import sys
+
+from tools.contracts.samples import ROOT
+from tools.new_job.names import BadName, names_of
+from tools.new_job.scaffold import Exists, scaffold
+
+
+def main() -> int:
+    """Returns the exit code: 2 for a name that cannot be, or is taken."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.new_job",
+        description="Scaffolds a job: contract, samples, handler, tests. One test says what is to be filled in.",
+    )
+    parser.add_argument("name", help="<service>.<verb>, such as email.digest")
+    try:
+        names = names_of(parser.parse_args().name)
+        written = scaffold(ROOT, names)
+    except (BadName, Exists) as error:
+        print(error, file=sys.stderr)
+        return 2
+    # A process of its own: this one has loaded the contracts as they were.
+    subprocess.run([sys.executable, "-m", "tools.contracts"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    for path in written:
+        print(path)
+    print(f"\nNow fill in {names.function} and {names.message}; `make check` has one test that says so.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

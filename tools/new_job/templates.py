@@ -1,0 +1,153 @@
+"""The text of each file of a new job, which works from the start and does next to nothing."""
+
+import json
+
+from tools.new_job.names import Names
+
+CONTRACT_IMPORTS = """\
+from typing import Annotated, ClassVar
+
+from contracts.message import Message
+from contracts.shapes import ONE_LINE, ONE_LINE_WORDS, shape
+"""
+
+
+def contract(names: Names) -> str:
+    """The message."""
+    return f'''
+
+class {names.message}(Message):
+    """Do what `{names.type}` is to do for one user: say it here, in the words of who asks for it."""
+
+    SUBJECT: ClassVar[str] = "{names.subject}"
+
+    user_id: Annotated[
+        str,
+        shape(
+            ONE_LINE,
+            ONE_LINE_WORDS,
+            description="Who it is done for.",
+            examples=["user-17"],
+            min_length=1,
+            max_length=200,
+        ),
+    ]
+'''
+
+
+def samples(names: Names) -> dict[str, str]:
+    """Bodies by their path below `contracts/samples`."""
+    folder = names.subject
+    bodies = {
+        f"{folder}/valid/smallest.json": {"userId": "user-17"},
+        f"{folder}/valid/uuid.json": {"userId": "c0ffee00-0000-4000-8000-000000000001"},
+        f"{folder}/invalid/user-missing.json": {"body": {}, "reason": "missing required field `userId`"},
+        f"{folder}/invalid/user-empty.json": {"body": {"userId": ""}, "reason": "length >= 1 - at `$.userId`"},
+        f"{folder}/invalid/user-of-wrong-type.json": {"body": {"userId": 17}, "reason": "Expected `str`, got `int`"},
+    }
+    return {path: json.dumps(body, indent=2) + "\n" for path, body in bodies.items()}
+
+
+def handler(names: Names) -> str:
+    """The handler, which notes that it ran."""
+    return f'''"""Works off `{names.type}`."""
+
+from sqlalchemy import insert, select
+
+from contracts.{names.service} import {names.message}
+from shared.database import Database
+from shared.database.tables import activity_logs, users
+from shared.job import Job
+
+_NOTE = insert(activity_logs)
+
+
+async def {names.function}(message: {names.message}, job: Job, *, database: Database) -> None:
+    """Notes for whom it was asked: say here what is done, and what becomes a dead letter at once."""
+    query = select(users.c.email).where(users.c.id == message.user_id)
+    async with database.read() as connection:
+        email = (await connection.execute(query)).scalar_one_or_none()
+    job.write(_NOTE, {{"action": f"{names.type} for {{email or message.user_id}}"}})
+'''  # noqa: S608 - Python, not SQL
+
+
+def handler_imports(names: Names) -> str:
+    """What the service's entry point imports for it."""
+    return f"""\
+from functools import partial
+
+from contracts.{names.service} import {names.message}
+from services.{names.service}.{names.module} import {names.function}
+"""
+
+
+def handler_line(names: Names) -> str:
+    """The handler's line in the service's entry point."""
+    return f"{names.message}: partial({names.function}, database=chassis.database),"
+
+
+def test(names: Names) -> str:
+    """Two tests: one that holds, and one that says what is to be filled in."""
+    return f'''"""What `{names.type}` does."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.{names.service} import {names.message}
+from services.{names.service}.{names.module} import {names.function}
+from shared.database import migrate, open_database
+from shared.job import Job
+
+
+async def _run(folder: Path, message: {names.message}) -> Job:
+    """The handler on an empty database; the job tells what it wants committed."""
+    url = f"sqlite+aiosqlite:///{{folder / 'nightshift.db'}}"
+    await migrate(url)
+    database = open_database(url)
+    job = Job("{names.service}", message.TYPE, "one", "one")
+    await {names.function}(message, job, database=database)
+    await database.close()
+    return job
+
+
+async def test_{names.function}_leaves_a_note(tmp_path: Path) -> None:
+    """One row says for whom it was done."""
+    job = await _run(tmp_path, {names.message}(user_id="user-17"))
+    assert [values for _, values in job.statements] == [{{"action": "{names.type} for user-17"}}]
+
+
+def test_{names.function}_is_filled_in() -> None:
+    """This job does nothing of its own yet."""
+    pytest.fail(
+        "fill in {names.function} in services/{names.service}/{names.module}.py, the fields of {names.message} in "
+        "contracts/{names.service}.py and their samples; then say here what is there when it has run"
+    )
+'''
+
+
+def entry_point(names: Names) -> str:
+    """The entry point of a service that did not exist, without any job."""
+    return f'''"""Runs the {names.service} service: `python -m services.{names.service}`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from shared.assembly import Chassis
+from shared.routes import Handlers
+from shared.service import run
+from shared.settings import Settings
+
+
+@asynccontextmanager
+async def handlers(settings: Settings, chassis: Chassis) -> AsyncIterator[Handlers]:
+    """Chooses every real dependency of the service's handlers."""
+    del settings
+    yield {{
+    }}
+
+
+if __name__ == "__main__":
+    sys.exit(run("{names.service}", Settings, handlers))
+'''
