@@ -78,7 +78,7 @@ async def running(scene: Scene) -> AsyncIterator[None]:
 
 @pytest.fixture
 def own_turns(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every turn is this replica's: the half minute does not count."""
+    """Every turn is this replica's: the slot does not count."""
 
     async def always(_now: datetime) -> bool:
         return True
@@ -94,7 +94,7 @@ async def test_it_sweeps_at_start(scene: Scene) -> None:
 
 @pytest.mark.usefixtures("own_turns")
 async def test_it_sweeps_again_after_a_while(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hourly, here faster."""
+    """Every twenty seconds, here faster."""
     monkeypatch.setattr(module, "SWEEP_SECONDS", 0.02)
     async with running(scene):
         await eventually(lambda: scene.sweeps >= 3, what="the third sweep")
@@ -104,7 +104,7 @@ async def test_it_sweeps_again_after_a_while(scene: Scene, monkeypatch: pytest.M
 async def test_a_refusal_of_the_broker_brings_the_next_sweep_forward(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk makes schedules miss their time: not an hour later, but when there may be room again."""
+    """A full disk makes schedules miss their time: not when its time has come again, but when there may be room."""
     monkeypatch.setattr(module, "SWEEP_AFTER_REFUSAL_SECONDS", 0.02)
     async with running(scene):
         await eventually(lambda: scene.sweeps == 1, what="the first sweep")
@@ -126,9 +126,9 @@ async def test_no_error_ends_the_sweeping(scene: Scene, monkeypatch: pytest.Monk
 
 
 async def test_of_many_replicas_one_sweeps_at_a_time(scene: Scene) -> None:
-    """The first to write the half minute into the inbox does; the next half minute is anybody's again."""
+    """The first to write the slot of twenty seconds into the inbox does; the next slot is anybody's again."""
     now = datetime(2030, 1, 1, 12, 0, 29, tzinfo=UTC)
-    turns = [await scene.chores._is_mine(now + timedelta(seconds=seconds)) for seconds in (0, 0, 0.5, 1, 30, 31)]
+    turns = [await scene.chores._is_mine(now + timedelta(seconds=seconds)) for seconds in (0, 0, 10.5, 11, 30, 31)]
     assert turns == [True, False, False, True, False, True]
 
 
