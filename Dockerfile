@@ -12,6 +12,7 @@ COPY contracts contracts
 COPY shared shared
 COPY services services
 COPY ops ops
+COPY embedded embedded
 COPY deploy deploy
 # Compiled here, because the file system is read-only later; unchecked: it cannot change either.
 RUN python -m compileall -q --invalidation-mode unchecked-hash .

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from embedded.services import discover
+from tests.compose.conftest import Eventually
 from tests.compose.project import Project
+from tests.nats_cli import NatsCli
 
 ONE_SHOTS = {"credentials", "provision"}
 INFRASTRUCTURE = {"nats", "postgres", "seaweedfs", "maildev"}
@@ -16,6 +18,14 @@ OF_TESTS = {"feed"}
 _SHOW = """
 import json, pathlib
 print(json.dumps({file.name: file.read_text() for file in pathlib.Path("/run/credentials").iterdir()}))
+"""
+_ADD_USER = """
+import pathlib
+file = pathlib.Path("/volumes/credentials/nats/users.conf")
+text = file.read_text().replace("users = [", 'users = [{user: "newcomer", password: "password"}')
+part = file.with_name("part")
+part.write_text(text)
+part.replace(file)
 """
 _CONNECT = """
 import socket
@@ -118,10 +128,38 @@ def test_the_image_holds_what_runs_and_nothing_else(stack: Project) -> None:
     """No tests, no embedded programs, no pip; built from the lock of what runs."""
     code = "import pathlib; print(sorted(p.name for p in pathlib.Path('/app').iterdir()))"
     assert stack.compose("exec", "-T", "email", "python", "-c", code).strip() == str(
-        ["contracts", "deploy", "ops", "services", "shared"]
+        ["contracts", "deploy", "embedded", "ops", "services", "shared"]
     )
     installed = stack.compose("exec", "-T", "email", "sh", "-c", "ls /venv/bin /venv/lib/python3*/site-packages")
     assert not {"pip", "nats-server", "weed", "pytest", "aiosmtpd"} & set(installed.split())
+
+
+def test_the_broker_learns_of_new_users_without_a_restart(stack: Project, eventually: Eventually) -> None:
+    """A release that brings a service brings its user: whoever is connected stays connected."""
+    with stack.cli("producer") as connected:
+        stack.compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "python", "credentials", "-c", _ADD_USER)
+        try:
+            eventually(lambda: may_come_in(stack, "newcomer", "password"), "the new user may come in")
+        finally:
+            stack.compose("run", "--rm", "-T", "--no-deps", "credentials")
+        eventually(lambda: not may_come_in(stack, "newcomer", "password"), "and no longer, once it is gone")
+        connected.flush()
+
+
+def may_come_in(stack: Project, user: str, password: str) -> bool:
+    """Whether the broker takes this user."""
+    try:
+        NatsCli(stack.nats_port, user=user, password=password).close()
+    except ConnectionResetError:
+        return False
+    return True
+
+
+def test_the_operators_command_line_works_on_the_stack(stack: Project) -> None:
+    """`docker compose run --rm operator queues list`: all queues, with the stack's own credentials."""
+    listed = json.loads(stack.compose("run", "--rm", "-T", "operator", "queues", "list", "--json"))
+    assert "email" in json.dumps(listed)
+    assert "broker" in stack.compose("run", "--rm", "-T", "operator", "doctor").lower()
 
 
 def test_compose_names_the_tags_of_its_images() -> None:
