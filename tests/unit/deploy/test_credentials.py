@@ -1,0 +1,115 @@
+"""What the stack's credentials are, who gets which, and that a second start changes none of them."""
+
+import json
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from contracts.message import CATALOGUE
+from contracts.parts import PUBLISHES
+from deploy import credentials, password
+from deploy.credentials import Vault, issue
+from shared.catalogue import load_catalogue
+from shared.topology import Topology, topology
+
+
+@pytest.fixture
+def declared() -> Topology:
+    """The real topology."""
+    events = load_catalogue()
+    return topology(CATALOGUE, events)
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Every file below a folder, by its path there."""
+    return {str(file.relative_to(root)): file.read_text() for file in sorted(root.rglob("*")) if file.is_file()}
+
+
+def test_a_second_start_keeps_every_secret(tmp_path: Path, declared: Topology) -> None:
+    """Passwords that databases and clients know by now must not change."""
+    issue(Vault(tmp_path), declared, PUBLISHES)
+    before = contents(tmp_path)
+    issue(Vault(tmp_path), declared, PUBLISHES)
+    assert contents(tmp_path) == before
+
+
+def test_every_user_of_the_broker_has_a_password_of_its_own(tmp_path: Path, declared: Topology) -> None:
+    """Long, random, and the one that the broker's configuration holds."""
+    names = issue(Vault(tmp_path), declared, PUBLISHES)
+    users = (tmp_path / "nats" / "users.conf").read_text()
+    held = dict(re.findall(r'user: "(\w+)", password: "([^"]+)"', users))
+    assert sorted(held) == names
+    assert len(set(held.values())) == len(names)
+    assert min(len(value) for value in held.values()) >= 40
+    for name, value in held.items():
+        folder = "provision" if name == "operator" else name
+        assert (tmp_path / folder / "nats-password").read_text() == value
+
+
+def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, declared: Topology) -> None:
+    """The scheduler has no database; only the database server knows its superuser's password."""
+    issue(Vault(tmp_path), declared, PUBLISHES)
+    files = {folder.name: sorted(file.name for file in folder.iterdir()) for folder in tmp_path.iterdir()}
+    worker = ["database-url", "nats-password", "s3-secret-key"]
+    assert files == {
+        **dict.fromkeys({consumer.name for consumer in declared.consumers}, worker),
+        "provision": worker,
+        "scheduler": ["nats-password"],
+        "producer": ["nats-password"],
+        "nats": ["users.conf"],
+        "postgres": ["nightshift-password", "superuser-password"],
+        "seaweedfs": ["nightshift-secret", "operator-secret", "s3.json"],
+        "grafana": ["admin-password"],
+    }
+
+
+def test_the_services_may_use_one_bucket_and_make_none(tmp_path: Path, declared: Topology) -> None:
+    """The keys that the object store knows are those that the services have."""
+    issue(Vault(tmp_path), declared, PUBLISHES)
+    known = {one["name"]: one for one in json.loads((tmp_path / "seaweedfs" / "s3.json").read_text())["identities"]}
+    assert all(action.endswith(":nightshift") for action in known["nightshift"]["actions"])
+    assert known["nightshift"]["credentials"][0]["secretKey"] == (tmp_path / "email" / "s3-secret-key").read_text()
+    assert known["operator"]["credentials"][0]["secretKey"] == (tmp_path / "provision" / "s3-secret-key").read_text()
+
+
+def test_nobody_else_on_the_machine_can_read_them(tmp_path: Path, declared: Topology) -> None:
+    """Readable by owner and group, writable by nobody."""
+    issue(Vault(tmp_path), declared, PUBLISHES)
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.rglob("*") if file.is_file()}
+    assert modes == {0o440}
+
+
+def test_new_permissions_reach_the_broker(tmp_path: Path, declared: Topology) -> None:
+    """What is computed is written anew; the passwords in it stay."""
+    issue(Vault(tmp_path), declared, {**PUBLISHES, "upload": ()})
+    before = (tmp_path / "nats" / "users.conf").read_text()
+    issue(Vault(tmp_path), declared, {**PUBLISHES, "upload": ("email.send",)})
+    after = (tmp_path / "nats" / "users.conf").read_text()
+    assert before != after
+    assert re.findall(r'password: "([^"]+)"', before) == re.findall(r'password: "([^"]+)"', after)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a traceback, exit code 1."""
+    (tmp_path / "nats").write_text("a file where a folder must be")
+    (tmp_path / "email").write_text("another")
+    assert credentials.main(["--out", str(tmp_path)]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("whose", sorted(password.FILES))
+def test_a_person_can_ask_for_each_password(
+    tmp_path: Path, declared: Topology, capsys: pytest.CaptureFixture[str], whose: str
+) -> None:
+    """Alone on its line, for `$(…)`."""
+    issue(Vault(tmp_path), declared, PUBLISHES)
+    assert password.main([whose, "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == (tmp_path / password.FILES[whose]).read_text() + "\n"
+
+
+def test_before_the_first_start_there_is_no_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, exit code 1."""
+    assert password.main(["producer", "--out", str(tmp_path)]) == 1
+    assert "was the stack started?" in capsys.readouterr().err
