@@ -51,6 +51,7 @@ def _with(message: Published, *, subject: str = "", drop: str = "", body: Any = 
     ("message", "words"),
     [
         (_with(JOB, subject="mails.send"), "no subject of ours"),
+        (_with(JOB, subject="workers.here.report"), "no answer to a ping"),
         (_with(JOB, subject="jobs.upload.process", Nats_Msg_Id="upload.process/a"), "do not say that it publishes"),
         (_with(LATER, subject="later.upload.process.a"), "do not say that it publishes"),
         (_with(DEAD, subject="dead.upload.process"), "do not say that it publishes"),

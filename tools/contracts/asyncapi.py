@@ -8,6 +8,7 @@ import msgspec
 from contracts.headers import KINDS, kind_of
 from contracts.message import Message
 from contracts.wire import DUE, JOBS, MANUAL, safe_token
+from tools.contracts import operator_channels
 from tools.contracts.operations import Operation, channels, operations
 from tools.contracts.samples import Sample, class_of
 from tools.contracts.schemas import beyond, tidy
@@ -38,10 +39,13 @@ def document(version: str, samples: list[Sample]) -> Content:
         },
         "defaultContentType": "application/json",
         "servers": _servers(),
-        "channels": {address: _channel(address) for address in addresses},
-        "operations": {operation.key: _operation(operation) for operation in operations()},
+        "channels": {**{address: _channel(address) for address in addresses}, **operator_channels.channels()},
+        "operations": {**{one.key: _operation(one) for one in operations()}, **operator_channels.operations()},
         "components": {
-            "messages": {_message_key(address): _message(address, samples) for address in addresses},
+            "messages": {
+                **{address: _message(address, samples) for address in addresses},
+                **operator_channels.messages(),
+            },
             "schemas": _schemas(addresses),
         },
     }
@@ -71,7 +75,7 @@ def _channel(address: str) -> Content:
         "address": address,
         "title": address,
         "description": _PURPOSES[kind],
-        "messages": {_name(address): {"$ref": f"#/components/messages/{_message_key(address)}"}},
+        "messages": {_name(address): {"$ref": f"#/components/messages/{address}"}},
     }
     if kind == "later":
         content["address"] += ".{jobId}"
@@ -122,7 +126,7 @@ def _message(address: str, samples: list[Sample]) -> Content:
 
 
 def _schemas(addresses: list[str]) -> Content:
-    types = [*{_class(address) for address in addresses}, *KINDS.values()]
+    types = [*{_class(address) for address in addresses}, *KINDS.values(), *operator_channels.payloads()]
     _, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
     return {name: tidy(components[name]) for name in sorted(components)}
 
@@ -138,10 +142,6 @@ def _name(address: str) -> str:
     """A message's name in its channel: its class, and what has become of it."""
     ends = {DUE: "Due", "later.": "Later", "dead.": "Dead"}
     return _class(address).__name__ + next((end for start, end in ends.items() if address.startswith(start)), "")
-
-
-def _message_key(address: str) -> str:
-    return address
 
 
 def _reference(cls: type[msgspec.Struct]) -> str:

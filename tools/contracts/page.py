@@ -126,7 +126,10 @@ def _dead_letters() -> str:
 
 
 def _topology(topology: dict[str, Any]) -> Iterator[str]:
-    yield "## Streams\n"
+    yield "## Subjects and streams\n"
+    yield "| subject | |\n|---|---|"
+    yield from (f"| `{subject}` | {meaning} |" for subject, meaning in topology["subjects"].items())
+    yield ""
     yield "| stream | subjects | for |\n|---|---|---|"
     for stream in topology["streams"]:
         subjects = ", ".join(f"`{subject}`" for subject in stream["subjects"])

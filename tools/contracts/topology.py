@@ -4,7 +4,7 @@ from typing import Any
 
 from contracts import wire
 from contracts.message import CATALOGUE
-from shared import backoff, topology
+from shared import backoff, presence, topology
 from shared.catalogue import load_catalogue
 from shared.claim_check import MAX_CLAIM_BYTES
 from shared.topology import Consumer, Stream, Topology
@@ -18,6 +18,9 @@ SUBJECTS = {
     wire.dead_subject(_TYPE): "a job that was given up on, with the reason in its headers",
     wire.CRON + _NAME: "a schedule came due",
     wire.CRON + _NAME + wire.MANUAL: "the same, asked for by hand",
+    f"paused.{_NAME}": "a schedule is paused, by the operator",
+    presence.PING: "the operator asks who is there",
+    f"{presence.HERE}.<service>": "a process answers",
 }
 
 

@@ -17,10 +17,11 @@ from contracts import wire
 from contracts.headers import KINDS, kind_of
 from contracts.parts import PUBLISHES
 from contracts.shapes import explain
+from shared import presence
 from tools.contracts.generate import FOLDER
 from tools.contracts.schemas import EVENT, Schema
 
-OURS = ("jobs.>", "later.>", "due.>", "dead.>", "cron.>")
+OURS = ("jobs.>", "later.>", "due.>", "dead.>", "cron.>", "paused.>", "workers.>")
 TEST = "X-Test"
 """A header that tests put on what they publish: it tells their messages from a service's, and travels into copies."""
 
@@ -47,7 +48,8 @@ class Recorder:
 
     def by_service(self) -> list[Published]:
         """What the services published; what is due, the broker did."""
-        return [one for one in self.messages if not one.by_test and kind_of(one.subject) != "due"]
+        others = {"due", "workers.ping"}
+        return [one for one in self.messages if not one.by_test and not {kind_of(one.subject), one.subject} & others]
 
     def on(self, subject: str) -> list[Published]:
         """What came on a subject, or on those below one that ends in `.`."""
@@ -78,12 +80,22 @@ async def recording(url: str) -> AsyncIterator[tuple[Recorder, Client]]:
 def undeclared(service: str, message: Published) -> list[str]:
     """Returns what no contract declares in a message that a service published; a line each."""
     kind = kind_of(message.subject)
+    if message.subject == presence.here(service):
+        return [] if _understood(message.body) else [f"{service} on {message.subject}: no answer to a ping"]
     if not kind:
         return [f"{service} published on {message.subject}, which is no subject of ours"]
     found = [*_subject(service, kind, message), *_headers(kind, message)]
     if kind != "dead":
         found += _body(kind, message)
     return [f"{service} on {message.subject}: {line}" for line in found]
+
+
+def _understood(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=presence.Worker)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _subject(service: str, kind: str, message: Published) -> Iterator[str]:

@@ -9,6 +9,7 @@ from contracts import wire
 from contracts.cron import EVENT_CONSUMERS
 from contracts.headers import kind_of
 from contracts.parts import PUBLISHES
+from shared import presence
 from shared.redact import one_line
 from tests.harness import eventually
 from tests.integration.contracts.conftest import Running, World
@@ -70,6 +71,8 @@ async def test_a_service_does_what_is_valid_and_gives_up_on_what_is_not(running:
                 _check_letter(letters[one.job_id], one)
         later = {one.headers[wire.JOB_ID] for one in world.recorder.on("later.")}
         assert not later & letters.keys(), "what is invalid is never tried again"
+        await world.client.publish(presence.PING, b"")
+        await eventually(lambda: world.recorder.on(presence.here(service)), what="it says that it is there")
         problems = [line for message in world.recorder.by_service() for line in undeclared(service, message)]
         assert not problems, "\n".join(problems)
         published = {wire.type_of(one.subject) for one in world.recorder.by_service() if kind_of(one.subject) == "jobs"}

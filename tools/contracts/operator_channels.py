@@ -1,0 +1,107 @@
+"""The channels between the operator's command line and the processes: who is there, and which schedules are paused."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from shared import presence
+from shared.pauses import Pause
+from shared.presence import Worker
+
+Content = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorChannel:
+    """A channel that is no business of producers; `payload` None: the message is empty."""
+
+    key: str
+    address: str
+    payload: type[msgspec.Struct] | None
+    summary: str
+    parameter: str = ""
+
+    @property
+    def name(self) -> str:
+        """The message's name."""
+        return self.payload.__name__ if self.payload else "Ping"
+
+
+PING = OperatorChannel("workers.ping", presence.PING, None, "The operator asks who is there; nothing is stored.")
+HERE = OperatorChannel(
+    "workers.here",
+    f"{presence.HERE}.{{service}}",
+    Worker,
+    "A process says that it is there, when it is asked.",
+    "service",
+)
+PAUSED = OperatorChannel(
+    "paused",
+    "paused.{schedule}",
+    Pause,
+    "A schedule is paused; its message is purged when it is resumed.",
+    "schedule",
+)
+ALL = (PING, HERE, PAUSED)
+_OPERATIONS = (
+    ("operator", "send", PING),
+    ("process", "receive", PING),
+    ("process", "send", HERE),
+    ("operator", "receive", HERE),
+    ("operator", "send", PAUSED),
+    ("scheduler", "receive", PAUSED),
+)
+
+
+def channels() -> Content:
+    """Returns the channels by key."""
+    return {one.key: _channel(one) for one in ALL}
+
+
+def messages() -> Content:
+    """Returns the messages by the key of their channel."""
+    return {one.key: _message(one) for one in ALL}
+
+
+def operations() -> Content:
+    """Returns the operations by key."""
+    return {f"{part}.{action}.{one.key}": _operation(part, action, one) for part, action, one in _OPERATIONS}
+
+
+def payloads() -> list[type[msgspec.Struct]]:
+    """Returns the types of the bodies."""
+    return [one.payload for one in ALL if one.payload]
+
+
+def _channel(one: OperatorChannel) -> Content:
+    content: Content = {
+        "address": one.address,
+        "title": one.key,
+        "description": one.summary,
+        "messages": {one.name: {"$ref": f"#/components/messages/{one.key}"}},
+    }
+    if one.parameter:
+        content["parameters"] = {one.parameter: {"description": f"Name of the {one.parameter}."}}
+    return content
+
+
+def _message(one: OperatorChannel) -> Content:
+    payload: Content = {"type": "string", "maxLength": 0, "description": "Empty."}
+    if one.payload:
+        payload = {"$ref": f"#/components/schemas/{one.payload.__name__}"}
+    description = inspect.cleandoc(one.payload.__doc__ or "") if one.payload else one.summary
+    return {"name": one.name, "title": f"{one.name} on {one.key}", "summary": description, "payload": payload}
+
+
+def _operation(part: str, action: str, one: OperatorChannel) -> Content:
+    channel = f"#/channels/{one.key}"
+    return {
+        "action": action,
+        "title": f"{part} {action}s {one.key}",
+        "summary": one.summary,
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{one.name}"}],
+        "tags": [{"name": part}],
+    }
