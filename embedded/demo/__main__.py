@@ -12,7 +12,7 @@ from rich.console import Console
 
 from embedded.claim import FolderTaken
 from embedded.demo import cleanups, failures, mails, reports, schedules, syncs, uploads
-from embedded.demo.stage import Stage
+from embedded.demo.stage import SCHEDULER, Stage
 from embedded.process import StartFailed
 from embedded.programs import ProgramMissing
 from embedded.services import Service, all_services
@@ -25,16 +25,18 @@ from shared.publisher import Publisher
 from shared.settings import Settings
 from shared.stores import object_store
 
+_SPACES = "A path with a space needs quotes of its own: make demo FILES=\"'my photo.jpg' b.pdf\""
 _SETTINGS = {"LOG_FORMAT": "json", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}
 
 
 def main() -> int:
     """Plays the demo; returns 0 when every expectation was met, else 1."""
     arguments = _parser().parse_args()
-    missing = [str(path) for path in arguments.files if not path.is_file()]
-    if missing:
-        print(f"no such file: {', '.join(missing)}", file=sys.stderr)
-        return 2
+    for path in arguments.files:
+        if not path.is_file():
+            what = "is a folder, name its files" if path.is_dir() else "does not exist"
+            print(f"{path} {what}. {_SPACES}", file=sys.stderr)
+            return 2
     console = Console(soft_wrap=True)
     try:
         return asyncio.run(play(console, [path.resolve() for path in arguments.files]))
@@ -50,7 +52,7 @@ async def play(console: Console, given: list[Path]) -> int:
     """Starts a fresh stack, plays every scene, stops everything, and says what happened."""
     stack = Stack.fresh("demo", datetime.now(UTC))
     console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
-    async with _playing(stack, console) as (stage, due), syncs.outside(stage) as outside:
+    async with _playing(stack, console) as stage, syncs.outside(stage) as outside:
         await mails.sent_at_once(stage)
         await uploads.play(stage, given)
         await syncs.play(stage, outside)
@@ -59,20 +61,22 @@ async def play(console: Console, given: list[Path]) -> int:
         await failures.play(stage)
         await reports.play(stage)
         await cleanups.play(stage)
-        await schedules.play(stage, due)
+        due = await schedules.play(stage)
         await syncs.after_schedules(stage, due)
         await schedules.led_to_cleanups(stage, due)
         await reports.weekly(stage, due)
     console.print()
     console.print(stage.table())
     _say_where(console, stage)
+    met = len(stage.results) - len(stage.failed)
+    console.print(f"[bold]{met} of {len(stage.results)} expectations met[/bold]", highlight=False)
     for result in stage.failed:
-        console.print(f"[red]not met:[/red] {result.scene}: {result.expectation}", highlight=False)
+        console.print(f"[red]not met:[/red] {result.scene}: {result.expectation}; see {stack.logs}", highlight=False)
     return 1 if stage.failed else 0
 
 
 @contextlib.asynccontextmanager
-async def _playing(stack: Stack, console: Console) -> AsyncIterator[tuple[Stage, datetime]]:
+async def _playing(stack: Stack, console: Console) -> AsyncIterator[Stage]:
     configure("demo", "text", "error", sys.stderr)
     services: list[Service] = []
     try:
@@ -80,16 +84,16 @@ async def _playing(stack: Stack, console: Console) -> AsyncIterator[tuple[Stage,
             await stack.start()
         with console.status("creating tables, streams and bucket …"):
             await stack.provision()
-        timetable = stack.folder / "schedules.toml"
-        due = schedules.write_timetable(timetable, datetime.now(UTC))
+        timetable = stack.folder / schedules.TIMETABLE
         services += all_services(stack, extra={**_SETTINGS, "SCHEDULES_FILE": str(timetable)})
-        with console.status(f"starting {len(services)} service processes …"):
-            await asyncio.gather(*(service.start() for service in services))
-            await asyncio.gather(*(service.ready() for service in services))
+        workers = [service for service in services if not service.name.startswith(SCHEDULER)]
+        with console.status(f"starting {len(workers)} service processes …"):
+            await asyncio.gather(*(service.start() for service in workers))
+            await asyncio.gather(*(service.ready() for service in workers))
         names = ", ".join(service.name for service in services)
         console.print(f"broker {stack.broker.url}, S3 {stack.objects.endpoint}, services {names}", highlight=False)
         async with _stage(stack, services, console) as stage:
-            yield stage, due
+            yield stage
     finally:
         with console.status("stopping everything …"):
             await asyncio.gather(*(service.stop() for service in services))

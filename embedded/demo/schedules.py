@@ -1,7 +1,8 @@
 """Schedules: the three that ship, brought forward to today, fire once each although two schedulers run."""
 
+import asyncio
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from embedded.demo import cleanups
 from embedded.demo.stage import Stage
 from shared.lookup import all_of
 
+TIMETABLE = "schedules.toml"
 NAMES = ("cleanup.daily", "sync.all", "report.weekly")
 
 
-AHEAD_SECONDS = 45
-"""Late enough for the scenes that watch a single sync, or a single cleanup."""
+AHEAD_SECONDS = 8
+"""Time for two schedulers to start."""
 
 
 def write_timetable(path: Path, now: datetime) -> datetime:
@@ -29,8 +31,10 @@ def write_timetable(path: Path, now: datetime) -> datetime:
     return due
 
 
-async def play(stage: Stage, due: datetime) -> None:
-    """Waits for the due time and counts the events."""
+async def play(stage: Stage) -> datetime:
+    """Starts two schedulers, waits for the due time and counts the events; returns the due time."""
+    due = write_timetable(stage.stack.folder / TIMETABLE, datetime.now(UTC))
+    await asyncio.gather(*(scheduler.start() for scheduler in stage.schedulers))
     stage.begin("schedules", f"cleanup.daily, sync.all and report.weekly, due at {due:%H:%M:%S} UTC, two schedulers")
 
     async def all_fired() -> bool:
@@ -42,6 +46,7 @@ async def play(stage: Stage, due: datetime) -> None:
         await stage.expect(f"cron.{name} has one event", partial(_is_one, counted[name]), where="stream CRON")
     late = max((event.announced - event.due for event in await _events(stage)), default=timedelta.max)
     stage.note(f"the latest was announced {late.total_seconds() * 1000:.0f} ms after its due time")
+    return due
 
 
 async def led_to_cleanups(stage: Stage, due: datetime) -> None:

@@ -25,6 +25,8 @@ from shared.publisher import Publisher
 from shared.topology import later_of, queue_of
 
 PATIENCE_SECONDS = 40.0
+SCHEDULER = "scheduler"
+_WIDTH = 60
 
 Check = Callable[[], Awaitable[Any] | Any]
 
@@ -54,6 +56,11 @@ class Stage:
     out: Path
     results: list[Result] = field(default_factory=list)
     scene: str = ""
+
+    @property
+    def schedulers(self) -> list[Service]:
+        """The schedulers, which start when their scene does."""
+        return [service for service in self.services if service.name.startswith(SCHEDULER)]
 
     def begin(self, scene: str, text: str) -> None:
         """Announces a scene."""
@@ -118,9 +125,14 @@ class Stage:
         return [result for result in self.results if not result.met]
 
     def table(self) -> Table:
-        """All results, for the end."""
-        table = Table("scene", "what was expected", "", "s", "where to look", title="What happened")
-        for result in self.results:
-            mark = "[green]ok[/green]" if result.met else "[red]FAIL[/red]"
-            table.add_row(result.scene, result.expectation, mark, f"{result.seconds:.1f}", result.where)
+        """What happened, a row for each scene."""
+        table = Table("scene", "expectations met", "slowest", "where to look", title="What happened")
+        for scene in dict.fromkeys(result.scene for result in self.results):
+            results = [result for result in self.results if result.scene == scene]
+            met = sum(result.met for result in results)
+            colour = "green" if met == len(results) else "red"
+            where = ", ".join(dict.fromkeys(result.where for result in results if result.where))
+            slowest = max(result.seconds for result in results)
+            short = where if len(where) <= _WIDTH else f"{where[:_WIDTH]} …"
+            table.add_row(scene, f"[{colour}]{met} of {len(results)}[/{colour}]", f"{slowest:.1f} s", short)
         return table
