@@ -117,6 +117,18 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda now: now.topology["limits"].update(bodyAndHeadersBytes=1024),
         "limits: limit tightened: bodyAndHeadersBytes was 524288, is 1024",
     ),
+    "time until another worker raised": (
+        lambda now: now.topology["limits"].update(acknowledgeSeconds=60),
+        "limits: limit tightened: acknowledgeSeconds was 30",
+    ),
+    "length of ids in subjects changed": (
+        lambda now: now.topology["limits"].update(jobIdBytesBeforeHash=500),
+        "limits: limit tightened: jobIdBytesBeforeHash was 200, is 500",
+    ),
+    "limit gone": (
+        lambda now: now.topology["limits"].pop("deadLetterDays"),
+        "limits: deadLetterDays is gone",
+    ),
     "limit of a stream lowered": (
         lambda now: _stream(now, "EMAIL")["config"].update(max_msg_size=1024),
         "streams: EMAIL: limit tightened: max_msg_size was 524288, is 1024",
@@ -170,6 +182,7 @@ COMPATIBLE: dict[str, Change] = {
     "message added": lambda now: now.schemas.update({"jobs.message.added": now.schemas[MAIL]}),
     "header added": lambda now: now.headers["dead"]["properties"].update({"Dead-Host": {"type": "string"}}),
     "limit raised": lambda now: now.topology["limits"].update(deadLetterDays=60),
+    "time until another worker lowered": lambda now: now.topology["limits"].update(acknowledgeSeconds=20),
     "reason added": lambda now: now.topology["deadReasons"].append("expired"),
 }
 

@@ -5,7 +5,9 @@ from typing import Any
 
 Document = dict[str, Any]
 _LESS_IS_WORSE = {"max_msg_size", "max_bytes", "max_age", "max_msgs_per_subject", "duplicate_window"}
-_FREE_TO_GROW = {"jobIdBytesBeforeHash"}
+_MORE_IS_WORSE = {"acknowledgeSeconds", "longestBackoffSeconds"}
+_EXACT = {"jobIdBytesBeforeHash"}
+"""Producers compute it as well, to cancel a job."""
 _EITHER_WAY = {"retention", "storage", "discard", "allow_atomic", "allow_msg_schedules", "ack_policy", "filter_subject"}
 
 
@@ -19,11 +21,12 @@ def _named(old: Document, new: Document, part: str) -> Iterator[str]:
 
 
 def _limits(old: Document, new: Document) -> Iterator[str]:
-    for name, value in old["limits"].items():
-        if name not in new["limits"]:
+    for name, before in old["limits"].items():
+        after = new["limits"].get(name)
+        if after is None:
             yield f"limits: {name} is gone"
-        elif new["limits"][name] < value or (name in _FREE_TO_GROW and new["limits"][name] != value):
-            yield f"limits: limit tightened: {name} was {value}, is {new['limits'][name]}"
+        elif after != before and (name in _EXACT or (after > before) == (name in _MORE_IS_WORSE)):
+            yield f"limits: limit tightened: {name} was {before}, is {after}"
 
 
 def _reasons(old: Document, new: Document) -> Iterator[str]:
