@@ -1,6 +1,8 @@
 """Keep programs running: start one again that has ended, after a wait that grows while it keeps dying young."""
 
 import asyncio
+import contextlib
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from embedded.process import StartFailed
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
+_WRONG_SETTINGS = 2
+"""Exit code of a service that no new start can help."""
 _QUOTED_CHARACTERS = 200
 
 
@@ -60,6 +64,13 @@ def _last_words(run: Run) -> str:
     return f" ({last[:_QUOTED_CHARACTERS]})" if last else ""
 
 
+def _end(code: int | None) -> str:
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
 async def keep_running(program: Program, say: Callable[[str], None]) -> None:
     """Start a program, and start it again whenever it ends, until cancelled; cancelling leaves it running."""
     delay = 0.0
@@ -68,7 +79,10 @@ async def keep_running(program: Program, say: Callable[[str], None]) -> None:
         try:
             await program.start()
             code = await program.process.wait()
-            what = f"{program.name} ended with exit code {code}{_last_words(program.process) if code else ''}"
+            if code == _WRONG_SETTINGS:
+                say(f"{program.name} does not start with these settings:\n{program.process.output().strip()}")
+                return
+            what = f"{program.name} {_end(code)}{_last_words(program.process) if code and code > 0 else ''}"
         except (StartFailed, OSError) as failed:
             what = str(failed).splitlines()[0]
         delay = next_delay(delay, time.monotonic() - started)

@@ -1,5 +1,6 @@
 """Builds a typed settings object from environment variables, and names everything that is wrong with them."""
 
+import contextlib
 import difflib
 import math
 from collections.abc import Iterable, Mapping
@@ -61,12 +62,23 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
                 problems.append(_missing(variable, known, environ))
         except _Wrong as wrong:
             problems.append(str(wrong))
-    if not problems:
-        settings = cls(**values)
-        problems.extend(settings.check())
     if problems:
-        raise SettingsError(problems)
+        raise SettingsError([*problems, *_contradictions(cls, values, problems)])
+    settings = cls(**values)
+    if contradictions := list(settings.check()):
+        raise SettingsError(contradictions)
     return settings
+
+
+def _contradictions(cls: type[FromEnvironment], values: Mapping[str, Any], problems: list[str]) -> list[str]:
+    """What the cross-checks say about settings that are incomplete already, so that all is told at once."""
+    missing = [field.name for field in msgspec.structs.fields(cls) if field.required and field.name not in values]
+    told = {problem.replace(":", " ").split(" ", 1)[0] for problem in problems}
+    found: list[str] = []
+    with contextlib.suppress(Exception):  # a check may stumble over what is missing, which is told anyway
+        for text in cls(**dict.fromkeys(missing), **values).check():
+            found.append(text)  # noqa: PERF402 - what was found before it stumbles counts
+    return [text for text in found if text.replace(":", " ").split(" ", 1)[0] not in told]
 
 
 class _Wrong(Exception):  # noqa: N818 - carries one line of a SettingsError

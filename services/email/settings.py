@@ -71,14 +71,14 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     def check(self) -> Iterable[str]:
         """Yields what is missing for the chosen transport, and what would not be safe."""
         yield from super().check()
-        try:
-            mailbox(self.mail_from)
-        except Permanent as error:
-            yield f"MAIL_FROM: {error}"
         if self.mail_transport == "resend" and not self.resend_api_key:
             yield "RESEND_API_KEY is missing: MAIL_TRANSPORT=resend needs it"
         if self.mail_transport == "smtp":
             yield from self._check_smtp()
+        try:
+            mailbox(self.mail_from)
+        except Permanent as error:
+            yield f"MAIL_FROM: {error}"
 
     @property
     def smtp(self) -> SmtpServer:

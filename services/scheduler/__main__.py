@@ -14,6 +14,16 @@ from shared.lifetime import WRONG_SETTINGS, run_until_stopped
 from shared.log import configure
 from shared.settings import SettingsError, describe, load
 
+_FILE = """SCHEDULES_FILE names a TOML file with a table for each schedule that is added or changed:
+
+    [[schedules]]
+    name = "sync.often"            # the first token says which service handles it
+    schedule = "*/15 * * * *"      # five fields, or six with seconds first
+    time_zone = "Europe/Berlin"    # UTC by default
+    misfire = "latest"             # after downtime: skip, latest (the default) or all
+    enabled = true                 # false switches a schedule off
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit code 0 when stopped, 1 when broken, 2 for wrong settings or schedules."""
@@ -36,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m services.scheduler",
         description="Announces each due time of each schedule as one event, however many replicas run.",
-        epilog=f"settings, from the environment:\n\n{describe(SchedulerSettings)}",
+        epilog=f"example: SCHEDULES_FILE=schedules.toml python -m services.scheduler --list\n\n{_FILE}\n"
+        f"settings, from the environment:\n\n{describe(SchedulerSettings)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--list", action="store_true", help="show the timetable with the next due times, and end")

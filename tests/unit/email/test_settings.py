@@ -67,3 +67,11 @@ def test_a_ca_file_without_certificates_is_named(tmp_path: Path) -> None:
 def test_resend_needs_no_mail_server() -> None:
     """Each transport asks for its own settings only."""
     assert settings(MAIL_TRANSPORT="resend", RESEND_API_KEY="re_made_up").resend_url == "https://api.resend.com"
+
+
+def test_what_contradicts_itself_is_told_with_what_is_missing() -> None:
+    """One look at the message is enough, however many settings are wrong."""
+    with pytest.raises(SettingsError) as wrong:
+        load(EmailSettings, {"SMTP_TLS": "none"})
+    told = str(wrong.value)
+    assert all(name in told for name in ("DATABASE_URL is missing", "S3_ENDPOINT is missing", "SMTP_HOST is missing"))
