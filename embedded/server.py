@@ -22,6 +22,8 @@ class Server(abc.ABC):
 
     name: str
     ports_needed = 1
+    usual_port: int | None = None
+    """Taken by a new server when it is free; else, and without one, any free port."""
     working_directory: Path | None = None
     """Where the program runs; None: in its folder."""
 
@@ -88,7 +90,7 @@ class Server(abc.ABC):
             await self._start_on(self._ports)
             return
         for remaining in reversed(range(_TRIES)):
-            ports = self._remembered_ports() or self._choose_ports()
+            ports = self._remembered_ports() or self._usual_ports() or self._choose_ports()
             try:
                 await self._start_on(ports)
             except PortTaken:
@@ -120,6 +122,12 @@ class Server(abc.ABC):
     def resume(self) -> None:
         """Let it go on after `pause`."""
         self.process.resume()
+
+    def _usual_ports(self) -> list[int]:
+        """The port that everybody expects, where one is wished for and free."""
+        if self.usual_port is None or not is_free(self.usual_port):
+            return []
+        return [self.usual_port, *free_ports(self.ports_needed - 1)]
 
     async def _start_on(self, ports: Sequence[int]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from embedded.surroundings import surroundings
 
 ROOT = Path(__file__).resolve().parent.parent
 BUCKET = "nightshift"
+USUAL_BROKER_PORT = 4222
 MAIL_FROM = "Nightshift <nightshift@example.com>"
 
 
@@ -41,7 +42,9 @@ class Stack:
     @classmethod
     def kept(cls) -> Self:
         """Return the stack whose state stays: `make up`."""
-        return cls(ROOT / "var" / "up")
+        stack = cls(ROOT / "var" / "up")
+        stack.broker.usual_port = USUAL_BROKER_PORT  # so that what a client takes for granted works
+        return stack
 
     @classmethod
     def fresh(cls, kind: str, now: datetime) -> Self:
