@@ -1,0 +1,32 @@
+"""What the README says about publishing, done as it stands there."""
+
+import re
+import subprocess
+import sys
+
+from embedded.stack import ROOT, Stack
+from shared.broker import connect
+from shared.broker.jetstream import manage
+from shared.settings import ProcessSettings
+
+
+async def test_the_publishing_example_runs_as_it_stands(stack: Stack) -> None:
+    """Copied from the page, with the address of the stack at hand: three jobs are there, the cancelled one is not."""
+    await stack.provision()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Publishing from Python")[2]
+    (code,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    code = code.replace("nats://127.0.0.1:4222", stack.broker.url)
+    done = subprocess.run(  # noqa: S603 - the README's own code
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    connection = await connect(ProcessSettings(nats_url=stack.broker.url), name="test")
+    try:
+        counts = {
+            name: (await manage(connection, f"STREAM.INFO.{name}"))["state"]["messages"]
+            for name in ("EMAIL", "EMAIL_LATER")
+        }
+    finally:
+        await connection.close()
+    assert counts == {"EMAIL": 3, "EMAIL_LATER": 0}
