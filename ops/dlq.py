@@ -2,6 +2,7 @@
 
 import argparse
 from collections import deque
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
@@ -94,7 +95,8 @@ async def _list(session: Session, options: argparse.Namespace) -> int:
 
 
 async def _show(session: Session, options: argparse.Namespace) -> int:
-    dlq_show.show(session.screen, found := await _meant(session, options))
+    found = [letter async for letter in _whole(session, await _meant(session, options))]
+    dlq_show.show(session.screen, found)
     return DONE if found else ANSWER_IS_NO
 
 
@@ -108,7 +110,7 @@ async def _redrive(session: Session, options: argparse.Namespace) -> int:
     try:
         with session.screen.progress() as progress:
             task = progress.add_task("redriving", total=len(found))
-            await work.all_of(found, body, lambda done: progress.update(task, completed=done))
+            await work.all_of(_whole(session, found), body, lambda done: progress.update(task, completed=done))
     except (Refused, Unavailable):
         session.screen.note(
             f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others stay where they are"
@@ -130,7 +132,7 @@ async def _purge(session: Session, options: argparse.Namespace) -> int:
 
 
 async def _meant(session: Session, options: argparse.Namespace) -> list[Letter]:
-    """The letters that a command is about.
+    """The letters that a command is about, without their bodies, of which there may be more than fit into memory.
 
     Raises:
         WrongUse: nothing says which.
@@ -138,10 +140,19 @@ async def _meant(session: Session, options: argparse.Namespace) -> list[Letter]:
     wanted = _filter(session, options)
     if not (wanted.narrow or options.service or getattr(options, "all", False)):
         raise WrongUse(f"which dead letters? {_WHICH}")
-    found = [letter async for letter in letters(await session.connection(), wanted)]
+    found = [letter.light() async for letter in letters(await session.connection(), wanted)]
     if not found:
         session.screen.note("No dead letter is meant by that.")
     return found
+
+
+async def _whole(session: Session, meant: Sequence[Letter]) -> AsyncIterator[Letter]:
+    """The same letters one after the other, with their bodies; none that has come since, redriven in vain."""
+    refs = {letter.ref for letter in meant}
+    services = tuple(dict.fromkeys(letter.service for letter in meant))
+    async for letter in letters(await session.connection(), Filter(services=services)):
+        if letter.ref in refs:
+            yield letter
 
 
 def _filter(session: Session, options: argparse.Namespace) -> Filter:
@@ -164,7 +175,7 @@ def _filter(session: Session, options: argparse.Namespace) -> Filter:
     )
 
 
-def _edited(options: argparse.Namespace, found: list[Letter]) -> bytes | None:
+def _edited(options: argparse.Namespace, found: Sequence[Letter]) -> bytes | None:
     """The body that takes the old one's place, held against its contract."""
     if options.body is None or not found:
         return None
@@ -175,7 +186,7 @@ def _edited(options: argparse.Namespace, found: list[Letter]) -> bytes | None:
     return body
 
 
-def _described(found: list[Letter]) -> str:
+def _described(found: Sequence[Letter]) -> str:
     kinds = sorted({letter.type for letter in found})
     return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
 

@@ -97,7 +97,7 @@ async def _cancel(session: Session, options: argparse.Namespace) -> int:
 
 
 async def _can_look(session: Session, types: Sequence[str]) -> None:
-    """Makes sure that the streams are there and this user may look into them; looking itself would only get no answer."""
+    """Makes sure that the streams are there and may be looked into: else a look would get no answer at all."""
     for service in {wire.service_of(job_type) for job_type in types}:
         await must_exist(await session.connection(), later_of(service))
 

@@ -3,7 +3,7 @@
 import fnmatch
 import re
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from contracts import wire
@@ -32,6 +32,10 @@ class Letter:
     stream: str
     sequence: int
     message: Delivery
+
+    def light(self) -> "Letter":
+        """The same without its body and headers: many of these can be held in memory."""
+        return replace(self, message=replace(self.message, body=b"", raw_headers=b"", headers={}))
 
     @property
     def service(self) -> str:

@@ -1,7 +1,7 @@
 """Sends dead letters to work again: each as the job that it was, then out of its dead-letter stream."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from contracts import wire
@@ -44,9 +44,10 @@ async def remove(connection: Connection, letter: Letter) -> bool:
 
 
 class Redrive:
-    """Redrives letters at a bounded rate. Who is stopped amid it leaves nothing lost: at worst a job is sent twice.
+    """Redrives letters at a bounded rate, holding one at a time.
 
-    The second time the inbox finds that it is done, or the broker that it has it already.
+    Who is stopped amid it leaves nothing lost. At worst a job is sent twice: the second time the inbox finds that it
+    is done, or the broker that it has it already.
     """
 
     def __init__(
@@ -56,14 +57,14 @@ class Redrive:
         self._pause_seconds = 1 / per_second if per_second else 0.0
         self.done = 0
 
-    async def all_of(self, letters: Sequence[Letter], body: bytes | None, tell: Callable[[int], None]) -> None:
+    async def all_of(self, letters: AsyncIterator[Letter], body: bytes | None, tell: Callable[[int], None]) -> None:
         """Redrives them one after the other.
 
         Raises:
             Refused, Unavailable: the broker takes no more; `done` says how many were redriven, the others stay.
             BadClaim: a body went by claim check and cannot be kept for long enough.
         """
-        for letter in letters:
+        async for letter in letters:
             await self._one(letter, body)
             self.done += 1
             tell(self.done)
