@@ -93,7 +93,7 @@ def test_bodies_made_from_the_schema_are_judged_alike(name: str) -> None:
         assert fits == (not refusal), f"schema {'takes' if fits else 'refuses'}, decoder says {refusal or 'yes'}"
 
     judge()
-    assert min(judged.values()) >= 3, f"both kinds must be tried: {judged}"
+    assert min(judged.values()) >= 1, f"both kinds must be tried: {judged}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +116,7 @@ def test_long_texts_are_judged_alike(field: str, size: int, more: int) -> None:
 
 
 MAIL = '"to":"a@b.cc","subject":"a","body":"b"'
-DEEP = "[" * 2000 + "]" * 2000
+DEEP = "[" * 100_000 + "]" * 100_000
 DAY = '{"name":"a.b","schedule":"x","timeZone":"UTC","due":"2026-02-30T00:00:00Z","announced":"2026-01-01T00:00:00Z"}'
 KNOWN_DIFFERENCES = [
     (SendEmail, TEXT, "half of a surrogate pair", '{"to":"a@b.cc","subject":"\\ud800","body":"b"}'),
@@ -134,7 +134,7 @@ KNOWN_DIFFERENCES = [
 def test_what_no_schema_can_say_is_said_in_words(cls: type[Message], sentence: str, words: str, body: str) -> None:
     """The schema takes it, the decoder does not, and the schema's description says so."""
     name = next(name for name, known in messages().items() if known is cls)
-    # Python's own parser stops at that depth as well; to a schema an unknown field is all the same.
+    # Python's own parser stops there as well; to a schema an unknown field is all the same.
     assert _validator(name).is_valid(json.loads(body.replace(DEEP, "[]")))
     assert _refusal(name, body.encode())
     assert words in sentence
