@@ -21,5 +21,5 @@ async def test_a_cluster_loses_and_doubles_nothing_while_its_leaders_die(tmp_pat
     said: list[str] = []
     scale = Scale(BRISK, workers=2, mailers=1, per_second=6, replicas=NODES)
     stack = ClusterStack(tmp_path)
-    report = await run(stack, scale, seed=SEED, fault_seconds=30, say=said.append, faults=CLUSTER_FAULTS)
+    report = await run(stack, scale, seed=SEED, fault_seconds=22, say=said.append, faults=CLUSTER_FAULTS)
     assert not report.breaches, "\n".join([*report.breaches, *said, f"seed {SEED}, logs in {tmp_path / 'logs'}"])

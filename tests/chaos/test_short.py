@@ -11,7 +11,7 @@ from tests.chaos.run import run
 from tests.chaos.world import Scale
 
 SEED = "1"
-FAULT_SECONDS = 40
+FAULT_SECONDS = 36
 
 pytestmark = [pytest.mark.chaos, pytest.mark.skipif(sys.platform == "win32", reason="nothing can be frozen there")]
 

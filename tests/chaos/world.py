@@ -29,8 +29,9 @@ from tests.chaos.tables import create
 
 QUEUE_BYTES, DEAD_LETTER_BYTES = 8 << 20, 1 << 20
 MAX_FILE_STORE = 100 << 20
-TICK = '[[schedules]]\nname = "chaos.tick"\nschedule = "*/2 * * * * *"\nmisfire = "all"\n'
-TICK_SECONDS = 2.0
+TICK = '[[schedules]]\nname = "chaos.tick"\nschedule = "*/5 * * * * *"\nmisfire = "all"\n'
+TICK_SECONDS = 5.0
+"""The stream keeps 100 events of a schedule; what no worker could take by then lapses. So: longer than any outage."""
 
 
 @dataclass(frozen=True)
