@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from shared.broker import QueueFull
 from shared.commit import Committer
 from shared.delivery import Delivery
 from shared.job import Job
@@ -111,6 +112,23 @@ async def test_after_ten_deliveries_without_a_word_a_job_is_a_dead_letter_withou
         assert letter.headers["Dead-Reason"] == "crash-loop"
         assert letter.headers["Dead-Error"].startswith("delivered 11 times, and no worker lived")
         assert letter.headers["Job-Id"] == "one"
+
+
+async def test_while_copies_cannot_be_stored_deliveries_prove_nothing(work: Work) -> None:
+    """Other replicas hand such jobs over again and again, and the broker counts that: the job runs, alone."""
+    company = Company()
+    async with work({RunProbe: company}, start=False) as harness:
+        await _die_with(harness, "one", 30)
+        settler = harness.parts.worker._pipeline._settler
+        assert not settler.refused_lately()
+        settler._could_not_store(
+            QueueFull("later.probe.run.x", 10023, "no space"), "a copy", Job("probe", "t", "x", "x")
+        )
+        assert settler.refused_lately()
+        await harness.parts.worker.start(harness.parts.pulls)
+        await harness.empty()
+        assert harness.outcomes() == {"done": 1}
+        assert await harness.stored("PROBE_DLQ") == []
 
 
 async def test_a_job_that_kills_its_worker_after_its_commit_is_done(work: Work) -> None:
