@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up test compose-test check contracts new-job format lock bench bench-quick seed clean
+.PHONY: help demo up test compose-test check contracts manifests new-job format lock bench bench-quick seed clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients
 
 new-job: $(VENV)/.dev ## Scaffold a job: contract, samples, handler, tests (NAME=email.digest)
 	@$(RUN) -m tools.new_job "$(NAME)"
+
+manifests: $(VENV)/.dev ## Generate the services' Kubernetes manifests from the topology
+	@$(RUN) -m tools.kubernetes
 
 format: $(VENV)/.dev ## Format the code
 	@$(RUN) -m ruff format .

@@ -54,6 +54,7 @@ class Project:
         """Takes away containers, networks, volumes and image."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
         run(["docker", "image", "rm", "--force", self.name])
+        run(["docker", "image", "prune", "--force", "--filter", f"label=com.docker.compose.project={self.name}"])
 
     def containers(self, service: str, *, running: bool = True) -> list[str]:
         """The ids of a service's containers."""

@@ -1,0 +1,146 @@
+"""The Kubernetes manifests: valid by the published schemas, complete, and what the topology calls for."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]  # it comes without types
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from contracts.message import CATALOGUE
+from embedded.services import discover
+from services.email.settings import EmailSettings
+from services.upload.settings import UploadSettings
+from shared.catalogue import load_catalogue
+from shared.provision import ProvisionSettings
+from shared.settings import variables
+from shared.topology import topology
+from tools import kubernetes
+
+FOLDER = kubernetes.FOLDER
+KEDA = Path(__file__).parent / "keda" / "scaledobjects.yaml"
+(DRAIN_GRACE_SECONDS,) = (
+    float(variable.default or 0) for variable in variables(UploadSettings) if variable.field == "drain_grace_seconds"
+)
+OTHER_FILES = {"kustomization.yaml", "nats-values.yaml"}
+DOCUMENTS = [
+    (file.name, document)
+    for file in sorted(FOLDER.glob("*.yaml"))
+    if file.name not in OTHER_FILES
+    for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+]
+NAMES = [f"{file} {document['kind']}" for file, document in DOCUMENTS]
+
+
+def of_kind(kind: str) -> dict[str, Any]:
+    """The manifests of one kind, by name."""
+    return {document["metadata"]["name"]: document for _, document in DOCUMENTS if document["kind"] == kind}
+
+
+def closed(schema: Any) -> Any:
+    """The schema with every object closed: a misspelt field is an error and not ignored."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    parts = {name: closed(part) for name, part in schema.items()}
+    if "properties" in schema and "additionalProperties" not in schema:
+        parts["additionalProperties"] = False
+    return parts
+
+
+@pytest.fixture(scope="module")
+def scaled_object() -> Draft202012Validator:
+    """KEDA's own schema of a ScaledObject, as its CustomResourceDefinition says it."""
+    definition = yaml.safe_load(KEDA.read_text(encoding="utf-8"))
+    (version,) = [one for one in definition["spec"]["versions"] if one["name"] == "v1alpha1"]
+    schema = closed(version["schema"]["openAPIV3Schema"])
+    schema["properties"]["metadata"] = {"type": "object"}
+    return Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize(("file", "document"), DOCUMENTS, ids=NAMES)
+def test_a_manifest_fits_the_published_schema(
+    file: str, document: dict[str, Any], scaled_object: Draft202012Validator
+) -> None:
+    """Strictly: a field that Kubernetes or KEDA do not know is a mistake."""
+    del file
+    if document["apiVersion"].startswith("keda.sh/"):
+        scaled_object.validate(document)
+    else:
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_a_misspelt_field_is_found(scaled_object: Draft202012Validator) -> None:
+    """The check itself works."""
+    wrong = json.loads(json.dumps(of_kind("ScaledObject")["email"]).replace("maxReplicaCount", "maxReplicas"))
+    assert not scaled_object.is_valid(wrong)
+
+
+def test_the_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is committed is what the topology gives."""
+    assert kubernetes.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_kustomize_takes_all_files() -> None:
+    """A new file is named in the kustomization, and what is named exists."""
+    listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
+    assert sorted(listed) == sorted({file for file, _ in DOCUMENTS})
+
+
+def test_kustomize_can_build_it() -> None:
+    """With the tool itself, where it is installed."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+    done = subprocess.run([kubectl, "kustomize", FOLDER], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
+    assert done.returncode == 0, done.stderr
+    built = [document for document in yaml.safe_load_all(done.stdout) if document["kind"] == "Deployment"]
+    assert {document["metadata"]["name"] for document in built} == set(discover())
+    image = {document["spec"]["template"]["spec"]["containers"][0]["image"] for document in built}
+    assert image == {"registry.example.com/nightshift:0.1.0"}
+
+
+def test_every_service_has_its_deployment_budget_and_scaling() -> None:
+    """The scheduler is no worker: it has two replicas, always."""
+    assert set(of_kind("Deployment")) == set(of_kind("PodDisruptionBudget")) == set(discover())
+    assert set(of_kind("ScaledObject")) == set(discover()) - {"scheduler"}
+    assert of_kind("Deployment")["scheduler"]["spec"]["replicas"] == 2
+
+
+def test_each_consumer_of_a_service_scales_it() -> None:
+    """Jobs that wait in any of its streams wake it, from zero too."""
+    events = load_catalogue()
+    declared = topology(CATALOGUE, events)
+    for service, document in of_kind("ScaledObject").items():
+        triggers = [(t["metadata"]["stream"], t["metadata"]["consumer"]) for t in document["spec"]["triggers"]]
+        assert triggers == [(consumer.stream, consumer.name) for consumer in declared.consumers_of(service)]
+    assert of_kind("ScaledObject")["upload"]["spec"]["minReplicaCount"] == 0
+
+
+@pytest.mark.parametrize("service", discover())
+def test_a_pod_is_hardened_and_drains(service: str) -> None:
+    """No root, nothing to write but its own scratch, and more time to end than it takes to drain."""
+    pod = of_kind("Deployment")[service]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert pod["terminationGracePeriodSeconds"] > DRAIN_GRACE_SECONDS + 10
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["args"] == [f"services.{service}"]
+
+
+def test_a_setting_that_nobody_knows_is_found() -> None:
+    """Each line of the settings is a variable of some service, or of `provision`."""
+    classes = (ProvisionSettings, EmailSettings, UploadSettings)
+    known = {variable.name for settings in classes for variable in variables(settings)}
+    lines = (FOLDER / "settings.env").read_text(encoding="utf-8").splitlines()
+    given = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
+    assert {name.removesuffix("_FILE") for name in given} <= known
