@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ops.letters import read
-from ops.redrive import Redrive
+from ops.redrive import copy_of, remove
 from shared import lookup
 from shared.outgoing import Outgoing
 from tests.chaos.fault_points import KILLER_CODE
@@ -108,8 +108,9 @@ async def test_a_redrive_of_a_job_that_was_done_after_all_changes_nothing(site: 
     headers = {"Job-Id": job, "Dead-Reason": "attempts-exhausted", "Dead-Attempts": "4"}
     await site.publisher.store(Outgoing("dead.chaos.run", headers, b'{"kind":"plain"}'))
     (stored,) = await lookup.page(site.connection, "CHAOS_DLQ", "dead.>")
-    redrive = Redrive(site.connection, site.publisher, None)
-    await redrive.all_of([read(stored, "chaos")], None, lambda _: None)
+    letter = read(stored, "chaos")
+    await site.publisher.store(copy_of(letter))
+    await remove(site.connection, letter)
     await says(worker, "/metrics", 'outcome="duplicate",type="chaos.run"} 1.0')
     await site.until_empty()
     assert await site.effects() == {job: [1]}
