@@ -19,14 +19,13 @@ _FILES = ("-f", "docker-compose.yml", "-f", "tests/compose/override.yml")
 
 
 class Project:
-    """The stack of `docker-compose.yml` with names, ports and an image that no other run shares."""
+    """The stack of `docker-compose.yml` with names and ports that no other run shares."""
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or f"nightshift-test-{secrets.token_hex(4)}"
         self.nats_port, self.s3_port, self.maildev_port, self.prometheus_port, self.grafana_port = free_ports(5)
         self._passwords: dict[str, str] = {}
         self.environment = {
-            "NIGHTSHIFT_IMAGE": self.name,
             "NATS_PORT": str(self.nats_port),
             "S3_PORT": str(self.s3_port),
             "MAILDEV_PORT": str(self.maildev_port),
@@ -52,8 +51,7 @@ class Project:
 
     def remove(self) -> None:
         """Takes away containers, networks, volumes and image."""
-        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
-        run(["docker", "image", "rm", "--force", self.name])
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
         run(["docker", "image", "prune", "--force", "--filter", f"label=com.docker.compose.project={self.name}"])
 
     def containers(self, service: str, *, running: bool = True) -> list[str]:
