@@ -15,7 +15,7 @@ def test_four_replicas_share_the_work_each_job_exactly_once(stack: Project, even
     replicas = set(stack.containers("upload"))
     assert len(replicas) == 4
     owner = work.user(stack)
-    ids = work.upload(stack, owner, [work.PHOTOGRAPH] * 60)
+    ids = work.upload(stack, owner, [work.PHOTOGRAPH] * 40)
     bodies = [{"fileId": file_id, "userId": owner} for file_id in ids]
     work.publish(stack, "upload.process", bodies, id_field="fileId")
     done = f"SELECT id FROM files WHERE user_id = '{owner}' AND processed"  # noqa: S608 - its own id
