@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ class Worker:
         self._waiting: deque[Hand] = deque()
         self._running: set[Hand] = set()
         self._alone = False
+        self._suspects = 0
         self._draining = False
         self._asking = False
         self._explained: OrderedDict[str, int] = OrderedDict()
@@ -54,15 +56,17 @@ class Worker:
     def receive(self, delivery: Delivery) -> None:
         """Takes a delivery into hand."""
         explained = self._explained.get(delivery.origin(), 0) if delivery.delivered > 1 else 0
-        self._waiting.append(Hand(delivery, delivery.delivered - explained))
+        hand = Hand(delivery, delivery.delivered - explained)
+        self._suspects += hand.suspect
+        self._waiting.append(hand)
         self._start_ready()
         self._ask_soon()
 
     def ask(self) -> None:
         """Asks the broker for as many jobs as there are free slots."""
         self._asking = False
-        if self._draining or not self._circuit.closed:
-            return
+        if self._draining or self._suspects or not self._circuit.closed:
+            return  # nobody is fetched into the company of a job that may kill the process
         targets = share(self._slots - self.in_hand, [pull.busy for pull in self.pulls])
         for pull, target in zip(self.pulls, targets, strict=True):
             pull.ask(target)
@@ -106,14 +110,28 @@ class Worker:
 
     def _start_ready(self) -> None:
         while self._waiting and len(self._running) < self._slots and not self._alone:
-            hand = self._waiting[0]
-            if hand.suspect:
-                if self._running:
-                    return
-                self._alone = True
-            self._waiting.popleft()
+            hand = self._next()
+            if hand is None:
+                return
             self._running.add(hand)
             hand.task = asyncio.create_task(self._run(hand))
+
+    def _next(self) -> Hand | None:
+        """Takes the next one out of the waiting; None while a suspect has to wait until nobody else runs.
+
+        What waits beside a job that kills the process dies with it, and is a suspect too in the end. So the others go
+        first, and of suspects any one: each life of the process then does about half of the innocent among them.
+        """
+        if not self._suspects:
+            return self._waiting.popleft()
+        hand = next((hand for hand in self._waiting if not hand.suspect), None)
+        if hand is None:
+            if self._running:
+                return None
+            hand = random.choice(self._waiting)  # noqa: S311 - no secret
+            self._alone = True
+        self._waiting.remove(hand)
+        return hand
 
     async def _run(self, hand: Hand) -> None:
         try:
@@ -129,6 +147,7 @@ class Worker:
         if hand.handed_over:
             self._remember(hand.delivery)
         if hand.suspect:
+            self._suspects -= 1
             self._alone = False
         if not self._running:
             self._idle.set()

@@ -52,6 +52,7 @@ async def test_a_job_that_kills_its_worker_becomes_a_dead_letter_and_the_others_
     """After the allowed deliveries it is not run any more; the service lives on."""
     worker = await site.worker()
     (killer,) = await site.send("killer")
+    await eventually(lambda: worker.ends.get(KILLER_CODE, 0) >= 2, what="it is known as a suspect")
     jobs = await site.send("plain", 10)
     await site.until_empty(timeout_seconds=90)
     assert reasons(await site.dead_letters()) == {killer: "crash-loop"}

@@ -75,7 +75,7 @@ async def test_from_its_third_unexplained_delivery_a_job_runs_alone(work: Work) 
         company.go_on.set()
         await harness.empty()
         assert company.beside["deadly"] == set()
-        assert company.beside["before"] == {"before too"}
+        assert "before too" in company.beside["before"]  # and perhaps "after": the others go first, beside each other
         assert harness.outcomes() == {"done": 4}
 
 

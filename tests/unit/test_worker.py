@@ -1,0 +1,43 @@
+"""Who is next among those that wait: a job that may kill the process comes after the others, and alone."""
+
+from typing import Any, cast
+
+from shared.hand import ALONE_FROM, Hand
+from shared.worker import Worker
+
+
+def _worker(*unexplained: int) -> tuple[Worker, list[Hand]]:
+    worker = Worker(cast("Any", None), cast("Any", None), slots=10)
+    hands = [Hand(cast("Any", None), count) for count in unexplained]
+    worker._waiting.extend(hands)
+    worker._suspects = sum(hand.suspect for hand in hands)
+    return worker, hands
+
+
+def test_the_others_go_before_a_suspect_that_came_first() -> None:
+    """What waits beside a job that kills the process would die with it."""
+    worker, (suspect, first, second) = _worker(ALONE_FROM, 1, 2)
+    assert [worker._next(), worker._next()] == [first, second]
+    assert worker._next() is suspect
+
+
+def test_a_suspect_waits_until_nobody_runs() -> None:
+    """It runs alone."""
+    worker, (other, suspect) = _worker(1, ALONE_FROM)
+    worker._running.add(other)
+    assert worker._next() is other
+    assert worker._next() is None
+    worker._running.clear()
+    assert worker._next() is suspect
+
+
+def test_of_several_suspects_any_may_be_next() -> None:
+    """Were it always the same, the innocent behind it would die with it every time."""
+    first = {id(hands[0]) == id(worker._next()) for worker, hands in (_worker(3, 3) for _ in range(100))}
+    assert first == {True, False}
+
+
+def test_without_suspects_the_first_that_came_is_next() -> None:
+    """In order of arrival, at no cost."""
+    worker, hands = _worker(1, 1, 2)
+    assert [worker._next() for _ in hands] == hands
