@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up test compose-test check contracts manifests new-job format lock bench bench-quick seed clean
+.PHONY: help chaos demo up test compose-test check contracts manifests new-job format lock bench bench-quick seed clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ new-job: $(VENV)/.dev ## Scaffold a job: contract, samples, handler, tests (NAME
 
 manifests: $(VENV)/.dev ## Generate the services' Kubernetes manifests from the topology
 	@$(RUN) -m tools.kubernetes
+
+chaos: $(VENV)/.dev ## Break it for MINUTES=2, by SEED=…, and see that nothing is lost and nothing twice
+	@$(RUN) -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
 format: $(VENV)/.dev ## Format the code
 	@$(RUN) -m ruff format .
