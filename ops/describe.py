@@ -30,6 +30,7 @@ class TypeRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     dead: int
     finished: int
     failed: int
+    put_off: int
     mean_seconds: float | None
 
 
@@ -67,6 +68,7 @@ _TYPES = (
     Column("DEAD", lambda row: number(row.dead), right=True, style=lambda row: "dead" if row.dead else ""),
     Column("FINISHED", lambda row: number(row.finished), right=True),
     Column("FAILED", lambda row: number(row.failed), right=True),
+    Column("PUT OFF", lambda row: number(row.put_off), right=True),
     Column("MEAN SECONDS", lambda row: "" if row.mean_seconds is None else f"{row.mean_seconds:.3f}", right=True),
 )
 
@@ -99,7 +101,7 @@ async def show(
         )
     screen.line("")
     screen.rows(types, _TYPES, none="")
-    screen.line("(finished, failed and seconds: of the workers that run now, since each started)", "dim")
+    screen.line("(finished to seconds: of the workers that run now, since each started)", "dim")
     screen.line("")
     screen.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
 
@@ -138,6 +140,7 @@ async def _types(session: Session, service: str, mine: Sequence[Worker]) -> list
 def _type_row(name: str, waiting: int, dead: int, mine: Sequence[Worker]) -> TypeRow:
     counted = [worker.types[name] for worker in mine if name in worker.types]
     finished = sum(sum(counts.outcomes.values()) for counts in counted)
+    put_off = sum(counts.outcomes.get("snooze", 0) for counts in counted)
     failed = sum(count for counts in counted for outcome, count in counts.outcomes.items() if outcome in _FAILED)
     seconds = sum(counts.seconds for counts in counted)
     return TypeRow(
@@ -146,5 +149,6 @@ def _type_row(name: str, waiting: int, dead: int, mine: Sequence[Worker]) -> Typ
         dead=dead,
         finished=finished,
         failed=failed,
+        put_off=put_off,
         mean_seconds=round(seconds / finished, 4) if finished else None,
     )

@@ -15,6 +15,7 @@ from embedded.services import discover
 from tests.compose import work
 from tests.compose.conftest import Eventually
 from tests.compose.project import ROOT, Project, run
+from tests.integration.ops.expressions import ALERTS
 
 CONFIGURATION = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "nightshift.json").read_text(encoding="utf-8"))
@@ -54,7 +55,12 @@ def ask(stack: Project, query: str) -> list[dict[str, Any]]:
 
 def test_the_configuration_and_the_alerts_are_valid() -> None:
     """Prometheus' own tool says so."""
-    assert "8 rules found" in run(["promtool", "check", "config", str(CONFIGURATION)])
+    assert f"{len(ALERTS)} rules found" in run(["promtool", "check", "config", str(CONFIGURATION)])
+
+
+def test_the_alerts_fire_when_they_should() -> None:
+    """Series that rise and fall, and what is to be said about them: `tests/compose/alerts.test.yml`."""
+    assert "SUCCESS" in run(["promtool", "test", "rules", str(ROOT / "tests" / "compose" / "alerts.test.yml")])
 
 
 def test_every_service_is_scraped() -> None:
@@ -95,6 +101,6 @@ def test_every_alert_can_be_evaluated(prometheus: Project) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{prometheus.prometheus_port}/api/v1/rules", timeout=10) as answer:
         groups = json.load(answer)["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
-    assert len(rules) == 8
+    assert len(rules) == len(ALERTS)
     assert [rule for rule in rules if rule["health"] == "err"] == []
     assert all(rule["annotations"]["runbook"] for rule in rules)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.exporter import Streams
 from embedded.services import Service
 from embedded.stack import ROOT
 from ops.exits import MEANINGS
@@ -77,6 +78,7 @@ def test_the_metrics_of_the_page_are_those_that_are_served() -> None:
     """Every name, and no other."""
     metrics = Metrics(["email.send"])
     metrics.registry.register(ScheduleMetrics(["sync.all"]))
+    metrics.registry.register(Streams(dict))
     families = text_string_to_metric_families(metrics.exposition()[0].decode())
     served = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
     assert set(column("Numbers")) == {name for name in served if name.startswith("nightshift_")}
