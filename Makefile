@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help chaos demo up test compose-test check contracts manifests new-job format lock bench bench-quick seed clean
+.PHONY: help demo up seed test compose-test check contracts new-job manifests chaos format bench-quick bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,11 +43,11 @@ test: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test on the embedded stac
 compose-test: $(VENV)/.dev ## Run the tests of the compose stack, on a real Docker Engine: some minutes
 	@$(RUN) -m pytest tests/compose
 
-check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: seconds
+check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: half a minute
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check --quiet .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest -q tests/unit tests/contract tests/test_architecture.py
+	@$(RUN) -m pytest -q -n auto tests/unit tests/contract tests/test_architecture.py
 
 contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients from the contracts
 	@$(RUN) -m tools.contracts

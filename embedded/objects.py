@@ -51,7 +51,7 @@ class Objects(Server):
         """Address of the S3 protocol."""
         return f"http://{self.address}"
 
-    async def stop(self, *, grace_seconds: float = 10) -> None:
+    async def stop(self, *, grace_seconds: float | None = None) -> None:
         """Stop it in good order, and remove the sockets that it leaves in /tmp."""
         await super().stop(grace_seconds=grace_seconds)
         self._remove_sockets()

@@ -1,4 +1,4 @@
-"""What the stack's servers have in common: a folder, loopback ports, and a life of starts and stops."""
+"""What the stack's servers have in common: a folder, and loopback ports that stay theirs."""
 
 import abc
 import asyncio
@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from embedded.life import Life
 from embedded.ports import LOOPBACK, free_ports, is_free
 from embedded.process import PortTaken, Process, StartFailed
 from embedded.surroundings import surroundings
@@ -13,14 +14,13 @@ from embedded.surroundings import surroundings
 _TRIES = 5
 
 
-class Server(abc.ABC):
+class Server(Life, abc.ABC):
     """A program that serves on loopback ports and keeps its state in `folder`.
 
     It remembers its ports in the folder: started there again, also by a later stack, it takes the same ones if they
     are free. Within its own life they never change, so clients find it again after `restart` or `kill` and `start`.
     """
 
-    name: str
     ports_needed = 1
     usual_port: int | None = None
     """Taken by a new server when it is free; else, and without one, any free port."""
@@ -31,7 +31,6 @@ class Server(abc.ABC):
         self.folder = folder.absolute()
         self.log = (log or folder / f"{self.name}.log").absolute()
         self._ports: list[int] = []
-        self._process: Process | None = None
 
     @abc.abstractmethod
     def _command(self, ports: Sequence[int]) -> list[str | Path]:
@@ -61,22 +60,6 @@ class Server(abc.ABC):
         """Host and port for clients."""
         return f"{LOOPBACK}:{self.port}"
 
-    @property
-    def process(self) -> Process:
-        """The run in hand, or the last one.
-
-        Raises:
-            StartFailed: it was never started.
-        """
-        if self._process is None:
-            raise StartFailed(f"{self.name} was not started yet")
-        return self._process
-
-    @property
-    def running(self) -> bool:
-        """Whether its process is alive (a paused one is)."""
-        return self._process is not None and self._process.exit_code is None
-
     async def start(self) -> None:
         """Start it and return when it is ready. It has the same ports as before, if it had any.
 
@@ -99,16 +82,6 @@ class Server(abc.ABC):
                     raise
             else:
                 return
-
-    async def stop(self, *, grace_seconds: float = 10) -> None:
-        """Stop it in good order; nothing to do if it does not run."""
-        if self._process:
-            await self._process.stop(grace_seconds=grace_seconds)
-
-    async def kill(self) -> None:
-        """End it as a power cut would."""
-        if self._process:
-            await self._process.kill()
 
     async def restart(self) -> None:
         """Stop it in good order and start it on the same ports and state."""

@@ -5,14 +5,14 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from embedded.life import Life
 from embedded.ports import LOOPBACK, free_ports, is_free
-from embedded.process import Process, StartFailed
 from embedded.stack import ROOT, Stack
 
 REPLICAS = {"scheduler": 2}
 """Two schedulers show that there is one event per due time all the same."""
 
-DRAIN_SECONDS = 30
+DRAIN_SECONDS = 30.0
 """What a service may take to end: its own grace for jobs in hand, and a little more."""
 
 
@@ -21,8 +21,10 @@ def discover(root: Path = ROOT) -> list[str]:
     return sorted(file.parent.name for file in (root / "services").glob("*/__main__.py"))
 
 
-class Service:
+class Service(Life):
     """A replica of a service on a stack. `extra` adds to its settings, or overrides them."""
+
+    grace_seconds = DRAIN_SECONDS
 
     def __init__(self, stack: Stack, service: str, *, replica: int = 1, extra: Mapping[str, str] | None = None) -> None:
         self.name = service if replica == 1 else f"{service}-{replica}"
@@ -31,23 +33,6 @@ class Service:
         self._service = service
         self._extra = dict(extra or {})
         self._health_port = 0
-        self._process: Process | None = None
-
-    @property
-    def process(self) -> Process:
-        """The run in hand, or the last one.
-
-        Raises:
-            StartFailed: it was never started.
-        """
-        if self._process is None:
-            raise StartFailed(f"the service {self.name} was not started yet")
-        return self._process
-
-    @property
-    def running(self) -> bool:
-        """Whether its process is alive."""
-        return self._process is not None and self._process.exit_code is None
 
     @property
     def health_url(self) -> str:
@@ -70,16 +55,6 @@ class Service:
             StartFailed: it ended, or is not ready in time (and killed); the text quotes its log.
         """
         await self.process.ready(self.is_ready, timeout_seconds=timeout_seconds)
-
-    async def stop(self, *, grace_seconds: float = DRAIN_SECONDS) -> None:
-        """Ask it to finish what it holds and end."""
-        if self._process:
-            await self._process.stop(grace_seconds=grace_seconds)
-
-    async def kill(self) -> None:
-        """End it as a power cut would."""
-        if self._process:
-            await self._process.kill()
 
     async def is_ready(self) -> bool:
         """Ask it whether it is ready to work."""

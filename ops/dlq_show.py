@@ -1,12 +1,11 @@
 """Shows dead letters: the list, and one with its body, headers and error."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from ops.letters import Letter
+from ops.letters import Facts, Letter
 from ops.screen import Column, Screen
 from ops.wording import brief, instant, size
 
@@ -21,20 +20,13 @@ COLUMNS = (
 )
 
 
-class LetterRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class LetterRow(Facts, frozen=True, kw_only=True):
     """One dead letter of a list."""
 
-    ref: str
-    type: str
-    job_id: str
-    reason: str
-    error: str
-    attempts: int
-    died: datetime
     bytes: int
 
 
-class LetterWhole(LetterRow, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class LetterWhole(LetterRow, frozen=True, kw_only=True, omit_defaults=True):
     """One dead letter with all that it carries; `body` where it is JSON, else `text`."""
 
     headers: dict[str, str]
@@ -79,16 +71,9 @@ def _pretty(body: bytes) -> str:
 
 
 def _facts(letter: Letter) -> dict[str, Any]:
-    return {
-        "ref": letter.ref,
-        "type": letter.type,
-        "job_id": _text(letter.job_id),
-        "reason": _text(letter.reason),
-        "error": _text(letter.error),
-        "attempts": letter.attempts,
-        "died": letter.died,
-        "bytes": len(letter.message.body),
-    }
+    facts = {name: getattr(letter, name) for name in Facts.__struct_fields__}
+    readable = {name: _text(value) if isinstance(value, str) else value for name, value in facts.items()}
+    return {**readable, "bytes": len(letter.message.body)}
 
 
 def _whole(letter: Letter) -> LetterWhole:

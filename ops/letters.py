@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from contracts import wire
 from ops.exits import WrongUse
 from ops.stored import must_exist, stored_at
@@ -18,9 +20,8 @@ CRON = "cron"
 _REFERENCE = re.compile(r"([a-z][a-z0-9-]*):(\d{1,19})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """One dead letter. `ref` (`email:12`) names it on the command line."""
+class Facts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of a dead letter without its body. `ref` (`email:12`) names it on the command line."""
 
     ref: str
     type: str
@@ -29,13 +30,18 @@ class Letter:
     error: str
     attempts: int
     died: datetime
+
+
+class Letter(Facts, frozen=True, kw_only=True):
+    """One dead letter, and the message that it is."""
+
     stream: str
     sequence: int
     message: Delivery
 
     def light(self) -> "Letter":
         """The same without its body and headers: many of these can be held in memory."""
-        return replace(self, message=replace(self.message, body=b"", raw_headers=b"", headers={}))
+        return msgspec.structs.replace(self, message=replace(self.message, body=b"", raw_headers=b"", headers={}))
 
     @property
     def service(self) -> str:

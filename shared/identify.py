@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from contracts import wire
 from shared.broker.headers import UNREADABLE
@@ -16,14 +17,21 @@ _SUBJECTS_REMEMBERED = 256
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
+class Malformed(NamedTuple):
+    """Why a delivery can be no job at all: what its dead letter says."""
+
+    reason: wire.Reason
+    text: str
+
+
 @dataclass(slots=True)
 class Identity:
     """Who a delivery is; not to be changed, though freezing it would cost 2 µs for each job."""
 
     job: Job
     event: bool
-    malformed: str = ""
-    """Why it can be no job at all; empty when it may be one."""
+    malformed: Malformed | None = None
+    """None when it may be a job."""
     trace_id: str = ""
 
 
@@ -39,9 +47,10 @@ def identify(service: str, delivery: Delivery) -> Identity:
     job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or delivery.origin()
     base = headers.get(wire.ATTEMPT_BASE)
     if UNREADABLE in headers:
-        malformed = f"the message's headers cannot be read: {headers[UNREADABLE]}"
+        malformed = Malformed("invalid", f"the message's headers cannot be read: {headers[UNREADABLE]}")
     elif base is not None and not _ATTEMPTS.fullmatch(base):
-        malformed, base = f"the header {wire.ATTEMPT_BASE} is {base[:40]!r}, expected a whole number", None
+        text = f"the header {wire.ATTEMPT_BASE} is {base[:40]!r}, expected a whole number"
+        malformed, base = Malformed("invalid", text), None
     attempt = delivery.delivered if event else int(base or 0) + 1
     job = Job(service, job_type, job_id, wire.safe_token(job_id), attempt)
     trace = headers.get(wire.TRACEPARENT)
@@ -52,11 +61,12 @@ def identify(service: str, delivery: Delivery) -> Identity:
 
 
 @lru_cache(_SUBJECTS_REMEMBERED)
-def _type(service: str, subject: str) -> tuple[str, str]:
+def _type(service: str, subject: str) -> tuple[str, Malformed | None]:
     """The type a subject names; one that can never exist gets a stand-in that is fit for a subject."""
     job_type = wire.type_of(subject)
     if _TYPE.fullmatch(job_type):
-        return job_type, ""
+        return job_type, None
     prefix = "cron" if subject.startswith(wire.CRON) else service
     readable = subject[:100].encode("unicode_escape").decode()
-    return f"{prefix}.{wire.safe_token(subject)}", f"the subject {readable} names no job type"
+    stand_in = f"{prefix}.{wire.safe_token(subject)}"
+    return stand_in, Malformed("unknown-type", f"the subject {readable} names no job type")

@@ -169,8 +169,7 @@ class Pipeline:
 
     def _hopeless(self, hand: Hand, identity: Identity) -> Dead | None:
         if identity.malformed:
-            reason: wire.Reason = "unknown-type" if "names no job type" in identity.malformed else "invalid"
-            return Dead(reason, identity.malformed, identity.job.attempt)
+            return Dead(identity.malformed.reason, identity.malformed.text, identity.job.attempt)
         if hand.unexplained > CRASH_LOOP and not identity.event and not self._settler.refused_lately():
             text = f"delivered {hand.delivery.delivered} times, and no worker lived to report how it ended"
             return Dead("crash-loop", text, identity.job.attempt)

@@ -8,11 +8,20 @@ from typing import TypeVar
 
 import pytest
 
+from contracts.message import CATALOGUE
+from contracts.parts import PUBLISHES
 from embedded.broker import Broker
 from embedded.mail_server import MailServer
 from embedded.objects import Objects
 from embedded.programs import ProgramMissing
 from embedded.stack import Stack
+from shared.broker import connect
+from shared.catalogue import load_catalogue
+from shared.permissions import broker_config, users
+from shared.secret import Secret
+from shared.settings import ProcessSettings
+from shared.streams import provision_broker
+from shared.topology import topology
 
 S = TypeVar("S", Broker, Objects, MailServer, Stack)
 
@@ -36,6 +45,20 @@ async def _running(server: S) -> AsyncIterator[S]:
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
     """A broker with nothing in it: `broker.url`, `await broker.restart()`, `broker.pause()` …."""
     async with _running(Broker(tmp_path_factory.mktemp("broker"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
+    """A provisioned broker with the shipped users; the password of `email` is `email-password`."""
+    declared = topology(CATALOGUE, load_catalogue())
+    table = users(declared, PUBLISHES)
+    config = broker_config(table, {name: f"{name}-password" for name in table})
+    async with _running(Broker(tmp_path_factory.mktemp("guarded"), extra=config)) as server:
+        settings = ProcessSettings(nats_url=server.url, nats_user="operator", nats_password=Secret("operator-password"))
+        operator = await connect(settings, name="provision")
+        await provision_broker(operator, declared)
+        await operator.close()
         yield server
 
 

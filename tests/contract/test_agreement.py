@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contracts.cron import ScheduleFired
@@ -86,6 +86,7 @@ def test_bodies_made_from_the_schema_are_judged_alike(name: str) -> None:
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(bodies(_schema(name)))
+    @example(_schema(name)["examples"][0])  # so that chance cannot leave out the right ones
     def judge(body: Any) -> None:
         refusal = _refusal(name, json.dumps(body, ensure_ascii=False).encode())
         fits = _validator(name).is_valid(body)

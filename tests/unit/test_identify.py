@@ -102,6 +102,22 @@ def test_the_subject_says_the_type(subject: bytes, job_type: str) -> None:
     assert identity.event == job_type.startswith("cron.")
 
 
+@pytest.mark.parametrize(
+    ("subject", "headers", "reason"),
+    [
+        (b"jobs.probe", {}, "unknown-type"),
+        (b"jobs.probe.r\xc3\xa9sum\xc3\xa9", {}, "unknown-type"),
+        (b"jobs.probe.run", {"Job-Attempt-Base": "two"}, "invalid"),
+        (b"jobs.probe", {"Job-Attempt-Base": "two"}, "invalid"),
+    ],
+)
+def test_what_can_be_no_job_says_why(subject: bytes, headers: dict[str, str], reason: str) -> None:
+    """With the reason that its dead letter gets."""
+    malformed = identify("probe", delivered(subject, encode(headers) if headers else b"")).malformed
+    assert malformed is not None
+    assert malformed.reason == reason
+
+
 def test_the_attempt_of_a_job_follows_from_its_base_and_not_from_its_deliveries() -> None:
     """Attempts count failures of the handler; deliveries also count workers that died."""
     assert identified(times=5).job.attempt == 1

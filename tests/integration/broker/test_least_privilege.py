@@ -1,18 +1,14 @@
 """What each user of the broker may do, and that it may do nothing else: the shipped permissions on a real broker."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from contracts.message import CATALOGUE
 from contracts.parts import PUBLISHES
 from embedded.broker import Broker
-from shared.broker import connect
 from shared.catalogue import load_catalogue
-from shared.permissions import broker_config, users
-from shared.secret import Secret
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
+from shared.permissions import users
 from shared.topology import topology
 from tests.nats_cli import NatsCli
 
@@ -22,20 +18,6 @@ USERS = users(TOPOLOGY, PUBLISHES)
 SERVICES = sorted({consumer.name for consumer in TOPOLOGY.consumers})
 STREAMS = [stream.name for stream in TOPOLOGY.streams]
 JOB = '{"to":"ada@example.com","subject":"Hi","body":"Hi"}'
-
-
-@pytest.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
-    """A broker with the shipped users, whose passwords are their names, and everything provisioned."""
-    config = broker_config(USERS, {name: f"{name}-password" for name in USERS})
-    server = Broker(tmp_path_factory.mktemp("guarded"), extra=config)
-    await server.start()
-    settings = ProcessSettings(nats_url=server.url, nats_user="operator", nats_password=Secret("operator-password"))
-    operator = await connect(settings, name="provision")
-    await provision_broker(operator, TOPOLOGY)
-    await operator.close()
-    yield server
-    await server.kill()
 
 
 @pytest.fixture

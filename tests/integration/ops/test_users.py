@@ -1,39 +1,13 @@
 """The command line as a user with few rights, or none: the broker decides, the words say what is missing."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from contracts.message import CATALOGUE
-from contracts.parts import PUBLISHES
 from embedded.broker import Broker
-from shared.broker import connect
-from shared.catalogue import load_catalogue
-from shared.permissions import broker_config, users
-from shared.secret import Secret
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
-from shared.topology import topology
 from tests.integration.ops.desk import Said, said
 
 MAIL = '{"to":"ada@example.com","subject":"Hi","body":"<p>Hi</p>"}'
-TOPOLOGY = topology(CATALOGUE, load_catalogue())
-USERS = users(TOPOLOGY, PUBLISHES)
-
-
-@pytest.fixture(scope="module")
-async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
-    """A broker with the shipped users, whose passwords are made of their names, and everything provisioned."""
-    config = broker_config(USERS, {name: f"{name}-password" for name in USERS})
-    server = Broker(tmp_path_factory.mktemp("guarded"), extra=config)
-    await server.start()
-    settings = ProcessSettings(nats_url=server.url, nats_user="operator", nats_password=Secret("operator-password"))
-    operator = await connect(settings, name="provision")
-    await provision_broker(operator, TOPOLOGY)
-    await operator.close()
-    yield server
-    await server.kill()
 
 
 async def run(broker: Broker, user: str, *arguments: str, password: str = "") -> Said:
