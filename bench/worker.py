@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from bench.peers.counting import payload
 from contracts.cron import ScheduleFired
 from contracts.message import CATALOGUE, Message
+from shared import memory
 from shared.assembly import Chassis, assemble
 from shared.broker import Connection
 from shared.database import Database
@@ -69,6 +70,7 @@ async def drain(connection: Connection, database: Database, offered: Handlers, j
     chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = bench_topology().consumers_of("bench")
     parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=slots, limits=Limits())
+    memory.settle()
     started = time.perf_counter()
     await parts.worker.start(parts.pulls)
     while metrics.finished < jobs:

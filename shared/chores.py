@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, delete
+from sqlalchemy.engine import Connection as DatabaseConnection
 
 from shared import inbox
 from shared.broker import Connection, Refused
@@ -91,9 +92,12 @@ class Chores:
         """Whether this replica sweeps this time: the first to write the time's slot into the inbox."""
         slot = f"{int(now.timestamp() // SWEEP_SECONDS):012d}"
         turn = Job(self._service, "sweep", slot, slot)
-        async with self._database.write() as connection:
-            await connection.execute(_EARLIER_SWEEPS, {"service": self._service, "slot": slot})
-            return bool(await inbox.enter(connection, [turn], now))
+
+        def enter(connection: DatabaseConnection) -> bool:
+            connection.execute(_EARLIER_SWEEPS, {"service": self._service, "slot": slot})
+            return inbox.enter(connection, [turn], now)
+
+        return await self._database.commit(enter)
 
 
 def pause_after(sweep_seconds: float) -> float:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Executable, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Connection
 
 from shared import inbox, outbox
 from shared.database import Database
@@ -41,7 +41,7 @@ class Committer:
         return await self._look(inbox.key_of(job))
 
     async def _done(self, keys: Sequence[inbox.Key]) -> list[bool]:
-        found = await inbox.done(self._database, keys)
+        found = await self._database.ask(lambda connection: inbox.done(connection, keys))
         return [key in found for key in keys]
 
     async def _commit(self, jobs: Sequence[Job]) -> list[bool | BaseException]:
@@ -58,10 +58,11 @@ class Committer:
 
     async def _together(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
         try:
-            async with self._database.write() as connection:
-                entered = await _write(connection, jobs)
+            await self._write(jobs)
         except Unavailable as away:
             results.update({id(job): away for job in jobs})
+        except _DoneBefore:
+            await self._without_done(jobs, results)
         except Exception as error:  # noqa: BLE001 - a handler's effect may raise anything
             if len(jobs) == 1:
                 results[id(jobs[0])] = error
@@ -69,22 +70,53 @@ class Committer:
             for job in jobs:
                 await self._together([job], results)
         else:
-            results.update({id(job): inbox.key_of(job) in entered for job in jobs})
+            results.update({id(job): True for job in jobs})
+
+    async def _without_done(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+        """Some had been done before: the others go once more, without them."""
+        if len(jobs) == 1:
+            results[id(jobs[0])] = False
+            return
+        try:
+            done = await self._done([inbox.key_of(job) for job in jobs])
+        except Unavailable as away:
+            results.update({id(job): away for job in jobs})
+            return
+        results.update({id(job): False for job, was_done in zip(jobs, done, strict=True) if was_done})
+        left = [job for job, was_done in zip(jobs, done, strict=True) if not was_done]
+        for group in [left] if left and len(left) < len(jobs) else [[job] for job in left]:
+            await self._together(group, results)
+
+    async def _write(self, jobs: list[Job]) -> None:
+        now = datetime.now(UTC)
+        if not any(job.effects for job in jobs):
+            await self._database.commit(lambda connection: _finish(_begin(connection, jobs, now), jobs, now))
+            return
+        async with self._database.write() as connection:
+            await connection.run_sync(_begin, jobs, now)
+            for job in jobs:
+                for effect in job.effects:
+                    await effect(connection)
+            await connection.run_sync(_finish, jobs, now)
 
 
-async def _write(connection: AsyncConnection, jobs: list[Job]) -> set[inbox.Key]:
-    now = datetime.now(UTC)
-    entered = await inbox.enter(connection, jobs, now)
-    fresh = [job for job in jobs if inbox.key_of(job) in entered] if len(entered) < len(jobs) else jobs
-    for statement, values in _grouped(fresh):
-        await connection.execute(statement, values) if values else await connection.execute(statement)
-    for job in fresh:
-        for effect in job.effects:
-            await effect(connection)
-    rows = [row for job in fresh for row in outbox.rows_of(job, now)]
+class _DoneBefore(Exception):  # noqa: N818 - states a fact
+    """Some of these jobs are done already: nothing may be committed with them."""
+
+
+def _begin(connection: Connection, jobs: list[Job], now: datetime) -> Connection:
+    if not inbox.enter(connection, jobs, now):
+        raise _DoneBefore
+    for statement, values in _grouped(jobs):
+        connection.execute(statement, values) if values else connection.execute(statement)
+    return connection
+
+
+def _finish(connection: Connection, jobs: list[Job], now: datetime) -> None:
+    """The follow-ups last: an effect that reads and decides may have added some."""
+    rows = [row for job in jobs for row in outbox.rows_of(job, now)]
     if rows:
-        await connection.execute(_OUTBOX, rows)
-    return entered
+        connection.execute(_OUTBOX, rows)
 
 
 def _grouped(jobs: Sequence[Job]) -> list[tuple[Executable, list[Mapping[str, Any]]]]:

@@ -4,15 +4,14 @@ The statements take a whole group as one parameter, whatever its size: a list of
 each group, and cost more than the database's own work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Text, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ARRAY, CursorResult, Text, bindparam, text
+from sqlalchemy.engine import Connection
 
-from shared.database import Database
 from shared.database.tables import processed_messages
 from shared.job import Job
 
@@ -25,12 +24,12 @@ _ENTER = {
         "INSERT INTO processed_messages (consumer, type, id, processed_at)"
         " SELECT :consumer, json_extract(value, '$[0]'), json_extract(value, '$[1]'), :now"
         " FROM json_each(:jobs) WHERE true"
-        " ON CONFLICT DO NOTHING RETURNING type, id"
+        " ON CONFLICT DO NOTHING"
     ).bindparams(_WHEN),
     "postgresql": text(
         "INSERT INTO processed_messages (consumer, type, id, processed_at)"
         " SELECT :consumer, job.type, job.id, :now FROM unnest(:types, :ids) AS job (type, id)"
-        " ON CONFLICT DO NOTHING RETURNING type, id"
+        " ON CONFLICT DO NOTHING"
     ).bindparams(_WHEN, bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))),
 }
 _DONE = {
@@ -51,26 +50,26 @@ def key_of(job: Job) -> Key:
     return job.service, job.type, job.key
 
 
-async def done(database: Database, keys: Sequence[Key]) -> set[Key]:
+def done(connection: Connection, keys: Sequence[Key]) -> set[Key]:
     """Tells which of the jobs, all of one consumer, are done already."""
-    async with database.read() as connection:
-        return await _ask(connection, _DONE[database.dialect], keys, {})
+    found = _execute(connection, _DONE, keys, {})
+    return {(keys[0][0], job_type, job_id) for job_type, job_id in found}
 
 
-async def enter(connection: AsyncConnection, jobs: Sequence[Job], now: datetime) -> set[Key]:
-    """Writes the rows of jobs with distinct keys, all of one consumer; returns the keys that were not there yet.
+def enter(connection: Connection, jobs: Sequence[Job], now: datetime) -> bool:
+    """Writes the rows of jobs with distinct keys, all of one consumer; False when some were there already.
 
     In a transaction: another worker that commits the same job meanwhile makes this one wait, and then find its row.
     """
     keys = sorted(key_of(job) for job in jobs)  # all in one order, or two workers could wait for each other
-    return await _ask(connection, _ENTER[connection.dialect.name], keys, {"now": now})
+    return _execute(connection, _ENTER, keys, {"now": now}).rowcount == len(keys)
 
 
-async def _ask(connection: AsyncConnection, statement: Any, keys: Sequence[Key], also: dict[str, Any]) -> set[Key]:
-    consumer = keys[0][0]
+def _execute(
+    connection: Connection, statements: Mapping[str, Any], keys: Sequence[Key], also: Mapping[str, Any]
+) -> CursorResult[str, str]:
     if connection.dialect.name == "sqlite":
         jobs: dict[str, Any] = {"jobs": msgspec.json.encode([key[1:] for key in keys]).decode()}
     else:
         jobs = {"types": [key[1] for key in keys], "ids": [key[2] for key in keys]}
-    rows = await connection.execute(statement, {"consumer": consumer, **jobs, **also})
-    return {(consumer, row[0], row[1]) for row in rows}
+    return connection.execute(statements[connection.dialect.name], {"consumer": keys[0][0], **jobs, **also})

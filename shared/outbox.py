@@ -105,8 +105,7 @@ class Outbox:
         return await self._send_page(_OLD, {"before": now - RELAY_AGE, "service": self._service, **queue})
 
     async def _send_page(self, query: Select[Any], parameters: dict[str, Any]) -> int:
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query, parameters)).mappings().all()
+        rows = await self._database.ask(lambda connection: connection.execute(query, parameters).mappings().all())
         async with asyncio.TaskGroup() as sending:
             for row in rows:
                 sending.create_task(self._send(row))
@@ -125,8 +124,8 @@ class Outbox:
         await self._forget(row["id"])
 
     async def _delete(self, row_ids: Sequence[str]) -> list[None]:
-        async with self._database.write() as connection:
-            await connection.execute(_DELETE, [{"row_id": row_id} for row_id in row_ids])
+        rows = [{"row_id": row_id} for row_id in row_ids]
+        await self._database.commit(lambda connection: connection.execute(_DELETE, rows))
         return [None] * len(row_ids)
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from contracts.cron import ScheduleFired
 from contracts.message import CATALOGUE
+from shared import memory
 from shared.assembly import Chassis, assemble
 from shared.broker import Connection, connect
 from shared.catalogue import load_catalogue
@@ -76,6 +77,7 @@ async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) ->
         handlers = await stack.enter_async_context(build(settings, chassis))
         worker = await _worker(stack, settings, chassis, checks, handlers)
         await _be_present(chassis, worker, settings.slots, health.url)
+        memory.settle()
         _log.info("working", f"{name} works: {settings.slots} slots, {len(worker.pulls)} streams")
         stopped = await came_first(stop.wait(), chassis.connection.closed)
         checks.drain()

@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from bench import worker
 from bench.peers.counting import JOBS, NATS_URL, RESULT, publish_async, tick
 from contracts.cron import ScheduleFired
+from shared import memory
 from shared.assembly import Chassis, assemble
 from shared.broker import Connection, connect
 from shared.database import migrate, open_database
@@ -63,6 +64,7 @@ async def work(connection: Connection, offered: Handlers) -> None:
     chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = worker.bench_topology().consumers_of("bench")
     parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=Limits())
+    memory.settle()
     await parts.worker.start(parts.pulls)
     while not (RESULT.exists() and metrics.finished >= JOBS):
         await asyncio.sleep(0.01)

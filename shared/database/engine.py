@@ -1,17 +1,22 @@
 """One database for a process: reading in one consistent snapshot, writing in one short transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database import addresses
 from shared.database.outages import outages
 from shared.database.postgres import Limits, postgres_engine
-from shared.database.sqlite import check_space, sqlite_engine
+from shared.database.sqlite import check_space, sqlite_engine, threaded_engine
+from shared.database.thread import TransactionThread
 from shared.outcomes import Unavailable
+
+T = TypeVar("T")
 
 
 class Database:
@@ -20,13 +25,23 @@ class Database:
     Every method raises `Unavailable("database", …)` when the database is away, locked, full or read-only.
     """
 
-    def __init__(self, engine: AsyncEngine, reading: AsyncEngine, *, url: str) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        reading: AsyncEngine,
+        *,
+        url: str,
+        threads: tuple[TransactionThread, TransactionThread] | None = None,
+    ) -> None:
+        """`threads`, one that reads and one that writes, run what is whole; without them the engines do."""
         self.engine = engine
         """The engine that writes."""
         self.url = url
         self.place = addresses.place(addresses.parse(url))
         """Which database it is, for logs and errors: without the password."""
         self._reading = reading
+        self._asking = reading.execution_options(isolation_level="AUTOCOMMIT")
+        self._threads = threads
 
     @property
     def dialect(self) -> str:
@@ -53,6 +68,22 @@ class Database:
                 async with connection.begin():
                     yield connection
 
+    async def ask(self, question: Callable[[Connection], T]) -> T:
+        """Runs a plain function of one statement that reads: the cheapest way to look something up."""
+        if self._threads is not None:
+            return await self._threads[0].run(question)
+        with outages(self.place, writing=False) as stage:
+            async with self._asking.connect() as connection:
+                stage.connected = True
+                return await connection.run_sync(question)
+
+    async def commit(self, work: Callable[[Connection], T]) -> T:
+        """Runs a plain function in one transaction that writes: committed when it returns, else rolled back."""
+        if self._threads is not None:
+            return await self._threads[1].run(work)
+        async with self.write() as connection:
+            return await connection.run_sync(work)
+
     async def probe(self) -> None:
         """Tries whether a job could commit now.
 
@@ -70,6 +101,8 @@ class Database:
 
     async def close(self) -> None:
         """Closes all connections."""
+        for thread in self._threads or ():
+            await thread.close()
         await self._reading.dispose()
         await self.engine.dispose()
 
@@ -87,7 +120,13 @@ def open_database(url: str, *, connections: int = 5, limits: Limits | None = Non
     if address.get_backend_name() == "sqlite":
         # One writer at a time is all that SQLite allows: inside a process they queue here, in turn and at no cost.
         writing = sqlite_engine(address, writes=True, connections=1)
-        return Database(writing, sqlite_engine(address, writes=False, connections=connections), url=url)
+        reading = sqlite_engine(address, writes=False, connections=connections)
+        where = addresses.place(address)
+        threads = (
+            TransactionThread(threaded_engine(address, writes=False), where, writing=False),
+            TransactionThread(threaded_engine(address, writes=True), where, writing=True),
+        )
+        return Database(writing, reading, url=url, threads=threads)
     engine = postgres_engine(address, connections=connections, limits=limits or Limits())
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(engine, reading, url=url)

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.database.addresses import place
@@ -46,14 +46,29 @@ def sqlite_engine(address: URL, *, writes: bool, connections: int, foreign_keys:
     Writers use `BEGIN IMMEDIATE`: a transaction that reads first and writes then could otherwise fail with
     `database is locked` at once, however long the timeout. Readers cannot write at all.
     """
-    engine = create_async_engine(
-        address,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        connect_args={"timeout": BUSY_SECONDS},
-        hide_parameters=True,
-    )
+    engine = create_async_engine(address, **_options(connections))
+    _listen(engine.sync_engine, writes=writes, foreign_keys=foreign_keys)
+    return engine
+
+
+def threaded_engine(address: URL, *, writes: bool) -> Engine:
+    """Makes the same for plain code that runs in a single thread of its own."""
+    engine = create_engine(address.set(drivername="sqlite"), **_options(1))
+    _listen(engine, writes=writes, foreign_keys=True)
+    return engine
+
+
+def _options(connections: int) -> dict[str, Any]:
+    return {
+        "pool_size": connections,
+        "max_overflow": 0,
+        "pool_timeout": BUSY_SECONDS,
+        "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
+        "hide_parameters": True,
+    }
+
+
+def _listen(engine: Engine, *, writes: bool, foreign_keys: bool) -> None:
     pragmas = [
         *_PRAGMAS,
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
@@ -72,6 +87,5 @@ def sqlite_engine(address: URL, *, writes: bool, connections: int, foreign_keys:
     def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
-    event.listen(engine.sync_engine, "connect", prepare)
-    event.listen(engine.sync_engine, "begin", begin_transaction)
-    return engine
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", begin_transaction)

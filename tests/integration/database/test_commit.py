@@ -158,12 +158,12 @@ async def test_of_two_processes_one_commits(database: Database) -> None:
 async def test_an_outage_is_everybodys(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each job of the group learns that nothing happened."""
 
-    def away() -> None:
+    def away(_work: object) -> None:
         raise Unavailable("database", "a test")
 
     committer = Committer(database)
     with monkeypatch.context() as patched:
-        patched.setattr(database, "write", away)
+        patched.setattr(database, "commit", away)
         results = await asyncio.gather(*(committer.commit(job(n, n)) for n in "abc"), return_exceptions=True)
     assert [type(result) for result in results] == [Unavailable] * 3
     assert await committer.commit(job("a", "a"))

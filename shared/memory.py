@@ -1,0 +1,14 @@
+"""Python's garbage collector, set for a process with much that stays and many objects that come and go."""
+
+import gc
+
+
+def settle() -> None:
+    """Keeps the collector from going through what stays, again and again; to be called when all is started.
+
+    A job leaves nothing behind that needs the collector, yet makes objects that let it run: with Python's own
+    thresholds it took a fifth of the time of a busy worker, mostly in walking through imported modules.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
