@@ -53,3 +53,9 @@ def explain(error: Exception) -> str:
     for pattern, words in _WORDS.items():
         text = text.replace(f"`str` matching regex {pattern!r}", words)
     return text
+
+
+def empty(kind: type[msgspec.Struct]) -> str:
+    """Returns what to say of a body with nothing in it: what was expected."""
+    needed = [f"`{field.encode_name}`" for field in msgspec.structs.fields(kind) if field.required]
+    return f"the body is empty, expected a JSON object{' with ' if needed else ', at least `{}`'}{', '.join(needed)}"

@@ -23,4 +23,6 @@ def addresses(stack: Stack, services: Iterable[Service]) -> str:
     ]
     lines = [f"  {name:<14} {value}" for name, value in rows]
     example = f"nats --server {stack.broker.url} request jobs.email.send {shlex.quote(_JOB)}"
-    return "\n".join(["", *lines, "", "Publish a job (the answer says that it is stored):", f"  {example}", ""])
+    publish = ["Publish a job (the answer says that it is stored):", f"  {example}"]
+    watch = ["Watch it at work, in another terminal:", "  .venv/bin/nightshift top"]
+    return "\n".join(["", *lines, "", *publish, *watch, ""])

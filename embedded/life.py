@@ -27,6 +27,10 @@ class Life:
         """Whether its process is alive (a paused one is)."""
         return self._process is not None and self._process.exit_code is None
 
+    async def is_ready(self) -> bool:
+        """Whether it can be used; of a server that runs, `start` has seen to that."""
+        return self.running
+
     async def stop(self, *, grace_seconds: float | None = None) -> None:
         """Ask it to finish what it holds and end; nothing to do if it does not run."""
         if self._process:

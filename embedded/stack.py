@@ -56,17 +56,31 @@ class Stack:
         """The three programs, in the order in which they are stopped."""
         return self.mail, self.objects, self.broker
 
+    def claim(self) -> None:
+        """Make the folder this stack's own, as `start` does first; claiming twice is fine.
+
+        Raises:
+            FolderTaken: another stack runs in it.
+            StartFailed: it cannot be used; the text says why.
+        """
+        if "?" in str(self.folder):
+            raise StartFailed(f"the folder {self.folder} has a ? in its name, which ends a path in database addresses")
+        try:
+            self._claim.take()
+        except FileExistsError:
+            raise StartFailed(f"{self.folder} is a file: use another folder") from None
+        except OSError as error:
+            raise StartFailed(f"the folder {self.folder} cannot be used ({error.strerror}): use another one") from error
+
     async def start(self) -> None:
         """Start the three servers and return when all are ready.
 
         Raises:
-            FolderTaken: another stack runs in this folder.
+            FolderTaken, StartFailed: as `claim` does.
             ProgramMissing: a program is not on this machine.
             StartFailed: one did not become ready. The others are stopped then.
         """
-        if "?" in str(self.folder):
-            raise StartFailed(f"the folder {self.folder} has a ? in its name, which ends a path in database addresses")
-        self._claim.take()
+        self.claim()
         try:
             async with asyncio.TaskGroup() as starts:
                 for server in self.servers:

@@ -16,6 +16,7 @@ _HEALTHY_SECONDS = 60.0
 _WRONG_SETTINGS = 2
 """Exit code of a service that no new start can help."""
 _QUOTED_CHARACTERS = 200
+_POLL_SECONDS = 0.25
 
 
 class Run(Protocol):
@@ -45,6 +46,9 @@ class Program(Protocol):
 
     async def start(self) -> None:
         """Start it; nothing to do while it runs."""
+
+    async def is_ready(self) -> bool:
+        """Whether it can be used."""
 
 
 def next_delay(previous_seconds: float, lived_seconds: float) -> float:
@@ -78,7 +82,7 @@ async def keep_running(program: Program, say: Callable[[str], None]) -> None:
         started = time.monotonic()
         try:
             await program.start()
-            code = await program.process.wait()
+            code = await _lived(program, say, again=delay > 0)
             if code == _WRONG_SETTINGS:
                 say(f"{program.name} does not start with these settings:\n{program.process.output().strip()}")
                 return
@@ -88,3 +92,20 @@ async def keep_running(program: Program, say: Callable[[str], None]) -> None:
         delay = next_delay(delay, time.monotonic() - started)
         say(f"{what}; it starts again in {delay:g} s. Its log: {program.log}")
         await asyncio.sleep(delay)
+
+
+async def _lived(program: Program, say: Callable[[str], None], *, again: bool) -> int | None:
+    """Wait for a program's end; if it was started again, say when it is ready."""
+    back = asyncio.create_task(_say_when_ready(program, say)) if again else None
+    try:
+        return await program.process.wait()
+    finally:
+        if back is not None:
+            back.cancel()
+            await asyncio.gather(back, return_exceptions=True)
+
+
+async def _say_when_ready(program: Program, say: Callable[[str], None]) -> None:
+    while not await program.is_ready():  # noqa: ASYNC110 - another process sets no event
+        await asyncio.sleep(_POLL_SECONDS)
+    say(f"{program.name} is back.")

@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stack = Stack(options.folder) if options.folder else Stack.kept()
     try:
         services = all_services(stack, replicas=dict(options.replicas), extra=dict(options.set))
+        stack.claim()
         asyncio.run(up(stack, [] if options.no_services else services, provision=not options.no_services))
     except LookupError as error:
         print(error, file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from contracts.message import CATALOGUE, Message
-from contracts.shapes import explain
+from contracts.shapes import empty, explain
 from ops.exits import WrongUse
 
 _UNEXPECTED_CHARACTERS = 60
@@ -45,6 +45,8 @@ def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Mess
         WrongUse: names each unknown field, or the field that breaks the contract.
     """
     kind = message_class(job_type)
+    if not body.strip():
+        raise WrongUse(f"{kind.TYPE}: {empty(kind)}")
     problems = [] if unknown_fields else list(_unknown(body, kind))
     try:
         message = msgspec.json.decode(body, type=kind)

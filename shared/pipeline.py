@@ -137,7 +137,8 @@ class Pipeline:
         try:
             message = await self._decode(found, hand)
         except (msgspec.DecodeError, BadClaim, UnicodeDecodeError, RecursionError) as error:
-            return Dead("invalid", explain(error), job.attempt)
+            nothing = not delivery.body.strip() and wire.CLAIM not in delivery.headers
+            return Dead("invalid", found.empty if nothing else explain(error), job.attempt)
         if not found.inbox:
             return await self._run(found, message, job, hand)
         key = inbox.key_of(job)

@@ -9,6 +9,7 @@ import msgspec
 
 from contracts import wire
 from contracts.message import CATALOGUE, Message
+from contracts.shapes import empty
 from shared.job import Job
 
 Handler = Callable[[Any, Job], Awaitable[None]]
@@ -21,7 +22,7 @@ class Route:
 
     `inbox` says that each job is done once and its effects are committed; without it nothing is remembered, the
     handler may run again for a duplicate, and it can neither write nor enqueue. `timeout_seconds` and `max_retries`
-    override the service's settings.
+    override the service's settings. `empty` is what is said of a body with nothing in it.
     """
 
     handler: Handler
@@ -29,6 +30,7 @@ class Route:
     inbox: bool = True
     timeout_seconds: float | None = None
     max_retries: int | None = None
+    empty: str = "the body is empty"
 
 
 Handlers = Mapping[type[Message] | str, Handler | Route]
@@ -44,7 +46,8 @@ def route(
     max_retries: int | None = None,
 ) -> Route:
     """A route with options; a bare handler in `Handlers` gets the defaults."""
-    return Route(handler, msgspec.json.Decoder(message).decode, inbox, timeout_seconds, max_retries)
+    decode = msgspec.json.Decoder(message).decode
+    return Route(handler, decode, inbox, timeout_seconds, max_retries, empty(message))
 
 
 def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:

@@ -15,7 +15,7 @@ from contracts.cron import ScheduleFired
 from contracts.email import SendEmail
 from contracts.maintenance import CleanFiles
 from contracts.message import Message
-from contracts.shapes import explain
+from contracts.shapes import empty, explain
 from tests.contract.bodies import bodies, edges
 from tools.contracts import samples
 from tools.contracts.generate import FOLDER
@@ -50,7 +50,7 @@ def _refusal(name: str, body: bytes) -> str:
     try:
         _decoder(messages()[name]).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return explain(error)
+        return explain(error) if body.strip() else empty(messages()[name])
     return ""
 
 

@@ -109,6 +109,7 @@ async def test_it_prints_where_everything_is(tmp_path: Path) -> None:
             rf"database +{tmp_path}/nightshift.db",
             rf"logs +{tmp_path}/logs",
             rf"nats --server {broker} request jobs\.email\.send '\{{.*\}}'",
+            r"\.venv/bin/nightshift top",
         ):
             await up.says(expected)
 
@@ -150,7 +151,8 @@ async def test_a_server_that_died_runs_again_at_the_same_address(tmp_path: Path)
         broker = up.child("nats-server")
         os.kill(broker, signal.SIGKILL)
         await up.says(rf"nats-server was ended by SIGKILL; it starts again in 1 s. Its log: {tmp_path}/logs/nats")
-        await _until(lambda: any("nats-server" in command for pid, command in up.children().items() if pid != broker))
+        await up.says(r"nats-server is back\.")
+        assert up.child("nats-server") != broker
         up.process.send_signal(signal.SIGINT)
         assert await up.ended() == 0
 
@@ -162,7 +164,17 @@ async def test_a_stack_that_cannot_start_is_one_message(tmp_path: Path) -> None:
         async with _up(tmp_path, "--no-services") as second:
             assert await second.ended() == 1
         assert f"a stack is already running in {tmp_path} (process {first.process.pid})" in second.said
-        assert "Traceback" not in second.said
+        assert second.said.startswith("The stack could not start: ")
+        assert second.said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("name", "words"), [("a file", "is a file"), ("a file/below", "Not a directory")])
+async def test_a_folder_that_is_none_is_one_message(tmp_path: Path, name: str, words: str) -> None:
+    """Said at once and in words: what it is, and what to do."""
+    (tmp_path / "a file").touch()
+    async with _up(tmp_path / name, "--no-services") as up:
+        assert await up.ended() == 1
+    assert re.fullmatch(rf"The stack could not start: .*{tmp_path / name} .*{words}.*use another.*\n", up.said)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +203,7 @@ async def test_services_run_and_run_again(tmp_path: Path) -> None:
         assert len(schedulers) == 2
         os.kill(schedulers[0], signal.SIGKILL)
         await up.says(r"scheduler(-2)? was ended by SIGKILL; it starts again in 1 s")
-        await _until(lambda: sum("services.scheduler" in command for command in up.children().values()) == 2)
+        await up.says(r"scheduler(-2)? is back\.")
+        assert sum("services.scheduler" in command for command in up.children().values()) == 2
         up.process.send_signal(signal.SIGTERM)
         assert await up.ended() == 0

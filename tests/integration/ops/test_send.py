@@ -74,6 +74,8 @@ async def test_a_job_for_an_instant_waits_for_it(desk: Desk) -> None:
         (("nothing.like.it", MAIL), "there are: email.send"),
         (("cron.cleanup.daily", "{}"), "nightshift cron run cleanup.daily"),
         (("email.send", "{"), "not JSON"),
+        (("email.send", ""), "the body is empty, expected a JSON object with `to`, `subject`, `body`"),
+        (("maintenance.sessions", " "), "the body is empty, expected a JSON object, at least `{}`"),
         (
             ("email.send", '{"too":"ada@example.com","subject":"Hi","body":"x"}'),
             "no field `too` at `$`; did you mean to?",

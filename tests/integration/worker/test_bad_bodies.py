@@ -13,7 +13,8 @@ from tests.integration.worker.probes import GOOD, never, record, still_works
     ("body", "reason"),
     [
         (b"Hello", "malformed"),
-        (b"", "truncated"),
+        (b"", "the body is empty, expected a JSON object with `name`"),
+        (b" \n", "the body is empty"),
         (b"\xff\xfe\x00", "malformed"),
         (b'{"name":"\xff"}', "codec"),
         (b"[1]", "Expected `object`, got `array`"),
@@ -29,7 +30,8 @@ from tests.integration.worker.probes import GOOD, never, record, still_works
         (b'{"name":"\\ud800"}', "truncated"),
     ],
     ids=[
-        "text", "empty", "bytes", "no UTF-8", "array", "null", "missing field", "wrong type", "wrong type of another",
+        "text", "empty", "blank", "bytes", "no UTF-8", "array", "null", "missing field", "wrong type",
+        "wrong type of another",
         "infinite", "trailing", "truncated", "500 KB", "500,000 deep", "half a character",
     ],
 )  # fmt: skip

@@ -42,18 +42,23 @@ class FakeProgram:
     name = "fake"
     log = Path("fake.log")
     process = FakeProcess()
+    fails = True
 
     def __init__(self, starts: int) -> None:
         self.starts: list[int] = []
         self.done = asyncio.Event()
         self._wanted = starts
 
+    async def is_ready(self) -> bool:
+        """Never: it ends at once."""
+        return False
+
     async def start(self) -> None:
         """Record the start."""
         self.starts.append(len(self.starts))
         if len(self.starts) == self._wanted:
             self.done.set()
-        if len(self.starts) == 1:
+        if len(self.starts) == 1 and self.fails:
             raise StartFailed("fake was not ready within 3 s. The end …\nof its log")
 
 
@@ -71,3 +76,49 @@ async def test_a_program_that_ends_is_started_again_and_it_is_said(monkeypatch: 
         "fake was not ready within 3 s. The end …; it starts again in 0.001 s. Its log: fake.log",
         "fake ended with exit code 7 (SMTP_PORT: is 'x'); it starts again in 0.002 s. Its log: fake.log",
     ]
+
+
+class LastingProcess(FakeProcess):
+    """A run that ends at once the first time, and lasts the next time."""
+
+    runs = 0
+
+    async def wait(self) -> int:
+        """End, or not."""
+        self.runs += 1
+        if self.runs > 1:
+            await asyncio.Event().wait()
+        return 7
+
+
+class FakeService(FakeProgram):
+    """A program that ends once, and is ready at the third look."""
+
+    fails = False
+
+    def __init__(self) -> None:
+        super().__init__(starts=3)
+        self.looks = 0
+        self.process = LastingProcess()
+
+    async def is_ready(self) -> bool:
+        """Say so in the end."""
+        self.looks += 1
+        return self.looks == 3
+
+
+async def test_a_program_that_is_ready_again_is_said_to_be_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, when it can be used again, so that nobody has to look; not at the first start."""
+    monkeypatch.setattr(supervisor, "_FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(supervisor, "_POLL_SECONDS", 0.001)
+    said: asyncio.Queue[str] = asyncio.Queue()
+    program = FakeService()
+    task = asyncio.create_task(keep_running(program, said.put_nowait))
+    async with asyncio.timeout(5):
+        lines = [await said.get() for _ in range(2)]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert "it starts again" in lines[0]
+    assert lines[1] == "fake is back."
+    assert said.empty()
+    assert program.looks == 3
