@@ -34,8 +34,8 @@ demo: $(VENV)/bin/nightshift ## Watch real jobs run on the whole stack, without 
 up: $(VENV)/bin/nightshift ## Run the whole stack in the foreground until Ctrl-C
 	@$(RUN) -m embedded.up
 
-seed: $(VENV)/.run ## Fill the database of make up with 100,000 sample rows
-	@$(RUN) -m embedded.seed
+seed: $(VENV)/.run ## Fill the database of make up with ROWS=100000 sample rows (more: another SEED=2)
+	@$(RUN) -m embedded.seed --rows $(or $(ROWS),100000) --seed $(or $(SEED),1)
 
 test: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test on the embedded stack
 	@$(RUN) -m pytest -n 2 --dist loadfile
@@ -83,5 +83,12 @@ lock: ## Pin the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 bench/requirements.in -o bench/requirements.lock
 
-clean: ## Remove what the demo and the tests left under var/
-	rm -rf var .pytest_cache .mypy_cache .ruff_cache
+# Beside the folder of a stack that runs, which its lock names, nothing is in use.
+clean: ## Remove what demos, tests and tools left; keeps the state of make up unless ALL=1
+	@for path in var/* .pytest_cache .mypy_cache .ruff_cache .hypothesis; do \
+	  [ -e "$$path" ] || continue; \
+	  if [ "$$path" = var/up ] && [ -z "$(ALL)" ]; then echo "keeping  $$path, the state of make up (ALL=1 removes it)"; continue; fi; \
+	  if pid=$$(cat "$$path/stack.lock" 2>/dev/null) && [ -n "$$pid" ] && kill -0 "$$pid" 2>/dev/null; then \
+	    echo "keeping  $$path, where a stack runs (process $$pid): stop it first"; continue; fi; \
+	  echo "removing $$path"; rm -rf "$$path"; \
+	done

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from embedded.sample_rows import SHARES, World, rows_of
 from embedded.stack import Stack
@@ -46,7 +47,9 @@ async def seed(
     world = World(seed, now, counts["users"])
     async with database.read() as connection:
         if (await connection.execute(select(users.c.id).where(users.c.id == world.id("user", 0)))).first():
-            raise AlreadySeeded(f"{database.place} holds the rows of --seed {seed} already: choose another one")
+            raise AlreadySeeded(
+                f"{database.place} has the sample rows of --seed {seed} already: {await _held(connection)}"
+            )
     for name, count in counts.items():
         statement, left, written = insert(SHARES[name][0]), rows_of(name, world, count), 0
         while chunk := list(islice(left, CHUNK_ROWS)):
@@ -58,8 +61,17 @@ async def seed(
     return counts
 
 
+async def _held(connection: AsyncConnection) -> str:
+    """How many rows each table has by now."""
+    rows = [
+        f"{name} {(await connection.execute(select(func.count()).select_from(table))).scalar_one():,}"
+        for name, (table, _, _) in SHARES.items()
+    ]
+    return ", ".join(rows)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs from the command line; returns the exit code: 0 done, 1 if it could not be, 2 for wrong arguments."""
+    """Runs from the command line; returns the exit code: 0 the rows are there, 1 not, 2 for wrong arguments."""
     options = _parser().parse_args(arguments)
     if options.rows < _LEAST_ROWS:
         print(f"--rows is {options.rows}, expected {_LEAST_ROWS} or more", file=sys.stderr)
@@ -68,7 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         counts = asyncio.run(_fill(url, options.rows, options.seed, options.now or datetime.now(UTC)))
-    except (AlreadySeeded, MigrationError, Unavailable, ValueError) as error:
+    except AlreadySeeded as seeded:
+        print(f"{seeded}. Nothing was added. For more: make seed SEED={options.seed + 1}")
+        return 0
+    except (MigrationError, Unavailable, ValueError) as error:
         print(f"The database could not be filled: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -59,10 +59,14 @@ async def test_a_database_is_filled_once(tmp_path: Path) -> None:
 
 
 def test_the_command_line_makes_the_tables_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From nothing to a filled database; a second time it says what is wrong."""
+    """From nothing to a filled database; a second time it says what is there, and how to add more."""
     arguments = ["--rows", "300", "--url", sqlite_url(tmp_path / "n.db"), "--now", "2026-03-01T00:00:00"]
     assert program.main(arguments) == 0
     assert "300 rows in" in capsys.readouterr().out
-    assert program.main(arguments) == 1
-    assert "holds the rows of --seed 1 already" in capsys.readouterr().err
+    assert program.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "has the sample rows of --seed 1 already: users 15, sessions 60, " in said
+    assert "Nothing was added. For more: make seed SEED=2" in said
+    assert program.main([*arguments, "--seed", "2"]) == 0
+    assert "300 rows in" in capsys.readouterr().out
     assert program.main(["--rows", "3"]) == 2
