@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import urllib3
@@ -33,6 +34,15 @@ _SETTINGS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What it speaks TLS with: a certificate for localhost and its key, and the authority that clients trust."""
+
+    certificate: Path
+    key: Path
+    ca_file: Path
+
+
 class Objects(Server):
     """A SeaweedFS of its own, whose S3 side demands keys that only this folder knows.
 
@@ -42,14 +52,15 @@ class Objects(Server):
     name = "weed"
     ports_needed = len(_PARTS)
 
-    def __init__(self, folder: Path, *, log: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, log: Path | None = None, tls: Tls | None = None) -> None:
         super().__init__(folder, log=log)
+        self.tls = tls
         self.access_key, self.secret_key = _keys(self._key_file)
 
     @property
     def endpoint(self) -> str:
         """Address of the S3 protocol."""
-        return f"http://{self.address}"
+        return f"https://localhost:{self.port}" if self.tls else f"http://{self.address}"
 
     async def stop(self, *, grace_seconds: float | None = None) -> None:
         """Stop it in good order, and remove the sockets that it leaves in /tmp."""
@@ -80,6 +91,8 @@ class Objects(Server):
         (data / "mini.options").unlink(missing_ok=True)  # its memory of earlier options: ours are complete
         _write_keys(self._key_file, self.access_key, self.secret_key)
         chosen = [f"-{part}={port}" for part, port in zip(_PARTS, ports, strict=True)]
+        if self.tls:
+            chosen += [f"-s3.cert.file={self.tls.certificate}", f"-s3.key.file={self.tls.key}"]
         return [programs.weed(), "mini", f"-dir={data}", f"-s3.config={self._key_file}", *_SETTINGS, *chosen]
 
     def _choose_ports(self) -> list[int]:
@@ -93,9 +106,16 @@ class Objects(Server):
     def _is_ready(self) -> bool:
         """Only our own server knows our keys; and without its volumes it would answer, but store nothing."""
         ports = dict(zip(_PARTS, self._ports, strict=True))
-        with urllib3.PoolManager(timeout=2, retries=False) as pool:
+        trusted = str(self.tls.ca_file) if self.tls else None
+        with urllib3.PoolManager(timeout=2, retries=False, ca_certs=trusted) as pool:
+            scheme, _, address = self.endpoint.partition("://")
             client = Minio(
-                self.address, self.access_key, self.secret_key, secure=False, region="us-east-1", http_client=pool
+                address,
+                self.access_key,
+                self.secret_key,
+                secure=scheme == "https",
+                region="us-east-1",
+                http_client=pool,
             )
             try:
                 client.list_buckets()

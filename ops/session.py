@@ -15,6 +15,7 @@ from shared.database import Database, open_database
 from shared.objects import S3ObjectStore, open_objects
 from shared.outcomes import Unavailable
 from shared.publisher import Publisher
+from shared.store_addresses import database_url
 
 CONNECT_SECONDS = 4.0
 NO_DATABASE = "DATABASE_URL is not set"
@@ -65,8 +66,8 @@ class Session:
 
     def database(self) -> Database | None:
         """The database, where its address is known; connects to nothing yet."""
-        if self._database is None and self.settings.database_url is not None:
-            self._database = open_database(self.settings.database_url.reveal())
+        if self._database is None and (url := database_url(self.settings)) is not None:
+            self._database = open_database(url)
             self._stack.push_async_callback(self._database.close)
         return self._database
 
@@ -75,7 +76,12 @@ class Session:
         own = self.settings
         if self._objects is None and own.s3_endpoint and own.s3_access_key and own.s3_secret_key:
             self._objects = open_objects(
-                own.s3_endpoint, own.s3_access_key, own.s3_secret_key.reveal(), own.s3_bucket, region=own.s3_region
+                own.s3_endpoint,
+                own.s3_access_key,
+                own.s3_secret_key.reveal(),
+                own.s3_bucket,
+                region=own.s3_region,
+                ca_file=own.s3_ca_file,
             )
             self._stack.push_async_callback(self._objects.close)
         return self._objects

@@ -1,7 +1,7 @@
 """Where the broker is, and what else may be known: flags, the environment, or the embedded stack that runs."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from embedded import settings_file
 from shared.settings import ProcessSettings, Secret, Shape, load
+from shared.store_addresses import wrong_addresses
 
 
 class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -19,6 +20,7 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
         Shape(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path"),
         Meta(description="Address of the database; tells which jobs are done."),
     ] = None
+    database_ca_file: Annotated[Path | None, Meta(description="Who signed the database's certificate (PEM).")] = None
     s3_endpoint: Annotated[
         str | None, Shape(r"https?://[^\s/]+/?", "http://127.0.0.1:8333"), Meta(description="The object store.")
     ] = None
@@ -26,7 +28,13 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
     s3_secret_key: Annotated[Secret | None, Meta(description="Secret key at the object store.")] = None
     s3_bucket: Annotated[str, Meta(description="Bucket that holds files and claims.")] = "nightshift"
     s3_region: Annotated[str, Meta(description="Region that requests are signed for.")] = "us-east-1"
+    s3_ca_file: Annotated[Path | None, Meta(description="Who signed the object store's certificate (PEM).")] = None
     schedules_file: Annotated[Path | None, Meta(description="The scheduler's file of schedules.")] = None
+
+    def check(self) -> Iterable[str]:
+        """Yields what is wrong with the addresses that are known, and with whom to trust there."""
+        yield from super().check()
+        yield from wrong_addresses(self)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

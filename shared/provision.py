@@ -16,11 +16,12 @@ from msgspec import Meta
 from contracts.message import CATALOGUE
 from shared.broker import BrokerTooOld, Connection, Refused, connect
 from shared.catalogue import load_catalogue
-from shared.database import migrate
+from shared.database import MigrationError, migrate
 from shared.log import configure, get_logger
+from shared.objects import ObjectsRefused
 from shared.outcomes import Unavailable
 from shared.settings import Settings, SettingsError, load
-from shared.stores import object_store
+from shared.stores import database_address, object_store
 from shared.streams import differences, provision_broker
 from shared.topology import Limits, Topology, topology
 
@@ -49,7 +50,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
 async def provision(settings: ProvisionSettings) -> list[str]:
     """Provisions everything; returns what was done."""
-    done = await migrate(settings.database_url.reveal())
+    done = await migrate(database_address(settings))
     objects = object_store(settings)
     try:
         async with _connected(settings) as connection:
@@ -96,7 +97,7 @@ def main() -> int:
     configure("provision", settings.log_format, settings.log_level)
     try:
         lines = asyncio.run(check(settings) if only_check else provision(settings))
-    except (BrokerTooOld, Refused, Unavailable) as error:
+    except (BrokerTooOld, MigrationError, ObjectsRefused, Refused, Unavailable) as error:
         _log.error("provision_failed", str(error))
         return 1
     return _tell_differences(lines) if only_check else _tell_done(lines)

@@ -17,7 +17,6 @@ from shared.assembly import Chassis, assemble
 from shared.broker import Connection, connect
 from shared.catalogue import load_catalogue
 from shared.checks import Checks
-from shared.database import open_database
 from shared.health import HealthServer
 from shared.lifetime import BROKEN, STOPPED, WRONG_SETTINGS, came_first, run_until_stopped
 from shared.log import configure, get_logger
@@ -28,7 +27,7 @@ from shared.publisher import Publisher
 from shared.pull_watch import PullWatch
 from shared.routes import Handlers, check_complete, routes
 from shared.settings import Settings, SettingsError, describe, load
-from shared.stores import object_store
+from shared.stores import database_of, object_store
 from shared.telemetry import Metrics
 from shared.topology import topology
 from shared.worker import Worker
@@ -92,7 +91,7 @@ async def _chassis(
     stack: AsyncExitStack, name: str, settings: Settings, connection: Connection, metrics: Metrics
 ) -> Chassis:
     stack.push_async_callback(connection.close)
-    database = open_database(settings.database_url.reveal())
+    database = database_of(settings)
     stack.push_async_callback(database.close)
     objects = object_store(settings)
     stack.push_async_callback(objects.close)

@@ -1,6 +1,6 @@
 """The settings that every service has; a service subclasses `Settings` and adds its own."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from shared.environment import FromEnvironment, SettingsError, load
 from shared.secret import Secret
+from shared.store_addresses import wrong_addresses
+from shared.trust import unusable
 from shared.variables import Shape, Variable, describe, variables
 
 __all__ = [
@@ -67,8 +69,9 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
             yield "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them"
         elif self.nats_user and not self.nats_password:
             yield "NATS_PASSWORD is missing: NATS_USER and NATS_PASSWORD belong together"
-        yield from _absent("NATS_CREDS_FILE", self.nats_creds_file)
-        yield from _absent("NATS_CA_FILE", self.nats_ca_file)
+        if self.nats_creds_file is not None and not self.nats_creds_file.is_file():
+            yield f"NATS_CREDS_FILE: there is no file {self.nats_creds_file}"
+        yield from unusable("NATS_CA_FILE", self.nats_ca_file)
 
 
 class Settings(ProcessSettings, frozen=True, kw_only=True):
@@ -79,6 +82,13 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
         Shape(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path"),
         Meta(description="Address of the database, credentials included."),
     ]
+    database_ca_file: Annotated[
+        Path | None,
+        Meta(
+            description="Certificate authority that signed the database's certificate (PEM); turns TLS on, with "
+            "certificate and host name verified."
+        ),
+    ] = None
     s3_endpoint: Annotated[
         str,
         Shape(r"https?://[^\s/]+/?", "http://127.0.0.1:8333"),
@@ -88,6 +98,10 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     s3_secret_key: Annotated[Secret, Meta(description="Secret key at the object store.")]
     s3_bucket: Annotated[str, Meta(description="Bucket that holds files and claims.")] = "nightshift"
     s3_region: Annotated[str, Meta(description="Region that requests are signed for.")] = "us-east-1"
+    s3_ca_file: Annotated[
+        Path | None,
+        Meta(description="Certificate authority that signed the object store's certificate (PEM); for https://."),
+    ] = None
 
     slots: Annotated[int, Meta(ge=1, description="Jobs that a worker has in hand at the same time.")] = 100
     max_retries: Annotated[
@@ -100,7 +114,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
         float, Meta(ge=0, description="How long jobs in hand may still run after SIGTERM.")
     ] = 25
 
-
-def _absent(name: str, path: Path | None) -> Iterator[str]:
-    if path is not None and not path.is_file():
-        yield f"{name}: there is no file {path}"
+    def check(self) -> Iterable[str]:
+        """Yields what is wrong with the addresses of database and object store, and with whom to trust there."""
+        yield from super().check()
+        yield from wrong_addresses(self)

@@ -1,7 +1,19 @@
-"""Opens the object store that the settings name."""
+"""Opens the database and the object store that the settings name."""
 
+from shared.database import Database, open_database
 from shared.objects import S3ObjectStore, open_objects
 from shared.settings import Settings
+from shared.store_addresses import database_url
+
+
+def database_address(settings: Settings) -> str:
+    """The database's address with whom to trust in it, for `migrate`. Secret: it holds the password."""
+    return database_url(settings) or ""
+
+
+def database_of(settings: Settings) -> Database:
+    """The database of this process; connects to nothing yet."""
+    return open_database(database_address(settings))
 
 
 def object_store(settings: Settings) -> S3ObjectStore:
@@ -12,4 +24,5 @@ def object_store(settings: Settings) -> S3ObjectStore:
         settings.s3_secret_key.reveal(),
         settings.s3_bucket,
         region=settings.s3_region,
+        ca_file=settings.s3_ca_file,
     )

@@ -18,12 +18,11 @@ from embedded.programs import ProgramMissing
 from embedded.services import Service, all_services
 from embedded.stack import Stack
 from shared.broker import connect
-from shared.database import open_database
 from shared.environment import load
 from shared.log import configure
 from shared.publisher import Publisher
 from shared.settings import Settings
-from shared.stores import object_store
+from shared.stores import database_of, object_store
 
 _SPACES = "A path with a space needs quotes of its own: make demo FILES=\"'my photo.jpg' b.pdf\""
 _SETTINGS = {"LOG_FORMAT": "json", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}
@@ -106,7 +105,7 @@ async def _stage(stack: Stack, services: list[Service], console: Console) -> Asy
     out = stack.folder / "out"
     out.mkdir()
     connection = await connect(settings, name="demo")
-    database, objects = open_database(settings.database_url.reveal()), object_store(settings)
+    database, objects = database_of(settings), object_store(settings)
     try:
         yield Stage(stack, services, connection, Publisher(connection, objects), database, objects, console, out)
     finally:

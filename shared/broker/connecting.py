@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-import ssl
 
 from shared.broker.connection import Connection
+from shared.broker.reports import in_words
 from shared.outcomes import Unavailable
 from shared.settings import ProcessSettings
+from shared.trust import trusting
 
 
 async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float | None = None) -> Connection:
@@ -22,7 +23,7 @@ async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float |
         async with asyncio.timeout(wait_seconds):
             await _connect(connection, settings, name)
     except TimeoutError:
-        met = connection.last_error or "no answer"
+        met = in_words(connection.last_error) if connection.last_error else "no answer"
         raise Unavailable("broker", f"no connection within {wait_seconds:g} s; the last try met: {met}") from None
     finally:
         if not connection.up.is_set():
@@ -37,7 +38,7 @@ async def _abandon(connection: Connection) -> None:
 
 
 async def _connect(connection: Connection, settings: ProcessSettings, name: str) -> None:
-    tls = ssl.create_default_context(cafile=str(settings.nats_ca_file)) if settings.nats_ca_file else None
+    tls = trusting(settings.nats_ca_file) if settings.nats_ca_file else None
     await connection.connect(
         settings.nats_servers,
         name=name,

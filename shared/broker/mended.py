@@ -5,8 +5,16 @@ import contextlib
 from typing import Any
 
 from nats.aio.client import PING_PROTO, Client
+from nats.errors import Error
 
 from shared.broker.headers import decode
+
+
+class PlainBroker(Error):  # noqa: N818 - says what is the case
+    """Whoever answers offers no TLS, though the settings ask for it."""
+
+    def __init__(self) -> None:
+        super().__init__("it offers no TLS, which NATS_URL (tls://) or NATS_CA_FILE ask for: nothing was sent to it")
 
 
 class MendedClient(Client):
@@ -32,10 +40,29 @@ class MendedClient(Client):
         transport = self._transport
         try:
             await super()._process_connect_init()
-        except BaseException:
+        except BaseException as error:
             if transport is not None:
                 transport.close()  # type: ignore[no-untyped-call]  # the library annotates some of it
-            raise
+            if isinstance(error, (Error, OSError)) or not isinstance(error, Exception):
+                raise
+            # The library's loop of tries ends at what it does not know.
+            raise Error(f"whoever answers is no broker, or one that is not understood: {error!r}") from error
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's signature
+        """Insists on TLS where the settings ask for it: the library goes by what whoever answers says about it."""
+        if initial_connection and self._wants_tls():
+            if self._scheme == "ws" or not (info.get("tls_required") or info.get("tls_available")):
+                raise PlainBroker
+            info["tls_required"] = True
+        await super()._process_info(info, initial_connection)
+
+    @property
+    def _scheme(self) -> str:
+        return str(self._current_server.uri.scheme) if self._current_server else ""
+
+    def _wants_tls(self) -> bool:
+        # wss:// is encrypted before anything is said.
+        return self._scheme == "tls" or (self._scheme != "wss" and "tls" in self.options)
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - the library's signature
         """Closes without fail: the library's raises when something is still to be sent to a broker that is away."""

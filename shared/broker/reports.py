@@ -4,6 +4,7 @@ import math
 import time
 
 from shared.log import get_logger
+from shared.trust import why_refused
 
 _REPORT_AGAIN_SECONDS = 30.0
 """The client tries twice a second; the log need not say so each time."""
@@ -14,6 +15,12 @@ _CREDENTIALS = (
 _log = get_logger("broker")
 
 
+def in_words(error: Exception) -> str:
+    """What went wrong with the connection; of a certificate, why it is refused and what to do."""
+    refused = why_refused(error, ca="NATS_CA_FILE", address="NATS_URL")
+    return refused or str(error) or type(error).__name__
+
+
 class Reports:
     """Remembers what was said lately."""
 
@@ -22,7 +29,7 @@ class Reports:
 
     def report(self, error: Exception) -> None:
         """Logs an error, once in a while when it goes on: several servers may each have their own."""
-        text, now = str(error) or type(error).__name__, time.monotonic()
+        text, now = in_words(error), time.monotonic()
         if now - self._reported.get(text, -math.inf) < _REPORT_AGAIN_SECONDS:
             return
         self._reported = {text: at for text, at in self._reported.items() if now - at < _REPORT_AGAIN_SECONDS}

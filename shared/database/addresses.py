@@ -13,6 +13,7 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 
+_VERIFIED = "verify-full"
 _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -41,6 +42,27 @@ def parse(url: str) -> URL:
         _check_tls(address)
         address = _join_hosts(address)
     return address.set(drivername=driver)
+
+
+def trusting(url: str, ca_file: Path | None) -> str:
+    """Adds the authority whose signature a PostgreSQL server's certificate must have; its host name is verified, too.
+
+    Raises:
+        ValueError: the text is no address that `parse` knows, or it says something else about TLS.
+    """
+    address = parse(url)
+    if ca_file is None:
+        return url
+    if address.get_backend_name() == "sqlite":
+        raise ValueError("DATABASE_CA_FILE is set, but an SQLite file has no certificate: leave one of them out")
+    mode = address.query.get("sslmode", _VERIFIED)
+    if "sslrootcert" in address.query or mode not in ("verify-ca", _VERIFIED):
+        raise ValueError(
+            f"DATABASE_CA_FILE is set: leave sslmode and sslrootcert out of the URL, it means {_VERIFIED} "
+            "(only verify-ca may stand there, which lets the host name go unverified)"
+        )
+    tls = {"sslmode": mode, "sslrootcert": str(ca_file.absolute())}
+    return address.update_query_dict(tls).render_as_string(hide_password=False)
 
 
 def _check_tls(address: URL) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.outcomes import Unavailable
+from shared.trust import why_refused
 
 _SQLITE_OUTAGES = frozenset(
     {
@@ -37,6 +38,8 @@ _POSTGRES_OUTAGES = (
 """Beginnings of SQLSTATE codes (PostgreSQL manual, appendix A) that blame the server."""
 
 _READ_ONLY = "25006"
+_NO_AUTHORITY = "root certificate file"
+"""How the driver's words begin when it is told to verify a certificate (`sslmode`), but not by which authority."""
 
 
 def is_outage(error: BaseException, *, writing: bool = True) -> bool:
@@ -69,9 +72,14 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
         return Unavailable("database", f"{place}: no free connection, all are in use for too long")
     if isinstance(cause, TimeoutError) and not str(cause):
         return Unavailable("database", f"{place}: no answer in time")
+    refused = why_refused(cause, ca="DATABASE_CA_FILE", address="DATABASE_URL")
+    if refused is not None:
+        return Unavailable("database", f"{place}: {refused}")
     text = str(cause).strip().split("\n", 1)[0]
     # SQLAlchemy puts the driver's class in front, which tells a person nothing.
     text = text.rpartition("'>: ")[2] if text.startswith("<class ") else text
+    if text.startswith(_NO_AUTHORITY):
+        text = f"{text}: DATABASE_CA_FILE can name another"
     return Unavailable("database", f"{place}: {text or type(cause).__name__}")
 
 
@@ -87,13 +95,12 @@ def outages(place: str, *, writing: bool = True) -> Iterator[Stage]:
     """Turns outages inside the block into `Unavailable("database", …)`; every other error passes unchanged.
 
     Before the block sets `connected`, whatever goes wrong is an outage (a refused socket, an unknown host, a
-    password that no longer works), except wrong settings (ValueError).
+    password that no longer works, an option that the driver refuses): it is no job's fault.
     """
     stage = Stage()
     try:
         yield stage
     except Exception as error:
-        while_connecting = not stage.connected and not isinstance(error, ValueError)
-        if while_connecting or is_outage(error, writing=writing):
+        if not stage.connected or is_outage(error, writing=writing):
             raise unavailable(error, place) from error
         raise

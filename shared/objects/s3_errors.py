@@ -1,5 +1,6 @@
 """What an error of the S3 server means: the object is missing, the store is away, or it refuses."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError
 
 from shared.objects.port import ObjectMissing, ObjectsRefused
 from shared.outcomes import Unavailable
+from shared.trust import why_refused
 
 _AWAY = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
 """Codes of S3 that blame the server, whatever the HTTP status with them."""
@@ -17,6 +19,8 @@ _AWAY = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "Servi
 _CREDENTIALS = frozenset(
     {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
 )
+_WANTS_TLS = re.compile(r"HTTP request\b.*\bto (?:an )?HTTPS|plain HTTP to an SSL-enabled", re.DOTALL)
+"""What Go's, nginx' and Apache's servers say to whoever speaks in the clear to a port for TLS."""
 _BUSY_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -30,7 +34,8 @@ def s3_errors(place: str, key: str = "") -> Iterator[None]:
     except (ServerError, InvalidResponseError) as error:
         raise _without_code(error, place) from error
     except HTTPError as error:
-        raise Unavailable("objects", f"{place}: {_cause(error)}") from error
+        refused = why_refused(error, ca="S3_CA_FILE", address="S3_ENDPOINT")
+        raise Unavailable("objects", f"{place}: {refused or _cause(error)}") from error
     except (MinioException, ET.ParseError) as error:
         raise Unavailable("objects", f"{place}: the answer is not S3's: {_line(error)}") from error
 
@@ -54,6 +59,8 @@ def _meaning(error: S3Error, place: str, key: str) -> Exception:
 
 def _without_code(error: ServerError | InvalidResponseError, place: str) -> Exception:
     status = error.status_code if isinstance(error, ServerError) else error._code  # noqa: SLF001 - no public form
+    if status == HTTPStatus.BAD_REQUEST and _WANTS_TLS.search(str(error)):
+        return Unavailable("objects", f"{place}: it speaks TLS only, write https:// in S3_ENDPOINT")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
         return Unavailable("objects", f"{place}: HTTP status {status}")
     return ObjectsRefused(f"{place}: the request is refused with HTTP status {status}; is this an S3 server?")

@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own, and a certificate for localhost signed by it."""
+"""A certificate authority of the test's own, and certificates for localhost, or another name, signed by it."""
 
 import os
 import shutil
@@ -9,31 +9,54 @@ from pathlib import Path
 
 import pytest
 
+_NEW_KEY = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
 
 @dataclass(frozen=True)
 class Certificates:
-    """`ca_file` is what a client has to trust; `server` is what a server speaks TLS with."""
+    """`ca_file` is what a client has to trust; `certificate` and `key` are what a server speaks TLS with."""
 
     ca_file: Path
-    server: ssl.SSLContext
+    certificate: Path
+    key: Path
+
+    @property
+    def server(self) -> ssl.SSLContext:
+        """The same for a server in this process."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
+    def another(self, folder: Path, host: str = "localhost", *, days: int = 2) -> "Certificates":
+        """Another certificate by the same authority, in another folder; with negative `days` it has expired."""
+        return _signed(folder, self.ca_file, host, days)
 
 
 def make_certificates(folder: Path, host: str = "localhost") -> Certificates:
-    """Writes new ones into `folder`; without the program openssl the test is skipped, except in CI."""
+    """Writes an authority and a certificate into `folder`; without the program openssl skips, and fails in CI."""
+    _openssl(
+        folder,
+        *(*_NEW_KEY, "-x509", "-days", "2", "-subj", "/CN=Test authority"),
+        *("-keyout", "ca.key", "-out", "ca.pem"),
+    )
+    return _signed(folder, folder / "ca.pem", host, days=2)
+
+
+def _signed(folder: Path, ca_file: Path, host: str, days: int) -> Certificates:
+    names = ("-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-addext", "basicConstraints=CA:FALSE")
+    _openssl(folder, *_NEW_KEY, *names, "-keyout", "server.key", "-out", "server.csr")
+    _openssl(
+        folder,
+        *("x509", "-req", "-in", "server.csr", "-copy_extensions", "copy", "-days", str(days)),
+        *("-CA", ca_file, "-CAkey", ca_file.with_suffix(".key"), "-out", "server.pem"),
+    )
+    return Certificates(ca_file, folder / "server.pem", folder / "server.key")
+
+
+def _openssl(folder: Path, *arguments: str | Path) -> None:
     openssl = shutil.which("openssl")
     if openssl is None:
         if os.environ.get("CI"):
             pytest.fail("the program openssl is missing")
         pytest.skip("the program openssl is missing")
-
-    def run(*arguments: str | Path) -> None:
-        subprocess.run([openssl, *arguments], check=True, capture_output=True)  # noqa: S603 - the test's own arguments
-
-    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    ca, ca_key, certificate, key = (folder / name for name in ("ca.pem", "ca.key", "server.pem", "server.key"))
-    run(*new, "-subj", "/CN=Test authority", "-keyout", ca_key, "-out", ca)
-    names = ("-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-addext", "basicConstraints=CA:FALSE")
-    run(*new, *names, "-CA", ca, "-CAkey", ca_key, "-keyout", key, "-out", certificate)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return Certificates(ca, context)
+    subprocess.run([openssl, *arguments], check=True, capture_output=True, cwd=folder)  # noqa: S603 - the test's own

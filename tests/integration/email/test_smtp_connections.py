@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -148,6 +149,16 @@ async def test_an_unverified_server_gets_no_mail(
         with pytest.raises(Snooze, match=r"SMTP_CA_FILE: .*certificate") as outcome:
             await mailer.send(mail())
         assert outcome.value.delay == MISCONFIGURED
+        assert script.received == []
+        await mailer.close()
+
+
+async def test_a_server_whose_certificate_has_expired_gets_no_mail(certificates: Certificates, tmp_path: Path) -> None:
+    """By the right authority and for the right name, but until yesterday: the mail waits, and the reason says so."""
+    async with smtp_server(tls=certificates.another(tmp_path, days=-1).server) as script:
+        mailer = SmtpMailer(replace(server_of(script, "localhost"), tls="starttls", ca_file=certificates.ca_file))
+        with pytest.raises(Snooze, match="certificate has expired"):
+            await mailer.send(mail())
         assert script.received == []
         await mailer.close()
 

@@ -12,6 +12,7 @@ from embedded.ports import LOOPBACK
 from shared.broker import connect
 from shared.outcomes import Unavailable
 from shared.publisher import Publisher
+from shared.secret import Secret
 from shared.settings import ProcessSettings
 from shared.streams import provision_broker
 from tests.harness import RunProbe, probe_topology
@@ -62,7 +63,14 @@ async def test_with_the_authority_jobs_are_published_over_tls(
     await connection.close()
 
 
-@pytest.mark.parametrize("case", ["no authority", "another authority", "another host"])
+_REFUSALS = {
+    "no authority": "NATS_CA_FILE must name the authority",
+    "another authority": "NATS_CA_FILE must name the authority",
+    "another host": "NATS_URL must call the server by a name",
+}
+
+
+@pytest.mark.parametrize("case", _REFUSALS)
 async def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(
     encrypted: Broker, certificates: tuple[Path, Certificates], tmp_path: Path, case: str
 ) -> None:
@@ -73,8 +81,63 @@ async def test_a_broker_that_nobody_vouches_for_is_not_spoken_to(
     elif case == "another authority":
         ca_file = make_certificates(tmp_path).ca_file
     host = LOOPBACK if case == "another host" else "localhost"
-    with pytest.raises(Unavailable, match=r"(?i)certificate"):
+    with pytest.raises(Unavailable, match=rf"its certificate is refused \(.*\): {_REFUSALS[case]}"):
         await connect(_settings(encrypted, ca_file, host), name="test", wait_seconds=3)
+
+
+async def test_a_broker_whose_certificate_has_expired_is_not_spoken_to(
+    tmp_path_factory: pytest.TempPathFactory, certificates: tuple[Path, Certificates]
+) -> None:
+    """The text says that it has, so that nobody looks for the fault in the settings."""
+    folder = tmp_path_factory.mktemp("expired")
+    certificates[1].another(folder, days=-1)
+    broker = Broker(tmp_path_factory.mktemp("outdated"), extra=_TLS.format(folder=folder))
+    await broker.start()
+    try:
+        with pytest.raises(Unavailable, match=r"certificate has expired\): renew it"):
+            await connect(_settings(broker, certificates[1].ca_file), name="test", wait_seconds=3)
+    finally:
+        await broker.kill()
+
+
+@pytest.mark.parametrize("case", ["tls://", "an authority"])
+async def test_who_offers_no_tls_gets_no_password(certificates: tuple[Path, Certificates], case: str) -> None:
+    """Where the settings ask for TLS, a server that claims to know none hears nothing: it may be anybody's."""
+    heard = bytearray()
+
+    async def offer_no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.14.0","max_payload":1048576,"proto":1,"headers":true}\r\n')
+        heard.extend(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(offer_no_tls, LOOPBACK, 0)
+    port = server.sockets[0].getsockname()[1]
+    settings = ProcessSettings(
+        nats_url=f"{'tls' if case == 'tls://' else 'nats'}://localhost:{port}",
+        nats_ca_file=certificates[1].ca_file if case == "an authority" else None,
+        nats_user="email",
+        nats_password=Secret("made-up-password"),
+    )
+    with pytest.raises(Unavailable, match=r"it offers no TLS, which NATS_URL .* ask for"):
+        await connect(settings, name="test", wait_seconds=2)
+    assert bytes(heard) == b""
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_broker_that_leaves_tls_to_the_client_is_spoken_to_with_tls(
+    tmp_path_factory: pytest.TempPathFactory, certificates: tuple[Path, Certificates]
+) -> None:
+    """`allow_non_tls` at the broker, for others: where our settings ask for TLS there is TLS."""
+    config = _TLS.format(folder=certificates[0]) + "allow_non_tls: true\n"
+    broker = Broker(tmp_path_factory.mktemp("both"), extra=config)
+    await broker.start()
+    connection = await connect(_settings(broker, certificates[1].ca_file), name="test", wait_seconds=10)
+    assert isinstance(connection._transport, TcpTransport)
+    assert connection._transport._io_writer is not None
+    assert connection._transport._io_writer.get_extra_info("cipher")
+    await connection.close()
+    await broker.kill()
 
 
 async def test_without_tls_the_broker_hears_nothing(encrypted: Broker) -> None:

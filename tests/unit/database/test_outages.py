@@ -119,10 +119,11 @@ def test_before_the_connection_they_are_the_databases(error: Exception) -> None:
         raise error
 
 
-def test_wrong_settings_are_never_waited_for() -> None:
-    """An option that the driver refuses stays an error, also while connecting."""
-    with pytest.raises(ValueError, match="sslmode"), outages("here"):
+def test_what_the_driver_refuses_to_connect_with_is_no_fault_of_the_job() -> None:
+    """An option in the URL: the job waits until the settings are right; once connected it is the caller's mistake."""
+    with pytest.raises(Unavailable, match="here: sslmode"), outages("here"):
         raise ValueError("sslmode")
+    assert isinstance(_outcome(ValueError("mine")), ValueError)
 
 
 def test_the_text_is_one_line_without_values() -> None:

@@ -1,0 +1,70 @@
+"""Which servers are believed: the authority that a setting names, and in words why a certificate is refused."""
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+_ANOTHER_NAME = frozenset({62, 64})
+_OUT_OF_DATE = frozenset({9, 10, 14})
+"""Of X509_V_ERR_…: host name and address mismatch; not yet valid, expired, no readable date of expiry."""
+
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
+"""What the library says when the other side answers in the clear."""
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Returns what a client makes TLS with: chain and host name are verified.
+
+    `ca_file` holds the authorities (PEM) that are trusted instead of the system's.
+
+    Raises:
+        OSError: the file cannot be read or holds no certificate.
+    """
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def unusable(variable: str, ca_file: Path | None) -> Iterator[str]:
+    """Yields a line for the settings' error where `ca_file`, which `variable` names, is no file of certificates."""
+    if ca_file is None:
+        return
+    if not ca_file.is_file():
+        yield f"{variable}: there is no file {ca_file}"
+        return
+    try:
+        trusting(ca_file)
+    except ssl.SSLError:
+        yield f"{variable}: {ca_file} holds no certificate, expected one or several in PEM form"
+    except OSError as error:
+        yield f"{variable}: cannot read {ca_file}: {error.strerror or error}"
+
+
+def why_refused(error: BaseException, *, ca: str, address: str) -> str | None:
+    """Says why no TLS could be made and what to do; None where `error` is about something else.
+
+    `ca` and `address` are the variables that name the authority and the server.
+    """
+    found = _tls_error(error)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        reason = found.verify_message.rstrip(".")
+        return f"its certificate is refused ({reason}): {_advice(found.verify_code, ca, address)}"
+    if found is not None and (found.reason or "") in _NO_TLS:
+        return f"it does not speak TLS there ({found.reason}): check host, port and scheme in {address}"
+    return None
+
+
+def _advice(code: int, ca: str, address: str) -> str:
+    if code in _ANOTHER_NAME:
+        return f"{address} must call the server by a name that is in its certificate"
+    if code in _OUT_OF_DATE:
+        return "renew it (or its authority's) at the server, and look at the clocks"
+    return f"{ca} must name the authority that signed it"
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """The library's error, which others wrap as their cause, their reason or their argument."""
+    for _ in range(8):
+        if error is None or isinstance(error, ssl.SSLError):
+            return error
+        inside = [getattr(error, "reason", None), *error.args, error.__cause__, error.__context__]
+        error = next((one for one in inside if isinstance(one, BaseException)), None)
+    return None
