@@ -1,7 +1,9 @@
 """Provision: everything that the workers need is made or brought up to date, and differences are named."""
 
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from embedded.broker import Broker
 from embedded.stack import Stack
 from shared.broker import BrokerTooOld, Connection
 from shared.broker.jetstream import manage
+from shared.database import migrate, sqlite_url
 from shared.publisher import Publisher
 from shared.streams import differences, provision_broker
 from shared.topology import Limits
@@ -130,6 +133,19 @@ async def test_wrong_settings_are_all_named_at_once(stack: Stack) -> None:
     output = process.output()
     assert all(name in output for name in wrong)
     assert "Traceback" not in output
+
+
+async def test_a_database_of_a_newer_version_is_told(stack: Stack, tmp_path: Path) -> None:
+    """One line that says what to do, exit code 1, no traceback."""
+    own = {"DATABASE_URL": sqlite_url(tmp_path / "newer.db")}
+    await migrate(own["DATABASE_URL"])
+    with contextlib.closing(sqlite3.connect(tmp_path / "newer.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'tomorrow'")
+        database.commit()
+    process = stack.process("shared.provision", extra=own)
+    assert await process.wait(timeout_seconds=30) == 1
+    assert "migrated by a newer one. Run that version, or restore a backup" in process.output()
+    assert "Traceback" not in process.output()
 
 
 async def test_a_broker_that_stays_away_ends_it_with_an_error(stack: Stack) -> None:
