@@ -84,7 +84,10 @@ class CleanClaims(Message, omit_defaults=True):
 
 
 class CleanInbox(Message, omit_defaults=True):
-    """Delete the notes of jobs that were done long ago; without its note, a job that comes again is done again."""
+    """Delete the notes of jobs that were done long ago, and the records of cleanups as old.
+
+    Without its note, a job that comes again is done again.
+    """
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.inbox"
 

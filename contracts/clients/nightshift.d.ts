@@ -72,7 +72,9 @@ export interface CleanFiles {
 }
 
 /**
- * Delete the notes of jobs that were done long ago; without its note, a job that comes again is done again.
+ * Delete the notes of jobs that were done long ago, and the records of cleanups as old.
+ *
+ * Without its note, a job that comes again is done again.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */

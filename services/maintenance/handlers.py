@@ -8,7 +8,7 @@ from contracts.cron import ScheduleFired
 from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
 from contracts.message import Message
 from services.maintenance.expired_claims import delete_expired_claims
-from services.maintenance.old_rows import ACTIVITY, INBOX, SESSIONS, Aged, count_rows, delete_old_rows
+from services.maintenance.old_rows import ACTIVITY, INBOX, RUNS, SESSIONS, Aged, count_rows, delete_old_rows
 from services.maintenance.orphaned_files import (
     ABANDONED,
     OWNERLESS,
@@ -43,19 +43,19 @@ def job_id_of(name: str, due: datetime) -> str:
 async def clean_sessions(message: CleanSessions, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
     """Deletes sessions that have expired."""
     before = _before(runs, message.older_than_days, settings.cleanup_sessions_days)
-    await _clean_rows(message, job, SESSIONS, before, runs=runs, settings=settings)
+    await _clean_rows(message, job, SESSIONS, before=before, runs=runs, settings=settings)
 
 
 async def clean_activity(message: CleanActivity, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
     """Deletes old entries of the activity log."""
     before = _before(runs, message.older_than_days, settings.cleanup_activity_days)
-    await _clean_rows(message, job, ACTIVITY, before, runs=runs, settings=settings)
+    await _clean_rows(message, job, ACTIVITY, before=before, runs=runs, settings=settings)
 
 
 async def clean_inbox(message: CleanInbox, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
-    """Deletes the notes of jobs that were done long ago, and of sweeps."""
+    """Deletes the notes of jobs that were done long ago, and of sweeps, and the records of cleanups as old."""
     before = _before(runs, message.older_than_days, settings.cleanup_inbox_days)
-    await _clean_rows(message, job, INBOX, before, runs=runs, settings=settings)
+    await _clean_rows(message, job, INBOX, RUNS, before=before, runs=runs, settings=settings)
 
 
 async def clean_claims(
@@ -90,11 +90,12 @@ async def clean_files(
 
 
 async def _clean_rows(
-    message: Message, job: Job, aged: Aged, before: datetime, *, runs: Runs, settings: MaintenanceSettings
+    message: Message, job: Job, *tables: Aged, before: datetime, runs: Runs, settings: MaintenanceSettings
 ) -> None:
-    run = await runs.begin(message.TYPE.partition(".")[2], job, aged.name)
-    limit = TimeLimit(settings.cleanup_seconds)
-    done = await delete_old_rows(run, aged, before, limit=limit, size=settings.cleanup_page_rows)
+    run = await runs.begin(message.TYPE.partition(".")[2], job, *(aged.name for aged in tables))
+    limit, done = TimeLimit(settings.cleanup_seconds), True
+    for aged in tables:
+        done = done and await delete_old_rows(run, aged, before, limit=limit, size=settings.cleanup_page_rows)
     _end(run, job, message, done=done)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.maintenance.runs import Counts, Run
 from shared.database import Database
-from shared.database.tables import activity_logs, processed_messages, sessions
+from shared.database.tables import activity_logs, cleanup_runs, processed_messages, sessions
 from shared.paging import Keyset, Page, TimeLimit, table_pages, work_through
 
 COUNT_LIMIT = 1_000_000
@@ -47,6 +47,9 @@ INBOX = Aged(
         processed_messages.c.id,
     ),
 )
+
+# A handful a day: so few rows need no index for their order.
+RUNS = Aged(cleanup_runs, Keyset(cleanup_runs.c.started_at, cleanup_runs.c.id))
 
 
 async def delete_old_rows(run: Run, aged: Aged, before: datetime, *, limit: TimeLimit, size: int) -> bool:

@@ -8,6 +8,7 @@ from contracts.cron import ScheduleFired
 from contracts.report import GenerateReport
 from services.report import rows
 from services.report.announcement import announcement, can_be_told, link_to
+from services.report.attempt import attempt
 from services.report.dead_letters import DeadLetterCounts
 from services.report.document import Document
 from services.report.kinds import WEEKLY_SUMMARY, Kind, kind_of
@@ -21,9 +22,8 @@ from shared.database import Database
 from shared.job import Job
 from shared.log import get_logger
 from shared.objects import ObjectStore
-from shared.outcomes import Permanent, Unavailable
+from shared.outcomes import Permanent
 
-_LONGEST_REASON = 500
 _log = get_logger("report")
 
 
@@ -44,27 +44,17 @@ async def generate_report(
     """Makes the report that a row asks for, stores it, notes where, and has who asked for it told.
 
     A row that asks for what cannot be made becomes a dead letter at once, and says `failed` and why; so does one
-    whose last attempt failed. A row that is not there yet is tried again. What is made follows from the row and the
-    database alone, so a repeated run stores the same under the same keys, and is announced once.
+    whose last attempt failed or took too long. A row that is not there yet is tried again. What is made follows from
+    the row and the database alone, so a repeated run stores the same under the same keys, and is announced once.
     """
     report = await rows.find(database, message.report_id)
-    try:
+    async with attempt(report, job, database=database, settings=settings, now=now()):
         kind = kind_of(report.kind)
         period = _period(report, kind)
         document = await _document(
             report, kind, period, database=database, dead_letters=dead_letters, settings=settings, now=now()
         )
         files = await store(objects, document, report, period, application=settings.app_name)
-    except Permanent as refusal:
-        reason = f"report {report.id!r} cannot be made: {refusal}"
-        await rows.mark_failed(database, report, reason, now())
-        raise Permanent(reason) from refusal
-    except Unavailable:
-        raise
-    except Exception as error:
-        if job.attempt > settings.max_retries:
-            await rows.mark_failed(database, report, _one_line(error), now())
-        raise
     trouble = _tell(job, report, document, files, settings)
     html, csv = files
     job.write(rows.DONE, rows.done(report, html_key=html.key, csv_key=csv.key, error=trouble, now=now()))
@@ -131,8 +121,3 @@ def _tell(
     )
     job.enqueue(mail, job_id=f"report-ready/{report.id}")
     return None
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'without a word'}"[:_LONGEST_REASON]

@@ -59,6 +59,9 @@ _FAILED = (
         {reports.c.status: "failed", reports.c.error: _new("error"), reports.c.finished_at: _new("finished_at")},
     )
 )
+_WAITING = (
+    update(reports).where(_THIS, _UNFINISHED).values({reports.c.status: "pending", reports.c.error: _new("error")})
+)
 _EARLIER = (
     select(reports.c.parameters)
     .where(
@@ -149,6 +152,12 @@ async def mark_failed(database: Database, report: Report, reason: str, now: date
     """
     async with database.write() as connection:
         await connection.execute(_FAILED, {"this_id": report.id, "new_error": reason, "new_finished_at": now})
+
+
+async def mark_waiting(database: Database, report: Report, reason: str) -> None:
+    """Notes on the row that it is not being made just now, and why the last attempt did not make it; as above."""
+    async with database.write() as connection:
+        await connection.execute(_WAITING, {"this_id": report.id, "new_error": reason})
 
 
 def done(report: Report, *, html_key: str, csv_key: str, error: str | None, now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.maintenance import CleanActivity, CleanInbox, CleanSessions
 from contracts.message import Message
 from services.maintenance.runs import Counts, Run
-from shared.database.tables import activity_logs, processed_messages, sessions
+from shared.database.tables import activity_logs, cleanup_runs, processed_messages, sessions
 from shared.job import Job
 from tests.integration.maintenance.desk import DAY, NOW, Desk
 
@@ -67,6 +67,23 @@ async def test_inbox_rows_go_after_60_days(desk: Desk) -> None:
     )
     job = await desk.clean(CleanInbox())
     assert await desk.ids(processed_messages) == sorted(["new", "slot-2", job.key])
+
+
+async def test_records_of_cleanups_go_with_the_inbox(desk: Desk) -> None:
+    """At the same age, also those that were cut off; the counts say so."""
+    row = {"job_id": "nightly", "kind": "files", "deleted": {}, "kept": {}, "done": False}
+    old, new = NOW - 60 * DAY - SECOND, NOW - 60 * DAY
+    await desk.add(
+        cleanup_runs,
+        {**row, "id": "old", "started_at": old, "done": True},
+        {**row, "id": "cut-off", "started_at": old - DAY},
+        {**row, "id": "new", "started_at": new},
+    )
+    await desk.clean(CleanInbox())
+    (run,) = [run for run in await desk.runs() if run.kind == "inbox"]
+    assert await desk.ids(cleanup_runs) == sorted(["new", run.id])
+    assert (run.deleted, run.done) == ({"processed_messages": 0, "cleanup_runs": 2}, True)
+    assert run.kept["cleanup_runs"] == 2
 
 
 @pytest.mark.parametrize(

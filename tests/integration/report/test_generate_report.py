@@ -1,5 +1,6 @@
 """What becomes of a report that is asked for."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import insert
 
 from contracts.email import Attachment
 from services.report import handlers, rows
+from services.report.attempt import TookTooLong
 from services.report.kinds import Kind
 from services.report.rows import ReportNotFound
 from shared.database import Database
@@ -155,11 +157,11 @@ async def test_a_late_failure_does_not_undo_a_success(desk: Desk) -> None:
     assert (row["status"], row["error"]) == ("done", None)
 
 
-@pytest.mark.parametrize(("attempt", "status"), [(1, "running"), (3, "running"), (4, "failed")])
+@pytest.mark.parametrize(("attempt", "status"), [(1, "pending"), (3, "pending"), (4, "failed")])
 async def test_an_attempt_that_fails_is_the_rows_end_only_when_it_is_the_last(
     desk: Desk, attempt: int, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With three retries the fourth: before, it may still succeed."""
+    """With three retries the fourth: before, it waits for the next. What went wrong stands there in both cases."""
 
     async def fails(*_: object) -> None:
         raise RuntimeError("a mistake of ours\nin two lines")
@@ -169,10 +171,26 @@ async def test_an_attempt_that_fails_is_the_rows_end_only_when_it_is_the_last(
     with pytest.raises(RuntimeError):
         await desk.make(attempt=attempt)
     row = await desk.row()
-    assert (row["status"], row["error"]) == (
-        status,
-        "RuntimeError: a mistake of ours" if status == "failed" else None,
-    )
+    assert (row["status"], row["error"]) == (status, "RuntimeError: a mistake of ours")
+
+
+@pytest.mark.parametrize(("attempt", "status"), [(1, "pending"), (4, "failed")])
+async def test_a_report_that_takes_too_long_does_not_stay_running(
+    desk: Desk, attempt: int, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives up a little before its worker would cancel it, while it can still say so."""
+
+    async def hangs(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(handlers, "kind_of", lambda _: Kind(hangs, 7))  # type: ignore[arg-type]  # it never returns
+    desk.settings = settings(job_timeout_seconds=0.2)
+    await desk.ask()
+    async with asyncio.timeout(5):
+        with pytest.raises(TookTooLong, match=r"it was not made within 0\.18 s"):
+            await desk.make(attempt=attempt)
+    row = await desk.row()
+    assert (row["status"], row["error"]) == (status, "TookTooLong: it was not made within 0.18 s")
 
 
 async def test_an_outage_is_no_fault_of_the_report(desk: Desk) -> None:
@@ -181,10 +199,12 @@ async def test_an_outage_is_no_fault_of_the_report(desk: Desk) -> None:
     desk.objects.away = "no route"
     with pytest.raises(Unavailable, match="objects"):
         await desk.make(attempt=4)
-    assert (await desk.row())["status"] == "running"
+    row = await desk.row()
+    assert (row["status"], "no route" in row["error"]) == ("pending", True)
     desk.objects.away = ""
     await desk.make()
-    assert (await desk.row())["status"] == "done"
+    row = await desk.row()
+    assert (row["status"], row["error"]) == ("done", None)
 
 
 async def test_only_the_weekly_summary_asks_the_broker(desk: Desk) -> None:
