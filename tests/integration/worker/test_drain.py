@@ -44,9 +44,12 @@ async def test_jobs_in_hand_finish_within_the_grace_period(work: Work) -> None:
         await draining
         assert harness.outcomes() == {"done": 2}
         assert await harness.effects() == ["a", "b"]
-        assert {message.body for message in await harness.stored("PROBE", "jobs.probe.run")} == {
-            b'{"name":"too late","number":0}'
-        }
+
+        async def left() -> bool:  # the broker takes acknowledgements beside its other work
+            stored = await harness.stored("PROBE", "jobs.probe.run")
+            return [message.body for message in stored] == [b'{"name":"too late","number":0}']
+
+        await eventually(left)
 
 
 @pytest.mark.parametrize("base", [0, 2])
