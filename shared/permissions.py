@@ -52,15 +52,18 @@ def _holds_dead_letters(stream: Stream) -> bool:
     return all(subject.startswith("dead.") for subject in stream.subjects)
 
 
-def of_scheduler() -> Permissions:
-    """The scheduler publishes events and reads its memory."""
+def of_scheduler(topology: Topology) -> Permissions:
+    """The scheduler publishes events, reads its memory, and looks whether their consumers keep up."""
+    consumers = [consumer.name for consumer in topology.consumers if consumer.stream == CRON_STREAM]
     publish = (
         "cron.>",
+        *(f"$JS.API.CONSUMER.INFO.{CRON_STREAM}.{name}" for name in sorted(set(consumers))),
         f"$JS.API.DIRECT.GET.{CRON_STREAM}",
         f"$JS.API.DIRECT.GET.{CRON_PAUSED_STREAM}",
         presence.here("scheduler"),
     )
-    return Permissions(publish, ("_INBOX_scheduler.>", presence.PING))
+    dropped = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{CRON_STREAM}.*"
+    return Permissions(publish, ("_INBOX_scheduler.>", presence.PING, dropped))
 
 
 def of_producer() -> Permissions:
@@ -77,7 +80,7 @@ def users(topology: Topology, enqueues: Mapping[str, Sequence[str]]) -> dict[str
     """Every user of the broker and what it may do."""
     services = sorted({consumer.name for consumer in topology.consumers})
     table = {service: of_service(service, topology, enqueues.get(service, ())) for service in services}
-    return {**table, "scheduler": of_scheduler(), "producer": of_producer(), "operator": of_operator()}
+    return {**table, "scheduler": of_scheduler(topology), "producer": of_producer(), "operator": of_operator()}
 
 
 def broker_config(table: Mapping[str, Permissions], passwords: Mapping[str, str]) -> str:

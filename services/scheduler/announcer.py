@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from services.scheduler.agenda import Agenda
 from services.scheduler.holding import LOOK_AGAIN, Holding
+from services.scheduler.lapses import Lapses
 from services.scheduler.metrics import ScheduleMetrics
 from services.scheduler.patience import LONGEST_BACKOFF_SECONDS, read_memories, until_up
 from services.scheduler.progress import Progress
@@ -35,13 +36,14 @@ class Announcer:
         *,
         time: Timekeeper | None = None,
         metrics: ScheduleMetrics | None = None,
+        lapses: Lapses | None = None,
     ) -> None:
         self._time = time or SystemTime()
         self._last_look = self._time.now()
         self._entries = {
             schedule.name: Progress(schedule, self._last_look, place) for place, schedule in enumerate(timetable)
         }
-        self._stream = stream
+        self._stream, self._lapses = stream, lapses
         self._standby = Standby(stream)
         self._metrics = metrics or ScheduleMetrics(self._entries)
         self._reports = Reports()
@@ -76,6 +78,8 @@ class Announcer:
 
     async def _start(self, stop: asyncio.Event) -> None:
         """Reads the memory, however long that takes."""
+        if self._lapses:
+            await self._lapses.start()
         memories = await read_memories(self._stream, list(self._entries), stop, self._reports)
         if memories is None:
             return
@@ -129,9 +133,13 @@ class Announcer:
         outrun = self._metrics.outrun
         stored = 0
         refused: list[tuple[Progress, Exception]] = []
+        doomed = await self._lapses.doomed(entries) if self._lapses and entries else {}
         for entry, answer in await publish(entries, self._stream, self._time):
             if isinstance(answer, int):
                 self._stored(entry, answer)
+                if self._lapses and entry.schedule.name in doomed:
+                    event, never_delivered = doomed[entry.schedule.name]
+                    self._lapses.pushed_out(entry.schedule.name, event, never_delivered=never_delivered)
                 stored += 1
             elif isinstance(answer, Unavailable):
                 self._try_again(entry, answer)

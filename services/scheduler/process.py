@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from services.scheduler.announcer import Announcer
+from services.scheduler.lapses import Lapses
 from services.scheduler.metrics import ScheduleMetrics
 from services.scheduler.schedule import Schedule
 from services.scheduler.settings import SchedulerSettings
@@ -35,7 +36,9 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         if not await came_first(connecting, stop):
             return STOPPED
         connection = connecting.result()
-        announcer = Announcer(timetable, CronStream(connection), metrics=schedule_metrics)
+        stream = CronStream(connection)
+        lapses = Lapses(connection, stream, schedule_metrics)
+        announcer = Announcer(timetable, stream, metrics=schedule_metrics, lapses=lapses)
         checks.ready("announcer", _readiness(connection, announcer))
         me = myself("scheduler", health.url)
         await answer(connection, lambda: me)

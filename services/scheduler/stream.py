@@ -95,10 +95,18 @@ class CronStream:
         Raises:
             Unavailable: the broker or the stream is away.
         """
+        events = [remembered.event for remembered in await self.kept(name)]
+        return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
+
+    async def kept(self, name: str) -> list[Remembered]:
+        """Returns the events of a schedule that are still kept, the oldest first.
+
+        Raises:
+            Unavailable: the broker or the stream is away.
+        """
         request = {"next_by_subj": event_subject(name), "seq": 1, "batch": EVENTS_KEPT + 1}
         found = await direct_get(self._connection, CRON_STREAM, request, timeout_seconds=_TIMEOUT_SECONDS)
-        events = [_remembered(message).event for message in found]
-        return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
+        return [_remembered(message) for message in found]
 
     async def paused(self) -> frozenset[str]:
         """Returns the names of the schedules that the operator has paused.

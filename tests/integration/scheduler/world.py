@@ -9,6 +9,7 @@ import msgspec
 from contracts.cron import ScheduleFired, event_subject
 from services.scheduler.announcer import Announcer
 from services.scheduler.direct_get import direct_get
+from services.scheduler.lapses import Lapses
 from services.scheduler.metrics import ScheduleMetrics
 from services.scheduler.schedule import Schedule
 from services.scheduler.stream import CronStream, EventStream
@@ -103,7 +104,9 @@ class World:
         entries, stop = tuple(timetable), asyncio.Event()
         connection = self.connections[len(self._running) % len(self.connections)]
         metrics = ScheduleMetrics(entry.name for entry in entries)
-        announcer = Announcer(entries, stream or CronStream(connection), time=self.clock, metrics=metrics)
+        events = CronStream(connection)
+        lapses = Lapses(connection, events, metrics)
+        announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics, lapses=lapses)
         self.announcers.append(announcer)
         self.metrics.append(metrics)
         self._running.append((asyncio.create_task(announcer.run(stop)), stop))
