@@ -78,8 +78,6 @@ class Announcer:
 
     async def _start(self, stop: asyncio.Event) -> None:
         """Reads the memory, however long that takes."""
-        if self._lapses:
-            await self._lapses.start()
         memories = await read_memories(self._stream, list(self._entries), stop, self._reports)
         if memories is None:
             return
@@ -130,16 +128,11 @@ class Announcer:
 
     async def _announce(self, entries: Sequence[Progress]) -> None:
         """Publishes one event of each, and then deals with the answers."""
-        outrun = self._metrics.outrun
-        stored = 0
+        outrun, stored = self._metrics.outrun, 0
         refused: list[tuple[Progress, Exception]] = []
-        doomed = await self._lapses.doomed(entries) if self._lapses and entries else {}
-        for entry, answer in await publish(entries, self._stream, self._time):
+        for entry, answer in await publish(entries, self._stream, self._time, self._lapses):
             if isinstance(answer, int):
                 self._stored(entry, answer)
-                if self._lapses and entry.schedule.name in doomed:
-                    event, never_delivered = doomed[entry.schedule.name]
-                    self._lapses.pushed_out(entry.schedule.name, event, never_delivered=never_delivered)
                 stored += 1
             elif isinstance(answer, Unavailable):
                 self._try_again(entry, answer)

@@ -45,6 +45,15 @@ class Position:
         return self.waiting >= EVENTS_KEPT or (self.in_hand > 0 and last - self.done >= EVENTS_KEPT)
 
 
+@dataclass(slots=True, frozen=True)
+class Doomed:
+    """An event that the next one of its schedule pushes out."""
+
+    event: Remembered
+    never_delivered: bool
+    """Else it was delivered, and only the broker knows whether it was acknowledged."""
+
+
 class _Dropped(msgspec.Struct):
     stream_seq: int
 
@@ -59,38 +68,38 @@ class Lapses:
         self._connection, self._stream, self._metrics = connection, stream, metrics
         self._unsure: dict[int, tuple[str, Remembered]] = {}
         self._dropped = deque[int](maxlen=_REMEMBERED)
-        self._told = ""
+        self._told, self._listening = "", False
 
-    async def start(self) -> None:
-        """Listens to the broker."""
-        await self._connection.listen(_ADVISORY, self._hear)
-
-    async def doomed(self, entries: Sequence[Progress]) -> dict[str, tuple[Remembered, bool]]:
-        """The events that the next ones push out before their service is done with them, by schedule.
-
-        With each, whether it was never delivered; else the broker knows better whether it still is in hand.
-        """
+    async def doomed(self, entries: Sequence[Progress]) -> dict[str, Doomed]:
+        """The events that the next ones push out before their service is done with them, by schedule."""
+        await self._listen()
         services = {
             entry.schedule.name: EVENT_CONSUMERS.get(entry.schedule.name.partition(".")[0]) for entry in entries
         }
         positions = await self._positions({service for service in services.values() if service})
-        found: dict[str, tuple[Remembered, bool]] = {}
+        found: dict[str, Doomed] = {}
         for entry in entries:
             position = positions.get(services[entry.schedule.name] or "")
             if position is not None and position.may_lose(entry.sequence):
                 oldest = await self._next_to_go(entry.schedule.name)
                 if oldest is not None and oldest.sequence > position.done:
-                    found[entry.schedule.name] = oldest, oldest.sequence > position.delivered
+                    found[entry.schedule.name] = Doomed(oldest, oldest.sequence > position.delivered)
         return found
 
-    def pushed_out(self, name: str, event: Remembered, *, never_delivered: bool) -> None:
+    def pushed_out(self, name: str, doomed: Doomed) -> None:
         """Notes that the event is out of the stream."""
-        if never_delivered or event.sequence in self._dropped:
+        event = doomed.event
+        if doomed.never_delivered or event.sequence in self._dropped:
             self._lapsed(name, event)
         else:
             self._unsure[event.sequence] = name, event
             while len(self._unsure) > _REMEMBERED:
                 self._unsure.pop(next(iter(self._unsure)))
+
+    async def _listen(self) -> None:
+        if not self._listening:
+            self._listening = True
+            await self._connection.listen(_ADVISORY, self._hear)
 
     async def _positions(self, services: Iterable[str]) -> dict[str, Position]:
         names = sorted(services)
@@ -145,4 +154,3 @@ class Lapses:
         if why != self._told:
             self._told = why
             _log.warning("lapses_unwatched", f"Cannot see whether events lapse: {why}")
-

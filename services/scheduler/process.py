@@ -1,6 +1,8 @@
 """The scheduler as a process: connection, health, announcer, and a clean end."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from services.scheduler.announcer import Announcer
@@ -30,7 +32,9 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
     metrics, checks = Metrics(), Checks()
     schedule_metrics = ScheduleMetrics(schedule.name for schedule in timetable)
     metrics.registry.register(schedule_metrics)
-    with HealthServer(settings.health_host, settings.health_port, metrics, checks) as health:
+    async with AsyncExitStack() as stack:
+        health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
+        await stack.enter_async_context(_fresh(checks))
         _log.info("starting", f"scheduler starts; health at {health.url}", health=health.url)
         connecting = asyncio.create_task(connect(settings, name="scheduler"))
         if not await came_first(connecting, stop):
@@ -48,12 +52,20 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
             await connection.close()
 
 
-async def _announce(announcer: Announcer, connection: Connection, checks: Checks, stop: asyncio.Event) -> int:
+@asynccontextmanager
+async def _fresh(checks: Checks) -> AsyncIterator[None]:
+    """Keeps the checks going, from before there is a broker: who waits for it is alive."""
     checking = asyncio.create_task(checks.run())
+    try:
+        yield
+    finally:
+        checking.cancel()
+        await asyncio.gather(checking, return_exceptions=True)
+
+
+async def _announce(announcer: Announcer, connection: Connection, checks: Checks, stop: asyncio.Event) -> int:
     finished = await came_first(announcer.run(stop), connection.closed)
     checks.drain()
-    checking.cancel()
-    await asyncio.gather(checking, return_exceptions=True)
     if finished:
         _log.info("stopped", "scheduler has stopped")
         return STOPPED

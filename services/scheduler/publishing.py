@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from services.scheduler.lapses import Lapses
 from services.scheduler.progress import Progress
 from services.scheduler.stream import EventStream, outgoing_event
 from services.scheduler.timekeeper import Timekeeper
@@ -15,8 +16,19 @@ Answer = int | Exception
 """The sequence at which an event is stored, or why it is not."""
 
 
-async def publish(entries: Sequence[Progress], stream: EventStream, time: Timekeeper) -> list[tuple[Progress, Answer]]:
+async def publish(
+    entries: Sequence[Progress], stream: EventStream, time: Timekeeper, lapses: Lapses | None = None
+) -> list[tuple[Progress, Answer]]:
     """Publishes the first waiting due time of each schedule, and returns what became of it."""
+    doomed = await lapses.doomed(entries) if lapses and entries else {}
+    answers = await _publish(entries, stream, time)
+    for entry, answer in answers:
+        if lapses and isinstance(answer, int) and entry.schedule.name in doomed:
+            lapses.pushed_out(entry.schedule.name, doomed[entry.schedule.name])
+    return answers
+
+
+async def _publish(entries: Sequence[Progress], stream: EventStream, time: Timekeeper) -> list[tuple[Progress, Answer]]:
     bound = asyncio.Semaphore(_GROUPS_IN_FLIGHT)
     tasks: list[tuple[Sequence[Progress], asyncio.Task[list[Answer]]]] = []
     for group in _groups(entries):

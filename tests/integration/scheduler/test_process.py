@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from embedded.ports import LOOPBACK, free_ports
 from embedded.process import Process
 from embedded.stack import ROOT
 from embedded.surroundings import surroundings
+from services.scheduler import process
+from services.scheduler.settings import SchedulerSettings
+from shared.checks import Checks
+from tests.harness import eventually
 from tests.integration.scheduler.world import DEADLINE_SECONDS, World
 
 SECOND = timedelta(seconds=1)
@@ -71,3 +76,21 @@ async def test_two_processes_announce_each_second_once_and_end_cleanly(
     assert all('nightshift_schedule_events_total{schedule="sync.often"}' in text for text in metrics)
     assert all("nightshift_schedule_lateness_seconds_bucket" in text for text in metrics)
     assert all("scheduler has stopped" in process.output() for process in processes)
+
+
+async def test_one_that_waits_for_its_broker_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its heart beats before there is a connection: an orchestrator that restarted it would help nobody."""
+    beats, stop = list[None](), asyncio.Event()
+
+    class Counted(Checks):
+        def beat(self) -> None:
+            super().beat()
+            beats.append(None)
+
+    monkeypatch.setattr(process, "Checks", partial(Counted, stalled_after_seconds=1.0))
+    (nobody,) = free_ports(1)
+    settings = SchedulerSettings(nats_url=f"nats://{LOOPBACK}:{nobody}", health_port=0)
+    serving = asyncio.create_task(process.serve(settings, (), stop))
+    await eventually(lambda: len(beats) > 3, what="it beats on")
+    stop.set()
+    assert await serving == 0
