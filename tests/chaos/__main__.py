@@ -11,7 +11,7 @@ from datetime import datetime
 from embedded.stack import Stack
 from tests.chaos.cluster import NODES, ClusterStack
 from tests.chaos.pace import PACES
-from tests.chaos.plan import CLUSTER_FAULTS, FAULTS, POSTGRES_FAULTS
+from tests.chaos.plan import CLUSTER_FAULTS, FAULTS, POSTGRES_FAULTS, VERY_LONG_RUN_SECONDS
 from tests.chaos.postgres import fresh_database
 from tests.chaos.run import Report, run
 from tests.chaos.world import Scale
@@ -29,7 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fault_seconds = max(seconds - _REST_SECONDS, seconds * _REST_SHARE)
     kind = ClusterStack if options.cluster else Stack
     stack = kind.fresh("chaos", datetime.now().astimezone())
-    scale = Scale(PACES[options.pace], per_second=options.rate, replicas=NODES if options.cluster else 1)
+    scale = Scale(
+        PACES[options.pace],
+        per_second=options.rate,
+        replicas=NODES if options.cluster else 1,
+        tick_seconds=10 if fault_seconds >= VERY_LONG_RUN_SECONDS else 5,
+    )
     _say(f"chaos: seed {seed}, faults for {fault_seconds:.0f} s; logs and journals in {stack.folder}")
     try:
         report = asyncio.run(_run(stack, scale, seed, fault_seconds, options.postgres))

@@ -17,6 +17,7 @@ from shared.delivery import Delivery
 from shared.lookup import page
 from shared.outcomes import Unavailable
 from shared.outgoing import Outgoing, without_orders
+from tests.chaos.events import said_to_have_lapsed
 from tests.chaos.ledger import Facts, Work
 from tests.chaos.mails import Received, received
 from tests.chaos.tables import effects
@@ -63,7 +64,13 @@ async def facts(world: World) -> Facts:
     async for letter in dead_letters(world, "CHAOS_DLQ"):
         work = (letter.subject.removeprefix("dead."), letter.headers.get(wire.JOB_ID, ""))
         dead.setdefault(work, []).append(letter.headers.get(wire.DEAD_REASON, ""))
-    return Facts(happened, dead, done, world.events.counts)
+    return Facts(happened, dead, done, world.events.counts, lapsed=alarms(world))
+
+
+def alarms(world: World) -> frozenset[str]:
+    """The events of which a scheduler said that they have lapsed."""
+    logs = [file.read_text(errors="replace") for file in world.stack.logs.glob("scheduler*.log")]
+    return frozenset(said_to_have_lapsed("\n".join(logs))) | frozenset(world.moved.lapses.noted)
 
 
 async def dead_letters(world: World, stream: str) -> AsyncIterator[Delivery]:

@@ -4,8 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from services.scheduler.announcer import Announcer
+from services.scheduler.lapses import Lapses
+from services.scheduler.metrics import ScheduleMetrics
 from services.scheduler.schedule import schedule
-from services.scheduler.stream import CronStream
+from services.scheduler.stream import CronStream, Remembered
 from services.scheduler.timekeeper import SystemTime
 from shared.broker import Connection
 
@@ -23,13 +25,27 @@ class MovedTime(SystemTime):
         return datetime.now(UTC) + self.off
 
 
+class NotedLapses(Lapses):
+    """Keeps what has lapsed."""
+
+    noted: list[str]
+
+    def _lapsed(self, name: str, event: Remembered) -> None:
+        super()._lapsed(name, event)
+        if event.event is not None:
+            self.noted.append(f"{name}@{event.event.due.astimezone(UTC).isoformat()}")
+
+
 class MovedScheduler:
     """Announces `chaos.moved` every two seconds of its own time."""
 
     def __init__(self, connection: Connection) -> None:
         self.time = MovedTime()
         entry = schedule(MOVED, "*/2 * * * * *", "latest")
-        self._announcer = Announcer([entry], CronStream(connection), time=self.time)
+        stream, metrics = CronStream(connection), ScheduleMetrics([MOVED])
+        self.lapses = NotedLapses(connection, stream, metrics)
+        self.lapses.noted = []
+        self._announcer = Announcer([entry], stream, time=self.time, metrics=metrics, lapses=self.lapses)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 

@@ -1,7 +1,9 @@
 """Reads every event that is announced during a run, before the stream drops the older ones."""
 
 import asyncio
+import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,6 +15,15 @@ from shared.outcomes import Unavailable
 from shared.topology import CRON_STREAM
 
 _decode = msgspec.json.Decoder(ScheduleFired).decode
+
+
+_ALARM = re.compile(r"(\S+) has lost \d+ events since this scheduler started, the last one due at ([0-9T:-]+Z)")
+
+
+def said_to_have_lapsed(log: str) -> Iterator[str]:
+    """The events of which a scheduler's log says so."""
+    for name, due in _ALARM.findall(log):
+        yield f"{name}@{datetime.fromisoformat(due).isoformat()}"
 
 
 class EventWatch:

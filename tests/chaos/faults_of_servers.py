@@ -25,9 +25,7 @@ async def broker_restarted(world: World, _dice: random.Random) -> None:
 
 async def broker_away(world: World, dice: random.Random) -> None:
     """The broker is away for a while."""
-    await world.stack.broker.stop()
-    await asyncio.sleep(dice.uniform(3, 8))
-    await world.stack.broker.start()
+    await _away(world.stack.broker, dice.uniform(3, 8))
 
 
 async def broker_frozen(world: World, dice: random.Random) -> None:
@@ -37,8 +35,22 @@ async def broker_frozen(world: World, dice: random.Random) -> None:
 
 async def broker_away_long(world: World, _dice: random.Random) -> None:
     """The broker is away for longer than the client library's own patience (60 tries, two seconds apart)."""
+    await _away_and_told(world, 150)
+
+
+async def broker_away_ten_minutes(world: World, _dice: random.Random) -> None:
+    """The broker is away for ten minutes, in which everything else goes on to be struck."""
+    await _away_and_told(world, 600)
+
+
+async def _away_and_told(world: World, seconds: float) -> None:
+    """Every process must say that it is not ready, if it says anything: it may be frozen or about to start."""
     await world.stack.broker.stop()
-    await asyncio.sleep(150)
+    await asyncio.sleep(seconds / 2)
+    for replica in (*world.workers, *world.mailers, *world.schedulers):
+        if " 200 " in (said := await replica.answer("/readyz")).partition("\n")[0]:
+            world.breaches.append(f"{replica.name} says that it is ready, without a broker: {said[-200:]}")
+    await asyncio.sleep(seconds / 2)
     await world.stack.broker.start()
 
 
@@ -73,9 +85,7 @@ async def database_full(world: World, dice: random.Random) -> None:
 
 async def objects_away(world: World, dice: random.Random) -> None:
     """The object store is away: long bodies can neither be sent nor read."""
-    await world.stack.objects.stop()
-    await asyncio.sleep(dice.uniform(2, 5))
-    await world.stack.objects.start()
+    await _away(world.stack.objects, dice.uniform(2, 5))
 
 
 async def objects_frozen(world: World, dice: random.Random) -> None:
@@ -99,6 +109,12 @@ async def clock_moved(world: World, dice: random.Random) -> None:
     """The clock of a scheduler is set an hour forward or back, or a few seconds."""
     world.moved.time.off += timedelta(seconds=dice.choice([-3600, -7, -3, 3, 9, 3600]))
     await asyncio.sleep(2)
+
+
+async def _away(server: Server, seconds: float) -> None:
+    await server.stop()
+    await asyncio.sleep(seconds)
+    await server.start()
 
 
 async def _frozen(server: Server, seconds: float) -> None:

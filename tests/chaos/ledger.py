@@ -38,6 +38,8 @@ class Facts:
     """How often each `<schedule>@<due time>` was announced."""
     left: dict[str, int] = field(default_factory=dict)
     """Messages, or outbox rows, that are still somewhere."""
+    lapsed: frozenset[str] = frozenset()
+    """Events of which an alarm said that nobody took them in time."""
 
 
 def breaches(sent: Mapping[str, Sent], facts: Facts) -> list[str]:
@@ -117,8 +119,10 @@ def _events(facts: Facts) -> Iterator[str]:
         if count > 1:
             yield f"event {event} was announced {count} times"
         effects = facts.effects["chaos.tick", event]
+        if event in facts.lapsed and not effects:
+            continue
         if effects != 1 and facts.dead.get(("chaos.tick", event)) != ["crash-loop"]:
-            yield f"event {event} has {effects} jobs done"
+            yield f"event {event} has {effects} jobs done, and no alarm said that it had lapsed"
 
 
 def _strangers(sent: Mapping[str, Sent], facts: Facts) -> Iterator[str]:

@@ -85,7 +85,9 @@ CLUSTER_FAULTS = (
 )
 """With three brokers, of which one at a time is struck."""
 LONG_AWAY = Fault(servers.broker_away_long, 0, "broker")
-_LONG_RUN_SECONDS = 500.0
+TEN_MINUTES_AWAY = Fault(servers.broker_away_ten_minutes, 0, "broker")
+LONG_RUN_SECONDS, VERY_LONG_RUN_SECONDS = 500.0, 1100.0
+"""From 10 minutes on, and from 20, what comes after the last fault included."""
 _CALM_SECONDS = 4.0
 """At the start, so that there is something to strike at."""
 _LAST_SECONDS = 6.0
@@ -99,6 +101,8 @@ def plan(seed: str, seconds: float, faults: tuple[Fault, ...] = FAULTS) -> list[
         for _ in range(max(1, round(fault.per_minute * seconds / 60))):
             at = dice.uniform(_CALM_SECONDS, max(_CALM_SECONDS, seconds - _LAST_SECONDS))
             strikes.append(Strike(at, fault, str(dice.random())))
-    if seconds >= _LONG_RUN_SECONDS and faults is not CLUSTER_FAULTS:
+    if seconds >= LONG_RUN_SECONDS and faults is not CLUSTER_FAULTS:
         strikes.append(Strike(dice.uniform(60, seconds - 240), LONG_AWAY, str(dice.random())))
+    if seconds >= VERY_LONG_RUN_SECONDS and faults is not CLUSTER_FAULTS:
+        strikes.append(Strike(dice.uniform(60, seconds - 660), TEN_MINUTES_AWAY, str(dice.random())))
     return sorted(strikes, key=lambda strike: strike.at_seconds)

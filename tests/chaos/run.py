@@ -15,7 +15,7 @@ from tests.chaos.ledger import Facts, Sent
 from tests.chaos.mails import mail_breaches, sent_mails
 from tests.chaos.messages import NOTHING
 from tests.chaos.plan import FAULTS, Fault, Strike, plan
-from tests.chaos.world import TICK_SECONDS, Scale, World, all_of, build
+from tests.chaos.world import Scale, World, all_of, build
 
 _PROGRESS_SECONDS = 10
 _TOO_LATE_SECONDS = 25
@@ -105,7 +105,7 @@ async def _judge(world: World, seed: str, left: dict[str, int]) -> Report:
     breaches = [*world.breaches, *ledger.breaches(sent, facts)]
     breaches += mail_breaches(mails, aftermath.arrived(world), await aftermath.dead_mails(world))
     ticks = [due.timestamp() for due in world.events.due.get("chaos.tick", [])]
-    breaches += ledger.gaps(ticks, TICK_SECONDS)
+    breaches += ledger.gaps(ticks, world.scale.tick_seconds)
     breaches += await _redriven(world, sent, facts)
     return Report(seed, breaches, _figures(world, sent, facts) | _mail_figures(world, mails))
 
@@ -138,6 +138,7 @@ def _figures(world: World, sent: Mapping[str, Sent], facts: Facts) -> dict[str, 
         "effect and dead letter": f"{len(ledger.both(facts))}, sent once more",
         "innocent dead letters": str(len(ledger.innocents(sent, facts))),
         "events": f"{sum(facts.events.values())}, of them {moved} with a moved clock",
+        "events lapsed": f"{len(facts.lapsed)}, each with an alarm",
         "faults": _counted(world.struck),
         "ends at fault points": _counted(points),
         "ends of processes": _counted(sum((replica.ends for replica in world.replicas), Counter[int]())),

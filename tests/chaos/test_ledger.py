@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
+from tests.chaos.events import said_to_have_lapsed
 from tests.chaos.ledger import Facts, Sent, breaches, gaps
 from tests.chaos.mails import Received, mail_breaches
-from tests.chaos.plan import FAULTS, plan
+from tests.chaos.plan import FAULTS, LONG_AWAY, TEN_MINUTES_AWAY, plan
 
 RUN = "chaos.run"
 CHILD = ("chaos.follow", "chaos/chaos.run/p/0")
@@ -29,6 +30,20 @@ def test_a_run_in_which_all_happened_once_is_good() -> None:
         {"CHAOS": 0},
     )
     assert breaches(sent, facts) == []
+
+
+def test_an_event_may_lapse_if_an_alarm_says_so() -> None:
+    """It is documented; the judge reads the scheduler's own words, and does not believe them where a job was done."""
+    log = (
+        "12:00 ERROR scheduler chaos.tick has lost 7 events since this scheduler started, "
+        "the last one due at 2026-07-01T11:30:05Z: the stream keeps 100"
+    )
+    lapsed, other = "chaos.tick@2026-07-01T11:30:05+00:00", "chaos.tick@2026-07-01T11:30:10+00:00"
+    assert list(said_to_have_lapsed(log)) == [lapsed]
+    facts = Facts(events=Counter([lapsed, other]), lapsed=frozenset({lapsed}))
+    assert breaches({}, facts) == [f"event {other} has 0 jobs done, and no alarm said that it had lapsed"]
+    facts = Facts(Counter({("chaos.tick", lapsed): 2}), events=Counter([lapsed]), lapsed=frozenset({lapsed}))
+    assert "has 2 jobs done" in breaches({}, facts)[0]
 
 
 @pytest.mark.parametrize(
@@ -90,3 +105,4 @@ def test_the_same_seed_gives_the_same_plan_with_every_fault_in_it() -> None:
     """So that a run that broke something can be had again."""
     assert plan("7", 45) == plan("7", 45) != plan("8", 45)
     assert {strike.fault for strike in plan("7", 45)} == set(FAULTS)
+    assert {strike.fault for strike in plan("7", 1150)} == {*FAULTS, LONG_AWAY, TEN_MINUTES_AWAY}

@@ -29,9 +29,7 @@ from tests.chaos.tables import create
 
 QUEUE_BYTES, DEAD_LETTER_BYTES = 8 << 20, 1 << 20
 MAX_FILE_STORE = 100 << 20
-TICK = '[[schedules]]\nname = "chaos.tick"\nschedule = "*/5 * * * * *"\nmisfire = "all"\n'
-TICK_SECONDS = 5.0
-"""The stream keeps 100 events of a schedule; what no worker could take by then lapses. So: longer than any outage."""
+TICK = '[[schedules]]\nname = "chaos.tick"\nschedule = "*/{:.0f} * * * * *"\nmisfire = "all"\n'
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,9 @@ class Scale:
     mailers: int = 2
     schedulers: int = 2
     per_second: float = 10
+    tick_seconds: float = 5
+    """Between the due times of a schedule. A scheduler makes up for 100, and the stream keeps as many: no outage may be
+    longer than these."""
     probability: float = 0.001
     """Of ending at a fault point, each time that one is passed."""
     replicas: int = 1
@@ -159,7 +160,7 @@ def _staff(world: World) -> None:
     stack, scale = world.stack, world.scale
     dice = random.Random(f"{world.seed}/replicas")  # noqa: S311
     schedules = stack.folder / "schedules.toml"
-    schedules.write_text(TICK)
+    schedules.write_text(TICK.format(scale.tick_seconds))
     common = {"CHAOS_FOLDER": str(stack.folder), "CHAOS_PACE": scale.pace.name, "LOG_FORMAT": "text"}
     if scale.database_url:
         common["DATABASE_URL"] = scale.database_url
