@@ -25,7 +25,10 @@ from shared.settings import ProcessSettings
 QUEUED, WAITING = 200, 20
 """Jobs published right before the broker goes, and jobs that come due while it is away."""
 _RECOVERY_SECONDS = 90.0
+_TELLING_SECONDS = 15.0
 _POLL_SECONDS = 0.2
+_LATE = "-9"
+"""How the replicas are called that are started while the broker is away."""
 _SCHEDULES = '[[schedules]]\nname = "sync.often"\nschedule = "*/10 * * * * *"\nmisfire = "all"\n'
 
 
@@ -95,16 +98,29 @@ async def _wait_and_watch(publisher: Publisher, services: Sequence[Service], sec
         found.wrong.append("a publish succeeded without a broker")
     except Unavailable as away:
         found.figures["a publish"] = f"failed after {time.monotonic() - began:.1f} s: {away}"
-    await asyncio.sleep(max(0.0, end - time.monotonic() - min(10.0, seconds / 2)))
+    await asyncio.sleep(max(0.0, end - time.monotonic() - _TELLING_SECONDS))
     async with httpx.AsyncClient() as client:
         for service in services:
-            ready, alive = [await client.get(service.health_url + path) for path in ("/readyz", "/healthz")]
-            expected = "is starting" if service in services[-len(discover()) :] else "broker"
-            if ready.status_code != 503 or expected not in ready.text:
-                found.wrong.append(f"/readyz of {service.name}: {ready.status_code} {ready.text.strip()}")
-            if alive.status_code != 200:
-                found.wrong.append(f"/healthz of {service.name}: {alive.status_code} {alive.text.strip()}")
+            expected = "is starting" if service.name.endswith(_LATE) else "broker"
+            found.wrong += await _told(client, service, expected, time.monotonic() + _TELLING_SECONDS)
     await asyncio.sleep(max(0.0, end - time.monotonic()))
+
+
+async def _told(client: httpx.AsyncClient, service: Service, expected: str, deadline: float) -> list[str]:
+    """What is wrong with what a process says about itself; one that was just started may take a moment."""
+    while True:
+        wrong = list[str]()
+        for path, status, words in (("/readyz", 503, expected), ("/healthz", 200, "")):
+            try:
+                answer = await client.get(service.health_url + path)
+            except httpx.HTTPError as error:
+                wrong.append(f"{path} of {service.name}: {error!r}")
+                continue
+            if answer.status_code != status or words not in answer.text:
+                wrong.append(f"{path} of {service.name}: {answer.status_code} {answer.text.strip()}")
+        if not wrong or time.monotonic() > deadline:
+            return wrong
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _recovered(services: Sequence[Service], began: float, found: Outage) -> None:

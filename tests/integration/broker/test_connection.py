@@ -257,3 +257,17 @@ async def test_no_message_fells_the_reader(broker: Broker, connection: Connectio
             await one.unsubscribe()
             await other.unsubscribe()
     await manage(connection, "INFO")
+
+
+async def test_it_never_gives_up_whatever_the_library_would_do(broker: Broker) -> None:
+    """The library's own limits (60 tries, two seconds apart) have no part in it: tries are not counted at all."""
+    async with connected(broker) as connection:
+        await broker.kill()
+        await eventually(lambda: not connection.up.is_set(), what="the loss is noticed")
+        for server in connection._server_pool:
+            server.reconnects = 1_000_000
+        before = connection._server_pool[0].reconnects
+        await eventually(lambda: connection._server_pool[0].reconnects > before, what="it tries on")
+        assert not connection.closed.is_set()
+        await broker.start()
+        await connection.ready(10)
