@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import urllib.parse
 import urllib.request
@@ -61,13 +60,6 @@ def test_the_configuration_and_the_alerts_are_valid() -> None:
 def test_the_alerts_fire_when_they_should() -> None:
     """Series that rise and fall, and what is to be said about them: `tests/compose/alerts.test.yml`."""
     assert "SUCCESS" in run(["promtool", "test", "rules", str(ROOT / "tests" / "compose" / "alerts.test.yml")])
-
-
-def test_every_service_is_scraped() -> None:
-    """Each service's name is among those that are looked up."""
-    names = re.search(r"names: \[(.*)\]", CONFIGURATION.read_text(encoding="utf-8"))
-    assert names is not None
-    assert sorted(names[1].split(", ")) == discover()
 
 
 def test_every_replica_is_found_and_answers(prometheus: Project, eventually: Eventually) -> None:

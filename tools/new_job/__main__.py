@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from tools.contracts.samples import ROOT
+from tools.new_job.deployment import deploy
 from tools.new_job.names import BadName, names_of
 from tools.new_job.scaffold import Exists, scaffold
 
@@ -13,19 +14,22 @@ def main() -> int:
     """Returns the exit code: 2 for a name that cannot be, or is taken."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.new_job",
-        description="Scaffolds a job: contract, samples, handler, tests. One test says what is to be filled in.",
+        description="Scaffolds a job: contract, samples, handler, tests; a service that is new also for compose, "
+        "Prometheus and Kubernetes. One test says what is to be filled in.",
     )
     parser.add_argument("name", help="<service>.<verb>, such as email.digest")
     try:
         names = names_of(parser.parse_args().name)
+        first = not (ROOT / "services" / names.service / "__main__.py").exists()
         written = scaffold(ROOT, names)
     except (BadName, Exists) as error:
         print(error, file=sys.stderr)
         return 2
     # A process of its own: this one has loaded the contracts as they were.
     subprocess.run([sys.executable, "-m", "tools.contracts"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    for path in written:
-        print(path)
+    changed, left = deploy(ROOT, names.service) if first else ([], [])
+    for line in [*written, *changed, *left]:
+        print(line)
     print(f"\nNow fill in {names.function} and {names.message}; `make check` has one test that says so.")
     return 0
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tools.contracts.samples import ROOT
+from tools.new_job.deployment import add
 from tools.new_job.names import BadName, names_of
 from tools.new_job.scaffold import Exists, scaffold
 
-LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "var", "__pycache__", ".pytest_cache", ".hypothesis", "peers")
+LEFT_OUT = shutil.ignore_patterns(".venv*", ".git", "var", "__pycache__", ".pytest_cache", ".hypothesis")
 QUICK = ("tests/unit/email", "tests/unit/test_routes.py", "tests/contract", "tests/test_architecture.py")
 TOUCHED = ("contracts/email.py", "services/email", "tests/unit/email/test_digest.py")
 
@@ -110,20 +111,37 @@ def test_a_job_that_is_there_is_left_alone(tree: Path) -> None:
         scaffold(tree, names_of("email.digest"))
 
 
-def test_a_service_that_was_not_there_is_made_with_its_first_job(tree: Path) -> None:
-    """Folder, entry point, contract and its line in the table of who publishes what; streams follow by themselves."""
-    code, output = _run(tree, "tools.new_job", "invoice.send-all")
+def test_a_service_that_was_not_there_is_made_with_its_first_job_and_passes_make_check(tree: Path) -> None:
+    """Folder, entry point, contract, who publishes what, compose, Prometheus, Kubernetes: all that is checked of it."""
+    code, output = _run(tree, "tools.new_job", "billing.send-all")
     assert code == 0, output
-    files = ("contracts/invoice.py", "services/invoice", "tests/unit/invoice/test_send_all.py", "contracts/parts.py")
-    assert _run(tree, "ruff", "check", *files) == (0, "All checks passed!\n")
-    code, output = _run(tree, "mypy", *files)
-    assert code == 0, output
-    tests = ("tests/unit/invoice", *(f"tests/contract/test_{name}.py" for name in ("generated", "samples", "pacts")))
-    code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    said = output.splitlines()
+    for path in ("docker-compose.yml", "deploy/prometheus/prometheus.yml", "deploy/kubernetes/billing.yaml"):
+        assert path in said
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (tree / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    *static, tests = [line.removeprefix("\t@$(RUN) -m ").split() for line in recipe[1].splitlines()]
+    for command in static:
+        code, output = _run(tree, *command)
+        assert code == 0, output
+    code, output = _run(tree, *tests, "-p", "no:cacheprovider")
     assert re.findall(r"^FAILED (\S+)", output, re.MULTILINE) == [
-        "tests/unit/invoice/test_send_all.py::test_send_all_invoice_is_filled_in"
+        "tests/unit/billing/test_send_all.py::test_send_all_billing_is_filled_in"
     ], output
-    assert '"INVOICE_LATER"' in (tree / "contracts/topology.json").read_text()
+    assert '"BILLING_LATER"' in (tree / "contracts/topology.json").read_text()
+
+
+def test_what_cannot_be_added_is_said(tmp_path: Path) -> None:
+    """Whose compose file looks different gets the lines to add, and everything else is added."""
+    for path in ("docker-compose.yml", "deploy/prometheus/prometheus.yml", "deploy/kubernetes/kustomization.yaml"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n")
+    changed, left = add(tmp_path, "billing")
+    assert changed == ["deploy/prometheus/prometheus.yml", "deploy/kubernetes/kustomization.yaml"]
+    assert left[0].startswith("Add to docker-compose.yml, as it is there for the other services:\n  billing:\n    <<:")
+    assert len(left) == 5
+    assert (tmp_path / "docker-compose.yml").read_text() == "services: {}\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""The compose file and Prometheus' configuration know every service."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from embedded.services import discover
+from embedded.stack import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("service", discover())
+def test_a_service_runs_with_credentials_of_its_own(service: str) -> None:
+    """Its command, its folder of credentials and no other, which is made before it starts."""
+    declared = COMPOSE["services"][service]
+    assert declared["command"] == f"services.{service}"
+    credentials = [volume for volume in declared["volumes"] if volume.startswith("credentials-")]
+    assert credentials == [f"credentials-{service}:/run/credentials:ro"]
+    assert f"credentials-{service}:/volumes/credentials/{service}" in COMPOSE["services"]["credentials"]["volumes"]
+    assert f"credentials-{service}" in COMPOSE["volumes"]
+
+
+def test_every_service_is_scraped() -> None:
+    """Each service's name is among those that are looked up."""
+    (services,) = [job for job in PROMETHEUS["scrape_configs"] if job["job_name"] == "services"]
+    assert sorted(services["dns_sd_configs"][0]["names"]) == discover()
