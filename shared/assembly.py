@@ -8,6 +8,7 @@ from shared.chores import Chores
 from shared.circuit import Circuit
 from shared.commit import Committer
 from shared.database import Database
+from shared.last_life import LastLives
 from shared.objects import S3ObjectStore
 from shared.outbox import Outbox
 from shared.pipeline import Limits, Pipeline
@@ -77,6 +78,7 @@ def assemble(
         outbox=outbox,
         objects=chassis.objects,
         settler=settler,
+        last_lives=LastLives(chassis.name, chassis.database),
         circuit=circuit,
         metrics=chassis.metrics,
         limits=limits,

@@ -20,6 +20,7 @@ from shared.failures import CancelledInside, Timeout, UnknownType, alone, words
 from shared.hand import Hand
 from shared.identify import Identity, identify
 from shared.job import Job
+from shared.last_life import LastLives
 from shared.log import get_logger, job_line
 from shared.objects import ObjectStore
 from shared.outbox import Outbox
@@ -31,7 +32,7 @@ from shared.turns import Turns
 from shared.verdict import AT_ONCE, DONE, DUPLICATE, SKIPPED, Again, Dead, Done, Verdict
 
 CRASH_LOOP = 10
-"""Deliveries of which nobody reported the end: beyond it the job is taken to kill its worker."""
+"""Deliveries of which nobody reported the end: the last of them is marked, and beyond it the job kills its worker."""
 _log = get_logger("pipeline")
 
 
@@ -55,6 +56,7 @@ class Pipeline:
         outbox: Outbox,
         objects: ObjectStore,
         settler: Settler,
+        last_lives: LastLives,
         circuit: Circuit,
         metrics: Metrics,
         limits: Limits,
@@ -62,6 +64,7 @@ class Pipeline:
         self._service, self._routes, self._limits = service, routes, limits
         self._committer, self._outbox, self._objects = committer, outbox, objects
         self._settler, self._circuit, self._metrics = settler, circuit, metrics
+        self._last_lives = last_lives
         self._turns = Turns()
 
     async def work(self, hand: Hand) -> None:
@@ -75,6 +78,8 @@ class Pipeline:
             verdict = await self._judge(hand, identity)
             verdict = await self._settler.settle(hand, job, verdict, event=identity.event)
             outcome = verdict.outcome
+            if hand.handed_over and hand.unexplained >= CRASH_LOOP:
+                await self._last_lives.ended(hand.delivery)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.job_finished(job.type, outcome, seconds)
@@ -128,7 +133,7 @@ class Pipeline:
 
     async def _attempt(self, hand: Hand, identity: Identity) -> Verdict:
         job, delivery = identity.job, hand.delivery
-        early = copies.mark_of(delivery) or self._hopeless(hand, identity)
+        early = copies.mark_of(delivery) or await self._hopeless(hand, identity)
         if early is not None:
             return early
         found = self._routes.get(job.type)
@@ -168,10 +173,12 @@ class Pipeline:
             await self._settler.publish_follow_ups(job)
         return verdict
 
-    def _hopeless(self, hand: Hand, identity: Identity) -> Dead | None:
+    async def _hopeless(self, hand: Hand, identity: Identity) -> Dead | None:
         if identity.malformed:
             return Dead(identity.malformed.reason, identity.malformed.text, identity.job.attempt)
-        if hand.unexplained > CRASH_LOOP and not identity.event and not self._settler.refused_lately():
+        if hand.unexplained < CRASH_LOOP or identity.event:
+            return None
+        if not await self._last_lives.begin(hand.delivery):
             text = f"delivered {hand.delivery.delivered} times, and no worker lived to report how it ended"
             return Dead("crash-loop", text, identity.job.attempt)
         return None

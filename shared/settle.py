@@ -1,8 +1,6 @@
 """Carries out a verdict: acknowledge, copy for later, or dead letter. A delivery leaves only when that is stored."""
 
 import asyncio
-import math
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -25,8 +23,6 @@ from shared.verdict import DUPLICATE, Again, Dead, Done, Verdict
 
 _DEAD_LETTER_AGAIN = timedelta(minutes=1)
 """When a dead-letter stream has refused, somebody has to make room: the job asks again after this."""
-_REFUSAL_COUNTS_SECONDS = 30 * 60.0
-"""Twice the longest wait of a job that was handed over: by then it has come back and was settled."""
 _log = get_logger("settle")
 
 
@@ -47,14 +43,6 @@ class Settler:
         """`refused` is told when the broker refused something, so that what may lie behind is swept up."""
         self._publisher, self._committer, self._outbox = publisher, committer, outbox
         self._objects, self._circuit, self._metrics, self._refused = objects, circuit, metrics, refused
-        self._refused_at = -math.inf
-
-    def refused_lately(self) -> bool:
-        """Whether copies could not be stored lately. Then replicas hand jobs over again, and the broker counts that.
-
-        Only the replica that did so knows it; to the others such a delivery looks like one whose worker has died.
-        """
-        return time.monotonic() - self._refused_at < _REFUSAL_COUNTS_SECONDS
 
     async def settle(self, hand: Hand, job: Job, verdict: Verdict, *, event: bool) -> Verdict:
         """Carries out the verdict; returns what was done, which may be another one when the broker refuses."""
@@ -130,7 +118,6 @@ class Settler:
         _log.error("not_stored", f"{job.type} {job.id}: {what} could not be stored, the job stays: {error}")
         if isinstance(error, Unavailable):
             self._circuit.trip(error)
-        self._refused_at = time.monotonic()
         self._refused()
 
 

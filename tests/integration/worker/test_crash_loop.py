@@ -3,31 +3,37 @@
 import asyncio
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from shared.broker import QueueFull
+from embedded.broker import Broker
+from shared.broker.jetstream import manage
 from shared.commit import Committer
 from shared.delivery import Delivery
 from shared.job import Job
+from shared.last_life import LastLives
+from shared.pipeline import CRASH_LOOP
 from shared.pull import Pull
-from tests.harness import Harness, RunProbe, eventually
+from tests.harness import Harness, RunProbe, eventually, working
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import never
 
 AT_ONCE = timedelta(0)
 
 
-async def _die_with(harness: Harness, job_id: str, deaths: int) -> None:
-    """Publishes a job and lets so many deliveries of it end without this worker knowing how.
+async def _die_with(harness: Harness, job_id: str, deaths: int, *, begun: bool = True) -> None:
+    """Publishes a job and lets so many deliveries of it end without this worker knowing how; `begun`: the tenth was.
 
     The broker counts a refused delivery like one whose worker has died, and only the worker that refused it knows.
     """
     seen = 0
+    last: Delivery | None = None
 
     def receive(delivery: Delivery) -> None:
-        nonlocal seen
+        nonlocal seen, last
         seen += 1
+        last = delivery
         delivery.nak(AT_ONCE if seen < deaths else timedelta(seconds=0.2))
 
     def reached(wanted: int) -> bool:
@@ -40,6 +46,8 @@ async def _die_with(harness: Harness, job_id: str, deaths: int) -> None:
         pull.ask(1)
         await eventually(partial(reached, number + 1))
     await pull.stop()
+    if last is not None and begun and deaths >= CRASH_LOOP:
+        assert await LastLives("probe", harness.database).begin(last)
 
 
 class Company:
@@ -114,21 +122,57 @@ async def test_after_ten_deliveries_without_a_word_a_job_is_a_dead_letter_withou
         assert letter.headers["Job-Id"] == "one"
 
 
-async def test_while_copies_cannot_be_stored_deliveries_prove_nothing(work: Work) -> None:
-    """Other replicas hand such jobs over again and again, and the broker counts that: the job runs, alone."""
+@pytest.mark.usefixtures("soon")
+async def test_while_copies_cannot_be_stored_deliveries_prove_nothing(
+    work: Work, broker: Broker, tmp_path: Path
+) -> None:
+    """Two replicas hand a job over again and again, and the broker counts that; a third that knows nothing runs it."""
     company = Company()
-    async with work({RunProbe: company}, start=False) as harness:
-        await _die_with(harness, "one", 30)
-        settler = harness.parts.worker._pipeline._settler
-        assert not settler.refused_lately()
-        settler._could_not_store(
-            QueueFull("later.probe.run.x", 10023, "no space"), "a copy", Job("probe", "t", "x", "x")
-        )
-        assert settler.refused_lately()
+
+    async def fail(_message: RunProbe, _job: Job) -> None:
+        raise ConnectionError("not today")
+
+    async with work({RunProbe: fail}, start=False) as first:
+        info = await manage(first.connection, "STREAM.INFO.PROBE_LATER")
+        await manage(first.connection, "STREAM.UPDATE.PROBE_LATER", {**info["config"], "max_msg_size": 1})
+        async with working(broker, None, tmp_path, {RunProbe: fail}, fresh=False, start=False) as second:
+            for one in (first, second):
+                await one.parts.worker.start(one.parts.pulls)
+            await first.publisher.publish(RunProbe(name="deadly"), job_id="one")
+            await eventually(lambda: all(one.outcomes().get("retry", 0) > CRASH_LOOP for one in (first, second)))
+            for one in (first, second):
+                await one.parts.worker.drain(0)
+            async with working(broker, None, tmp_path, {RunProbe: company}, fresh=False) as third:
+                await third.empty()
+                assert third.outcomes() == {"done": 1}
+        assert await first.stored("PROBE_DLQ") == []
+
+
+async def test_a_job_that_only_waited_when_its_worker_died_has_its_run(work: Work) -> None:
+    """However often: what was not begun killed nobody."""
+    async with work({RunProbe: Company()}, start=False) as harness:
+        await _die_with(harness, "one", 30, begun=False)
         await harness.parts.worker.start(harness.parts.pulls)
         await harness.empty()
         assert harness.outcomes() == {"done": 1}
         assert await harness.stored("PROBE_DLQ") == []
+
+
+async def test_a_last_life_that_ended_in_good_order_proves_nothing(work: Work) -> None:
+    """Its mark is taken away when the delivery is handed over."""
+    async with work({RunProbe: never}, start=False) as harness:
+        deliveries: list[Delivery] = []
+        pull = Pull(harness.connection, "PROBE", "probe", deliveries.append)
+        await harness.publisher.publish(RunProbe(name="deadly"), job_id="one")
+        await pull.start()
+        pull.ask(1)
+        await eventually(lambda: deliveries)
+        await pull.stop()
+        last_lives = LastLives("probe", harness.database)
+        assert await last_lives.begin(deliveries[0])
+        assert not await last_lives.begin(deliveries[0])
+        await last_lives.ended(deliveries[0])
+        assert await last_lives.begin(deliveries[0])
 
 
 async def test_a_job_that_kills_its_worker_after_its_commit_is_done(work: Work) -> None:
