@@ -8,6 +8,7 @@ from functools import partial
 from contracts.email import SendEmail
 from services.email.handlers import send_email
 from services.email.mailer import Mailer
+from services.email.pace import Pace
 from services.email.resend import ResendMailer
 from services.email.settings import EmailSettings
 from services.email.smtp import SmtpMailer
@@ -38,7 +39,9 @@ async def handlers(settings: EmailSettings, chassis: Chassis) -> AsyncIterator[H
 def _mailer(settings: EmailSettings) -> Mailer:
     if settings.mail_transport == "smtp":
         return SmtpMailer(settings.smtp)
-    return ResendMailer(api_key=settings.resend_api_key or Secret(""), url=settings.resend_url)
+    return ResendMailer(
+        api_key=settings.resend_api_key or Secret(""), url=settings.resend_url, pace=Pace(settings.resend_per_second)
+    )
 
 
 if __name__ == "__main__":

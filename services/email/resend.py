@@ -11,7 +11,8 @@ import httpx
 import msgspec
 
 from services.email.mailer import Mailbox, OutgoingMail, SendFailed, Sent
-from services.email.resend_answers import AWAY, accepted_id, refusal
+from services.email.pace import Pace
+from services.email.resend_answers import AWAY, TOO_MANY, accepted_id, refusal
 from shared.outcomes import Snooze
 from shared.redact import one_line
 from shared.secret import Secret
@@ -35,10 +36,16 @@ class ResendMailer:
     """
 
     def __init__(
-        self, *, api_key: Secret, url: str, timeout_seconds: float = 30.0, now: Callable[[], datetime] = _utc_now
+        self,
+        *,
+        api_key: Secret,
+        url: str,
+        pace: Pace,
+        timeout_seconds: float = 30.0,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._url = f"{url.rstrip('/')}/emails"
-        self._now = now
+        self._pace, self._now = pace, now
         self._client = httpx.AsyncClient(
             headers={
                 "Authorization": f"Bearer {api_key.reveal()}",
@@ -51,6 +58,7 @@ class ResendMailer:
     async def send(self, mail: OutgoingMail) -> Sent:
         """See `Mailer.send`; `resend_answers` says which answer means what."""
         content = await asyncio.to_thread(encode, mail) if mail.size > _LARGE else encode(mail)
+        await self._pace.turn()
         try:
             response = await self._client.post(
                 self._url, content=content, headers={"Idempotency-Key": mail.idempotency_key}
@@ -63,7 +71,10 @@ class ResendMailer:
             ) from error
         provider_id = accepted_id(response)
         if provider_id is None:
-            raise refusal(response, self._now())
+            outcome = refusal(response, self._now())
+            if response.status_code == TOO_MANY and isinstance(outcome, Snooze):
+                self._pace.hold(outcome.delay)
+            raise outcome
         return Sent("resend", provider_id)
 
     async def close(self) -> None:

@@ -34,7 +34,8 @@ _ABOUT_THE_MAIL = frozenset({"validation_error", "invalid_from_address"})
 _TEMPORARY = frozenset({408, 425})
 _GATEWAY = frozenset({502, 503, 504})
 _WRONG_ADDRESS = frozenset({404, 405})
-_UNAUTHORIZED, _FORBIDDEN, _CONFLICT, _TOO_MANY = 401, 403, 409, 429
+TOO_MANY = 429
+_UNAUTHORIZED, _FORBIDDEN, _CONFLICT = 401, 403, 409
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 
@@ -83,7 +84,7 @@ def retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
 
 def _pause(code: int, name: str) -> timedelta | None:
     """How long to wait where the answer does not say, if waiting is all that is needed."""
-    if code == _TOO_MANY:
+    if code == TOO_MANY:
         return _RATE_WINDOW if name == "rate_limit_exceeded" else _QUOTA
     if code == _CONFLICT and name == "concurrent_idempotent_requests":
         return _CONCURRENT

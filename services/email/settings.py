@@ -68,6 +68,15 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
         Meta(description="Address of Resend's API."),
     ] = "https://api.resend.com"
 
+    resend_per_second: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="Mails that this worker hands to Resend in a second at most. Resend's own limit is for a whole "
+            "team (2 unless more was granted): share it among the replicas.",
+        ),
+    ] = 2.0
+
     def check(self) -> Iterable[str]:
         """Yields what is missing for the chosen transport, and what would not be safe."""
         yield from super().check()

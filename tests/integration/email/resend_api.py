@@ -36,11 +36,16 @@ class Request:
 
 @dataclass
 class ResendApi:
-    """`script` holds forced answers, or `HANG` and `DROP`: the mail is taken and the answer lost."""
+    """`script` holds forced answers, or `HANG` and `DROP`: the mail is taken and the answer lost.
+
+    `per_second`: how many requests it answers in each second, as Resend counts them; None for any number.
+    """
 
     script: deque[Answer | str] = field(default_factory=deque)
     refused: set[str] = field(default_factory=set)
+    per_second: int | None = None
     url: str = ""
+    window: tuple[int, int] = (0, 0)
     requests: list[Request] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
     known: dict[str, tuple[Any, str]] = field(default_factory=dict)
@@ -54,7 +59,7 @@ class ResendApi:
             while request := await _request(reader):
                 self.requests.append(request)
                 entry = self.script.popleft() if self.script else None
-                answer = entry if isinstance(entry, Answer) else self._refusal(request) or self._taken(request)
+                answer = entry if isinstance(entry, Answer) else self._answer(request)
                 if entry == HANG:
                     await self.answers.wait()
                 if isinstance(entry, str):
@@ -67,6 +72,17 @@ class ResendApi:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
+
+    def _answer(self, request: Request) -> Answer:
+        return self._limit() or self._refusal(request) or self._taken(request)
+
+    def _limit(self) -> Answer | None:
+        second = int(asyncio.get_running_loop().time())
+        count = self.window[1] + 1 if self.window[0] == second else 1
+        self.window = (second, count)
+        if self.per_second is None or count <= self.per_second:
+            return None
+        return Answer(429, "rate_limit_exceeded", "Too many requests.", headers={"retry-after": "1"})
 
     def _refusal(self, request: Request) -> Answer | None:
         if request.headers.get("authorization") != f"Bearer {API_KEY}":

@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 
 from services.email.mailer import Mailbox, Mailer, SendFailed
+from services.email.pace import Pace
 from services.email.resend import ResendMailer
 from services.email.smtp import SmtpMailer
 from services.email.smtp_server import SmtpServer
@@ -87,7 +88,7 @@ class ResendProvider:
 
     def another(self) -> ResendMailer:
         """See `Provider`."""
-        return ResendMailer(api_key=Secret(API_KEY), url=self.api.url, timeout_seconds=0.5)
+        return ResendMailer(api_key=Secret(API_KEY), url=self.api.url, pace=Pace(1000), timeout_seconds=0.5)
 
     def refuse(self, address: str) -> None:
         """See `Provider`."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.email.mailer import File, Mailbox, SendFailed
+from services.email.pace import Pace
 from services.email.resend import ResendMailer
 from shared.outcomes import Permanent, Snooze
 from shared.secret import Secret
@@ -18,7 +19,7 @@ from tests.unit.email.mails import NOW, mail
 @pytest.fixture
 async def mailer(api: ResendApi) -> AsyncIterator[ResendMailer]:
     """Sends to the local API."""
-    mailer = ResendMailer(api_key=Secret(API_KEY), url=api.url, timeout_seconds=2)
+    mailer = ResendMailer(api_key=Secret(API_KEY), url=api.url, pace=Pace(1000), timeout_seconds=2)
     yield mailer
     await mailer.close()
 
@@ -89,6 +90,16 @@ async def test_a_rate_limit_is_waited_for_as_long_as_it_says(api: ResendApi, mai
     assert outcome.value.delay == timedelta(seconds=13)
 
 
+async def test_after_a_refusal_nobody_asks_before_it_says_so(api: ResendApi, mailer: ResendMailer) -> None:
+    """The limit is for all mails: the others do not run into it as well, they come back later by themselves."""
+    api.script.append(Answer(429, "rate_limit_exceeded", headers={"retry-after": "13"}))
+    for _ in range(2):
+        with pytest.raises(Snooze) as outcome:
+            await mailer.send(mail())
+        assert timedelta(seconds=12) < outcome.value.delay <= timedelta(seconds=13)
+    assert len(api.requests) == 1
+
+
 async def test_large_attachments_arrive_whole(api: ResendApi, mailer: ResendMailer) -> None:
     """Encoded off the event loop, and the same."""
     content = bytes(range(256)) * 4096
@@ -105,7 +116,7 @@ async def test_an_answer_that_is_not_resends_is_no_success(api: ResendApi, maile
 
 async def test_the_key_stays_secret(api: ResendApi) -> None:
     """It is in the request and nowhere else."""
-    mailer = ResendMailer(api_key=Secret("re_other_made_up_key"), url=api.url)
+    mailer = ResendMailer(api_key=Secret("re_other_made_up_key"), url=api.url, pace=Pace(1000))
     with pytest.raises(Snooze) as outcome:
         await mailer.send(replace(mail(), subject="x"))
     assert "re_other" not in str(outcome.value) + repr(mailer)

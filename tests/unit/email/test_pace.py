@@ -1,0 +1,77 @@
+"""Requests are spread over time."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.email.pace import LONGEST_HOLD, LONGEST_TURN_SECONDS, Pace
+from shared.outcomes import Snooze
+
+
+class Clock:
+    """A clock that somebody sets; nobody sleeps, but how long they would is recorded."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        """What time it is."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Records it."""
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """At 100 seconds."""
+    return Clock()
+
+
+def pace_of(clock: Clock, per_second: float = 2.0) -> Pace:
+    """A pace on this clock."""
+    return Pace(per_second, clock=clock, sleep=clock.sleep)
+
+
+async def test_the_first_goes_at_once_and_the_others_at_their_distance(clock: Clock) -> None:
+    """Whoever asks at the same time stands in a line."""
+    pace = pace_of(clock)
+    for _ in range(4):
+        await pace.turn()
+    assert clock.slept == [0.5, 1.0, 1.5]
+
+
+async def test_who_comes_late_waits_for_nobody(clock: Clock) -> None:
+    """A pause is not saved up either: the next ones keep their distance."""
+    pace = pace_of(clock)
+    await pace.turn()
+    clock.now += 60
+    await pace.turn()
+    await pace.turn()
+    assert clock.slept == [0.5]
+
+
+async def test_whose_turn_is_too_far_off_comes_back_then(clock: Clock) -> None:
+    """Without an attempt, and without a place in the line that others would wait behind."""
+    pace = pace_of(clock, per_second=0.1)
+    await pace.turn()
+    await pace.turn()
+    for _ in range(2):
+        with pytest.raises(Snooze) as snooze:
+            await pace.turn()
+        assert snooze.value.delay == timedelta(seconds=2 * LONGEST_TURN_SECONDS)
+
+
+async def test_a_provider_that_takes_no_more_is_left_in_peace(clock: Clock) -> None:
+    """For as long as it says, a minute at most."""
+    pace = pace_of(clock)
+    pace.hold(timedelta(seconds=3))
+    pace.hold(timedelta(seconds=1))
+    await pace.turn()
+    assert clock.slept == [3]
+    pace.hold(timedelta(hours=1))
+    with pytest.raises(Snooze) as snooze:
+        await pace.turn()
+    assert snooze.value.delay == LONGEST_HOLD
