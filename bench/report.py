@@ -13,6 +13,8 @@ from typing import Any
 
 from bench.peers.roster import Peer
 
+RESULTS = Path(__file__).resolve().parent / "results"
+
 
 @dataclass
 class Measured:
@@ -29,11 +31,20 @@ def write(measured: list[Measured], folder: Path, *, peers_bin: Path) -> str:
     """Writes `comparison.md`, `comparison.json` and `comparison.svg`; returns the table."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [_row(entry, peers_bin) for entry in measured if entry.rates]
-    machine = f"{_processor()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+    machine = _machine()
     (folder / "comparison.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1), encoding="utf-8")
     table = _table(machine, rows)
     (folder / "comparison.md").write_text(table, encoding="utf-8")
     (folder / "comparison.svg").write_text(_plot(rows), encoding="utf-8")
+    return table
+
+
+def write_figures(name: str, how: str, rows: dict[str, str], folder: Path = RESULTS) -> str:
+    """Writes `<name>.md` with one figure a line; returns the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"{how[:1].upper()}{how[1:]}. {_machine()}.", "", "| what | measured |", "|---|---|"]
+    table = "\n".join([*lines, *(f"| {title} | {figure} |" for title, figure in rows.items()), ""])
+    (folder / f"{name}.md").write_text(table, encoding="utf-8")
     return table
 
 
@@ -92,5 +103,6 @@ def _plot(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _processor() -> str:
-    return f"{os.cpu_count()} cores, {platform.machine()} {platform.system()}"
+def _machine() -> str:
+    where = f"{os.cpu_count()} cores, {platform.machine()} {platform.system()}"
+    return f"{where}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench import worker
+from bench.report import write_figures
 from embedded.broker import Broker
 from shared.broker import Connection, connect
 from shared.broker.jetstream import manage
@@ -25,6 +26,15 @@ from shared.streams import provision_broker
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = 30_000
 PATIENCE_SECONDS = 300
+
+
+@dataclass
+class Rate:
+    """Jobs per second of all processes together, and the processor time of each job in microseconds."""
+
+    jobs: float
+    worker: float
+    broker: float
 
 
 @dataclass
@@ -50,8 +60,9 @@ class Bench:
                 for _ in range(min(500, jobs - begin)):
                     sending.create_task(publisher.publish_later(worker.PAYLOAD, delay=timedelta(days=1)))
 
-    async def run(self, jobs: int, *, processes: int = 1, watch: Callable[[int], None] | None = None) -> float:
-        """Works off so many jobs with that many processes; returns jobs per second of all together."""
+    async def run(self, jobs: int, *, processes: int = 1, watch: Callable[[int], None] | None = None) -> Rate:
+        """Works off so many jobs with that many processes."""
+        broker_before = processor_seconds(self.broker.process.pid)
         results = [self.folder / f"{time.monotonic_ns()}-{number}.json" for number in range(processes)]
         running = [self._start(jobs // processes, result) for result in results]
         try:
@@ -67,8 +78,13 @@ class Bench:
                 process.terminate()
             for process in running:
                 process.wait(30)
+        broker_after = processor_seconds(self.broker.process.pid)
         done = [json.loads(result.read_text(encoding="utf-8")) for result in results]
-        return float(sum(numbers["jobs"] / numbers["seconds"] for numbers in done))
+        return Rate(
+            sum(numbers["jobs"] / numbers["seconds"] for numbers in done),
+            sum(numbers["cpu_seconds"] for numbers in done) / jobs * 1e6,
+            (broker_after - broker_before) / jobs * 1e6,
+        )
 
     def _start(self, jobs: int, result: Path) -> subprocess.Popen[bytes]:
         told = {
@@ -96,6 +112,12 @@ async def opened() -> AsyncIterator[Bench]:
             await broker.kill()
 
 
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mb(pid: int) -> float:
     """Memory of a process, in MB."""
     with contextlib.suppress(OSError):
@@ -115,22 +137,32 @@ async def measure(million: int) -> list[tuple[str, str]]:
 
     async with opened() as bench:
 
-        async def rate(backlog: int, processes: int = 1) -> float:
+        async def rate(backlog: int, processes: int = 1) -> Rate:
             await bench.preload(backlog + MEASURED)
             return await bench.run(MEASURED, processes=processes)
 
         await rate(1_000)  # a warm-up
         for backlog in (100_000, million):
             small, large = await rate(1_000), await rate(backlog)
-            say(f"backlog of {backlog:,}", f"{large:,.0f} jobs/s, {large / small:.0%} of the rate at 1,000")
+            say(
+                f"backlog of {backlog:,}",
+                f"{large.jobs:,.0f} jobs/s, {large.jobs / small.jobs:.0%} of the rate at 1,000",
+            )
         alone = await rate(1_000)
         await bench.delay(150_000 if million >= 1_000_000 else million // 10)
         beside = await rate(1_000)
         say(
-            "delayed jobs and retries waiting beside", f"{beside:,.0f} jobs/s, {beside / alone:.0%} of the rate without"
+            "delayed jobs and retries waiting beside",
+            f"{beside.jobs:,.0f} jobs/s, {beside.jobs / alone.jobs:.0%} of the rate without",
         )
         one, two = await rate(1_000), await rate(1_000, 2)
-        say("two processes", f"{two:,.0f} jobs/s, {two / one:.2f} times one")
+        say("two processes", f"{two.jobs:,.0f} jobs/s, {two.jobs / one.jobs:.2f} times one")
+        cores, each = os.cpu_count() or 1, one.worker + one.broker
+        say(
+            "processor time of a job",
+            f"{one.worker:.0f} µs in the worker, {one.broker:.0f} µs in the broker: {cores} cores hold at most "
+            f"{cores * 1e6 / each:,.0f} jobs/s, {cores * 1e6 / each / one.jobs:.2f} times one process",
+        )
         sizes: list[float] = []
         await bench.preload(million)
         total = await bench.run(million, watch=lambda pid: sizes.append(resident_mb(pid)))
@@ -138,7 +170,7 @@ async def measure(million: int) -> list[tuple[str, str]]:
         say(
             f"memory over {million:,} jobs",
             f"{max(sizes):.0f} MB at most, {sizes[quarter]:.0f} MB after a quarter, {sizes[-1]:.0f} MB at the end "
-            f"({total:,.0f} jobs/s)",
+            f"({total.jobs:,.0f} jobs/s)",
         )
     return rows
 
@@ -149,12 +181,13 @@ def main() -> int:
         prog="python -m bench.scale", description=__doc__, epilog="example: python -m bench.scale --million 200000"
     )
     parser.add_argument("--million", type=int, default=1_000_000, help="the deepest backlog (default: 1000000)")
-    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
     options = parser.parse_args()
     rows = asyncio.run(measure(options.million))
-    options.results.mkdir(parents=True, exist_ok=True)
-    table = ["| what | measured |", "|---|---|", *(f"| {title} | {text} |" for title, text in rows), ""]
-    (options.results / "scale.md").write_text("\n".join(table), encoding="utf-8")
+    print(
+        write_figures(
+            "scale", "one worker process unless it says otherwise, a no-op job of about 200 bytes", dict(rows)
+        )
+    )
     return 0
 
 

@@ -11,6 +11,7 @@ from services.scheduler.metrics import ScheduleMetrics
 from services.scheduler.schedule import Schedule
 from services.scheduler.settings import SchedulerSettings
 from services.scheduler.stream import CronStream
+from shared import memory
 from shared.broker import Connection, connect
 from shared.checks import Checks
 from shared.health import HealthServer
@@ -44,6 +45,7 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         lapses = Lapses(connection, stream, schedule_metrics)
         announcer = Announcer(timetable, stream, metrics=schedule_metrics, lapses=lapses)
         checks.ready("announcer", _readiness(connection, announcer))
+        memory.settle()
         me = myself("scheduler", health.url)
         await answer(connection, lambda: me)
         try:
