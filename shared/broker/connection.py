@@ -13,12 +13,9 @@ from nats.errors import NoRespondersError
 from shared.broker.errors import AnswerLost, NotPermitted, Refused
 from shared.broker.headers import STATUS, Headers, decode, encode
 from shared.broker.mended import MendedClient
-from shared.broker.parser import Parser
+from shared.broker.parser import Parser, Receive
 from shared.broker.reports import Reports
 from shared.outcomes import Unavailable
-
-Receive = Callable[[bytes, bytes, bytes, bytes], None]
-"""Takes subject, reply, header block and body of one message, as bytes; must neither block nor raise."""
 
 _NO_RESPONDERS = "503"
 _TOO_LARGE = 10054
@@ -42,8 +39,8 @@ class Connection(MendedClient):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ps: Any = Parser(self)
         self.direct: dict[int, Receive] = {}
+        self._ps: Any = Parser(self, self.direct)
         self.on_reconnect: list[Callable[[], None]] = []
         self.closed = asyncio.Event()
         self.up = asyncio.Event()

@@ -5,15 +5,17 @@ delivers subjects with form feeds or bytes that are no UTF-8, and header blocks 
 the library's read loop for good. And a worker's messages go straight to its pull, without a queue and a task between.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 from nats.errors import ProtocolError
 
+from shared.broker.mended import MendedClient
 from shared.log import get_logger
 
-if TYPE_CHECKING:
-    from shared.broker.connection import Connection
+Receive = Callable[[bytes, bytes, bytes, bytes], None]
+"""Takes subject, reply, header block and body of one message, as bytes; must neither block nor raise."""
 
 _MAX_LINE = 1 << 20
 _MAX_MESSAGE = 64 << 20
@@ -23,10 +25,13 @@ _log = get_logger("broker")
 
 
 class Parser:
-    """A drop-in for `nats.protocol.parser.Parser`, fed by the client's read loop."""
+    """A drop-in for `nats.protocol.parser.Parser`, fed by the client's read loop.
 
-    def __init__(self, connection: "Connection") -> None:
-        self._connection = connection
+    `direct` maps a subscription's id to the function that takes its messages; the client gets those of all others.
+    """
+
+    def __init__(self, client: MendedClient, direct: Mapping[int, Receive]) -> None:
+        self._client, self._direct = client, direct
         self.reset()
 
     def reset(self) -> None:
@@ -56,7 +61,7 @@ class Parser:
             raise error if isinstance(error, ProtocolError) else ProtocolError from error
 
     async def _read(self, buffer: bytes) -> None:
-        direct = self._connection.direct
+        direct = self._direct
         position = needed = 0
         while (end := buffer.find(b"\r\n", position)) >= 0:
             line = buffer[position:end].split(b" ")
@@ -81,7 +86,7 @@ class Parser:
             message = line[1], line[3] if has_reply else b"", buffer[body:start], buffer[start:after]
             receive = direct.get(int(line[2]))
             if receive is None:
-                await self._connection.deliver(int(line[2]), *message)
+                await self._client.deliver(int(line[2]), *message)
                 continue
             try:
                 receive(*message)
@@ -92,7 +97,7 @@ class Parser:
             raise ProtocolError
 
     async def _operate(self, line: bytes) -> None:
-        client: Any = self._connection
+        client: Any = self._client
         name, _, argument = line.partition(b" ")
         match name.upper():
             case b"PING":

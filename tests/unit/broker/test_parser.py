@@ -84,7 +84,7 @@ def _cut(stream: bytes, cuts: Sequence[int]) -> list[bytes]:
 
 async def _events(chunks: Sequence[bytes]) -> list[Event]:
     connection: Any = FakeConnection()
-    parser = Parser(connection)
+    parser = Parser(connection, connection.direct)
     for chunk in chunks:
         await parser.parse(chunk)
     events: list[Event] = connection.events
@@ -184,14 +184,14 @@ async def test_a_receiver_that_fails_loses_its_own_message_only() -> None:
         raise IndexError("a fault of ours")
 
     connection.direct = {2: fail, 1: connection.direct[1]}
-    await Parser(connection).parse(b"MSG a 2 1\r\nx\r\nMSG b 1 1\r\ny\r\n")
+    await Parser(connection, connection.direct).parse(b"MSG a 2 1\r\nx\r\nMSG b 1 1\r\ny\r\n")
     assert connection.events == [("message", 1, b"b", b"", b"", b"y")]
 
 
 async def test_a_big_message_is_put_together_once() -> None:
     """Its pieces are kept as they came until all are there: joining at each piece would cost quadratic time."""
     connection: Any = FakeConnection()
-    parser = Parser(connection)
+    parser = Parser(connection, connection.direct)
     pieces = [bytes([number % 256]) * 1000 for number in range(1000)]
     await parser.parse(b"MSG a 1 1000000\r\n")
     for piece in pieces:
@@ -205,7 +205,7 @@ async def test_a_big_message_is_put_together_once() -> None:
 async def test_a_reset_amid_a_chunk_is_not_undone() -> None:
     """An error that breaks the connection resets the reader: what stood behind it must not meet the next connection."""
     connection: Any = FakeConnection()
-    parser = Parser(connection)
+    parser = Parser(connection, connection.direct)
 
     async def broken(_text: str) -> None:
         parser.reset()
