@@ -25,17 +25,19 @@ class Pace:
     ) -> None:
         self._apart = 1 / per_second
         self._clock, self._sleep = clock, sleep
-        self._next = 0.0
+        self._next = self._later = 0.0
 
     async def turn(self) -> None:
         """Returns when it is this one's turn.
 
         Raises:
-            Snooze: that would take too long.
+            Snooze: that would take too long. Who is put off comes back behind those put off before, each in its turn.
         """
         now = self._clock()
         wait = max(0.0, self._next - now)
         if wait > LONGEST_TURN_SECONDS:
+            self._later = max(self._later + self._apart, self._next)
+            wait = self._later - now
             raise Snooze(timedelta(seconds=wait), "its turn comes later: the provider takes only so many a second")
         self._next = now + wait + self._apart
         if wait:

@@ -54,14 +54,28 @@ async def test_who_comes_late_waits_for_nobody(clock: Clock) -> None:
 
 
 async def test_whose_turn_is_too_far_off_comes_back_then(clock: Clock) -> None:
-    """Without an attempt, and without a place in the line that others would wait behind."""
+    """Without an attempt, one behind the other, so that not all come back at once to be put off again."""
     pace = pace_of(clock, per_second=0.1)
     await pace.turn()
     await pace.turn()
-    for _ in range(2):
+    for turns in (2, 3, 4):
         with pytest.raises(Snooze) as snooze:
             await pace.turn()
-        assert snooze.value.delay == timedelta(seconds=2 * LONGEST_TURN_SECONDS)
+        assert snooze.value.delay == timedelta(seconds=turns * LONGEST_TURN_SECONDS)
+
+
+async def test_who_comes_back_in_time_finds_its_turn(clock: Clock) -> None:
+    """A burst of any length is put off once, whatever the clock's next reading."""
+    pace = pace_of(clock)
+    due = []
+    for _ in range(200):
+        try:
+            await pace.turn()
+        except Snooze as snooze:
+            due.append(clock.now + snooze.delay.total_seconds())
+    for clock.now in due:
+        await pace.turn()
+    assert len(due) == 200 - 21
 
 
 async def test_a_provider_that_takes_no_more_is_left_in_peace(clock: Clock) -> None:
