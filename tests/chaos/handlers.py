@@ -74,7 +74,7 @@ async def _behave(kind: Kind, job: Job, folder: Path, block_seconds: float) -> N
         case "snooze" if _first_time(folder, job):
             raise Snooze(_SNOOZE, "not yet")
         case "slow":
-            await asyncio.sleep(0.5 + draw % 30 / 10)
+            await asyncio.sleep(0.5 + draw % 20 / 10)
         case _:
             await _do_harm(kind, job, folder, block_seconds)
 

@@ -15,6 +15,8 @@ class Pace:
 
     name: str
     ack_wait_seconds: float
+    timeout_seconds: float
+    """Of a job; more than the slow ones take."""
     quiet_seconds: float
     """How long everything that was accepted may take to come to rest after the last fault."""
     constants: dict[str, Any] = field(default_factory=dict)
@@ -29,9 +31,11 @@ class Pace:
 BRISK = Pace(
     "brisk",
     ack_wait_seconds=4,
+    timeout_seconds=3,
     quiet_seconds=75,
     constants={
         "shared.worker.PROGRESS_SECONDS": 1.3,
+        "shared.backoff.BASE_SECONDS": 0.4,
         "shared.pipeline.CRASH_LOOP": 4,
         "shared.settle._DEAD_LETTER_AGAIN": timedelta(seconds=3),
         "shared.sweep.OVERDUE": timedelta(seconds=4),
@@ -44,5 +48,11 @@ BRISK = Pace(
         "shared.service.Checks": partial(Checks, stalled_after_seconds=3.0),
     },
 )
-SERVICE = Pace("service", ack_wait_seconds=10, quiet_seconds=400, constants={"shared.worker.PROGRESS_SECONDS": 10 / 3})
+SERVICE = Pace(
+    "service",
+    ack_wait_seconds=10,
+    timeout_seconds=5,
+    quiet_seconds=400,
+    constants={"shared.worker.PROGRESS_SECONDS": 10 / 3},
+)
 PACES = {pace.name: pace for pace in (BRISK, SERVICE)}

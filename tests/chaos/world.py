@@ -167,7 +167,7 @@ def _staff(world: World) -> None:
     worker = common | {
         "CHAOS_PROBABILITY": str(scale.probability),
         "SLOTS": "20",
-        "JOB_TIMEOUT_SECONDS": "5",
+        "JOB_TIMEOUT_SECONDS": str(scale.pace.timeout_seconds),
         "DRAIN_GRACE_SECONDS": "5",
     }
 
