@@ -51,7 +51,7 @@ async def outage(stack: Stack, seconds: float, *, say: Callable[[str], None]) ->
         await stack.provision()
         for service in running:
             await service.start()
-        await asyncio.gather(*(service.ready() for service in running))
+        await asyncio.gather(*(service.ready(timeout_seconds=_RECOVERY_SECONDS) for service in running))
         return await _without_broker(stack, running, late, seconds, say)
     finally:
         await asyncio.gather(*(service.kill() for service in (*running, *late)))
