@@ -25,6 +25,7 @@ _ADVISORY = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{CRON_STREAM}.*"
 _TIMEOUT_SECONDS = 1.0
 """Announcing does not wait any longer for what only an alarm needs."""
 _REMEMBERED = 1_000
+_QUESTIONS_IN_FLIGHT = 16
 _NO_CONSUMER = frozenset({10014, 10059})
 _log = get_logger("scheduler")
 
@@ -67,6 +68,8 @@ class Lapses:
     def __init__(self, connection: Connection, stream: CronStream, metrics: ScheduleMetrics) -> None:
         self._connection, self._stream, self._metrics = connection, stream, metrics
         self._unsure: dict[int, tuple[str, Remembered]] = {}
+        self._spare: dict[str, tuple[int, int]] = {}
+        """How many more events of a schedule push out nothing undone, and after which one that was so."""
         self._dropped = deque[int](maxlen=_REMEMBERED)
         self._told, self._listening = "", False
 
@@ -77,17 +80,26 @@ class Lapses:
             entry.schedule.name: EVENT_CONSUMERS.get(entry.schedule.name.partition(".")[0]) for entry in entries
         }
         positions = await self._positions({service for service in services.values() if service})
-        found: dict[str, Doomed] = {}
-        for entry in entries:
-            position = positions.get(services[entry.schedule.name] or "")
-            if position is not None and position.may_lose(entry.sequence):
-                oldest = await self._next_to_go(entry.schedule.name)
-                if oldest is not None and oldest.sequence > position.done:
-                    found[entry.schedule.name] = Doomed(oldest, oldest.sequence > position.delivered)
-        return found
+        bound = asyncio.Semaphore(_QUESTIONS_IN_FLIGHT)
 
-    def pushed_out(self, name: str, doomed: Doomed) -> None:
-        """Notes that the event is out of the stream."""
+        async def look(entry: Progress) -> Doomed | None:
+            position = positions.get(services[entry.schedule.name] or "")
+            if position is None or not position.may_lose(entry.sequence):
+                return None
+            async with bound:
+                return await self._next_to_go(entry, position)
+
+        found = await asyncio.gather(*(look(entry) for entry in entries))
+        return {entry.schedule.name: one for entry, one in zip(entries, found, strict=True) if one is not None}
+
+    def stored(self, name: str, sequence: int, doomed: Doomed | None) -> None:
+        """Notes that the next event is stored, and what it has pushed out."""
+        if name in self._spare:
+            self._spare[name] = self._spare[name][0] - 1, sequence
+        if doomed is not None:
+            self._pushed_out(name, doomed)
+
+    def _pushed_out(self, name: str, doomed: Doomed) -> None:
         event = doomed.event
         if doomed.never_delivered or event.sequence in self._dropped:
             self._lapsed(name, event)
@@ -117,14 +129,20 @@ class Lapses:
         delivered, done = info["delivered"]["stream_seq"], info["ack_floor"]["stream_seq"]
         return Position(delivered, done, info["num_pending"], info["num_ack_pending"])
 
-    async def _next_to_go(self, name: str) -> Remembered | None:
-        """The oldest event of a schedule that has as many as are kept."""
+    async def _next_to_go(self, entry: Progress, position: Position) -> Doomed | None:
+        """The oldest event of a schedule that has as many as are kept, if its service is not done with it."""
+        name = entry.schedule.name
+        spare, last = self._spare.get(name, (0, 0))
+        if spare > 0 and last == entry.sequence:
+            return None
         try:
             kept = await self._stream.kept(name)
         except Unavailable as away:
             self._tell(str(away))
             return None
-        return kept[0] if len(kept) >= EVENTS_KEPT else None
+        spare = EVENTS_KEPT - len(kept) + sum(event.sequence <= position.done for event in kept)
+        self._spare[name] = spare, entry.sequence
+        return None if spare > 0 else Doomed(kept[0], kept[0].sequence > position.delivered)
 
     def _hear(self, _subject: bytes, _reply: bytes, _header: bytes, body: bytes) -> None:
         try:

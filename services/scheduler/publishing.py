@@ -23,8 +23,8 @@ async def publish(
     doomed = await lapses.doomed(entries) if lapses and entries else {}
     answers = await _publish(entries, stream, time)
     for entry, answer in answers:
-        if lapses and isinstance(answer, int) and entry.schedule.name in doomed:
-            lapses.pushed_out(entry.schedule.name, doomed[entry.schedule.name])
+        if lapses and isinstance(answer, int):
+            lapses.stored(entry.schedule.name, answer, doomed.get(entry.schedule.name))
     return answers
 
 
