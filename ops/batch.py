@@ -72,8 +72,8 @@ def _lines(name: str) -> Iterator[tuple[int, bytes]]:
     """The lines that are not empty, numbered from 1 as editors do."""
     try:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise WrongUse(f"cannot read {name}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
     return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())
 
 

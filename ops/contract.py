@@ -52,6 +52,8 @@ def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Mess
         message = msgspec.json.decode(body, type=kind)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
         problems.append(explain(error))
+    except RecursionError:
+        raise WrongUse(f"{kind.TYPE}: the body is nested too deep") from None
     except msgspec.DecodeError as error:
         text = body[:_UNEXPECTED_CHARACTERS].decode("utf-8", "replace")
         raise WrongUse(f"{kind.TYPE}: the body is not JSON: {error}: {text}") from None
@@ -63,7 +65,7 @@ def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Mess
 def _unknown(body: bytes, kind: type[Message]) -> Iterator[str]:
     try:
         yield from _unknown_in(msgspec.json.decode(body), kind, "$")
-    except (msgspec.DecodeError, UnicodeDecodeError):  # the typed decoding says what is wrong
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the typed decoding says what is wrong
         return
 
 

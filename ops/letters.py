@@ -17,6 +17,7 @@ from shared.delivery import Delivery
 from shared.topology import dead_letters_of
 
 CRON = "cron"
+_DIGITS = 16
 _REFERENCE = re.compile(r"([a-z][a-z0-9-]*):(\d{1,19})")
 
 
@@ -132,6 +133,11 @@ def _only_sequences(wanted: Filter, service: str) -> set[int] | None:
     return {int(number) for name, _, number in split if name == service}
 
 
+def count_in(text: str) -> int:
+    """The number that a header says; 0 for what is none, or one beyond counting."""
+    return int(text) if text.isdecimal() and len(text) < _DIGITS else 0
+
+
 def read(message: Delivery, service: str) -> Letter:
     """The dead letter that a message is; what a header does not say is left empty."""
     headers = message.headers
@@ -142,7 +148,7 @@ def read(message: Delivery, service: str) -> Letter:
         job_id=headers.get(wire.JOB_ID, ""),
         reason=headers.get(wire.DEAD_REASON, ""),
         error=headers.get(wire.DEAD_ERROR, ""),
-        attempts=int(attempts) if attempts.isdecimal() else 0,
+        attempts=count_in(attempts),
         died=_died(headers.get(wire.DEAD_TIME, ""), message),
         stream=message.stream,
         sequence=message.sequence,
@@ -153,6 +159,6 @@ def read(message: Delivery, service: str) -> Letter:
 def _died(text: str, message: Delivery) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return stored_at(message)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

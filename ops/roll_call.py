@@ -24,7 +24,7 @@ async def workers(connection: Connection) -> list[Worker]:
         nonlocal heard
         try:
             worker = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):  # not one of ours
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # not one of ours
             return
         found[worker.name] = worker
         heard = time.monotonic()

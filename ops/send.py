@@ -98,8 +98,8 @@ def read_body(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     try:
         return Path(text[1:]).read_bytes()
-    except OSError as error:
-        raise WrongUse(f"cannot read {text[1:]}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
 
 
 async def _publish(session: Session, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:

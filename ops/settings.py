@@ -8,8 +8,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from embedded import settings_file
-from shared.settings import ProcessSettings, Secret, Shape, load
-from shared.store_addresses import wrong_addresses
+from shared.settings import ProcessSettings, Secret, load
+from shared.store_addresses import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION, wrong_addresses
 
 
 class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -17,17 +17,15 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
 
     database_url: Annotated[
         Secret | None,
-        Shape(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path"),
+        DATABASE,
         Meta(description="Address of the database; tells which jobs are done."),
     ] = None
     database_ca_file: Annotated[Path | None, Meta(description="Who signed the database's certificate (PEM).")] = None
-    s3_endpoint: Annotated[
-        str | None, Shape(r"https?://[^\s/]+/?", "http://127.0.0.1:8333"), Meta(description="The object store.")
-    ] = None
-    s3_access_key: Annotated[str | None, Meta(description="Access key at the object store.")] = None
+    s3_endpoint: Annotated[str | None, ENDPOINT, Meta(description="The object store.")] = None
+    s3_access_key: Annotated[str | None, ACCESS_KEY, Meta(description="Access key at the object store.")] = None
     s3_secret_key: Annotated[Secret | None, Meta(description="Secret key at the object store.")] = None
-    s3_bucket: Annotated[str, Meta(description="Bucket that holds files and claims.")] = "nightshift"
-    s3_region: Annotated[str, Meta(description="Region that requests are signed for.")] = "us-east-1"
+    s3_bucket: Annotated[str, BUCKET, Meta(description="Bucket that holds files and claims.")] = "nightshift"
+    s3_region: Annotated[str, REGION, Meta(description="Region that requests are signed for.")] = "us-east-1"
     s3_ca_file: Annotated[Path | None, Meta(description="Who signed the object store's certificate (PEM).")] = None
     schedules_file: Annotated[Path | None, Meta(description="The scheduler's file of schedules.")] = None
 

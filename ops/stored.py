@@ -1,17 +1,28 @@
 """Looks at single stored messages, and at what a stream and its consumers are like."""
 
-import base64
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
 
 from ops.exits import REFUSED, Failure
 from shared import lookup
 from shared.broker import Connection, Refused
+from shared.broker.errors import not_understood
 from shared.broker.headers import decode
 from shared.broker.jetstream import manage
 from shared.delivery import Delivery
 
 _NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """A message as the broker shows it; headers and body in base64."""
+
+    subject: str
+    time: str
+    hdrs: bytes = b""
+    data: bytes = b""
 
 
 async def message_at(connection: Connection, stream: str, sequence: int) -> Delivery | None:
@@ -22,20 +33,23 @@ async def message_at(connection: Connection, stream: str, sequence: int) -> Deli
         if refused.code == _NO_MESSAGE:
             return None
         raise
-    message = answer["message"]
-    raw = base64.b64decode(message.get("hdrs") or "")
+    try:
+        message = msgspec.convert(answer.get("message"), _Message)
+        stored_ns = lookup.nanoseconds(message.time)
+    except (ValueError, OverflowError):  # msgspec's own is a ValueError
+        raise not_understood(f"STREAM.MSG.GET.{stream}") from None
     return Delivery(
         connection=connection,
-        subject=message["subject"],
+        subject=message.subject,
         reply=b"",
-        raw_headers=raw,
-        body=base64.b64decode(message.get("data") or ""),
+        raw_headers=message.hdrs,
+        body=message.data,
         stream=stream,
         sequence=sequence,
         delivered=0,
-        stored_ns=lookup.nanoseconds(message["time"]),
+        stored_ns=stored_ns,
         pending=0,
-        headers=decode(raw) if raw else {},
+        headers=decode(message.hdrs) if message.hdrs else {},
     )
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|w|d|h|m|s))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|w|d|h|m|s)")
@@ -31,7 +31,8 @@ def instant(text: str) -> datetime:
     """
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no instant; expected one like 2026-07-25T06:00:00Z or 2026-07-25T08:00+02:00"
         ) from None

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from contracts import wire
 from contracts.message import CATALOGUE
-from ops.letters import Filter, letters
+from ops.letters import Filter, count_in, letters
 from ops.session import Session
 from ops.stored import consumer_info, last_on, stored_at
 from shared import lookup
@@ -60,16 +60,15 @@ async def later_traces(session: Session, job_type: str, job_id: str) -> AsyncIte
     waiting = await last_on(await session.connection(), later_of(service), subject)
     if waiting is None:
         return
-    base = waiting.headers.get(wire.ATTEMPT_BASE, "")
-    again = base.isdecimal() and int(base) > 0
+    base = count_in(waiting.headers.get(wire.ATTEMPT_BASE, ""))
     yield Trace(
-        state="retrying" if again else "scheduled",
+        state="retrying" if base else "scheduled",
         type=job_type,
         job_id=waiting.headers.get(wire.JOB_ID, job_id),
         where=subject,
         at=due_at(waiting.headers),
-        attempt=int(base) + 1 if base.isdecimal() else 1,
-        detail=f"attempt {int(base) + 1} runs then" if again else "runs then",
+        attempt=base + 1,
+        detail=f"attempt {base + 1} runs then" if base else "runs then",
         stream=waiting.stream,
         sequence=waiting.sequence,
     )

@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
@@ -14,13 +13,16 @@ from shared.secret import Secret
 from shared.variables import Variable, variables
 
 _LARGEST_SECRET_BYTES = 65_536
+_LARGEST_NUMBER: dict[type, float] = {int: 2**53, float: 1e9, bool: 1}
+"""What JSON's readers understand; and seconds, some thirty years: timers take no more (`nan` is in no range)."""
+_UNREADABLE = "is not UTF-8 text"
 
 
 class SettingsError(Exception):
     """The environment is wrong; the text lists every wrong and missing variable, one line each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(printable(problem) for problem in problems)
         super().__init__("the settings are wrong:\n" + "\n".join(f"  {problem}" for problem in self.problems))
 
 
@@ -102,6 +104,8 @@ def _content(variable: Variable, path: Path) -> str:
         raise _Wrong(f"{name}: cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise _Wrong(f"{name}: {path} is not UTF-8 text") from None
+    except ValueError as error:  # no path at all
+        raise _Wrong(f"{name}: cannot read {path}: {error}") from None
     if len(text) > _LARGEST_SECRET_BYTES:
         raise _Wrong(f"{name}: {path} is larger than {_LARGEST_SECRET_BYTES} bytes: is it the right file?")
     secret = text.removesuffix("\n").removesuffix("\r")
@@ -111,6 +115,8 @@ def _content(variable: Variable, path: Path) -> str:
 
 
 def _value(variable: Variable, text: str) -> Any:
+    if not (variable.is_path or _is_text(text)):
+        raise _Wrong(f"{variable.name}: {_UNREADABLE}, expected {variable.expected}")
     if variable.shape is not None and not variable.shape.fits(text):
         raise _Wrong(_wrong(variable, text))
     if variable.secret:
@@ -121,9 +127,25 @@ def _value(variable: Variable, text: str) -> Any:
         value = msgspec.convert(_prepared(variable, text), variable.hint, strict=False, dec_hook=_from_text)
     except (msgspec.ValidationError, ValueError, TypeError):
         raise _Wrong(_wrong(variable, text)) from None
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, int | float) and not -_LARGEST_NUMBER[type(value)] <= value <= _LARGEST_NUMBER[type(value)]:
         raise _Wrong(_wrong(variable, text))
     return value
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be sent anywhere: bytes that are no UTF-8 come out of the environment as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    """What was written, with an escape for whatever would not show, or would do something to a terminal."""
+    return "".join(
+        mark if mark.isprintable() else mark.encode("unicode_escape", "surrogatepass").decode() for mark in text
+    )
 
 
 def _prepared(variable: Variable, text: str) -> Any:

@@ -5,6 +5,7 @@ import json
 from datetime import datetime
 
 from shared.broker import Connection
+from shared.broker.errors import not_understood
 from shared.broker.headers import decode
 from shared.delivery import Delivery
 from shared.outcomes import Unavailable
@@ -28,13 +29,17 @@ async def page(connection: Connection, stream: str, subject: str, sequence: int 
     finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def take(_subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
+        if finished.done():
+            return
         if _added(raw, _SUBJECT):
-            found.append(_stored(connection, stream, raw, body))
-        elif not finished.done():
-            if raw.startswith(_NOBODY):
-                finished.set_exception(Unavailable("broker", f"no stream {stream} answers (has `provision` been run?)"))
-            else:
-                finished.set_result(None)
+            try:
+                found.append(_stored(connection, stream, raw, body))
+            except (ValueError, OverflowError):
+                finished.set_exception(not_understood(f"DIRECT.GET.{stream}"))
+        elif raw.startswith(_NOBODY):
+            finished.set_exception(Unavailable("broker", f"no stream {stream} answers (has `provision` been run?)"))
+        else:
+            finished.set_result(None)
 
     inbox = connection.new_inbox()
     sid = await connection.listen(inbox, take)

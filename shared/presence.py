@@ -8,8 +8,10 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from shared.broker import Connection
 from shared.version import VERSION
@@ -33,7 +35,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     version: str
     host: str
     pid: int
-    started: datetime
+    started: Annotated[datetime, Meta(tz=True)]
     health: str
     slots: int = 0
     in_flight: int = 0

@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from shared.environment import FromEnvironment, SettingsError, load
 from shared.secret import Secret
-from shared.store_addresses import wrong_addresses
-from shared.trust import unusable
+from shared.store_addresses import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, NO_HOST, REGION, has_host, wrong_addresses
+from shared.trust import is_file, unusable
 from shared.variables import Shape, Variable, describe, variables
 
 __all__ = [
@@ -64,12 +64,16 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
         return [server.strip() for server in self.nats_url.split(",")]
 
     def check(self) -> Iterable[str]:
-        """Yields what is contradictory in the broker's credentials, and files that are not there."""
+        """Yields what is wrong with the broker's address and credentials, and files that are not there."""
+        if not all(has_host(server) for server in self.nats_servers):
+            yield f"NATS_URL: {NO_HOST} nats://127.0.0.1:4222"
+        if len({server.partition("://")[0] in {"ws", "wss"} for server in self.nats_servers}) > 1:
+            yield "NATS_URL: addresses with ws:// or wss:// and others cannot be mixed"
         if self.nats_creds_file and (self.nats_user or self.nats_password):
             yield "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them"
         elif self.nats_user and not self.nats_password:
             yield "NATS_PASSWORD is missing: NATS_USER and NATS_PASSWORD belong together"
-        if self.nats_creds_file is not None and not self.nats_creds_file.is_file():
+        if self.nats_creds_file is not None and not is_file(self.nats_creds_file):
             yield f"NATS_CREDS_FILE: there is no file {self.nats_creds_file}"
         yield from unusable("NATS_CA_FILE", self.nats_ca_file)
 
@@ -79,7 +83,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
 
     database_url: Annotated[
         Secret,
-        Shape(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path"),
+        DATABASE,
         Meta(description="Address of the database, credentials included."),
     ]
     database_ca_file: Annotated[
@@ -91,13 +95,13 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     ] = None
     s3_endpoint: Annotated[
         str,
-        Shape(r"https?://[^\s/]+/?", "http://127.0.0.1:8333"),
+        ENDPOINT,
         Meta(description="Address of the object store, any S3 server."),
     ]
-    s3_access_key: Annotated[str, Meta(description="Access key at the object store.")]
+    s3_access_key: Annotated[str, ACCESS_KEY, Meta(description="Access key at the object store.")]
     s3_secret_key: Annotated[Secret, Meta(description="Secret key at the object store.")]
-    s3_bucket: Annotated[str, Meta(description="Bucket that holds files and claims.")] = "nightshift"
-    s3_region: Annotated[str, Meta(description="Region that requests are signed for.")] = "us-east-1"
+    s3_bucket: Annotated[str, BUCKET, Meta(description="Bucket that holds files and claims.")] = "nightshift"
+    s3_region: Annotated[str, REGION, Meta(description="Region that requests are signed for.")] = "us-east-1"
     s3_ca_file: Annotated[
         Path | None,
         Meta(description="Certificate authority that signed the object store's certificate (PEM); for https://."),

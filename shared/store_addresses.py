@@ -7,6 +7,28 @@ from urllib.parse import urlsplit
 
 from shared.secret import Secret
 from shared.trust import unusable
+from shared.variables import Shape
+
+DATABASE = Shape(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path")
+ENDPOINT = Shape(r"https?://[^\s/]+/?", "http://127.0.0.1:8333")
+BUCKET = Shape(
+    r"(?!.*(?:\.\.|\.-|-\.))(?![0-9]+(?:\.[0-9]+){3}\Z)(?!.*(?:-s3alias|--ol-s3)\Z)"
+    r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]",
+    "nightshift",
+)
+REGION = Shape(r"(?![_-])[A-Za-z0-9_-]{1,63}(?<![_-])", "us-east-1")
+ACCESS_KEY = Shape(r"[!-~]+", "AKIAIOSFODNN7EXAMPLE")
+
+NO_HOST = "no host and port can be read from it, expected something like"
+
+
+def has_host(address: str) -> bool:
+    """Says whether an address names a host, and a port that can be one or none."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class StoreAddresses(Protocol):
@@ -51,12 +73,7 @@ def wrong_addresses(settings: StoreAddresses) -> Iterator[str]:
 def _wrong_endpoint(endpoint: str | None, ca_file: Path | None) -> Iterator[str]:
     if endpoint is None:
         return
-    try:
-        address = urlsplit(endpoint)
-        usable = bool(address.hostname) and address.port != 0 and "@" not in address.netloc
-    except ValueError:
-        usable = False
-    if not usable:
-        yield "S3_ENDPOINT: no host and port can be read from it, expected something like http://127.0.0.1:8333"
-    elif ca_file is not None and address.scheme != "https":
+    if not has_host(endpoint) or "@" in endpoint:
+        yield f"S3_ENDPOINT: {NO_HOST} {ENDPOINT.example}"
+    elif ca_file is not None and not endpoint.startswith("https:"):
         yield "S3_CA_FILE is set and S3_ENDPOINT begins with http://: write https://, nothing is verified otherwise"

@@ -52,9 +52,9 @@ def due_at(headers: Headers) -> datetime | None:
     kind, _, text = headers.get(SCHEDULE, "").partition(" ")
     try:
         due = datetime.fromisoformat(text) if kind == "@at" else None
-    except ValueError:
+        return due.astimezone(UTC) if due is not None and due.tzinfo else due and due.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return due if due is None or due.tzinfo else due.replace(tzinfo=UTC)
 
 
 async def _done(step: Awaitable[None]) -> bool:

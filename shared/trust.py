@@ -23,19 +23,27 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
+def is_file(path: Path) -> bool:
+    """Says whether there is such a file; what cannot even be a path is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or behind a closed folder
+        return False
+
+
 def unusable(variable: str, ca_file: Path | None) -> Iterator[str]:
     """Yields a line for the settings' error where `ca_file`, which `variable` names, is no file of certificates."""
     if ca_file is None:
         return
-    if not ca_file.is_file():
+    if not is_file(ca_file):
         yield f"{variable}: there is no file {ca_file}"
         return
     try:
         trusting(ca_file)
     except ssl.SSLError:
         yield f"{variable}: {ca_file} holds no certificate, expected one or several in PEM form"
-    except OSError as error:
-        yield f"{variable}: cannot read {ca_file}: {error.strerror or error}"
+    except (OSError, ValueError) as error:
+        yield f"{variable}: cannot read {ca_file}: {getattr(error, 'strerror', None) or error}"
 
 
 def why_refused(error: BaseException, *, ca: str, address: str) -> str | None:

@@ -52,6 +52,7 @@ class Variable:
     required: bool
     secret: bool
     many: bool
+    is_path: bool
     choices: tuple[str, ...]
     shape: Shape | None
     expected: str
@@ -95,6 +96,7 @@ def _variable(field: msgspec.structs.FieldInfo, hint: Any) -> Variable:
         required=field.required,
         secret=kind is Secret,
         many=typing.get_origin(kind) in {tuple, list, frozenset},
+        is_path=kind is Path,
         choices=choices,
         shape=shape,
         expected=_expected(kind, choices, metas, shape),

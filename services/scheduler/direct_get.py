@@ -1,6 +1,7 @@
 """Reads many messages of a stream with one request (JetStream direct get, ADR-31)."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from shared.outcomes import Unavailable
 
 _END, _NONE = "204", "404"
 _NO_ANSWER = "503"
+_SEQUENCE = re.compile(r"[0-9]{1,20}")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -37,7 +39,11 @@ class Answers:
         if self.done.done():
             return
         if status is None:
-            self._found.append(Found(headers.get("Nats-Subject", ""), int(headers.get("Nats-Sequence", 0)), body))
+            sequence = headers.get("Nats-Sequence", "")
+            if not _SEQUENCE.fullmatch(sequence):
+                self.done.set_exception(Unavailable("broker", "direct get: a message without its sequence"))
+                return
+            self._found.append(Found(headers.get("Nats-Subject", ""), int(sequence), body))
         elif status in (_END, _NONE):
             self.done.set_result(self._found)
         elif status == _NO_ANSWER:

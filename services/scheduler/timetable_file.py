@@ -17,6 +17,7 @@ from typing import Any
 
 from services.scheduler.schedule import Schedule
 from services.scheduler.timetable_entry import check_entry, near
+from shared.environment import printable
 
 _TABLE = "schedules"
 _HOW = 'write one [[schedules]] table per schedule, with name = "sync.often" and schedule = "*/15 * * * *"'
@@ -26,8 +27,8 @@ class TimetableError(Exception):
     """The schedules in the settings file are wrong; the text lists every problem, one line each."""
 
     def __init__(self, file: Path, problems: list[str]) -> None:
-        self.problems = tuple(problems)
-        listed = "\n".join(f"  {problem}" for problem in problems)
+        self.problems = tuple(printable(problem) for problem in problems)
+        listed = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"the schedules in {file} (SCHEDULES_FILE) are wrong:\n{listed}")
 
 
@@ -61,7 +62,7 @@ def _entries(file: Path) -> list[Any]:
         raise TimetableError(file, [f"the file cannot be read: {error.strerror or error}"]) from None
     except UnicodeDecodeError:
         raise TimetableError(file, ["the file is not UTF-8 text"]) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no TOML error
         raise TimetableError(file, [f"the file is not TOML: {error}"]) from None
     problems = [f"'{name}' is not known{near(name, [_TABLE])}; {_HOW}" for name in content if name != _TABLE]
     entries = content.get(_TABLE, [])

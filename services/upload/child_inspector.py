@@ -100,9 +100,12 @@ def _explanation(code: int, request: Request) -> Exception:
 def _read(request: Request) -> Inspection:
     try:
         with request.report.open("rb") as file:
-            report: dict[str, Any] = json.loads(file.read(_MAX_REPORT_BYTES))
-    except (OSError, ValueError) as problem:
+            report: Any = json.loads(file.read(_MAX_REPORT_BYTES))
+    except (OSError, ValueError, RecursionError) as problem:
         raise InspectionInterrupted(f"the inspecting process left no report: {clean(problem)}") from problem
-    if "unreadable" in report:
-        raise Unreadable(report["unreadable"])
-    return Inspection(report["metadata"], request.thumbnail if request.thumbnail.exists() else None)
+    if isinstance(report, dict) and "unreadable" in report:
+        raise Unreadable(str(report["unreadable"]))
+    metadata = report.get("metadata") if isinstance(report, dict) else None
+    if not isinstance(metadata, dict):
+        raise InspectionInterrupted("the inspecting process left a report that is none")
+    return Inspection(metadata, request.thumbnail if request.thumbnail.exists() else None)

@@ -31,13 +31,22 @@ class AnswerLost(Unavailable):
         super().__init__("broker", f"the connection was lost before the answer to {subject} came")
 
 
+def not_understood(subject: str) -> Unavailable:
+    """For an answer that is none of JetStream's: what was asked may have been done, or not."""
+    return Unavailable("broker", f"the answer to {subject} is not JetStream's: is a proxy in between?")
+
+
 class BrokerTooOld(Exception):  # noqa: N818 - states a fact
     """The broker lacks what the guarantees need."""
 
 
-def refusal(subject: str, error: dict[str, object]) -> Exception:
+def refusal(subject: str, error: object) -> Exception:
     """Turns the `error` object of a JetStream answer into the exception that names it."""
-    code = int(str(error.get("err_code", 0)))
+    if not isinstance(error, dict):
+        return not_understood(subject)
+    code = error.get("err_code", 0)
+    if not isinstance(code, int):
+        return not_understood(subject)
     description = str(error.get("description", "no reason given"))
     if code in _FULL_CODES or code in _NO_SPACE_CODES:
         return QueueFull(subject, code, description)

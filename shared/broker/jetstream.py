@@ -9,7 +9,7 @@ from nats.errors import NoRespondersError
 
 from contracts import wire
 from shared.broker.connection import Connection
-from shared.broker.errors import AnswerLost, refusal
+from shared.broker.errors import AnswerLost, not_understood, refusal
 from shared.outcomes import Unavailable
 
 _RETRY_SECONDS = 0.25
@@ -33,6 +33,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
+_NOT_JETSTREAMS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 async def store(
@@ -66,7 +67,10 @@ async def store(
         except AnswerLost:
             if not again or wire.MSG_ID not in headers:
                 raise
-    answer = _decode_answer(reply.body or b"{}")
+    try:
+        answer = _decode_answer(reply.body or b"{}")
+    except _NOT_JETSTREAMS:
+        raise not_understood(subject) from None
     if answer.error is not None or not answer.stream:
         raise refusal(subject, answer.error or {"description": "the answer is empty"})
     return Stored(answer.stream, answer.seq, answer.duplicate)
@@ -86,7 +90,10 @@ async def manage(
         reply = await connection.ask(f"$JS.API.{call}", body, timeout_seconds=timeout_seconds)
     except NoRespondersError:
         raise Unavailable("broker", f"JetStream does not answer to {call}: is it switched on?") from None
-    answer = _decode_any(reply.body)
+    try:
+        answer = _decode_any(reply.body)
+    except _NOT_JETSTREAMS:
+        raise not_understood(call) from None
     if answer.get("error"):
         raise refusal(call, answer["error"])
     return answer

@@ -5,6 +5,8 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from shared.trust import is_file
+
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -72,7 +74,7 @@ def _check_tls(address: URL) -> None:
         raise ValueError(f"sslmode in the database URL is {mode!r}: it is one of {', '.join(_TLS_MODES)}")
     for option in ("sslrootcert", "sslcert", "sslkey", "sslcrl"):
         file = address.query.get(option)
-        if isinstance(file, str) and not Path(file).expanduser().is_file():
+        if isinstance(file, str) and not is_file(Path(file)):
             raise ValueError(f"{option} in the database URL: there is no file {file}")
 
 

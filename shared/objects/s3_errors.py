@@ -36,7 +36,7 @@ def s3_errors(place: str, key: str = "") -> Iterator[None]:
     except HTTPError as error:
         refused = why_refused(error, ca="S3_CA_FILE", address="S3_ENDPOINT")
         raise Unavailable("objects", f"{place}: {refused or _cause(error)}") from error
-    except (MinioException, ET.ParseError) as error:
+    except (MinioException, ET.ParseError, ValueError) as error:
         raise Unavailable("objects", f"{place}: the answer is not S3's: {_line(error)}") from error
 
 

@@ -23,6 +23,7 @@ from services.sync.links import links
 from services.sync.validators import validators
 from services.sync.waiting import retry_after, until_reset
 from services.sync.web import Answer, origin
+from shared.outcomes import Permanent
 from shared.redact import one_line
 
 PAGE_SIZE = 100
@@ -75,7 +76,11 @@ def _following(answer: Answer, url: str) -> str | None:
     found = links(answer.headers.get("link", ""), answer.url).get("next")
     if found is None:
         return None
-    if origin(found) != origin(url):
+    try:
+        elsewhere = origin(found) != origin(url)
+    except Permanent:  # no address of the web
+        elsewhere = True
+    if elsewhere:
         raise SyncFailed("GitHub's answer names a next page at another host, which is not asked")
     if found == url:
         raise SyncFailed("GitHub's answer names itself as the next page")

@@ -97,6 +97,24 @@ async def test_an_answer_that_is_not_of_s3_is_understood(
             pass
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "content-length: many\r\n",
+        "content-length: 2\r\nlast-modified: yesterday\r\n",
+        "content-length: 2\r\nlast-modified: Fri, 99 Nov 2026 99:99:99 GMT\r\n",
+    ],
+)
+async def test_headers_that_no_store_sends_are_an_outage(
+    store: S3ObjectStore, answers: Answers, tmp_path: Path, head: str
+) -> None:
+    """A length or a time that cannot be read: whoever answers is to blame, not the job."""
+    answers.raw = f"HTTP/1.1 200 OK\r\n{head}\r\nok".encode()
+
+    with pytest.raises(Unavailable):
+        await (store.read("a", limit=10) if "many" in head else store.download("a", tmp_path / "file"))
+
+
 async def test_an_object_that_breaks_off_is_not_taken_for_the_whole(
     store: S3ObjectStore, answers: Answers, tmp_path: Path
 ) -> None:

@@ -1,0 +1,169 @@
+"""Whatever answers in the broker's place: an exception that the callers know, and nothing else; readers never raise."""
+
+import json
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.scheduler.direct_get import Answers
+from shared import lookup
+from shared.broker import BrokerTooOld, Connection, Refused
+from shared.broker.connection import Receive, Reply
+from shared.broker.errors import refusal
+from shared.broker.headers import encode
+from shared.broker.jetstream import Stored, manage, store
+from shared.delivery import Delivery
+from shared.outcomes import Unavailable
+from shared.streams import check_version
+from shared.sweep import due_at
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_ERRORS = st.fixed_dictionaries(
+    {}, optional={"code": _JSON, "err_code": _JSON | st.sampled_from([10077, 10047, 10060]), "description": _JSON}
+)
+_OBJECTS = st.fixed_dictionaries(
+    {}, optional={"stream": _JSON, "seq": _JSON, "duplicate": _JSON, "error": _ERRORS | _JSON, "type": _JSON}
+)
+_BODIES = st.one_of(
+    st.binary(max_size=40),
+    (_OBJECTS | _JSON).map(lambda value: json.dumps(value).encode()),
+    st.sampled_from(
+        [b"[" * 100_000, b'{"error":' * 50_000, b'{"seq":' + b"9" * 5_000 + b"}", b'{"a":"\\ud800"}', b"\xff"]
+    ),
+)
+_SEQUENCES = st.sampled_from([b"1", b"", b"-1", b"x", b"9" * 5_000, "\u0663".encode(), b"1.5"]) | st.binary(max_size=6)
+_INSTANTS = st.sampled_from(
+    [b"2026-07-24T09:41:00.123456789Z", b"", b"0001-01-01T00:00:00Z", b"2026-07-24T09:41:00.x", b"9999-12-31T23:59:59Z"]
+) | st.binary(max_size=12)
+
+
+class Stranger:
+    """Answers each question with one body; a listener gets blocks of headers."""
+
+    def __init__(self, body: bytes = b"", blocks: list[bytes] | None = None) -> None:
+        self._body, self._blocks = body, blocks or []
+        self._receive: Receive | None = None
+
+    async def ask(self, *_arguments: Any, **_options: Any) -> Reply:
+        """The body."""
+        return Reply({}, self._body)
+
+    def new_inbox(self) -> str:
+        """Some subject."""
+        return "_INBOX.x"
+
+    async def listen(self, _subject: str, receive: Receive) -> int:
+        """Remembers who listens."""
+        self._receive = receive
+        return 1
+
+    def send(self, *_arguments: Any) -> None:
+        """Answers all at once."""
+        assert self._receive
+        for block in [*self._blocks, b"NATS/1.0 204 EOB\r\n\r\n"]:
+            self._receive(b"_INBOX.x", b"", block, b"{}")
+
+    async def unlisten(self, _sid: int) -> None:
+        """Nothing."""
+
+
+def _connection(stranger: Stranger) -> Connection:
+    return cast("Connection", stranger)
+
+
+@given(body=_BODIES)
+@settings(max_examples=200)
+async def test_any_answer_to_a_publish_is_a_receipt_or_a_known_error(body: bytes) -> None:
+    """What is not the broker's acknowledgement never passes for one."""
+    try:
+        stored = await store(_connection(Stranger(body)), "jobs.email.send", {}, b"{}")
+    except (Unavailable, Refused):
+        return
+    assert isinstance(stored, Stored)
+    assert stored.stream
+    assert json.loads(body)["stream"] == stored.stream
+
+
+@given(body=_BODIES)
+@settings(max_examples=200)
+async def test_any_answer_to_a_management_call_is_an_object_or_a_known_error(body: bytes) -> None:
+    """Garbage is an outage, in words that say what was asked."""
+    try:
+        answer = await manage(_connection(Stranger(body)), "STREAM.INFO.EMAIL")
+    except Unavailable as outage:
+        told = str(outage)
+    except Refused:
+        return
+    else:
+        assert isinstance(answer, dict)
+        return
+    assert told.startswith("broker is unavailable: ")
+
+
+@given(error=_ERRORS | _JSON)
+def test_any_error_object_has_an_exception(error: object) -> None:
+    """A code that is no number, a description that is no text, no object at all."""
+    assert isinstance(refusal("jobs.email.send", error), (Refused, Unavailable))
+
+
+def _block(subject: bytes, sequence: bytes, stored: bytes) -> bytes:
+    return b"NATS/1.0\r\nNats-Subject: %b\r\nNats-Sequence: %b\r\nNats-Time-Stamp: %b\r\n\r\n" % (
+        subject,
+        sequence,
+        stored,
+    )
+
+
+_BLOCKS = st.builds(_block, st.sampled_from([b"later.email.send.a", b"\xff", b"a"]), _SEQUENCES, _INSTANTS) | st.binary(
+    max_size=40
+)
+
+
+@given(blocks=st.lists(_BLOCKS, max_size=3))
+@settings(max_examples=200)
+async def test_any_page_of_a_stream_is_deliveries_or_an_outage(blocks: list[bytes]) -> None:
+    """The reader behind it must not fall over a header: its other messages would be lost."""
+    try:
+        found = await lookup.page(_connection(Stranger(blocks=blocks)), "EMAIL_LATER", "later.email.>")
+    except Unavailable:
+        return
+    assert all(isinstance(one, Delivery) for one in found)
+
+
+@given(blocks=st.lists(_BLOCKS, max_size=3))
+@settings(max_examples=200)
+async def test_a_schedulers_direct_get_takes_any_bytes(blocks: list[bytes]) -> None:
+    """It never raises; in the end there is a list, or an outage."""
+    answers = Answers("CRON")
+    for block in [*blocks, b"NATS/1.0 204 EOB\r\n\r\n"]:
+        answers.receive(b"", b"", block, b"")
+    assert answers.done.done()
+    problem = answers.done.exception()
+    assert problem is None or isinstance(problem, Unavailable)
+
+
+@given(version=st.text(st.characters(), max_size=20) | st.from_regex(r"v?\d{1,30}\.\d{1,30}(\.\d+)?"))
+def test_any_version_is_new_enough_or_too_old(version: str) -> None:
+    """What a broker says about itself."""
+    try:
+        check_version(version)
+    except BrokerTooOld as told:
+        words = str(told)
+    else:
+        return
+    assert "2.14 or later is needed" in words
+
+
+@given(order=st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.datetimes().map("@at {}".format))
+@pytest.mark.parametrize("more", ["", "+23:59", "-23:59", "Z"])
+def test_any_order_to_wait_has_an_instant_or_none(order: str, more: str) -> None:
+    """Also at the ends of the calendar, where a zone leads beyond them."""
+    due = due_at({"Nats-Schedule": order + more})
+    assert due is None or due.utcoffset() is not None
+    assert encode({"x": "y"})
