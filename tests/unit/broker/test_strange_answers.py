@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from services.scheduler.direct_get import Answers
 from shared import lookup
 from shared.broker import BrokerTooOld, Connection, Refused
-from shared.broker.connection import Receive, Reply
+from shared.broker.connection import Reply
 from shared.broker.errors import refusal
 from shared.broker.headers import encode
 from shared.broker.jetstream import Stored, manage, store
+from shared.broker.parser import Receive
 from shared.delivery import Delivery
 from shared.outcomes import Unavailable
 from shared.streams import check_version

@@ -23,8 +23,9 @@ from ops.roll_call import workers
 from ops.send import read_body
 from ops.stored import message_at
 from shared.broker import Connection, Refused
-from shared.broker.connection import Receive, Reply
+from shared.broker.connection import Reply
 from shared.broker.headers import encode
+from shared.broker.parser import Receive
 from shared.delivery import Delivery
 from shared.outcomes import Unavailable
 
