@@ -12,3 +12,12 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def sweep() -> None:
+    """Collects what is young; to be called every second or so.
+
+    The thresholds count objects, not bytes: a few jobs that each leave something large in a cycle (an exception and
+    its frames will do) would fill the memory before so many objects have come together.
+    """
+    gc.collect(1)

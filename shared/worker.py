@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 
+from shared import memory
 from shared.backoff import backoff
 from shared.circuit import Circuit
 from shared.delivery import Delivery
@@ -175,4 +176,5 @@ class Worker:
                 hand.tick(now, PROGRESS_SECONDS)
             for pull in self.pulls:
                 pull.check(now)
+            memory.sweep()
             self.ask()
