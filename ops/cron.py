@@ -170,7 +170,8 @@ async def _run(session: Session, options: argparse.Namespace) -> int:
     subject = manual_subject(schedule.name)
     headers = {wire.JOB_ID: job_id, wire.MSG_ID: f"{schedule.name}/{job_id}"}
     publisher = await session.publisher()
-    stored = await publisher.store(Outgoing(subject, headers, msgspec.json.encode(event)))
+    with publisher.sending([Outgoing(subject, headers, msgspec.json.encode(event))]) as (message,):
+        stored = await publisher.store(message)
     if session.screen.as_json:
         session.screen.json(Asked(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
     session.screen.line(f"{schedule.name} is asked for: {stored.stream}, message {stored.seq}, subject {subject}")

@@ -16,6 +16,7 @@ from shared.objects import S3ObjectStore, open_objects
 from shared.outcomes import Unavailable
 from shared.publisher import Publisher
 from shared.store_addresses import database_url
+from shared.tracing import tracing
 
 CONNECT_SECONDS = 4.0
 NO_DATABASE = "DATABASE_URL is not set"
@@ -88,4 +89,6 @@ class Session:
 
     async def publisher(self) -> Publisher:
         """Publishes jobs; big bodies only where the object store is known."""
-        return Publisher(await self.connection(), self.objects())
+        connection = await self.connection()
+        spans = await self._stack.enter_async_context(tracing("operator", self.settings))
+        return Publisher(connection, self.objects(), spans=spans)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.broker import Connection
 from shared.chores import Chores
@@ -20,6 +21,9 @@ from shared.telemetry import Metrics
 from shared.topology import Consumer
 from shared.worker import Worker
 
+if TYPE_CHECKING:
+    from shared.spans import Spans
+
 
 @dataclass(slots=True, frozen=True)
 class Chassis:
@@ -31,6 +35,8 @@ class Chassis:
     objects: S3ObjectStore
     publisher: Publisher
     metrics: Metrics
+    spans: "Spans | None" = None
+    """None while tracing is off."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -82,6 +88,7 @@ def assemble(
         circuit=circuit,
         metrics=chassis.metrics,
         limits=limits,
+        spans=chassis.spans,
     )
     worker = Worker(pipeline, circuit, slots=slots)
     circuit.on_close = worker.ask

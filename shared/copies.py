@@ -18,7 +18,7 @@ _COUNT = re.compile(r"\d{1,6}")
 
 def again_later(delivery: Delivery, job: Job, verdict: Again, now: datetime) -> Outgoing:
     """The copy that waits on `later.` for its next run; its id keeps one delivery from being copied twice."""
-    headers = outgoing.without_orders(delivery.headers)
+    headers = _carried(delivery, job)
     headers[wire.ATTEMPT_BASE] = str(verdict.base)
     copy = outgoing.scheduled(job.type, job.id, delivery.body, headers, outgoing.due(now, verdict.delay))
     copy.headers[wire.MSG_ID] = f"again:{delivery.origin()}"
@@ -27,7 +27,7 @@ def again_later(delivery: Delivery, job: Job, verdict: Again, now: datetime) -> 
 
 def dead_letter(delivery: Delivery, job: Job, verdict: Dead, now: datetime) -> Outgoing:
     """The dead letter: the body as it came, and why it was given up on."""
-    headers = outgoing.without_orders(delivery.headers)
+    headers = _carried(delivery, job)
     headers |= {
         wire.JOB_ID: job.id,
         wire.MSG_ID: f"dead:{delivery.origin()}",
@@ -40,6 +40,11 @@ def dead_letter(delivery: Delivery, job: Job, verdict: Dead, now: datetime) -> O
         wire.DEAD_TIME: now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
     return Outgoing(wire.dead_subject(job.type), headers, delivery.body)
+
+
+def _carried(delivery: Delivery, job: Job) -> dict[str, str]:
+    """The headers that go along. The sender's trace stays, so that all attempts stand beside each other in it."""
+    return {**job.trace, **outgoing.without_orders(delivery.headers)}
 
 
 def marked(copy: Outgoing, verdict: Dead) -> Outgoing:

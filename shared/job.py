@@ -38,7 +38,7 @@ class Job:
     attempt: int = 1
     """Counts failures of the handler, from 1."""
     trace: Mapping[str, str] = field(default_factory=dict)
-    """The trace context that its follow-up jobs carry on (W3C `traceparent`)."""
+    """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
     statements: list[tuple[Executable, Mapping[str, Any] | None]] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)

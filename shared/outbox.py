@@ -112,15 +112,16 @@ class Outbox:
         return len(rows)
 
     async def _send(self, row: Any) -> None:
-        message = Outgoing(row["subject"], dict(row["headers"]), bytes(row["body"]))
+        written = Outgoing(row["subject"], dict(row["headers"]), bytes(row["body"]))
         runs_at = row["not_before"] or datetime.now(UTC)
-        message = await self._publisher.claimed(message, runs_at)
-        try:
-            await self._publisher.store(message)
-        except Refused:
-            if not message.subject.startswith(wire.JOBS):
-                raise
-            await self._publisher.store(_detour(message, datetime.now(UTC) + _REFUSED_DELAY))
+        with self._publisher.sending([written]) as (traced,):
+            message = await self._publisher.claimed(traced, runs_at)
+            try:
+                await self._publisher.store(message)
+            except Refused:
+                if not message.subject.startswith(wire.JOBS):
+                    raise
+                await self._publisher.store(_detour(message, datetime.now(UTC) + _REFUSED_DELAY))
         await self._forget(row["id"])
 
     async def _delete(self, row_ids: Sequence[str]) -> list[None]:

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,7 +29,10 @@ from shared.routes import Route, unknown
 from shared.settle import Settler
 from shared.telemetry import Metrics
 from shared.turns import Turns
-from shared.verdict import AT_ONCE, DONE, DUPLICATE, SKIPPED, Again, Dead, Done, Verdict
+from shared.verdict import AT_ONCE, DONE, DUPLICATE, INTERRUPTED, SKIPPED, Again, Dead, Done, Verdict
+
+if TYPE_CHECKING:
+    from shared.spans import Spans
 
 CRASH_LOOP = 10
 """Deliveries of which nobody reported the end: the last of them is marked, and beyond it the job kills its worker."""
@@ -60,8 +63,10 @@ class Pipeline:
         circuit: Circuit,
         metrics: Metrics,
         limits: Limits,
+        spans: "Spans | None" = None,
     ) -> None:
-        self._service, self._routes, self._limits = service, routes, limits
+        self._service, self._spans, self._limits = service, spans, limits
+        self._routes = routes if spans is None else spans.traced(routes)
         self._committer, self._outbox, self._objects = committer, outbox, objects
         self._settler, self._circuit, self._metrics = settler, circuit, metrics
         self._last_lives = last_lives
@@ -73,22 +78,25 @@ class Pipeline:
         identity = identify(self._service, hand.delivery)
         job = identity.job
         self._metrics.job_started(job.type, max(0.0, time.time() - hand.delivery.stored_ns / 1e9))
-        outcome = "interrupted"
+        traced = self._spans
+        span = None if traced is None else traced.begin(hand.delivery, identity, known=job.type in self._routes)
+        verdict: Verdict = INTERRUPTED
         try:
-            verdict = await self._judge(hand, identity)
-            verdict = await self._settler.settle(hand, job, verdict, event=identity.event)
-            outcome = verdict.outcome
+            judged = await self._judge(hand, identity)
+            verdict = await self._settler.settle(hand, job, judged, event=identity.event)
             if hand.handed_over and hand.unexplained >= CRASH_LOOP:
                 await self._last_lives.ended(hand.delivery)
         finally:
             seconds = time.perf_counter() - started
-            self._metrics.job_finished(job.type, outcome, seconds)
+            self._metrics.job_finished(job.type, verdict.outcome, seconds)
+            if span is not None:
+                span.end(verdict)
         job_line(
             type=job.type,
             job_id=job.id,
             attempt=job.attempt,
             duration_ms=seconds * 1000,
-            outcome=outcome,
+            outcome=verdict.outcome,
             success=isinstance(verdict, Done),
             error=None if isinstance(verdict, Done) else verdict.error,
             trace_id=identity.trace_id or None,
@@ -127,9 +135,10 @@ class Pipeline:
         if not isinstance(error, (UnknownType, Timeout)):
             _log.debug("attempt_failed", f"{job.type} {job.id}: {words(error)}", error_type=type(error).__name__)
         if job.attempt > allowed and (known or not event):
-            return Dead("unknown-type" if known else "attempts-exhausted", words(error), job.attempt)
+            reason: wire.Reason = "unknown-type" if known else "attempts-exhausted"
+            return Dead(reason, words(error), job.attempt, error_type=type(error).__name__)
         self._metrics.retried(job.type)
-        return Again("retry", backoff(job.attempt), job.attempt, words(error))
+        return Again("retry", backoff(job.attempt), job.attempt, words(error), type(error).__name__)
 
     async def _attempt(self, hand: Hand, identity: Identity) -> Verdict:
         job, delivery = identity.job, hand.delivery

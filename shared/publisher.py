@@ -4,7 +4,9 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +20,9 @@ from shared.broker.jetstream import Stored, manage
 from shared.objects import ObjectStore
 from shared.outgoing import Outgoing
 from shared.topology import later_of
+
+if TYPE_CHECKING:
+    from shared.spans import Spans
 
 _JOB_TYPE = re.compile(r"[^\s.*>]+(?:\.[^\s.*>]+)+")
 
@@ -49,9 +54,15 @@ class Publisher:
     """
 
     def __init__(
-        self, connection: Connection, objects: ObjectStore | None = None, *, timeout_seconds: float = 10.0
+        self,
+        connection: Connection,
+        objects: ObjectStore | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        spans: "Spans | None" = None,
     ) -> None:
         self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
+        self._spans = spans
         self._grouped = GroupedStore(connection, timeout_seconds=timeout_seconds)
 
     async def publish(
@@ -108,7 +119,8 @@ class Publisher:
             )
             for entry, job_id in zip(batch, ids, strict=True)
         ]
-        stored = await store_batch(self._connection, messages, timeout_seconds=self._timeout_seconds)
+        with self.sending(messages) as traced:
+            stored = await store_batch(self._connection, traced, timeout_seconds=self._timeout_seconds)
         return [
             _receipt(job_id, message.subject, answer)
             for job_id, message, answer in zip(ids, messages, stored, strict=True)
@@ -125,13 +137,19 @@ class Publisher:
         """The same message, its body as a claim check when it is too long to travel."""
         return await outgoing.claimed(self._objects, message, runs_at)
 
+    def sending(self, messages: Sequence[Outgoing]) -> AbstractContextManager[Sequence[Outgoing]]:
+        """Yields the messages as they are to be stored within: with a span of their own where tracing is on."""
+        return nullcontext(messages) if self._spans is None else self._spans.sending(messages)
+
     async def store(self, message: Outgoing) -> Stored:
         """Stores a finished message as it is: a copy for later, a dead letter, a follow-up."""
         return await self._grouped(message)
 
     async def _store(self, job_id: str, message: Outgoing, runs_at: datetime) -> Receipt:
-        message = await outgoing.claimed(self._objects, message, runs_at)
-        return _receipt(job_id, message.subject, await self.store(message))
+        own = wire.TRACEPARENT in message.headers  # whoever gives a job its trace has a span for it already
+        with nullcontext([message]) if own else self.sending([message]) as (traced,):
+            claimed = await outgoing.claimed(self._objects, traced, runs_at)
+            return _receipt(job_id, claimed.subject, await self.store(claimed))
 
 
 def new_job_id() -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -30,7 +30,11 @@ from shared.settings import Settings, SettingsError, describe, load
 from shared.stores import database_of, object_store
 from shared.telemetry import Metrics
 from shared.topology import topology
+from shared.tracing import tracing
 from shared.worker import Worker
+
+if TYPE_CHECKING:
+    from shared.spans import Spans
 
 S = TypeVar("S", bound=Settings)
 _log = get_logger("service")
@@ -69,10 +73,11 @@ async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) ->
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
         _background(stack, checks.run())
         _log.info("starting", f"{name} starts; health at {health.url}", health=health.url)
+        spans = await stack.enter_async_context(tracing(name, settings))
         connecting = asyncio.ensure_future(connect(settings, name=name))
         if not await came_first(connecting, stop):
             return STOPPED
-        chassis = await _chassis(stack, name, settings, connecting.result(), metrics)
+        chassis = await _chassis(stack, name, settings, connecting.result(), metrics, spans=spans)
         handlers = await stack.enter_async_context(build(settings, chassis))
         worker = await _worker(stack, settings, chassis, checks, handlers)
         await _be_present(chassis, worker, settings.slots, health.url)
@@ -88,14 +93,21 @@ async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) ->
 
 
 async def _chassis(
-    stack: AsyncExitStack, name: str, settings: Settings, connection: Connection, metrics: Metrics
+    stack: AsyncExitStack,
+    name: str,
+    settings: Settings,
+    connection: Connection,
+    metrics: Metrics,
+    *,
+    spans: "Spans | None",
 ) -> Chassis:
     stack.push_async_callback(connection.close)
     database = database_of(settings)
     stack.push_async_callback(database.close)
     objects = object_store(settings)
     stack.push_async_callback(objects.close)
-    return Chassis(name, connection, database, objects, Publisher(connection, objects), metrics)
+    publisher = Publisher(connection, objects, spans=spans)
+    return Chassis(name, connection, database, objects, publisher, metrics, spans)
 
 
 async def _worker(

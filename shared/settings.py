@@ -58,6 +58,18 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
     )
     log_level: Annotated[LogLevel, Meta(description="The least severe level that is logged.")] = "info"
 
+    otel_exporter_otlp_endpoint: Annotated[
+        str | None,
+        Shape(r"https?://[^\s/]+(?:/\S*)?", "http://127.0.0.1:4318"),
+        Meta(
+            description="Collector for traces (OpenTelemetry, OTLP over HTTP); switches tracing on. "
+            "The standard's other variables (OTEL_TRACES_SAMPLER, …) count as well."
+        ),
+    ] = None
+    otel_exporter_otlp_headers: Annotated[
+        Secret | None, Meta(description="Headers for that collector, such as a key: name=value, several with commas.")
+    ] = None
+
     @property
     def nats_servers(self) -> list[str]:
         """The broker's addresses, one by one."""

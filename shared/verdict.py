@@ -21,6 +21,8 @@ class Again:
     delay: timedelta
     base: int
     error: str = ""
+    error_type: str = ""
+    """The class of what the attempt failed with, where it did."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,8 +33,11 @@ class Dead:
     error: str
     attempts: int
     outcome: str = "dead"
+    error_type: str = ""
 
 
 Verdict = Done | Again | Dead
 AT_ONCE = timedelta(0)
 DONE, DUPLICATE, SKIPPED = Done(), Done("duplicate"), Done("skipped")
+INTERRUPTED = Again("interrupted", AT_ONCE, 0, "the worker ended amid it")
+"""Nothing was settled: the broker delivers it again."""

@@ -28,6 +28,7 @@ from shared.pipeline import Limits
 from shared.publisher import Publisher
 from shared.routes import Handlers, routes
 from shared.settings import ProcessSettings
+from shared.spans import Spans
 from shared.streams import provision_broker
 from shared.telemetry import Metrics
 from shared.topology import Limits as StreamLimits
@@ -246,6 +247,7 @@ async def working(
     stream_limits: StreamLimits | None = None,
     start: bool = True,
     fresh: bool = True,
+    spans: Spans | None = None,
 ) -> AsyncIterator[Harness]:
     """A worker of the service `probe` with these handlers, on empty streams and an empty database.
 
@@ -260,7 +262,8 @@ async def working(
         if fresh:
             await _begin_empty(connection, declared)
         metrics = Metrics(["probe.run", "probe.follow"])
-        chassis = Chassis("probe", connection, database, objects, Publisher(connection, objects), metrics)
+        publisher = Publisher(connection, objects, spans=spans)
+        chassis = Chassis("probe", connection, database, objects, publisher, metrics, spans)
         table = routes(handlers, ScheduleFired)
         parts = assemble(chassis, table, declared.consumers_of("probe"), slots=slots, limits=limits or Limits(3, 60.0))
         try:

@@ -20,6 +20,7 @@ from shared.log import get_logger
 from shared.outcomes import Unavailable
 from shared.presence import answer, myself
 from shared.telemetry import Metrics
+from shared.tracing import tracing
 
 _log = get_logger("scheduler")
 
@@ -35,23 +36,22 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
     metrics.registry.register(schedule_metrics)
     async with AsyncExitStack() as stack:
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
+        spans = await stack.enter_async_context(tracing("scheduler", settings))
         await stack.enter_async_context(_fresh(checks))
         _log.info("starting", f"scheduler starts; health at {health.url}", health=health.url)
         connecting = asyncio.create_task(connect(settings, name="scheduler"))
         if not await came_first(connecting, stop):
             return STOPPED
         connection = connecting.result()
-        stream = CronStream(connection)
+        stack.push_async_callback(connection.close)
+        stream = CronStream(connection, spans)
         lapses = Lapses(connection, stream, schedule_metrics)
         announcer = Announcer(timetable, stream, metrics=schedule_metrics, lapses=lapses)
         checks.ready("announcer", _readiness(connection, announcer))
         memory.settle()
         me = myself("scheduler", health.url)
         await answer(connection, lambda: me)
-        try:
-            return await _announce(announcer, connection, checks, stop)
-        finally:
-            await connection.close()
+        return await _announce(announcer, connection, checks, stop)
 
 
 @asynccontextmanager

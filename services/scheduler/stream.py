@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -17,6 +18,9 @@ from shared.broker.jetstream import store
 from shared.outcomes import Unavailable
 from shared.outgoing import Outgoing
 from shared.topology import CRON_STREAM, EVENTS_KEPT
+
+if TYPE_CHECKING:
+    from shared.spans import Spans
 
 EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 _PAGE = 500
@@ -64,8 +68,8 @@ class EventStream(Protocol):
 class CronStream:
     """The stream at the broker. It must allow direct gets; atomic batches make many events at once cheap."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, spans: "Spans | None" = None) -> None:
+        self._connection, self._spans = connection, spans
 
     @property
     def is_up(self) -> bool:
@@ -122,9 +126,10 @@ class CronStream:
         Several are stored all or none (one disk write for all): when one is refused, that answer stands for each.
         """
         try:
-            if len(events) == 1:
-                return [await self._store(events[0])]
-            return [stored.seq for stored in await store_batch(self._connection, events, timeout_seconds=5)]
+            with self._sending(events) as traced:
+                if len(traced) == 1:
+                    return [await self._store(traced[0])]
+                return [stored.seq for stored in await store_batch(self._connection, traced, timeout_seconds=5)]
         except (Unavailable, Refused) as answer:
             return [answer] * len(events)
 
@@ -132,6 +137,10 @@ class CronStream:
         """Stores events each by itself, so that one that is refused stands in nobody's way."""
         results = await asyncio.gather(*(self.announce([event]) for event in events))
         return [result for (result,) in results]
+
+    def _sending(self, events: Sequence[Outgoing]) -> AbstractContextManager[Sequence[Outgoing]]:
+        """With spans where tracing is on; none for what is refused, which another scheduler announced first."""
+        return nullcontext(events) if self._spans is None else self._spans.sending(events, no_matter=(Refused,))
 
     async def _store(self, event: Outgoing) -> int:
         stored = await store(

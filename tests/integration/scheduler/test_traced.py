@@ -1,0 +1,25 @@
+"""The spans of the scheduler's events."""
+
+from datetime import timedelta
+
+from services.scheduler.schedule import schedule
+from services.scheduler.stream import CronStream
+from tests.integration.scheduler.world import World
+from tests.integration.tracing.recorded import Recorded, attributes, parent_id, traceparent
+
+
+async def test_an_event_has_one_span_whoever_else_wanted_to_announce_it(world: World) -> None:
+    """The event carries it; the scheduler that came second leaves none."""
+    recorded = Recorded()
+    timetable = (schedule("sync.all", "0 * * * *", "latest"),)
+    for connection in world.connections:
+        world.start(timetable, CronStream(connection, recorded.spans))
+    await world.clock.settle(3)
+    await world.pass_time(timedelta(hours=2), steps=2)
+    spans = recorded.named("send cron.sync.all")
+    carried = [headers["traceparent"] for headers in await world.headers("sync.all")]
+    assert [header[:-2] for header in carried] == [traceparent(span) for span in spans]
+    assert len(spans) == 2
+    assert [parent_id(span) for span in spans] == [None, None]
+    assert attributes(spans[0])["messaging.destination.name"] == "cron.sync.all"
+    assert attributes(spans[0])["messaging.message.id"] == "sync.all@2026-07-01T12:00:00Z"

@@ -1,0 +1,28 @@
+"""The service `probe` with a span of its handler's own: `python -m tests.integration.tracing.traced_service`."""
+
+import sys
+
+from opentelemetry import trace
+
+from contracts.message import CATALOGUE
+from shared.job import Job
+from shared.routes import Handlers
+from shared.service import plain, run
+from shared.settings import Settings
+from tests.harness import RECORD, FollowProbe, RunProbe
+
+
+async def run_probe(message: RunProbe, job: Job) -> None:
+    """Does its work within a span, as any program that knows OpenTelemetry."""
+    with trace.get_tracer(__name__).start_as_current_span("look it up"):
+        job.write(RECORD, {"action": message.name})
+
+
+async def follow_probe(_: FollowProbe, _job: Job) -> None:
+    """Does nothing."""
+
+
+if __name__ == "__main__":
+    CATALOGUE.update({probe.TYPE: probe for probe in (RunProbe, FollowProbe)})
+    table: Handlers = {RunProbe: run_probe, FollowProbe: follow_probe}
+    sys.exit(run("probe", Settings, lambda _settings, _chassis: plain(table)))
