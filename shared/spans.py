@@ -30,7 +30,7 @@ from shared.delivery import Delivery
 from shared.identify import Identity
 from shared.job import Job
 from shared.outgoing import SCHEDULE_TARGET, Outgoing
-from shared.redact import one_line
+from shared.redact import may_hold_secret, one_line
 from shared.routes import Handler, Route
 from shared.verdict import Dead, Done, Verdict
 
@@ -134,9 +134,15 @@ def _operation(operation: str, destination: str, job_type: str, job_id: str) -> 
         "messaging.operation.type": operation,
         "messaging.operation.name": operation,
         "messaging.destination.name": destination,
-        "messaging.message.id": one_line(job_id, _LONGEST_ID),
+        "messaging.message.id": _shown(job_id),
         "nightshift.job.type": job_type,
     }
+
+
+def _shown(job_id: str) -> str:
+    """The id as a span may have it; most are as they should be, which is found out in a tenth of the time."""
+    plain = len(job_id) <= _LONGEST_ID and job_id.isascii() and job_id.isprintable() and not may_hold_secret(job_id)
+    return job_id if plain else one_line(job_id, _LONGEST_ID)
 
 
 def _within_span(handler: Handler) -> Callable[[Any, Job], Awaitable[None]]:
@@ -152,8 +158,9 @@ def _within_span(handler: Handler) -> Callable[[Any, Job], Awaitable[None]]:
 
 def _context(headers: Mapping[str, str]) -> Context:
     """The trace context that headers carry; without one, or with one that is none, that of nobody."""
-    carrier = {wire.TRACEPARENT: headers.get(wire.TRACEPARENT, "")}
-    return _W3C.extract(carrier, Context())
+    if wire.TRACEPARENT not in headers:
+        return Context()
+    return _W3C.extract({wire.TRACEPARENT: headers[wire.TRACEPARENT]}, Context())
 
 
 def _trace(span: Span) -> dict[str, str]:

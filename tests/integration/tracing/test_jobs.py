@@ -1,11 +1,13 @@
 """What the spans of a job say, and how they hang together."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
+from embedded.stack import ROOT
 from shared.broker.jetstream import store
 from shared.job import Job
 from shared.outcomes import Snooze
@@ -34,6 +36,13 @@ async def nothing(_: Any, _job: Job) -> None:
 async def follow(message: RunProbe, job: Job) -> None:
     """Enqueues one job for now and one for later."""
     job.enqueue(FollowProbe(name=message.name))
+
+
+def documented() -> set[str]:
+    """The attributes that the operations page lists."""
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = page.partition("| attribute | means |\n|---|---|\n")[2].partition("\n\n")[0]
+    return {name for row in table.splitlines() for name in re.findall(r"`(.*?)`", row.split("|")[1])}
 
 
 async def test_a_job_has_a_span_with_the_attributes_of_the_conventions(work: Work, recorded: Recorded) -> None:
@@ -102,6 +111,7 @@ async def test_attempts_stand_beside_each_other_below_the_sender(work: Work, rec
         assert span.status.status_code is StatusCode.ERROR
         assert span.status.description == "LookupError: no such account, password=***"
     assert attributes(spans[1])["messaging.destination.name"] == "due.probe.run"
+    assert documented() == set(attributes(spans[1]))
 
 
 @pytest.mark.usefixtures("soon")
