@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from sqlalchemy import insert, select
@@ -28,11 +28,13 @@ from shared.pipeline import Limits
 from shared.publisher import Publisher
 from shared.routes import Handlers, routes
 from shared.settings import ProcessSettings
-from shared.spans import Spans
 from shared.streams import provision_broker
 from shared.telemetry import Metrics
 from shared.topology import Limits as StreamLimits
 from shared.topology import Topology, topology
+
+if TYPE_CHECKING:
+    from shared.spans import Spans
 
 DEADLINE_SECONDS = 20.0
 FOLDER_IN_USE = 10049
@@ -247,7 +249,7 @@ async def working(
     stream_limits: StreamLimits | None = None,
     start: bool = True,
     fresh: bool = True,
-    spans: Spans | None = None,
+    spans: "Spans | None" = None,
 ) -> AsyncIterator[Harness]:
     """A worker of the service `probe` with these handlers, on empty streams and an empty database.
 
