@@ -9,7 +9,7 @@ from msgspec import Meta
 from shared.environment import FromEnvironment, SettingsError, load
 from shared.secret import Secret
 from shared.store_addresses import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, NO_HOST, REGION, has_host, wrong_addresses
-from shared.trust import is_file, unusable
+from shared.trust import no_credentials, unusable
 from shared.variables import Shape, Variable, describe, variables
 
 __all__ = [
@@ -85,8 +85,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
             yield "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them"
         elif self.nats_user and not self.nats_password:
             yield "NATS_PASSWORD is missing: NATS_USER and NATS_PASSWORD belong together"
-        if self.nats_creds_file is not None and not is_file(self.nats_creds_file):
-            yield f"NATS_CREDS_FILE: there is no file {self.nats_creds_file}"
+        yield from no_credentials("NATS_CREDS_FILE", self.nats_creds_file)
         yield from unusable("NATS_CA_FILE", self.nats_ca_file)
 
 

@@ -1,5 +1,6 @@
-"""Which servers are believed: the authority that a setting names, and in words why a certificate is refused."""
+"""Files that settings name for who trusts whom: authorities, credentials; and why a certificate is refused."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 _ANOTHER_NAME = frozenset({62, 64})
 _OUT_OF_DATE = frozenset({9, 10, 14})
 """Of X509_V_ERR_…: host name and address mismatch; not yet valid, expired, no readable date of expiry."""
+
+_CREDENTIALS = (
+    re.compile(rb"-BEGIN NATS USER JWT-+\s+[\w.-]+\s+-"),
+    re.compile(rb"-BEGIN USER NKEY SEED-+\s+SU[A-Z2-7]{56}\s"),
+)
+_LARGEST_CREDENTIALS = 65_536
 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
 """What the library says when the other side answers in the clear."""
@@ -44,6 +51,23 @@ def unusable(variable: str, ca_file: Path | None) -> Iterator[str]:
         yield f"{variable}: {ca_file} holds no certificate, expected one or several in PEM form"
     except (OSError, ValueError) as error:
         yield f"{variable}: cannot read {ca_file}: {getattr(error, 'strerror', None) or error}"
+
+
+def no_credentials(variable: str, file: Path | None) -> Iterator[str]:
+    """Yields a line for the settings' error where `file`, which `variable` names, holds no user's JWT and seed."""
+    if file is None:
+        return
+    if not is_file(file):
+        yield f"{variable}: there is no file {file}"
+        return
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_CREDENTIALS)
+    except OSError as error:
+        yield f"{variable}: cannot read {file}: {error.strerror or error}"
+        return
+    if not all(part.search(content) for part in _CREDENTIALS):
+        yield f"{variable}: {file} holds no user's JWT and seed, as `nsc generate creds` writes them"
 
 
 def why_refused(error: BaseException, *, ca: str, address: str) -> str | None:

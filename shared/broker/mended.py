@@ -46,7 +46,7 @@ class MendedClient(Client):
             if isinstance(error, (Error, OSError)) or not isinstance(error, Exception):
                 raise
             # The library's loop of tries ends at what it does not know.
-            raise Error(f"whoever answers is no broker, or one that is not understood: {error!r}") from error
+            raise Error(f"no greeting (is it a broker, are our credentials whole?): {error!r}") from error
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's signature
         """Insists on TLS where the settings ask for it: the library goes by what whoever answers says about it."""

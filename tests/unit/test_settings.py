@@ -179,7 +179,9 @@ def test_rules_between_fields_are_checked_by_the_class() -> None:
 
 def test_broker_credentials_are_one_kind(tmp_path: Path) -> None:
     """A credentials file and a user are two identities; files that are named must be there."""
-    (tmp_path / "nats.creds").touch()
+    jwt = "-----BEGIN NATS USER JWT-----\neyJ0.eyJq.c2ln\n------END NATS USER JWT------\n"
+    seed = f"-----BEGIN USER NKEY SEED-----\nSU{'A' * 56}\n------END USER NKEY SEED------\n"
+    (tmp_path / "nats.creds").write_text(jwt + seed)
     environ = {"NATS_CREDS_FILE": str(tmp_path / "nats.creds"), "NATS_USER": "u", "NATS_PASSWORD": "long-password"}
     assert problems(environ, ProcessSettings) == (
         "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them",
