@@ -31,9 +31,13 @@ def is_public(text: str) -> bool:
 def _public(address: Address) -> bool:
     if any(address in network for network in _CLOSED):
         return False
-    if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped is not None or address in _NAT64):
-        return True  # what it carries decides
+    if isinstance(address, ipaddress.IPv6Address) and _carries(address):
+        return True  # what it carries decides; whether such an address is global, Python's versions say differently
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _carries(address: ipaddress.IPv6Address) -> bool:
+    return address.ipv4_mapped is not None or address.sixtofour is not None or address in _NAT64
 
 
 def _embedded(address: Address) -> list[Address]:
