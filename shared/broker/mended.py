@@ -16,6 +16,9 @@ class PlainBroker(Error):  # noqa: N818 - says what is the case
     def __init__(self) -> None:
         super().__init__("it offers no TLS, which NATS_URL (tls://) or NATS_CA_FILE ask for: nothing was sent to it")
 
+_CLOSED = (RuntimeError, TypeError)
+"""What a closed connection raises when it is written to: uvloop's, and that of Python 3.12 and 3.13."""
+
 
 class MendedClient(Client):
     """nats-py's client (2.16), which neither fails while closing nor becomes deaf."""
@@ -68,10 +71,15 @@ class MendedClient(Client):
         """Closes without fail: the library's raises when something is still to be sent to a broker that is away."""
         try:
             await super()._close(status, do_cbs)
-        except (OSError, RuntimeError):  # uvloop's word for a connection that is closed is RuntimeError
+        except (OSError, *_CLOSED):
             self._pending, self._pending_data_size = [], 0
             self._status = Client.DISCONNECTED
             await super()._close(status, do_cbs)
+
+    async def _flusher(self) -> None:
+        """Ends at a connection that is closed, whatever is raised then: the library's knows one of the words."""
+        with contextlib.suppress(*_CLOSED):
+            await super()._flusher()
 
     async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
         """Sends a ping behind all that is still to be sent; the library's overtakes it, and `flush` says too much."""

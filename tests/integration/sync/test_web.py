@@ -211,9 +211,9 @@ async def test_a_bomb_is_not_unpacked(site: HttpSite, script: Scripted) -> None:
     ("encoding", "body", "problem"),
     [
         ("gzip", b"not packed at all", "damaged"),
-        ("gzip", gzip.compress(b"x" * 1000)[:-20], "cut off"),
+        ("gzip", gzip.compress(b"x" * 1000, mtime=0)[:-20], "cut off"),
         ("br", b"x", "not asked for"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"x")), "not asked for"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "not asked for"),
         ("deflate", zlib.compress(b"x"), "not asked for"),
     ],
 )
