@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import time
 
 from shared.broker import Refused
 from shared.outcomes import Unavailable
@@ -11,6 +12,7 @@ from tests.chaos.messages import Kind, RunChaos
 from tests.chaos.replica import Replica
 from tests.chaos.world import World
 
+_PATIENCE_SECONDS = 25.0
 _IN_GOOD_ORDER = (0, None, -signal.SIGTERM, -signal.SIGKILL, fault_points.EXIT_CODE, fault_points.KILLER_CODE)
 """-SIGTERM: it was still starting; the last three: another fault struck during the restart."""
 
@@ -92,13 +94,15 @@ async def hanging_job(world: World, _dice: random.Random) -> None:
 
 
 async def _send(world: World, kind: Kind) -> None:
+    """Sends one, unless the broker is away for long: those of ten minutes must not strike all at its return."""
     job_id = world.next_id(kind)
     world.journal.about_to_send(job_id, kind)
-    while True:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         try:
             await world.publisher.publish(RunChaos(kind=kind), job_id=job_id)
         except (Refused, Unavailable):
             await asyncio.sleep(0.5)
         else:
-            break
-    world.journal.accepted(job_id)
+            world.journal.accepted(job_id)
+            return
