@@ -18,7 +18,7 @@ class Pace:
     timeout_seconds: float
     """Of a job; more than the slow ones take."""
     quiet_seconds: float
-    """How long everything that was accepted may take to come to rest after the last fault."""
+    """After the last fault, what is left must come to nothing, and get less within this time again and again."""
     constants: dict[str, Any] = field(default_factory=dict)
 
     def apply(self) -> None:

@@ -58,7 +58,9 @@ async def run(
         stamped("the last fault is over; waiting until all is quiet")
         await world.moved.stop()
         await all_of([replica.stop() for replica in (*world.producers, *world.schedulers)])
-        left = await aftermath.quiet(world, deadline_seconds=scale.pace.quiet_seconds)
+        over = time.monotonic()
+        left = await aftermath.quiet(world, stuck_seconds=scale.pace.quiet_seconds)
+        stamped(f"all is quiet after {time.monotonic() - over:.0f} s" if not any(left.values()) else "it never is")
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await world.events.look()
@@ -116,7 +118,7 @@ async def _redriven(world: World, sent: Mapping[str, Sent], facts: Facts) -> lis
     if not works:
         return []
     await aftermath.redrive(world, works)
-    await aftermath.quiet(world, deadline_seconds=30)
+    await aftermath.quiet(world, stuck_seconds=30)
     again = await aftermath.facts(world)
     if again.effects != facts.effects:
         return [f"a redrive changed effects: {again.effects - facts.effects}"]
