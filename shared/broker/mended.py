@@ -16,6 +16,7 @@ class PlainBroker(Error):  # noqa: N818 - says what is the case
     def __init__(self) -> None:
         super().__init__("it offers no TLS, which NATS_URL (tls://) or NATS_CA_FILE ask for: nothing was sent to it")
 
+
 _CLOSED = (RuntimeError, TypeError)
 """What a closed connection raises when it is written to: uvloop's, and that of Python 3.12 and 3.13."""
 

@@ -15,7 +15,8 @@ MAKE = shutil.which("make") or "make"
 
 def make(folder: Path, *arguments: str) -> str:
     """Runs make with the project's Makefile in a folder; returns what it said."""
-    command = [MAKE, "--no-print-directory", "-f", str(ROOT / "Makefile"), *arguments]
+    elsewhere = () if folder == ROOT else ("-f", str(ROOT / "Makefile"))
+    command = [MAKE, "--no-print-directory", *elsewhere, *arguments]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     run = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603 - our own
     return run.stdout
