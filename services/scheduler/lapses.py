@@ -5,7 +5,7 @@ Noticed by the scheduler whose event pushes another out, since it is there when 
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -65,8 +65,15 @@ _decode = msgspec.json.Decoder(_Dropped).decode
 class Lapses:
     """Finds what the next event of a schedule pushes out unseen, and says so once it has."""
 
-    def __init__(self, connection: Connection, stream: CronStream, metrics: ScheduleMetrics) -> None:
-        self._connection, self._stream, self._metrics = connection, stream, metrics
+    def __init__(
+        self,
+        connection: Connection,
+        stream: CronStream,
+        metrics: ScheduleMetrics,
+        consumers: Mapping[str, str] = EVENT_CONSUMERS,
+    ) -> None:
+        """`consumers` says which service has the events of schedules whose name begins so."""
+        self._connection, self._stream, self._metrics, self._consumers = connection, stream, metrics, consumers
         self._unsure: dict[int, tuple[str, Remembered]] = {}
         self._spare: dict[str, tuple[int, int]] = {}
         """How many more events of a schedule push out nothing undone, and after which one that was so."""
@@ -77,7 +84,7 @@ class Lapses:
         """The events that the next ones push out before their service is done with them, by schedule."""
         await self._listen()
         services = {
-            entry.schedule.name: EVENT_CONSUMERS.get(entry.schedule.name.partition(".")[0]) for entry in entries
+            entry.schedule.name: self._consumers.get(entry.schedule.name.partition(".")[0]) for entry in entries
         }
         positions = await self._positions({service for service in services.values() if service})
         bound = asyncio.Semaphore(_QUESTIONS_IN_FLIGHT)
@@ -157,7 +164,7 @@ class Lapses:
 
     def _lapsed(self, name: str, event: Remembered) -> None:
         self._metrics.lapsed[name] += 1
-        count, service = self._metrics.lapsed[name], EVENT_CONSUMERS[name.partition(".")[0]]
+        count, service = self._metrics.lapsed[name], self._consumers[name.partition(".")[0]]
         due = f"{event.event.due:%Y-%m-%dT%H:%M:%SZ}" if event.event else "an unknown time"
         _log.error(
             "event_lapsed",

@@ -10,6 +10,7 @@ from services.scheduler.schedule import schedule
 from services.scheduler.stream import CronStream, Remembered
 from services.scheduler.timekeeper import SystemTime
 from shared.broker import Connection
+from tests.chaos.messages import EVENTS
 
 MOVED = "chaos.moved"
 
@@ -43,7 +44,7 @@ class MovedScheduler:
         self.time = MovedTime()
         entry = schedule(MOVED, "*/2 * * * * *", "latest")
         stream, metrics = CronStream(connection), ScheduleMetrics([MOVED])
-        self.lapses = NotedLapses(connection, stream, metrics)
+        self.lapses = NotedLapses(connection, stream, metrics, EVENTS)
         self.lapses.noted = []
         self._announcer = Announcer([entry], stream, time=self.time, metrics=metrics, lapses=self.lapses)
         self._stop = asyncio.Event()
