@@ -63,7 +63,9 @@ def handlers(*, effect: bool) -> Handlers:
     return {RunBench: one_row if effect else route(RunBench, no_op, inbox=False)}
 
 
-async def drain(connection: Connection, database: Database, offered: Handlers, jobs: int, *, slots: int = 500) -> float:
+async def drain(
+    connection: Connection, database: Database, offered: Handlers, jobs: int, *, slots: int = 1000
+) -> float:
     """Works off `jobs` jobs that wait; returns the seconds from the first to the last."""
     objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
     metrics = Metrics([RunBench.TYPE])

@@ -14,7 +14,7 @@ from shared.gather import Gather
 from shared.job import Job
 from shared.outcomes import Unavailable
 
-MAX_GROUP = 200
+MAX_GROUP = 500
 """Jobs in one transaction: beyond it the gain is small, and a bad one costs more."""
 _OUTBOX = insert(outbox_table)
 
