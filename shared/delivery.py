@@ -59,15 +59,15 @@ def read(connection: Connection, subject: bytes, reply: bytes, raw_headers: byte
     tokens = reply.split(b".")
     first = 2 if len(tokens) == 9 else 4  # noqa: PLR2004 - ADR-15
     return Delivery(
-        connection=connection,
-        subject=subject.decode("utf-8", "surrogateescape"),
-        reply=reply,
-        raw_headers=raw_headers,
-        body=body,
-        stream=tokens[first].decode(),
-        delivered=int(tokens[first + 2]),
-        sequence=int(tokens[first + 3]),
-        stored_ns=int(tokens[first + 5]),
-        pending=int(tokens[first + 6]),
-        headers=decode(raw_headers) if raw_headers else {},
+        connection,
+        subject.decode("utf-8", "surrogateescape"),
+        reply,
+        raw_headers,
+        body,
+        tokens[first].decode(),
+        int(tokens[first + 3]),  # sequence
+        int(tokens[first + 2]),  # delivered
+        int(tokens[first + 5]),  # stored_ns
+        int(tokens[first + 6]),  # pending
+        decode(raw_headers) if raw_headers else {},
     )

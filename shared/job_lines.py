@@ -77,16 +77,18 @@ class JobLines:
                 trace_id,
             )
         )
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-            return
         if len(self._lines) >= _GATHERED:
             self.flush()
-        elif loop is not self._loop:
-            self._loop = loop
-            loop.call_soon(self.flush)
+        elif self._loop is None or self._loop.is_closed():
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+        else:
+            self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Writes what was gathered; safe in any thread."""

@@ -142,16 +142,19 @@ class Pipeline:
 
     async def _attempt(self, hand: Hand, identity: Identity) -> Verdict:
         job, delivery = identity.job, hand.delivery
-        early = copies.mark_of(delivery) or await self._hopeless(hand, identity)
+        early = copies.mark_of(delivery)
+        if early is None and (identity.malformed or hand.unexplained >= CRASH_LOOP):
+            early = await self._hopeless(hand, identity)
         if early is not None:
             return early
         found = self._routes.get(job.type)
         if found is None:
             raise UnknownType(unknown(job.type, self._routes))
         try:
-            message = await self._decode(found, hand)
+            claim = delivery.headers.get(wire.CLAIM)
+            message = found.decode(delivery.body if claim is None else await claim_check.fetch(self._objects, claim))
         except (msgspec.DecodeError, BadClaim, UnicodeDecodeError, RecursionError) as error:
-            nothing = not delivery.body.strip() and wire.CLAIM not in delivery.headers
+            nothing = not delivery.body.strip() and claim is None
             return Dead("invalid", found.empty if nothing else explain(error), job.attempt)
         if not found.inbox:
             return await self._run(found, message, job, hand)
@@ -185,17 +188,10 @@ class Pipeline:
     async def _hopeless(self, hand: Hand, identity: Identity) -> Dead | None:
         if identity.malformed:
             return Dead(identity.malformed.reason, identity.malformed.text, identity.job.attempt)
-        if hand.unexplained < CRASH_LOOP or identity.event:
-            return None
-        if not await self._last_lives.begin(hand.delivery):
+        if not identity.event and not await self._last_lives.begin(hand.delivery):
             text = f"delivered {hand.delivery.delivered} times, and no worker lived to report how it ended"
             return Dead("crash-loop", text, identity.job.attempt)
         return None
-
-    async def _decode(self, found: Route, hand: Hand) -> Any:
-        claim = hand.delivery.headers.get(wire.CLAIM)
-        body = hand.delivery.body if claim is None else await claim_check.fetch(self._objects, claim)
-        return found.decode(body)
 
     async def _run(self, found: Route, message: Any, job: Job, hand: Hand) -> Verdict:
         hand.begin(found.timeout_seconds or self._limits.timeout_seconds)

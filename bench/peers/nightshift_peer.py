@@ -29,7 +29,7 @@ from shared.telemetry import Metrics
 
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
 SLOTS = 2000 if "postgres" in sys.argv else 1000
-"""For jobs as small as these; on PostgreSQL more, so that the next jobs are under way while a commit reaches the disk."""
+"""For jobs as small as these; on PostgreSQL more, so that jobs are under way while a commit reaches the disk."""
 _EFFECT = insert(activity_logs)
 
 
