@@ -110,7 +110,7 @@ def compare(servers: Servers, peers: list[Peer], jobs: int, rounds: int, latency
             if entry.error:
                 continue
             try:
-                count = 5 * jobs if entry.peer.own else jobs
+                count = 10 * jobs if entry.peer.own else jobs
                 fast = run_once(servers, entry.peer, count, paced=False)
                 entry.rates.append(fast["jobs"] / max(fast["seconds"], 1e-9))
                 said = f"{entry.rates[-1]:>9,.0f} jobs/s"
@@ -133,7 +133,7 @@ def main() -> int:
         description=__doc__,
         epilog="example: make bench, or python -m bench.compare --only arq",
     )
-    parser.add_argument("--jobs", type=int, default=10_000, help="jobs per peer and round (ours: five times that)")
+    parser.add_argument("--jobs", type=int, default=5_000, help="jobs per peer and round (ours: ten times that)")
     parser.add_argument("--latency-jobs", type=int, default=500, help="jobs at 100 a second, for latency")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[], help="a part of a name; may be repeated")

@@ -15,6 +15,7 @@ from contracts.cron import ScheduleFired
 from shared import memory
 from shared.assembly import Chassis, assemble
 from shared.broker import Connection, connect
+from shared.broker.jetstream import manage
 from shared.database import migrate, open_database
 from shared.database.tables import activity_logs
 from shared.job import Job
@@ -52,6 +53,8 @@ async def preload(connection: Connection) -> None:
     if "paced" in sys.argv:
         await publish_async(lambda text: publisher.publish(worker.RunBench(payload=text)))
         return
+    # A worker is ended at its last job, whose acknowledgement may not have left it: those are no jobs of this run.
+    await manage(connection, "STREAM.PURGE.BENCH")
     for begin in range(0, JOBS, 1000):
         await publisher.publish_many([worker.timed() for _ in range(min(1000, JOBS - begin))])
 
