@@ -68,7 +68,7 @@ format: $(VENV)/.dev ## Format the code
 bench-quick: $(VENV)/.dev ## Jobs per second beside a plain pull, in a minute
 	@$(RUN) -m bench.quick
 
-bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us: some 20 minutes (needs redis-server and postgresql)
+bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us: some 25 minutes (needs redis-server and postgresql)
 	@$(RUN) -m bench.compare
 	@$(RUN) -m bench.publish
 	@$(RUN) -m bench.schedules

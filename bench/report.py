@@ -91,13 +91,13 @@ def _plot(rows: list[dict[str, Any]]) -> str:
     for number, row in enumerate(ordered):
         y, width = 20 + 28 * number, 420 * float(row["jobs_per_second"]) / top
         colour = "#2563eb" if row["name"].startswith("nightshift") else "#94a3b8"
-        parts.append(f'<text x="300" y="{y + 14}" text-anchor="end">{row["name"]}</text>')
-        parts.append(f'<rect x="308" y="{y}" width="{width:.1f}" height="20" rx="3" fill="{colour}"/>')
-        parts.append(f'<text x="{314 + width:.1f}" y="{y + 14}">{row["jobs_per_second"]:,.0f}</text>')
+        parts.append(f'<text x="340" y="{y + 14}" text-anchor="end">{row["name"]}</text>')
+        parts.append(f'<rect x="348" y="{y}" width="{width:.1f}" height="20" rx="3" fill="{colour}"/>')
+        parts.append(f'<text x="{354 + width:.1f}" y="{y + 14}">{row["jobs_per_second"]:,.0f}</text>')
     style = "font:13px system-ui,sans-serif;fill:#334155"
     body = "".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="820" height="{height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{height}" role="img" '
         f'aria-label="Jobs per second by job queue"><rect width="100%" height="100%" fill="#fff"/>'
         f'<g style="{style}">{body}</g></svg>\n'
     )
