@@ -86,7 +86,7 @@ async def _all_settled(world: World, fed: list[Fed]) -> None:
         return all(one.key in done if one.sample.valid else one.job_id in dead for one in fed)
 
     try:
-        await eventually(settled, timeout_seconds=30)
+        await eventually(settled, timeout_seconds=90)  # one may wait twice 15 s for another job of its account
     except AssertionError:
         done = await world.done()
         dead = {one.headers.get(wire.JOB_ID): one.headers.get(wire.DEAD_ERROR) for one in world.recorder.on("dead.")}
