@@ -73,7 +73,9 @@ async def test_a_service_does_what_is_valid_and_gives_up_on_what_is_not(running:
         assert not later & letters.keys(), "what is invalid is never tried again"
         await world.client.publish(presence.PING, b"")
         await eventually(lambda: world.recorder.on(presence.here(service)), what="it says that it is there")
-        problems = [line for message in world.recorder.by_service() for line in undeclared(service, message)]
+        came = {one.sample.body for one in fed}  # who waits for another job of its account is copied as it came
+        own = [one for one in world.recorder.by_service() if not (kind_of(one.subject) == "later" and one.body in came)]
+        problems = [line for message in own for line in undeclared(service, message)]
         assert not problems, "\n".join(problems)
         published = {wire.type_of(one.subject) for one in world.recorder.by_service() if kind_of(one.subject) == "jobs"}
         assert published == set(PUBLISHES[service]), "what the contracts say that it publishes is what it does"
