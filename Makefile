@@ -31,8 +31,8 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 demo: $(VENV)/bin/nightshift ## Watch real jobs run on the whole stack, without Docker (FILES="a.jpg b.pdf" for your own files)
 	@$(RUN) -m embedded.demo $(FILES)
 
-up: $(VENV)/bin/nightshift ## Run the whole stack in the foreground until Ctrl-C
-	@$(RUN) -m embedded.up
+up: $(VENV)/bin/nightshift ## Run the whole stack in the foreground until Ctrl-C (SET="LOG_LEVEL=debug ADMIN_EMAIL=…")
+	@$(RUN) -m embedded.up $(foreach one,$(SET),--set '$(one)')
 
 seed: $(VENV)/.run ## Fill the database of make up with ROWS=100000 sample rows (more: another SEED=2)
 	@$(RUN) -m embedded.seed --rows $(or $(ROWS),100000) --seed $(or $(SEED),1)

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from bench.peers.roster import PEERS, Peer
 from bench.report import RESULTS, Measured, write
-from bench.servers import Missing, Postgres, Redis
+from bench.servers import Postgres, Redis
 from embedded.broker import Broker
+from embedded.process import StartFailed
+from embedded.programs import ProgramMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER_SECONDS = 120
@@ -149,7 +151,7 @@ def main() -> int:
         loop.run_until_complete(broker.start())
         try:
             redis, postgres = Redis(folder / "redis"), Postgres(folder / "postgres")
-        except Missing as missing:
+        except (ProgramMissing, StartFailed) as missing:
             print(missing, file=sys.stderr)
             loop.run_until_complete(broker.kill())
             return 1

@@ -8,10 +8,8 @@ import time
 from pathlib import Path
 
 from embedded.ports import free_ports
-
-
-class Missing(Exception):  # noqa: N818 - states a fact
-    """A program that a peer needs is not on this machine."""
+from embedded.process import StartFailed
+from embedded.programs import ProgramMissing
 
 
 def find(name: str, *, apt: str) -> str:
@@ -19,7 +17,7 @@ def find(name: str, *, apt: str) -> str:
     hidden = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     found = shutil.which(name) or (str(hidden[0]) if hidden else None)
     if found is None:
-        raise Missing(f"{name} is not on this machine: apt-get install {apt}")
+        raise ProgramMissing(f"{name} is not on this machine: apt-get install {apt}")
     return found
 
 
@@ -77,5 +75,5 @@ def _wait(ready: object, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not ready():  # type: ignore[operator]
         if time.monotonic() > deadline:
-            raise Missing("a server did not start")
+            raise StartFailed("a server did not start")
         time.sleep(0.05)

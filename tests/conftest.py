@@ -1,10 +1,7 @@
 """Fixtures: real servers on free loopback ports, each in a temporary folder of its own, gone after the module."""
 
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -13,7 +10,6 @@ from contracts.parts import PUBLISHES
 from embedded.broker import Broker
 from embedded.mail_server import MailServer
 from embedded.objects import Objects
-from embedded.programs import ProgramMissing
 from embedded.stack import Stack
 from shared.broker import connect
 from shared.catalogue import load_catalogue
@@ -22,29 +18,13 @@ from shared.secret import Secret
 from shared.settings import ProcessSettings
 from shared.streams import provision_broker
 from shared.topology import topology
-
-S = TypeVar("S", Broker, Objects, MailServer, Stack)
-
-
-@asynccontextmanager
-async def _running(server: S) -> AsyncIterator[S]:
-    """Start a server, or skip where its program is missing; afterwards kill it, because its state is thrown away."""
-    try:
-        await server.start()
-    except ProgramMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    try:
-        yield server
-    finally:
-        await server.kill()
+from tests.servers import running
 
 
 @pytest.fixture(scope="module")
 async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
     """A broker with nothing in it: `broker.url`, `await broker.restart()`, `broker.pause()` …."""
-    async with _running(Broker(tmp_path_factory.mktemp("broker"))) as server:
+    async with running(Broker(tmp_path_factory.mktemp("broker"))) as server:
         yield server
 
 
@@ -54,7 +34,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
     declared = topology(CATALOGUE, load_catalogue())
     table = users(declared, PUBLISHES)
     config = broker_config(table, {name: f"{name}-password" for name in table})
-    async with _running(Broker(tmp_path_factory.mktemp("guarded"), extra=config)) as server:
+    async with running(Broker(tmp_path_factory.mktemp("guarded"), extra=config)) as server:
         settings = ProcessSettings(nats_url=server.url, nats_user="operator", nats_password=Secret("operator-password"))
         operator = await connect(settings, name="provision")
         await provision_broker(operator, declared)
@@ -65,14 +45,14 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
 @pytest.fixture(scope="module")
 async def objects_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Objects]:
     """An object store without buckets: `.endpoint`, `.access_key`, `.secret_key`."""
-    async with _running(Objects(tmp_path_factory.mktemp("objects"))) as server:
+    async with running(Objects(tmp_path_factory.mktemp("objects"))) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 async def mail_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MailServer]:
     """An SMTP catcher: `.host`, `.port`, `.messages()`; scripted refusals as in `python -m embedded.mail --help`."""
-    async with _running(MailServer(tmp_path_factory.mktemp("mail"))) as server:
+    async with running(MailServer(tmp_path_factory.mktemp("mail"))) as server:
         yield server
 
 
@@ -85,5 +65,5 @@ def database_url(tmp_path: Path) -> str:
 @pytest.fixture(scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Broker, objects and mail together, without services: `stack.environment()` is what a service needs."""
-    async with _running(Stack(tmp_path_factory.mktemp("stack"))) as running:
-        yield running
+    async with running(Stack(tmp_path_factory.mktemp("stack"))) as server:
+        yield server

@@ -26,7 +26,14 @@ async def database_of(kind: str, folder: Path) -> AsyncIterator[str]:
     if kind == "sqlite":
         yield sqlite_url(folder / "nightshift.db")
         return
-    server, name = os.environ[POSTGRES_VARIABLE], f"nightshift_{uuid4().hex}"
+    async with postgres_database(os.environ[POSTGRES_VARIABLE]) as url:
+        yield url
+
+
+@asynccontextmanager
+async def postgres_database(server: str) -> AsyncIterator[str]:
+    """The same on the PostgreSQL server of this address."""
+    name = f"nightshift_{uuid4().hex}"
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(f'CREATE DATABASE "{name}"')

@@ -11,12 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
-from bench.servers import Missing, find
+from bench.servers import find
 from embedded.ports import free_ports
 from embedded.process import Process
 from tests.integration.email.certificates import Certificates
+from tests.servers import needing_programs
 
 _LOGIN_RULES = """\
 hostssl all all 127.0.0.1/32 scram-sha-256
@@ -107,12 +106,8 @@ async def postgres_server(certificates: Certificates) -> AsyncIterator[PostgresS
     folder = Path(tempfile.mkdtemp(prefix="nightshift-postgres-"))
     try:
         server = PostgresServer(folder)
-        try:
+        with needing_programs():
             await server.start(certificates)
-        except Missing as missing:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(missing))
         try:
             yield server
         finally:

@@ -12,9 +12,9 @@ from embedded.stack import Stack
 from tests.chaos.cluster import NODES, ClusterStack
 from tests.chaos.pace import PACES
 from tests.chaos.plan import CLUSTER_FAULTS, FAULTS, POSTGRES_FAULTS, VERY_LONG_RUN_SECONDS
-from tests.chaos.postgres import fresh_database
 from tests.chaos.run import Report, run
 from tests.chaos.world import Scale
+from tests.databases import postgres_database
 
 _REST_SHARE = 0.55
 """Of a run of two minutes; what comes after the last fault takes as long in a long run as in a short one."""
@@ -47,7 +47,7 @@ async def _run(stack: Stack, scale: Scale, seed: str, fault_seconds: float, serv
     if server is None:
         faults = CLUSTER_FAULTS if scale.replicas > 1 else FAULTS
         return await run(stack, scale, seed=seed, fault_seconds=fault_seconds, say=_say, faults=faults)
-    async with fresh_database(server) as url:
+    async with postgres_database(server) as url:
         on_postgres = replace(scale, database_url=url)
         return await run(stack, on_postgres, seed=seed, fault_seconds=fault_seconds, say=_say, faults=POSTGRES_FAULTS)
 

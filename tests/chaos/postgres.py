@@ -1,28 +1,17 @@
-"""A run on PostgreSQL: a database of its own on a server that is given, and how it goes away."""
+"""Faults of PostgreSQL: how a database goes away."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import uuid4
+from typing import TYPE_CHECKING
 
 import asyncpg
 from sqlalchemy.engine import make_url
 
 from tests.chaos.world import World
 
-
-@asynccontextmanager
-async def fresh_database(server: str) -> AsyncIterator[str]:
-    """Makes a database, yields its address, and drops it."""
-    name = f"nightshift_chaos_{uuid4().hex[:8]}"
-    connection = await asyncpg.connect(server)
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
-        yield make_url(server).set(database=name).render_as_string(hide_password=False)
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await connection.close()
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 async def postgres_cut(world: World, _dice: random.Random) -> None:

@@ -1,6 +1,5 @@
 """One running stack for all tests of this folder; each test leaves it healthy, the last one leaves nothing."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.compose.project import Project
+from tests.servers import absent
 
 Eventually = Callable[..., Any]
 
@@ -19,9 +19,7 @@ def _engine() -> None:
     """Skips where there is no Docker Engine, except in CI."""
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode:  # noqa: S603 - found on PATH
-        if os.environ.get("CI"):
-            pytest.fail("no Docker Engine answers: `docker info` says why")
-        pytest.skip("no Docker Engine answers")
+        absent("no Docker Engine answers: `docker info` says why")
 
 
 @pytest.fixture(scope="session")

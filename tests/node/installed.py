@@ -6,26 +6,21 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.servers import absent
 from tools.contracts.samples import ROOT
 
 FOLDER = ROOT / "tests" / "node"
 _LOCK = FOLDER / "package-lock.json"
 
 
-def missing(reason: str) -> None:
-    """Fails where nothing may be left out, and skips elsewhere."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}; continuous integration must have Node 20 or later, npm, and a package registry")
-    pytest.skip(reason)
+_NEEDS = "these tests need Node 20 or later, npm, and a package registry"
 
 
 def installed() -> Path:
     """Returns a folder with the programs of `tests/node` and all that they import."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            missing(f"{program} is not on this machine")
+            absent(f"{program} is not on this machine; {_NEEDS}")
     target = ROOT / "var" / f"node-{hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:12]}"
     if not (target / "node_modules").is_dir():
         _install(target)
@@ -44,7 +39,7 @@ def _install(target: Path) -> None:
     try:
         done = subprocess.run(command, cwd=unfinished, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - the package manager
         if done.returncode:
-            missing(f"npm ci failed: {(done.stdout + done.stderr)[-500:]}")
+            absent(f"npm ci failed: {(done.stdout + done.stderr)[-500:]}; {_NEEDS}")
         if not target.exists():
             unfinished.rename(target)
     finally:

@@ -17,6 +17,7 @@ from shared.publisher import Publisher
 from shared.settings import ProcessSettings
 from tests.harness import eventually
 from tests.integration.email.resend_api import API_KEY, ResendApi
+from tests.servers import serving
 
 MAILS, PER_SECOND = 100, 10
 
@@ -33,13 +34,8 @@ async def workers(stack: Stack, api: ResendApi) -> AsyncIterator[list[Service]]:
         "RESEND_PER_SECOND": str(PER_SECOND),
     }
     replicas = [Service(stack, "email", replica=number, extra=settings) for number in (1, 2)]
-    for replica in replicas:
-        await replica.start()
-    for replica in replicas:
-        await replica.ready()
-    yield replicas
-    for replica in replicas:
-        await replica.stop()
+    async with serving(*replicas):
+        yield replicas
 
 
 async def retries(worker: Service) -> float:

@@ -22,6 +22,7 @@ from shared.publisher import Publisher
 from shared.settings import Settings, load
 from shared.stores import object_store
 from tests.harness import eventually, stored
+from tests.servers import serving
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -53,13 +54,11 @@ async def world(stack: Stack) -> AsyncIterator[World]:
     """A provisioned stack on which the service runs."""
     await stack.provision()
     service = Service(stack, "maintenance", extra={"LOG_FORMAT": "json"})
-    await service.start()
-    await service.ready()
     settings = load(Settings, stack.environment())
     connection = await connect(settings, name="test")
     database, objects = open_database(settings.database_url.reveal()), object_store(settings)
-    yield World(service, connection, database, objects)
-    await service.stop()
+    async with serving(service):
+        yield World(service, connection, database, objects)
     await connection.close()
     await database.close()
     await objects.close()

@@ -21,6 +21,7 @@ from ops.__main__ import parser
 from tests.harness import eventually
 from tests.integration.ops.desk import Desk
 from tests.integration.ops.expressions import ALERTS, OF_PROMETHEUS, Expression, Picked, expressions, read
+from tests.servers import serving
 
 NOBODY = "http://127.0.0.1:9"
 OFTEN = '[[schedules]]\nname = "sync.often"\nschedule = "* * * * * *"\n'
@@ -84,13 +85,8 @@ async def workers(at_desk: Desk, schedules: str) -> AsyncIterator[list[Service]]
         Service(at_desk.stack, "maintenance"),
         Service(at_desk.stack, "scheduler", extra={"SCHEDULES_FILE": schedules}),
     ]
-    for service in started:
-        await service.start()
-    for service in started:
-        await service.ready()
-    yield started
-    for service in started:
-        await service.stop()
+    async with serving(*started):
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from embedded.services import Service
 from shared.broker.jetstream import manage
 from tests.harness import eventually, stored
 from tests.integration.ops.desk import Desk
+from tests.servers import serving
 
 MAIL = '{"to":"ada@example.com","subject":"Hi","body":"<p>Hi</p>"}'
 REFUSED = '{"to":"ada@example.com","subject":"Hi","body":"<p>Hi</p>","attachments":[{"key":"no/such","fileName":"x"}]}'
@@ -30,13 +31,8 @@ async def alive(at_desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     extra = {"SCHEDULES_FILE": file, "MAX_RETRIES": "0"}
     services = [Service(at_desk.stack, name, extra=extra) for name in ("email", "scheduler")]
     services.append(Service(at_desk.stack, "scheduler", replica=2, extra=extra))
-    for service in services:
-        await service.start()
-    for service in services:
-        await service.ready()
-    yield at_desk
-    for service in services:
-        await service.stop()
+    async with serving(*services):
+        yield at_desk
 
 
 async def test_a_job_is_followed_to_its_end(alive: Desk) -> None:

@@ -13,6 +13,7 @@ from contracts.email import Attachment, SendEmail
 from embedded.services import Service
 from tests.harness import eventually
 from tests.integration.ops.desk import Desk
+from tests.servers import serving
 
 MAIL = SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>")
 NO_SUCH_FILE = SendEmail(
@@ -45,10 +46,8 @@ def scrape(service: Service) -> Numbers:
 async def email(at_desk: Desk) -> AsyncIterator[Service]:
     """The email service, which tries everything twice."""
     service = Service(at_desk.stack, "email", extra={"MAX_RETRIES": "1"})
-    await service.start()
-    await service.ready()
-    yield service
-    await service.stop()
+    async with serving(service):
+        yield service
 
 
 async def test_the_numbers_after_a_known_load_are_that_load(desk: Desk, email: Service) -> None:

@@ -16,6 +16,7 @@ from shared.job_lines import JobLine
 from shared.telemetry import Metrics
 from tests.integration.ops.desk import Desk
 from tests.integration.ops.test_dead_letters import bury
+from tests.servers import serving
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 SECTIONS = {text.partition("\n")[0]: text for text in PAGE.split("\n## ")[1:]}
@@ -37,14 +38,8 @@ def column(section: str, number: int = 0) -> list[str]:
 @pytest.fixture(scope="module")
 async def page_desk(at_desk: Desk) -> AsyncIterator[Desk]:
     """A desk beside a service and a scheduler that run."""
-    services = [Service(at_desk.stack, name) for name in ("email", "scheduler")]
-    for service in services:
-        await service.start()
-    for service in services:
-        await service.ready()
-    yield at_desk
-    for service in services:
-        await service.stop()
+    async with serving(*(Service(at_desk.stack, name) for name in ("email", "scheduler"))):
+        yield at_desk
 
 
 @pytest.mark.parametrize("section", WITH_COMMANDS)

@@ -13,6 +13,7 @@ import pytest
 from embedded import settings_file
 from embedded.services import Service
 from embedded.stack import ROOT, Stack
+from tests.servers import serving
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python -m embedded\.application (.*?) +# (\S+?):", README, re.MULTILINE)
@@ -22,15 +23,9 @@ COMMANDS = re.findall(r"^python -m embedded\.application (.*?) +# (\S+?):", READ
 async def folder(stack: Stack) -> AsyncIterator[Path]:
     """The folder of a stack that runs, with the services that the tries need."""
     await stack.provision()
-    services = [Service(stack, name) for name in ("upload", "report", "email")]
-    for service in services:
-        await service.start()
-    for service in services:
-        await service.ready()
-    with settings_file.written(stack.folder, stack.environment()):
-        yield stack.folder
-    for service in services:
-        await service.stop()
+    async with serving(*(Service(stack, name) for name in ("upload", "report", "email"))):
+        with settings_file.written(stack.folder, stack.environment()):
+            yield stack.folder
 
 
 async def application(folder: Path, typed: str) -> tuple[int | None, str]:

@@ -31,6 +31,12 @@ def test_make_alone_lists_every_command() -> None:
     assert listed == re.findall(r"^([a-z-]+):(?!=)", text, re.MULTILINE)
 
 
+def test_up_hands_settings_to_the_services() -> None:
+    """Those of the shell are not passed on, so that it takes the words of SET."""
+    said = make(ROOT, "--dry-run", "up", "SET=LOG_LEVEL=debug OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318")
+    assert "-m embedded.up --set 'LOG_LEVEL=debug' --set 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318'" in said
+
+
 @pytest.fixture
 def left(tmp_path: Path) -> Path:
     """A folder with what a demo, `make up` and the tools leave."""

@@ -1,6 +1,5 @@
 """The report service and the email service as real processes, from the job to the object and the mail."""
 
-import asyncio
 import email
 import email.policy
 from collections.abc import AsyncIterator
@@ -30,6 +29,7 @@ from shared.publisher import Publisher
 from shared.settings import Settings
 from shared.stores import object_store
 from tests.harness import eventually
+from tests.servers import serving
 
 DUE = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -83,10 +83,7 @@ async def site(stack: Stack) -> AsyncIterator[Site]:
         open_things.push_async_callback(database.close)
         objects = object_store(environment)
         open_things.push_async_callback(objects.close)
-        for service in services:
-            open_things.push_async_callback(service.stop)
-            await service.start()
-        await asyncio.gather(*(service.ready() for service in services))
+        await open_things.enter_async_context(serving(*services))
         yield Site(stack, connection, database, objects, Publisher(connection, objects))
 
 

@@ -1,7 +1,6 @@
 """A service over TLS to all that it speaks with (broker, PostgreSQL, object store, mail server), by settings alone."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ import pytest
 from contracts.email import Attachment, SendEmail
 from embedded.objects import Objects, Tls
 from embedded.ports import LOOPBACK
-from embedded.programs import ProgramMissing
 from embedded.services import Service
 from embedded.stack import Stack
 from shared.broker import Connection, connect
@@ -24,6 +22,7 @@ from tests.integration.email.certificates import Certificates, make_certificates
 from tests.integration.email.smtp_script import SmtpScript, smtp_server
 from tests.integration.ops.desk import said
 from tests.postgres_server import PostgresServer, postgres_server
+from tests.servers import needing_programs
 
 _BROKER_TLS = 'tls {{ cert_file: "{0.certificate}", key_file: "{0.key}" }}\n'
 _PASSWORD = "made-up"
@@ -66,12 +65,8 @@ async def world(certificates: Certificates, tmp_path_factory: pytest.TempPathFac
         server = smtp_server(tls=certificates.server, require_starttls=True, auth_required=True)
         mail = await closing.enter_async_context(server)
         closing.push_async_callback(stack.kill)
-        try:
+        with needing_programs():
             await stack.start()
-        except ProgramMissing as missing:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(missing))
         ca_file = str(certificates.ca_file)
         settings = {
             **dict.fromkeys(("NATS_CA_FILE", "DATABASE_CA_FILE", "S3_CA_FILE", "SMTP_CA_FILE"), ca_file),

@@ -1,7 +1,6 @@
 """TLS to PostgreSQL and to an S3 server, with an authority of the test's own: who is not vouched for is an outage."""
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,7 +12,6 @@ from sqlalchemy import text
 
 from embedded.objects import Objects, Tls
 from embedded.ports import LOOPBACK
-from embedded.programs import ProgramMissing
 from shared.database import Database
 from shared.objects import S3ObjectStore
 from shared.outcomes import Unavailable
@@ -22,6 +20,7 @@ from shared.stores import database_of, object_store
 from tests.harness import eventually
 from tests.integration.email.certificates import Certificates, make_certificates
 from tests.postgres_server import PostgresServer, postgres_server
+from tests.servers import running
 
 REFUSALS = {
     "another authority": r"its certificate is refused \(.*issuer.*\): {}_CA_FILE must name the authority",
@@ -64,15 +63,8 @@ async def postgres(certificates: Certificates) -> AsyncIterator[PostgresServer]:
 async def objects(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Objects]:
     """An S3 server over HTTPS."""
     tls = Tls(certificates.certificate, certificates.key, certificates.ca_file)
-    server = Objects(tmp_path_factory.mktemp("objects"), tls=tls)
-    try:
-        await server.start()
-    except ProgramMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    yield server
-    await server.kill()
+    async with running(Objects(tmp_path_factory.mktemp("objects"), tls=tls)) as server:
+        yield server
 
 
 def _settings(**environ: str) -> Settings:

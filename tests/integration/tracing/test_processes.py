@@ -20,6 +20,7 @@ from shared.broker.jetstream import store
 from shared.publisher import Publisher
 from tests.harness import Harness, RunProbe, connected, eventually, working
 from tests.integration.tracing.collector import Collector, collecting
+from tests.servers import serving
 
 MAIL = SendEmail(to="ada@example.com", subject="Hello", body="<p>hush-hush</p>")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -38,12 +39,8 @@ async def email(stack: Stack, name: str, **extra: str) -> AsyncIterator[Service]
     await stack.provision()
     service = Service(stack, "email", extra={"LOG_FORMAT": "json", **extra})
     service.log = stack.logs / f"{name}.log"
-    await service.start()
-    try:
-        await service.ready()
+    async with serving(service):
         yield service
-    finally:
-        await service.stop()
 
 
 def lines(service: Service, event: str) -> list[dict[str, Any]]:

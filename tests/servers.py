@@ -1,0 +1,56 @@
+"""Real servers and services for a test: started, and ended whatever happens; skipped where a program is missing."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import NoReturn, TypeVar
+
+import pytest
+
+from embedded.broker import Broker
+from embedded.mail_server import MailServer
+from embedded.objects import Objects
+from embedded.programs import ProgramMissing
+from embedded.services import Service
+from embedded.stack import Stack
+
+S = TypeVar("S", Broker, Objects, MailServer, Stack)
+
+
+def absent(reason: str) -> NoReturn:
+    """Skips what cannot be tried on this machine; fails in CI, where nothing may be left out."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def needing_programs() -> Iterator[None]:
+    """What is done inside needs programs that this machine may not have."""
+    try:
+        yield
+    except ProgramMissing as missing:
+        absent(str(missing))
+
+
+@asynccontextmanager
+async def running(server: S) -> AsyncIterator[S]:
+    """The server, started; afterwards it is killed, because its state is thrown away."""
+    with needing_programs():
+        await server.start()
+    try:
+        yield server
+    finally:
+        await server.kill()
+
+
+@asynccontextmanager
+async def serving(*services: Service) -> AsyncIterator[None]:
+    """All of them are ready inside, and asked to end afterwards."""
+    async with AsyncExitStack() as closing:
+        for service in services:
+            await service.start()
+            closing.push_async_callback(service.stop)
+        for service in services:
+            await service.ready()
+        yield
