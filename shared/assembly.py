@@ -63,6 +63,7 @@ def assemble(
     )
     chores = Chores(
         chassis.name,
+        consumers,
         connection=chassis.connection,
         database=chassis.database,
         outbox=outbox,

@@ -1,7 +1,8 @@
-"""What a service does beside its jobs: the outbox's relay, and the sweep of what waits for its time."""
+"""What a service does beside its jobs: the outbox's relay, and the sweeps of its streams."""
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, delete
@@ -12,11 +13,13 @@ from shared.broker import Connection, Refused
 from shared.database import Database
 from shared.database.tables import processed_messages
 from shared.job import Job
+from shared.leftovers import Leftovers
 from shared.log import get_logger
 from shared.outbox import RELAY_PAGE, Outbox
 from shared.outcomes import Unavailable
 from shared.publisher import Publisher
 from shared.sweep import sweep
+from shared.topology import Consumer
 
 RELAY_SECONDS = 20.0
 SWEEP_SECONDS = 20.0
@@ -37,10 +40,18 @@ class Chores:
     """Runs beside a worker. Every replica relays, which does no harm; of the replicas one sweeps at a time."""
 
     def __init__(
-        self, service: str, *, connection: Connection, database: Database, outbox: Outbox, publisher: Publisher
+        self,
+        service: str,
+        consumers: Sequence[Consumer],
+        *,
+        connection: Connection,
+        database: Database,
+        outbox: Outbox,
+        publisher: Publisher,
     ) -> None:
         self._service, self._connection, self._database = service, connection, database
         self._outbox, self._publisher = outbox, publisher
+        self._leftovers = Leftovers(service, consumers, connection=connection, publisher=publisher)
         self._refused = asyncio.Event()
 
     def refused(self) -> None:
@@ -72,6 +83,7 @@ class Chores:
                 if await self._is_mine(now):
                     started = time.monotonic()
                     await sweep(self._connection, self._publisher, self._service, now)
+                    await self._leftovers.sweep(now)
                     again_seconds = pause_after(time.monotonic() - started)
             except (Unavailable, Refused) as error:
                 _log.debug("sweep_waits", f"The sweep waits: {error}")

@@ -11,7 +11,7 @@ import msgspec
 from contracts import wire
 from contracts.parts import COUNTS_DEAD_LETTERS
 from shared import presence
-from shared.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, Topology, later_of
+from shared.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, Topology, later_of, queue_of
 
 _CLI_INBOX = "_INBOX.>"
 """Where the `nats` command line and most clients wait for answers."""
@@ -27,7 +27,7 @@ class Permissions(msgspec.Struct, frozen=True):
 def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Permissions:
     """A service's own consumers, its follow-up jobs, its copies for later and its dead letters.
 
-    It also reads and repairs its own `…_LATER` stream, and relays what the outbox holds for its own queue. It can
+    It also reads and repairs its own queues, message by message, and relays what the outbox holds for them. It can
     neither purge nor change a stream.
     """
     publish: set[str] = {f"{kind}.{service}.>" for kind in ("jobs", "later", "due", "dead")}
@@ -40,8 +40,8 @@ def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Per
         publish |= {f"$JS.ACK.{own}.>", f"$JS.ACK.*.*.{own}.>"}
         if consumer.stream == CRON_STREAM:
             publish.add("dead." + consumer.filter)
-    later = later_of(service)
-    publish |= {f"$JS.API.DIRECT.GET.{later}", f"$JS.API.STREAM.MSG.DELETE.{later}"}
+    for queue in (queue_of(service), later_of(service)):
+        publish |= {f"$JS.API.DIRECT.GET.{queue}", f"$JS.API.STREAM.MSG.DELETE.{queue}"}
     if service in COUNTS_DEAD_LETTERS:
         publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
     publish.add(presence.here(service))

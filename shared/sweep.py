@@ -21,8 +21,9 @@ from shared.verdict import Dead
 
 OVERDUE = timedelta(seconds=30)
 """The broker fires within half a second, also after an election; the rest is for clocks that differ."""
-_CHANGED_MEANWHILE = frozenset({10071, 10057})
-"""Another last sequence on that subject; no message of that sequence: somebody replaced, cancelled or swept it."""
+WRONG_LAST_SEQUENCE, NO_SUCH_MESSAGE = 10071, 10057
+_CHANGED_MEANWHILE = frozenset({WRONG_LAST_SEQUENCE, NO_SUCH_MESSAGE})
+"""Somebody replaced, cancelled or swept it."""
 _log = get_logger("sweep")
 
 
@@ -38,9 +39,9 @@ async def sweep(connection: Connection, publisher: Publisher, service: str, now:
         for waiting in page:
             due = due_at(waiting.headers)
             if due is None:
-                strays += await _done(_bury(connection, publisher, service, waiting, now))
+                strays += await carried_out(_bury(connection, publisher, service, waiting, now))
             elif due < now - OVERDUE:
-                overdue += await _done(_hand_over(publisher, waiting))
+                overdue += await carried_out(_hand_over(publisher, waiting))
         sequence = page[-1].sequence + 1
     if overdue or strays:
         _log.warning("swept", f"{later_of(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered")
@@ -57,7 +58,7 @@ def due_at(headers: Headers) -> datetime | None:
         return None
 
 
-async def _done(step: Awaitable[None]) -> bool:
+async def carried_out(step: Awaitable[None]) -> bool:
     """Takes one step; a message that the broker refuses to move stays where it is, and must not stop the others."""
     try:
         await step

@@ -58,7 +58,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     database = open_database(url)
     nothing: Any = None
     outbox: Any = FakeOutbox()
-    chores = Chores("probe", connection=nothing, database=database, outbox=outbox, publisher=nothing)
+    chores = Chores("probe", (), connection=nothing, database=database, outbox=outbox, publisher=nothing)
     scene = Scene(chores, outbox)
     monkeypatch.setattr(module, "sweep", scene.sweep)
     yield scene

@@ -64,7 +64,8 @@ def everything() -> set[str]:
 
 def needs_of(service: str) -> set[str]:
     """What a service asks of the broker, written down independently of the code that computes permissions."""
-    needs = {f"$JS.API.DIRECT.GET.{service.upper()}_LATER", f"$JS.API.STREAM.MSG.DELETE.{service.upper()}_LATER"}
+    queues = (service.upper(), f"{service.upper()}_LATER")
+    needs = {f"$JS.API.{call}.{queue}" for queue in queues for call in ("DIRECT.GET", "STREAM.MSG.DELETE")}
     for consumer in TOPOLOGY.consumers_of(service):
         needs |= set(of_consumer(consumer.stream, consumer.name))
     own = (f"jobs.{service}.", f"due.{service}.", f"later.{service}.", f"dead.{service}.")
