@@ -1,9 +1,9 @@
-"""Sends to work again what the broker kept although it was acknowledged: nobody would ever get it.
+"""Sends to work again what the broker has although it was acknowledged: nobody would ever get it.
 
-A broker that is killed amid work can come back with messages in a work queue that lie below their consumer's
-acknowledgement floor (seen with nats-server 2.15.1, which checks this for replicated streams only). They count as
-backlog, fill the queue, and are never delivered. Nearly all are done, and end as duplicates; should a floor be wrong,
-none is lost.
+A broker that was killed can have messages again after its restart that it had removed (seen with nats-server 2.15.1;
+its pull request 7384 tells how that comes about). In a work queue they lie below their consumer's acknowledgement
+floor: they count as backlog, fill the queue, and are never delivered, for only replicated streams are tidied by the
+broker itself. Nearly all are done, and end as duplicates; should a floor be wrong, none is lost.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -50,7 +50,9 @@ class Leftovers:
                     cleared += await carried_out(self._again(message, now))
         self._seen = frozenset(seen)
         if cleared:
-            _log.warning("leftovers", f"{cleared} messages that the broker had kept after their end went to work again")
+            _log.warning(
+                "leftovers", f"{cleared} acknowledged messages that the broker had again went to work once more"
+            )
         return cleared
 
     async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[Delivery]:
