@@ -50,9 +50,7 @@ class Leftovers:
                     cleared += await carried_out(self._again(message, now))
         self._seen = frozenset(seen)
         if cleared:
-            _log.warning(
-                "leftovers", f"{cleared} acknowledged messages that the broker had again went to work once more"
-            )
+            _log.warning("leftovers", f"acknowledged jobs that the broker had again: {cleared} went to work once more")
         return cleared
 
     async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[Delivery]:

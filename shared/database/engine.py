@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.database import addresses
 from shared.database.outages import outages
-from shared.database.postgres import Limits, postgres_engine
+from shared.database.postgres import Limits, postgres_engine, try_to_write
 from shared.database.sqlite import check_space, sqlite_engine, threaded_engine
 from shared.database.thread import TransactionThread
 from shared.outcomes import Unavailable
@@ -42,6 +42,7 @@ class Database:
         self._reading = reading
         self._asking = reading.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = threads
+        self._could_not_write = False
 
     @property
     def dialect(self) -> str:
@@ -62,11 +63,16 @@ class Database:
 
         On SQLite it waits for the other writers at its start, so keep it short and do no outside work in it.
         """
-        with outages(self.place) as stage:
-            async with self.engine.connect() as connection:
-                stage.connected = True
-                async with connection.begin():
-                    yield connection
+        try:
+            with outages(self.place) as stage:
+                async with self.engine.connect() as connection:
+                    stage.connected = True
+                    async with connection.begin():
+                        yield connection
+        except Unavailable:
+            self._could_not_write = True
+            raise
+        self._could_not_write = False
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """Runs a plain function of one statement that reads: the cheapest way to look something up."""
@@ -98,6 +104,8 @@ class Database:
                 await connection.execute(text("PRAGMA user_version = 1"))
             elif (await connection.execute(text("SHOW transaction_read_only"))).scalar() == "on":
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
+            elif self._could_not_write:
+                await try_to_write(connection)
 
     async def close(self) -> None:
         """Closes all connections."""

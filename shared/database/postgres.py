@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.database.addresses import place
 from shared.database.json_text import json_text
 from shared.database.outages import unavailable
+
+_SOME_PAGES = text(
+    "CREATE TEMPORARY TABLE nightshift_probe ON COMMIT DROP AS"
+    " SELECT repeat('x', 1000) AS filling FROM generate_series(1, 100)"
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,6 +65,16 @@ def postgres_engine(address: URL, *, connections: int, limits: Limits) -> AsyncE
     _watch_idle(engine, limits.trusted_idle_seconds)
     _name_silence(engine, place(address))
     return engine
+
+
+async def try_to_write(connection: AsyncConnection) -> None:
+    """Takes some pages of the server's disk and gives them back: it answers also when there are none to be had.
+
+    For a time of doubt only, because each try leaves dead rows in the server's own tables.
+    """
+    may = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+    if (await connection.execute(may)).scalar():
+        await connection.execute(_SOME_PAGES)
 
 
 def _server_settings(limits: Limits) -> dict[str, str]:

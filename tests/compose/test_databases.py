@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.compose.project import ROOT
+from tests.databases import POSTGRES_VARIABLE
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +27,30 @@ def postgres_url() -> Iterator[str]:
             yield server.get_connection_url(host="127.0.0.1")
 
 
-def test_the_database_suite_passes_on_sqlite_and_postgresql(postgres_url: str) -> None:
-    """Every test of it that asks for a database runs once on each."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-rN", "-v", "-p", "no:cacheprovider", "tests/integration/database"],
+def suite(postgres_url: str, *arguments: str) -> Counter[str]:
+    """Runs tests that ask for a database with a PostgreSQL server at hand; returns how many passed on which kind."""
+    done = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-m", "pytest", "-rN", "-v", "-p", "no:cacheprovider", *arguments],
         cwd=ROOT,
-        env=os.environ | {"TEST_POSTGRES_URL": postgres_url},
+        env=os.environ | {POSTGRES_VARIABLE: postgres_url},
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    ran = Counter(re.findall(r"\[(?:.*-)?(sqlite|postgresql)(?:-.*)?\] PASSED", done.stdout))
+    passed = [line for line in done.stdout.splitlines() if " PASSED " in f"{line} "]
+    return Counter(kind for line in passed for kind in re.findall(r"\[(?:.*-)?(sqlite|postgresql)\b", line))
+
+
+def test_the_database_suite_passes_on_sqlite_and_postgresql(postgres_url: str) -> None:
+    """Every test of it that asks for a database runs once on each."""
+    ran = suite(postgres_url, "tests/integration/database")
     assert ran["postgresql"] >= ran["sqlite"] > 20, ran
+
+
+def test_the_services_that_query_pass_on_postgresql(postgres_url: str) -> None:
+    """Synchronisation, reports and cleanup: on SQLite they are part of `make test`."""
+    folders = [f"tests/integration/{service}" for service in ("sync", "report", "maintenance")]
+    ran = suite(postgres_url, "-n", "2", "--dist", "loadfile", "-k", "postgresql", *folders)
+    assert ran["postgresql"] > 150, ran

@@ -2,25 +2,19 @@
 
 import os
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
-import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
 
 from shared.database import Database, migrate, open_database, sqlite_url
-
-POSTGRES_VARIABLE = "TEST_POSTGRES_URL"
-"""A server and a user that may create databases, such as postgresql://postgres:password@127.0.0.1:5432/postgres."""
+from tests.databases import POSTGRES_VARIABLE, kinds, postgres_database
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs what asks for `url` once for each kind of database at hand, what asks for `postgres_url` only there."""
-    server = os.environ.get(POSTGRES_VARIABLE)
     if "url" in metafunc.fixturenames:
-        metafunc.parametrize("url", ["sqlite", *(["postgresql"] if server else [])], indirect=True, scope="module")
+        metafunc.parametrize("url", kinds(), indirect=True, scope="module")
     if "postgres_url" in metafunc.fixturenames:
-        metafunc.parametrize("postgres_url", ["postgresql"] if server else [], indirect=True, scope="module")
+        metafunc.parametrize("postgres_url", kinds()[1:], indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,7 +29,7 @@ async def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "sqlite":
         yield sqlite_url(tmp_path_factory.mktemp("a b%20c?d") / "night shift.db")
     else:
-        async for address in _postgres_database():
+        async with postgres_database(os.environ[POSTGRES_VARIABLE]) as address:
             yield address
 
 
@@ -43,18 +37,8 @@ async def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 async def postgres_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """An empty PostgreSQL database of this module's own."""
     del request
-    async for address in _postgres_database():
+    async with postgres_database(os.environ[POSTGRES_VARIABLE]) as address:
         yield address
-
-
-async def _postgres_database() -> AsyncIterator[str]:
-    server = os.environ[POSTGRES_VARIABLE]
-    name = f"nightshift_{uuid4().hex}"
-    connection = await asyncpg.connect(server)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
 
 
 @pytest.fixture(scope="module")

@@ -181,3 +181,42 @@ async def test_a_read_only_server_fails_the_probe_and_the_writers(quick: Databas
     async with quick.write() as connection:
         await connection.execute(text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'))
     await other.close()
+
+
+FULL = "could not extend file: No space left on device"
+_FULL_DISK = f"""
+CREATE FUNCTION full_disk() RETURNS event_trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION '{FULL}' USING ERRCODE = 'disk_full'; END $$
+"""
+
+
+async def test_after_a_write_that_failed_the_probe_tries_to_write(quick: Database) -> None:
+    """A full disk lets everybody read: jobs would be tried, and send their mails, again and again."""
+    async with quick.write() as connection:
+        await connection.execute(text(_FULL_DISK))
+        await connection.execute(
+            text(
+                "CREATE EVENT TRIGGER full_disk ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS')"
+                " EXECUTE FUNCTION full_disk()"
+            )
+        )
+    await quick.probe()  # nothing is in doubt yet
+    with pytest.raises(Unavailable, match=FULL):
+        async with quick.write() as connection:
+            await connection.execute(text("CREATE TABLE x AS SELECT 1"))
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=FULL):
+            await quick.probe()
+    async with quick.write() as connection:
+        await connection.execute(text("DROP EVENT TRIGGER full_disk"))
+    await quick.probe()
+
+
+async def test_the_probe_can_write_on_a_server_with_room(quick: Database) -> None:
+    """After an outage of any kind; it leaves nothing behind."""
+    with pytest.raises(Unavailable):
+        async with quick.write() as connection:
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    await asyncio.gather(*(quick.probe() for _ in range(2)))
+    async with quick.read() as connection:
+        assert (await connection.execute(text("SELECT to_regclass('nightshift_probe')"))).scalar() is None
