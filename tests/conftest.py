@@ -1,5 +1,6 @@
 """Fixtures: real servers on free loopback ports, each in a temporary folder of its own, gone after the module."""
 
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from shared.settings import ProcessSettings
 from shared.streams import provision_broker
 from shared.topology import topology
 from tests.servers import running
+
+# A shell's background job ignores it, and so would every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -142,5 +142,5 @@ def test_without_node_it_is_skipped_or_fails_where_it_must_not(monkeypatch: pyte
     with pytest.raises(pytest.skip.Exception, match="node is not on this machine"):
         installed()
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="must have Node 20 or later"):
+    with pytest.raises(pytest.fail.Exception, match="need Node 20 or later"):
         installed()
