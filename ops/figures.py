@@ -121,8 +121,7 @@ async def _retrying(connection: Connection, service: str, count: int) -> int | N
         return 0
     if count > _LOOKED_THROUGH:
         return None
-    sequence, found = 1, 0
-    while page := await lookup.page(connection, later_of(service), f"later.{service}.>", sequence):
-        sequence = page[-1].sequence + 1
-        found += sum(message.headers.get(wire.ATTEMPT_BASE, "0") != "0" for message in page)
+    found = 0
+    async for message in lookup.each(connection, later_of(service), f"later.{service}.>"):
+        found += message.headers.get(wire.ATTEMPT_BASE, "0") != "0"
     return found

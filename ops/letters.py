@@ -114,14 +114,11 @@ async def letters(connection: Connection, wanted: Filter, *, after: int = 0) -> 
         if only is not None and not only:
             continue
         await must_exist(connection, stream)
-        sequence = min(only) if only else after + 1
-        while page := await lookup.page(connection, stream, ">", sequence):
-            sequence = page[-1].sequence + 1
-            for message in page:
-                letter = read(message, service)
-                if wanted.takes(letter):
-                    yield letter
-            if only and sequence > max(only):
+        async for message in lookup.each(connection, stream, sequence=min(only) if only else after + 1):
+            letter = read(message, service)
+            if wanted.takes(letter):
+                yield letter
+            if only and message.sequence >= max(only):
                 break
 
 

@@ -79,14 +79,14 @@ async def queue_traces(session: Session, job_type: str, job_id: str) -> AsyncIte
     connection, service = await session.connection(), wire.service_of(job_type)
     places = ((queue_of(service), wire.job_subject(job_type)), (later_of(service), wire.due_subject(job_type)))
     for stream, subject in places:
-        sequence, delivered = 1, -1
-        while page := await lookup.page(connection, stream, subject, sequence):
-            sequence = page[-1].sequence + 1
-            for delivery in (delivery for delivery in page if _is(delivery, service, job_id)):
-                if delivered < 0:
-                    info = await consumer_info(connection, stream, service)
-                    delivered = int(info["delivered"]["stream_seq"])
-                yield _in_queue(delivery, service, started=delivery.sequence <= delivered)
+        delivered = -1
+        async for delivery in lookup.each(connection, stream, subject):
+            if not _is(delivery, service, job_id):
+                continue
+            if delivered < 0:
+                info = await consumer_info(connection, stream, service)
+                delivered = int(info["delivered"]["stream_seq"])
+            yield _in_queue(delivery, service, started=delivery.sequence <= delivered)
 
 
 async def dead_traces(session: Session, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:

@@ -93,7 +93,7 @@ async def orphans(session: Session) -> list[Finding]:
                 wrong(
                     "queues",
                     f"{plural(lost, 'job')} of {service} will not be delivered",
-                    f"restart the broker; if they stay: nightshift queues describe {service}",
+                    f"its workers find them within minutes; without any, start one: python -m services.{service}",
                 )
             )
     return found

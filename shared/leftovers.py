@@ -55,13 +55,11 @@ class Leftovers:
 
     async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[Delivery]:
         info = await manage(self._connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
-        floor, sequence = int(info["ack_floor"]["stream_seq"]), 1
-        while page := await lookup.page(self._connection, consumer.stream, consumer.filter, sequence):
-            for message in page:
-                if message.sequence > floor:
-                    return
-                yield message
-            sequence = page[-1].sequence + 1
+        floor = int(info["ack_floor"]["stream_seq"])
+        async for message in lookup.each(self._connection, consumer.stream, consumer.filter):
+            if message.sequence > floor:
+                return
+            yield message
 
     async def _again(self, message: Delivery, now: datetime) -> None:
         job = identify(self._service, message).job

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from shared.broker import Connection
@@ -82,10 +83,16 @@ def nanoseconds(text: str) -> int:
     return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0"))
 
 
+async def each(
+    connection: Connection, stream: str, subject: str = ">", *, sequence: int = 1
+) -> AsyncIterator[Delivery]:
+    """Every message from a sequence on, read page by page; raises what `page` does."""
+    while messages := await page(connection, stream, subject, sequence):
+        for message in messages:
+            yield message
+        sequence = messages[-1].sequence + 1
+
+
 async def all_of(connection: Connection, stream: str, subject: str = ">") -> list[Delivery]:
     """Every message of a stream that is small enough to be held in memory."""
-    found, sequence = list[Delivery](), 1
-    while messages := await page(connection, stream, subject, sequence):
-        found += messages
-        sequence = messages[-1].sequence + 1
-    return found
+    return [message async for message in each(connection, stream, subject)]

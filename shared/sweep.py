@@ -34,15 +34,12 @@ async def sweep(connection: Connection, publisher: Publisher, service: str, now:
         Unavailable, QueueFull, NotPermitted: the broker is away or has no room; what was done stays done, call again.
     """
     overdue = strays = 0
-    sequence = 1
-    while page := await lookup.page(connection, later_of(service), f"later.{service}.>", sequence):
-        for waiting in page:
-            due = due_at(waiting.headers)
-            if due is None:
-                strays += await carried_out(_bury(connection, publisher, service, waiting, now))
-            elif due < now - OVERDUE:
-                overdue += await carried_out(_hand_over(publisher, waiting))
-        sequence = page[-1].sequence + 1
+    async for waiting in lookup.each(connection, later_of(service), f"later.{service}.>"):
+        due = due_at(waiting.headers)
+        if due is None:
+            strays += await carried_out(_bury(connection, publisher, service, waiting, now))
+        elif due < now - OVERDUE:
+            overdue += await carried_out(_hand_over(publisher, waiting))
     if overdue or strays:
         _log.warning("swept", f"{later_of(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered")
     return overdue, strays

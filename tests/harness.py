@@ -276,3 +276,12 @@ async def working(
             await parts.worker.drain(0)
             await parts.circuit.stop()
             await database.close()
+
+
+@asynccontextmanager
+async def doing_chores(harness: Harness) -> AsyncIterator[None]:
+    """What the worker does beside its jobs: relay and sweeps."""
+    running = asyncio.create_task(harness.parts.chores.run())
+    yield
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

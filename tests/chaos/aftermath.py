@@ -15,7 +15,7 @@ from shared.broker import Refused
 from shared.broker.jetstream import manage
 from shared.database.tables import outbox, processed_messages
 from shared.delivery import Delivery
-from shared.lookup import page
+from shared.lookup import each
 from shared.outcomes import Unavailable
 from shared.outgoing import Outgoing, without_orders
 from tests.chaos.events import said_to_have_lapsed
@@ -76,13 +76,9 @@ def alarms(world: World) -> frozenset[str]:
     return frozenset(said_to_have_lapsed("\n".join(logs))) | frozenset(world.moved.lapses.noted)
 
 
-async def dead_letters(world: World, stream: str) -> AsyncIterator[Delivery]:
+def dead_letters(world: World, stream: str) -> AsyncIterator[Delivery]:
     """Every dead letter of a stream."""
-    sequence = 1
-    while found := await page(world.connection, stream, "dead.>", sequence):
-        for letter in found:
-            yield letter
-        sequence = found[-1].sequence + 1
+    return each(world.connection, stream, "dead.>")
 
 
 async def dead_mails(world: World) -> set[str]:

@@ -1,6 +1,5 @@
 """The broker's disk limit: a clear refusal at once, nothing dropped, and what came due meanwhile runs afterwards."""
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -14,9 +13,9 @@ from embedded.broker import Broker
 from shared import chores, sweep
 from shared.broker import Connection, QueueFull
 from shared.broker.jetstream import manage, store
-from shared.job import Job
 from shared.topology import Limits
-from tests.harness import RECORD, Harness, RunProbe, connected, count, eventually, working
+from tests.harness import RunProbe, connected, count, doing_chores, eventually, working
+from tests.integration.worker.probes import record
 
 _MEBIBYTE = 1 << 20
 SMALL = Limits(queue_bytes=2 * _MEBIBYTE, dead_letter_bytes=_MEBIBYTE)
@@ -47,24 +46,11 @@ def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "OVERDUE", timedelta(seconds=0.5))
 
 
-async def record(message: RunProbe, job: Job) -> None:
-    """Leaves one effect."""
-    job.write(RECORD, {"action": message.name})
-
-
 async def _fill(connection: Connection) -> None:
     with contextlib.suppress(QueueFull):
         for _ in range(60):
             await store(connection, "fill", {}, _FILL)
         pytest.fail("the disk limit was never reached")
-
-
-@contextlib.asynccontextmanager
-async def _chores(harness: Harness) -> AsyncIterator[None]:
-    running = asyncio.create_task(harness.parts.chores.run())
-    yield
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_full_disk_refuses_at_once_and_drops_nothing(
@@ -95,7 +81,7 @@ async def test_what_came_due_while_the_disk_was_full_runs_when_there_is_space(
     """Nobody was refused anything and the broker is not restarted: the sweep notices by itself."""
     async with (
         working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness,
-        _chores(harness),
+        doing_chores(harness),
     ):
         due = datetime.now(UTC) + timedelta(seconds=2)
         for number in range(3):
@@ -115,7 +101,7 @@ async def test_what_is_no_schedule_is_reported(small_disk: Broker, tmp_path: Pat
     """A message on `later.>` that would never become due is a dead letter that says why."""
     async with (
         working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness,
-        _chores(harness),
+        doing_chores(harness),
     ):
         await store(harness.connection, "later.probe.run.typed", {}, b'{"name":"a"}')
         (letter,) = await harness.dead_letters()
@@ -139,8 +125,8 @@ async def test_of_two_replicas_one_sweeps_and_earlier_turns_are_forgotten(
     async with (
         working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, start=False) as first,
         working(small_disk, None, tmp_path, {RunProbe: record}, fresh=False, start=False) as other,
-        _chores(first),
-        _chores(other),
+        doing_chores(first),
+        doing_chores(other),
     ):
         started = time.monotonic()
         await eventually(lambda: len(swept) >= 6, what="six sweeps")

@@ -16,14 +16,10 @@ from shared.database.tables import activity_logs, processed_messages
 from shared.job import Job
 from shared.leftovers import Leftovers
 from shared.outcomes import Snooze
-from tests.harness import RECORD, Harness, RunProbe, count, eventually, probe_topology, working
+from tests.harness import Harness, RunProbe, count, doing_chores, eventually, probe_topology, working
+from tests.integration.worker.probes import record
 
 HOUR = timedelta(hours=1)
-
-
-async def record(message: RunProbe, job: Job) -> None:
-    """Leaves one effect."""
-    job.write(RECORD, {"action": message.name})
 
 
 async def put_off(_message: RunProbe, _job: Job) -> None:
@@ -157,8 +153,6 @@ async def test_a_worker_looks_by_itself(own_broker: Broker, tmp_path: Path, monk
         async with forgotten(own_broker, harness, "PROBE"):
             await harness.parts.worker.start(harness.parts.pulls)
             await harness.empty()
-        running = asyncio.create_task(harness.parts.chores.run())
-        await harness.empty()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        async with doing_chores(harness):
+            await harness.empty()
         assert await harness.effects() == ["a"]
