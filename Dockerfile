@@ -9,10 +9,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM python:3.13-slim AS code
 WORKDIR /app
 COPY contracts contracts
-COPY shared shared
+COPY schema schema
 COPY services services
-COPY ops ops
-COPY embedded embedded
+COPY shared shared
 COPY deploy deploy
 # Compiled here, because the file system is read-only later; unchecked: it cannot change either.
 RUN python -m compileall -q --invalidation-mode unchecked-hash .
@@ -27,7 +26,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nolog
  && own /scratch /run/credentials /volumes /volumes/data /volumes/data/nats /volumes/data/seaweedfs /volumes/credentials \
  && for holder in nats seaweedfs postgres grafana provision producer $(ls -d services/*/ | grep -v __pycache__); do \
       own "/volumes/credentials/$(basename "$holder")"; done
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app/shared PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HEALTH_HOST=0.0.0.0 HEALTH_PORT=8080 LOG_FORMAT=json SCRATCH_FOLDER=/scratch
 USER nightshift
 STOPSIGNAL SIGTERM

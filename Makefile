@@ -16,11 +16,12 @@ $(VENV)/.run: requirements.lock
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) -c 'import sysconfig; from pathlib import Path; (Path(sysconfig.get_path("purelib")) / "nightshift.pth").write_text("$(CURDIR)/shared\n")'
 	@touch $@
 
 # Found by its absolute path, so it works from any folder; -P keeps that folder's own modules out.
 $(VENV)/bin/nightshift: $(VENV)/.run
-	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/$(RUN)" -P -m ops "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/$(RUN)" -P -m nightshift.cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
 	@chmod +x $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
@@ -29,13 +30,13 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@touch $@
 
 demo: $(VENV)/bin/nightshift ## Watch real jobs run on the whole stack, without Docker (FILES="a.jpg b.pdf" for your own files)
-	@$(RUN) -m embedded.demo $(FILES)
+	@$(RUN) -m demo $(FILES)
 
 up: $(VENV)/bin/nightshift ## Run the whole stack in the foreground until Ctrl-C (SET="LOG_LEVEL=debug ADMIN_EMAIL=…")
-	@$(RUN) -m embedded.up $(foreach one,$(SET),--set '$(one)')
+	@$(RUN) -m nightshift.embedded.up $(foreach one,$(SET),--set '$(one)')
 
 seed: $(VENV)/.run ## Fill the database of make up with ROWS=100000 sample rows (more: another SEED=2)
-	@$(RUN) -m embedded.seed --rows $(or $(ROWS),100000) --seed $(or $(SEED),1)
+	@$(RUN) -m demo.seed --rows $(or $(ROWS),100000) --seed $(or $(SEED),1)
 
 test: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test on the embedded stack
 	@$(RUN) -m pytest -n 2 --dist loadfile

@@ -15,9 +15,9 @@ from pathlib import Path
 from bench.peers.roster import PEERS, Peer
 from bench.report import RESULTS, Measured, write
 from bench.servers import Postgres, Redis
-from embedded.broker import Broker
-from embedded.process import StartFailed
-from embedded.programs import ProgramMissing
+from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.servers.broker import Broker
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER_SECONDS = 120

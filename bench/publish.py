@@ -14,13 +14,13 @@ import uvloop
 
 from bench import worker
 from bench.report import write_figures
-from embedded.broker import Broker
-from shared import memory
-from shared.broker import connect
-from shared.broker.jetstream import manage
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
+from nightshift.broker import connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import provision_broker
+from nightshift.worker import gc_tuning
 
 CALLERS = 100
 MANY = 1000
@@ -55,7 +55,7 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
         try:
             await provision_broker(connection, worker.bench_topology())
             publisher, stream = Publisher(connection), plain.jetstream()
-            memory.settle()
+            gc_tuning.settle()
 
             def ours() -> Awaitable[object]:
                 return publisher.publish(worker.PAYLOAD)

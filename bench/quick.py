@@ -11,14 +11,14 @@ from pathlib import Path
 import uvloop
 
 from bench import plain_effects, plain_pull, worker
-from embedded.broker import Broker
-from shared.broker import Connection, connect
-from shared.broker.jetstream import manage
-from shared.database import Database, migrate, open_database
-from shared.log import configure
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
+from nightshift.broker import Connection, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.database import Database, migrate, open_database
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.observability.log import configure
+from nightshift.topology.provisioning import provision_broker
 
 PLAIN = "plain continuous pull (nats-py, only ack)"
 Measure = Callable[[], Awaitable[float]]

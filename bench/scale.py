@@ -16,12 +16,12 @@ from pathlib import Path
 
 from bench import worker
 from bench.report import write_figures
-from embedded.broker import Broker
-from shared.broker import Connection, connect
-from shared.broker.jetstream import manage
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
+from nightshift.broker import Connection, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import provision_broker
 
 ROOT = Path(__file__).resolve().parent.parent
 MEASURED = 30_000

@@ -12,16 +12,15 @@ from pathlib import Path
 
 from bench.report import write_figures
 from bench.scale import processor_seconds
-from embedded.broker import Broker
-from embedded.ports import free_ports
-from embedded.process import Process
-from shared import lookup
-from shared.broker import Connection, connect
-from shared.broker.jetstream import manage
-from shared.delivery import Delivery
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
-from shared.topology import topology
+from nightshift.broker import Connection, connect, direct_get
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.processes.ports import free_ports
+from nightshift.embedded.processes.process import Process
+from nightshift.embedded.servers.broker import Broker
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import topology
 
 ROOT = Path(__file__).resolve().parent.parent
 NEVER, OFTEN = "0 0 29 2 *", "*/10 * * * * *"
@@ -89,7 +88,7 @@ async def lateness(broker: Broker, connection: Connection, folder: Path, count: 
             await asyncio.sleep(1)
     finally:
         await process.stop()
-    events = [seconds_late(event) for event in await lookup.all_of(connection, "CRON", "cron.sync.>")]
+    events = [seconds_late(event) for event in await direct_get.all_of(connection, "CRON", "cron.sync.>")]
     return [events[start : start + count] for start in range(count, wanted, count)]
 
 

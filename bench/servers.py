@@ -7,9 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from embedded.ports import free_ports
-from embedded.process import StartFailed
-from embedded.programs import ProgramMissing
+from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.processes.ports import free_ports
+from nightshift.embedded.processes.process import StartFailed
 
 
 def find(name: str, *, apt: str) -> str:

@@ -9,20 +9,20 @@ from typing import ClassVar
 from sqlalchemy import insert
 
 from bench.peers.counting import payload
-from contracts.cron import ScheduleFired
-from contracts.message import CATALOGUE, Message
-from shared import memory
-from shared.assembly import Chassis, assemble
-from shared.broker import Connection
-from shared.database import Database
-from shared.database.tables import activity_logs
-from shared.job import Job
-from shared.objects import open_objects
-from shared.pipeline import Limits
-from shared.publisher import Publisher
-from shared.routes import Handlers, route, routes
-from shared.telemetry import Metrics
-from shared.topology import Topology, topology
+from nightshift.broker import Connection
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import CATALOGUE, Message
+from nightshift.database import Database
+from nightshift.messaging.job import Job
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import open_objects
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime.composition import Chassis, assemble
+from nightshift.topology.topology import Topology, topology
+from nightshift.worker import gc_tuning
+from nightshift.worker.pipeline import Limits
+from nightshift.worker.router import Handlers, route, routes
+from schema.tables import activity_logs
 
 _EFFECT = insert(activity_logs)
 
@@ -72,7 +72,7 @@ async def drain(
     chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = bench_topology().consumers_of("bench")
     parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=slots, limits=Limits())
-    memory.settle()
+    gc_tuning.settle()
     started = time.perf_counter()
     await parts.worker.start(parts.pulls)
     while metrics.finished < jobs:

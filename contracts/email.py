@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from contracts.message import Message
-from contracts.shapes import CONTROL, END, ONE_LINE, ONE_LINE_WORDS, check, shape, shape_or_list
+from nightshift.contract.constraints import CONTROL, END, ONE_LINE, ONE_LINE_WORDS, check, shape, shape_or_list
+from nightshift.contract.message import Message
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 # ASCII letters and digits, and whatever an internationalised domain may be made of; IDNA has the last word on those.

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from contracts.message import Message
-from contracts.shapes import CONTROL, END, shape
+from nightshift.contract.constraints import CONTROL, END, shape
+from nightshift.contract.message import Message
 
 LONGEST_DAYS = 3650
 INBOX_LEAST_DAYS = 45

@@ -2,8 +2,8 @@
 
 from typing import Annotated, ClassVar
 
-from contracts.message import Message
-from contracts.shapes import ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.message import Message
 
 
 class GenerateReport(Message):

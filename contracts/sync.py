@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from contracts.message import Message
-from contracts.shapes import END, ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.constraints import END, ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.message import Message
 
 _SERVICE = rf"^[a-z][a-z0-9-]*{END}"
 _SERVICE_WORDS = "the name of a service in lower case, such as 'github'"

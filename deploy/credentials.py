@@ -10,11 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contracts.message import CATALOGUE
-from contracts.parts import PUBLISHES
-from shared.catalogue import load_catalogue
-from shared.permissions import Permissions, broker_config, users
-from shared.topology import Topology, topology
+from contracts.publishers import PUBLISHES
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.topology.permissions import Permissions, broker_config, users
+from nightshift.topology.topology import Topology, topology
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
 PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from contracts.message import CATALOGUE
-from contracts.parts import PUBLISHES
-from embedded.broker import Broker
-from embedded.mail_server import MailServer
-from embedded.objects import Objects
-from embedded.stack import Stack
-from shared.broker import connect
-from shared.catalogue import load_catalogue
-from shared.permissions import broker_config, users
-from shared.secret import Secret
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
-from shared.topology import topology
+from contracts.publishers import PUBLISHES
+from nightshift.broker import connect
+from nightshift.config.secret import Secret
+from nightshift.config.settings import ProcessSettings
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.mail_server import MailServer
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.stack import Stack
+from nightshift.topology.permissions import broker_config, users
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import topology
 from tests.servers import running
 
 # A shell's background job ignores it, and so would every process that a test starts and interrupts.
@@ -55,7 +55,7 @@ async def objects_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 @pytest.fixture(scope="module")
 async def mail_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MailServer]:
-    """An SMTP catcher: `.host`, `.port`, `.messages()`; scripted refusals as in `python -m embedded.mail --help`."""
+    """An SMTP catcher: `.host`, `.port`, `.messages()`; its `--help` lists the scripted refusals."""
     async with running(MailServer(tmp_path_factory.mktemp("mail"))) as server:
         yield server
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from shared.database import sqlite_url
+from nightshift.database import sqlite_url
 
 POSTGRES_VARIABLE = "TEST_POSTGRES_URL"
 """A server and a user that may create databases, such as postgresql://postgres:password@127.0.0.1:5432/postgres."""

@@ -13,28 +13,29 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from sqlalchemy import insert, select
 
-from contracts.cron import ScheduleFired
-from contracts.message import CATALOGUE, Message
-from embedded.broker import Broker
-from embedded.objects import Objects
-from shared.assembly import Assembly, Chassis, assemble
-from shared.broker import Connection, Refused, connect
-from shared.broker.headers import Headers, decode
-from shared.broker.jetstream import manage
-from shared.database import Database, migrate, open_database
-from shared.database.tables import activity_logs, outbox, processed_messages
-from shared.objects import S3ObjectStore, open_objects
-from shared.pipeline import Limits
-from shared.publisher import Publisher
-from shared.routes import Handlers, routes
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
-from shared.telemetry import Metrics
-from shared.topology import Limits as StreamLimits
-from shared.topology import Topology, topology
+from nightshift.broker import Connection, Refused, connect
+from nightshift.broker.headers import Headers, decode
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import CATALOGUE, Message
+from nightshift.database import Database, migrate, open_database
+from nightshift.database.tables import outbox, processed_messages
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime.composition import Assembly, Chassis, assemble
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import Limits as StreamLimits
+from nightshift.topology.topology import Topology, topology
+from nightshift.worker.pipeline import Limits
+from nightshift.worker.router import Handlers, routes
+from schema.tables import activity_logs
 
 if TYPE_CHECKING:
-    from shared.spans import Spans
+    from nightshift.runtime.spans import Spans
 
 DEADLINE_SECONDS = 20.0
 FOLDER_IN_USE = 10049

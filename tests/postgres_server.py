@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.servers import find
-from embedded.ports import free_ports
-from embedded.process import Process
+from nightshift.embedded.processes.ports import free_ports
+from nightshift.embedded.processes.process import Process
 from tests.integration.email.certificates import Certificates
 from tests.servers import needing_programs
 

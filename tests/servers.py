@@ -7,12 +7,12 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from embedded.broker import Broker
-from embedded.mail_server import MailServer
-from embedded.objects import Objects
-from embedded.programs import ProgramMissing
-from embedded.services import Service
-from embedded.stack import Stack
+from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.mail_server import MailServer
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
 
 S = TypeVar("S", Broker, Objects, MailServer, Stack)
 

@@ -12,16 +12,39 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("contracts", "shared", "services", "embedded", "ops", "tools", "deploy")
-FORBIDDEN = {
-    "contracts": {"shared", "services", "embedded", "ops", "tools", "deploy", "tests", "bench"},
-    "shared": {"services", "embedded", "ops", "tools", "deploy", "tests", "bench"},
-    "services": {"embedded", "ops", "tools", "deploy", "tests", "bench"},
-    "embedded": {"tools", "deploy", "tests", "bench"},
-    "ops": {"tools", "deploy", "tests", "bench"},
-    "tools": {"tests", "bench"},
-    "deploy": {"services", "embedded", "ops", "tools", "tests", "bench"},
+PRODUCT = ("contracts", "schema", "shared", "services", "demo", "tools", "deploy")
+LIBRARY = "nightshift"
+MAY_IMPORT: dict[str, set[str]] = {
+    "shared": {LIBRARY},
+    "contracts": {LIBRARY},
+    "schema": {LIBRARY},
+    "services": {LIBRARY, "contracts", "schema"},
+    "demo": {LIBRARY, "contracts", "schema", "services"},
+    "tools": {LIBRARY, "contracts", "services"},
+    "deploy": {LIBRARY, "contracts"},
 }
+"""Which of our own top-level packages a folder may import besides itself."""
+OURS = {LIBRARY, *MAY_IMPORT, "tests", "bench"}
+ROOMS = (
+    "contract",
+    "config",
+    "observability",
+    "broker",
+    "topology",
+    "database",
+    "objects",
+    "messaging",
+    "worker",
+    "housekeeping",
+    "runtime",
+    "scheduler",
+    "embedded",
+    "cli",
+)
+"""The rooms of the library, lowest first: each imports only those before it."""
+BELOW_ALL_ROOMS = {"outcomes", "backoff", "batcher", "version"}
+"""Modules at the library's root that every room may import, and that import none."""
+
 CLIENTS = {"aiosmtplib", "smtplib", "httpx", "minio", "urllib3", "nats", "asyncpg", "aiosqlite", "sqlite3"}
 VAGUE = {"util", "utils", "helper", "helpers", "common", "misc"}
 LONGEST = 220
@@ -67,16 +90,34 @@ def imports_of(source: Source) -> Iterator[str]:
 
 
 def import_arrows(source: Source) -> Iterator[str]:
-    """Contracts know nobody, shared knows contracts, a service knows both and no other service."""
+    """Contracts and schema know the library only; a service knows those three and no other service."""
     layer = source.parts[0]
     for name in sorted(set(imports_of(source))):
         top, _, rest = name.partition(".")
-        if top in FORBIDDEN[layer]:
-            yield f"{source.path} imports {name}: {layer}/ may not import {top}/"
-        elif layer == "contracts" and top not in sys.stdlib_module_names | {"contracts", "msgspec"}:
-            yield f"{source.path} imports {name}: contracts/ imports msgspec and the standard library only"
+        if top in OURS and top != layer and top not in MAY_IMPORT[layer]:
+            yield f"{source.path} imports {name}: {layer}/ may not import {top}"
         elif layer == top == "services" and rest and rest.split(".")[0] not in {source.parts[1], "*"}:
             yield f"{source.path} imports {name}: services meet only in contracts/"
+
+
+def rooms_in_order(source: Source) -> Iterator[str]:
+    """A room of the library imports only lower ones; the lowest needs msgspec and the standard library only."""
+    if source.parts[:2] != ("shared", LIBRARY):
+        return
+    room = source.parts[2] if len(source.parts) > 3 else ""
+    for name in sorted(set(imports_of(source))):
+        parts = name.split(".")
+        if parts[0] != LIBRARY:
+            if room == "contract" and parts[0] not in sys.stdlib_module_names | {"msgspec"}:
+                yield f"{source.path} imports {name}: the room contract imports msgspec and the standard library only"
+            continue
+        target = parts[1] if len(parts) > 1 else ""
+        if target in BELOW_ALL_ROOMS or target == room or (not room and source.parts[2] not in BELOW_ALL_ROOMS):
+            continue
+        if target not in ROOMS:
+            yield f"{source.path} imports {name}: a room imports rooms, not the package's public face"
+        elif not room or ROOMS.index(target) > ROOMS.index(room):
+            yield f"{source.path} imports {name}: {room or source.parts[2]} is below {target}"
 
 
 def handlers_import_ports(source: Source) -> Iterator[str]:
@@ -133,6 +174,7 @@ def _environment_reads(nodes: list[ast.stmt] | list[ast.AST]) -> Iterator[int]:
 
 RULES: tuple[Rule, ...] = (
     import_arrows,
+    rooms_in_order,
     handlers_import_ports,
     file_length,
     module_docstring,
@@ -157,35 +199,49 @@ def test_product_code_keeps_the_rule(rule: Rule) -> None:
 def test_the_product_is_found() -> None:
     """The rules look at the real files, so that they cannot hold for want of any."""
     folders = {source.parts[0] for source in product()}
-    assert {"contracts", "shared", "services", "embedded"} <= folders
+    assert set(MAY_IMPORT) <= folders
+
+
+def test_every_room_is_in_the_order_and_there() -> None:
+    """The order names each folder of the library, and no other."""
+    assert {path.parent.name for path in (ROOT / "shared" / LIBRARY).glob("*/__init__.py")} == set(ROOMS)
 
 
 VIOLATIONS = [
-    (import_arrows, "contracts/a.py", "import shared.log"),
-    (import_arrows, "contracts/a.py", "import httpx"),
-    (import_arrows, "shared/a.py", "from services.email import handlers"),
-    (import_arrows, "shared/a.py", "from embedded.stack import Stack"),
-    (import_arrows, "shared/a.py", "def later():\n    import services.email.handlers"),
-    (import_arrows, "shared/a.py", "import importlib\nimportlib.import_module('services.email')"),
-    (import_arrows, "shared/a.py", "from ..services import email"),
+    (import_arrows, "contracts/a.py", "import services.email"),
+    (import_arrows, "contracts/a.py", "import schema.tables"),
+    (import_arrows, "schema/a.py", "from contracts.email import SendEmail"),
+    (import_arrows, "shared/nightshift/worker/a.py", "from services.email import handlers"),
+    (import_arrows, "shared/nightshift/worker/a.py", "from contracts.email import SendEmail"),
+    (import_arrows, "shared/nightshift/worker/a.py", "def later():\n    import services.email.handlers"),
+    (import_arrows, "shared/nightshift/worker/a.py", "import importlib\nimportlib.import_module('services.email')"),
+    (import_arrows, "shared/nightshift/cli/a.py", "from demo.runner import run"),
     (import_arrows, "services/email/a.py", "from services.upload.images import thumbnail"),
     (import_arrows, "services/email/a.py", "from services import upload"),
     (import_arrows, "services/email/a.py", "from ..upload import images"),
-    (import_arrows, "services/email/a.py", "import embedded"),
-    (import_arrows, "embedded/a.py", "import tests.unit"),
+    (import_arrows, "services/email/a.py", "import demo"),
+    (import_arrows, "demo/a.py", "import tests.unit"),
+    (rooms_in_order, "shared/nightshift/contract/a.py", "import httpx"),
+    (rooms_in_order, "shared/nightshift/contract/a.py", "from nightshift.config.settings import Settings"),
+    (rooms_in_order, "shared/nightshift/broker/a.py", "from nightshift.messaging.job import Job"),
+    (rooms_in_order, "shared/nightshift/broker/a.py", "def f():\n    from nightshift.worker import pipeline"),
+    (rooms_in_order, "shared/nightshift/worker/a.py", "from nightshift.cli.commands import dlq"),
+    (rooms_in_order, "shared/nightshift/worker/a.py", "from nightshift import Job"),
+    (rooms_in_order, "shared/nightshift/outcomes.py", "from nightshift.contract import wire"),
+    (rooms_in_order, "shared/nightshift/scheduler/cron/a.py", "from nightshift.cli.client import context"),
     (handlers_import_ports, "services/email/handlers.py", "import aiosmtplib"),
     (handlers_import_ports, "services/email/handlers.py", "from httpx import AsyncClient"),
     (handlers_import_ports, "services/email/handlers/send.py", "from nats import connect"),
-    (file_length, "shared/a.py", "x = 1\n" * (LONGEST + 1)),
-    (module_docstring, "shared/a.py", "import os\n"),
-    (module_docstring, "shared/a.py", '"""  """\n'),
-    (telling_names, "shared/utils.py", ""),
+    (file_length, "shared/nightshift/a.py", "x = 1\n" * (LONGEST + 1)),
+    (module_docstring, "shared/nightshift/a.py", "import os\n"),
+    (module_docstring, "shared/nightshift/a.py", '"""  """\n'),
+    (telling_names, "shared/nightshift/utils.py", ""),
     (telling_names, "services/email/common/text.py", ""),
-    (no_environment_at_import, "shared/a.py", "import os\nX = os.environ['X']"),
-    (no_environment_at_import, "shared/a.py", "import os\nif os.getenv('X'):\n    pass"),
-    (no_environment_at_import, "shared/a.py", "import os\nclass A:\n    x = os.environ.get('X')"),
-    (no_environment_at_import, "shared/a.py", "import os\ndef f(x=os.environ):\n    pass"),
-    (no_environment_at_import, "shared/a.py", "from os import environ"),
+    (no_environment_at_import, "shared/nightshift/a.py", "import os\nX = os.environ['X']"),
+    (no_environment_at_import, "shared/nightshift/a.py", "import os\nif os.getenv('X'):\n    pass"),
+    (no_environment_at_import, "shared/nightshift/a.py", "import os\nclass A:\n    x = os.environ.get('X')"),
+    (no_environment_at_import, "shared/nightshift/a.py", "import os\ndef f(x=os.environ):\n    pass"),
+    (no_environment_at_import, "shared/nightshift/a.py", "from os import environ"),
 ]
 
 
@@ -198,19 +254,21 @@ def test_a_violation_is_found(rule: Rule, path: str, text: str) -> None:
 
 
 ALLOWED = [
-    (import_arrows, "contracts/a.py", "import re, msgspec\nfrom contracts.message import Message"),
-    (import_arrows, "shared/a.py", "from contracts.email import SendEmail\nimport nats"),
-    (import_arrows, "services/email/a.py", "from services.email.mailer import Mailer\nfrom shared import log"),
+    (import_arrows, "contracts/a.py", "import re, msgspec\nfrom nightshift.contract.message import Message"),
     (import_arrows, "services/email/a.py", "import email.message"),
     (import_arrows, "services/email/a.py", "from . import mailer"),
-    (import_arrows, "embedded/a.py", "from services.email import smtp"),
+    (import_arrows, "demo/a.py", "from services.email import smtp"),
     (handlers_import_ports, "services/email/smtp.py", "import aiosmtplib"),
     (handlers_import_ports, "services/email/handlers.py", "import sqlalchemy"),
-    (file_length, "shared/a.py", "x = 1\n" * LONGEST),
-    (module_docstring, "shared/a.py", '"""Says something."""'),
-    (telling_names, "shared/telemetry.py", ""),
-    (no_environment_at_import, "shared/a.py", "import os\ndef main():\n    return os.environ['X']"),
-    (no_environment_at_import, "shared/a.py", "import os\nif __name__ == '__main__':\n    print(os.environ)"),
+    (file_length, "shared/nightshift/a.py", "x = 1\n" * LONGEST),
+    (module_docstring, "shared/nightshift/a.py", '"""Says something."""'),
+    (telling_names, "shared/nightshift/telemetry.py", ""),
+    (no_environment_at_import, "shared/nightshift/a.py", "import os\ndef main():\n    return os.environ['X']"),
+    (
+        no_environment_at_import,
+        "shared/nightshift/a.py",
+        "import os\nif __name__ == '__main__':\n    print(os.environ)",
+    ),
     (no_environment_at_import, "services/email/__main__.py", "import os\nrun(os.environ)"),
 ]
 
@@ -228,6 +286,12 @@ def test_email_is_the_standard_library() -> None:
 
 
 def test_no_folder_of_ours_hides_a_standard_module() -> None:
-    """Nothing at the root, which is the import root, has the name of a standard module."""
-    ours = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    """Nothing at the import roots, which are the root and shared/, has the name of a standard module."""
+    roots = (ROOT, ROOT / "shared")
+    ours = {
+        path.stem
+        for root in roots
+        for path in root.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
     assert not ours & sys.stdlib_module_names

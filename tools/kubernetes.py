@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from contracts.message import CATALOGUE
-from embedded.services import discover
-from shared.catalogue import load_catalogue
-from shared.topology import Consumer, topology
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.embedded.services import discover
+from nightshift.topology.topology import Consumer, topology
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "kubernetes"
 SCHEDULER = "scheduler"

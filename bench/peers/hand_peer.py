@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 
 from bench.peers.counting import JOBS, NATS_URL, QUEUE, payload, tick
 from bench.plain_effects import commit
-from shared.database import migrate
+from nightshift.database import migrate
 
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
 BATCH = 100

@@ -11,22 +11,22 @@ from sqlalchemy import insert
 
 from bench import worker
 from bench.peers.counting import JOBS, NATS_URL, RESULT, publish_async, tick
-from contracts.cron import ScheduleFired
-from shared import memory
-from shared.assembly import Chassis, assemble
-from shared.broker import Connection, connect
-from shared.broker.jetstream import manage
-from shared.database import migrate, open_database
-from shared.database.tables import activity_logs
-from shared.job import Job
-from shared.log import configure
-from shared.objects import open_objects
-from shared.pipeline import Limits
-from shared.publisher import Publisher
-from shared.routes import Handlers, route, routes
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
-from shared.telemetry import Metrics
+from nightshift.broker import Connection, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.contract.cron import ScheduleFired
+from nightshift.database import migrate, open_database
+from nightshift.messaging.job import Job
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import open_objects
+from nightshift.observability.log import configure
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime.composition import Chassis, assemble
+from nightshift.topology.provisioning import provision_broker
+from nightshift.worker import gc_tuning
+from nightshift.worker.pipeline import Limits
+from nightshift.worker.router import Handlers, route, routes
+from schema.tables import activity_logs
 
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
 SLOTS = 2000 if "postgres" in sys.argv else 1000
@@ -68,7 +68,7 @@ async def work(connection: Connection, offered: Handlers) -> None:
     chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = worker.bench_topology().consumers_of("bench")
     parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=Limits())
-    memory.settle()
+    gc_tuning.settle()
     await parts.worker.start(parts.pulls)
     while not (RESULT.exists() and metrics.finished >= JOBS):
         await asyncio.sleep(0.01)

@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.email import SendEmail
+from nightshift.config.secret import Secret
+from nightshift.runtime.composition import Chassis
+from nightshift.runtime.service import run
+from nightshift.worker.router import Handlers
 from services.email.handlers import send_email
 from services.email.mailer import Mailer
-from services.email.pace import Pace
+from services.email.rate_limiter import Pace
 from services.email.resend import ResendMailer
 from services.email.settings import EmailSettings
 from services.email.smtp import SmtpMailer
-from shared.assembly import Chassis
-from shared.routes import Handlers
-from shared.secret import Secret
-from shared.service import run
 
 
 @asynccontextmanager

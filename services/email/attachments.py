@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from contracts.email import Attachment
+from nightshift.objects import ObjectInfo, ObjectMissing, ObjectStore, ObjectTooLarge
+from nightshift.outcomes import Permanent
 from services.email.mailer import File
-from shared.objects import ObjectInfo, ObjectMissing, ObjectStore, ObjectTooLarge
-from shared.outcomes import Permanent
 
 _TYPE = re.compile(r"([a-z0-9][a-z0-9!#&^_.+-]*/[a-z0-9][a-z0-9!#&^_.+-]*)\s*(?:;|\Z)", re.IGNORECASE)
 _UNKNOWN_TYPE = "application/octet-stream"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from contracts.email import SendEmail
-from services.email.addresses import domain_of, mailbox, mailboxes
+from services.email.address_check import domain_of, mailbox, mailboxes
+from services.email.html_to_text import plain_text
 from services.email.mailer import File, OutgoingMail
-from services.email.plain_text import plain_text
 
 
 def compose(message: SendEmail, *, job_key: str, sender: str, files: Sequence[File], now: datetime) -> OutgoingMail:

@@ -8,12 +8,12 @@ from functools import partial
 from sqlalchemy import insert
 
 from contracts.email import SendEmail
+from nightshift.messaging.job import Job
+from nightshift.objects import ObjectStore
+from schema.tables import email_deliveries
 from services.email.attachments import fetch
 from services.email.compose import compose
 from services.email.mailer import Mailer
-from shared.database.tables import email_deliveries
-from shared.job import Job
-from shared.objects import ObjectStore
 
 _RECORD = insert(email_deliveries)
 _LONG = 64 * 1024

@@ -5,8 +5,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from services.email.headers import address_header, text_header
 from services.email.mailer import OutgoingMail
+from services.email.mime_headers import address_header, text_header
 
 # 7 bit whatever the server announces: everything else is quoted-printable or base64.
 _POLICY = SMTP.clone(cte_type="7bit")

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import msgspec
 
+from nightshift.config.redaction import one_line
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Snooze
 from services.email.mailer import Mailbox, OutgoingMail, SendFailed, Sent
-from services.email.pace import Pace
-from services.email.resend_answers import AWAY, TOO_MANY, accepted_id, refusal
-from shared.outcomes import Snooze
-from shared.redact import one_line
-from shared.secret import Secret
+from services.email.rate_limiter import Pace
+from services.email.resend_errors import AWAY, TOO_MANY, accepted_id, refusal
 
 _LARGE = 256 * 1024
 """Bytes. Encoding a larger mail takes long enough to do it in a thread, where it holds up nobody."""

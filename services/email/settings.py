@@ -8,11 +8,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
-from services.email.addresses import mailbox
+from nightshift.config.settings import Secret, Settings, Shape
+from nightshift.outcomes import Permanent
+from services.email.address_check import mailbox
 from services.email.mailer import Transport
-from services.email.smtp_server import SmtpServer, Tls
-from shared.outcomes import Permanent
-from shared.settings import Secret, Settings, Shape
+from services.email.smtp_config import SmtpServer, Tls
 
 _MEBIBYTE = 1024 * 1024
 _USUAL_PORT: dict[Tls, int] = {"none": 25, "starttls": 587, "implicit": 465}

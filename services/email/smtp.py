@@ -10,12 +10,12 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
+from nightshift.config.redaction import one_line
 from services.email.mailer import OutgoingMail, SendFailed, Sent
 from services.email.mime import render
+from services.email.smtp_config import SmtpServer
+from services.email.smtp_errors import Outcome, provider_id, recipients_refusal, refusal
 from services.email.smtp_pool import Link, SmtpPool
-from services.email.smtp_replies import Outcome, provider_id, recipients_refusal, refusal
-from services.email.smtp_server import SmtpServer
-from shared.redact import one_line
 
 _LARGE = 256 * 1024
 """Bytes. Writing out a larger mail takes long enough to do it in a thread, where it holds up nobody."""

@@ -17,10 +17,10 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from services.email.smtp_replies import BUSY, MISCONFIGURED
-from services.email.smtp_server import SmtpServer
-from shared.outcomes import Snooze
-from shared.redact import one_line
+from nightshift.config.redaction import one_line
+from nightshift.outcomes import Snooze
+from services.email.smtp_config import SmtpServer
+from services.email.smtp_errors import BUSY, MISCONFIGURED
 
 _QUIT_SECONDS = 5.0
 

@@ -6,6 +6,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
+from nightshift.runtime.composition import Chassis
+from nightshift.runtime.service import run
+from nightshift.worker.router import Handlers
+from services.maintenance.cleanup_runs import Runs
 from services.maintenance.handlers import (
     clean_activity,
     clean_claims,
@@ -15,11 +19,7 @@ from services.maintenance.handlers import (
     enqueue_cleanups,
 )
 from services.maintenance.metrics import CleanupMetrics
-from services.maintenance.runs import Runs
 from services.maintenance.settings import MaintenanceSettings
-from shared.assembly import Chassis
-from shared.routes import Handlers
-from shared.service import run
 
 
 @asynccontextmanager

@@ -4,11 +4,11 @@ import re
 from collections.abc import AsyncGenerator
 from datetime import date
 
+from nightshift.messaging.paging import Page, TimeLimit, work_through
+from nightshift.objects import ObjectInfo, ObjectStore
+from services.maintenance.cleanup_runs import Run
+from services.maintenance.object_deletion import remove
 from services.maintenance.object_pages import object_pages
-from services.maintenance.removal import remove
-from services.maintenance.runs import Run
-from shared.objects import ObjectInfo, ObjectStore
-from shared.paging import Page, TimeLimit, work_through
 
 _DATED = re.compile(r"claims/(\d{4}-\d{2}-\d{2})/[^/]+")
 _ENOUGH = 10_000

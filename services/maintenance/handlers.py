@@ -4,24 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from contracts.cron import ScheduleFired
 from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
-from contracts.message import Message
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import Message
+from nightshift.messaging.job import Job
+from nightshift.messaging.paging import TimeLimit, enqueue_successor
+from nightshift.objects import ObjectStore
+from schema.tables import files
+from services.maintenance.cleanup_runs import Run, Runs
 from services.maintenance.expired_claims import delete_expired_claims
-from services.maintenance.old_rows import ACTIVITY, INBOX, RUNS, SESSIONS, Aged, count_rows, delete_old_rows
-from services.maintenance.orphaned_files import (
-    ABANDONED,
-    OWNERLESS,
-    delete_ownerless_files,
-    disown_abandoned_uploads,
-)
-from services.maintenance.runs import Run, Runs
+from services.maintenance.orphaned_files import ABANDONED, OWNERLESS, delete_ownerless_files, disown_abandoned_uploads
+from services.maintenance.orphaned_objects import STRAY, delete_stray_objects
+from services.maintenance.retention import ACTIVITY, INBOX, RUNS, SESSIONS, Aged, count_rows, delete_old_rows
 from services.maintenance.settings import MaintenanceSettings
-from services.maintenance.stray_objects import STRAY, delete_stray_objects
-from shared.database.tables import files
-from shared.job import Job
-from shared.objects import ObjectStore
-from shared.paging import TimeLimit, enqueue_successor
 
 DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, CleanClaims, CleanInbox)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-from shared.objects import ObjectInfo, ObjectStore
-from shared.paging import Key, Page
+from nightshift.messaging.paging import Key, Page
+from nightshift.objects import ObjectInfo, ObjectStore
 
 
 async def object_pages(

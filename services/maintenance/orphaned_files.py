@@ -12,11 +12,11 @@ from datetime import datetime
 from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.maintenance.removal import remove
-from services.maintenance.runs import Counts, Run
-from shared.database.tables import files
-from shared.objects import ObjectStore
-from shared.paging import Keyset, Page, TimeLimit, table_pages, work_through
+from nightshift.messaging.paging import Keyset, Page, TimeLimit, table_pages, work_through
+from nightshift.objects import ObjectStore
+from schema.tables import files
+from services.maintenance.cleanup_runs import Counts, Run
+from services.maintenance.object_deletion import remove
 
 NEVER_COMPLETED = "the upload was never completed"
 OWNERLESS, ABANDONED = "files_without_owner", "uploads_never_completed"

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.maintenance import INBOX_LEAST_DAYS, LONGEST_DAYS
-from shared.settings import Settings
+from nightshift.config.settings import Settings
 
 
 class MaintenanceSettings(Settings, frozen=True, kw_only=True):

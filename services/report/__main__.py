@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from contracts.message import CATALOGUE
 from contracts.report import GenerateReport
-from contracts.wire import service_of
+from nightshift.contract.message import CATALOGUE
+from nightshift.contract.wire import service_of
+from nightshift.observability.log import get_logger
+from nightshift.runtime.composition import Chassis
+from nightshift.runtime.service import run
+from nightshift.topology.topology import dead_letters_of
+from nightshift.worker.router import Handlers
 from services.report.handlers import generate_report, weekly_report
+from services.report.queries.nats_dead_letters import StreamDeadLetterCounts
 from services.report.settings import ReportSettings
-from services.report.stream_counts import StreamDeadLetterCounts
-from shared.assembly import Chassis
-from shared.log import get_logger
-from shared.routes import Handlers
-from shared.service import run
-from shared.topology import dead_letters_of
 
 _log = get_logger("report")
 

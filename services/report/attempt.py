@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from services.report import rows
-from services.report.rows import Report
+from nightshift.database import Database
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent, Unavailable
+from services.report.queries import repository
+from services.report.queries.repository import Report
 from services.report.settings import ReportSettings
-from shared.database import Database
-from shared.job import Job
-from shared.outcomes import Permanent, Unavailable
 
 _LONGEST_REASON = 500
 _LONGEST_MARGIN_SECONDS = 10.0
@@ -36,18 +36,18 @@ async def attempt(
             yield
     except Permanent as refusal:
         reason = f"report {report.id!r} cannot be made: {refusal}"
-        await rows.mark_failed(database, report, reason, now)
+        await repository.mark_failed(database, report, reason, now)
         raise Permanent(reason) from refusal
     except Unavailable as away:
         if away.component != "database":
-            await rows.mark_waiting(database, report, _one_line(away))
+            await repository.mark_waiting(database, report, _one_line(away))
         raise
     except Exception as error:
         failure = TookTooLong(f"it was not made within {seconds:g} s") if limit.expired() else error
         if job.attempt > settings.max_retries:
-            await rows.mark_failed(database, report, _one_line(failure), now)
+            await repository.mark_failed(database, report, _one_line(failure), now)
         else:
-            await rows.mark_waiting(database, report, _one_line(failure))
+            await repository.mark_waiting(database, report, _one_line(failure))
         if failure is error:
             raise
         raise failure from None

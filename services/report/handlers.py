@@ -4,25 +4,25 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from contracts.cron import ScheduleFired
 from contracts.report import GenerateReport
-from services.report import rows
-from services.report.announcement import announcement, can_be_told, link_to
+from nightshift.contract.cron import ScheduleFired
+from nightshift.database import Database
+from nightshift.messaging.job import Job
+from nightshift.objects import ObjectStore
+from nightshift.observability.log import get_logger
+from nightshift.outcomes import Permanent
 from services.report.attempt import attempt
-from services.report.dead_letters import DeadLetterCounts
-from services.report.document import Document
-from services.report.kinds import WEEKLY_SUMMARY, Kind, kind_of
-from services.report.order import Order
+from services.report.notification_mail import announcement, can_be_told, link_to
 from services.report.parameters import period_of, read
 from services.report.period import Period, day_before
-from services.report.rows import Report
+from services.report.queries import repository
+from services.report.queries.dead_letters import DeadLetterCounts
+from services.report.queries.repository import Report
+from services.report.registry import WEEKLY_SUMMARY, Kind, kind_of
+from services.report.rendering.document import Document
+from services.report.report_store import StoredFile, store
+from services.report.request import Order
 from services.report.settings import ReportSettings
-from services.report.shelf import StoredFile, store
-from shared.database import Database
-from shared.job import Job
-from shared.log import get_logger
-from shared.objects import ObjectStore
-from shared.outcomes import Permanent
 
 _log = get_logger("report")
 
@@ -47,7 +47,7 @@ async def generate_report(
     whose last attempt failed or took too long. A row that is not there yet is tried again. What is made follows from
     the row and the database alone, so a repeated run stores the same under the same keys, and is announced once.
     """
-    report = await rows.find(database, message.report_id)
+    report = await repository.find(database, message.report_id)
     async with attempt(report, job, database=database, settings=settings, now=now()):
         kind = kind_of(report.kind)
         period = _period(report, kind)
@@ -57,7 +57,7 @@ async def generate_report(
         files = await store(objects, document, report, period, application=settings.app_name)
     trouble = _tell(job, report, document, files, settings)
     html, csv = files
-    job.write(rows.DONE, rows.done(report, html_key=html.key, csv_key=csv.key, error=trouble, now=now()))
+    job.write(repository.DONE, repository.done(report, html_key=html.key, csv_key=csv.key, error=trouble, now=now()))
 
 
 async def weekly_report(event: ScheduleFired, job: Job, *, settings: ReportSettings) -> None:
@@ -69,10 +69,10 @@ async def weekly_report(event: ScheduleFired, job: Job, *, settings: ReportSetti
         raise Permanent(f"there is no time zone {event.time_zone!r}") from error
     report_id = f"weekly-{due:%Y%m%dT%H%M%SZ}"
     parameters = {"until": until.isoformat(), "timeZone": event.time_zone}
-    row = rows.asked_for(
+    row = repository.asked_for(
         report_id, kind=WEEKLY_SUMMARY, email=settings.admin_email, parameters=parameters, written_at=due
     )
-    job.write(rows.ASKED_FOR, row)
+    job.write(repository.ASKED_FOR, row)
     job.enqueue(GenerateReport(report_id=report_id), job_id=report_id)
 
 
@@ -91,12 +91,12 @@ async def _document(
     now: datetime,
 ) -> Document:
     """All figures of the database come from one snapshot; those of the broker from the first attempt."""
-    seen = rows.kept(report.parameters)
+    seen = repository.kept(report.parameters)
     if kind.counts_dead_letters and seen is None:
         seen = await dead_letters.look(now)
-    seen = await rows.begin(database, report, seen)
+    seen = await repository.begin(database, report, seen)
     async with database.read() as connection:
-        earlier = await rows.seen_a_week_before(connection, report) if kind.counts_dead_letters else None
+        earlier = await repository.seen_a_week_before(connection, report) if kind.counts_dead_letters else None
         order = Order(period, settings.report_rows, seen, earlier)
         return await kind.build(connection, order)
 

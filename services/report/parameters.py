@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from services.report.dead_letters import DeadLetters
+from nightshift.outcomes import Permanent
 from services.report.period import Period, days_until
-from shared.outcomes import Permanent
+from services.report.queries.dead_letters import DeadLetters
 
 MAX_DAYS = 92
 

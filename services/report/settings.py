@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
-from shared.settings import Settings, Shape
+from nightshift.config.settings import Settings, Shape
 
 _MEBIBYTE = 1024 * 1024
 

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.scheduler.listing import as_json, as_table, listing
-from services.scheduler.process import serve
-from services.scheduler.settings import SchedulerSettings
-from services.scheduler.timetable import TimetableError, load_timetable
-from shared.lifetime import WRONG_SETTINGS, run_until_stopped
-from shared.log import configure
-from shared.settings import SettingsError, describe, load
+from nightshift.config.settings import SettingsError, describe, load
+from nightshift.observability.log import configure
+from nightshift.runtime.process import WRONG_SETTINGS, run_until_stopped
+from nightshift.scheduler.app import serve
+from nightshift.scheduler.settings import SchedulerSettings
+from nightshift.scheduler.timetable.listing import as_json, as_table, listing
+from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
 
 _FILE = """SCHEDULES_FILE names a TOML file with a table for each schedule that is added or changed:
 

@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.sync import SyncAll, SyncExternal
+from nightshift.runtime.composition import Chassis
+from nightshift.runtime.service import run
+from nightshift.worker.router import Handlers
 from services.sync.connectors import connectors
 from services.sync.fan_out import sync_all, sync_due
 from services.sync.handlers import sync_external
+from services.sync.http.http_client import Web
 from services.sync.metrics import SyncMetrics
 from services.sync.settings import SyncSettings
-from services.sync.web import Web
-from shared.assembly import Chassis
-from shared.routes import Handlers
-from shared.service import run
 
 
 @asynccontextmanager

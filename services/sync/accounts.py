@@ -8,11 +8,11 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.sync import SyncExternal
+from nightshift.config.secret import Secret
+from nightshift.database import Database
+from nightshift.outcomes import Permanent, Skip
+from schema.tables import linked_accounts
 from services.sync.connector import Account
-from shared.database import Database
-from shared.database.tables import linked_accounts
-from shared.outcomes import Permanent, Skip
-from shared.secret import Secret
 
 
 class AccountNotFound(Exception):  # noqa: N818 - says what is the case

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
-from shared.secret import Secret
+from nightshift.config.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

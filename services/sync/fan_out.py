@@ -6,15 +6,15 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy import RowMapping, select
 
-from contracts import wire
-from contracts.cron import ScheduleFired
 from contracts.sync import SyncAll, SyncExternal
-from shared.database import Database
-from shared.database.tables import linked_accounts
-from shared.job import Job
-from shared.log import get_logger
-from shared.outcomes import Permanent
-from shared.paging import Keyset, Page, TimeLimit, enqueue_successor, table_pages, work_through
+from nightshift.contract import wire
+from nightshift.contract.cron import ScheduleFired
+from nightshift.database import Database
+from nightshift.messaging.job import Job
+from nightshift.messaging.paging import Keyset, Page, TimeLimit, enqueue_successor, table_pages, work_through
+from nightshift.observability.log import get_logger
+from nightshift.outcomes import Permanent
+from schema.tables import linked_accounts
 
 _BY_ID = Keyset(linked_accounts.c.id)
 _QUERY = select(linked_accounts.c.id, linked_accounts.c.user_id, linked_accounts.c.service)

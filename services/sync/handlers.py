@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from contracts.sync import SyncExternal
+from nightshift.database import Database
+from nightshift.messaging.job import Job
+from nightshift.messaging.paging import TimeLimit
+from nightshift.outcomes import Permanent, Snooze
 from services.sync.accounts import find_account, mark_refused
+from services.sync.checkpoint import Progress, source_of
 from services.sync.connector import Account, Connector, Connectors, Page, RateLimited, Refused, SyncFailed
+from services.sync.http.redaction import hidden
 from services.sync.metrics import SyncMetrics
-from services.sync.progress import Progress, source_of
-from services.sync.secrecy import hidden
-from services.sync.visit import Visit
-from shared.database import Database
-from shared.job import Job
-from shared.outcomes import Permanent, Snooze
-from shared.paging import TimeLimit
+from services.sync.sync_run import Visit
 
 MAX_PAGES = 10_000
 """Pages of one round: a service that names a next page for ever is not followed for ever."""

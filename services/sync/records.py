@@ -8,8 +8,8 @@ from sqlalchemy import CursorResult, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schema.tables import external_records as table
 from services.sync.connector import Record
-from shared.database.tables import external_records as table
 
 REMOVED_PAGE = 500
 """Records marked in one transaction."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from shared.settings import Secret, Settings, Shape
+from nightshift.config.settings import Secret, Settings, Shape
 
 _MEBIBYTE = 1024 * 1024
 

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.upload import ProcessUpload
-from services.upload.child_inspector import ChildInspector
+from nightshift.runtime.composition import Chassis
+from nightshift.runtime.service import run
+from nightshift.worker.router import Handlers
 from services.upload.handlers import process_upload
-from services.upload.scratch import open_scratch
 from services.upload.settings import UploadSettings
-from shared.assembly import Chassis
-from shared.routes import Handlers
-from shared.service import run
+from services.upload.subprocess_inspector import ChildInspector
+from services.upload.temp_files import open_scratch
 
 
 @asynccontextmanager

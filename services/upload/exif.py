@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
-from services.upload.text import clean
+from services.upload.sanitize import clean
 
 _UPRIGHT = 1
 _ORIENTATIONS = range(1, 9)

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from contracts.upload import ProcessUpload
-from services.upload.claims import claim_note
-from services.upload.files import PROCESSED, File, find_file, mark_failed, processed
+from nightshift.database import Database
+from nightshift.messaging.job import Job
+from nightshift.objects import ObjectStore
+from nightshift.outcomes import Permanent
+from services.upload.declared_type import claim_note
+from services.upload.download import Source, fetch
+from services.upload.file_type import IMAGES, PDF
 from services.upload.inspection import THUMBNAIL_TYPE, Inspection, Inspector, Unreadable
-from services.upload.scratch import Scratch
+from services.upload.repository import PROCESSED, File, find_file, mark_failed, processed
 from services.upload.settings import UploadSettings
-from services.upload.signatures import IMAGES, PDF
-from services.upload.source import Source, fetch
-from shared.database import Database
-from shared.job import Job
-from shared.objects import ObjectStore
-from shared.outcomes import Permanent
+from services.upload.temp_files import Scratch
 
 
 def _utc_now() -> datetime:

@@ -15,9 +15,9 @@ from PIL import (
 )
 
 from services.upload import exif
+from services.upload.file_type import IMAGES
 from services.upload.inspection import Limits, Unreadable
-from services.upload.signatures import IMAGES
-from services.upload.text import clean
+from services.upload.sanitize import clean
 from services.upload.thumbnails import UPRIGHT, small, turned
 
 # Named here, or Pillow imports all of its forty decoders to look for the one it lacks.

@@ -9,7 +9,7 @@ from PIL import Image
 from pypdfium2 import raw
 
 from services.upload.inspection import Limits, Unreadable
-from services.upload.text import clean
+from services.upload.sanitize import clean
 
 _UNPROTECTED = -1
 

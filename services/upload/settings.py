@@ -8,8 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nightshift.config.settings import Settings
 from services.upload.inspection import Limits
-from shared.settings import Settings
 
 _MEBIBYTE = 1024 * 1024
 

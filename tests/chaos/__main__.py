@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from embedded.stack import Stack
+from nightshift.embedded.stack import Stack
 from tests.chaos.cluster import NODES, ClusterStack
 from tests.chaos.pace import PACES
 from tests.chaos.plan import CLUSTER_FAULTS, FAULTS, POSTGRES_FAULTS, VERY_LONG_RUN_SECONDS

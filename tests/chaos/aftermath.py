@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from sqlalchemy import func, select
 
-from contracts import wire
-from embedded.mailbox import messages
-from shared.broker import Refused
-from shared.broker.jetstream import manage
-from shared.database.tables import outbox, processed_messages
-from shared.delivery import Delivery
-from shared.lookup import each
-from shared.outcomes import Unavailable
-from shared.outgoing import Outgoing, without_orders
+from nightshift.broker import Refused
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.direct_get import each
+from nightshift.broker.jetstream import manage
+from nightshift.contract import wire
+from nightshift.database.tables import outbox, processed_messages
+from nightshift.embedded.servers.mailbox import messages
+from nightshift.messaging.outbound import Outgoing, without_orders
+from nightshift.outcomes import Unavailable
 from tests.chaos.events import said_to_have_lapsed
 from tests.chaos.ledger import Facts, Work
 from tests.chaos.mails import Received, received

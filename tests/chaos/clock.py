@@ -3,13 +3,13 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from services.scheduler.announcer import Announcer
-from services.scheduler.lapses import Lapses
-from services.scheduler.metrics import ScheduleMetrics
-from services.scheduler.schedule import schedule
-from services.scheduler.stream import CronStream, Remembered
-from services.scheduler.timekeeper import SystemTime
-from shared.broker import Connection
+from nightshift.broker import Connection
+from nightshift.scheduler.announcing.announcer import Announcer
+from nightshift.scheduler.announcing.lapses import Lapses
+from nightshift.scheduler.cron.clock import SystemTime
+from nightshift.scheduler.cron.schedule import schedule
+from nightshift.scheduler.metrics import ScheduleMetrics
+from nightshift.scheduler.state.cron_stream import CronStream, Remembered
 from tests.chaos.messages import EVENTS
 
 MOVED = "chaos.moved"

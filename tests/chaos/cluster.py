@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from embedded.broker import Broker
-from embedded.ports import LOOPBACK, free_ports
-from embedded.stack import Stack
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.stack import Stack
 
 NODES = 3
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from contracts.cron import ScheduleFired
-from services.scheduler.direct_get import direct_get
-from shared.broker import Connection
-from shared.outcomes import Unavailable
-from shared.topology import CRON_STREAM
+from nightshift.broker import Connection
+from nightshift.contract.cron import ScheduleFired
+from nightshift.outcomes import Unavailable
+from nightshift.scheduler.state.direct_get import direct_get
+from nightshift.topology.topology import CRON_STREAM
 
 _decode = msgspec.json.Decoder(ScheduleFired).decode
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shared.broker.jetstream import Stored
-from shared.commit import Committer
-from shared.delivery import Delivery
-from shared.job import Job
-from shared.outbox import Outbox
-from shared.outgoing import Outgoing
-from shared.publisher import Publisher
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.jetstream import Stored
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbox import Outbox
+from nightshift.messaging.publisher import Publisher
+from nightshift.worker.commit import Committer
 
 EXIT_CODE, KILLER_CODE = 99, 66
 """How a worker ends at a fault point, and by a job that kills it."""

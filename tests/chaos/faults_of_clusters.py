@@ -3,10 +3,10 @@
 import asyncio
 import random
 
-from embedded.broker import Broker
-from shared.broker import Refused
-from shared.broker.jetstream import manage
-from shared.outcomes import Unavailable
+from nightshift.broker import Refused
+from nightshift.broker.jetstream import manage
+from nightshift.embedded.servers.broker import Broker
+from nightshift.outcomes import Unavailable
 from tests.chaos.cluster import ClusterStack
 from tests.chaos.world import World
 

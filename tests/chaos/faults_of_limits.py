@@ -4,9 +4,9 @@ import asyncio
 import random
 from typing import Any
 
-from shared.broker import Refused
-from shared.broker.jetstream import manage, store
-from shared.outcomes import Unavailable
+from nightshift.broker import Refused
+from nightshift.broker.jetstream import manage, store
+from nightshift.outcomes import Unavailable
 from tests.chaos.world import DEAD_LETTER_BYTES, QUEUE_BYTES, World
 
 _FILLER = "FILLER"

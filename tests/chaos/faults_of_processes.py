@@ -5,8 +5,8 @@ import random
 import signal
 import time
 
-from shared.broker import Refused
-from shared.outcomes import Unavailable
+from nightshift.broker import Refused
+from nightshift.outcomes import Unavailable
 from tests.chaos import fault_points
 from tests.chaos.messages import Kind, RunChaos
 from tests.chaos.replica import Replica

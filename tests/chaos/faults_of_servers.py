@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from datetime import timedelta
 
-from embedded.server import Server
+from nightshift.embedded.servers.server import Server
 from tests.chaos.world import World
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from contracts.cron import ScheduleFired
-from shared.job import Job
-from shared.outcomes import Permanent, Skip, Snooze
-from shared.routes import Handlers
+from nightshift.contract.cron import ScheduleFired
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent, Skip, Snooze
+from nightshift.worker.router import Handlers
 from tests.chaos.fault_points import KILLER_CODE, note
 from tests.chaos.messages import FollowChaos, Kind, RunChaos, TickChaos
 from tests.chaos.tables import effects

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from contracts.wire import safe_token
+from nightshift.contract.wire import safe_token
 from tests.chaos.messages import DEAD, EFFECT, FollowChaos, RunChaos
 
 Answer = Literal["tried", "accepted", "refused"]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.email import SendEmail
-from shared.broker import Refused
-from shared.outcomes import Unavailable
-from shared.publisher import Publisher
+from nightshift.broker import Refused
+from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
 from tests.chaos.journal import Journal, read
 from tests.chaos.ledger import Sent
 

@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from contracts.cron import EVENT_CONSUMERS
-from contracts.message import CATALOGUE, Message
+from contracts.publishers import EVENT_CONSUMERS
+from nightshift.contract.message import CATALOGUE, Message
 
 Kind = Literal[
     "plain", "parent", "flaky", "snooze", "slow", "wide", "blocker", "hopeless", "permanent", "hang", "killer", "skip"

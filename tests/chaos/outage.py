@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from contracts.email import SendEmail
-from embedded.mailbox import messages
-from embedded.services import Service, all_services, discover
-from embedded.stack import Stack
-from shared.broker import connect
-from shared.outcomes import Unavailable
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings
+from nightshift.broker import connect
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.servers.mailbox import messages
+from nightshift.embedded.services import Service, all_services, discover
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
 
 QUEUED, WAITING = 200, 20
 """Jobs published right before the broker goes, and jobs that come due while it is away."""

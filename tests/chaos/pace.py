@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from shared.checks import Checks
+from nightshift.runtime.health_checks import Checks
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ BRISK = Pace(
     timeout_seconds=3,
     quiet_seconds=75,
     constants={
-        "shared.worker.PROGRESS_SECONDS": 1.3,
-        "shared.backoff.BASE_SECONDS": 0.4,
-        "shared.pipeline.CRASH_LOOP": 4,
-        "shared.settle._DEAD_LETTER_AGAIN": timedelta(seconds=3),
-        "shared.sweep.OVERDUE": timedelta(seconds=4),
-        "shared.chores.SWEEP_SECONDS": 4.0,
-        "shared.chores.SWEEP_AFTER_REFUSAL_SECONDS": 4.0,
-        "shared.chores.RELAY_SECONDS": 5.0,
-        "shared.outbox.RELAY_AGE": timedelta(seconds=8),
-        "shared.outbox._REFUSED_DELAY": timedelta(seconds=4),
-        "shared.database.sqlite.BUSY_SECONDS": 2.0,
-        "shared.service.Checks": partial(Checks, stalled_after_seconds=3.0),
+        "nightshift.worker.worker.PROGRESS_SECONDS": 1.3,
+        "nightshift.backoff.BASE_SECONDS": 0.4,
+        "nightshift.worker.pipeline.CRASH_LOOP": 4,
+        "nightshift.worker.settlement._DEAD_LETTER_AGAIN": timedelta(seconds=3),
+        "nightshift.housekeeping.overdue.OVERDUE": timedelta(seconds=4),
+        "nightshift.housekeeping.loop.SWEEP_SECONDS": 4.0,
+        "nightshift.housekeeping.loop.SWEEP_AFTER_REFUSAL_SECONDS": 4.0,
+        "nightshift.housekeeping.loop.RELAY_SECONDS": 5.0,
+        "nightshift.messaging.outbox.RELAY_AGE": timedelta(seconds=8),
+        "nightshift.messaging.outbox._REFUSED_DELAY": timedelta(seconds=4),
+        "nightshift.database.sqlite.BUSY_SECONDS": 2.0,
+        "nightshift.runtime.service.Checks": partial(Checks, stalled_after_seconds=3.0),
     },
 )
 SERVICE = Pace(
@@ -53,6 +53,6 @@ SERVICE = Pace(
     ack_wait_seconds=10,
     timeout_seconds=5,
     quiet_seconds=400,
-    constants={"shared.worker.PROGRESS_SECONDS": 10 / 3},
+    constants={"nightshift.worker.worker.PROGRESS_SECONDS": 10 / 3},
 )
 PACES = {pace.name: pace for pace in (BRISK, SERVICE)}

@@ -8,15 +8,15 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from contracts.message import Message
-from shared.broker import Refused, connect
-from shared.broker.jetstream import store
-from shared.log import configure
-from shared.outcomes import Unavailable
-from shared.outgoing import encode
-from shared.publisher import Entry, Publisher
-from shared.settings import Settings, load
-from shared.stores import object_store
+from nightshift.broker import Refused, connect
+from nightshift.broker.jetstream import store
+from nightshift.config.settings import Settings, load
+from nightshift.contract.message import Message
+from nightshift.messaging.outbound import encode
+from nightshift.messaging.publisher import Entry, Publisher
+from nightshift.observability.log import configure
+from nightshift.outcomes import Unavailable
+from nightshift.runtime.stores import object_store
 from tests.chaos.journal import Journal
 from tests.chaos.mails import MailSender
 from tests.chaos.messages import Kind, RunChaos, offer

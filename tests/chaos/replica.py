@@ -6,9 +6,9 @@ import signal
 from collections import Counter
 from collections.abc import Mapping
 
-from embedded.ports import LOOPBACK, free_ports
-from embedded.process import Process
-from embedded.stack import Stack
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.processes.process import Process
+from nightshift.embedded.stack import Stack
 
 _PAUSE_SECONDS = 0.3
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from embedded.stack import Stack
+from nightshift.embedded.stack import Stack
 from tests.chaos import aftermath, journal, ledger
 from tests.chaos.clock import MOVED
 from tests.chaos.ledger import Facts, Sent

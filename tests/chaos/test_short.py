@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.stack import Stack
+from nightshift.embedded.stack import Stack
 from tests.chaos.pace import BRISK
 from tests.chaos.run import run
 from tests.chaos.world import Scale

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from shared.assembly import Chassis
-from shared.routes import Handlers
-from shared.service import run
-from shared.settings import Settings
+from nightshift.config.settings import Settings
+from nightshift.runtime.composition import Chassis
+from nightshift.runtime.service import run
+from nightshift.worker.router import Handlers
 from tests.chaos import fault_points, messages
 from tests.chaos.handlers import handlers
 from tests.chaos.pace import PACES

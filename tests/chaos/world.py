@@ -9,16 +9,16 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from contracts.email import SendEmail
-from embedded.stack import BUCKET, Stack
-from shared.broker import Connection, Refused, connect
-from shared.broker.jetstream import manage
-from shared.database import Database, migrate, open_database
-from shared.objects import open_objects
-from shared.outcomes import Unavailable
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
-from shared.topology import Limits, Topology, topology
+from nightshift.broker import Connection, Refused, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.database import Database, migrate, open_database
+from nightshift.embedded.stack import BUCKET, Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import open_objects
+from nightshift.outcomes import Unavailable
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import Limits, Topology, topology
 from tests.chaos.clock import MovedScheduler
 from tests.chaos.events import EventWatch
 from tests.chaos.journal import Journal

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from embedded.ports import free_ports
+from nightshift.embedded.processes.ports import free_ports
 from tests.nats_cli import NatsCli
 
 ROOT = Path(__file__).resolve().parents[2]

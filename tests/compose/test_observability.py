@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from embedded.services import discover
+from nightshift.embedded.services import discover
 from tests.compose import work
 from tests.compose.conftest import Eventually
 from tests.compose.project import ROOT, Project, run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.services import discover
+from nightshift.embedded.services import discover
 from tests.compose.conftest import Eventually
 from tests.compose.project import Project
 from tests.nats_cli import NatsCli

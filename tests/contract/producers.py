@@ -9,24 +9,24 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from contracts.cron import ScheduleFired
 from contracts.sync import SyncAll
+from nightshift.config.secret import Secret
+from nightshift.contract.cron import ScheduleFired
+from nightshift.database import migrate, open_database
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbox import rows_of
+from nightshift.scheduler.state.cron_stream import outgoing_event
+from nightshift.scheduler.state.schedule_state import Progress
+from nightshift.scheduler.timetable.timetable import BUILT_IN
+from schema.tables import linked_accounts, users
 from services.maintenance.handlers import enqueue_cleanups
-from services.report.announcement import announcement
-from services.report.document import Document, Table, Tile
 from services.report.handlers import weekly_report
+from services.report.notification_mail import announcement
+from services.report.rendering.document import Document, Table, Tile
+from services.report.report_store import StoredFile
 from services.report.settings import ReportSettings
-from services.report.shelf import StoredFile
-from services.scheduler.progress import Progress
-from services.scheduler.stream import outgoing_event
-from services.scheduler.timetable import BUILT_IN
 from services.sync.fan_out import sync_all, sync_due
-from shared.database import migrate, open_database
-from shared.database.tables import linked_accounts, users
-from shared.job import Job
-from shared.outbox import rows_of
-from shared.outgoing import Outgoing
-from shared.secret import Secret
 
 NOW = datetime(2026, 7, 27, 9, 0, tzinfo=UTC)
 Producer = Callable[[], list[Outgoing]]

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from contracts.cron import ScheduleFired
 from contracts.email import SendEmail
 from contracts.maintenance import CleanFiles
-from contracts.message import Message
-from contracts.shapes import empty, explain
+from nightshift.contract.constraints import empty, explain
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import Message
 from tests.contract.bodies import bodies, edges
 from tools.contracts import samples
 from tools.contracts.generate import FOLDER

@@ -9,10 +9,10 @@ import jsonschema
 import pytest
 import yaml
 
-from contracts.headers import KINDS
-from contracts.message import CATALOGUE, Message
-from contracts.parts import PUBLISHES
-from shared.catalogue import load_catalogue
+from contracts.publishers import PUBLISHES
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.headers import KINDS
+from nightshift.contract.message import CATALOGUE, Message
 from tools.contracts import generate, operator_channels, samples, topology
 from tools.contracts.generate import FOLDER
 from tools.contracts.operations import channels, operations

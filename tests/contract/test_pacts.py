@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts.cron import EVENT_CONSUMERS
-from contracts.parts import PUBLISHES
-from contracts.wire import CRON, service_of, type_of
+from contracts.publishers import EVENT_CONSUMERS, PUBLISHES
+from nightshift.contract.wire import CRON, service_of, type_of
 from tests.contract.broken_pacts import BROKEN, changed, of_team
 from tests.contract.producers import PRODUCERS, produced
 from tools.contracts import pacts

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts import wire
+from nightshift.contract import wire
 from tests.integration.contracts.recorder import Published, undeclared
 
 JOB = Published(

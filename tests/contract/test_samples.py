@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from contracts.message import CATALOGUE, Message
-from shared.catalogue import load_catalogue
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE, Message
 
 SAMPLES = Path(__file__).resolve().parents[2] / "contracts" / "samples"
 DIALECT_OF_PYTHON = re.compile(r"\$|\\[sdwSDWbBAZ]|\(\?P|\(\?[aiLmsux]|\\U")

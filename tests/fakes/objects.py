@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shared.objects import ObjectInfo, ObjectMissing, ObjectTooLarge
-from shared.objects.keys import check_key
-from shared.outcomes import Unavailable
+from nightshift.objects import ObjectInfo, ObjectMissing, ObjectTooLarge
+from nightshift.objects.keys import check_key
+from nightshift.outcomes import Unavailable
 
 
 class FakeObjectStore:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from shared import chores as module
-from shared.broker import QueueFull
-from shared.chores import Chores
-from shared.database import migrate, open_database
-from shared.outbox import RELAY_PAGE
-from shared.outcomes import Unavailable
+from nightshift.broker import QueueFull
+from nightshift.database import migrate, open_database
+from nightshift.housekeeping import loop as module
+from nightshift.housekeeping.loop import Chores
+from nightshift.messaging.outbox import RELAY_PAGE
+from nightshift.outcomes import Unavailable
 from tests.harness import eventually
 
 

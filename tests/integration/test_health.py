@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared import health_http
-from shared.checks import Checks
-from shared.health import HealthServer
-from shared.settings import SettingsError
-from shared.telemetry import Metrics
+from nightshift.config.settings import SettingsError
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime import health_server
+from nightshift.runtime.health import HealthServer
+from nightshift.runtime.health_checks import Checks
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_taken_port_is_said_so(server: HealthServer) -> None:
 
 def test_idle_connections_cannot_hoard_it(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many connections are closed; those that say nothing are cut, and probes get through again."""
-    monkeypatch.setattr(health_http, "_REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(health_server, "_REQUEST_SECONDS", 0.5)
     idle = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(16)]
     try:
         with pytest.raises((ConnectionError, http.client.HTTPException)):

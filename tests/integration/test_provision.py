@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from embedded.broker import Broker
-from embedded.stack import Stack
-from shared.broker import BrokerTooOld, Connection
-from shared.broker.jetstream import manage
-from shared.database import migrate, sqlite_url
-from shared.publisher import Publisher
-from shared.streams import differences, provision_broker
-from shared.topology import Limits
+from nightshift.broker import BrokerTooOld, Connection
+from nightshift.broker.jetstream import manage
+from nightshift.database import migrate, sqlite_url
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import differences, provision_broker
+from nightshift.topology.topology import Limits
 from tests.harness import RunProbe, connected, probe_topology, stored
 
 
@@ -102,15 +102,15 @@ async def test_a_broker_that_is_too_old_is_left_alone(connection: Connection, ve
 
 async def test_the_command_provisions_everything_and_says_so(stack: Stack) -> None:
     """Tables, streams, consumers and bucket, one line each, exit code 0; again: no change; then --check agrees."""
-    first = await stack.run("shared.provision")
+    first = await stack.run("nightshift.runtime.provision")
     for line in ("stream EMAIL created", "consumer upload on UPLOAD_LATER created", "bucket nightshift created"):
         assert line in first
     with sqlite3.connect(stack.database) as database:
         tables = {row[0] for row in database.execute("select name from sqlite_master")}
     database.close()
     assert {"processed_messages", "outbox"} <= tables
-    assert "Everything is in place (0 changes)." in await stack.run("shared.provision")
-    assert "Streams and consumers are as declared." in await stack.run("shared.provision", "--check")
+    assert "Everything is in place (0 changes)." in await stack.run("nightshift.runtime.provision")
+    assert "Streams and consumers are as declared." in await stack.run("nightshift.runtime.provision", "--check")
 
 
 async def test_check_names_what_differs_and_fails(stack: Stack) -> None:
@@ -119,7 +119,7 @@ async def test_check_names_what_differs_and_fails(stack: Stack) -> None:
     async with connected(stack.broker) as connection:
         await manage(connection, "CONSUMER.DELETE.EMAIL.email")
     for _ in range(2):
-        process = stack.process("shared.provision", "--check")
+        process = stack.process("nightshift.runtime.provision", "--check")
         assert await process.wait(timeout_seconds=30) == 1
         assert "consumer email on EMAIL does not exist" in process.output()
     await stack.provision()
@@ -128,7 +128,7 @@ async def test_check_names_what_differs_and_fails(stack: Stack) -> None:
 async def test_wrong_settings_are_all_named_at_once(stack: Stack) -> None:
     """Exit code 2 and no traceback."""
     wrong = {"STREAM_REPLICAS": "9", "QUEUE_MAX_BYTES": "much", "S3_ENDPOINT": "nowhere"}
-    process = stack.process("shared.provision", extra=wrong)
+    process = stack.process("nightshift.runtime.provision", extra=wrong)
     assert await process.wait(timeout_seconds=30) == 2
     output = process.output()
     assert all(name in output for name in wrong)
@@ -142,7 +142,7 @@ async def test_a_database_of_a_newer_version_is_told(stack: Stack, tmp_path: Pat
     with contextlib.closing(sqlite3.connect(tmp_path / "newer.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = 'tomorrow'")
         database.commit()
-    process = stack.process("shared.provision", extra=own)
+    process = stack.process("nightshift.runtime.provision", extra=own)
     assert await process.wait(timeout_seconds=30) == 1
     assert "migrated by a newer one. Run that version, or restore a backup" in process.output()
     assert "Traceback" not in process.output()
@@ -151,7 +151,7 @@ async def test_a_database_of_a_newer_version_is_told(stack: Stack, tmp_path: Pat
 async def test_a_broker_that_stays_away_ends_it_with_an_error(stack: Stack) -> None:
     """Whoever started it is told after a while, and what the last try met; exit code 1, no traceback."""
     away = {"NATS_URL": "nats://127.0.0.1:9", "PROVISION_WAIT_SECONDS": "0.7"}
-    process = stack.process("shared.provision", extra=away)
+    process = stack.process("nightshift.runtime.provision", extra=away)
     assert await process.wait(timeout_seconds=30) == 1
     output = process.output()
     assert "broker is unavailable: no connection within 0.7 s; the last try met:" in output

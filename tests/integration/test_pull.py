@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from embedded.broker import Broker
-from shared import pull as pulling
-from shared.broker import Connection
-from shared.broker.jetstream import manage
-from shared.delivery import Delivery
-from shared.publisher import Entry, Publisher
-from shared.pull import Pull
-from shared.streams import provision_broker
+from nightshift.broker import Connection
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.jetstream import manage
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Entry, Publisher
+from nightshift.topology.provisioning import provision_broker
+from nightshift.worker import pull as pulling
+from nightshift.worker.pull import Pull
 from tests.harness import RunProbe, connected, eventually, probe_topology
 
 NEXT = b"$JS.API.CONSUMER.MSG.NEXT.PROBE.probe"

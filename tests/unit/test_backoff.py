@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.backoff import CEILING_SECONDS, backoff
+from nightshift.backoff import CEILING_SECONDS, backoff
 
 
 class Highest(random.Random):

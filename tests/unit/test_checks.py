@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.checks import Checks
+from nightshift.runtime.health_checks import Checks
 
 
 class Clock:

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared import circuit as module
-from shared.circuit import Circuit
-from shared.outcomes import Unavailable
-from shared.telemetry import Metrics
+from nightshift.observability.metrics import Metrics
+from nightshift.outcomes import Unavailable
+from nightshift.worker import circuit_breaker as module
+from nightshift.worker.circuit_breaker import Circuit
 from tests.harness import eventually
 
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import wire
-from shared import copies
-from shared.broker import Connection
-from shared.broker.headers import decode, encode
-from shared.delivery import Delivery
-from shared.identify import identify
-from shared.outgoing import Outgoing
-from shared.redact import one_line
-from shared.verdict import Again, Dead
+from nightshift.broker import Connection
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.headers import decode, encode
+from nightshift.config.redaction import one_line
+from nightshift.contract import wire
+from nightshift.messaging.outbound import Outgoing
+from nightshift.worker import rescheduling
+from nightshift.worker.identify import identify
+from nightshift.worker.verdict import Again, Dead
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOBODY: Any = Connection.__new__(Connection)
@@ -38,11 +38,11 @@ def _delivery(given_headers: dict[str, str], body: bytes = b"{}", subject: str =
 
 
 def _again(delivery: Delivery, delay: timedelta = timedelta(minutes=5)) -> Outgoing:
-    return copies.again_later(delivery, identify("probe", delivery).job, Again("retry", delay, 2), NOW)
+    return rescheduling.again_later(delivery, identify("probe", delivery).job, Again("retry", delay, 2), NOW)
 
 
 def _dead(delivery: Delivery, error: str = "why") -> Outgoing:
-    return copies.dead_letter(delivery, identify("probe", delivery).job, Dead("permanent", error, 3), NOW)
+    return rescheduling.dead_letter(delivery, identify("probe", delivery).job, Dead("permanent", error, 3), NOW)
 
 
 @pytest.mark.parametrize(("kind", "copy"), [("again", _again), ("dead", _dead)])
@@ -110,15 +110,15 @@ def test_a_dead_letter_tells_its_story() -> None:
 def test_a_mark_is_read_as_the_verdict_it_was_made_of(reason: wire.Reason, error: str) -> None:
     """The job whose dead letter had no room goes straight there at its next delivery, for the same reason."""
     verdict = Dead(reason, one_line(error), 3)
-    copy = copies.marked(_again(_delivery({"Job-Id": "one"})), verdict)
-    assert copies.mark_of(_delivery(decode(encode(copy.headers)), subject="due.probe.run")) == verdict
+    copy = rescheduling.marked(_again(_delivery({"Job-Id": "one"})), verdict)
+    assert rescheduling.mark_of(_delivery(decode(encode(copy.headers)), subject="due.probe.run")) == verdict
 
 
 @pytest.mark.parametrize("subject", ["jobs.probe.run", "cron.probe.daily"])
 def test_only_what_comes_from_later_can_be_marked(subject: str) -> None:
     """Anybody may publish to `jobs.`."""
     mark = {"Dead-Reason": "permanent", "Dead-Error": "no", "Dead-Attempts": "1"}
-    assert copies.mark_of(_delivery(mark, subject=subject)) is None
+    assert rescheduling.mark_of(_delivery(mark, subject=subject)) is None
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_only_what_comes_from_later_can_be_marked(subject: str) -> None:
 )
 def test_a_mark_that_was_typed_wrong_fells_nobody(mark: dict[str, str], attempts: int | None) -> None:
     """An unknown reason is no mark, a count that is none is nought."""
-    found = copies.mark_of(_delivery(mark, subject="due.probe.run"))
+    found = rescheduling.mark_of(_delivery(mark, subject="due.probe.run"))
     assert (found.attempts if found else None) == attempts

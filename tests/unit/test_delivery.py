@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.msg import Msg
 
-from shared.delivery import Delivery, read
+from nightshift.broker.delivery import Delivery, read
 
 _NUMBERS = st.integers(0, 2**63 - 1)
 _TOKEN = st.from_regex(r"[A-Za-z0-9_]{1,10}", fullmatch=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.gather import Gather
+from nightshift.batcher import Gather
 
 
 class Groups:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.hand import Hand
+from nightshift.worker.in_flight import Hand
 
 
 class FakeDelivery:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import wire
-from shared.broker import Connection
-from shared.broker.headers import decode, encode
-from shared.copies import again_later, dead_letter
-from shared.delivery import Delivery, read
-from shared.identify import Identity, identify
-from shared.verdict import AT_ONCE, Again, Dead
+from nightshift.broker import Connection
+from nightshift.broker.delivery import Delivery, read
+from nightshift.broker.headers import decode, encode
+from nightshift.contract import wire
+from nightshift.worker.identify import Identity, identify
+from nightshift.worker.rescheduling import again_later, dead_letter
+from nightshift.worker.verdict import AT_ONCE, Again, Dead
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}|~[0-9a-f]{64}")

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared import redact
-from shared.job_lines import JobLines
-from shared.redact import Redactor
+from nightshift.config import redaction
+from nightshift.config.redaction import Redactor
+from nightshift.observability.job_log import JobLines
 
 
 @pytest.fixture(autouse=True)
 def process(monkeypatch: pytest.MonkeyPatch) -> Redactor:
     """What a test registers stays in that test."""
     fresh = Redactor()
-    monkeypatch.setattr(redact, "PROCESS", fresh)
+    monkeypatch.setattr(redaction, "PROCESS", fresh)
     return fresh
 
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import log, redact
-from shared.log_format import fields_of, json_line, text_line
-from shared.log_values import clean_fields
-from shared.secret import Secret
+from nightshift.config import redaction
+from nightshift.config.secret import Secret
+from nightshift.observability import log
+from nightshift.observability.log_format import fields_of, json_line, text_line
+from nightshift.observability.sanitize import clean_fields
 
 
 class Screen(io.TextIOWrapper):
@@ -46,7 +47,7 @@ class Screen(io.TextIOWrapper):
 @pytest.fixture(autouse=True)
 def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test configures logging anew and leaves it as it was."""
-    monkeypatch.setattr(redact, "PROCESS", redact.Redactor())
+    monkeypatch.setattr(redaction, "PROCESS", redaction.Redactor())
     root, ours = logging.getLogger(), logging.getLogger("nightshift")
     handlers, levels = root.handlers[:], (root.level, ours.level)
     yield
@@ -60,7 +61,7 @@ def test_a_record_has_an_event_for_machines_and_a_sentence_for_people() -> None:
     """The JSON line starts with time, level, service, event and message; fields follow."""
     screen = Screen()
     log.configure("email", "json", "info", screen)
-    log.get_logger("shared.pull").info("pull_started", "Pulling from EMAIL.", stream="EMAIL", batch=100)
+    log.get_logger("nightshift.worker.pull").info("pull_started", "Pulling from EMAIL.", stream="EMAIL", batch=100)
     (record,) = screen.records
     assert list(record) == ["timestamp", "level", "service", "event", "message", "logger", "stream", "batch"]
     assert datetime.fromisoformat(record.pop("timestamp")) - datetime.now(UTC) < timedelta(seconds=10)
@@ -69,7 +70,7 @@ def test_a_record_has_an_event_for_machines_and_a_sentence_for_people() -> None:
         "service": "email",
         "event": "pull_started",
         "message": "Pulling from EMAIL.",
-        "logger": "shared.pull",
+        "logger": "nightshift.worker.pull",
         "stream": "EMAIL",
         "batch": 100,
     }

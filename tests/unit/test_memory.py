@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 LARGE_CYCLES = """
-from shared import memory
+from nightshift.worker import gc_tuning
 
 alive = most = 0
 
@@ -19,10 +19,10 @@ class Cycle:
         global alive
         alive -= 1
 
-memory.settle()
+gc_tuning.settle()
 for _ in range(300):
     Cycle()
-    memory.sweep()
+    gc_tuning.sweep()
 print(most)
 """
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.broker.headers import encode
-from shared.outgoing import EARLIEST, LATEST, Outgoing, job, schedule_at, scheduled, without_orders
+from nightshift.broker.headers import encode
+from nightshift.messaging.outbound import EARLIEST, LATEST, Outgoing, job, schedule_at, scheduled, without_orders
 
 AT = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

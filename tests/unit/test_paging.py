@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import wire
 from contracts.email import SendEmail
-from shared.job import Job
-from shared.paging import Page, TimeLimit, Walk, enqueue_successor, successor_id, work_through
+from nightshift.contract import wire
+from nightshift.messaging.job import Job
+from nightshift.messaging.paging import Page, TimeLimit, Walk, enqueue_successor, successor_id, work_through
 
 IDS = st.text(alphabet="ab~0123456789", min_size=1, max_size=12) | st.text(min_size=1, max_size=30)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import redact
-from shared.redact import Redactor, one_line
+from nightshift.config import redaction
+from nightshift.config.redaction import Redactor, one_line
 
 PLAIN = st.text(st.characters(exclude_characters="*", codec="utf-8"))
 SECRETS = st.text(st.characters(exclude_characters="*", codec="utf-8"), min_size=8, max_size=40)
@@ -18,7 +18,7 @@ SECRETS = st.text(st.characters(exclude_characters="*", codec="utf-8"), min_size
 def process(monkeypatch: pytest.MonkeyPatch) -> Redactor:
     """What a test registers stays in that test."""
     fresh = Redactor()
-    monkeypatch.setattr(redact, "PROCESS", fresh)
+    monkeypatch.setattr(redaction, "PROCESS", fresh)
     return fresh
 
 
@@ -133,6 +133,6 @@ def test_one_line_keeps_what_can_be_read() -> None:
 
 def test_one_line_hides_secrets_before_it_cuts() -> None:
     """No half of a secret is left at the limit."""
-    redact.protect("swordfish-swordfish")
+    redaction.protect("swordfish-swordfish")
     assert one_line("x" * 10 + " swordfish-swordfish", 20) == "x" * 10 + " ***"
     assert one_line("y " * 2_000_000, 10) == "y y y y y"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.cron import ScheduleFired
-from contracts.message import CATALOGUE
-from shared.job import Job
-from shared.routes import Handlers, check_complete, route, routes, unknown
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import CATALOGUE
+from nightshift.messaging.job import Job
+from nightshift.worker.router import Handlers, check_complete, route, routes, unknown
 from tests.harness import FollowProbe, RunProbe
 
 

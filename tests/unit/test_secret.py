@@ -5,7 +5,7 @@ import copy
 import msgspec
 import pytest
 
-from shared.secret import Secret
+from nightshift.config.secret import Secret
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Annotated
 import pytest
 from msgspec import Meta
 
-from shared import redact
-from shared.settings import ProcessSettings, Secret, Settings, SettingsError, describe, load, variables
+from nightshift.config import redaction
+from nightshift.config.settings import ProcessSettings, Secret, Settings, SettingsError, describe, load, variables
 
 GOOD = {
     "DATABASE_URL": "postgresql+asyncpg://night:correct-horse@db/night",
@@ -34,10 +34,10 @@ class MailSettings(Settings, frozen=True, kw_only=True):
 
 
 @pytest.fixture(autouse=True)
-def redactor(monkeypatch: pytest.MonkeyPatch) -> redact.Redactor:
+def redactor(monkeypatch: pytest.MonkeyPatch) -> redaction.Redactor:
     """Secrets that a test loads stay in that test."""
-    fresh = redact.Redactor()
-    monkeypatch.setattr(redact, "PROCESS", fresh)
+    fresh = redaction.Redactor()
+    monkeypatch.setattr(redaction, "PROCESS", fresh)
     return fresh
 
 
@@ -203,7 +203,7 @@ def test_printed_settings_hold_no_secret() -> None:
 def test_loaded_secrets_are_hidden_from_then_on() -> None:
     """Every secret that is loaded, and the passwords inside addresses, register for redaction."""
     load(Settings, GOOD | {"NATS_URL": "nats://user:open-sesame@broker:4222"})
-    text = redact.redact("battery-staple correct-horse open-sesame access nats://broker:4222")
+    text = redaction.redact("battery-staple correct-horse open-sesame access nats://broker:4222")
     assert text == "*** *** *** access nats://broker:4222"
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.slots import share
+from nightshift.worker.slots import share
 
 FREE = st.integers(-5, 1_000)
 BUSY = st.lists(st.booleans(), max_size=6)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.settings import ProcessSettings, SettingsError
-from shared.span_export import QUIET_SECONDS, _Complaints
-from shared.tracing import tracing
+from nightshift.config.settings import ProcessSettings, SettingsError
+from nightshift.runtime.span_export import QUIET_SECONDS, _Complaints
+from nightshift.runtime.tracing import tracing
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_of_each_part_one_complaint_a_minute(
     complaints = _Complaints()
     complaints.started = True
     now, away = 1000.0, OSError("connection refused")
-    monkeypatch.setattr("shared.span_export.time.monotonic", lambda: now)
+    monkeypatch.setattr("nightshift.runtime.span_export.time.monotonic", lambda: now)
     for _ in range(50):
         for part in ("export", "queue"):
             library.getChild(part).error("%s is away: %s", part, away, exc_info=away)

@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts import wire
+from nightshift.broker.delivery import Delivery
+from nightshift.contract import wire
+from nightshift.messaging.claim_check import BadClaim, _parse
+from nightshift.outcomes import Permanent, Snooze
+from nightshift.worker.rescheduling import mark_of
 from services.email.mailer import SendFailed
-from services.email.resend_answers import accepted_id, refusal, retry_after
+from services.email.resend_errors import accepted_id, refusal, retry_after
 from services.maintenance.expired_claims import is_expired
 from services.report.parameters import period_of, read
 from services.report.period import Period
 from services.sync.connector import Page, RateLimited, Refused, SyncFailed
-from services.sync.connectors import github_answers
-from services.sync.web import Answer
-from services.upload.child_inspector import _read
+from services.sync.connectors import github_responses
+from services.sync.http.http_client import Answer
 from services.upload.inspection import Inspection, InspectionInterrupted, Limits, Request, Unreadable
-from shared.claim_check import BadClaim, _parse
-from shared.copies import mark_of
-from shared.delivery import Delivery
-from shared.outcomes import Permanent, Snooze
+from services.upload.subprocess_inspector import _read
 
 NOW = datetime(2026, 7, 24, 9, 41, tzinfo=UTC)
 JSON = st.recursive(
@@ -83,9 +83,9 @@ def test_any_answer_of_github_is_a_page_or_a_known_error(status: int, headers: d
     url = "https://api.github.com/users/ada/repos"
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     answer = Answer(status, httpx.Headers(raw), body, url)
-    assert isinstance(github_answers.refusal(answer, NOW, of_account=True), (RateLimited, Refused, SyncFailed))
+    assert isinstance(github_responses.refusal(answer, NOW, of_account=True), (RateLimited, Refused, SyncFailed))
     try:
-        page = github_answers.page(answer, url, NOW, asked=True)
+        page = github_responses.page(answer, url, NOW, asked=True)
     except SyncFailed as error:
         told = str(error)
     else:

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.settings import OperatorSettings
+from nightshift.cli.client.settings import OperatorSettings
+from nightshift.config import redaction
+from nightshift.config.settings import ProcessSettings, Settings, SettingsError, describe, load, variables
+from nightshift.runtime.provision import ProvisionSettings
+from nightshift.runtime.stores import database_of, object_store
+from nightshift.scheduler.settings import SchedulerSettings
 from services.email.settings import EmailSettings
 from services.maintenance.settings import MaintenanceSettings
 from services.report.settings import ReportSettings
-from services.scheduler.settings import SchedulerSettings
 from services.sync.settings import SyncSettings
 from services.upload.settings import UploadSettings
-from shared import redact
-from shared.provision import ProvisionSettings
-from shared.settings import ProcessSettings, Settings, SettingsError, describe, load, variables
-from shared.stores import database_of, object_store
 
 CLASSES: list[type[ProcessSettings]] = [
     Settings,
@@ -111,7 +111,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redact, "PROCESS", redact.Redactor())
+    monkeypatch.setattr(redaction, "PROCESS", redaction.Redactor())
 
 
 def _names(cls: type[ProcessSettings]) -> list[str]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.broker import BrokerTooOld
-from shared.streams import check_version
+from nightshift.broker import BrokerTooOld
+from nightshift.topology.provisioning import check_version
 
 
 @pytest.mark.parametrize(

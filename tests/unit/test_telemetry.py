@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.histogram import Histogram
-from shared.telemetry import Metrics
+from nightshift.observability.histogram import Histogram
+from nightshift.observability.metrics import Metrics
 
 
 @pytest.fixture

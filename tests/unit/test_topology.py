@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from contracts.wire import MAX_MESSAGE_BYTES
-from shared.topology import Limits, Topology, topology
+from nightshift.contract.wire import MAX_MESSAGE_BYTES
+from nightshift.topology.topology import Limits, Topology, topology
 
 _DAY_NS = 24 * 3600 * 1_000_000_000
 _TWO = topology(["email.send", "report.generate", "report.again"], {"report": "report", "cleanup": "nobody"})

@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
-from shared.hand import ALONE_FROM, Hand
-from shared.worker import Worker
+from nightshift.worker.in_flight import ALONE_FROM, Hand
+from nightshift.worker.worker import Worker
 
 
 def _worker(*unexplained: int) -> tuple[Worker, list[Hand]]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from contracts.headers import KINDS, kind_of
-from contracts.message import Message
-from contracts.wire import DUE, JOBS, MANUAL, safe_token
+from nightshift.contract.headers import KINDS, kind_of
+from nightshift.contract.message import Message
+from nightshift.contract.wire import DUE, JOBS, MANUAL, safe_token
 from tools.contracts import operator_channels
 from tools.contracts.operations import Operation, channels, operations
 from tools.contracts.samples import Sample, class_of

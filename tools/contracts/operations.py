@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from contracts import wire
-from contracts.cron import EVENT_CONSUMERS
-from contracts.message import CATALOGUE
-from contracts.parts import PUBLISHES
-from services.scheduler.timetable import BUILT_IN
-from shared.catalogue import load_catalogue
+from contracts.publishers import EVENT_CONSUMERS, PUBLISHES
+from nightshift.contract import wire
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.scheduler.timetable.timetable import BUILT_IN
 
 Action = Literal["receive", "send"]
 

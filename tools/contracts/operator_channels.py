@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from shared import presence
-from shared.pauses import Pause
-from shared.presence import Worker
+from nightshift.topology import discovery
+from nightshift.topology.discovery import Worker
+from nightshift.topology.schedule_pauses import Pause
 
 Content = dict[str, Any]
 
@@ -29,10 +29,10 @@ class OperatorChannel:
         return self.payload.__name__ if self.payload else "Ping"
 
 
-PING = OperatorChannel("workers.ping", presence.PING, None, "The operator asks who is there; nothing is stored.")
+PING = OperatorChannel("workers.ping", discovery.PING, None, "The operator asks who is there; nothing is stored.")
 HERE = OperatorChannel(
     "workers.here",
-    f"{presence.HERE}.{{service}}",
+    f"{discovery.HERE}.{{service}}",
     Worker,
     "A process says that it is there, when it is asked.",
     "service",

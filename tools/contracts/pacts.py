@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from contracts.headers import KINDS, kind_of
-from contracts.shapes import explain
+from nightshift.contract.constraints import explain
+from nightshift.contract.headers import KINDS, kind_of
 from tools.contracts.generate import FOLDER
 from tools.contracts.matching import Rules, differences
 from tools.contracts.operations import operations

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.headers import KINDS
-from contracts.parts import PUBLISHES
+from contracts.publishers import PUBLISHES
+from nightshift.contract.headers import KINDS
 from tools.contracts.promises import PROMISES, REASONS
 from tools.contracts.samples import Sample, of_message
 from tools.contracts.schemas import EVENT, REAL_DAY, TEXT, WHOLE_NUMBER, Schema, messages, subject_of
@@ -136,7 +136,7 @@ def _topology(topology: dict[str, Any]) -> Iterator[str]:
         yield f"| `{stream['name']}` | {subjects} | {stream['purpose']} |"
     yield "\n| limit | |\n|---|---|"
     yield from (f"| {name} | {int(value):,} |" for name, value in topology["limits"].items())
-    yield "\n`python -m shared.provision` makes them; with `--check` it names what differs at a broker.\n"
+    yield "\n`python -m nightshift.runtime.provision` makes them; with `--check` it names what differs at a broker.\n"
 
 
 def _description(schema: Schema) -> str:

@@ -1,6 +1,6 @@
 """The behaviour that is part of the contract, in sentences: each has a test of its own."""
 
-from contracts.wire import Reason
+from nightshift.contract.wire import Reason
 
 PROMISES: dict[str, str] = {
     "a_body_that_does_not_fit_is_a_dead_letter_at_its_first_attempt": (

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.cron import ScheduleFired
-from contracts.message import CATALOGUE, Message
-from contracts.wire import CRON, type_of
-from shared.catalogue import load_catalogue
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.wire import CRON, type_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "contracts" / "samples"

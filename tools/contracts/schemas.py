@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from contracts.cron import ScheduleFired
-from contracts.headers import KINDS
-from contracts.message import CATALOGUE, Message
-from shared.catalogue import load_catalogue
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.headers import KINDS
+from nightshift.contract.message import CATALOGUE, Message
 from tools.contracts.samples import Sample, of_message
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from contracts import wire
-from contracts.message import CATALOGUE
-from shared import backoff, presence, topology
-from shared.catalogue import load_catalogue
-from shared.claim_check import MAX_CLAIM_BYTES
-from shared.topology import Consumer, Stream, Topology
+from nightshift import backoff
+from nightshift.contract import wire
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.messaging.claim_check import MAX_CLAIM_BYTES
+from nightshift.topology import discovery, topology
+from nightshift.topology.topology import Consumer, Stream, Topology
 
 _TYPE, _ID, _NAME = "<type>", "<job id>", "<name>"
 
@@ -19,8 +20,8 @@ SUBJECTS = {
     wire.CRON + _NAME: "a schedule came due",
     wire.CRON + _NAME + wire.MANUAL: "the same, asked for by hand",
     f"paused.{_NAME}": "a schedule is paused, by the operator",
-    presence.PING: "the operator asks who is there",
-    f"{presence.HERE}.<service>": "a process answers",
+    discovery.PING: "the operator asks who is there",
+    f"{discovery.HERE}.<service>": "a process answers",
 }
 
 

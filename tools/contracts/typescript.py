@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.wire import REASONS
+from nightshift.contract.wire import REASONS
 from tools.contracts.schemas import EVENT, Schema, subject_of
 
 _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}

@@ -71,7 +71,7 @@ def _entry_point(root: Path, names: Names) -> list[str]:
 
 def _publishes(root: Path, names: Names) -> list[str]:
     """A service that did not exist publishes nothing so far."""
-    path = "contracts/parts.py"
+    path = "contracts/publishers.py"
     text = (root / path).read_text(encoding="utf-8")
     _write(root / path, re.sub(r"(PUBLISHES: [^\n]*\{\n)", rf'\1    "{names.service}": (),\n', text))
     return [path]

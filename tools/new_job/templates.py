@@ -7,8 +7,8 @@ from tools.new_job.names import Names
 CONTRACT_IMPORTS = """\
 from typing import Annotated, ClassVar
 
-from contracts.message import Message
-from contracts.shapes import ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.message import Message
+from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, shape
 """
 
 
@@ -55,9 +55,9 @@ def handler(names: Names) -> str:
 from sqlalchemy import insert, select
 
 from contracts.{names.service} import {names.message}
-from shared.database import Database
-from shared.database.tables import activity_logs, users
-from shared.job import Job
+from nightshift.database import Database
+from schema.tables import activity_logs, users
+from nightshift.messaging.job import Job
 
 _NOTE = insert(activity_logs)
 
@@ -96,8 +96,8 @@ import pytest
 
 from contracts.{names.service} import {names.message}
 from services.{names.service}.{names.module} import {names.function}
-from shared.database import migrate, open_database
-from shared.job import Job
+from nightshift.database import migrate, open_database
+from nightshift.messaging.job import Job
 
 
 async def _run(folder: Path, message: {names.message}) -> Job:
@@ -134,10 +134,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.assembly import Chassis
-from shared.routes import Handlers
-from shared.service import run
-from shared.settings import Settings
+from nightshift.runtime.composition import Chassis
+from nightshift.worker.router import Handlers
+from nightshift.runtime.service import run
+from nightshift.config.settings import Settings
 
 
 @asynccontextmanager

@@ -3,8 +3,8 @@
 from services.sync.connector import Connector, Connectors
 from services.sync.connectors.feed import FeedConnector
 from services.sync.connectors.github import GitHubConnector
+from services.sync.http.http_client import Web
 from services.sync.settings import SyncSettings
-from services.sync.web import Web
 
 
 def connectors(settings: SyncSettings, web: Web) -> Connectors:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 
-from services.sync import text
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Permanent
 from services.sync.connector import Account, Page, RateLimited, Record, Refused, SyncFailed, Validators
 from services.sync.connectors.feed_document import Document, read_document
-from services.sync.validators import conditions, validators
-from services.sync.waiting import retry_after
-from services.sync.web import Answer, Web, checked
-from shared.outcomes import Permanent
-from shared.secret import Secret
+from services.sync.http import sanitize
+from services.sync.http.conditional_requests import conditions, validators
+from services.sync.http.http_client import Answer, Web, checked
+from services.sync.http.rate_limits import retry_after
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _LARGE = 64 * 1024
@@ -75,14 +75,14 @@ def _record(entry: dict[str, str], base: str) -> Record:
         written = "\n".join(entry.get(part, "") for part in ("title", "summary", "published"))
         name = "sha256:" + hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()
     data = {
-        "title": text.cleaned(entry.get("title"), 1000),
-        "url": text.web_address(link, base),
-        "summary": text.cleaned(entry.get("summary") or entry.get("content")),
-        "author": text.cleaned(entry.get("author"), 1000),
-        "published": text.instant(entry.get("published")),
-        "updated": text.instant(entry.get("updated")),
+        "title": sanitize.cleaned(entry.get("title"), 1000),
+        "url": sanitize.web_address(link, base),
+        "summary": sanitize.cleaned(entry.get("summary") or entry.get("content")),
+        "author": sanitize.cleaned(entry.get("author"), 1000),
+        "published": sanitize.instant(entry.get("published")),
+        "updated": sanitize.instant(entry.get("updated")),
     }
-    return Record(text.external_id(name), "entry", data)
+    return Record(sanitize.external_id(name), "entry", data)
 
 
 def _refusal(answer: Answer, now: datetime) -> Exception:

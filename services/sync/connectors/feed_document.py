@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.parsers import expat
 
+from nightshift.config.redaction import one_line
 from services.sync.connector import SyncFailed
-from services.sync.text import LONGEST
-from shared.redact import one_line
+from services.sync.http.sanitize import LONGEST
 
 MAX_ENTRIES = 2_000
 MAX_DEPTH = 100

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Permanent, Snooze
 from services.sync.connector import Account, Page, RateLimited, Validators
-from services.sync.connectors.github_answers import PAGE_SIZE, page, refusal
-from services.sync.validators import conditions
-from services.sync.web import Web, origin
-from shared.outcomes import Permanent, Snooze
-from shared.secret import Secret
+from services.sync.connectors.github_responses import PAGE_SIZE, page, refusal
+from services.sync.http.conditional_requests import conditions
+from services.sync.http.http_client import Web, origin
 
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _WRONG_TOKEN = timedelta(minutes=5)

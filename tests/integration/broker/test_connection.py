@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from embedded.broker import Broker
-from shared.broker import Connection, Refused, connect
-from shared.broker.jetstream import manage
-from shared.outcomes import Unavailable
-from shared.settings import ProcessSettings
+from nightshift.broker import Connection, Refused, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.servers.broker import Broker
+from nightshift.outcomes import Unavailable
 from tests.harness import connected, eventually
 
 

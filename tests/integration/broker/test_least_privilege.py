@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.message import CATALOGUE
-from contracts.parts import PUBLISHES
-from embedded.broker import Broker
-from shared.catalogue import load_catalogue
-from shared.permissions import users
-from shared.topology import topology
+from contracts.publishers import PUBLISHES
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.embedded.servers.broker import Broker
+from nightshift.topology.permissions import users
+from nightshift.topology.topology import topology
 from tests.nats_cli import NatsCli
 
 EVENTS = load_catalogue()

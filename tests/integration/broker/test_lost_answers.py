@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from nats.aio.transport import TcpTransport
 
-from embedded.broker import Broker
-from shared.broker import Connection
-from shared.broker.errors import AnswerLost
-from shared.broker.jetstream import manage, store
-from shared.publisher import Publisher
-from shared.streams import provision_broker
+from nightshift.broker import Connection
+from nightshift.broker.errors import AnswerLost
+from nightshift.broker.jetstream import manage, store
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import provision_broker
 from tests.harness import RunProbe, connected, count, eventually, probe_topology
 
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from embedded.broker import Broker
-from shared.broker import Connection, NotPermitted, connect
-from shared.broker.jetstream import manage
-from shared.publisher import Publisher
-from shared.secret import Secret
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
+from nightshift.broker import Connection, NotPermitted, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.secret import Secret
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import provision_broker
 from tests.harness import RunProbe, eventually, probe_topology
 
 USERS = """

@@ -8,15 +8,15 @@ import pytest
 from nats.aio.client import Client
 from sqlalchemy import select
 
-from contracts import wire
-from embedded.feed_site import FeedSite
-from embedded.github_api import GitHubApi
-from embedded.http_site import HttpSite
-from embedded.services import Service
-from embedded.stack import Stack
-from shared.database import Database, open_database
-from shared.database.tables import processed_messages
-from shared.objects import S3ObjectStore, open_objects
+from demo.sites.feed_site import FeedSite
+from demo.sites.github_api import GitHubApi
+from demo.sites.http_site import HttpSite
+from nightshift.contract import wire
+from nightshift.database import Database, open_database
+from nightshift.database.tables import processed_messages
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from nightshift.objects import S3ObjectStore, open_objects
 from tests.integration.contracts.recorder import TEST, Recorder, recording
 from tests.integration.contracts.states import Outside
 

@@ -13,11 +13,11 @@ import msgspec
 import nats
 from nats.aio.client import Client
 
-from contracts import wire
-from contracts.headers import KINDS, kind_of
-from contracts.parts import PUBLISHES
-from contracts.shapes import explain
-from shared import presence
+from contracts.publishers import PUBLISHES
+from nightshift.contract import wire
+from nightshift.contract.constraints import explain
+from nightshift.contract.headers import KINDS, kind_of
+from nightshift.topology import discovery
 from tools.contracts.generate import FOLDER
 from tools.contracts.schemas import EVENT, Schema
 
@@ -80,7 +80,7 @@ async def recording(url: str) -> AsyncIterator[tuple[Recorder, Client]]:
 def undeclared(service: str, message: Published) -> list[str]:
     """Returns what no contract declares in a message that a service published; a line each."""
     kind = kind_of(message.subject)
-    if message.subject == presence.here(service):
+    if message.subject == discovery.here(service):
         return [] if _understood(message.body) else [f"{service} on {message.subject}: no answer to a ping"]
     if not kind:
         return [f"{service} published on {message.subject}, which is no subject of ours"]
@@ -92,7 +92,7 @@ def undeclared(service: str, message: Published) -> list[str]:
 
 def _understood(body: bytes) -> bool:
     try:
-        msgspec.json.decode(body, type=presence.Worker)
+        msgspec.json.decode(body, type=discovery.Worker)
     except msgspec.ValidationError:
         return False
     return True

@@ -8,12 +8,12 @@ from PIL import Image
 from sqlalchemy import Table
 from sqlalchemy.dialects.sqlite import insert
 
-from embedded.feed_site import RSS_TYPE, FeedSite, rss
-from embedded.github_api import GitHubApi, repository
-from embedded.http_site import HttpSite
-from shared.database import Database
-from shared.database.tables import files, linked_accounts, reports, users
-from shared.objects import ObjectStore
+from demo.sites.feed_site import RSS_TYPE, FeedSite, rss
+from demo.sites.github_api import GitHubApi, repository
+from demo.sites.http_site import HttpSite
+from nightshift.database import Database
+from nightshift.objects import ObjectStore
+from schema.tables import files, linked_accounts, reports, users
 from tools.contracts.samples import Sample
 
 TOKEN = "gho_made_up_token_of_ada"

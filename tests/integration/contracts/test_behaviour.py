@@ -9,10 +9,10 @@ from nats.js.api import ConsumerConfig
 from nats.js.errors import APIError
 from sqlalchemy import insert, update
 
-from contracts import wire
-from embedded.stack import Stack
-from shared.backoff import BASE_SECONDS, CEILING_SECONDS, FACTOR
-from shared.database.tables import reports
+from nightshift.backoff import BASE_SECONDS, CEILING_SECONDS, FACTOR
+from nightshift.contract import wire
+from nightshift.embedded.stack import Stack
+from schema.tables import reports
 from tests.harness import eventually
 from tests.integration.contracts.conftest import Running, World
 from tests.integration.contracts.recorder import Published

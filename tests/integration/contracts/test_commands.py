@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from contracts import wire
-from contracts.headers import kind_of
-from embedded.stack import Stack
+from nightshift.contract import wire
+from nightshift.contract.headers import kind_of
+from nightshift.embedded.stack import Stack
 from tests.harness import connected, eventually
 from tests.harness import stored as stored_in
 from tests.nats_cli import NatsCli

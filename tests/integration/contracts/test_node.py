@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts import wire
-from embedded.stack import Stack
+from nightshift.contract import wire
+from nightshift.embedded.stack import Stack
 from tests.harness import eventually
 from tests.integration.contracts.conftest import Running
 from tests.integration.contracts.states import arrange

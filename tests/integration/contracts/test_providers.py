@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from contracts import wire
-from contracts.cron import EVENT_CONSUMERS
-from contracts.headers import kind_of
-from contracts.parts import PUBLISHES
-from shared import presence
-from shared.redact import one_line
+from contracts.publishers import EVENT_CONSUMERS, PUBLISHES
+from nightshift.config.redaction import one_line
+from nightshift.contract import wire
+from nightshift.contract.headers import kind_of
+from nightshift.topology import discovery
 from tests.harness import eventually
 from tests.integration.contracts.conftest import Running, World
 from tests.integration.contracts.recorder import Published, undeclared
@@ -71,8 +70,8 @@ async def test_a_service_does_what_is_valid_and_gives_up_on_what_is_not(running:
                 _check_letter(letters[one.job_id], one)
         later = {one.headers[wire.JOB_ID] for one in world.recorder.on("later.")}
         assert not later & letters.keys(), "what is invalid is never tried again"
-        await world.client.publish(presence.PING, b"")
-        await eventually(lambda: world.recorder.on(presence.here(service)), what="it says that it is there")
+        await world.client.publish(discovery.PING, b"")
+        await eventually(lambda: world.recorder.on(discovery.here(service)), what="it says that it is there")
         came = {one.sample.body for one in fed}  # who waits for another job of its account is copied as it came
         own = [one for one in world.recorder.by_service() if not (kind_of(one.subject) == "later" and one.body in came)]
         problems = [line for message in own for line in undeclared(service, message)]

@@ -9,18 +9,18 @@ import jsonschema
 import msgspec
 import pytest
 
-from contracts import wire
-from contracts.message import CATALOGUE
-from embedded.stack import Stack
-from shared.assembly import Chassis, assemble
-from shared.broker import Connection
-from shared.catalogue import load_catalogue
-from shared.database import open_database
-from shared.job import Job
-from shared.pipeline import Limits
-from shared.publisher import Publisher
-from shared.routes import Route
-from shared.telemetry import Metrics
+from nightshift.broker import Connection
+from nightshift.contract import wire
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.database import open_database
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.job import Job
+from nightshift.messaging.publisher import Publisher
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime.composition import Chassis, assemble
+from nightshift.worker.pipeline import Limits
+from nightshift.worker.router import Route
 from tests.contract.producers import PRODUCERS
 from tests.harness import connected, eventually, opened_objects, stored
 from tools.contracts import released, samples, topology

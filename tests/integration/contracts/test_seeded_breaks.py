@@ -51,7 +51,7 @@ BREAKS = {
         "jobs.maintenance.sessions: $.olderThanDays: type narrowed: null is no longer taken",
     ),
     "renamed header": (
-        "contracts/wire.py",
+        "shared/nightshift/contract/wire.py",
         'DEAD_REASON = "Dead-Reason"',
         'DEAD_REASON = "Dead-Cause"',
         "headers of dead: $.Dead-Reason: field removed, since 0.1.0",
@@ -63,13 +63,13 @@ BREAKS = {
         "jobs.email.send: $.subject: limit tightened: longest length was 500, is 100",
     ),
     "changed limit": (
-        "contracts/wire.py",
+        "shared/nightshift/contract/wire.py",
         "MAX_MESSAGE_BYTES = 512 * 1024",
         "MAX_MESSAGE_BYTES = 256 * 1024",
         "limits: limit tightened: bodyAndHeadersBytes was 524288, is 262144",
     ),
     "changed stream": (
-        "shared/topology.py",
+        "shared/nightshift/topology/topology.py",
         "DEAD_LETTER_AGE = timedelta(days=30)",
         "DEAD_LETTER_AGE = timedelta(days=7)",
         "streams: EMAIL_DLQ: limit tightened: max_age was",
@@ -81,7 +81,7 @@ BREAKS = {
         "jobs.upload.process: subject gone, which 0.1.0 has",
     ),
     "reason gone": (
-        "contracts/wire.py",
+        "shared/nightshift/contract/wire.py",
         ', "crash-loop"]',
         "]",
         "deadReasons: crash-loop is gone",

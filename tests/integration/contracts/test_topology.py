@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from embedded.stack import Stack
-from shared.broker import Connection
-from shared.broker.jetstream import manage
-from shared.streams import differences
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import manage
+from nightshift.embedded.stack import Stack
+from nightshift.topology.provisioning import differences
 from tests.harness import connected
 from tools.contracts import topology
 from tools.contracts.generate import FOLDER

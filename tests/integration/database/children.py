@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from shared.database import migrate, open_database
-from shared.database.tables import linked_accounts, processed_messages
+from nightshift.database import migrate, open_database
+from nightshift.database.tables import processed_messages
+from schema.tables import linked_accounts
 
 COUNTER = "counter"
 """The account whose `generation` the processes count up."""

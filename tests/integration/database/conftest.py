@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.database import Database, migrate, open_database, sqlite_url
+from nightshift.database import Database, migrate, open_database, sqlite_url
 from tests.databases import POSTGRES_VARIABLE, kinds, postgres_database
 
 

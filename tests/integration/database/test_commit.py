@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Message
-from shared.commit import Committer
-from shared.database import Database, open_database
-from shared.database.tables import activity_logs, outbox, processed_messages
-from shared.job import Job
-from shared.outcomes import Unavailable
+from nightshift.contract.message import Message
+from nightshift.database import Database, open_database
+from nightshift.database.tables import outbox, processed_messages
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Unavailable
+from nightshift.worker.commit import Committer
+from schema.tables import activity_logs
 from tests.harness import FollowProbe
 
 RECORD = insert(activity_logs)

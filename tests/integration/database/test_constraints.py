@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import Table, select
 from sqlalchemy.exc import IntegrityError
 
-from shared.database import Database
-from shared.database.tables import (
+from nightshift.database import Database
+from nightshift.database.tables import processed_messages
+from schema.tables import (
     activity_logs,
     email_deliveries,
     external_records,
     files,
     linked_accounts,
-    processed_messages,
     reports,
     sessions,
     users,

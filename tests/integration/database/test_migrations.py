@@ -11,10 +11,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from shared.database import Database, MigrationError, current_revision, head, migrate, open_database, sqlite_url
-from shared.database.migrations.runner import check_references
-from shared.database.tables import metadata
-from shared.outcomes import Unavailable
+from nightshift.database import Database, MigrationError, current_revision, head, migrate, open_database, sqlite_url
+from nightshift.database.migrations.runner import check_references
+from nightshift.outcomes import Unavailable
+from schema.tables import metadata
 
 
 @pytest.fixture

@@ -9,14 +9,15 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import RowMapping, delete, func, insert, select
 
-import shared.paging
-from contracts import wire
-from contracts.message import CATALOGUE
-from shared.commit import Committer
-from shared.database import Database, migrate, open_database
-from shared.database.tables import activity_logs, outbox
-from shared.job import Job
-from shared.paging import Keyset, Page, TimeLimit, table_pages, work_through
+import nightshift.messaging.paging
+from nightshift.contract import wire
+from nightshift.contract.message import CATALOGUE
+from nightshift.database import Database, migrate, open_database
+from nightshift.database.tables import outbox
+from nightshift.messaging.job import Job
+from nightshift.messaging.paging import Keyset, Page, TimeLimit, table_pages, work_through
+from nightshift.worker.commit import Committer
+from schema.tables import activity_logs
 
 BASE = datetime(2026, 3, 1, tzinfo=UTC)
 BY_AGE = Keyset(activity_logs.c.created_at, activity_logs.c.id)
@@ -130,8 +131,13 @@ async def test_the_example_of_the_docstring_works(database: Database) -> None:
 
 def _example() -> dict[str, Any]:
     """What the module's docstring shows, run as code."""
-    code = textwrap.dedent((inspect.getdoc(shared.paging) or "").partition("Example::\n")[2])
-    scope: dict[str, Any] = {**vars(shared.paging), "activity_logs": activity_logs, "delete": delete, "select": select}
+    code = textwrap.dedent((inspect.getdoc(nightshift.messaging.paging) or "").partition("Example::\n")[2])
+    scope: dict[str, Any] = {
+        **vars(nightshift.messaging.paging),
+        "activity_logs": activity_logs,
+        "delete": delete,
+        "select": select,
+    }
     scope |= {"datetime": datetime, "ClassVar": ClassVar}
     exec(code, scope)  # noqa: S102 - our own documentation
     del CATALOGUE["history.forget"]

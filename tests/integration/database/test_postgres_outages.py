@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from embedded.ports import free_ports
-from shared.database import Database, Limits, open_database
-from shared.outcomes import Unavailable
+from nightshift.database import Database, Limits, open_database
+from nightshift.embedded.processes.ports import free_ports
+from nightshift.outcomes import Unavailable
 from tests.integration.database.silence import silence_before
 
 PASSWORD = "very-secret"

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from shared.database import Database, current_revision, head, migrate, open_database, sqlite_url
-from shared.database.tables import linked_accounts, processed_messages, users
+from nightshift.database import Database, current_revision, head, migrate, open_database, sqlite_url
+from nightshift.database.tables import processed_messages
+from schema.tables import linked_accounts, users
 from tests.integration.database import children
 
 PROCESSES, ROUNDS = 3, 200

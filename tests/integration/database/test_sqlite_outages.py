@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from shared.database import Database, migrate, open_database, sqlite, sqlite_url
-from shared.database.tables import users
-from shared.outcomes import Unavailable
+from nightshift.database import Database, migrate, open_database, sqlite, sqlite_url
+from nightshift.outcomes import Unavailable
+from schema.tables import users
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from shared.database import Database
-from shared.database.tables import users
+from nightshift.database import Database
+from schema.tables import users
 
 ADD = users.insert()
 

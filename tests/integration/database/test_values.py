@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import StatementError
 
-from shared.database import Database
-from shared.database.instants import Instant
-from shared.database.tables import activity_logs, files, outbox, sessions, users
+from nightshift.database import Database
+from nightshift.database.column_types import Instant
+from nightshift.database.tables import outbox
+from schema.tables import activity_logs, files, sessions, users
 
 
 async def _user(database: Database) -> str:

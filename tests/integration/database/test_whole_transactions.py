@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
-from shared.database import Database
-from shared.database.tables import users
+from nightshift.database import Database
+from schema.tables import users
 
 ADD = insert(users)
 

@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.email import SendEmail
-from embedded.services import Service
-from embedded.stack import Stack
-from shared.broker import connect
-from shared.broker.jetstream import manage
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings
+from nightshift.broker import connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
 from tests.harness import eventually
 from tests.integration.email.resend_api import API_KEY, ResendApi
 from tests.servers import serving

@@ -7,13 +7,13 @@ from typing import Protocol
 
 import pytest
 
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import Mailbox, Mailer, SendFailed
-from services.email.pace import Pace
+from services.email.rate_limiter import Pace
 from services.email.resend import ResendMailer
 from services.email.smtp import SmtpMailer
-from services.email.smtp_server import SmtpServer
-from shared.outcomes import Permanent, Snooze
-from shared.secret import Secret
+from services.email.smtp_config import SmtpServer
 from tests.integration.email.resend_api import API_KEY, DROP, HANG, Answer, ResendApi, recipients, resend_api
 from tests.integration.email.smtp_script import SmtpScript, smtp_server
 from tests.unit.email.mails import mail

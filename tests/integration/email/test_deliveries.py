@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from contracts.email import SendEmail
+from nightshift.database import migrate, open_database
+from nightshift.messaging.job import Job
+from schema.tables import email_deliveries
 from services.email.handlers import send_email
 from services.email.smtp import SmtpMailer
-from shared.database import migrate, open_database
-from shared.database.tables import email_deliveries
-from shared.job import Job
 from tests.fakes.objects import FakeObjectStore
 from tests.integration.email.smtp_script import SmtpScript
 from tests.integration.email.test_conformance import server_of

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import File, Mailbox, SendFailed
-from services.email.pace import Pace
+from services.email.rate_limiter import Pace
 from services.email.resend import ResendMailer
-from shared.outcomes import Permanent, Snooze
-from shared.secret import Secret
 from tests.integration.email.resend_api import API_KEY, DROP, Answer, ResendApi
 from tests.unit.email.mails import NOW, mail
 

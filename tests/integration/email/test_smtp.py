@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import File, Mailbox, SendFailed
 from services.email.smtp import SmtpMailer
-from services.email.smtp_replies import BUSY, LIMITED
-from shared.outcomes import Permanent, Snooze
+from services.email.smtp_errors import BUSY, LIMITED
 from tests.integration.email.smtp_script import DROP, HANG, SmtpScript, smtp_server
 from tests.integration.email.test_conformance import server_of
 from tests.unit.email.mails import mail

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import SendFailed
 from services.email.smtp import SmtpMailer
+from services.email.smtp_config import Tls
+from services.email.smtp_errors import MISCONFIGURED
 from services.email.smtp_pool import SmtpPool
-from services.email.smtp_replies import MISCONFIGURED
-from services.email.smtp_server import Tls
-from shared.outcomes import Permanent, Snooze
-from shared.secret import Secret
 from tests.integration.email.certificates import Certificates
 from tests.integration.email.smtp_script import HANG, SmtpScript, smtp_server
 from tests.integration.email.test_conformance import server_of

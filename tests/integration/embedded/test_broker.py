@@ -9,8 +9,8 @@ from nats.aio.client import Client
 from nats.js.api import StreamConfig
 from nats.js.errors import ServiceUnavailableError
 
-from embedded.broker import Broker
-from embedded.process import StartFailed
+from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.servers.broker import Broker
 
 
 async def _connect(broker: Broker) -> Client:

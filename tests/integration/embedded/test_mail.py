@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.mail_server import MailServer
+from nightshift.embedded.servers.mail_server import MailServer
 
 
 @pytest.fixture

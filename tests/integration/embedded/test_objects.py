@@ -8,7 +8,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from embedded.objects import Objects
+from nightshift.embedded.servers.object_store import Objects
 
 
 @pytest.fixture

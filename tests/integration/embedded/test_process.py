@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from embedded import process
-from embedded.process import TETHER, PortTaken, Process, StartFailed
+from nightshift.embedded.processes import process
+from nightshift.embedded.processes.process import TETHER, PortTaken, Process, StartFailed
 
 ROOT = TETHER.parent.parent
 PARENT = """
 import asyncio, sys, time
 from pathlib import Path
-from embedded.process import Process
+from nightshift.embedded.processes.process import Process
 child = Process("child", [sys.executable, "-c", "import time; time.sleep(60)"], log=Path(sys.argv[1]))
 print(child.pid, flush=True)
 time.sleep(60)

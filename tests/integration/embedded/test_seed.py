@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from embedded import seed as program
-from embedded.sample_rows import SHARES, World, rows_of
-from embedded.seed import AlreadySeeded, seed
-from shared.database import migrate, open_database, sqlite_url
-from shared.database.tables import FILE_STATUSES, files
+from demo import seed as program
+from demo.sample_rows import SHARES, World, rows_of
+from demo.seed import AlreadySeeded, seed
+from nightshift.database import migrate, open_database, sqlite_url
+from schema.tables import FILE_STATUSES, files
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

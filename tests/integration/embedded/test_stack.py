@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from embedded.claim import FolderTaken
-from embedded.process import StartFailed
-from embedded.stack import Stack
+from nightshift.embedded.processes.folder_lock import FolderTaken
+from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.stack import Stack
 
 SETTINGS = {
     "NATS_URL",
@@ -138,7 +138,7 @@ async def test_one_server_that_cannot_start_stops_the_others(tmp_path: Path) -> 
 
 def test_fresh_folders_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two that start in the same second get two folders."""
-    monkeypatch.setattr("embedded.stack.ROOT", tmp_path)
+    monkeypatch.setattr("nightshift.embedded.stack.ROOT", tmp_path)
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     folders = [Stack.fresh("demo", now).folder for _ in range(2)]
     assert folders == [tmp_path / "var" / "demo-20260102-030405", tmp_path / "var" / "demo-20260102-030405-2"]

@@ -1,4 +1,4 @@
-"""`python -m embedded.up`: the stack in the foreground, as a person meets it."""
+"""`python -m nightshift.embedded.up`: the stack in the foreground, as a person meets it."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.services import discover
+from nightshift.embedded.services import discover
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -58,7 +58,7 @@ class Up:
 @asynccontextmanager
 async def _up(folder: Path, *arguments: str) -> AsyncIterator[Up]:
     process = await create_subprocess_exec(
-        *(sys.executable, "-m", "embedded.up", "--folder", str(folder), *arguments),
+        *(sys.executable, "-m", "nightshift.embedded.up", "--folder", str(folder), *arguments),
         cwd=ROOT,
         stdout=PIPE,
         stderr=STDOUT,

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import delete, select
 
-from contracts import wire
-from embedded.stack import Stack
-from shared.broker import Connection, connect
-from shared.broker.jetstream import manage
-from shared.database import Database, open_database
-from shared.database.tables import processed_messages
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
+from nightshift.broker import Connection, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.contract import wire
+from nightshift.database import Database, open_database
+from nightshift.database.tables import processed_messages
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import provision_broker
 from tests.chaos.messages import Kind, RunChaos
 from tests.chaos.pace import BRISK
 from tests.chaos.replica import Replica

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from contracts import wire
-from embedded.broker import Broker
-from shared import chores, sweep
-from shared.broker import Connection, QueueFull
-from shared.broker.jetstream import manage, store
-from shared.topology import Limits
+from nightshift.broker import Connection, QueueFull
+from nightshift.broker.jetstream import manage, store
+from nightshift.contract import wire
+from nightshift.embedded.servers.broker import Broker
+from nightshift.housekeeping import loop, overdue
+from nightshift.topology.topology import Limits
 from tests.harness import RunProbe, connected, count, doing_chores, eventually, working
 from tests.integration.worker.probes import record
 
@@ -42,8 +42,8 @@ async def filling(small_disk: Broker) -> AsyncIterator[Connection]:
 @pytest.fixture
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweeps come every half second, and half a second late is overdue: that they come by themselves is the rule."""
-    monkeypatch.setattr(chores, "SWEEP_SECONDS", 0.5)
-    monkeypatch.setattr(sweep, "OVERDUE", timedelta(seconds=0.5))
+    monkeypatch.setattr(loop, "SWEEP_SECONDS", 0.5)
+    monkeypatch.setattr(overdue, "OVERDUE", timedelta(seconds=0.5))
 
 
 async def _fill(connection: Connection) -> None:
@@ -120,8 +120,8 @@ async def test_of_two_replicas_one_sweeps_and_earlier_turns_are_forgotten(
         swept.append("")
         return 0, 0
 
-    monkeypatch.setattr(chores, "sweep", noted)
-    monkeypatch.setattr(chores, "SWEEP_SECONDS", 0.25)
+    monkeypatch.setattr(loop, "sweep", noted)
+    monkeypatch.setattr(loop, "SWEEP_SECONDS", 0.25)
     async with (
         working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, start=False) as first,
         working(small_disk, None, tmp_path, {RunProbe: record}, fresh=False, start=False) as other,
@@ -139,4 +139,4 @@ async def test_of_two_replicas_one_sweeps_and_earlier_turns_are_forgotten(
 @pytest.mark.parametrize(("took", "pause"), [(0, 20), (0.1, 20), (3, 150), (600, 3600)])
 def test_a_sweep_takes_a_fiftieth_of_the_time_at_most(took: float, pause: float) -> None:
     """Every 20 seconds where little waits; where a sweep takes long it comes more rarely, hourly at least."""
-    assert chores.pause_after(took) == pytest.approx(pause)
+    assert loop.pause_after(took) == pytest.approx(pause)

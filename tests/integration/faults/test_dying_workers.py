@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from ops.letters import read
-from ops.redrive import copy_of, remove
-from shared import lookup
-from shared.outgoing import Outgoing
+from nightshift.broker import direct_get
+from nightshift.cli.commands.redrive import copy_of, remove
+from nightshift.cli.queries.dead_letters import read
+from nightshift.messaging.outbound import Outgoing
 from tests.chaos.fault_points import KILLER_CODE
 from tests.chaos.pace import BRISK
 from tests.harness import eventually
@@ -57,7 +57,7 @@ async def test_a_job_that_kills_its_worker_becomes_a_dead_letter_and_the_others_
     await site.until_empty(timeout_seconds=90)
     assert reasons(await site.dead_letters()) == {killer: "crash-loop"}
     assert set(await site.effects()) == set(jobs)
-    crash_loop = BRISK.constants["shared.pipeline.CRASH_LOOP"]
+    crash_loop = BRISK.constants["nightshift.worker.pipeline.CRASH_LOOP"]
     assert worker.ends == {KILLER_CODE: crash_loop}
     await says(worker, "/healthz", "200")
 
@@ -108,7 +108,7 @@ async def test_a_redrive_of_a_job_that_was_done_after_all_changes_nothing(site: 
     await site.until_empty()
     headers = {"Job-Id": job, "Dead-Reason": "attempts-exhausted", "Dead-Attempts": "4"}
     await site.publisher.store(Outgoing("dead.chaos.run", headers, b'{"kind":"plain"}'))
-    (stored,) = await lookup.page(site.connection, "CHAOS_DLQ", "dead.>")
+    (stored,) = await direct_get.page(site.connection, "CHAOS_DLQ", "dead.>")
     letter = read(stored, "chaos")
     await site.publisher.store(copy_of(letter))
     await remove(site.connection, letter)

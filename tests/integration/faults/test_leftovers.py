@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from embedded.broker import Broker
-from shared import chores
-from shared.database.tables import activity_logs, processed_messages
-from shared.job import Job
-from shared.leftovers import Leftovers
-from shared.outcomes import Snooze
+from nightshift.database.tables import processed_messages
+from nightshift.embedded.servers.broker import Broker
+from nightshift.housekeeping import loop
+from nightshift.housekeeping.orphans import Leftovers
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Snooze
+from schema.tables import activity_logs
 from tests.harness import Harness, RunProbe, count, doing_chores, eventually, probe_topology, working
 from tests.integration.worker.probes import record
 
@@ -147,7 +148,7 @@ async def test_what_is_queued_or_in_hand_is_left_alone(own_broker: Broker, tmp_p
 
 async def test_a_worker_looks_by_itself(own_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside its jobs, with the sweep of what waits."""
-    monkeypatch.setattr(chores, "SWEEP_SECONDS", 0.5)
+    monkeypatch.setattr(loop, "SWEEP_SECONDS", 0.5)
     async with working(own_broker, None, tmp_path, {RunProbe: record}, start=False) as harness:
         await harness.publisher.publish(RunProbe(name="a"))
         async with forgotten(own_broker, harness, "PROBE"):

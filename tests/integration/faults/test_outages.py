@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from shared.broker.jetstream import manage
+from nightshift.broker.jetstream import manage
 from tests.harness import eventually
 from tests.integration.faults.conftest import Site, reasons, says
 

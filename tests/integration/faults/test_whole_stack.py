@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.stack import Stack
+from nightshift.embedded.stack import Stack
 from tests.chaos.outage import outage
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no signals to send")

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from embedded.objects import Objects
-from embedded.seed import seed
-from shared.database import migrate, open_database
-from shared.objects import open_objects
+from demo.seed import seed
+from nightshift.database import migrate, open_database
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.objects import open_objects
 from tests.databases import database_of, kinds
 from tests.integration.maintenance.desk import NOW, Desk
 

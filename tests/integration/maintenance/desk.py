@@ -8,19 +8,19 @@ from uuid import uuid4
 
 from sqlalchemy import Table, insert, select
 
-from contracts import wire
 from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
-from contracts.message import Message
+from nightshift.config.secret import Secret
+from nightshift.contract import wire
+from nightshift.contract.message import Message
+from nightshift.database import Database
+from nightshift.messaging.job import Job
+from nightshift.objects import ObjectMissing, ObjectStore
+from nightshift.worker.commit import Committer
+from schema.tables import cleanup_runs, files, users
 from services.maintenance import handlers
+from services.maintenance.cleanup_runs import Runs
 from services.maintenance.metrics import CleanupMetrics
-from services.maintenance.runs import Runs
 from services.maintenance.settings import MaintenanceSettings
-from shared.commit import Committer
-from shared.database import Database
-from shared.database.tables import cleanup_runs, files, users
-from shared.job import Job
-from shared.objects import ObjectMissing, ObjectStore
-from shared.secret import Secret
 
 M = TypeVar("M", bound=Message)
 DAY = timedelta(days=1)

@@ -3,8 +3,8 @@
 import pytest
 
 from contracts.maintenance import CleanClaims
-from shared import claim_check
-from shared.objects import ObjectsRefused
+from nightshift.messaging import claim_check
+from nightshift.objects import ObjectsRefused
 from tests.integration.maintenance.desk import DAY, NOW, Desk
 
 

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from contracts.maintenance import CleanFiles
+from nightshift.messaging.job import Job
+from nightshift.messaging.paging import work_through
+from nightshift.objects import ObjectsRefused
+from nightshift.outcomes import Unavailable
+from schema.tables import files, users
 from services.maintenance import orphaned_files
-from shared.database.tables import files, users
-from shared.job import Job
-from shared.objects import ObjectsRefused
-from shared.outcomes import Unavailable
-from shared.paging import work_through
 from tests.integration.maintenance.desk import DAY, NOW, Desk
 
 THUMBNAIL = "thumbnails/0a1b-320.webp"

@@ -9,10 +9,11 @@ from sqlalchemy import Table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.maintenance import CleanActivity, CleanInbox, CleanSessions
-from contracts.message import Message
-from services.maintenance.runs import Counts, Run
-from shared.database.tables import activity_logs, cleanup_runs, processed_messages, sessions
-from shared.job import Job
+from nightshift.contract.message import Message
+from nightshift.database.tables import processed_messages
+from nightshift.messaging.job import Job
+from schema.tables import activity_logs, cleanup_runs, sessions
+from services.maintenance.cleanup_runs import Counts, Run
 from tests.integration.maintenance.desk import DAY, NOW, Desk
 
 SECOND = timedelta(seconds=1)

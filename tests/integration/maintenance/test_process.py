@@ -10,17 +10,18 @@ import msgspec
 import pytest
 from sqlalchemy import insert, select
 
-from contracts.cron import ScheduleFired, manual_subject
 from contracts.maintenance import CleanInbox
-from embedded.services import Service
-from embedded.stack import Stack
-from shared.broker import Connection, connect
-from shared.database import Database, open_database
-from shared.database.tables import activity_logs, cleanup_runs, files, processed_messages, sessions, users
-from shared.objects import S3ObjectStore
-from shared.publisher import Publisher
-from shared.settings import Settings, load
-from shared.stores import object_store
+from nightshift.broker import Connection, connect
+from nightshift.config.settings import Settings, load
+from nightshift.contract.cron import ScheduleFired, manual_subject
+from nightshift.database import Database, open_database
+from nightshift.database.tables import processed_messages
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import S3ObjectStore
+from nightshift.runtime.stores import object_store
+from schema.tables import activity_logs, cleanup_runs, files, sessions, users
 from tests.harness import eventually, stored
 from tests.servers import serving
 

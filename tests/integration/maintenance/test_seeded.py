@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import ColumnElement, Table, func, select
 
 from contracts.maintenance import CleanActivity, CleanFiles, CleanInbox, CleanSessions
-from contracts.message import Message
-from shared.database.tables import activity_logs, files, processed_messages, sessions
+from nightshift.contract.message import Message
+from nightshift.database.tables import processed_messages
+from schema.tables import activity_logs, files, sessions
 from tests.integration.maintenance.desk import DAY, NOW, Desk
 
 MEMORY_BYTES = 2 << 20

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from embedded.objects import Objects
-from shared.objects import S3ObjectStore, open_objects
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.objects import S3ObjectStore, open_objects
 
 pytest.register_assert_rewrite("tests.integration.objects.rules")
 

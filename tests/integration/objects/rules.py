@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.objects import ObjectMissing, ObjectStore, ObjectTooLarge
+from nightshift.objects import ObjectMissing, ObjectStore, ObjectTooLarge
 
 MISSING = "nowhere/at-all.txt"
 IMPOSSIBLE_KEYS = ["", " ", "/a", "a/", "a//b", "a/../b", "./a", "a\nb", "a\x00b", "ä" * 513, "\ud800"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.objects import ObjectStore, S3ObjectStore
+from nightshift.objects import ObjectStore, S3ObjectStore
 from tests.fakes.objects import FakeObjectStore
 from tests.integration.objects.rules import ObjectStoreRules, folder
 

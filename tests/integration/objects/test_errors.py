@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.objects import ObjectsRefused, ObjectTooLarge, S3ObjectStore, open_objects
-from shared.outcomes import Unavailable
+from nightshift.objects import ObjectsRefused, ObjectTooLarge, S3ObjectStore, open_objects
+from nightshift.outcomes import Unavailable
 from tests.integration.objects.answers import Answers, answering
 from tests.integration.objects.rules import names_in
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from embedded.objects import Objects
-from embedded.ports import free_ports
-from shared.objects import ObjectMissing, ObjectTooLarge, S3ObjectStore, open_objects
-from shared.outcomes import Unavailable
+from nightshift.embedded.processes.ports import free_ports
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.objects import ObjectMissing, ObjectTooLarge, S3ObjectStore, open_objects
+from nightshift.outcomes import Unavailable
 
 
 @pytest.fixture

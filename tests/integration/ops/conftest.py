@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from contracts.message import CATALOGUE
-from embedded.stack import Stack
-from shared.broker import connect
-from shared.broker.jetstream import manage
-from shared.catalogue import load_catalogue
-from shared.settings import ProcessSettings
-from shared.topology import topology
+from nightshift.broker import connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.embedded.stack import Stack
+from nightshift.topology.topology import topology
 from tests.integration.ops.desk import Desk
 
 

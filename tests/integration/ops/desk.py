@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from embedded.stack import Stack
-from ops.__main__ import parser, perform
-from ops.screen import Screen
-from shared.broker import Connection
-from shared.publisher import Publisher
+from nightshift.broker import Connection
+from nightshift.cli.__main__ import parser, perform
+from nightshift.cli.terminal.output import Screen
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from embedded.stack import ROOT
+from nightshift.embedded.stack import ROOT
 
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule

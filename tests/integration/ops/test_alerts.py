@@ -13,11 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.email import SendEmail
 from contracts.maintenance import CleanSessions
-from embedded.ports import LOOPBACK, free_ports
-from embedded.process import Process
-from embedded.services import Service
-from embedded.stack import ROOT, Stack
-from ops.__main__ import parser
+from nightshift.cli.__main__ import parser
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.processes.process import Process
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import ROOT, Stack
 from tests.harness import eventually
 from tests.integration.ops.desk import Desk
 from tests.integration.ops.expressions import ALERTS, OF_PROMETHEUS, Expression, Picked, expressions, read

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded.services import Service
-from shared.broker.jetstream import manage
+from nightshift.broker.jetstream import manage
+from nightshift.embedded.services import Service
 from tests.harness import eventually, stored
 from tests.integration.ops.desk import Desk
 from tests.servers import serving
@@ -150,7 +150,7 @@ async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(alive: Desk) -> 
     wrong = {finding["found"]: finding["mend"] for finding in said.json if finding["state"] == "wrong"}
     assert said.code == 1
     assert "python -m services.upload" in wrong["no worker of upload answers; 1 job of it"]
-    assert "shared.provision" in wrong["stream CRON: max_msgs_per_subject is 5, declared 100"]
+    assert "nightshift.runtime.provision" in wrong["stream CRON: max_msgs_per_subject is 5, declared 100"]
 
 
 async def test_the_doctor_finds_nothing_wrong_where_nothing_is(alive: Desk) -> None:

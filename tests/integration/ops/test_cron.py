@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contracts.cron import ScheduleFired
-from shared import pauses
+from nightshift.contract.cron import ScheduleFired
+from nightshift.topology import schedule_pauses
 from tests.harness import stored
 from tests.integration.ops.desk import Desk
 
@@ -69,11 +69,11 @@ async def test_a_schedule_is_paused_and_resumed(desk: Desk) -> None:
     """The pause is kept at the broker, where schedulers look; pausing twice is pausing once."""
     for _ in range(2):
         assert (await desk.run("cron", "pause", "report.weekly")).code == 0
-    assert await pauses.paused(desk.connection) == {"report.weekly"}
+    assert await schedule_pauses.paused(desk.connection) == {"report.weekly"}
     assert "paused" in (await desk.run("cron", "list")).out
     said = await desk.run("cron", "resume", "report.weekly", "--json")
     assert said.json == {"name": "report.weekly", "paused": False}
-    assert await pauses.paused(desk.connection) == frozenset()
+    assert await schedule_pauses.paused(desk.connection) == frozenset()
 
 
 @pytest.mark.parametrize("command", ["next", "history", "run", "pause", "resume"])

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts import wire
-from shared.broker.jetstream import manage
-from shared.claim_check import key_for
-from shared.environment import load
-from shared.settings import Settings
-from shared.stores import object_store
+from nightshift.broker.jetstream import manage
+from nightshift.config.env_settings import load
+from nightshift.config.settings import Settings
+from nightshift.contract import wire
+from nightshift.messaging.claim_check import key_for
+from nightshift.runtime.stores import object_store
 from tests.harness import stored
 from tests.integration.ops.desk import Desk
 

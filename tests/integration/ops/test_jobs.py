@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import delete, insert
 
 from contracts.email import SendEmail
-from ops.stored import message_at
-from shared.database import open_database
-from shared.database.tables import outbox, processed_messages
+from nightshift.cli.queries.streams import message_at
+from nightshift.database import open_database
+from nightshift.database.tables import outbox, processed_messages
 from tests.harness import stored
 from tests.integration.ops.desk import Desk
 from tests.integration.ops.test_queues import pull_one

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.email import Attachment, SendEmail
-from embedded.services import Service
+from nightshift.embedded.services import Service
 from tests.harness import eventually
 from tests.integration.ops.desk import Desk
 from tests.servers import serving

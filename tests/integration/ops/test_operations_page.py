@@ -8,12 +8,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.exporter import Streams
-from embedded.services import Service
-from embedded.stack import ROOT
-from ops.exits import MEANINGS
-from services.scheduler.metrics import ScheduleMetrics
-from shared.job_lines import JobLine
-from shared.telemetry import Metrics
+from nightshift.cli.terminal.exit_codes import MEANINGS
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import ROOT
+from nightshift.observability.job_log import JobLine
+from nightshift.observability.metrics import Metrics
+from nightshift.scheduler.metrics import ScheduleMetrics
 from tests.integration.ops.desk import Desk
 from tests.integration.ops.test_dead_letters import bury
 from tests.servers import serving

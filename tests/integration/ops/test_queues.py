@@ -8,7 +8,7 @@ import pytest
 
 from contracts.email import SendEmail
 from contracts.upload import ProcessUpload
-from shared.broker.jetstream import manage
+from nightshift.broker.jetstream import manage
 from tests.harness import stored
 from tests.integration.ops.desk import Desk
 

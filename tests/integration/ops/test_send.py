@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.email import SendEmail
-from shared.sweep import due_at
+from nightshift.housekeeping.overdue import due_at
 from tests.harness import stored
 from tests.integration.ops.desk import Desk
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from embedded import settings_file
-from embedded.stack import ROOT
-from ops.__main__ import parser
-from ops.completion import script
+from nightshift.cli.__main__ import parser
+from nightshift.cli.client.completion import script
+from nightshift.embedded.processes import env_file
+from nightshift.embedded.stack import ROOT
 from tests.integration.ops.desk import Desk, said
 
 BASH = shutil.which("bash")
@@ -111,19 +111,19 @@ def test_flags_may_stand_before_the_command_or_behind_it() -> None:
 
 async def test_a_running_embedded_stack_is_found_by_itself(desk: Desk, tmp_path: Path) -> None:
     """Without any setting the command line uses the stack that `nightshift up` runs, and says so."""
-    with settings_file.written(tmp_path, desk.environ) as file:
+    with env_file.written(tmp_path, desk.environ) as file:
         assert file.stat().st_mode & 0o077 == 0
-        assert settings_file.read(tmp_path) == desk.environ
+        assert env_file.read(tmp_path) == desk.environ
         found = await said(("queues", "list", "--sample", "0s"), {}, tmp_path)
         doctor = await said(("doctor",), {}, tmp_path)
     assert found.code == 0
     assert f"the embedded stack in {tmp_path}" in doctor.out
-    assert settings_file.read(tmp_path) == {}
+    assert env_file.read(tmp_path) == {}
 
 
 async def test_an_address_that_is_given_counts_more_than_the_embedded_stack(desk: Desk, tmp_path: Path) -> None:
     """Nobody's job goes to another broker than the one that was named."""
-    with settings_file.written(tmp_path, desk.environ):
+    with env_file.written(tmp_path, desk.environ):
         other = await said(("queues", "list"), {"NATS_URL": "nats://127.0.0.1:9"}, tmp_path)
     assert (other.code, "127.0.0.1:9 (NATS_URL)" in other.err) == (3, True)
 
@@ -150,7 +150,8 @@ def test_the_live_screen_runs_until_ctrl_c(desk_url: str) -> None:
 def test_a_reader_who_has_seen_enough_is_no_error(desk_url: str) -> None:
     """As in `nightshift … | head -1`."""
     ran = in_bash(
-        f"'{sys.executable}' -m ops queues list --sample 0s | true; echo ${{PIPESTATUS[0]}}", NATS_URL=desk_url
+        f"'{sys.executable}' -m nightshift.cli queues list --sample 0s | true; echo ${{PIPESTATUS[0]}}",
+        NATS_URL=desk_url,
     )
     assert ran.stdout.strip() == "0"
     assert "BrokenPipe" not in ran.stderr

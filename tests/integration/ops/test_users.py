@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.broker import Broker
+from nightshift.embedded.servers.broker import Broker
 from tests.integration.ops.desk import Said, said
 
 MAIL = '{"to":"ada@example.com","subject":"Hi","body":"<p>Hi</p>"}'

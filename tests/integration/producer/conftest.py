@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from embedded.broker import Broker
-from shared.broker import Connection
-from shared.broker.jetstream import manage
-from shared.publisher import Publisher
-from shared.streams import provision_broker
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import manage
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import provision_broker
 from tests.harness import connected, probe_topology
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contracts.wire import MAX_INLINE_BYTES
-from embedded.broker import Broker
-from embedded.objects import Objects
-from shared.broker import Connection
-from shared.job import Job
-from shared.objects import S3ObjectStore
-from shared.outcomes import Unavailable
-from shared.outgoing import JobTooLarge
-from shared.publisher import Publisher
+from nightshift.broker import Connection
+from nightshift.contract.wire import MAX_INLINE_BYTES
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbound import JobTooLarge
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import S3ObjectStore
+from nightshift.outcomes import Unavailable
 from tests.fakes.objects import FakeObjectStore
 from tests.harness import RunProbe, opened_objects, stored, working
 

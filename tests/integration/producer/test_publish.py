@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from contracts.email import SendEmail
-from contracts.wire import MAX_MESSAGE_BYTES
-from embedded.broker import Broker
-from shared.broker import Connection, QueueFull, Refused
-from shared.outcomes import Unavailable
-from shared.outgoing import JobTooLarge, Outgoing
-from shared.publisher import Publisher
-from shared.streams import provision_broker
-from shared.topology import Limits
+from nightshift.broker import Connection, QueueFull, Refused
+from nightshift.contract.wire import MAX_MESSAGE_BYTES
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.outbound import JobTooLarge, Outgoing
+from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import Limits
 from tests.harness import RunProbe, eventually, probe_topology, stored
 
 Publish = Callable[[Publisher], Coroutine[Any, Any, Any]]

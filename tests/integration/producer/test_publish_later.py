@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.broker import Connection
-from shared.publisher import Publisher
+from nightshift.broker import Connection
+from nightshift.messaging.publisher import Publisher
 from tests.harness import RunProbe, eventually, stored
 
 

@@ -5,15 +5,15 @@ from typing import ClassVar
 
 import pytest
 
-from contracts.message import CATALOGUE, Message
-from shared.broker import Connection, QueueFull, batch
-from shared.broker.batch import DuplicateInBatch
-from shared.broker.jetstream import Stored
-from shared.outcomes import Unavailable
-from shared.outgoing import Outgoing
-from shared.publisher import Entry, Publisher
-from shared.streams import provision_broker
-from shared.topology import Limits
+from nightshift.broker import Connection, QueueFull, batch
+from nightshift.broker.batch import DuplicateInBatch
+from nightshift.broker.jetstream import Stored
+from nightshift.contract.message import CATALOGUE, Message
+from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.publisher import Entry, Publisher
+from nightshift.outcomes import Unavailable
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import Limits
 from tests.harness import FollowProbe, RunProbe, probe_topology, stored
 
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from shared import lookup
-from shared.broker import Connection, QueueFull
-from shared.delivery import Delivery
-from shared.outgoing import Outgoing, schedule_at
-from shared.publisher import Publisher
-from shared.streams import provision_broker
-from shared.sweep import sweep
-from shared.topology import MAX_WAITING_BYTES, Limits
+from nightshift.broker import Connection, QueueFull, direct_get
+from nightshift.broker.delivery import Delivery
+from nightshift.housekeeping.overdue import sweep
+from nightshift.messaging.outbound import Outgoing, schedule_at
+from nightshift.messaging.publisher import Publisher
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import MAX_WAITING_BYTES, Limits
 from tests.harness import RunProbe, probe_topology, stored
 
 NOW = datetime.now(UTC)
@@ -50,7 +49,7 @@ async def test_a_schedule_that_is_replaced_meanwhile_stays(
     publisher: Publisher, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the sweep has read is old by then: the new one keeps its time."""
-    read = lookup.page
+    read = direct_get.page
 
     async def replace_after(*arguments: Any) -> list[Delivery]:
         page = await read(*arguments)
@@ -59,7 +58,7 @@ async def test_a_schedule_that_is_replaced_meanwhile_stays(
         return page
 
     await _later(publisher, "one")
-    monkeypatch.setattr(lookup, "page", replace_after)
+    monkeypatch.setattr(direct_get, "page", replace_after)
     assert (await sweep(connection, publisher, "probe", LATE))[0] == 0
     assert [message.subject for message in await stored(connection, "PROBE_LATER")] == ["later.probe.run.one"]
 
@@ -68,7 +67,7 @@ async def test_a_schedule_that_is_cancelled_meanwhile_stays_cancelled(
     publisher: Publisher, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hand-over is refused when there is nothing to hand over."""
-    read = lookup.page
+    read = direct_get.page
 
     async def cancel_after(*arguments: Any) -> list[Delivery]:
         page = await read(*arguments)
@@ -76,7 +75,7 @@ async def test_a_schedule_that_is_cancelled_meanwhile_stays_cancelled(
         return page
 
     await _later(publisher, "one")
-    monkeypatch.setattr(lookup, "page", cancel_after)
+    monkeypatch.setattr(direct_get, "page", cancel_after)
     assert await sweep(connection, publisher, "probe", LATE) == (0, 0)
     assert await stored(connection, "PROBE_LATER") == []
 
@@ -118,15 +117,15 @@ async def test_a_thousand_waiting_jobs_are_read_page_by_page(
         await asyncio.gather(*(_later(publisher, f"j{start + number}", LATE) for number in range(250)))
     await _later(publisher, "overdue")
     sizes: list[int] = []
-    read = lookup.page
+    read = direct_get.page
 
     async def count(*arguments: Any) -> list[Delivery]:
         page = await read(*arguments)
         sizes.append(len(page))
         return page
 
-    monkeypatch.setattr(lookup, "PAGE", 64)
-    monkeypatch.setattr(lookup, "page", count)
+    monkeypatch.setattr(direct_get, "PAGE", 64)
+    monkeypatch.setattr(direct_get, "page", count)
     assert await sweep(connection, publisher, "probe", DUE + timedelta(minutes=2)) == (1, 0)
     assert (sum(sizes), max(sizes)) == (1001, 64)
     assert len(await stored(connection, "PROBE_LATER", "later.>")) == 1000

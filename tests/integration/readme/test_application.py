@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from embedded import settings_file
-from embedded.services import Service
-from embedded.stack import ROOT, Stack
+from nightshift.embedded.processes import env_file
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import ROOT, Stack
 from tests.servers import serving
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^python -m embedded\.application (.*?) +# (\S+?):", README, re.MULTILINE)
+COMMANDS = re.findall(r"^python -m demo\.example_app (.*?) +# (\S+?):", README, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,13 @@ async def folder(stack: Stack) -> AsyncIterator[Path]:
     """The folder of a stack that runs, with the services that the tries need."""
     await stack.provision()
     async with serving(*(Service(stack, name) for name in ("upload", "report", "email"))):
-        with settings_file.written(stack.folder, stack.environment()):
+        with env_file.written(stack.folder, stack.environment()):
             yield stack.folder
 
 
 async def application(folder: Path, typed: str) -> tuple[int | None, str]:
     """Runs the program beside the stack of a folder; returns its exit code and what it said."""
-    command = [sys.executable, "-m", "embedded.application", "--folder", str(folder), *shlex.split(typed)]
+    command = [sys.executable, "-m", "demo.example_app", "--folder", str(folder), *shlex.split(typed)]
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE, stderr=STDOUT)
     async with asyncio.timeout(90):
         output, _ = await process.communicate()

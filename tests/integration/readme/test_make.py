@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.stack import ROOT
+from nightshift.embedded.stack import ROOT
 
 MAKE = shutil.which("make") or "make"
 
@@ -34,7 +34,10 @@ def test_make_alone_lists_every_command() -> None:
 def test_up_hands_settings_to_the_services() -> None:
     """Those of the shell are not passed on, so that it takes the words of SET."""
     said = make(ROOT, "--dry-run", "up", "SET=LOG_LEVEL=debug OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318")
-    assert "-m embedded.up --set 'LOG_LEVEL=debug' --set 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318'" in said
+    assert (
+        "-m nightshift.embedded.up --set 'LOG_LEVEL=debug' --set 'OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318'"
+        in said
+    )
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import re
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 
-from embedded.stack import ROOT, Stack
-from shared.broker import connect
-from shared.broker.jetstream import manage
-from shared.settings import ProcessSettings
+from nightshift.broker import connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.stack import ROOT, Stack
 
 
 async def test_the_publishing_example_runs_as_it_stands(stack: Stack) -> None:

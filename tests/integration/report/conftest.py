@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.database import Database, migrate, open_database
-from shared.database.tables import metadata
+from nightshift.database import Database, migrate, open_database
+from schema.tables import metadata
 from tests.integration.database.conftest import pytest_generate_tests, url
 
 __all__ = ["pytest_generate_tests", "url"]

@@ -8,17 +8,18 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import insert, select, update
 
-from contracts.cron import ScheduleFired
 from contracts.email import SendEmail
 from contracts.report import GenerateReport
-from services.report.dead_letters import DeadLetters
+from nightshift.config.secret import Secret
+from nightshift.contract.cron import ScheduleFired
+from nightshift.database import Database
+from nightshift.database.tables import outbox
+from nightshift.messaging.job import Job
+from nightshift.worker.commit import Committer
+from schema.tables import reports
 from services.report.handlers import generate_report, weekly_report
+from services.report.queries.dead_letters import DeadLetters
 from services.report.settings import ReportSettings
-from shared.commit import Committer
-from shared.database import Database
-from shared.database.tables import outbox, reports
-from shared.job import Job
-from shared.secret import Secret
 from tests.fakes.objects import FakeObjectStore
 
 NOW = datetime(2026, 11, 23, 9, 0, 5, tzinfo=UTC)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from embedded.broker import Broker
-from services.report.stream_counts import StreamDeadLetterCounts
-from shared.broker import Connection, NotPermitted, connect
-from shared.broker.jetstream import manage, store
-from shared.outcomes import Permanent, Unavailable
-from shared.secret import Secret
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
-from shared.topology import topology
+from nightshift.broker import Connection, NotPermitted, connect
+from nightshift.broker.jetstream import manage, store
+from nightshift.config.secret import Secret
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.servers.broker import Broker
+from nightshift.outcomes import Permanent, Unavailable
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import topology
+from services.report.queries.nats_dead_letters import StreamDeadLetterCounts
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 STREAMS = ["CRON_DLQ", "EMAIL_DLQ", "SYNC_DLQ"]

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Table, insert
 
-from services.report.activity_figures import activity_figures
+from nightshift.database import Database
+from schema.tables import activity_logs, email_deliveries, files, users
 from services.report.parameters import MAX_DAYS
 from services.report.period import Period, days_until
-from services.report.storage_figures import LargeFile, Owner, Stored, storage_figures
-from services.report.weekly_figures import weekly_figures
-from shared.database import Database
-from shared.database.tables import activity_logs, email_deliveries, files, users
+from services.report.queries.activity_figures import activity_figures
+from services.report.queries.storage_figures import LargeFile, Owner, Stored, storage_figures
+from services.report.queries.weekly_figures import weekly_figures
 
 UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
 """A Monday; the week is that of the 16th, the one before of the 9th."""

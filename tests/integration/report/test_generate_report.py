@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import insert
 
 from contracts.email import Attachment
-from services.report import handlers, rows
+from nightshift.database import Database
+from nightshift.outcomes import Permanent, Unavailable
+from schema.tables import users
+from services.report import handlers
 from services.report.attempt import TookTooLong
-from services.report.kinds import Kind
-from services.report.rows import ReportNotFound
-from shared.database import Database
-from shared.database.tables import users
-from shared.outcomes import Permanent, Unavailable
+from services.report.queries import repository
+from services.report.queries.repository import ReportNotFound
+from services.report.registry import Kind
 from tests.integration.report.desk import NOW, Desk, settings
 
 LATER = NOW + timedelta(hours=1)
@@ -235,10 +236,12 @@ async def test_dead_letters_are_compared_with_the_weekly_report_before(desk: Des
 async def test_of_two_deliveries_at_once_both_show_what_the_first_has_noted(desk: Desk) -> None:
     """Both have found the row empty and looked at the broker; the one that is later takes the other's word."""
     await desk.ask()
-    found = await rows.find(desk.database, "report-1")
+    found = await repository.find(desk.database, "report-1")
     seen = [await desk.dead_letters.look(NOW), await desk.dead_letters.look(LATER)]
-    assert [await rows.begin(desk.database, found, each) for each in seen] == [seen[0], seen[0]]
-    assert (await rows.find(desk.database, "report-1")).parameters["deadLetters"]["seenAt"] == "2026-11-23T09:00:05Z"
+    assert [await repository.begin(desk.database, found, each) for each in seen] == [seen[0], seen[0]]
+    assert (await repository.find(desk.database, "report-1")).parameters["deadLetters"][
+        "seenAt"
+    ] == "2026-11-23T09:00:05Z"
 
 
 async def test_what_was_asked_for_stays_beside_what_was_seen(desk: Desk) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from embedded.sample_rows import SHARES, World, rows_of
-from embedded.seed import seed
-from shared.database import Database, migrate, open_database, sqlite_url
+from demo.sample_rows import SHARES, World, rows_of
+from demo.seed import seed
+from nightshift.database import Database, migrate, open_database, sqlite_url
 from tests.integration.report.desk import Desk, settings
 
 ROWS = 100_000

@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from contracts.cron import ScheduleFired, manual_subject
 from contracts.report import GenerateReport
-from embedded.mailbox import messages
-from embedded.services import Service
-from embedded.stack import Stack
-from shared import outgoing
-from shared.broker import Connection, connect
-from shared.broker.jetstream import store
-from shared.database import Database, open_database
-from shared.database.tables import reports, users
-from shared.environment import load
-from shared.lookup import all_of
-from shared.objects import ObjectStore
-from shared.publisher import Publisher
-from shared.settings import Settings
-from shared.stores import object_store
+from nightshift.broker import Connection, connect
+from nightshift.broker.direct_get import all_of
+from nightshift.broker.jetstream import store
+from nightshift.config.env_settings import load
+from nightshift.config.settings import Settings
+from nightshift.contract.cron import ScheduleFired, manual_subject
+from nightshift.database import Database, open_database
+from nightshift.embedded.servers.mailbox import messages
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from nightshift.messaging import outbound
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import ObjectStore
+from nightshift.runtime.stores import object_store
+from schema.tables import reports, users
 from tests.harness import eventually
 from tests.servers import serving
 
@@ -107,7 +107,7 @@ async def test_a_job_becomes_objects_and_a_mail(site: Site) -> None:
 async def test_an_event_by_hand_becomes_the_weekly_report_and_its_mail(site: Site) -> None:
     """From the event through the outbox to the report, and through it to the administrator's mail with its figures."""
     event = ScheduleFired(name="report.weekly", schedule="0 9 * * 1", time_zone="UTC", due=DUE, announced=DUE)
-    await store(site.connection, manual_subject("report.weekly"), {"Job-Id": "by-hand"}, outgoing.encode(event))
+    await store(site.connection, manual_subject("report.weekly"), {"Job-Id": "by-hand"}, outbound.encode(event))
     await site.row("weekly-20261123T090000Z", "done")
     mail = await site.mail("admin@example.com")
     assert mail["Subject"] == "Acme: weekly summary, 16 to 22 November 2026"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.database import Database
-from shared.outcomes import Permanent
+from nightshift.database import Database
+from nightshift.outcomes import Permanent
 from tests.integration.report.desk import Desk, settings
 
 DUE = datetime(2026, 11, 23, 9, tzinfo=UTC)

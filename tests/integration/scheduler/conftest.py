@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from embedded.broker import Broker
-from shared.broker import connect
-from shared.settings import ProcessSettings
+from nightshift.broker import connect
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.servers.broker import Broker
 from tests.integration.scheduler.world import World
 
 

@@ -6,15 +6,15 @@ from functools import partial
 
 import pytest
 
-from contracts.cron import event_subject, manual_subject
-from services.scheduler import lapses
-from services.scheduler.schedule import Misfire, schedule
-from shared.broker import Connection, NotPermitted
-from shared.broker.jetstream import manage
-from shared.delivery import Delivery
-from shared.pull import Pull
-from shared.streams import provision_broker
-from shared.topology import CRON_STREAM, EVENTS_KEPT, Consumer, Topology
+from nightshift.broker import Connection, NotPermitted
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.jetstream import manage
+from nightshift.contract.cron import event_subject, manual_subject
+from nightshift.scheduler.announcing import lapses
+from nightshift.scheduler.cron.schedule import Misfire, schedule
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT, Consumer, Topology
+from nightshift.worker.pull import Pull
 from tests.harness import eventually
 from tests.integration.scheduler.world import World
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from contracts.cron import ScheduleFired, event_subject
-from services.scheduler.schedule import Misfire, Schedule, schedule
+from nightshift.contract.cron import ScheduleFired, event_subject
+from nightshift.scheduler.cron.schedule import Misfire, Schedule, schedule
 from tests.integration.scheduler.world import World
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)

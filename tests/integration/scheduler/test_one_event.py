@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from contracts.cron import ScheduleFired, event_subject, manual_subject
-from services.scheduler.direct_get import direct_get
-from services.scheduler.schedule import schedule
-from services.scheduler.stream import CronStream, Remembered
-from shared.outcomes import Unavailable
-from shared.outgoing import Outgoing
-from shared.topology import CRON_STREAM
+from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
+from nightshift.messaging.outbound import Outgoing
+from nightshift.outcomes import Unavailable
+from nightshift.scheduler.cron.schedule import schedule
+from nightshift.scheduler.state.cron_stream import CronStream, Remembered
+from nightshift.scheduler.state.direct_get import direct_get
+from nightshift.topology.topology import CRON_STREAM
 from tests.integration.scheduler.world import World
 
 HALF_PAST_ELEVEN = datetime(2026, 7, 1, 11, 30, tzinfo=UTC)

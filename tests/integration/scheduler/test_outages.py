@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from embedded.broker import Broker
-from services.scheduler.schedule import schedule
+from nightshift.embedded.servers.broker import Broker
+from nightshift.scheduler.cron.schedule import schedule
 from tests.integration.scheduler.world import DEADLINE_SECONDS, World
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.scheduler.schedule import schedule
-from shared import pauses
+from nightshift.scheduler.cron.schedule import schedule
+from nightshift.topology import schedule_pauses
 from tests.integration.scheduler.world import World
 
 EVERY_HOUR = schedule("sync.hourly", "0 * * * *", "latest")
@@ -14,7 +14,7 @@ HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 async def test_a_paused_schedule_announces_nothing_and_the_others_go_on(world: World) -> None:
     """While it is paused no event of it appears, whichever scheduler runs; other schedules are not held up."""
     await world.started((EVERY_HOUR, BESIDE), (EVERY_HOUR, BESIDE))
-    await pauses.pause(world.connections[0], EVERY_HOUR.name, world.clock.now())
+    await schedule_pauses.pause(world.connections[0], EVERY_HOUR.name, world.clock.now())
     await world.pass_time(2 * HOUR, steps=2)
     assert await world.due(EVERY_HOUR.name) == []
     assert len(await world.due(BESIDE.name)) == 2
@@ -22,7 +22,7 @@ async def test_a_paused_schedule_announces_nothing_and_the_others_go_on(world: W
 
 async def test_a_pause_survives_a_restart_of_the_schedulers(world: World) -> None:
     """A scheduler that is started during a pause knows of it."""
-    await pauses.pause(world.connections[0], EVERY_HOUR.name, world.clock.now())
+    await schedule_pauses.pause(world.connections[0], EVERY_HOUR.name, world.clock.now())
     await world.started((EVERY_HOUR,))
     await world.pass_time(HOUR)
     await world.stop()
@@ -34,9 +34,9 @@ async def test_a_pause_survives_a_restart_of_the_schedulers(world: World) -> Non
 async def test_at_resume_the_misfire_policy_decides(world: World) -> None:
     """`latest` makes up for the last due time that the pause held back, and goes on from there."""
     await world.started((EVERY_HOUR,))
-    await pauses.pause(world.connections[0], EVERY_HOUR.name, world.clock.now())
+    await schedule_pauses.pause(world.connections[0], EVERY_HOUR.name, world.clock.now())
     await world.pass_time(3 * HOUR, steps=3)
-    await pauses.resume(world.connections[0], EVERY_HOUR.name)
+    await schedule_pauses.resume(world.connections[0], EVERY_HOUR.name)
     await world.pass_time(MINUTE)
     assert [due.hour for due in await world.due(EVERY_HOUR.name)] == [14]
     await world.pass_time(HOUR)

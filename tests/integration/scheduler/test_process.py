@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from embedded.broker import Broker
-from embedded.ports import LOOPBACK, free_ports
-from embedded.process import Process
-from embedded.stack import ROOT
-from embedded.surroundings import surroundings
-from services.scheduler import process
-from services.scheduler.settings import SchedulerSettings
-from shared.checks import Checks
+from nightshift.embedded.processes.clean_env import surroundings
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.processes.process import Process
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.stack import ROOT
+from nightshift.runtime.health_checks import Checks
+from nightshift.scheduler import app
+from nightshift.scheduler.settings import SchedulerSettings
 from tests.harness import eventually
 from tests.integration.scheduler.world import DEADLINE_SECONDS, World
 
@@ -56,26 +56,26 @@ async def test_two_processes_announce_each_second_once_and_end_cleanly(
     ports = free_ports(2)
     processes = [scheduler(broker, tmp_path, f"scheduler-{place}", port) for place, port in enumerate(ports)]
     try:
-        for process, port in zip(processes, ports, strict=True):
+        for app, port in zip(processes, ports, strict=True):
 
             async def ready(port: int = port) -> bool:
                 return " 200 " in await asked(port, "/readyz")
 
-            await process.ready(ready)
+            await app.ready(ready)
         async with asyncio.timeout(DEADLINE_SECONDS):
             while len(await world.due("sync.often")) < 4:  # noqa: ASYNC110 - another process gives no signal
                 await asyncio.sleep(0.05)
         metrics = [await asked(port, "/metrics") for port in ports]
-        codes = [await process.stop() for process in processes]
+        codes = [await app.stop() for app in processes]
     finally:
-        for process in processes:
-            await process.kill()
+        for app in processes:
+            await app.kill()
     due = await world.due("sync.often")
     assert {later - earlier for earlier, later in pairwise(due)} == {SECOND}
     assert codes == [0, 0]
     assert all('nightshift_schedule_events_total{schedule="sync.often"}' in text for text in metrics)
     assert all("nightshift_schedule_lateness_seconds_bucket" in text for text in metrics)
-    assert all("scheduler has stopped" in process.output() for process in processes)
+    assert all("scheduler has stopped" in app.output() for app in processes)
 
 
 async def test_one_that_waits_for_its_broker_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,10 +87,10 @@ async def test_one_that_waits_for_its_broker_is_alive(monkeypatch: pytest.Monkey
             super().beat()
             beats.append(None)
 
-    monkeypatch.setattr(process, "Checks", partial(Counted, stalled_after_seconds=1.0))
+    monkeypatch.setattr(app, "Checks", partial(Counted, stalled_after_seconds=1.0))
     (nobody,) = free_ports(1)
     settings = SchedulerSettings(nats_url=f"nats://{LOOPBACK}:{nobody}", health_port=0)
-    serving = asyncio.create_task(process.serve(settings, (), stop))
+    serving = asyncio.create_task(app.serve(settings, (), stop))
     await eventually(lambda: len(beats) > 3, what="it beats on")
     stop.set()
     assert await serving == 0

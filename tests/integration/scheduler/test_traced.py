@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from services.scheduler.schedule import schedule
-from services.scheduler.stream import CronStream
+from nightshift.scheduler.cron.schedule import schedule
+from nightshift.scheduler.state.cron_stream import CronStream
 from tests.integration.scheduler.world import World
 from tests.integration.tracing.recorded import Recorded, attributes, parent_id, traceparent
 

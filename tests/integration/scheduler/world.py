@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from contracts.cron import ScheduleFired, event_subject
-from services.scheduler.announcer import Announcer
-from services.scheduler.direct_get import direct_get
-from services.scheduler.lapses import Lapses
-from services.scheduler.metrics import ScheduleMetrics
-from services.scheduler.schedule import Schedule
-from services.scheduler.stream import CronStream, EventStream
-from shared.broker import Connection, Refused
-from shared.broker.jetstream import manage
-from shared.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, topology
+from nightshift.broker import Connection, Refused
+from nightshift.broker.jetstream import manage
+from nightshift.contract.cron import ScheduleFired, event_subject
+from nightshift.scheduler.announcing.announcer import Announcer
+from nightshift.scheduler.announcing.lapses import Lapses
+from nightshift.scheduler.cron.schedule import Schedule
+from nightshift.scheduler.metrics import ScheduleMetrics
+from nightshift.scheduler.state.cron_stream import CronStream, EventStream
+from nightshift.scheduler.state.direct_get import direct_get
+from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, topology
 
 DEADLINE_SECONDS = 20
 _NO_STORE = 10049

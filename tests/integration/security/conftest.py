@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from contracts.message import CATALOGUE
-from contracts.parts import PUBLISHES
-from embedded.services import Service
-from embedded.stack import Stack
-from shared.broker import Connection, connect
-from shared.catalogue import load_catalogue
-from shared.permissions import broker_config, users
-from shared.secret import Secret
-from shared.settings import ProcessSettings
-from shared.topology import topology
+from contracts.publishers import PUBLISHES
+from nightshift.broker import Connection, connect
+from nightshift.config.secret import Secret
+from nightshift.config.settings import ProcessSettings
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from nightshift.topology.permissions import broker_config, users
+from nightshift.topology.topology import topology
 
 EVENTS = load_catalogue()
 TOPOLOGY = topology(CATALOGUE, EVENTS)
@@ -57,7 +57,7 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gua
         await stack.start()
         closing.push_async_callback(stack.kill)
         guarded = Guarded(stack, passwords, None)  # type: ignore[arg-type]  # in a moment
-        process = stack.process("shared.provision", extra=guarded.login("operator"))
+        process = stack.process("nightshift.runtime.provision", extra=guarded.login("operator"))
         assert await process.wait(timeout_seconds=60) == 0, process.output()
         guarded.operator = await connect(guarded.settings("operator"), name="operator")
         closing.push_async_callback(guarded.operator.close)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from nats.aio.transport import TcpTransport
 
-from embedded.broker import Broker
-from embedded.ports import LOOPBACK
-from shared.broker import connect
-from shared.outcomes import Unavailable
-from shared.publisher import Publisher
-from shared.secret import Secret
-from shared.settings import ProcessSettings
-from shared.streams import provision_broker
+from nightshift.broker import connect
+from nightshift.config.secret import Secret
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.processes.ports import LOOPBACK
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
+from nightshift.topology.provisioning import provision_broker
 from tests.harness import RunProbe, probe_topology
 from tests.integration.email.certificates import Certificates, make_certificates
 

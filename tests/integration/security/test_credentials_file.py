@@ -6,12 +6,12 @@ from pathlib import Path
 import nkeys
 import pytest
 
-from embedded.broker import Broker
-from shared.broker import connect
-from shared.outcomes import Unavailable
-from shared.publisher import Publisher
-from shared.settings import ProcessSettings, SettingsError, load
-from shared.streams import provision_broker
+from nightshift.broker import connect
+from nightshift.config.settings import ProcessSettings, SettingsError, load
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
+from nightshift.topology.provisioning import provision_broker
 from tests.harness import RunProbe, probe_topology
 from tests.integration.security.credentials_files import Authority, Key, new_authority
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from contracts.email import Attachment, SendEmail
-from embedded.objects import Objects, Tls
-from embedded.ports import LOOPBACK
-from embedded.services import Service
-from embedded.stack import Stack
-from shared.broker import Connection, connect
-from shared.publisher import Publisher
-from shared.settings import Settings, load
-from shared.stores import database_of, object_store
+from nightshift.broker import Connection, connect
+from nightshift.config.settings import Settings, load
+from nightshift.embedded.processes.ports import LOOPBACK
+from nightshift.embedded.servers.object_store import Objects, Tls
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.runtime.stores import database_of, object_store
 from tests.harness import eventually, stored
 from tests.integration.email.certificates import Certificates, make_certificates
 from tests.integration.email.smtp_script import SmtpScript, smtp_server
@@ -78,7 +78,7 @@ async def world(certificates: Certificates, tmp_path_factory: pytest.TempPathFac
             "SMTP_USER": "ada",
             "SMTP_PASSWORD": _PASSWORD,
         }
-        provision = stack.process("shared.provision", extra=settings)
+        provision = stack.process("nightshift.runtime.provision", extra=settings)
         assert await provision.wait(timeout_seconds=60) == 0, provision.output()
         yield World(stack, postgres, mail, settings)
 
@@ -186,7 +186,7 @@ async def test_provision_says_whom_nobody_vouches_for(world: World, tmp_path: Pa
     """One line and exit code 1, no traceback."""
     foreign = str(make_certificates(tmp_path).ca_file)
     for variable in ("DATABASE_CA_FILE", "S3_CA_FILE"):
-        process = world.stack.process("shared.provision", extra=world.settings | {variable: foreign})
+        process = world.stack.process("nightshift.runtime.provision", extra=world.settings | {variable: foreign})
         assert await process.wait(timeout_seconds=60) == 1
         assert f"{variable} must name the authority" in process.output()
         assert "Traceback" not in process.output()

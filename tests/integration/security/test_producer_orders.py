@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from contracts.email import SendEmail
-from shared.broker import Connection, NotPermitted, Refused, connect
-from shared.broker.jetstream import manage, store
-from shared.outcomes import Unavailable
-from shared.outgoing import encode
-from shared.publisher import Publisher
+from nightshift.broker import Connection, NotPermitted, Refused, connect
+from nightshift.broker.jetstream import manage, store
+from nightshift.messaging.outbound import encode
+from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
 from tests.harness import Stored, stored
 from tests.integration.security.conftest import Guarded
 

@@ -9,11 +9,11 @@ from sqlalchemy import insert
 
 from contracts.email import SendEmail
 from contracts.sync import SyncExternal
-from embedded.ports import LOOPBACK
-from embedded.services import Service
-from shared.database import open_database
-from shared.database.tables import linked_accounts, users
-from shared.publisher import Publisher
+from nightshift.database import open_database
+from nightshift.embedded.processes.ports import LOOPBACK
+from nightshift.embedded.services import Service
+from nightshift.messaging.publisher import Publisher
+from schema.tables import linked_accounts, users
 from tests.harness import eventually, stored
 from tests.integration.security.conftest import Guarded
 

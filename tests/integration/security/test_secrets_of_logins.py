@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from contracts.email import SendEmail
-from embedded.broker import Broker
-from embedded.objects import Objects, Tls
-from shared.publisher import Publisher
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.object_store import Objects, Tls
+from nightshift.messaging.publisher import Publisher
 from tests.harness import stored
 from tests.integration.email.certificates import Certificates, make_certificates
 from tests.integration.email.smtp_script import SmtpScript, smtp_server
@@ -99,7 +99,7 @@ async def test_no_secret_is_shown_when_a_server_refuses_us(guarded: Guarded, ser
     assert doctor.code == 1
     told += doctor.out + doctor.err
     if make is not _mail:
-        provision = guarded.stack.process("shared.provision", extra=guarded.login("operator") | settings)
+        provision = guarded.stack.process("nightshift.runtime.provision", extra=guarded.login("operator") | settings)
         assert await provision.wait(timeout_seconds=60) == 1
         assert CASES[case] in provision.output()
         told += provision.output()

@@ -8,15 +8,16 @@ import msgspec
 import pytest
 from sqlalchemy import insert, select
 
-from contracts.cron import ScheduleFired, manual_subject
 from contracts.email import SendEmail
 from contracts.upload import ProcessUpload
-from embedded.services import Service
-from shared.broker import connect
-from shared.broker.jetstream import manage, store
-from shared.database import Database, open_database
-from shared.database.tables import processed_messages, users
-from shared.publisher import Publisher
+from nightshift.broker import connect
+from nightshift.broker.jetstream import manage, store
+from nightshift.contract.cron import ScheduleFired, manual_subject
+from nightshift.database import Database, open_database
+from nightshift.database.tables import processed_messages
+from nightshift.embedded.services import Service
+from nightshift.messaging.publisher import Publisher
+from schema.tables import users
 from tests.harness import eventually, stored
 from tests.integration.security.conftest import TOPOLOGY, USERS, Guarded
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from embedded.objects import Objects, Tls
-from embedded.ports import LOOPBACK
-from shared.database import Database
-from shared.objects import S3ObjectStore
-from shared.outcomes import Unavailable
-from shared.settings import Settings, SettingsError, load
-from shared.stores import database_of, object_store
+from nightshift.config.settings import Settings, SettingsError, load
+from nightshift.database import Database
+from nightshift.embedded.processes.ports import LOOPBACK
+from nightshift.embedded.servers.object_store import Objects, Tls
+from nightshift.objects import S3ObjectStore
+from nightshift.outcomes import Unavailable
+from nightshift.runtime.stores import database_of, object_store
 from tests.harness import eventually
 from tests.integration.email.certificates import Certificates, make_certificates
 from tests.postgres_server import PostgresServer, postgres_server

@@ -10,20 +10,20 @@ from uuid import uuid4
 from sqlalchemy import insert, select, update
 
 from contracts.sync import SyncExternal
-from embedded.feed_site import FeedSite
-from embedded.github_api import GitHubApi, repository
-from embedded.http_site import HttpSite
+from demo.sites.feed_site import FeedSite
+from demo.sites.github_api import GitHubApi, repository
+from demo.sites.http_site import HttpSite
+from nightshift.config.secret import Secret
+from nightshift.database import Database, migrate, open_database
+from nightshift.messaging.job import Job
+from nightshift.worker.commit import Committer
+from schema.tables import external_records, linked_accounts, users
 from services.sync.connector import Connectors
 from services.sync.connectors.feed import FeedConnector
 from services.sync.connectors.github import GitHubConnector
 from services.sync.handlers import sync_external
+from services.sync.http.http_client import Web
 from services.sync.metrics import SyncMetrics
-from services.sync.web import Web
-from shared.commit import Committer
-from shared.database import Database, migrate, open_database
-from shared.database.tables import external_records, linked_accounts, users
-from shared.job import Job
-from shared.secret import Secret
 
 TOKEN = "gho_made_up_token_of_ada"
 OUR_TOKEN = "ghp_made_up_token_of_ours"

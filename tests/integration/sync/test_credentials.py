@@ -5,13 +5,13 @@ import json
 import pytest
 
 from contracts.sync import SyncExternal
-from embedded.github_api import repository
-from embedded.http_site import Reply
+from demo.sites.github_api import repository
+from demo.sites.http_site import Reply
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Permanent, Skip, Snooze
 from services.sync.accounts import AccountNotFound
 from services.sync.connector import SyncFailed
 from services.sync.connectors.github import GitHubConnector
-from shared.outcomes import Permanent, Skip, Snooze
-from shared.secret import Secret
 from tests.integration.sync.desk import OUR_TOKEN, TOKEN, Desk
 
 

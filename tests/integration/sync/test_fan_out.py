@@ -9,13 +9,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, select
 
-from contracts.cron import ScheduleFired
 from contracts.sync import SyncAll, SyncExternal
+from nightshift.contract.cron import ScheduleFired
+from nightshift.database.tables import outbox
+from nightshift.messaging.job import FollowUp, Job
+from nightshift.outcomes import Permanent
+from nightshift.worker.commit import Committer
+from schema.tables import linked_accounts, users
 from services.sync.fan_out import sync_all, sync_due
-from shared.commit import Committer
-from shared.database.tables import linked_accounts, outbox, users
-from shared.job import FollowUp, Job
-from shared.outcomes import Permanent
 from tests.integration.sync.desk import Desk
 
 NOW = datetime(2026, 3, 29, tzinfo=UTC)

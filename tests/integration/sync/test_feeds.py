@@ -4,10 +4,10 @@ import gzip
 
 import pytest
 
-from embedded.feed_site import ATOM_TYPE, MODIFIED, RSS_TYPE, atom, rss
-from embedded.http_site import Reply
+from demo.sites.feed_site import ATOM_TYPE, MODIFIED, RSS_TYPE, atom, rss
+from demo.sites.http_site import Reply
+from nightshift.outcomes import Permanent
 from services.sync.connector import SyncFailed
-from shared.outcomes import Permanent
 from tests.integration.sync.desk import Desk
 
 

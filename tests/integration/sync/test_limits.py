@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from embedded.http_site import Reply
-from shared.outcomes import Snooze
+from demo.sites.http_site import Reply
+from nightshift.outcomes import Snooze
 from tests.integration.sync.desk import Desk
 
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."

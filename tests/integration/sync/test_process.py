@@ -10,20 +10,20 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, insert, select
 
-from contracts import wire
-from contracts.cron import ScheduleFired
 from contracts.sync import SyncExternal
-from embedded.feed_site import RSS_TYPE, FeedSite, rss
-from embedded.github_api import GitHubApi, repository
-from embedded.http_site import HttpSite
-from embedded.services import Service
-from embedded.stack import Stack
-from shared.broker import Connection
-from shared.broker.jetstream import store
-from shared.database import Database, open_database
-from shared.database.tables import external_records, linked_accounts, users
-from shared.objects import open_objects
-from shared.publisher import Publisher
+from demo.sites.feed_site import RSS_TYPE, FeedSite, rss
+from demo.sites.github_api import GitHubApi, repository
+from demo.sites.http_site import HttpSite
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import store
+from nightshift.contract import wire
+from nightshift.contract.cron import ScheduleFired
+from nightshift.database import Database, open_database
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import open_objects
+from schema.tables import external_records, linked_accounts, users
 from tests.harness import connected, eventually, stored
 from tests.integration.sync.test_fan_out import NOW, RUN
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from embedded.github_api import repository
-from embedded.http_site import Reply
+from demo.sites.github_api import repository
+from demo.sites.http_site import Reply
+from nightshift.outcomes import Permanent, Snooze
+from schema.tables import external_records
 from services.sync.connector import SyncFailed
-from shared.database.tables import external_records
-from shared.outcomes import Permanent, Snooze
 from tests.integration.sync.desk import TOKEN, Desk
 
 ERROR = Reply(500, {"Content-Type": "application/json"}, b'{"message":"Server Error"}')

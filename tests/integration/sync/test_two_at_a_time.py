@@ -7,10 +7,10 @@ from itertools import count
 import pytest
 
 from contracts.sync import SyncExternal
-from embedded.github_api import repository
-from embedded.http_site import Reply, Request
-from services.sync.visit import LEASE
-from shared.outcomes import Skip, Snooze
+from demo.sites.github_api import repository
+from demo.sites.http_site import Reply, Request
+from nightshift.outcomes import Skip, Snooze
+from services.sync.sync_run import LEASE
 from tests.integration.sync.desk import Desk
 
 

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 import httpx
 import pytest
 
-from embedded.http_site import HttpSite, Reply, Request
+from demo.sites.http_site import HttpSite, Reply, Request
+from nightshift.outcomes import Permanent
 from services.sync.connector import SyncFailed
-from services.sync.pinned import PinnedTransport
-from services.sync.web import Web
-from shared.outcomes import Permanent
+from services.sync.http.http_client import Web
+from services.sync.http.pinned_transport import PinnedTransport
 
 LIMIT = 100_000
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from embedded.broker import Broker
-from shared import pipeline, settle
+from nightshift.embedded.servers.broker import Broker
+from nightshift.worker import pipeline, settlement
 from tests.harness import Harness, working
 from tests.integration.tracing.recorded import Recorded
 
@@ -36,5 +36,5 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     def moment(*_: Any, **__: Any) -> timedelta:
         return timedelta(milliseconds=30)
 
-    for module in (pipeline, settle):
+    for module in (pipeline, settlement):
         monkeypatch.setattr(module, "backoff", moment)

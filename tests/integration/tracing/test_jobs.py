@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
-from embedded.stack import ROOT
-from shared.broker.jetstream import store
-from shared.job import Job
-from shared.outcomes import Snooze
-from shared.pipeline import Limits
+from nightshift.broker.jetstream import store
+from nightshift.embedded.stack import ROOT
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Snooze
+from nightshift.worker.pipeline import Limits
 from tests.harness import FollowProbe, RunProbe
 from tests.integration.tracing.conftest import Work
 from tests.integration.tracing.recorded import (
@@ -245,7 +245,7 @@ async def test_a_publish_that_is_refused_is_a_failed_span(work: Work, recorded: 
 async def test_the_log_names_the_trace(work: Work, recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of a job whose sender had none."""
     lines: list[dict[str, Any]] = []
-    monkeypatch.setattr("shared.pipeline.job_line", lambda **line: lines.append(line))
+    monkeypatch.setattr("nightshift.worker.pipeline.job_line", lambda **line: lines.append(line))
     async with work({RunProbe: nothing}) as harness:
         await store(harness.connection, "jobs.probe.run", {}, BODY)
         span = await recorded.one("process probe.run")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from opentelemetry import trace
 
-from embedded.stack import Stack
+from nightshift.embedded.stack import Stack
 from tests.harness import connected, stored
 from tests.integration.ops.desk import said
 from tests.integration.tracing.collector import Collector, collecting

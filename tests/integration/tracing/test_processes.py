@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from contracts.email import SendEmail
-from embedded.broker import Broker
-from embedded.process import Process
-from embedded.services import Service
-from embedded.stack import ROOT, Stack
-from embedded.surroundings import surroundings
-from shared.broker.jetstream import store
-from shared.publisher import Publisher
+from nightshift.broker.jetstream import store
+from nightshift.embedded.processes.clean_env import surroundings
+from nightshift.embedded.processes.process import Process
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import ROOT, Stack
+from nightshift.messaging.publisher import Publisher
 from tests.harness import Harness, RunProbe, connected, eventually, working
 from tests.integration.tracing.collector import Collector, collecting
 from tests.servers import serving
@@ -185,7 +185,10 @@ async def test_a_handlers_own_tracer_needs_no_set_up(broker: Broker, tmp_path: P
 
 async def test_switched_off_nothing_of_it_is_imported(tmp_path: Path) -> None:
     """Neither by the services nor by the command line."""
-    modules = ["ops.__main__", *(f"services.{name}.__main__" for name in ("email", "report", "scheduler", "sync"))]
+    modules = [
+        "nightshift.cli.__main__",
+        *(f"services.{name}.__main__" for name in ("email", "report", "scheduler", "sync")),
+    ]
     program = f"import sys, {', '.join(modules)}; print([name for name in sys.modules if name[:13] == 'opentelemetry'])"
     process = Process("imports", [sys.executable, "-c", program], log=tmp_path / "imports.log", cwd=ROOT)
     assert await process.wait(timeout_seconds=60) == 0

@@ -11,17 +11,17 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from embedded.stack import Stack
+from nightshift.config.settings import load
+from nightshift.embedded.stack import Stack
+from nightshift.runtime import span_export
+from nightshift.runtime.service import serve
+from nightshift.scheduler import app as scheduler
+from nightshift.scheduler.settings import SchedulerSettings
+from nightshift.scheduler.timetable.timetable import load_timetable
 from services.email.__main__ import handlers as email_handlers
 from services.email.settings import EmailSettings
 from services.report.__main__ import handlers as report_handlers
 from services.report.settings import ReportSettings
-from services.scheduler import process as scheduler
-from services.scheduler.settings import SchedulerSettings
-from services.scheduler.timetable import load_timetable
-from shared import span_export
-from shared.service import serve
-from shared.settings import load
 from tests.harness import eventually
 from tests.integration.tracing.recorded import attributes, links, parent_id, span_id, trace_id
 

@@ -15,15 +15,15 @@ import pytest
 import uvloop
 from PIL import Image
 
-from services.upload.child_inspector import ChildInspector
 from services.upload.inspection import Inspection, InspectionInterrupted, Limits, Unreadable
+from services.upload.subprocess_inspector import ChildInspector
 
 LIMITS = Limits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 DEADLINE_SECONDS = 20.0
 # A child that says its id, is tied down as the real one is, and then does what the test wants.
 PROLOGUE = """
 import ctypes, os, pathlib, signal, sys, time
-from services.upload.confinement import confine, die_with_parent
+from services.upload.rlimits import confine, die_with_parent
 from services.upload.inspection import Request
 request = Request.from_json(sys.argv[1])
 die_with_parent()
@@ -88,7 +88,7 @@ async def test_findings_and_thumbnail_come_back(photo: Path) -> None:
 
 async def test_a_pdf_is_read_too(photo: Path) -> None:
     """The sample document has five pages."""
-    shutil.copy("embedded/samples/nightshift-guarantees.pdf", photo)
+    shutil.copy("demo/samples/nightshift-guarantees.pdf", photo)
     found = await inspector().inspect(photo, "application/pdf")
     assert found.metadata == {"kind": "pdf", "pages": 5, "encrypted": False, "title": "What Nightshift Guarantees"}
     assert found.thumbnail is not None
@@ -213,7 +213,7 @@ async def test_processes_die_with_the_worker(photo: Path) -> None:
     """Even if that is killed with -9 and can say nothing to them."""
     worker = (
         "import asyncio, pathlib, sys\n"
-        "from services.upload.child_inspector import ChildInspector\n"
+        "from services.upload.subprocess_inspector import ChildInspector\n"
         "from services.upload.inspection import Limits\n"
         "inspector = ChildInspector(Limits(320, 10**6, 2**30, 30), timeout_seconds=60, processes=1,"
         " command=(sys.executable, '-P', '-c', sys.argv[2]))\n"

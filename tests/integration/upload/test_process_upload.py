@@ -14,24 +14,24 @@ from PIL import Image
 from sqlalchemy import insert, select, update
 
 from contracts.upload import ProcessUpload
-from embedded.objects import Objects
-from services.upload.child_inspector import ChildInspector
-from services.upload.files import FileNotFound
+from nightshift.config.secret import Secret
+from nightshift.database import Database, migrate, open_database
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.messaging.job import Job
+from nightshift.objects import ObjectMissing, ObjectStore, open_objects
+from nightshift.outcomes import Permanent, Skip, Unavailable
+from nightshift.worker.commit import Committer
+from schema.tables import files, users
 from services.upload.handlers import process_upload
 from services.upload.inspection import Inspection, InspectionInterrupted, Inspector
-from services.upload.scratch import Scratch, open_scratch
+from services.upload.repository import FileNotFound
 from services.upload.settings import UploadSettings
-from shared.commit import Committer
-from shared.database import Database, migrate, open_database
-from shared.database.tables import files, users
-from shared.job import Job
-from shared.objects import ObjectMissing, ObjectStore, open_objects
-from shared.outcomes import Permanent, Skip, Unavailable
-from shared.secret import Secret
+from services.upload.subprocess_inspector import ChildInspector
+from services.upload.temp_files import Scratch, open_scratch
 from tests.fakes.objects import FakeObjectStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-SAMPLES = Path("embedded/samples")
+SAMPLES = Path("demo/samples")
 SETTINGS = UploadSettings(
     database_url=Secret("sqlite:///unused"),
     s3_endpoint="http://127.0.0.1:1",

@@ -5,11 +5,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from services.upload.scratch import open_scratch
+from services.upload.temp_files import open_scratch
 
 WORKER = """
 import pathlib, sys, time
-from services.upload.scratch import open_scratch
+from services.upload.temp_files import open_scratch
 with open_scratch(pathlib.Path(sys.argv[1])) as scratch, scratch.folder() as folder:
     (folder / "source").write_bytes(b"x")
     print(folder, flush=True)

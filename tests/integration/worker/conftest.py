@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from embedded.broker import Broker
-from shared import pipeline, settle, worker
+from nightshift.embedded.servers.broker import Broker
+from nightshift.worker import pipeline, settlement, worker
 from tests.harness import Harness, working
 
 Work = Callable[..., AbstractAsyncContextManager[Harness]]
@@ -29,7 +29,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     def moment(*_: Any, **__: Any) -> timedelta:
         return timedelta(milliseconds=30)
 
-    for module in (pipeline, settle, worker):
+    for module in (pipeline, settlement, worker):
         monkeypatch.setattr(module, "backoff", moment)
-    monkeypatch.setattr("shared.circuit.Circuit.delay", moment)
-    monkeypatch.setattr("shared.circuit._FIRST_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr("nightshift.worker.circuit_breaker.Circuit.delay", moment)
+    monkeypatch.setattr("nightshift.worker.circuit_breaker._FIRST_PROBE_SECONDS", 0.1)

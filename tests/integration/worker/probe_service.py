@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import sys
 
-from contracts.message import CATALOGUE
-from shared.job import Job
-from shared.routes import Handlers
-from shared.service import plain, run
-from shared.settings import Settings
+from nightshift.config.settings import Settings
+from nightshift.contract.message import CATALOGUE
+from nightshift.messaging.job import Job
+from nightshift.runtime.service import plain, run
+from nightshift.worker.router import Handlers
 from tests.harness import RECORD, FollowProbe, RunProbe
 
 

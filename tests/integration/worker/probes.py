@@ -1,8 +1,8 @@
 """The handler that most tests of the worker use, and the question whether the worker still works."""
 
-from contracts.message import Message
-from shared.broker.jetstream import store
-from shared.job import Job
+from nightshift.broker.jetstream import store
+from nightshift.contract.message import Message
+from nightshift.messaging.job import Job
 from tests.harness import RECORD, Harness, RunProbe
 
 GOOD = b'{"name":"good"}'

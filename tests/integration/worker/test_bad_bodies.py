@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.broker import Refused
-from shared.broker.jetstream import store
+from nightshift.broker import Refused
+from nightshift.broker.jetstream import store
 from tests.harness import FollowProbe, RunProbe
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, never, record, still_works

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from shared.broker.headers import encode
-from shared.broker.jetstream import store
-from shared.job import Job
+from nightshift.broker.headers import encode
+from nightshift.broker.jetstream import store
+from nightshift.messaging.job import Job
 from tests.harness import RECORD, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, never, record, still_works

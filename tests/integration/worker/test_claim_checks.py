@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from embedded.broker import Broker
-from embedded.objects import Objects
-from shared import claim_check
-from shared.broker.jetstream import store
-from shared.job import Job
-from shared.outcomes import Permanent
+from nightshift.broker.jetstream import store
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.messaging import claim_check
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent
 from tests.harness import FollowProbe, RunProbe, eventually, working
 from tests.integration.worker.probes import never, record
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from embedded.broker import Broker
-from shared.broker.jetstream import manage
-from shared.commit import Committer
-from shared.delivery import Delivery
-from shared.job import Job
-from shared.last_life import LastLives
-from shared.pipeline import CRASH_LOOP
-from shared.pull import Pull
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.jetstream import manage
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.job import Job
+from nightshift.worker.commit import Committer
+from nightshift.worker.crash_loop import LastLives
+from nightshift.worker.pipeline import CRASH_LOOP
+from nightshift.worker.pull import Pull
 from tests.harness import Harness, RunProbe, eventually, working
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import never

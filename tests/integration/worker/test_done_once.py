@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts import wire
-from embedded.broker import Broker
-from shared.broker.jetstream import store
-from shared.job import Job
+from nightshift.broker.jetstream import store
+from nightshift.contract import wire
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.job import Job
 from tests.harness import RECORD, FollowProbe, Harness, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 

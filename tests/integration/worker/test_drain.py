@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.broker.jetstream import store
-from shared.job import Job
+from nightshift.broker.jetstream import store
+from nightshift.messaging.job import Job
 from tests.harness import FollowProbe, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, record
@@ -94,7 +94,7 @@ async def test_a_handler_that_will_not_end_does_not_hold_up_the_end(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that swallows every cancellation is left behind; the broker delivers its job again."""
-    monkeypatch.setattr("shared.worker._SETTLING_SECONDS", 0.1)
+    monkeypatch.setattr("nightshift.worker.worker._SETTLING_SECONDS", 0.1)
     release, began = asyncio.Event(), asyncio.Event()
 
     async def run_probe(_: RunProbe, _job: Job) -> None:

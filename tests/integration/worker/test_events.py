@@ -2,11 +2,11 @@
 
 import pytest
 
-from contracts.cron import ScheduleFired
-from shared.broker.jetstream import store
-from shared.job import Job
-from shared.outcomes import Permanent, Unavailable
-from shared.pipeline import Limits
+from nightshift.broker.jetstream import store
+from nightshift.contract.cron import ScheduleFired
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent, Unavailable
+from nightshift.worker.pipeline import Limits
 from tests.harness import FollowProbe, Harness, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import never, record

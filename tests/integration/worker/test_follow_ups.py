@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from contracts.wire import safe_token
-from shared import outbox as outbox_module
-from shared.broker import QueueFull
-from shared.broker.jetstream import manage, store
-from shared.commit import Committer
-from shared.database.tables import outbox
-from shared.job import Job
-from shared.outbox import Outbox
-from shared.outcomes import Permanent, Snooze, Unavailable
-from shared.outgoing import Outgoing
-from shared.pipeline import Limits
+from nightshift.broker import QueueFull
+from nightshift.broker.jetstream import manage, store
+from nightshift.contract.wire import safe_token
+from nightshift.database.tables import outbox
+from nightshift.messaging import outbox as outbox_module
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbox import Outbox
+from nightshift.outcomes import Permanent, Snooze, Unavailable
+from nightshift.worker.commit import Committer
+from nightshift.worker.pipeline import Limits
 from tests.harness import FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, never

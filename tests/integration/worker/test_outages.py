@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from embedded.broker import Broker
-from shared.database import sqlite
-from shared.job import Job
-from shared.outcomes import Unavailable
+from nightshift.database import sqlite
+from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Unavailable
 from tests.harness import RECORD, RunProbe, count, eventually, set_ack_wait
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import record
@@ -87,8 +87,8 @@ async def test_a_broker_that_goes_and_comes_loses_no_job_and_doubles_none(
     work: Work, broker: Broker, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """Jobs run on meanwhile; acknowledgements that were lost bring deliveries that the inbox knows."""
-    monkeypatch.setattr("shared.worker.PROGRESS_SECONDS", 0.3)
-    monkeypatch.setattr("shared.worker.TICK_SECONDS", 0.1)
+    monkeypatch.setattr("nightshift.worker.worker.PROGRESS_SECONDS", 0.3)
+    monkeypatch.setattr("nightshift.worker.worker.TICK_SECONDS", 0.1)
 
     async def run_probe(message: RunProbe, job: Job) -> None:
         await asyncio.sleep(0.02)
@@ -113,8 +113,8 @@ async def test_a_job_that_runs_longer_than_the_ack_wait_is_not_delivered_again(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While it runs, the worker tells the broker so."""
-    monkeypatch.setattr("shared.worker.PROGRESS_SECONDS", 0.1)
-    monkeypatch.setattr("shared.worker.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("nightshift.worker.worker.PROGRESS_SECONDS", 0.1)
+    monkeypatch.setattr("nightshift.worker.worker.TICK_SECONDS", 0.05)
     began = 0
 
     async def run_probe(message: RunProbe, job: Job) -> None:

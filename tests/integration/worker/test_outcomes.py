@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.job import Job
-from shared.outcomes import Permanent, Skip, Snooze
-from shared.pipeline import Limits
-from shared.routes import route
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent, Skip, Snooze
+from nightshift.worker.pipeline import Limits
+from nightshift.worker.router import route
 from tests.harness import RECORD, FollowProbe, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 
@@ -17,7 +17,7 @@ from tests.integration.worker.conftest import Work
 @pytest.fixture
 def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker looks at its clocks forty times a second, so that a timeout need not take a second."""
-    monkeypatch.setattr("shared.worker.TICK_SECONDS", 0.025)
+    monkeypatch.setattr("nightshift.worker.worker.TICK_SECONDS", 0.025)
 
 
 async def test_permanent_is_a_dead_letter_at_once(work: Work) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from embedded.broker import Broker
-from embedded.process import Process
-from embedded.stack import ROOT
-from embedded.surroundings import surroundings
+from nightshift.embedded.processes.clean_env import surroundings
+from nightshift.embedded.processes.process import Process
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.stack import ROOT
 from tests.harness import RunProbe, count, eventually, set_ack_wait
 from tests.integration.worker.conftest import Work
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from shared import settle
-from shared.broker import QueueFull
-from shared.broker.jetstream import manage
-from shared.job import Job
-from shared.outcomes import Permanent
-from shared.outgoing import Outgoing
-from shared.topology import Limits as StreamLimits
+from nightshift.broker import QueueFull
+from nightshift.broker.jetstream import manage
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbound import Outgoing
+from nightshift.outcomes import Permanent
+from nightshift.topology.topology import Limits as StreamLimits
+from nightshift.worker import settlement
 from tests.harness import RECORD, Harness, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 
@@ -53,7 +53,7 @@ async def test_a_marked_job_becomes_its_dead_letter_when_there_is_room(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It knocks until it is let in, without being run again, and its letter is the one it would have been."""
-    monkeypatch.setattr(settle, "_DEAD_LETTER_AGAIN", timedelta(milliseconds=50))
+    monkeypatch.setattr(settlement, "_DEAD_LETTER_AGAIN", timedelta(milliseconds=50))
     hopeless = Hopeless()
     async with work({RunProbe: hopeless}, stream_limits=NO_ROOM) as harness:
         await harness.publisher.publish(RunProbe(name="x" * 500), job_id="one")
@@ -72,7 +72,7 @@ async def test_a_marked_job_whose_effect_exists_becomes_no_dead_letter(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the verdict and the letter another delivery may have done it: the inbox is asked first."""
-    monkeypatch.setattr(settle, "_DEAD_LETTER_AGAIN", timedelta(seconds=0.3))
+    monkeypatch.setattr(settlement, "_DEAD_LETTER_AGAIN", timedelta(seconds=0.3))
     fail = True
 
     async def run_probe(message: RunProbe, job: Job) -> None:
@@ -130,7 +130,7 @@ async def test_when_neither_letter_nor_copy_can_be_stored_the_job_stays(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker that takes nothing more loses nothing either."""
-    monkeypatch.setattr(settle, "_DEAD_LETTER_AGAIN", timedelta(milliseconds=50))
+    monkeypatch.setattr(settlement, "_DEAD_LETTER_AGAIN", timedelta(milliseconds=50))
     refusals = 4
     hopeless = Hopeless()
     async with work({RunProbe: hopeless}) as harness:

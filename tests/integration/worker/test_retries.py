@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared import pipeline
-from shared.broker.jetstream import store
-from shared.job import Job
-from shared.pipeline import Limits
-from shared.routes import route
+from nightshift.broker.jetstream import store
+from nightshift.messaging.job import Job
+from nightshift.worker import pipeline
+from nightshift.worker.pipeline import Limits
+from nightshift.worker.router import route
 from tests.harness import RECORD, FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.broker.headers import DESCRIPTION, STATUS, UNREADABLE, decode, encode
+from nightshift.broker.headers import DESCRIPTION, STATUS, UNREADABLE, decode, encode
 
 _NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":"), min_size=1)
 _BYTES = st.binary().map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b""))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nats.errors import ProtocolError
 from nats.protocol.parser import Parser as LibraryParser
 
-from shared.broker.parser import Parser
+from nightshift.broker.parser import Parser
 
 Event = tuple[Any, ...]
 

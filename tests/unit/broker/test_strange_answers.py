@@ -7,18 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.direct_get import Answers
-from shared import lookup
-from shared.broker import BrokerTooOld, Connection, Refused
-from shared.broker.connection import Reply
-from shared.broker.errors import refusal
-from shared.broker.headers import encode
-from shared.broker.jetstream import Stored, manage, store
-from shared.broker.parser import Receive
-from shared.delivery import Delivery
-from shared.outcomes import Unavailable
-from shared.streams import check_version
-from shared.sweep import due_at
+from nightshift.broker import BrokerTooOld, Connection, Refused, direct_get
+from nightshift.broker.connection import Reply
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.errors import refusal
+from nightshift.broker.headers import encode
+from nightshift.broker.jetstream import Stored, manage, store
+from nightshift.broker.parser import Receive
+from nightshift.housekeeping.overdue import due_at
+from nightshift.outcomes import Unavailable
+from nightshift.scheduler.state.direct_get import Answers
+from nightshift.topology.provisioning import check_version
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -131,7 +130,7 @@ _BLOCKS = st.builds(_block, st.sampled_from([b"later.email.send.a", b"\xff", b"a
 async def test_any_page_of_a_stream_is_deliveries_or_an_outage(blocks: list[bytes]) -> None:
     """The reader behind it must not fall over a header: its other messages would be lost."""
     try:
-        found = await lookup.page(_connection(Stranger(blocks=blocks)), "EMAIL_LATER", "later.email.>")
+        found = await direct_get.page(_connection(Stranger(blocks=blocks)), "EMAIL_LATER", "later.email.>")
     except Unavailable:
         return
     assert all(isinstance(one, Delivery) for one in found)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from contracts.cron import EVENT_CONSUMERS, event_subject, manual_subject
-from services.scheduler.timetable import BUILT_IN
+from contracts.publishers import EVENT_CONSUMERS
+from nightshift.contract.cron import event_subject, manual_subject
+from nightshift.scheduler.timetable.timetable import BUILT_IN
 
 
 def test_a_name_makes_the_subject_of_its_event_and_of_the_same_by_hand() -> None:

@@ -6,8 +6,8 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from contracts.message import CATALOGUE, Message
-from shared.catalogue import load_catalogue
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE, Message
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.database import open_database, sqlite_url
-from shared.database.addresses import parse, place
+from nightshift.config.database_url import parse, place
+from nightshift.database import open_database, sqlite_url
 
 
 @pytest.mark.parametrize(

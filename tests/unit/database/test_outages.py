@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.database.outages import is_outage, outages
-from shared.outcomes import Unavailable
+from nightshift.database.outages import is_outage, outages
+from nightshift.outcomes import Unavailable
 
 
 class _PostgresError(Exception):

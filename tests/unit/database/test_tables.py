@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
 
-from shared.database.instants import Instant
-from shared.database.tables import metadata
+from nightshift.database.column_types import Instant
+from schema.tables import metadata
 
 TABLES = [pytest.param(table, id=table.name) for table in metadata.sorted_tables]
 

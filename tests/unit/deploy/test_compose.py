@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from embedded.services import discover
-from embedded.stack import ROOT
+from nightshift.embedded.services import discover
+from nightshift.embedded.stack import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))

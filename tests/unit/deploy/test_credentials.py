@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from contracts.message import CATALOGUE
-from contracts.parts import PUBLISHES
+from contracts.publishers import PUBLISHES
 from deploy import credentials, password
 from deploy.credentials import Vault, issue
-from shared.catalogue import load_catalogue
-from shared.topology import Topology, topology
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.topology.topology import Topology, topology
 
 
 @pytest.fixture

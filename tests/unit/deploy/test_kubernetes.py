@@ -12,14 +12,14 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from contracts.message import CATALOGUE
-from embedded.services import discover
+from nightshift.config.settings import variables
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.embedded.services import discover
+from nightshift.runtime.provision import ProvisionSettings
+from nightshift.topology.topology import topology
 from services.email.settings import EmailSettings
 from services.upload.settings import UploadSettings
-from shared.catalogue import load_catalogue
-from shared.provision import ProvisionSettings
-from shared.settings import variables
-from shared.topology import topology
 from tools import kubernetes
 
 FOLDER = kubernetes.FOLDER

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from deploy import probe
-from shared.checks import Checks
-from shared.health import HealthServer
-from shared.telemetry import Metrics
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime.health import HealthServer
+from nightshift.runtime.health_checks import Checks
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from embedded.services import discover
-from embedded.stack import ROOT
+from nightshift.config.settings import variables
+from nightshift.embedded.services import discover
+from nightshift.embedded.stack import ROOT
 from services.email.settings import EmailSettings
-from shared.settings import variables
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PAGES = ("docs/operations.md", "docs/compose.md", "deploy/kubernetes/settings.env", "README.md")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.email.addresses import mailbox, mailboxes
+from nightshift.outcomes import Permanent
+from services.email.address_check import mailbox, mailboxes
 from services.email.mailer import Mailbox
-from shared.outcomes import Permanent
 
 
 @pytest.mark.parametrize(

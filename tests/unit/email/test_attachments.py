@@ -3,9 +3,9 @@
 import pytest
 
 from contracts.email import Attachment
+from nightshift.outcomes import Permanent, Unavailable
 from services.email.attachments import AttachmentMissing, fetch, media_type
 from services.email.mailer import File
-from shared.outcomes import Permanent, Unavailable
 from tests.fakes.objects import FakeObjectStore
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from contracts.email import Attachment, SendEmail
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent
 from services.email.attachments import AttachmentMissing
 from services.email.handlers import send_email
 from services.email.mailer import OutgoingMail, Sent
-from shared.job import Job
-from shared.outcomes import Permanent
 from tests.fakes.objects import FakeObjectStore
 from tests.unit.email.mails import NOW
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.email.pace import LONGEST_HOLD, LONGEST_TURN_SECONDS, Pace
-from shared.outcomes import Snooze
+from nightshift.outcomes import Snooze
+from services.email.rate_limiter import LONGEST_HOLD, LONGEST_TURN_SECONDS, Pace
 
 
 class Clock:

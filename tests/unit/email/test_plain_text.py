@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.email.plain_text import plain_text
+from services.email.html_to_text import plain_text
 
 
 @pytest.mark.parametrize(

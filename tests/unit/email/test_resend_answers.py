@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import SendFailed
-from services.email.resend_answers import AWAY, MISCONFIGURED, accepted_id, refusal, retry_after
-from shared.outcomes import Permanent, Snooze
+from services.email.resend_errors import AWAY, MISCONFIGURED, accepted_id, refusal, retry_after
 from tests.unit.email.mails import NOW
 
 

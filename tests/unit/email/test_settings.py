@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from nightshift.config.settings import SettingsError, load
 from services.email.settings import EmailSettings
-from shared.settings import SettingsError, load
 
 CHASSIS = {
     "DATABASE_URL": "sqlite:///x.db",

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from aiosmtplib import SMTPRecipientRefused
 
+from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import SendFailed
-from services.email.smtp_replies import BUSY, LIMITED, MISCONFIGURED, provider_id, recipients_refusal, refusal
-from shared.outcomes import Permanent, Snooze
+from services.email.smtp_errors import BUSY, LIMITED, MISCONFIGURED, provider_id, recipients_refusal, refusal
 
 
 @pytest.mark.parametrize(

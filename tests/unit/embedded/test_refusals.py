@@ -2,7 +2,7 @@
 
 import pytest
 
-from embedded.refusals import Refusals
+from nightshift.embedded.servers.smtp_script import Refusals
 
 
 @pytest.mark.parametrize(

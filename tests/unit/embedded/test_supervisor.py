@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from embedded import supervisor
-from embedded.process import StartFailed
-from embedded.supervisor import keep_running, next_delay
+from nightshift.embedded.processes import supervisor
+from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.supervisor import keep_running, next_delay
 
 
 def test_the_wait_doubles_up_to_a_ceiling_while_a_program_dies_young() -> None:

@@ -1,6 +1,6 @@
 """What a process of the stack sees of the user's environment."""
 
-from embedded.surroundings import surroundings
+from nightshift.embedded.processes.clean_env import surroundings
 
 
 def test_no_setting_of_the_users_shell_leaks_into_the_stack() -> None:

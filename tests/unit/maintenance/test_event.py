@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from contracts.cron import ScheduleFired
-from contracts.message import CATALOGUE
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import CATALOGUE
+from nightshift.messaging.job import Job
 from services.maintenance.handlers import enqueue_cleanups
-from shared.job import Job
 
 DUE = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
+from nightshift.objects import ObjectsRefused
+from nightshift.outcomes import Unavailable
 from services.maintenance.expired_claims import is_expired
+from services.maintenance.object_deletion import remove
 from services.maintenance.object_pages import object_pages
-from services.maintenance.removal import remove
-from shared.objects import ObjectsRefused
-from shared.outcomes import Unavailable
 from tests.fakes.objects import FakeObjectStore
 
 KEYS = ["a/1", "a/2", "a/3", "b/1", "b/2", "c/1"]

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from contracts.maintenance import INBOX_LEAST_DAYS
-from contracts.wire import CLAIM_LIFETIME
+from nightshift.config.settings import SettingsError, load
+from nightshift.contract.wire import CLAIM_LIFETIME
+from nightshift.topology.topology import DEAD_LETTER_AGE
 from services.maintenance.settings import MaintenanceSettings
-from shared.settings import SettingsError, load
-from shared.topology import DEAD_LETTER_AGE
 
 REQUIRED = {
     "DATABASE_URL": "sqlite:////tmp/n.db",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.objects.keys import MAX_KEY_BYTES, check_key, is_key
+from nightshift.objects.keys import MAX_KEY_BYTES, check_key, is_key
 
 
 @pytest.mark.parametrize("text", ["a", "claims/2026-01-09/ab12", "a b/ä?%2f.txt", "...", "写真\u30001.jpg", "a" * 1024])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts.message import CATALOGUE
-from ops.contract import checked, message_class
-from ops.exits import WrongUse
-from shared.catalogue import load_catalogue
+from nightshift.cli.client.contract import checked, message_class
+from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
 
 SAMPLES = Path(__file__).resolve().parents[3] / "contracts" / "samples"
 

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
-from contracts import wire
-from ops.letters import Filter, Letter, read, references
-from ops.redrive import copy_of
-from shared.broker.headers import encode
-from shared.delivery import Delivery
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.headers import encode
+from nightshift.cli.commands.redrive import copy_of
+from nightshift.cli.queries.dead_letters import Filter, Letter, read, references
+from nightshift.contract import wire
 
 DIED = datetime(2026, 7, 24, 9, 41, tzinfo=UTC)
 

@@ -11,23 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts import wire
-from contracts.message import CATALOGUE
-from ops import times
-from ops.batch import _checked_lines
-from ops.contract import checked
-from ops.exits import Failure, WrongUse
-from ops.letters import count_in, read, references
-from ops.redrive import copy_of
-from ops.roll_call import workers
-from ops.send import read_body
-from ops.stored import message_at
-from shared.broker import Connection, Refused
-from shared.broker.connection import Reply
-from shared.broker.headers import encode
-from shared.broker.parser import Receive
-from shared.delivery import Delivery
-from shared.outcomes import Unavailable
+from nightshift.broker import Connection, Refused
+from nightshift.broker.connection import Reply
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.headers import encode
+from nightshift.broker.parser import Receive
+from nightshift.cli.client.contract import checked
+from nightshift.cli.commands.batch import _checked_lines
+from nightshift.cli.commands.redrive import copy_of
+from nightshift.cli.commands.send import read_body
+from nightshift.cli.queries.dead_letters import count_in, read, references
+from nightshift.cli.queries.discover_workers import workers
+from nightshift.cli.queries.streams import message_at
+from nightshift.cli.terminal import parse_time
+from nightshift.cli.terminal.exit_codes import Failure, WrongUse
+from nightshift.contract import wire
+from nightshift.contract.message import CATALOGUE
+from nightshift.outcomes import Unavailable
 
 ANY = st.text(st.characters(), max_size=30)
 JSON = st.recursive(
@@ -51,7 +51,7 @@ BODIES = st.one_of(
 def test_any_text_is_a_span_or_an_error_in_words(text: str) -> None:
     """`--delay`, `--sample`, `--wait-for`: finite and not negative."""
     try:
-        span = times.duration(text)
+        span = parse_time.duration(text)
     except argparse.ArgumentTypeError as error:
         told = str(error)
     else:
@@ -64,7 +64,7 @@ def test_any_text_is_a_span_or_an_error_in_words(text: str) -> None:
 def test_any_text_is_an_instant_or_an_error_in_words(text: str, zone: str) -> None:
     """`--at`: an instant that exists in UTC as well."""
     try:
-        at = times.instant(text + zone)
+        at = parse_time.instant(text + zone)
     except argparse.ArgumentTypeError as error:
         told = str(error)
     else:

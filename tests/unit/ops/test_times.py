@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ops import times, wording
+from nightshift.cli.terminal import formatting, parse_time
 
 
 @pytest.mark.parametrize(
@@ -21,21 +21,21 @@ from ops import times, wording
 )
 def test_a_span_is_read(text: str, span: timedelta) -> None:
     """Numbers with units, one behind the other."""
-    assert times.duration(text) == span
+    assert parse_time.duration(text) == span
 
 
 @pytest.mark.parametrize("text", ["", "12", "h", "12 h", "-5m", "soon", "1y", "9" * 400 + "w"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     """In words that show a right one, or say that it is too long."""
     with pytest.raises(argparse.ArgumentTypeError):
-        times.duration(text)
+        parse_time.duration(text)
 
 
 def test_an_instant_has_a_zone() -> None:
     """Z or an offset; without one nobody knows whose clock is meant."""
-    assert times.instant("2026-07-25T08:00+02:00") == datetime(2026, 7, 25, 6, tzinfo=UTC)
+    assert parse_time.instant("2026-07-25T08:00+02:00") == datetime(2026, 7, 25, 6, tzinfo=UTC)
     with pytest.raises(argparse.ArgumentTypeError, match="no time zone"):
-        times.instant("2026-07-25T08:00")
+        parse_time.instant("2026-07-25T08:00")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_instant_has_a_zone() -> None:
 )
 def test_a_span_is_said_in_its_two_largest_units(seconds: float, words: str) -> None:
     """A negative one, of clocks that differ, is none."""
-    assert wording.span(timedelta(seconds=seconds)) == words
+    assert formatting.span(timedelta(seconds=seconds)) == words
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_a_span_is_said_in_its_two_largest_units(seconds: float, words: str) -> 
 )
 def test_a_size_is_said_in_its_unit(count: int, words: str) -> None:
     """Powers of 1024."""
-    assert wording.size(count) == words
+    assert formatting.size(count) == words
 
 
 def test_a_text_of_others_cannot_steer_a_terminal() -> None:
     """Control characters, and marks that turn the direction of text, are shown as escapes."""
-    assert wording.safe("a\x1b[2Jb\u202ec\rd") == "a\\x1b[2Jb\\u202ec\\rd"
-    assert wording.safe("é 日本 \n x") == "é 日本 \n x"
-    assert wording.brief("a\n  b\tc") == "a b c"
-    assert wording.brief("x" * 200, 10) == "x" * 9 + "…"
+    assert formatting.safe("a\x1b[2Jb\u202ec\rd") == "a\\x1b[2Jb\\u202ec\\rd"
+    assert formatting.safe("é 日本 \n x") == "é 日本 \n x"
+    assert formatting.brief("a\n  b\tc") == "a b c"
+    assert formatting.brief("x" * 200, 10) == "x" * 9 + "…"

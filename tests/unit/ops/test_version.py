@@ -3,7 +3,7 @@
 import tomllib
 from pathlib import Path
 
-from shared.version import VERSION
+from nightshift.version import VERSION
 
 
 def test_the_version_is_said_once() -> None:

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.report.activity_figures import ActiveUser, ActivityFigures
-from services.report.daily import Days
-from services.report.dead_letters import DeadLetters
-from services.report.order import Order
 from services.report.period import days_until
-from services.report.storage_figures import LargeFile, Owner, StorageFigures, Stored
-from services.report.weekly_figures import WeeklyFigures
+from services.report.queries.activity_figures import ActiveUser, ActivityFigures
+from services.report.queries.daily_counts import Days
+from services.report.queries.dead_letters import DeadLetters
+from services.report.queries.storage_figures import LargeFile, Owner, StorageFigures, Stored
+from services.report.queries.weekly_figures import WeeklyFigures
+from services.report.request import Order
 
 UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
 PERIOD = days_until(UNTIL, ZoneInfo("UTC"), 7)

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from contracts.email import Attachment, SendEmail
-from services.report import user_activity, weekly_summary
-from services.report.announcement import announcement, can_be_told, link_to
-from services.report.document import Document
-from services.report.shelf import StoredFile
+from services.report.notification_mail import announcement, can_be_told, link_to
+from services.report.rendering.document import Document
+from services.report.report_store import StoredFile
+from services.report.reports import user_activity, weekly_summary
 from tests.unit.report.figures import activity, dead_letters, order, weekly
 
 FILES = (

@@ -1,8 +1,8 @@
 """How figures are arranged, and what is said where there are none."""
 
-from services.report import storage_usage, user_activity, weekly_summary
-from services.report.document import DayChart, Document, Table, Tile
-from services.report.storage_figures import Stored
+from services.report.queries.storage_figures import Stored
+from services.report.rendering.document import DayChart, Document, Table, Tile
+from services.report.reports import storage_usage, user_activity, weekly_summary
 from tests.unit.report.figures import NONE, activity, dead_letters, order, storage, weekly
 
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.report.markup import Markup, element, join, text
+from services.report.rendering.markup import Markup, element, join, text
 
 
 class Seen(HTMLParser):

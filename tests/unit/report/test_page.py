@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from services.report import storage_usage, user_activity, weekly_summary
-from services.report.chart import chart
-from services.report.document import DayChart, Document
-from services.report.page import page
+from services.report.rendering.chart import chart
+from services.report.rendering.document import DayChart, Document
+from services.report.rendering.html_page import page
+from services.report.reports import storage_usage, user_activity, weekly_summary
 from tests.unit.report.figures import NONE, activity, dead_letters, order, storage, weekly
 from tests.unit.report.test_markup import Seen
 

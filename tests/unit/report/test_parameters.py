@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.report.kinds import KINDS, kind_of
+from nightshift.outcomes import Permanent
 from services.report.parameters import period_of, read
 from services.report.period import Period
-from shared.outcomes import Permanent
+from services.report.registry import KINDS, kind_of
 
 WRITTEN = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from nightshift.config.settings import SettingsError, load
+from nightshift.contract.catalogue import load_catalogue
 from services.report.__main__ import dead_letter_streams
 from services.report.settings import ReportSettings
-from shared.catalogue import load_catalogue
-from shared.settings import SettingsError, load
 
 ENVIRONMENT = {
     "DATABASE_URL": "sqlite:///nightshift.db",

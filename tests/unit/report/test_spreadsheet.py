@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.report.document import Column, Table
-from services.report.numbers import Value
-from services.report.spreadsheet import spreadsheet
+from services.report.rendering.csv_file import spreadsheet
+from services.report.rendering.document import Column, Table
+from services.report.rendering.formatting import Value
 
 
 def read(*row: Value) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.clock import due_times, next_due
-from services.scheduler.schedule import schedule
+from nightshift.scheduler.cron.due_times import due_times, next_due
+from nightshift.scheduler.cron.schedule import schedule
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 AROUND = timedelta(hours=30)

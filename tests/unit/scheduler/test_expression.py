@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.expression import ExpressionError, parse
+from nightshift.scheduler.cron.cron_expression import ExpressionError, parse
 
 
 def wall(text: str) -> datetime:

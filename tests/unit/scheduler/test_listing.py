@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from nightshift.scheduler.timetable.listing import as_json, as_table, listing
+from nightshift.scheduler.timetable.timetable import BUILT_IN
 from services.scheduler.__main__ import main
-from services.scheduler.listing import as_json, as_table, listing
-from services.scheduler.timetable import BUILT_IN
 
 NOW = datetime(2026, 7, 24, 5, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.clock import GRACE, due_times, missed
-from services.scheduler.schedule import Misfire, schedule
+from nightshift.scheduler.cron.due_times import GRACE, due_times, missed
+from nightshift.scheduler.cron.schedule import Misfire, schedule
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.cron import ScheduleFired
-from services.scheduler.progress import Progress
-from services.scheduler.schedule import schedule
-from services.scheduler.stream import Remembered
+from nightshift.contract.cron import ScheduleFired
+from nightshift.scheduler.cron.schedule import schedule
+from nightshift.scheduler.state.cron_stream import Remembered
+from nightshift.scheduler.state.schedule_state import Progress
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

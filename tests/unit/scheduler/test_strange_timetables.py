@@ -12,11 +12,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contracts.cron import EVENT_CONSUMERS, event_subject, manual_subject
-from services.scheduler.expression import MAX_CHARACTERS, Expression, ExpressionError, _first_day, parse
-from services.scheduler.schedule import Schedule
-from services.scheduler.timetable import BUILT_IN, TimetableError, load_timetable
-from services.scheduler.timetable_entry import check_entry
+from contracts.publishers import EVENT_CONSUMERS
+from nightshift.contract.cron import event_subject, manual_subject
+from nightshift.scheduler.cron.cron_expression import MAX_CHARACTERS, Expression, ExpressionError, _first_day, parse
+from nightshift.scheduler.cron.schedule import Schedule
+from nightshift.scheduler.timetable.entry import check_entry
+from nightshift.scheduler.timetable.timetable import BUILT_IN, TimetableError, load_timetable
 
 T = TypeVar("T")
 MOST_STEPS = 400_000

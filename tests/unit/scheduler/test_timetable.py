@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.scheduler.timetable import BUILT_IN, TimetableError, load_timetable
+from nightshift.scheduler.timetable.timetable import BUILT_IN, TimetableError, load_timetable
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded.feed_site import atom, rss
+from demo.sites.feed_site import atom, rss
 from services.sync.connectors.feed_document import MAX_ENTRIES, NotAFeed, read_document
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sync.links import links
+from services.sync.http.link_header import links
 
 BASE = "https://api.github.com/user/repos"
 

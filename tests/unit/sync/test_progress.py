@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sync.connector import Page, Record, Validators
-from services.sync.progress import (
+from services.sync.checkpoint import (
     REMEMBERED_PAGES,
     Progress,
     advanced,
@@ -18,6 +17,7 @@ from services.sync.progress import (
     opened,
     source_of,
 )
+from services.sync.connector import Page, Record, Validators
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 JSON = st.recursive(

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from nightshift.config.secret import Secret
+from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
 from services.sync.connector import Account, Refused, SyncFailed
-from services.sync.secrecy import hidden
-from shared.outcomes import Permanent, Skip, Snooze, Unavailable
-from shared.secret import Secret
+from services.sync.http.redaction import hidden
 
 ACCOUNT = Account(
     "id", "user", "feed", base_url="https://x.example/private/9f8e", credentials=Secret("ada.lovelace:hunter2hunter2")

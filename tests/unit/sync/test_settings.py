@@ -2,8 +2,8 @@
 
 import pytest
 
+from nightshift.config.settings import SettingsError, load
 from services.sync.settings import SyncSettings
-from shared.settings import SettingsError, load
 
 CHASSIS = {
     "DATABASE_URL": "sqlite:///x.db",

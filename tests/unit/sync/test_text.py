@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sync import text
-from services.sync.validators import conditions, validators
+from services.sync.http import sanitize
+from services.sync.http.conditional_requests import conditions, validators
 
 
 @given(st.text(alphabet=st.characters()) | st.text(alphabet=st.sampled_from("\0\ud800a")))
 def test_clean_text_is_what_every_database_takes(value: str) -> None:
     """No NUL, nothing that has no encoding, no longer than it may be."""
-    cleaned = text.clean(value, 10)
+    cleaned = sanitize.clean(value, 10)
     assert "\0" not in cleaned
     assert len(cleaned) <= 10
     cleaned.encode()
@@ -22,8 +22,8 @@ def test_clean_text_is_what_every_database_takes(value: str) -> None:
 @given(st.text())
 def test_an_id_fits_into_a_key(value: str) -> None:
     """And two that differ stay two."""
-    assert len(text.external_id(value * 20)) <= 300
-    assert text.external_id("x" * 301 + value) != text.external_id("y" * 301 + value)
+    assert len(sanitize.external_id(value * 20)) <= 300
+    assert sanitize.external_id("x" * 301 + value) != sanitize.external_id("y" * 301 + value)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_an_id_fits_into_a_key(value: str) -> None:
 )
 def test_dates_have_one_form(written: str | None, instant: str | None) -> None:
     """RFC 822 and RFC 3339, whatever the zone; what is no date is none."""
-    assert text.instant(written) == instant
+    assert sanitize.instant(written) == instant
 
 
 @given(st.text() | st.datetimes().map(str))
 def test_no_date_is_too_strange(written: str) -> None:
     """An instant that can be read again, or None."""
-    instant = text.instant(written)
+    instant = sanitize.instant(written)
     assert instant is None or datetime.fromisoformat(instant).utcoffset() is not None
 
 
@@ -70,7 +70,7 @@ def test_no_date_is_too_strange(written: str) -> None:
 )
 def test_an_address_is_one_of_the_web(value: str | None, address: str | None) -> None:
     """Absolute, and nothing that a browser would run."""
-    assert text.web_address(value, "https://blog.example/feed/") == address
+    assert sanitize.web_address(value, "https://blog.example/feed/") == address
 
 
 @given(st.text(), st.text())

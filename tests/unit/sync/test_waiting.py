@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sync.waiting import LONGEST, SHORTEST, bounded, growing, retry_after, until_reset
+from services.sync.http.rate_limits import LONGEST, SHORTEST, bounded, growing, retry_after, until_reset
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())

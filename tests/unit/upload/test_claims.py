@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.upload.claims import claim_note
-from services.upload.files import File
+from services.upload.declared_type import claim_note
+from services.upload.repository import File
 
 
 def file(name: str, claimed: str | None = None, metadata: dict[str, Any] | None = None) -> File:

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from services.upload.child import answer
+from services.upload.file_type import IMAGES, PDF
+from services.upload.inspect_main import answer
 from services.upload.inspection import Limits, Request
-from services.upload.signatures import IMAGES, PDF
 
 LIMITS = Limits(thumbnail_pixels=32, max_image_pixels=100_000, memory_bytes=2**30, cpu_seconds=30)
 TYPES = (*IMAGES, PDF)
@@ -30,7 +30,7 @@ BEGINNINGS = {
 def whole(media_type: str) -> bytes:
     """A sound file of the type."""
     if media_type == PDF:
-        return Path("embedded/samples/nightshift-guarantees.pdf").read_bytes()
+        return Path("demo/samples/nightshift-guarantees.pdf").read_bytes()
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[274] = 6

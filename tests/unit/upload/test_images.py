@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from services.upload.file_type import IMAGES, sniff
 from services.upload.images import look_into_image
 from services.upload.inspection import Limits, Unreadable
-from services.upload.signatures import IMAGES, sniff
 
 LIMITS = Limits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image
 
+from services.upload.file_type import sniff
 from services.upload.images import look_into_image
 from services.upload.inspection import Limits
-from services.upload.signatures import sniff
 from services.upload.thumbnails import save
 
 LIMITS = Limits(thumbnail_pixels=64, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)

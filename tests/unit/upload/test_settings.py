@@ -2,8 +2,8 @@
 
 import pytest
 
+from nightshift.config.settings import SettingsError, load
 from services.upload.settings import UploadSettings
-from shared.settings import SettingsError, load
 
 REQUIRED = {
     "DATABASE_URL": "sqlite:////tmp/n.db",

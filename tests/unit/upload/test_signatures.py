@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.upload.signatures import HEAD_BYTES, UNKNOWN, sniff
+from services.upload.file_type import HEAD_BYTES, UNKNOWN, sniff
 
 
 @pytest.mark.parametrize(

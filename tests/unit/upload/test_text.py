@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.upload.text import MAX_CHARACTERS, clean
+from services.upload.sanitize import MAX_CHARACTERS, clean
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""Who publishes what: the parts of the system as data, for permissions, documents and tests."""
+
+PUBLISHES: dict[str, tuple[str, ...]] = {
+    "email": (),
+    "upload": (),
+    "sync": ("sync.all", "sync.external"),
+    "report": ("report.generate", "email.send"),
+    "maintenance": (
+        "maintenance.sessions",
+        "maintenance.activity",
+        "maintenance.files",
+        "maintenance.claims",
+        "maintenance.inbox",
+    ),
+}
+"""Service -> the job types that it enqueues. What is not here, the broker does not let it publish."""
+
+COUNTS_DEAD_LETTERS: frozenset[str] = frozenset({"report"})
+"""Services that ask the broker how many dead letters there are; the answer holds numbers, no job."""
+
+EVENT_CONSUMERS: dict[str, str] = {"sync": "sync", "report": "report", "cleanup": "maintenance"}
+"""First token of a schedule's name -> the service that handles its events."""

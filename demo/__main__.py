@@ -1,0 +1,136 @@
+"""The command line of the demo: `python -m demo`, or `make demo`."""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from demo import cleanups, failures, mails, reports, schedules, syncs, uploads
+from demo.runner import SCHEDULER, Stage
+from nightshift.broker import connect
+from nightshift.config.env_settings import load
+from nightshift.config.settings import Settings
+from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.processes.folder_lock import FolderTaken
+from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.services import Service, all_services
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
+from nightshift.observability.log import configure
+from nightshift.runtime.stores import database_of, object_store
+
+_SPACES = "A path with a space needs quotes of its own: make demo FILES=\"'my photo.jpg' b.pdf\""
+_SETTINGS = {"LOG_FORMAT": "json", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}
+
+
+def main() -> int:
+    """Plays the demo; returns 0 when every expectation was met, else 1."""
+    arguments = _parser().parse_args()
+    for path in arguments.files:
+        if not path.is_file():
+            what = "is a folder, name its files" if path.is_dir() else "does not exist"
+            print(f"{path} {what}. {_SPACES}", file=sys.stderr)
+            return 2
+    console = Console(soft_wrap=True)
+    try:
+        return asyncio.run(play(console, [path.resolve() for path in arguments.files]))
+    except (FolderTaken, ProgramMissing, StartFailed, OSError) as error:
+        print(f"The demo could not start: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+async def play(console: Console, given: list[Path]) -> int:
+    """Starts a fresh stack, plays every scene, stops everything, and says what happened."""
+    stack = Stack.fresh("demo", datetime.now(UTC))
+    console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
+    async with _playing(stack, console) as stage, syncs.outside(stage) as outside:
+        await mails.sent_at_once(stage)
+        await uploads.play(stage, given)
+        await syncs.play(stage, outside)
+        await mails.later(stage)
+        await mails.once(stage)
+        await failures.play(stage)
+        await reports.play(stage)
+        await cleanups.play(stage)
+        due = await schedules.play(stage)
+        await syncs.after_schedules(stage, due)
+        await schedules.led_to_cleanups(stage, due)
+        await reports.weekly(stage, due)
+    console.print()
+    console.print(stage.table())
+    _say_where(console, stage)
+    met = len(stage.results) - len(stage.failed)
+    console.print(f"[bold]{met} of {len(stage.results)} expectations met[/bold]", highlight=False)
+    for result in stage.failed:
+        console.print(f"[red]not met:[/red] {result.scene}: {result.expectation}; see {stack.logs}", highlight=False)
+    return 1 if stage.failed else 0
+
+
+@contextlib.asynccontextmanager
+async def _playing(stack: Stack, console: Console) -> AsyncIterator[Stage]:
+    configure("demo", "text", "error", sys.stderr)
+    services: list[Service] = []
+    try:
+        with console.status("starting broker, object store and mail catcher …"):
+            await stack.start()
+        with console.status("creating tables, streams and bucket …"):
+            await stack.provision()
+        timetable = stack.folder / schedules.TIMETABLE
+        services += all_services(stack, extra={**_SETTINGS, "SCHEDULES_FILE": str(timetable)})
+        workers = [service for service in services if not service.name.startswith(SCHEDULER)]
+        with console.status(f"starting {len(workers)} service processes …"):
+            await asyncio.gather(*(service.start() for service in workers))
+            await asyncio.gather(*(service.ready() for service in workers))
+        names = ", ".join(service.name for service in services)
+        console.print(f"broker {stack.broker.url}, S3 {stack.objects.endpoint}, services {names}", highlight=False)
+        async with _stage(stack, services, console) as stage:
+            yield stage
+    finally:
+        with console.status("stopping everything …"):
+            await asyncio.gather(*(service.stop() for service in services))
+            await stack.stop()
+
+
+@contextlib.asynccontextmanager
+async def _stage(stack: Stack, services: list[Service], console: Console) -> AsyncIterator[Stage]:
+    settings = load(Settings, stack.environment())
+    out = stack.folder / "out"
+    out.mkdir()
+    connection = await connect(settings, name="demo")
+    database, objects = database_of(settings), object_store(settings)
+    try:
+        yield Stage(stack, services, connection, Publisher(connection, objects), database, objects, console, out)
+    finally:
+        await connection.close()
+        await database.close()
+        await objects.close()
+
+
+def _say_where(console: Console, stage: Stage) -> None:
+    stack = stage.stack
+    console.print(f"mails       {stack.mail.mailbox}", highlight=False)
+    console.print(f"pages       {stage.out} (reports and thumbnails)", highlight=False)
+    console.print(f"database    {stack.database}", highlight=False)
+    console.print(f"logs        {stack.logs}", highlight=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Runs the whole stack in a fresh folder under var/, lets real jobs run, checks what they did.",
+        epilog='example: make demo FILES="photo.jpg contract.pdf"',
+    )
+    parser.add_argument("files", nargs="*", type=Path, help="files to upload instead of the samples")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Schedules: the three that ship, brought forward to today, fire once each although two schedulers run."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from demo import cleanups
+from demo.runner import Stage
+from nightshift.broker.direct_get import all_of
+from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.wire import MANUAL
+
+TIMETABLE = "schedules.toml"
+NAMES = ("cleanup.daily", "sync.all", "report.weekly")
+
+
+AHEAD_SECONDS = 8
+"""Time for two schedulers to start."""
+
+
+def write_timetable(path: Path, now: datetime) -> datetime:
+    """Writes the settings file that makes the three schedules due a little after now; returns when."""
+    due = (now + timedelta(seconds=AHEAD_SECONDS)).replace(microsecond=0)
+    expression = f"{due.second} {due.minute} {due.hour} {due.day} {due.month} *"
+    entries = [f'[[schedules]]\nname = "{name}"\nschedule = "{expression}"\n' for name in NAMES]
+    path.write_text("\n".join(entries), encoding="utf-8")
+    return due
+
+
+async def play(stage: Stage) -> datetime:
+    """Starts two schedulers, waits for the due time and counts the events; returns the due time."""
+    due = write_timetable(stage.stack.folder / TIMETABLE, datetime.now(UTC))
+    await asyncio.gather(*(scheduler.start() for scheduler in stage.schedulers))
+    stage.begin("schedules", f"cleanup.daily, sync.all and report.weekly, due at {due:%H:%M:%S} UTC, two schedulers")
+
+    async def all_fired() -> bool:
+        return len(await _events(stage)) >= len(NAMES)
+
+    await stage.expect("all three fire", all_fired, where="stream CRON")
+    counted = Counter(event.name for event in await _events(stage))
+    for name in NAMES:
+        await stage.expect(f"cron.{name} has one event", partial(_is_one, counted[name]), where="stream CRON")
+    late = max((event.announced - event.due for event in await _events(stage)), default=timedelta.max)
+    stage.note(f"the latest was announced {late.total_seconds() * 1000:.0f} ms after its due time")
+    return due
+
+
+async def led_to_cleanups(stage: Stage, due: datetime) -> None:
+    """The event of the nightly cleanup became jobs, and they ran."""
+    stage.scene = "schedules"
+    await stage.expect(
+        "cleanup.daily led to five cleanups", partial(cleanups.runs_of, stage, due), where="table cleanup_runs"
+    )
+
+
+def _is_one(count: int) -> bool:
+    return count == 1
+
+
+async def _events(stage: Stage) -> list[ScheduleFired]:
+    """What the schedulers announced; not what was asked for by hand."""
+    events = await all_of(stage.connection, "CRON")
+    return [
+        msgspec.json.decode(event.body, type=ScheduleFired) for event in events if not event.subject.endswith(MANUAL)
+    ]

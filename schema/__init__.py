@@ -1,0 +1,1 @@
+"""The application's tables and their migrations: what a team changes."""

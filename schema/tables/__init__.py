@@ -1,0 +1,29 @@
+"""All tables, on one metadata; a migration test keeps them and `migrations/` equal."""
+
+from nightshift.database.columns import metadata
+from nightshift.database.tables import outbox, processed_messages
+from schema.tables.cleanup import cleanup_runs
+from schema.tables.mail import MAIL_TRANSPORTS, email_deliveries
+from schema.tables.people import activity_logs, sessions, users
+from schema.tables.reports import REPORT_STATUSES, reports
+from schema.tables.sync import ACCOUNT_STATUSES, external_records, linked_accounts
+from schema.tables.uploads import FILE_STATUSES, files
+
+__all__ = [
+    "ACCOUNT_STATUSES",
+    "FILE_STATUSES",
+    "MAIL_TRANSPORTS",
+    "REPORT_STATUSES",
+    "activity_logs",
+    "cleanup_runs",
+    "email_deliveries",
+    "external_records",
+    "files",
+    "linked_accounts",
+    "metadata",
+    "outbox",
+    "processed_messages",
+    "reports",
+    "sessions",
+    "users",
+]

@@ -1,0 +1,45 @@
+"""Where and how an SMTP server is reached, as one value."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nightshift.config.secret import Secret
+
+Tls = Literal["none", "starttls", "implicit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpServer:
+    """An SMTP server to hand mail to: a relay, a provider's submission port, a catcher."""
+
+    host: str
+    port: int
+    tls: Tls
+    user: str | None = None
+    password: Secret | None = None
+    ca_file: Path | None = None
+    """Certificate authorities to trust instead of the system's (PEM)."""
+    helo: str
+    """How we introduce ourselves."""
+    connect_timeout_seconds: float = 15.0
+    timeout_seconds: float = 30.0
+    """For each answer but the one to a transmitted message."""
+    data_timeout_seconds: float = 300.0
+    """For the answer to a transmitted message. Long, because giving up there may send a mail twice."""
+    connections: int = 4
+    """At most so many at a time; a mail waits for one of them."""
+    idle_seconds: float = 20.0
+    """A connection that was unused for longer is not used any more: the server, or a firewall between, forgets it."""
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Returns what TLS is to be made with; certificate and host name are always verified.
+
+        Raises:
+            OSError: the CA file cannot be read or holds no certificate.
+        """
+        return None if self.tls == "none" else ssl.create_default_context(cafile=self.ca_file)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"

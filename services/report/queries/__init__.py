@@ -1,0 +1,1 @@
+"""What reports read from database and broker."""

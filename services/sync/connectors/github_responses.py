@@ -1,0 +1,134 @@
+"""What an answer of GitHub's REST API means.
+
+Limits as in https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+
+| answer | meaning |
+|---|---|
+| 200, 304 | a page; with `X-RateLimit-Remaining: 0` the next one has to wait |
+| 403 or 429 with `Retry-After` | `RateLimited` for so long |
+| 403 or 429 with `X-RateLimit-Remaining: 0` | `RateLimited` until `X-RateLimit-Reset` |
+| 429, or 403 that speaks of a rate limit | `RateLimited` for a time that grows |
+| 401; 404 of an account | `Refused` |
+| anything else | `SyncFailed` |
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from nightshift.config.redaction import one_line
+from nightshift.outcomes import Permanent
+from services.sync.connector import Page, RateLimited, Record, Refused, SyncFailed, Validators
+from services.sync.http import sanitize
+from services.sync.http.conditional_requests import validators
+from services.sync.http.http_client import Answer, origin
+from services.sync.http.link_header import links
+from services.sync.http.rate_limits import retry_after, until_reset
+
+PAGE_SIZE = 100
+"""The most that GitHub gives."""
+_NOT_MODIFIED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 304, 401, 403, 404, 429
+_LIMIT_WORDS = ("rate limit", "abuse detection", "secondary-rate-limits")
+_TOPICS = 100
+_FLAGS = ("private", "fork", "archived")
+_TEXTS = ("name", "full_name", "description", "language", "default_branch", "visibility")
+_INSTANTS = ("created_at", "updated_at", "pushed_at")
+_COUNTS = ("stargazers_count", "forks_count", "open_issues_count")
+_LARGEST = 2**53
+
+
+def page(answer: Answer, url: str, now: datetime, *, asked: bool) -> Page:
+    """Reads a page of repositories; `asked` says that the request was conditional.
+
+    Raises:
+        SyncFailed: it is not what GitHub answers.
+    """
+    following = _following(answer, url)
+    pause = until_reset(answer.headers, now) if answer.headers.get("x-ratelimit-remaining") == "0" else None
+    if answer.status == _NOT_MODIFIED:
+        if not asked:
+            raise SyncFailed("GitHub answered 304 to a request that was not conditional")
+        return Page(following=following, unchanged=True, pause=pause)
+    records = [_record(repository) for repository in _listed(answer.body)]
+    # A page that is full today may get a successor without changing itself: it cannot be asked conditionally.
+    lasting = following is not None or len(records) < PAGE_SIZE
+    return Page(records, following, validators(answer.headers) if lasting else Validators(), pause=pause)
+
+
+def refusal(answer: Answer, now: datetime, *, of_account: bool) -> Exception:
+    """What any other answer means; `of_account` says that the address names the account."""
+    said = _said(answer.body)
+    words = f"GitHub answered {answer.status}{': ' if said else ''}{one_line(said, 300)}"
+    if answer.status in {_FORBIDDEN, _TOO_MANY}:
+        wait = retry_after(answer.headers, now)
+        used_up = answer.headers.get("x-ratelimit-remaining") == "0"
+        if wait is None and used_up:
+            wait = until_reset(answer.headers, now)
+        if wait or used_up or answer.status == _TOO_MANY or any(word in said.lower() for word in _LIMIT_WORDS):
+            return RateLimited(wait, words)
+    if answer.status == _UNAUTHORIZED or (answer.status == _NOT_FOUND and of_account):
+        return Refused(words)
+    return SyncFailed(words)
+
+
+def _following(answer: Answer, url: str) -> str | None:
+    found = links(answer.headers.get("link", ""), answer.url).get("next")
+    if found is None:
+        return None
+    try:
+        elsewhere = origin(found) != origin(url)
+    except Permanent:  # no address of the web
+        elsewhere = True
+    if elsewhere:
+        raise SyncFailed("GitHub's answer names a next page at another host, which is not asked")
+    if found == url:
+        raise SyncFailed("GitHub's answer names itself as the next page")
+    return found
+
+
+def _listed(body: bytes) -> list[dict[str, Any]]:
+    try:
+        return msgspec.json.decode(body, type=list[dict[str, Any]])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SyncFailed(f"GitHub's answer is no list of repositories: {one_line(str(error), 200)}") from None
+
+
+def _record(repository: dict[str, Any]) -> Record:
+    number = repository.get("id")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _LARGEST:
+        raise SyncFailed("GitHub's answer has a repository without a number as its id")
+    data: dict[str, Any] = {_camel(name): sanitize.cleaned(repository.get(name), 1000) for name in _TEXTS}
+    data |= {_camel(name): sanitize.instant(sanitize.cleaned(repository.get(name))) for name in _INSTANTS}
+    data |= {_camel(name): repository.get(name) is True for name in _FLAGS}
+    data |= {_camel(name): _count(repository.get(name)) for name in _COUNTS}
+    address = sanitize.cleaned(repository.get("html_url"))
+    topics = repository.get("topics")
+    data["url"] = sanitize.web_address(address, "")
+    data["topics"] = (
+        [sanitize.clean(one, 100) for one in topics if isinstance(one, str)][:_TOPICS]
+        if isinstance(topics, list)
+        else []
+    )
+    return Record(str(number), "repository", data)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST else None
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _said(body: bytes) -> str:
+    """The `message` of an error, with the page that explains it: secondary limits are known by either."""
+    try:
+        error = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    if not isinstance(error, dict):
+        return ""
+    parts = (sanitize.cleaned(error.get("message"), 300), sanitize.cleaned(error.get("documentation_url"), 200))
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,1 @@
+"""A careful HTTP client: limits on size and time, no private addresses."""

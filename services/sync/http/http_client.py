@@ -1,0 +1,143 @@
+"""Asks the web for one document, bounded in time, size and redirects, and careful about whom it asks."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+
+from nightshift.config.redaction import one_line
+from nightshift.outcomes import Permanent
+from services.sync.connector import SyncFailed
+from services.sync.http.bounded_body import ACCEPTED, read_body
+from services.sync.http.pinned_transport import PinnedTransport
+
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_USER_AGENT = "nightshift-sync"
+_CONNECT_SECONDS = 10.0
+_LAST_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, unpacked; `url` is where it came from, after redirects."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    url: str
+
+
+class Web:
+    """Asks the operator's own addresses freely, and all others through a `PinnedTransport`.
+
+    It is no browser: no cookies, no credentials out of addresses, no proxies, nothing kept between requests but
+    connections to the operator's own addresses.
+    """
+
+    def __init__(
+        self,
+        trusted: httpx.AsyncBaseTransport,
+        guarded: httpx.AsyncBaseTransport,
+        *,
+        max_bytes: int,
+        timeout_seconds: float,
+    ) -> None:
+        self._trusted, self._guarded = trusted, guarded
+        self._max_bytes, self._timeout_seconds = max_bytes, timeout_seconds
+
+    @classmethod
+    def open(cls, *, allow_private: bool, max_bytes: int, timeout_seconds: float, connections: int) -> Self:
+        """Makes the real one; connects to nothing yet."""
+        context = httpx.create_ssl_context()
+        single = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
+        guarded = PinnedTransport(httpx.AsyncHTTPTransport(verify=context, limits=single), allow_private=allow_private)
+        kept = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        trusted = httpx.AsyncHTTPTransport(verify=context, limits=kept)
+        return cls(trusted, guarded, max_bytes=max_bytes, timeout_seconds=timeout_seconds)
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, authorization: str | None = None, trusted: str | None = None
+    ) -> Answer:
+        """Asks for one document; `authorization` goes to the first origin only, `trusted` is the operator's origin.
+
+        Raises:
+            SyncFailed: no whole answer in time, or too many redirects.
+            Permanent: an address that must not be asked.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._follow(checked(url), headers, authorization, trusted)
+        except TimeoutError:
+            raise SyncFailed(f"{_host(url)} did not answer within {self._timeout_seconds:g} s") from None
+        except httpx.HTTPError as error:
+            words = one_line(str(error), 300) or type(error).__name__
+            raise SyncFailed(f"no answer from {_host(url)}: {words}") from None
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._trusted.aclose()
+        await self._guarded.aclose()
+
+    async def _follow(
+        self, url: httpx.URL, headers: Mapping[str, str], authorization: str | None, trusted: str | None
+    ) -> Answer:
+        first = origin(url)
+        for _ in range(MAX_REDIRECTS + 1):
+            secret = {"Authorization": authorization} if authorization and origin(url) == first else {}
+            transport = self._trusted if origin(url) == trusted else self._guarded
+            response = await transport.handle_async_request(self._request(url, {**headers, **secret}))
+            try:
+                location = response.headers.get("location") if response.status_code in _REDIRECTS else None
+                if location is None:
+                    body = await read_body(response, self._max_bytes)
+                    return Answer(response.status_code, response.headers, body, str(url))
+            finally:
+                await response.aclose()
+            url = _joined(url, location)
+        raise SyncFailed(f"{url.host} redirects more than {MAX_REDIRECTS} times")
+
+    def _request(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Request:
+        timeout = httpx.Timeout(self._timeout_seconds, connect=min(self._timeout_seconds, _CONNECT_SECONDS))
+        own = {"User-Agent": _USER_AGENT, "Accept-Encoding": ACCEPTED}
+        return httpx.Request("GET", url, headers={**own, **headers}, extensions={"timeout": timeout.as_dict()})
+
+
+def checked(url: str) -> httpx.URL:
+    """Reads an address that may be asked at all.
+
+    Raises:
+        Permanent: it is not http or https, has no host, or carries credentials, which would end up in logs.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        parsed = None
+    if parsed is None or not 0 <= (parsed.port or 0) <= _LAST_PORT:
+        raise Permanent("the account's address is not one: expected something like https://example.com/feed")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise Permanent(f"the account's address begins with {one_line(parsed.scheme, 40)!r}, expected http or https")
+    if parsed.userinfo:
+        raise Permanent("the account's address contains credentials: they belong into the account's own field")
+    return parsed
+
+
+def origin(url: httpx.URL | str) -> str:
+    """Scheme, host and port: whom one speaks to."""
+    parsed = checked(url) if isinstance(url, str) else url
+    port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
+    return f"{parsed.scheme}://{parsed.host}:{port}"
+
+
+def _joined(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        return checked(str(url.join(location)))
+    except (httpx.InvalidURL, UnicodeError, ValueError):
+        raise SyncFailed(f"{url.host} redirects to something that is no address") from None
+
+
+def _host(url: str) -> str:
+    """What an error may say of an address: whom it belongs to. Its path and query may be somebody's secret."""
+    return checked(url).host

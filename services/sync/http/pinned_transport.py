@@ -1,0 +1,88 @@
+"""A transport that asks public addresses only: it resolves, checks, and connects to just what it has checked."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import httpx
+
+from nightshift.outcomes import Permanent
+from services.sync.http.ip_guard import is_public
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+_TRIES = 3
+"""Addresses of one host that are tried in turn."""
+_PORTS = {"http": 80, "https": 443}
+
+
+async def resolve(host: str, port: int) -> list[str]:
+    """Asks the system for the addresses of a host.
+
+    Raises:
+        OSError: it has none, or the name server does not answer.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class PinnedTransport(httpx.AsyncBaseTransport):
+    """Wraps a transport that keeps no idle connections: one made for a host must never serve another.
+
+    The name is resolved once per request, and the connection goes to the very address that was checked, so that a
+    name server which answers differently the second time gains nothing. The certificate is still checked against the
+    name.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *, allow_private: bool, resolve: Resolve = resolve) -> None:
+        self._inner, self._allow_private, self._resolve = inner, allow_private, resolve
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Sends the request.
+
+        Raises:
+            Permanent: the host has an address that is not public.
+            httpx.TransportError: it has none, or none that answers.
+        """
+        *others, last = (await self._addresses(request.url))[:_TRIES]
+        for address in others:
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._inner.handle_async_request(_pinned(request, address))
+        return await self._inner.handle_async_request(_pinned(request, last))
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self._inner.aclose()
+
+    async def _addresses(self, url: httpx.URL) -> Sequence[str]:
+        try:
+            addresses = await self._resolve(url.host, url.port or _PORTS[url.scheme])
+        except (OSError, UnicodeError) as error:
+            raise httpx.ConnectError(f"the host {url.host} has no address: {error}") from error
+        if not addresses:
+            raise httpx.ConnectError(f"the host {url.host} has no address")
+        if not self._allow_private and not all(map(is_public, addresses)):
+            raise Permanent(
+                f"the host {url.host} is not on the public internet: it is not asked on a user's behalf "
+                "(SYNC_ALLOW_PRIVATE_ADDRESSES=true would)"
+            )
+        return addresses
+
+
+def _pinned(request: httpx.Request, address: str) -> httpx.Request:
+    """The same request to an address; its `Host` header and the name in TLS are those of the URL."""
+    name = request.url.raw_host.decode("ascii")
+    extensions = dict(request.extensions)
+    if not _is_literal(name):
+        extensions["sni_hostname"] = name
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address.partition("%")[0]),
+        headers=request.headers,
+        stream=request.stream,
+        extensions=extensions,
+    )
+
+
+def _is_literal(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()

@@ -1,0 +1,111 @@
+"""Runs one child process per file, so that a crash, a hang or a memory hunger harms only the job it belongs to."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from services.upload.inspection import Inspection, InspectionInterrupted, Limits, Request, Unreadable
+from services.upload.sanitize import clean
+
+_PROGRAM_ROOT = Path(__file__).parents[2]
+_CHILD = (sys.executable, "-P", "-m", "services.upload.inspect_main")
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+_MAX_REPORT_BYTES = 64 * 1024
+_LOG_TAIL_BYTES = 1000
+
+
+class ChildInspector:
+    """An `Inspector` whose decoders run in child processes.
+
+    Args:
+        limits: what one child may use.
+        timeout_seconds: how long one child may take; longer, and it is killed.
+        processes: how many may run at the same time.
+        command: the child's program, for tests.
+    """
+
+    def __init__(
+        self, limits: Limits, *, timeout_seconds: float, processes: int, command: Sequence[str] = _CHILD
+    ) -> None:
+        self._limits = limits
+        self._timeout_seconds = timeout_seconds
+        self._free = asyncio.Semaphore(processes)
+        self._command = tuple(command)
+
+    async def inspect(self, source: Path, content_type: str) -> Inspection:
+        """See `Inspector.inspect`; cancelling kills the child."""
+        request = Request(source, content_type, source.parent, self._limits)
+        async with self._free:
+            code = await self._run(request)
+        if code != 0:
+            raise _explanation(code, request)
+        return _read(request)
+
+    async def _run(self, request: Request) -> int:
+        log = request.folder / "child.log"
+        with log.open("wb") as output:
+            child = await asyncio.create_subprocess_exec(
+                *self._command,
+                request.to_json(),
+                stdin=asyncio.subprocess.PIPE,  # the lifeline: it closes when this process ends, however it ends
+                stdout=output,
+                stderr=output,
+                cwd=request.folder,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C in a terminal is the worker's to answer
+            )
+        try:
+            return await asyncio.wait_for(child.wait(), self._timeout_seconds)
+        except TimeoutError:
+            raise InspectionInterrupted(
+                f"inspecting the file took longer than {self._timeout_seconds:g} s and was stopped: "
+                "the machine is overloaded, or the decoder hangs on this file"
+            ) from None
+        finally:
+            await _end(child)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is None:
+        child.kill()
+        await asyncio.shield(child.wait())
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+def _environment() -> dict[str, str]:
+    """The imports of this process, and none of its secrets."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return kept | {"PYTHONPATH": os.pathsep.join([str(_PROGRAM_ROOT), *(entry for entry in sys.path if entry)])}
+
+
+def _explanation(code: int, request: Request) -> Exception:
+    """What the end of a child says: about the file, or about this try."""
+    if code == -signal.SIGXCPU:
+        return Unreadable(f"reading it takes more than {request.limits.cpu_seconds} s of processor time")
+    if code in {-signal.SIGKILL, -signal.SIGTERM}:
+        return InspectionInterrupted("the inspecting process was killed from outside: the machine may lack memory")
+    if code < 0:
+        return Unreadable(f"its decoder crashed on it ({signal.Signals(-code).name})")
+    tail = (request.folder / "child.log").read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
+    last_line = (tail.strip().splitlines() or ["it said nothing"])[-1]
+    return InspectionInterrupted(f"the inspecting process failed with exit code {code}: {clean(last_line)}")
+
+
+def _read(request: Request) -> Inspection:
+    try:
+        with request.report.open("rb") as file:
+            report: Any = json.loads(file.read(_MAX_REPORT_BYTES))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise InspectionInterrupted(f"the inspecting process left no report: {clean(problem)}") from problem
+    if isinstance(report, dict) and "unreadable" in report:
+        raise Unreadable(str(report["unreadable"]))
+    metadata = report.get("metadata") if isinstance(report, dict) else None
+    if not isinstance(metadata, dict):
+        raise InspectionInterrupted("the inspecting process left a report that is none")
+    return Inspection(metadata, request.thumbnail if request.thumbnail.exists() else None)

@@ -1,0 +1,72 @@
+"""Atomic batches (ADR-50): many messages stored together or not at all, for one acknowledgement."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from nightshift.broker.connection import Connection
+from nightshift.broker.errors import Refused
+from nightshift.broker.headers import encode
+from nightshift.broker.jetstream import Stored, store
+from nightshift.messaging.outbound import Outgoing
+from nightshift.outcomes import Unavailable
+
+MAX_BATCH = 1000
+"""The broker's own limit."""
+_DUPLICATE_ID = 10201
+_ID, _SEQUENCE, _COMMIT = "Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit"
+
+
+class DuplicateInBatch(Refused):
+    """One of the ids is known to the broker already, or stands twice in the batch: nothing was stored."""
+
+
+async def store_batch(
+    connection: Connection, messages: Sequence[Outgoing], *, timeout_seconds: float = 10.0
+) -> list[Stored]:
+    """Stores up to 1,000 messages of one stream, all or nothing; returns where each is.
+
+    When the answer to a first try is lost the batch may be stored or not. Then every message is published singly:
+    the ids that all of them carry make that a completion, never a doubling.
+
+    Raises:
+        DuplicateInBatch, Refused: nothing was stored (after a lost answer: some may be).
+        Unavailable: the broker is away, or its answers were lost: all or some may be stored.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_seconds
+    if len(messages) > 1:  # one message needs no batch
+        await connection.ready(timeout_seconds)
+        try:
+            return await _atomic(connection, messages, (deadline - loop.time()) / 2)
+        except Unavailable:
+            pass
+    return [await _single(connection, message, max(deadline - loop.time(), 0.01)) for message in messages]
+
+
+async def _single(connection: Connection, message: Outgoing, timeout_seconds: float) -> Stored:
+    return await store(connection, message.subject, message.headers, message.body, timeout_seconds=timeout_seconds)
+
+
+async def _atomic(connection: Connection, messages: Sequence[Outgoing], timeout_seconds: float) -> list[Stored]:
+    batch, count = secrets.token_hex(16), len(messages)
+    for sequence, message in enumerate(messages[:-1], start=1):
+        header = encode({**message.headers, _ID: batch, _SEQUENCE: str(sequence)})
+        connection.check_size(message.subject, header, message.body)
+        connection.send(message.subject.encode(), message.body, b"", header)
+    last = messages[-1]
+    order = {_ID: batch, _SEQUENCE: str(count), _COMMIT: "1"}
+    try:
+        stored = await store(
+            connection,
+            last.subject,
+            {**last.headers, **order},
+            last.body,
+            timeout_seconds=timeout_seconds,
+            again=False,  # without the others, which went another way, it would commit nothing
+        )
+    except Refused as refused:
+        if refused.code == _DUPLICATE_ID:
+            raise DuplicateInBatch(last.subject, refused.code, refused.description) from None
+        raise
+    return [Stored(stored.stream, stored.seq - count + 1 + index) for index in range(count)]

@@ -1,0 +1,60 @@
+"""Opens the connection that the settings describe."""
+
+import asyncio
+import contextlib
+
+from nightshift.broker.connection import Connection
+from nightshift.broker.error_log import in_words
+from nightshift.config.settings import ProcessSettings
+from nightshift.config.tls import trusting
+from nightshift.outcomes import Unavailable
+
+
+async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float | None = None) -> Connection:
+    """Connects, and waits for a broker that is away or refuses the user, saying so; then it reconnects for ever.
+
+    `name` is the connection's, the prefix of its inboxes, and the user where the settings have only a password.
+
+    Raises:
+        Unavailable: there was no connection within `wait_seconds`; says what the last try met.
+    """
+    connection = Connection()
+    try:
+        async with asyncio.timeout(wait_seconds):
+            await _connect(connection, settings, name)
+    except TimeoutError:
+        met = in_words(connection.last_error) if connection.last_error else "no answer"
+        raise Unavailable("broker", f"no connection within {wait_seconds:g} s; the last try met: {met}") from None
+    finally:
+        if not connection.up.is_set():
+            await _abandon(connection)
+    return connection
+
+
+async def _abandon(connection: Connection) -> None:
+    """Leaves nothing behind of a connection that was half made."""
+    with contextlib.suppress(Exception):  # the library's own state may be anything then
+        await connection.close()
+
+
+async def _connect(connection: Connection, settings: ProcessSettings, name: str) -> None:
+    tls = trusting(settings.nats_ca_file) if settings.nats_ca_file else None
+    await connection.connect(
+        settings.nats_servers,
+        name=name,
+        user=settings.nats_user or (name if settings.nats_password else None),
+        password=settings.nats_password.reveal() if settings.nats_password else None,
+        tls=tls,
+        user_credentials=str(settings.nats_creds_file) if settings.nats_creds_file else None,
+        inbox_prefix=f"_INBOX_{name}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=0.5,  # type: ignore[arg-type]  # it takes fractions, its annotation does not say so
+        connect_timeout=3,
+        ping_interval=10,
+        error_cb=connection.heard_error,
+        disconnected_cb=connection.was_lost,
+        reconnected_cb=connection.is_back,
+        closed_cb=connection.is_gone,
+        skip_subject_validation=True,
+    )
+    connection.up.set()

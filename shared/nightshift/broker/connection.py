@@ -1,0 +1,181 @@
+"""One connection to the broker: nats-py's client, with a robust reader and a direct way in and out for the hot path."""
+
+import asyncio
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from nats.errors import NoRespondersError
+
+from nightshift.broker.error_log import Reports
+from nightshift.broker.errors import AnswerLost, NotPermitted, Refused
+from nightshift.broker.headers import STATUS, Headers, decode, encode
+from nightshift.broker.parser import Parser, Receive
+from nightshift.broker.patched_client import MendedClient
+from nightshift.outcomes import Unavailable
+
+_NO_RESPONDERS = "503"
+_TOO_LARGE = 10054
+"""The code with which a stream refuses what exceeds its own limit."""
+_DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer to a request: its headers and body."""
+
+    headers: Headers
+    body: bytes
+
+
+class Connection(MendedClient):
+    """A client that no message can fell, and that waits for a broker that is away.
+
+    `direct` maps a subscription's id to the function that takes its messages straight from the reader.
+    `on_reconnect` functions run after each reconnect; `closed` is set when the connection is gone for good.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.direct: dict[int, Receive] = {}
+        self._ps: Any = Parser(self, self.direct)
+        self.on_reconnect: list[Callable[[], None]] = []
+        self.closed = asyncio.Event()
+        self.up = asyncio.Event()
+        self._waiting: dict[bytes, tuple[str, asyncio.Future[Reply]]] = {}
+        self._request_ids = itertools.count()
+        self._reply_prefix = b""
+        self._reports = Reports()
+
+    async def listen(self, subject: str, receive: Receive) -> int:
+        """Subscribes `receive` directly; returns the id for `unlisten`. The subscription survives reconnects."""
+        subscription = await self.subscribe(subject, cb=_nothing)
+        self.direct[subscription._id] = receive  # noqa: SLF001 - the public attribute does not exist
+        return int(subscription._id)  # noqa: SLF001
+
+    async def unlisten(self, sid: int) -> None:
+        """Ends a direct subscription; whatever the broker had sent by then has been received on return."""
+        subscription = self._subs.get(sid)
+        if subscription is not None and not self.is_closed:
+            with contextlib.suppress(Exception):  # a broker that is away has nothing more to send
+                await self._send_unsubscribe(sid)
+                await self.flush(timeout=2)
+            subscription._stop_processing()  # noqa: SLF001 - ends the library's idle task
+            self._remove_sub(sid)
+        self.direct.pop(sid, None)
+
+    def send(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
+        """Publishes without waiting; while the broker is away the message is sent after the reconnect."""
+        if header:
+            command = b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
+                subject,
+                reply,
+                len(header),
+                len(header) + len(body),
+                header,
+                body,
+            )
+        else:
+            command = b"PUB %b %b %d\r\n%b\r\n" % (subject, reply, len(body), body)
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        queue = self._flush_queue
+        if queue is not None and queue.empty():
+            queue.put_nowait(asyncio.get_running_loop().create_future())
+
+    def check_size(self, subject: str, header: bytes, body: bytes) -> None:
+        """Keeps back what the broker would not take: it drops the connection of who sends it, for good.
+
+        Raises:
+            Refused: the message is larger than the broker's `max_payload`.
+        """
+        size = len(header) + len(body)
+        if size > self.max_payload:
+            raise Refused(subject, _TOO_LARGE, f"{size} bytes exceed the broker's max_payload of {self.max_payload}")
+
+    async def ready(self, timeout_seconds: float) -> None:
+        """Waits until the broker is there.
+
+        Raises:
+            Unavailable: it is not, after that time.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self.up.wait()
+        except TimeoutError:
+            raise Unavailable("broker", f"not connected for {timeout_seconds:g} s") from None
+
+    async def ask(
+        self, subject: str, body: bytes, headers: Mapping[str, str] | None = None, *, timeout_seconds: float = 5.0
+    ) -> Reply:
+        """Sends a request and waits for its answer.
+
+        Raises:
+            Unavailable: the broker is away, or did not answer in time; `AnswerLost` as soon as the connection is lost.
+            NotPermitted: the broker says that this user may not publish there.
+            Refused: the message is larger than the broker takes.
+            NoRespondersError: nobody listens: no stream takes the subject, or a leader is being elected.
+        """
+        header = encode(headers) if headers else b""
+        self.check_size(subject, header, body)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                answer = await self._request(subject, body, header)
+        except TimeoutError:
+            raise Unavailable("broker", f"no answer to {subject} within {timeout_seconds:g} s") from None
+        if answer.headers.get(STATUS) == _NO_RESPONDERS and not answer.body:
+            raise NoRespondersError
+        return answer
+
+    async def _request(self, subject: str, body: bytes, header: bytes) -> Reply:
+        await self.up.wait()
+        if not self._reply_prefix:
+            self._reply_prefix = self.new_inbox().encode() + b"."
+            await self.listen(self._reply_prefix.decode() + "*", self._answer)
+        reply = b"%b%d" % (self._reply_prefix, next(self._request_ids))
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[reply] = (subject, future)
+        try:
+            self.send(subject.encode("utf-8", "surrogateescape"), body, reply, header)
+            return await future
+        finally:
+            self._waiting.pop(reply, None)
+
+    def _answer(self, subject: bytes, _reply: bytes, header: bytes, body: bytes) -> None:
+        _, future = self._waiting.get(subject, ("", None))
+        if future is not None and not future.done():
+            future.set_result(Reply(decode(header) if header else {}, body))
+
+    async def heard_error(self, error: Exception) -> None:
+        """Turns the broker's word about a permission into an answer for whoever waits for one; logs the rest."""
+        denied = _DENIED.search(str(error))
+        asking = [(subject, future) for subject, future in self._waiting.values() if not future.done()]
+        told = [(subject, future) for subject, future in asking if denied and subject.lower() == denied[1]]
+        for subject, future in told:
+            future.set_exception(NotPermitted(subject, 0, "this user has no permission to publish there"))
+        if not told:
+            self._reports.report(error)
+
+    async def was_lost(self) -> None:
+        """Notes that the broker is away: the answers that are waited for will not come any more."""
+        self.up.clear()
+        for subject, future in self._waiting.values():
+            if not future.done():
+                future.set_exception(AnswerLost(subject))
+
+    async def is_back(self) -> None:
+        """Notes that the broker is back, and tells who asked to know."""
+        self.up.set()
+        for function in self.on_reconnect:
+            function()
+
+    async def is_gone(self) -> None:
+        """Notes that the client gave up for good, which it never should: the process has to end."""
+        self.up.clear()
+        self.closed.set()
+
+
+async def _nothing(_message: object) -> None:
+    """The library wants a callback; the messages of a direct subscription never come here."""

@@ -1,0 +1,40 @@
+"""What the connection reports goes into the log, but not twice a second."""
+
+import math
+import time
+
+from nightshift.config.tls import why_refused
+from nightshift.observability.log import get_logger
+
+_REPORT_AGAIN_SECONDS = 30.0
+"""The client tries twice a second; the log need not say so each time."""
+_UNAUTHORIZED = "authorization violation"
+_CREDENTIALS = (
+    "check NATS_USER and NATS_PASSWORD (or NATS_CREDS_FILE); trying again, since the broker may learn of them later"
+)
+_log = get_logger("broker")
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong with the connection; of a certificate, why it is refused and what to do."""
+    refused = why_refused(error, ca="NATS_CA_FILE", address="NATS_URL")
+    return refused or str(error) or type(error).__name__
+
+
+class Reports:
+    """Remembers what was said lately."""
+
+    def __init__(self) -> None:
+        self._reported: dict[str, float] = {}
+
+    def report(self, error: Exception) -> None:
+        """Logs an error, once in a while when it goes on: several servers may each have their own."""
+        text, now = in_words(error), time.monotonic()
+        if now - self._reported.get(text, -math.inf) < _REPORT_AGAIN_SECONDS:
+            return
+        self._reported = {text: at for text, at in self._reported.items() if now - at < _REPORT_AGAIN_SECONDS}
+        self._reported[text] = now
+        if _UNAUTHORIZED in text.lower():
+            _log.error("broker_refuses_user", f"{text}: {_CREDENTIALS}")
+        else:
+            _log.warning("broker_error", f"The connection to the broker reports: {text}")

@@ -1,0 +1,55 @@
+"""What the broker may answer instead of storing a message."""
+
+from nightshift.outcomes import Unavailable
+
+_FULL_CODES = frozenset({10077, 10122})
+"""10077: maximum messages or bytes exceeded (with discard new); 10122: the account's limit of a stream."""
+_NO_SPACE_CODES = frozenset({10023, 10047, 10028})
+"""The broker's own disk or memory limit is reached."""
+
+
+class Refused(Exception):  # noqa: N818 - an answer of the broker
+    """The broker refused the message and stored nothing; `code` is its `err_code` (see nats-server `errors.json`)."""
+
+    def __init__(self, subject: str, code: int, description: str) -> None:
+        super().__init__(f"the broker refused {subject}: {description} (code {code}); nothing was stored")
+        self.subject, self.code, self.description = subject, code, description
+
+
+class QueueFull(Refused):
+    """The queue is at its limit, or the broker's disk is: nothing was stored, try again when it has drained."""
+
+
+class NotPermitted(Refused):
+    """The user that this process is connected as may not publish there."""
+
+
+class AnswerLost(Unavailable):
+    """The connection was lost before the broker's answer came: it may have done what it was asked, or not."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("broker", f"the connection was lost before the answer to {subject} came")
+
+
+def not_understood(subject: str) -> Unavailable:
+    """For an answer that is none of JetStream's: what was asked may have been done, or not."""
+    return Unavailable("broker", f"the answer to {subject} is not JetStream's: is a proxy in between?")
+
+
+class BrokerTooOld(Exception):  # noqa: N818 - states a fact
+    """The broker lacks what the guarantees need."""
+
+
+def refusal(subject: str, error: object) -> Exception:
+    """Turns the `error` object of a JetStream answer into the exception that names it."""
+    if not isinstance(error, dict):
+        return not_understood(subject)
+    code = error.get("err_code", 0)
+    if not isinstance(code, int):
+        return not_understood(subject)
+    description = str(error.get("description", "no reason given"))
+    if code in _FULL_CODES or code in _NO_SPACE_CODES:
+        return QueueFull(subject, code, description)
+    if code == 0 or error.get("code") == 503:  # noqa: PLR2004 - the broker's "service unavailable"
+        return Unavailable("broker", f"{description} (code {code})")
+    return Refused(subject, code, description)

@@ -1,0 +1,99 @@
+"""JetStream's request interface: publish with an acknowledgement, and the management calls that we need."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from nats.errors import NoRespondersError
+
+from nightshift.broker.connection import Connection
+from nightshift.broker.errors import AnswerLost, not_understood, refusal
+from nightshift.contract import wire
+from nightshift.outcomes import Unavailable
+
+_RETRY_SECONDS = 0.25
+NO_STREAM = "no stream takes it (has `provision` been run?), or the broker is electing a leader"
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """The broker's acknowledgement: where the message is now; `duplicate` when its id was there already."""
+
+    stream: str
+    seq: int
+    duplicate: bool = False
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    stream: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    error: dict[str, Any] | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_any = msgspec.json.Decoder(dict[str, Any]).decode
+_NOT_JETSTREAMS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+async def store(
+    connection: Connection,
+    subject: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    timeout_seconds: float = 10.0,
+    again: bool = True,
+) -> Stored:
+    """Publishes a message and waits until the broker has it on its disk.
+
+    While a leader is being elected it tries again, and with `again` also after a reconnect when the answer was lost
+    and the message has a `Nats-Msg-Id`, by which the broker (and else the inbox) knows it.
+
+    Raises:
+        Unavailable: the broker is away, or did not answer in time.
+        Refused: the broker said no (`QueueFull`, `NotPermitted` are kinds of it); nothing was stored.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout_seconds
+    while True:
+        left = deadline - asyncio.get_running_loop().time()
+        try:
+            reply = await connection.ask(subject, body, headers, timeout_seconds=max(left, 0.01))
+            break
+        except NoRespondersError:
+            if left < _RETRY_SECONDS:
+                raise Unavailable("broker", f"nobody answers on {subject}: {NO_STREAM}") from None
+            await asyncio.sleep(_RETRY_SECONDS)
+        except AnswerLost:
+            if not again or wire.MSG_ID not in headers:
+                raise
+    try:
+        answer = _decode_answer(reply.body or b"{}")
+    except _NOT_JETSTREAMS:
+        raise not_understood(subject) from None
+    if answer.error is not None or not answer.stream:
+        raise refusal(subject, answer.error or {"description": "the answer is empty"})
+    return Stored(answer.stream, answer.seq, answer.duplicate)
+
+
+async def manage(
+    connection: Connection, call: str, request: Mapping[str, Any] | None = None, *, timeout_seconds: float = 5.0
+) -> dict[str, Any]:
+    """Calls `$JS.API.<call>` and returns its answer.
+
+    Raises:
+        Unavailable: the broker is away, or has no JetStream.
+        Refused: the answer is an error; `code` is its `err_code`.
+    """
+    body = msgspec.json.encode(request) if request is not None else b""
+    try:
+        reply = await connection.ask(f"$JS.API.{call}", body, timeout_seconds=timeout_seconds)
+    except NoRespondersError:
+        raise Unavailable("broker", f"JetStream does not answer to {call}: is it switched on?") from None
+    try:
+        answer = _decode_any(reply.body)
+    except _NOT_JETSTREAMS:
+        raise not_understood(call) from None
+    if answer.get("error"):
+        raise refusal(call, answer["error"])
+    return answer

@@ -1,0 +1,54 @@
+"""Concurrent single publishes gathered: many that arrive while others are under way travel as one atomic batch.
+
+A durable broker writes to its disk for every acknowledgement; a group needs one. Alone, a message waits for nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from nightshift.batcher import Gather
+from nightshift.broker.batch import store_batch
+from nightshift.broker.connection import Connection
+from nightshift.broker.errors import Refused
+from nightshift.broker.jetstream import Stored, store
+from nightshift.contract import wire
+from nightshift.messaging.outbound import Outgoing
+
+MAX_GROUP = 500
+WORTH_A_BATCH = 25
+"""Measured on a durable broker: a batch costs 10 to 20 ms whatever its size up to 100, a single message 0.4 to 1 ms."""
+
+
+class GroupedStore:
+    """Stores messages; callers see no difference, but for the speed."""
+
+    def __init__(self, connection: Connection, *, timeout_seconds: float) -> None:
+        self._connection, self._timeout_seconds = connection, timeout_seconds
+        self._gathers: dict[str, Gather[Outgoing, Stored]] = {}
+
+    async def __call__(self, message: Outgoing) -> Stored:
+        """Stores one message.
+
+        Raises:
+            Unavailable, Refused: as `store`.
+        """
+        if not message.subject.startswith(wire.JOBS) or wire.MSG_ID not in message.headers:
+            return await self._single(message)  # other streams take no batches; without an id no batch can be retried
+        service = wire.service_of(wire.type_of(message.subject))
+        gather = self._gathers.get(service)
+        if gather is None:
+            gather = self._gathers[service] = Gather(self._group, most=MAX_GROUP)
+        return await gather(message)
+
+    async def _group(self, messages: Sequence[Outgoing]) -> Sequence[Stored | BaseException]:
+        if len(messages) >= WORTH_A_BATCH:
+            try:
+                return await store_batch(self._connection, messages, timeout_seconds=self._timeout_seconds)
+            except Refused:  # one of them is a duplicate, or too much: each gets its own answer
+                pass
+        return await asyncio.gather(*(self._single(message) for message in messages), return_exceptions=True)
+
+    async def _single(self, message: Outgoing) -> Stored:
+        return await store(
+            self._connection, message.subject, message.headers, message.body, timeout_seconds=self._timeout_seconds
+        )

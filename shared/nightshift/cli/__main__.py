@@ -1,0 +1,108 @@
+"""The command line `nightshift`: finds the command, runs it, turns what goes wrong into words and an exit code."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nightshift.broker import Refused
+from nightshift.cli.client import completion
+from nightshift.cli.client.command import Parser
+from nightshift.cli.client.context import Session
+from nightshift.cli.client.settings import add_flags, environment, settings
+from nightshift.cli.commands import cron, dlq, doctor, jobs, queues, send, stack_commands, top, workers
+from nightshift.cli.terminal.exit_codes import AWAY, DONE, FAULT, INTERRUPTED, REFUSED, WRONG_USE, Failure, described
+from nightshift.cli.terminal.output import Screen
+from nightshift.config.settings import SettingsError
+from nightshift.embedded.stack import ROOT
+from nightshift.messaging.outbound import JobTooLarge
+from nightshift.observability.log import configure
+from nightshift.outcomes import Unavailable
+from nightshift.version import VERSION
+
+_KEPT_STACK = Path("var") / "up"
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    made = Parser(
+        prog="nightshift",
+        description="Background jobs and schedules on NATS: see what runs, send, redrive, mend.",
+        epilog=f"exit codes:\n{described()}\n\nexample:\n  nightshift doctor",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--version", action="version", version=f"nightshift {VERSION}")
+    add_flags(made)
+    groups = made.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser
+    )
+    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, stack_commands, completion):
+        module.register(groups)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    another = stack_commands.passed_on(typed)
+    if another is not None:
+        return another()
+    options = parser().parse_args(typed)
+    try:
+        return run(options, os.environ)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path = ROOT / _KEPT_STACK) -> int:
+    """Runs what was parsed; no exception leaves it but that of a closed pipe."""
+    if getattr(options, "at_once", None) is not None:
+        return int(options.at_once(options))
+    screen = Screen(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - the constant is a name, not a path
+        configure("nightshift", "text", "error", nowhere)
+        try:
+            return asyncio.run(perform(screen, options, environ, stack))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            screen.note("Stopped.")
+            return INTERRUPTED
+
+
+async def perform(screen: Screen, options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
+    """Runs a command on this event loop; what goes wrong is said on the screen."""
+    try:
+        counts, source = environment(options, environ, stack)
+        async with Session(screen, settings(counts), counts, source) as session:
+            return int(await options.run(session, options))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a traceback tells a person on call nothing
+        text, code = _in_words(error)
+        screen.error(text, code)
+        return code
+
+
+def _in_words(error: Exception) -> tuple[str, int]:
+    match error:
+        case Failure():
+            return str(error), error.code
+        case SettingsError() | JobTooLarge():
+            return str(error), WRONG_USE
+        case Unavailable():
+            return str(error), AWAY
+        case Refused():
+            return str(error), REFUSED
+        case BaseExceptionGroup():
+            inner = error.exceptions[0]
+            return _in_words(inner) if isinstance(inner, Exception) else (str(error), FAULT)
+        case _:
+            return f"a fault of the command line: {type(error).__name__}: {error}", FAULT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a command works with: settings, connections, contracts."""

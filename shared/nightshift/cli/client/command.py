@@ -1,0 +1,67 @@
+"""How a command is declared: name, words, example, and the function that runs it."""
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeAlias
+
+from nightshift.cli.client.context import Session
+from nightshift.cli.client.settings import add_flags
+from nightshift.cli.terminal.exit_codes import WRONG_USE
+
+Run = Callable[[Session, argparse.Namespace], Awaitable[int]]
+Groups: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse gives its type no public name
+"""What commands are added to."""
+
+_INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors say what may have been meant, and where to read more."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong and ends with exit code 2."""
+        match = _INVALID_CHOICE.search(message)
+        if match:
+            known = [word.strip(" '") for word in match[2].split(",")]
+            close = difflib.get_close_matches(match[1], known, n=1)
+            message = f"there is no '{match[1]}'; " + (
+                f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
+            )
+        sys.stderr.write(f"{self.prog}: {message}\nTry: {self.prog} --help\n")
+        raise SystemExit(WRONG_USE)
+
+
+def group(groups: Groups, name: str, text: str) -> Groups:
+    """Declares a group of commands (`queues`) and returns what its commands are added to."""
+    parser = groups.add_parser(name, help=text, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest=f"{name}_command")
+
+
+def command(
+    groups: Groups,
+    name: str,
+    text: str,
+    *,
+    example: str,
+    run: Run | None = None,
+    more: str = "",
+) -> Parser:
+    """Declares one command; its arguments are added to what it returns."""
+    parser = groups.add_parser(
+        name,
+        help=text,
+        description=f"{text}\n\n{more}".strip(),
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    add_flags(parser)
+    return parser
+
+
+def destructive(parser: Parser) -> None:
+    """Adds `--yes` to a command that asks before it destroys anything."""
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask")

@@ -1,0 +1,94 @@
+"""What a command works with: the screen, and connections that are opened when they are first asked for."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from nightshift.broker import Connection, connect
+from nightshift.cli.client.settings import OperatorSettings
+from nightshift.cli.terminal.exit_codes import AWAY, WRONG_USE, Failure
+from nightshift.cli.terminal.output import Screen
+from nightshift.config.datastore_urls import database_url
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.database import Database, open_database
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.outcomes import Unavailable
+from nightshift.runtime.tracing import tracing
+
+CONNECT_SECONDS = 4.0
+NO_DATABASE = "DATABASE_URL is not set"
+NO_OBJECTS = "S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are not set"
+
+
+class Session:
+    """One run of one command. `environ` are the settings that count, `source` says where they come from."""
+
+    def __init__(self, screen: Screen, settings: OperatorSettings, environ: Mapping[str, str], source: str) -> None:
+        self.screen, self.settings, self.environ, self.source = screen, settings, environ, source
+        self.events = load_catalogue()
+        self._stack = AsyncExitStack()
+        self._connection: Connection | None = None
+        self._database: Database | None = None
+        self._objects: S3ObjectStore | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return datetime.now(UTC)
+
+    async def connection(self) -> Connection:
+        """The broker.
+
+        Raises:
+            Failure: it is away, or knows no such user; says where it was looked for.
+        """
+        if self._connection is None:
+            # The name is also the prefix of its inboxes, which a user's permissions name.
+            name = self.settings.nats_user or "operator"
+            try:
+                self._connection = await connect(self.settings, name=name, wait_seconds=CONNECT_SECONDS)
+            except Unavailable as away:
+                raise Failure(f"broker {self.settings.nats_url} ({self.source}): {away}", AWAY) from None
+            except (OSError, ValueError) as error:
+                raise Failure(f"broker {self.settings.nats_url} ({self.source}): {error}", WRONG_USE) from None
+            self._stack.push_async_callback(self._connection.close)
+        return self._connection
+
+    def database(self) -> Database | None:
+        """The database, where its address is known; connects to nothing yet."""
+        if self._database is None and (url := database_url(self.settings)) is not None:
+            self._database = open_database(url)
+            self._stack.push_async_callback(self._database.close)
+        return self._database
+
+    def objects(self) -> S3ObjectStore | None:
+        """The object store, where address and keys are known; connects to nothing yet."""
+        own = self.settings
+        if self._objects is None and own.s3_endpoint and own.s3_access_key and own.s3_secret_key:
+            self._objects = open_objects(
+                own.s3_endpoint,
+                own.s3_access_key,
+                own.s3_secret_key.reveal(),
+                own.s3_bucket,
+                region=own.s3_region,
+                ca_file=own.s3_ca_file,
+            )
+            self._stack.push_async_callback(self._objects.close)
+        return self._objects
+
+    async def publisher(self) -> Publisher:
+        """Publishes jobs; big bodies only where the object store is known."""
+        connection = await self.connection()
+        spans = await self._stack.enter_async_context(tracing("operator", self.settings))
+        return Publisher(connection, self.objects(), spans=spans)

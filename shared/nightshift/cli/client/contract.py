@@ -1,0 +1,98 @@
+"""Holds a body against its contract, and says which field is wrong and what may have been meant."""
+
+import difflib
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.contract.constraints import empty, explain
+from nightshift.contract.message import CATALOGUE, Message
+
+_UNEXPECTED_CHARACTERS = 60
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` when a known word resembles this one, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def message_class(job_type: str) -> type[Message]:
+    """The contract of a job type.
+
+    Raises:
+        WrongUse: there is none; names those that there are.
+    """
+    found = CATALOGUE.get(job_type.removeprefix("jobs."))
+    if found is not None:
+        return found
+    if job_type.startswith("cron."):
+        raise WrongUse(f"{job_type} is a schedule's event; ask for it with: nightshift cron run {job_type[5:]}")
+    hint = near(job_type, CATALOGUE) or f"; there are: {', '.join(sorted(CATALOGUE))}"
+    raise WrongUse(f"there is no job type {job_type!r}{hint}")
+
+
+def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Message:
+    """The message that a body says.
+
+    Workers ignore fields that they do not know, so that old ones understand new producers; from a person they are
+    typing mistakes.
+
+    Raises:
+        WrongUse: names each unknown field, or the field that breaks the contract.
+    """
+    kind = message_class(job_type)
+    if not body.strip():
+        raise WrongUse(f"{kind.TYPE}: {empty(kind)}")
+    problems = [] if unknown_fields else list(_unknown(body, kind))
+    try:
+        message = msgspec.json.decode(body, type=kind)
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
+        problems.append(explain(error))
+    except RecursionError:
+        raise WrongUse(f"{kind.TYPE}: the body is nested too deep") from None
+    except msgspec.DecodeError as error:
+        text = body[:_UNEXPECTED_CHARACTERS].decode("utf-8", "replace")
+        raise WrongUse(f"{kind.TYPE}: the body is not JSON: {error}: {text}") from None
+    if problems:
+        raise WrongUse(f"{kind.TYPE}: " + "\n  ".join(["the body breaks its contract:", *problems]))
+    return message
+
+
+def _unknown(body: bytes, kind: type[Message]) -> Iterator[str]:
+    try:
+        yield from _unknown_in(msgspec.json.decode(body), kind, "$")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the typed decoding says what is wrong
+        return
+
+
+def _unknown_in(value: Any, kind: Any, path: str) -> Iterator[str]:
+    """Unknown fields of an object, and of the objects in it, wherever the contract names one kind of object."""
+    struct = _struct_in(kind)
+    if struct is None:
+        return
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown_in(item, struct, f"{path}[{index}]")
+    if not isinstance(value, dict):
+        return
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    for name, inner in value.items():
+        if name in fields:
+            yield from _unknown_in(inner, fields[name].type, f"{path}.{name}")
+        else:
+            hint = near(name, fields) or f"; there are: {', '.join(fields)}"
+            yield f"there is no field `{name}` at `{path}`{hint}"
+
+
+def _struct_in(kind: Any) -> type[msgspec.Struct] | None:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    for inner in typing.get_args(kind):
+        found = _struct_in(inner)
+        if found is not None:
+            return found
+    return None

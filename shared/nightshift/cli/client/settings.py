@@ -1,0 +1,78 @@
+"""Where the broker is, and what else may be known: flags, the environment, or the embedded stack that runs."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION, wrong_addresses
+from nightshift.config.settings import ProcessSettings, Secret, load
+from nightshift.embedded.processes import env_file
+
+
+class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
+    """The broker; database and object store only for those who may have them: some answers need them."""
+
+    database_url: Annotated[
+        Secret | None,
+        DATABASE,
+        Meta(description="Address of the database; tells which jobs are done."),
+    ] = None
+    database_ca_file: Annotated[Path | None, Meta(description="Who signed the database's certificate (PEM).")] = None
+    s3_endpoint: Annotated[str | None, ENDPOINT, Meta(description="The object store.")] = None
+    s3_access_key: Annotated[str | None, ACCESS_KEY, Meta(description="Access key at the object store.")] = None
+    s3_secret_key: Annotated[Secret | None, Meta(description="Secret key at the object store.")] = None
+    s3_bucket: Annotated[str, BUCKET, Meta(description="Bucket that holds files and claims.")] = "nightshift"
+    s3_region: Annotated[str, REGION, Meta(description="Region that requests are signed for.")] = "us-east-1"
+    s3_ca_file: Annotated[Path | None, Meta(description="Who signed the object store's certificate (PEM).")] = None
+    schedules_file: Annotated[Path | None, Meta(description="The scheduler's file of schedules.")] = None
+
+    def check(self) -> Iterable[str]:
+        """Yields what is wrong with the addresses that are known, and with whom to trust there."""
+        yield from super().check()
+        yield from wrong_addresses(self)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds what every command takes; nothing is set unless given, so that it may stand before or behind the command."""
+    group = parser.add_argument_group("connection and output")
+    suppress = argparse.SUPPRESS
+    group.add_argument(
+        "--url", default=suppress, help="address of the broker (NATS_URL), several with commas; tls:// for TLS"
+    )
+    group.add_argument("--creds", default=suppress, metavar="FILE", help="credentials file (NATS_CREDS_FILE)")
+    group.add_argument("--user", default=suppress, help="user (NATS_USER); the password comes from NATS_PASSWORD")
+    group.add_argument(
+        "--ca", default=suppress, metavar="FILE", help="who signed the broker's certificate (NATS_CA_FILE)"
+    )
+    group.add_argument("--json", action="store_true", default=suppress, help="JSON on standard output, for programs")
+
+
+def environment(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> tuple[dict[str, str], str]:
+    """Returns the settings that count, and in words where the broker's address comes from."""
+    given = {
+        "NATS_URL": getattr(options, "url", None),
+        "NATS_CREDS_FILE": getattr(options, "creds", None),
+        "NATS_USER": getattr(options, "user", None),
+        "NATS_CA_FILE": getattr(options, "ca", None),
+    }
+    flags = {name: value for name, value in given.items() if value}
+    if "NATS_URL" in flags:
+        return {**environ, **flags}, "--url"
+    if environ.get("NATS_URL"):
+        return {**environ, **flags}, "NATS_URL"
+    running = env_file.read(stack)
+    if running:
+        return {**environ, **running, **flags}, f"the embedded stack in {stack}"
+    return {**environ, **flags}, "the default, since NATS_URL is not set and no embedded stack runs"
+
+
+def settings(environ: Mapping[str, str]) -> OperatorSettings:
+    """Checks them.
+
+    Raises:
+        SettingsError: names everything that is wrong.
+    """
+    return load(OperatorSettings, environ)

@@ -1,0 +1,111 @@
+"""Sends a file of bodies, one per line: all are checked before the first is sent, and sending it again is safe."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from nightshift.broker.batch import DuplicateInBatch
+from nightshift.cli.client.context import Session
+from nightshift.cli.client.contract import checked, message_class
+from nightshift.cli.terminal.exit_codes import DONE, WrongUse
+from nightshift.cli.terminal.formatting import plural
+from nightshift.messaging.publisher import Entry, Publisher, Receipt
+
+_GROUP = 500
+_SHOWN_PROBLEMS = 20
+
+
+class BatchSent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of the lines of a file."""
+
+    type: str
+    sent: int
+    duplicates: int
+    first_job_id: str = ""
+    last_job_id: str = ""
+    runs_at: datetime | None = None
+
+
+async def send_batch(session: Session, options: argparse.Namespace, runs_at: datetime | None) -> int:
+    """Checks all lines, then sends them in groups that the broker stores whole or not at all.
+
+    Raises:
+        WrongUse: lines are wrong, or the file cannot be read; nothing was sent.
+    """
+    job_type = message_class(options.type).TYPE
+    entries = _checked_lines(options, job_type)
+    receipts = list[Receipt]()
+    publisher = await session.publisher()
+    with session.screen.progress() as progress:
+        task = progress.add_task("sending", total=len(entries))
+        for start in range(0, len(entries), _GROUP):
+            receipts += await _send(publisher, entries[start : start + _GROUP], runs_at)
+            progress.update(task, completed=len(receipts))
+    _tell(session, job_type, receipts, runs_at)
+    return DONE
+
+
+def _checked_lines(options: argparse.Namespace, job_type: str) -> list[Entry]:
+    entries, problems = list[Entry](), list[str]()
+    for number, line in _lines(options.batch):
+        try:
+            message = checked(job_type, line, unknown_fields=options.unknown_fields)
+        except WrongUse as wrong:
+            problems.append(f"line {number}: {wrong}")
+            continue
+        entries.append(Entry(message, f"{options.id}-{number}" if options.id else None))
+    if problems:
+        more = f"\n… and {len(problems) - _SHOWN_PROBLEMS} more lines" if len(problems) > _SHOWN_PROBLEMS else ""
+        shown = "\n".join(problems[:_SHOWN_PROBLEMS])
+        raise WrongUse(
+            f"{plural(len(problems), 'line')} of {options.batch} cannot be sent, so nothing was:\n{shown}{more}"
+        )
+    return entries
+
+
+def _lines(name: str) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty, numbered from 1 as editors do."""
+    try:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+    return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())
+
+
+async def _send(publisher: Publisher, entries: Sequence[Entry], runs_at: datetime | None) -> list[Receipt]:
+    if runs_at is not None:
+        return await _singly(
+            [publisher.publish_later(entry.message, at=runs_at, job_id=entry.job_id) for entry in entries]
+        )
+    try:
+        return await publisher.publish_many(entries)
+    except DuplicateInBatch:  # the file is sent again: what is there already is told apart one by one
+        return await _singly([publisher.publish(entry.message, job_id=entry.job_id) for entry in entries])
+
+
+async def _singly(publishing: Sequence["asyncio._CoroutineLike[Receipt]"]) -> list[Receipt]:
+    return list(await asyncio.gather(*publishing))
+
+
+def _tell(session: Session, job_type: str, receipts: Sequence[Receipt], runs_at: datetime | None) -> None:
+    duplicates = sum(receipt.duplicate for receipt in receipts)
+    sent = BatchSent(
+        type=job_type,
+        sent=len(receipts) - duplicates,
+        duplicates=duplicates,
+        first_job_id=receipts[0].job_id if receipts else "",
+        last_job_id=receipts[-1].job_id if receipts else "",
+        runs_at=runs_at,
+    )
+    if session.screen.as_json:
+        session.screen.json(sent)
+        return
+    also = f"; {duplicates:,} more the broker had already" if duplicates else ""
+    session.screen.line(f"{plural(sent.sent, 'job')} of type {job_type} sent{also}")
+    if receipts:
+        session.screen.line(f"job ids {sent.first_job_id} … {sent.last_job_id}")

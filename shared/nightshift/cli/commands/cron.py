@@ -1,0 +1,199 @@
+"""`nightshift cron`: schedules: what is due when, what was announced, asking for one now, pausing one."""
+
+import argparse
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from nightshift.cli.client.command import Groups, command, group
+from nightshift.cli.client.context import Session
+from nightshift.cli.queries import timetable
+from nightshift.cli.terminal.exit_codes import DONE
+from nightshift.cli.terminal.formatting import instant, span
+from nightshift.cli.terminal.output import Column
+from nightshift.contract import wire
+from nightshift.contract.cron import ScheduleFired, manual_subject
+from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.publisher import new_job_id
+from nightshift.scheduler.timetable.listing import listing
+from nightshift.topology import schedule_pauses
+
+
+class NextDue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A due time, in UTC and as the clock of the schedule's zone shows it."""
+
+    name: str
+    due: datetime
+    local: str
+    time_zone: str
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event that was asked for by hand."""
+
+    name: str
+    job_id: str
+    stream: str
+    sequence: int
+
+
+class Switched(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A schedule that was paused or resumed."""
+
+    name: str
+    paused: bool
+
+
+def register(groups: Groups) -> None:
+    """Declares the commands."""
+    cron = group(groups, "cron", "Schedules: what is due when, what was announced, asking for one now.")
+    command(
+        cron,
+        "list",
+        "Show every schedule with its last and its next due time.",
+        example="nightshift cron list",
+        run=_list,
+    )
+    coming = command(
+        cron,
+        "next",
+        "Show the next due times, in UTC and in the schedule's zone.",
+        example="nightshift cron next sync.all --count 5",
+        run=_next,
+    )
+    coming.add_argument("name", metavar="NAME", nargs="?", help="schedule; all if not given")
+    past = command(
+        cron,
+        "history",
+        "Show what was announced, the newest last.",
+        example="nightshift cron history sync.all",
+        run=_history,
+    )
+    for parser, count in ((coming, 3), (past, 20)):
+        parser.add_argument("--count", type=int, default=count, metavar="N", help=f"so many (default {count})")
+    run = command(
+        cron,
+        "run",
+        "Ask for one now: its event is published by hand.",
+        example="nightshift cron run cleanup.daily",
+        run=_run,
+        more="The schedule itself goes on as before. Twice asked for is done twice.",
+    )
+    pause = command(
+        cron,
+        "pause",
+        "Let a schedule announce nothing until it is resumed, also over restarts.",
+        example="nightshift cron pause report.weekly",
+        run=_pause,
+        more="What becomes due meanwhile is treated as missed: at resume the schedule's misfire policy decides.",
+    )
+    resume = command(
+        cron,
+        "resume",
+        "Let a paused schedule announce again.",
+        example="nightshift cron resume report.weekly",
+        run=_resume,
+    )
+    for parser in (past, run, pause, resume):
+        parser.add_argument("name", metavar="NAME", help="schedule, for instance cleanup.daily")
+
+
+_STATE = Column("", lambda row: "paused" if row.paused else "", style=lambda row: "paused" if row.paused else "")
+_NEXT = (
+    Column("SCHEDULE", lambda row: row.name),
+    Column("DUE (UTC)", lambda row: instant(row.due)),
+    Column("THERE", lambda row: row.local),
+    Column("TIME ZONE", lambda row: row.time_zone),
+)
+_HISTORY = (
+    Column("DUE (UTC)", lambda row: instant(row.due) or "(no event)"),
+    Column("ANNOUNCED", lambda row: instant(row.announced)),
+    Column("LATE", lambda row: span(row.announced - row.due) if row.due and not row.by_hand else ""),
+    Column("", lambda row: "by hand" if row.by_hand else ""),
+    Column("EXPRESSION", lambda row: row.schedule),
+    Column("TIME ZONE", lambda row: row.time_zone),
+)
+
+
+def columns(now: datetime) -> tuple[Column, ...]:
+    """The columns of the list."""
+    return (
+        Column("SCHEDULE", lambda row: row.name),
+        Column("EXPRESSION", lambda row: row.schedule),
+        Column("TIME ZONE", lambda row: row.time_zone),
+        Column("MISFIRE", lambda row: row.misfire),
+        Column("LAST DUE (UTC)", lambda row: instant(row.last_due) or "never"),
+        Column("NEXT DUE (UTC)", lambda row: instant(row.next_due) or "never"),
+        Column("IN", lambda row: span(row.next_due - now) if row.next_due else "", right=True),
+        _STATE,
+    )
+
+
+async def _list(session: Session, _options: argparse.Namespace) -> int:
+    connection, known = await session.connection(), timetable.schedules(session)
+    rows = await timetable.entries(connection, known, session.now)
+    session.screen.rows(rows, columns(session.now), none="The timetable is empty.")
+    return DONE
+
+
+async def _next(session: Session, options: argparse.Namespace) -> int:
+    known = timetable.schedules(session)
+    wanted = [timetable.named(known, options.name)] if options.name else known
+    rows = [
+        NextDue(
+            name=row.name,
+            due=due,
+            local=f"{due.astimezone(ZoneInfo(row.time_zone)):%a %Y-%m-%d %H:%M:%S%z}",
+            time_zone=row.time_zone,
+        )
+        for row in listing(wanted, session.now, max(1, options.count))
+        for due in row.next_due
+    ]
+    session.screen.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="It never comes due again.")
+    return DONE
+
+
+async def _history(session: Session, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(session), options.name)
+    rows = await timetable.history(await session.connection(), schedule.name)
+    session.screen.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
+    return DONE
+
+
+async def _run(session: Session, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(session), options.name)
+    now, job_id = session.now, new_job_id()
+    event = ScheduleFired(
+        name=schedule.name, schedule=schedule.expression.text, time_zone=schedule.time_zone, due=now, announced=now
+    )
+    subject = manual_subject(schedule.name)
+    headers = {wire.JOB_ID: job_id, wire.MSG_ID: f"{schedule.name}/{job_id}"}
+    publisher = await session.publisher()
+    with publisher.sending([Outgoing(subject, headers, msgspec.json.encode(event))]) as (message,):
+        stored = await publisher.store(message)
+    if session.screen.as_json:
+        session.screen.json(Asked(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
+    session.screen.line(f"{schedule.name} is asked for: {stored.stream}, message {stored.seq}, subject {subject}")
+    return DONE
+
+
+async def _pause(session: Session, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(session), options.name)
+    await schedule_pauses.pause(await session.connection(), schedule.name, session.now)
+    return _tell(session, schedule.name, paused=True)
+
+
+async def _resume(session: Session, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(session), options.name)
+    await schedule_pauses.resume(await session.connection(), schedule.name)
+    return _tell(session, schedule.name, paused=False)
+
+
+def _tell(session: Session, name: str, *, paused: bool) -> int:
+    if session.screen.as_json:
+        session.screen.json(Switched(name=name, paused=paused))
+    session.screen.line(
+        f"{name} is paused until `nightshift cron resume {name}`" if paused else f"{name} announces again"
+    )
+    return DONE

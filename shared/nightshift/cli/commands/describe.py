@@ -1,0 +1,154 @@
+"""Describes one service: settings of its queues, its workers, what its types do, and its last errors."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from nightshift.cli.client.context import Session
+from nightshift.cli.commands import dlq_show
+from nightshift.cli.queries.dead_letters import Filter, letters
+from nightshift.cli.queries.discover_workers import of_service
+from nightshift.cli.queries.queue_stats import Figures
+from nightshift.cli.queries.streams import stream_info
+from nightshift.cli.terminal.formatting import number, size, span
+from nightshift.cli.terminal.output import Column
+from nightshift.contract.message import CATALOGUE
+from nightshift.topology.discovery import Worker
+from nightshift.topology.topology import Topology, dead_letters_of, queue_of
+
+_LAST_ERRORS = 5
+_FAILED = frozenset({"retry", "dead"})
+
+
+class TypeRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One job type: what waits of it, and what the workers that run now did with it since they started."""
+
+    type: str
+    waiting: int
+    dead: int
+    finished: int
+    failed: int
+    put_off: int
+    mean_seconds: float | None
+
+
+class StreamRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One stream of a service."""
+
+    stream: str
+    purpose: str
+    messages: int
+    bytes: int
+    max_bytes: int
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """All of it, for programs."""
+
+    queue: Figures
+    streams: list[StreamRow]
+    consumers: list[dict[str, Any]]
+    types: list[TypeRow]
+    workers: list[Worker]
+    last_errors: list[dlq_show.LetterRow]
+
+
+_STREAMS = (
+    Column("STREAM", lambda row: row.stream),
+    Column("MESSAGES", lambda row: number(row.messages), right=True),
+    Column("SIZE", lambda row: size(row.bytes), right=True),
+    Column("FULL AT", lambda row: size(row.max_bytes) if row.max_bytes > 0 else "no limit", right=True),
+    Column("PURPOSE", lambda row: row.purpose),
+)
+_TYPES = (
+    Column("TYPE", lambda row: row.type),
+    Column("WAITING", lambda row: number(row.waiting), right=True),
+    Column("DEAD", lambda row: number(row.dead), right=True, style=lambda row: "dead" if row.dead else ""),
+    Column("FINISHED", lambda row: number(row.finished), right=True),
+    Column("FAILED", lambda row: number(row.failed), right=True),
+    Column("PUT OFF", lambda row: number(row.put_off), right=True),
+    Column("MEAN SECONDS", lambda row: "" if row.mean_seconds is None else f"{row.mean_seconds:.3f}", right=True),
+)
+
+
+async def show(
+    session: Session, topology: Topology, figures: Figures, alive: Sequence[Worker], columns: Sequence[Column]
+) -> None:
+    """Shows a service whole."""
+    mine = of_service(alive, figures.service)
+    streams, types = await _streams(session, topology, figures.service), await _types(session, figures.service, mine)
+    found = [letter async for letter in letters(await session.connection(), Filter(services=(figures.service,)))]
+    last = [dlq_show.row(letter) for letter in found[-_LAST_ERRORS:]]
+    consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(figures.service)]
+    screen = session.screen
+    if screen.as_json:
+        screen.json(
+            Description(
+                queue=figures, streams=streams, consumers=consumers, types=types, workers=mine, last_errors=last
+            )
+        )
+        return
+    screen.rows([figures], columns, none="")
+    screen.line("")
+    screen.rows(streams, _STREAMS, none="")
+    screen.line("")
+    for one in topology.consumers_of(figures.service):
+        wait = span(timedelta(microseconds=one.config()["ack_wait"] / 1000))
+        screen.line(
+            f"consumer {one.name} on {one.stream}: {one.filter}, delivered again after {wait} without a sign of life"
+        )
+    screen.line("")
+    screen.rows(types, _TYPES, none="")
+    screen.line("(finished to seconds: of the workers that run now, since each started)", "dim")
+    screen.line("")
+    screen.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
+
+
+async def _streams(session: Session, topology: Topology, service: str) -> list[StreamRow]:
+    rows = list[StreamRow]()
+    for stream in topology.streams:
+        if stream.name.split("_")[0] != queue_of(service):
+            continue
+        info = await stream_info(await session.connection(), stream.name)
+        state, config = info["state"], info["config"]
+        rows.append(
+            StreamRow(
+                stream=stream.name,
+                purpose=stream.purpose,
+                messages=state["messages"],
+                bytes=state["bytes"],
+                max_bytes=config.get("max_bytes", -1),
+            )
+        )
+    return rows
+
+
+async def _types(session: Session, service: str, mine: Sequence[Worker]) -> list[TypeRow]:
+    connection = await session.connection()
+    waiting = await stream_info(connection, queue_of(service), subjects_filter=f"jobs.{service}.>")
+    dead = await stream_info(connection, dead_letters_of(service), subjects_filter=f"dead.{service}.>")
+    in_queue: dict[str, int] = waiting["state"].get("subjects") or {}
+    in_dlq: dict[str, int] = dead["state"].get("subjects") or {}
+    names = {name for name in CATALOGUE if name.startswith(f"{service}.")}
+    names |= {subject.partition(".")[2] for subject in (*in_queue, *in_dlq)}
+    rows = [_type_row(name, in_queue.get(f"jobs.{name}", 0), in_dlq.get(f"dead.{name}", 0), mine) for name in names]
+    return sorted(rows, key=lambda row: (-row.failed, -(row.mean_seconds or 0), row.type))
+
+
+def _type_row(name: str, waiting: int, dead: int, mine: Sequence[Worker]) -> TypeRow:
+    counted = [worker.types[name] for worker in mine if name in worker.types]
+    finished = sum(sum(counts.outcomes.values()) for counts in counted)
+    put_off = sum(counts.outcomes.get("snooze", 0) for counts in counted)
+    failed = sum(count for counts in counted for outcome, count in counts.outcomes.items() if outcome in _FAILED)
+    seconds = sum(counts.seconds for counts in counted)
+    return TypeRow(
+        type=name,
+        waiting=waiting,
+        dead=dead,
+        finished=finished,
+        failed=failed,
+        put_off=put_off,
+        mean_seconds=round(seconds / finished, 4) if finished else None,
+    )

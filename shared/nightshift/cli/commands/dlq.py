@@ -1,0 +1,197 @@
+"""`nightshift dlq`: dead letters: what died of what, and sending it to work again."""
+
+import argparse
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from nightshift.broker import Refused
+from nightshift.cli.client.command import Groups, Parser, command, destructive, group
+from nightshift.cli.client.context import Session
+from nightshift.cli.client.contract import checked, near
+from nightshift.cli.commands import dlq_show
+from nightshift.cli.commands.redrive import Redrive, remove
+from nightshift.cli.commands.send import read_body
+from nightshift.cli.queries.dead_letters import CRON, Filter, Letter, aged, letters, references
+from nightshift.cli.queries.job_search import all_types
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, WrongUse
+from nightshift.cli.terminal.formatting import plural
+from nightshift.cli.terminal.parse_time import duration
+from nightshift.contract import wire
+from nightshift.outcomes import Unavailable
+
+_USUAL_RATE = 100.0
+_WHICH = "name them (email:12, or a job id), filter them, or say --all"
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many dead letters were dealt with."""
+
+    matched: int
+    done: int
+
+
+def register(groups: Groups) -> None:
+    """Declares the commands."""
+    dlq = group(groups, "dlq", "Dead letters: what was given up on, why, and sending it to work again.")
+    listing = command(
+        dlq,
+        "list",
+        "List dead letters, the newest last.",
+        example="nightshift dlq list --type 'email.*' --newer 1d",
+        run=_list,
+    )
+    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
+    show = command(
+        dlq, "show", "Show dead letters whole: error, headers, body.", example="nightshift dlq show email:12", run=_show
+    )
+    redrive = command(
+        dlq,
+        "redrive",
+        "Send dead letters to work again; each keeps its job id, so what is done already has no second effect.",
+        example="nightshift dlq redrive --type email.send --error 'connection refused' --rate 20",
+        run=_redrive,
+    )
+    redrive.add_argument(
+        "--rate", type=float, default=_USUAL_RATE, metavar="N", help="at most N a second (default 100; 0: no limit)"
+    )
+    redrive.add_argument(
+        "--body", metavar="JSON", help="with one dead letter: this body instead (@FILE, - for standard input)"
+    )
+    purge = command(
+        dlq,
+        "purge",
+        "Delete dead letters for good.",
+        example="nightshift dlq purge --reason invalid --older 14d",
+        run=_purge,
+    )
+    for parser in (listing, show, redrive, purge):
+        parser.add_argument("which", metavar="REF", nargs="*", help="email:12 as the list shows it, or a job id")
+        _add_filters(parser)
+    for parser in (redrive, purge):
+        parser.add_argument("--all", action="store_true", help="all that the filters leave")
+        destructive(parser)
+
+
+def _add_filters(parser: Parser) -> None:
+    parser.add_argument("--service", help="only of this service; cron for events of schedules")
+    parser.add_argument("--type", help="only of this job type; * stands for anything")
+    parser.add_argument("--reason", help=f"one of {', '.join(wire.REASONS)}")
+    parser.add_argument("--error", default="", metavar="TEXT", help="only with this text in the error")
+    parser.add_argument("--older", type=duration, metavar="SPAN", help="only what died longer ago: 14d")
+    parser.add_argument("--newer", type=duration, metavar="SPAN", help="only what died since: 1h")
+
+
+async def _list(session: Session, options: argparse.Namespace) -> int:
+    newest = deque[Letter](maxlen=options.limit or None)
+    async for letter in letters(await session.connection(), _filter(session, options)):
+        newest.append(letter)
+    rows = [dlq_show.row(letter) for letter in sorted(newest, key=lambda letter: letter.died)]
+    session.screen.rows(rows, dlq_show.COLUMNS, none="No dead letters.")
+    if options.limit and len(rows) == options.limit:
+        session.screen.note(f"The newest {options.limit} are shown; --limit 0 shows all.")
+    return DONE
+
+
+async def _show(session: Session, options: argparse.Namespace) -> int:
+    found = [letter async for letter in _whole(session, await _meant(session, options))]
+    dlq_show.show(session.screen, found)
+    return DONE if found else ANSWER_IS_NO
+
+
+async def _redrive(session: Session, options: argparse.Namespace) -> int:
+    found = await _meant(session, options)
+    body = _edited(options, found)
+    if not found or not session.screen.confirm(f"Redrive {_described(found)}? They run again."):
+        return ANSWER_IS_NO
+    connection, publisher = await session.connection(), await session.publisher()
+    work = Redrive(connection, publisher, session.objects(), per_second=options.rate)
+    try:
+        with session.screen.progress() as progress:
+            task = progress.add_task("redriving", total=len(found))
+            await work.all_of(_whole(session, found), body, lambda done: progress.update(task, completed=done))
+    except (Refused, Unavailable):
+        session.screen.note(
+            f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others stay where they are"
+        )
+        raise
+    _tell(session, "redriven", len(found), work.done)
+    return DONE
+
+
+async def _purge(session: Session, options: argparse.Namespace) -> int:
+    found = await _meant(session, options)
+    if not found or not session.screen.confirm(f"Delete {_described(found)} for good?"):
+        return ANSWER_IS_NO
+    connection, done = await session.connection(), 0
+    for letter in found:
+        done += await remove(connection, letter)
+    _tell(session, "deleted", len(found), done)
+    return DONE
+
+
+async def _meant(session: Session, options: argparse.Namespace) -> list[Letter]:
+    """The letters that a command is about, without their bodies, of which there may be more than fit into memory.
+
+    Raises:
+        WrongUse: nothing says which.
+    """
+    wanted = _filter(session, options)
+    if not (wanted.narrow or options.service or getattr(options, "all", False)):
+        raise WrongUse(f"which dead letters? {_WHICH}")
+    found = [letter.light() async for letter in letters(await session.connection(), wanted)]
+    if not found:
+        session.screen.note("No dead letter is meant by that.")
+    return found
+
+
+async def _whole(session: Session, meant: Sequence[Letter]) -> AsyncIterator[Letter]:
+    """The same letters one after the other, with their bodies; none that has come since, redriven in vain."""
+    refs = {letter.ref for letter in meant}
+    services = tuple(dict.fromkeys(letter.service for letter in meant))
+    async for letter in letters(await session.connection(), Filter(services=services)):
+        if letter.ref in refs:
+            yield letter
+
+
+def _filter(session: Session, options: argparse.Namespace) -> Filter:
+    services = [*sorted({wire.service_of(job_type) for job_type in all_types()}), CRON]
+    if options.service and options.service not in services:
+        raise WrongUse(f"there is no service {options.service!r}{near(options.service, services)}")
+    if options.reason and options.reason not in wire.REASONS:
+        raise WrongUse(f"there is no reason {options.reason!r}{near(options.reason, wire.REASONS)}")
+    refs, ids = references(options.which, services)
+    before, after = aged(session.now, options.older, options.newer)
+    return Filter(
+        services=(options.service,) if options.service else tuple(services),
+        type=options.type or "",
+        reason=options.reason or "",
+        error=options.error,
+        died_before=before,
+        died_after=after,
+        refs=refs,
+        job_ids=ids,
+    )
+
+
+def _edited(options: argparse.Namespace, found: Sequence[Letter]) -> bytes | None:
+    """The body that takes the old one's place, held against its contract."""
+    if options.body is None or not found:
+        return None
+    if len(found) != 1:
+        raise WrongUse(f"--body is for one dead letter, and {len(found)} are meant")
+    body = read_body(options.body)
+    checked(found[0].type, body)
+    return body
+
+
+def _described(found: Sequence[Letter]) -> str:
+    kinds = sorted({letter.type for letter in found})
+    return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
+
+
+def _tell(session: Session, what: str, matched: int, done: int) -> None:
+    if session.screen.as_json:
+        session.screen.json(Done(matched=matched, done=done))
+    session.screen.line(f"{plural(done, 'dead letter')} {what}")

@@ -1,0 +1,91 @@
+"""Shows dead letters: the list, and one with its body, headers and error."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from nightshift.cli.queries.dead_letters import Facts, Letter
+from nightshift.cli.terminal.formatting import brief, instant, size
+from nightshift.cli.terminal.output import Column, Screen
+
+COLUMNS = (
+    Column("REF", lambda row: row.ref),
+    Column("DIED", lambda row: instant(row.died)),
+    Column("TYPE", lambda row: row.type),
+    Column("JOB ID", lambda row: brief(row.job_id, 60)),
+    Column("REASON", lambda row: row.reason),
+    Column("TRIED", lambda row: str(row.attempts), right=True),
+    Column("ERROR", lambda row: brief(row.error, 160)),
+)
+
+
+class LetterRow(Facts, frozen=True, kw_only=True):
+    """One dead letter of a list."""
+
+    bytes: int
+
+
+class LetterWhole(LetterRow, frozen=True, kw_only=True, omit_defaults=True):
+    """One dead letter with all that it carries; `body` where it is JSON, else `text`."""
+
+    headers: dict[str, str]
+    body: Any = msgspec.UNSET
+    text: str | None = None
+
+
+def row(letter: Letter) -> LetterRow:
+    """The letter as a line of a list."""
+    return LetterRow(**_facts(letter))
+
+
+def show(screen: Screen, letters: Sequence[Letter]) -> None:
+    """Shows letters whole."""
+    if screen.as_json:
+        screen.json([_whole(letter) for letter in letters])
+        return
+    for index, letter in enumerate(letters):
+        if index:
+            screen.line("")
+        _show_one(screen, letter)
+
+
+def _show_one(screen: Screen, letter: Letter) -> None:
+    screen.line(f"{letter.ref}  {letter.type}  {letter.job_id}", "bold")
+    screen.line(f"{letter.reason} after {letter.attempts} attempts, {instant(letter.died)}")
+    screen.line(letter.error or "(no error text)", "red")
+    screen.line("")
+    for name, value in letter.message.headers.items():
+        screen.line(f"{name}: {value}")
+    screen.line("")
+    screen.line(_pretty(letter.message.body))
+
+
+def _pretty(body: bytes) -> str:
+    if not body:
+        return "(no body)"
+    try:
+        return msgspec.json.format(body, indent=2).decode()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return f"({size(len(body))} that are not JSON)\n" + body.decode("utf-8", "backslashreplace")
+
+
+def _facts(letter: Letter) -> dict[str, Any]:
+    facts = {name: getattr(letter, name) for name in Facts.__struct_fields__}
+    readable = {name: _text(value) if isinstance(value, str) else value for name, value in facts.items()}
+    return {**readable, "bytes": len(letter.message.body)}
+
+
+def _whole(letter: Letter) -> LetterWhole:
+    headers = {_text(name): _text(value) for name, value in letter.message.headers.items()}
+    try:
+        return LetterWhole(**_facts(letter), headers=headers, body=msgspec.json.decode(letter.message.body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return LetterWhole(
+            **_facts(letter), headers=headers, text=letter.message.body.decode("utf-8", "backslashreplace")
+        )
+
+
+def _text(value: str) -> str:
+    """Text that can be encoded: bytes that were no UTF-8 become escapes."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,63 @@
+"""`nightshift doctor`: looks at everything, says what is wrong and how to mend it."""
+
+import argparse
+
+from nightshift.broker import Refused
+from nightshift.cli.client.command import Groups, command
+from nightshift.cli.client.context import Session
+from nightshift.cli.doctor.checks import CHECKS, WITHOUT_BROKER, Check
+from nightshift.cli.doctor.finding import Finding, wrong
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, Failure
+from nightshift.cli.terminal.output import Column
+from nightshift.outcomes import Unavailable
+
+_COLUMNS = (
+    Column("", lambda row: row.state, style=lambda row: row.state),
+    Column("WHAT", lambda row: row.check),
+    Column("FOUND", lambda row: row.found),
+    Column("MEND", lambda row: row.mend if row.state != "ok" else ""),
+)
+_ORDER = ("wrong", "warning", "skipped", "ok")
+
+
+def register(groups: Groups) -> None:
+    """Declares the command."""
+    command(
+        groups,
+        "doctor",
+        "Check broker, streams, permissions, workers, database, object store and mail; say how to mend what is wrong.",
+        example="nightshift doctor --json | jq '.[] | select(.state == \"wrong\")'",
+        run=_run,
+        more="Exit code 0 when nothing is wrong (warnings are no fault), 1 when something is.",
+    )
+
+
+async def _run(session: Session, _options: argparse.Namespace) -> int:
+    findings = list[Finding]()
+    checks = CHECKS if await _reached(session, findings) else WITHOUT_BROKER
+    for check in checks:
+        with session.screen.busy(f"looking at {check.__name__} …"):
+            findings += await _looked(check, session)
+    findings.sort(key=lambda finding: _ORDER.index(finding.state))
+    session.screen.rows(findings, _COLUMNS, none="")
+    return ANSWER_IS_NO if any(finding.state == "wrong" for finding in findings) else DONE
+
+
+async def _reached(session: Session, findings: list[Finding]) -> bool:
+    """Whether the broker can be talked to; what needs it is not looked at otherwise."""
+    try:
+        await session.connection()
+    except Failure as away:
+        findings.append(
+            wrong("broker", str(away), "start it, or say where it is and who you are: --url, --creds, --user")
+        )
+        return False
+    return True
+
+
+async def _looked(check: Check, session: Session) -> list[Finding]:
+    """What a check found; what stops it is a finding too, so that the others are still made."""
+    try:
+        return list(await check(session))
+    except (Failure, Refused, Unavailable) as error:
+        return [wrong(check.__name__, str(error), "mend what else is wrong first, then look again")]

@@ -1,0 +1,82 @@
+"""Sends dead letters to work again: each as the job that it was, then out of its dead-letter stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+from nightshift.broker import Connection, Refused
+from nightshift.broker.jetstream import manage
+from nightshift.cli.queries.dead_letters import Letter
+from nightshift.contract import wire
+from nightshift.messaging import outbound
+from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.publisher import Publisher
+from nightshift.objects import ObjectStore
+from nightshift.worker import rescheduling
+from nightshift.worker.identify import identify
+
+_NO_MESSAGE = frozenset({10037, 10057})
+
+
+def copy_of(letter: Letter, body: bytes | None = None) -> Outgoing:
+    """The job again: same id, attempts counted anew, without the broker's orders and without what it died of.
+
+    An edited body takes the place of the old one, and of its claim check.
+    """
+    message = letter.message
+    kept = outbound.without_orders(message.headers)
+    headers = {name: value for name, value in kept.items() if not name.lower().startswith(wire.DEAD_PREFIX.lower())}
+    headers.pop(wire.ATTEMPT_BASE, None)
+    if body is not None:
+        headers.pop(wire.CLAIM, None)
+    own = {wire.JOB_ID: identify(letter.service, message).job.id, wire.MSG_ID: f"redrive:{message.origin()}"}
+    return Outgoing(wire.job_subject(letter.type), {**headers, **own}, message.body if body is None else body)
+
+
+async def remove(connection: Connection, letter: Letter) -> bool:
+    """Takes a dead letter out of its stream; False when it is gone already."""
+    try:
+        await manage(connection, f"STREAM.MSG.DELETE.{letter.stream}", {"seq": letter.sequence, "no_erase": True})
+    except Refused as refused:
+        if refused.code not in _NO_MESSAGE:
+            raise
+        return False
+    return True
+
+
+class Redrive:
+    """Redrives letters at a bounded rate, holding one at a time.
+
+    Who is stopped amid it leaves nothing lost. At worst a job is sent twice: the second time the inbox finds that it
+    is done, or the broker that it has it already.
+    """
+
+    def __init__(
+        self, connection: Connection, publisher: Publisher, objects: ObjectStore | None, *, per_second: float = 0
+    ) -> None:
+        self._connection, self._publisher, self._objects = connection, publisher, objects
+        self._pause_seconds = 1 / per_second if per_second else 0.0
+        self.done = 0
+
+    async def all_of(self, letters: AsyncIterator[Letter], body: bytes | None, tell: Callable[[int], None]) -> None:
+        """Redrives them one after the other.
+
+        Raises:
+            Refused, Unavailable: the broker takes no more; `done` says how many were redriven, the others stay.
+            BadClaim: a body went by claim check and cannot be kept for long enough.
+        """
+        async for letter in letters:
+            await self._one(letter, body)
+            self.done += 1
+            tell(self.done)
+            if self._pause_seconds:
+                await asyncio.sleep(self._pause_seconds)
+
+    async def _one(self, letter: Letter, body: bytes | None) -> None:
+        now = datetime.now(UTC)
+        copy = copy_of(letter, body)
+        if self._objects is not None:
+            copy = await rescheduling.renewed(self._objects, copy, now)
+        copy = await self._publisher.claimed(copy, now)
+        await self._publisher.store(copy)
+        await remove(self._connection, letter)

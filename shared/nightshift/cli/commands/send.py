@@ -1,0 +1,150 @@
+"""`nightshift send`: publishes jobs that keep their contract, now or later, one or many, and follows one to its end."""
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from nightshift.cli.client.command import Groups, command
+from nightshift.cli.client.context import Session
+from nightshift.cli.client.contract import checked, message_class
+from nightshift.cli.commands.batch import send_batch
+from nightshift.cli.commands.wait import Ending, dead_letters_so_far, follow
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, WrongUse
+from nightshift.cli.terminal.formatting import brief
+from nightshift.cli.terminal.formatting import instant as shown
+from nightshift.cli.terminal.parse_time import duration, instant
+from nightshift.contract.message import Message
+from nightshift.messaging.publisher import Receipt
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where a job went, as `--json` shows it."""
+
+    job_id: str
+    subject: str
+    stream: str
+    sequence: int
+    duplicate: bool
+    runs_at: datetime | None = None
+    ending: Ending | None = None
+
+
+def register(groups: Groups) -> None:
+    """Declares the command."""
+    parser = command(
+        groups,
+        "send",
+        "Publish a job: checked against its contract, stored by the broker before the command returns.",
+        example="nightshift send email.send "
+        '\'{"to":"you@example.com","subject":"Hi","body":"<p>Hi</p>"}\' --delay 12h --id welcome-17',
+        run=run,
+    )
+    parser.add_argument("type", metavar="TYPE", help="job type, for instance email.send")
+    parser.add_argument("body", metavar="JSON", nargs="?", help="the body; @FILE reads a file, - standard input")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--delay", type=duration, metavar="SPAN", help="run it after this span: 90s, 12h, 30d")
+    when.add_argument("--at", type=instant, metavar="TIME", help="run it then: 2026-07-25T06:00:00Z")
+    parser.add_argument("--id", help="idempotency key: the same type and id has one effect; with --batch a prefix")
+    parser.add_argument(
+        "--batch", metavar="FILE", help="one body per line (- is standard input); lines are checked before any is sent"
+    )
+    parser.add_argument("--wait", action="store_true", help="follow the job to its end; exit code 1 if it is dead")
+    parser.add_argument(
+        "--wait-for", type=duration, metavar="SPAN", help="stop following after this span (exit code 1)"
+    )
+    parser.add_argument("--unknown-fields", action="store_true", help="send fields that the contract does not know")
+
+
+async def run(session: Session, options: argparse.Namespace) -> int:
+    """Publishes."""
+    runs_at = _when(session, options)
+    if options.batch is not None:
+        if options.body is not None or options.wait or options.wait_for:
+            raise WrongUse(
+                "--batch takes its bodies from the file, and cannot be followed: leave out the body and --wait"
+            )
+        return await send_batch(session, options, runs_at)
+    if options.body is None:
+        raise WrongUse(f"the body is missing: give JSON, @FILE, or - for standard input{_example(options.type)}")
+    message = checked(options.type, read_body(options.body), unknown_fields=options.unknown_fields)
+    followed = options.wait or options.wait_for is not None
+    after = await dead_letters_so_far(session, message.TYPE) if followed else 0
+    receipt = await _publish(session, message, options.id, runs_at)
+    sent = _sent(receipt, runs_at)
+    if not session.screen.as_json:
+        _tell(session, sent)
+    if not followed:
+        if session.screen.as_json:
+            session.screen.json(sent)
+        return DONE
+    ending = await follow(session, message.TYPE, receipt, after, options.wait_for)
+    if session.screen.as_json:
+        session.screen.json(msgspec.structs.replace(sent, ending=ending))
+    return DONE if ending.state == "done" else ANSWER_IS_NO
+
+
+def read_body(text: str) -> bytes:
+    """The body that an argument means: itself, a file's content, or standard input.
+
+    Raises:
+        WrongUse: the file cannot be read.
+    """
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if not text.startswith("@"):
+        return text.encode("utf-8", "surrogateescape")
+    try:
+        return Path(text[1:]).read_bytes()
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
+
+
+async def _publish(session: Session, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
+    publisher = await session.publisher()
+    if runs_at is None:
+        return await publisher.publish(message, job_id=job_id)
+    return await publisher.publish_later(message, at=runs_at, job_id=job_id)
+
+
+def _when(session: Session, options: argparse.Namespace) -> datetime | None:
+    if options.at is not None:
+        at: datetime = options.at
+        return at
+    if options.delay is None:
+        return None
+    try:
+        later: datetime = session.now + options.delay
+    except OverflowError:
+        raise WrongUse("--delay reaches beyond the year 9999") from None
+    return later
+
+
+def _sent(receipt: Receipt, runs_at: datetime | None) -> Sent:
+    return Sent(
+        job_id=receipt.job_id,
+        subject=receipt.subject,
+        stream=receipt.stream,
+        sequence=receipt.sequence,
+        duplicate=receipt.duplicate,
+        runs_at=runs_at,
+    )
+
+
+def _tell(session: Session, sent: Sent) -> None:
+    facts = {"job id": sent.job_id, "stored at": f"{sent.stream}, message {sent.sequence}, subject {sent.subject}"}
+    if sent.runs_at is not None:
+        facts["runs at"] = shown(sent.runs_at)
+    session.screen.facts(facts)
+    if sent.duplicate:
+        session.screen.line(
+            "The broker had a job of this type and id within the last two minutes and dropped this one.", "yellow"
+        )
+
+
+def _example(job_type: str) -> str:
+    kind = message_class(job_type)
+    fields = [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
+    return f"; {kind.TYPE} needs: {brief(', '.join(fields))}" if fields else ""

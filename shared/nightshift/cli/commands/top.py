@@ -1,0 +1,130 @@
+"""`nightshift top`: queues, workers, schedules and last errors on one screen that keeps itself up to date."""
+
+import argparse
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from nightshift.cli.client.command import Groups, command
+from nightshift.cli.client.context import Session
+from nightshift.cli.commands import cron, dlq_show, queue_table, workers
+from nightshift.cli.queries import timetable
+from nightshift.cli.queries.dead_letters import Filter, Letter, letters
+from nightshift.cli.queries.discover_workers import workers as roll_call
+from nightshift.cli.queries.queue_stats import Figures, Snapshot, snapshot, with_rates
+from nightshift.cli.queries.topology import declared, services
+from nightshift.cli.terminal.exit_codes import DONE
+from nightshift.cli.terminal.formatting import instant
+from nightshift.cli.terminal.output import table
+from nightshift.cli.terminal.parse_time import duration
+from nightshift.topology.discovery import Worker
+
+_LAST_ERRORS = 8
+_SHORTEST_SECONDS = 0.2
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """All of it at one moment."""
+
+    queues: list[Figures]
+    workers: list[workers.WorkerRow]
+    schedules: list[timetable.Entry]
+    last_errors: list[dlq_show.LetterRow]
+
+
+def register(groups: Groups) -> None:
+    """Declares the command."""
+    parser = command(
+        groups,
+        "top",
+        "Watch queues, workers, schedules and last errors, until Ctrl-C.",
+        example="nightshift top --every 5s",
+        run=_run,
+    )
+    parser.add_argument(
+        "--every", type=duration, default=timedelta(seconds=2), metavar="SPAN", help="how often (default 2s)"
+    )
+    parser.add_argument("--once", action="store_true", help="show it once and end; so it is where no terminal is")
+
+
+class Watch:
+    """Looks again and again; what it saw last makes the rates."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._shots: dict[str, Snapshot] = {}
+        self._workers = list[Worker]()
+        self._looked = 0.0
+        self._letters: dict[str, deque[Letter]] = {}
+
+    async def look(self) -> Picture:
+        """The state of things now."""
+        session, connection = self._session, await self._session.connection()
+        alive, now = await roll_call(connection), asyncio.get_running_loop().time()
+        names = services(session)
+        shots = await asyncio.gather(*(snapshot(connection, declared(session), name, alive) for name in names))
+        before, self._shots = self._shots, {shot.figures.service: shot for shot in shots}
+        rows = workers.rows_of(self._workers, alive, now - self._looked if self._looked else 0)
+        self._workers, self._looked = alive, now
+        known = timetable.schedules(session)
+        return Picture(
+            queues=[
+                with_rates(before[name], shot) if name in before else shot.figures for name, shot in self._shots.items()
+            ],
+            workers=rows,
+            schedules=await timetable.entries(connection, known, session.now),
+            last_errors=await self._last_errors(names),
+        )
+
+    async def _last_errors(self, names: Sequence[str]) -> list[dlq_show.LetterRow]:
+        """The newest dead letters; after the first time only what has come since is read."""
+        for name in (*names, "cron"):
+            kept = self._letters.setdefault(name, deque(maxlen=_LAST_ERRORS))
+            after = kept[-1].sequence if kept else 0
+            kept.extend(
+                [
+                    letter
+                    async for letter in letters(await self._session.connection(), Filter(services=(name,)), after=after)
+                ]
+            )
+        newest = sorted((letter for kept in self._letters.values() for letter in kept), key=lambda letter: letter.died)
+        return [dlq_show.row(letter) for letter in newest[-_LAST_ERRORS:]]
+
+
+async def _run(session: Session, options: argparse.Namespace) -> int:
+    watch, seconds = Watch(session), max(options.every.total_seconds(), _SHORTEST_SECONDS)
+    picture = await watch.look()
+    if options.once or session.screen.as_json or not session.screen.out.is_terminal:
+        if session.screen.as_json:
+            session.screen.json(picture)
+        else:
+            session.screen.show(drawn(session, picture))
+        return DONE
+    with Live(drawn(session, picture), console=session.screen.out, screen=True, auto_refresh=False) as live:
+        while True:
+            await asyncio.sleep(seconds)
+            live.update(drawn(session, await watch.look()), refresh=True)
+
+
+def drawn(session: Session, picture: Picture) -> Group:
+    """The picture as tables below each other."""
+    now = session.now
+    return Group(
+        Text(f"nightshift  {session.settings.nats_url}  {instant(now)}", style="bold"),
+        Text(""),
+        table(picture.queues, queue_table.columns(now)),
+        Text(""),
+        table(picture.workers, workers.columns(now))
+        if picture.workers
+        else Text("no process answers", style="bold red"),
+        Text(""),
+        table(picture.schedules, cron.columns(now)),
+        Text(""),
+        table(picture.last_errors, dlq_show.COLUMNS) if picture.last_errors else Text("no dead letters", style="green"),
+    )

@@ -1,0 +1,137 @@
+"""What `nightshift doctor` looks at: each check says what it found, and how to mend it."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from nightshift.broker import BrokerTooOld, Refused
+from nightshift.broker.jetstream import manage, store
+from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Session
+from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
+from nightshift.cli.doctor.mail_checks import check_mail
+from nightshift.cli.doctor.work_checks import orphans, work
+from nightshift.cli.queries.streams import time_of
+from nightshift.cli.queries.topology import declared, services
+from nightshift.cli.terminal.formatting import size
+from nightshift.database.migrations.runner import current_revision, head
+from nightshift.outcomes import Unavailable
+from nightshift.topology.provisioning import check_version, differences
+from nightshift.topology.topology import later_of
+
+_PROVISION = "python -m nightshift.runtime.provision"
+_SKEW_SECONDS = 2.0
+_FULL = 0.8
+_WRONG_EXPECTATION = 10060
+
+
+Check = Callable[[Session], Awaitable[Sequence[Finding]]]
+
+
+async def broker(session: Session) -> list[Finding]:
+    """Version, JetStream, disk, and the clock."""
+    connection = await session.connection()
+    info: dict[str, Any] = connection._server_info  # noqa: SLF001 - the library has no public form of it
+    found = [ok("broker", f"nats-server {info.get('version')} at {session.settings.nats_url} ({session.source})")]
+    try:
+        check_version(str(info.get("version", "")))
+    except BrokerTooOld as old:
+        found = [wrong("broker", str(old), "update the broker")]
+    account = await manage(connection, "INFO")
+    used, limit = int(account.get("storage", 0)), int(account.get("limits", {}).get("max_storage", -1))
+    if limit > 0 and used > _FULL * limit:
+        text = f"{size(used)} of {size(limit)} are used; when it is full every publish is refused"
+        return [*found, warning("disk", text, "nightshift queues list: work off or purge, or give it more room")]
+    return [*found, ok("disk", f"{size(used)} used" + (f" of {size(limit)}" if limit > 0 else ""))]
+
+
+async def clock(session: Session) -> list[Finding]:
+    """Whether this machine's clock is the broker's: schedules are set by one and come due by the other."""
+    connection = await session.connection()
+    before = time.time()
+    answer = await manage(connection, "STREAM.INFO.CRON")
+    after = time.time()
+    there = time_of(answer.get("ts", ""))
+    if there is None:
+        return []
+    skew = there.timestamp() - (before + after) / 2
+    if abs(skew) > _SKEW_SECONDS:
+        text = f"the broker's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
+        return [warning("clock", text, "set the clocks by NTP: delayed jobs and schedules come due by them")]
+    return [ok("clock", "the broker's clock agrees with this machine's")]
+
+
+async def streams(session: Session) -> list[Finding]:
+    """Streams and consumers against what is declared."""
+    found = await differences(await session.connection(), declared(session))
+    lasting = [line for line in found if "num_replicas" not in line and "max_bytes" not in line]
+    chosen = [line for line in found if line not in lasting]
+    said = [wrong("topology", line, f"run `{_PROVISION}` with this version's settings") for line in lasting]
+    said += [
+        warning("topology", line, f"as STREAM_REPLICAS and …_MAX_BYTES of `{_PROVISION}` say, or run it")
+        for line in chosen
+    ]
+    return said or [ok("topology", "streams and consumers are as declared")]
+
+
+async def permissions(session: Session) -> list[Finding]:
+    """Whether this user may publish jobs and cancel; both are asked in a way that changes nothing."""
+    connection, found = await session.connection(), list[Finding]()
+    for service in services(session):
+        try:
+            await store(connection, f"jobs.{service}.doctor", {"Nats-Expected-Stream": "none"}, b"", timeout_seconds=2)
+        except Refused as refused:
+            if refused.code != _WRONG_EXPECTATION:
+                found.append(
+                    wrong(
+                        "permissions",
+                        f"publishing jobs.{service}.>: {refused.description}",
+                        "use an operator's credentials",
+                    )
+                )
+        try:
+            request = {"filter": f"later.{service}.doctor.none"}
+            await manage(connection, f"STREAM.PURGE.{later_of(service)}", request, timeout_seconds=2)
+        except Refused as refused:
+            found.append(
+                wrong(
+                    "permissions",
+                    f"cancelling jobs of {service}: {refused.description}",
+                    "use an operator's credentials",
+                )
+            )
+    return found or [ok("permissions", "this user may publish, cancel and purge")]
+
+
+async def database(session: Session) -> list[Finding]:
+    """Whether it answers, and is of this version."""
+    opened = session.database()
+    if opened is None:
+        return [skipped("database", NO_DATABASE)]
+    try:
+        await opened.probe()
+        at, newest = await current_revision(opened), head()
+    except Unavailable as away:
+        return [wrong("database", str(away), "check DATABASE_URL, and that the server runs and can be reached")]
+    if at != newest:
+        text = f"its schema is at revision {at or 'nothing'}, this version needs {newest}"
+        return [wrong("database", text, f"run `{_PROVISION}`, or a newer version if the database is ahead")]
+    return [ok("database", f"answers; its schema is at revision {at}")]
+
+
+async def objects(session: Session) -> list[Finding]:
+    """Whether the bucket can be used."""
+    store_ = session.objects()
+    if store_ is None:
+        return [skipped("objects", NO_OBJECTS)]
+    bucket, key = session.settings.s3_bucket, f"doctor/{time.time_ns()}"
+    try:
+        await store_.probe()
+        await store_.put(key, b"{}", "application/json")
+        await store_.delete(key)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+        return [wrong("objects", f"bucket {bucket}: {error}", f"check S3_…; `{_PROVISION}` makes a missing bucket")]
+    return [ok("objects", f"bucket {bucket} can be read and written")]
+
+
+WITHOUT_BROKER: tuple[Check, ...] = (database, objects, check_mail)
+CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, *WITHOUT_BROKER)

@@ -1,0 +1,109 @@
+"""Checks of the work itself: workers, pauses, dead letters, what is overdue or lost from sight."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from nightshift.broker import Connection, direct_get
+from nightshift.broker.jetstream import manage
+from nightshift.cli.client.context import Session
+from nightshift.cli.doctor.finding import Finding, ok, warning, wrong
+from nightshift.cli.queries import timetable
+from nightshift.cli.queries.discover_workers import workers
+from nightshift.cli.queries.queue_stats import measured
+from nightshift.cli.queries.streams import consumer_info
+from nightshift.cli.queries.topology import declared, services
+from nightshift.cli.terminal.formatting import plural
+from nightshift.housekeeping.overdue import OVERDUE, due_at
+from nightshift.topology.topology import later_of
+
+_LOOKED_THROUGH = 2_000
+_SKEW = timedelta(seconds=2)
+
+
+async def work(session: Session) -> list[Finding]:
+    """Workers, pauses, dead letters and what is overdue."""
+    connection = await session.connection()
+    alive = await workers(connection)
+    found = list[Finding]()
+    for row in await measured(connection, declared(session), services(session), alive, 0):
+        name = row.service
+        if not row.workers:
+            busy = row.waiting + row.in_flight + row.later
+            found.append(
+                (wrong if busy else warning)(
+                    "workers",
+                    f"no worker of {name} answers; {plural(busy, 'job')} of it",
+                    f"start one: python -m services.{name}",
+                )
+            )
+        if row.paused:
+            found.append(
+                warning(
+                    "workers",
+                    f"{name} is paused; {plural(row.waiting, 'job')} waiting",
+                    f"nightshift queues resume {name}",
+                )
+            )
+        if row.dead:
+            found.append(
+                warning(
+                    "dead letters",
+                    f"{plural(row.dead, 'dead letter')} of {name}",
+                    f"nightshift dlq list --service {name}",
+                )
+            )
+        overdue = await _overdue(connection, name, datetime.now(UTC))
+        if overdue:
+            found.append(
+                wrong(
+                    "schedules",
+                    f"{plural(overdue, 'job')} of {name} should have come due",
+                    f"start a worker of {name}: it hands them over within the hour",
+                )
+            )
+    if not any(worker.service == "scheduler" for worker in alive):
+        found.append(
+            wrong(
+                "workers", "no scheduler answers: no schedule is announced", "start one: python -m services.scheduler"
+            )
+        )
+    found += [
+        warning("schedules", f"{name} is paused", f"nightshift cron resume {name}")
+        for name in sorted(await timetable.paused(connection))
+    ]
+    return found or [ok("workers", f"{plural(len(alive), 'process')} answer, none is paused; no dead letters")]
+
+
+async def orphans(session: Session) -> list[Finding]:
+    """Jobs that lie in a queue without being delivered any more."""
+    connection, found = await session.connection(), list[Finding]()
+    for service in services(session):
+        stream = service.upper()
+        info = await consumer_info(connection, stream, service)
+        answer = await manage(connection, f"STREAM.INFO.{stream}")
+        lost = answer["state"]["messages"] - info["num_pending"] - info["num_ack_pending"]
+        if lost > 0:
+            await asyncio.sleep(0.2)  # the two answers are of two moments: what is lost stays lost
+            info = await consumer_info(connection, stream, service)
+            answer = await manage(connection, f"STREAM.INFO.{stream}")
+            lost = min(lost, answer["state"]["messages"] - info["num_pending"] - info["num_ack_pending"])
+        if lost > 0:
+            found.append(
+                wrong(
+                    "queues",
+                    f"{plural(lost, 'job')} of {service} will not be delivered",
+                    f"its workers find them within minutes; without any, start one: python -m services.{service}",
+                )
+            )
+    return found
+
+
+async def _overdue(connection: Connection, service: str, now: datetime) -> int:
+    sequence, overdue, seen = 1, 0, 0
+    while seen < _LOOKED_THROUGH and (
+        page := await direct_get.page(connection, later_of(service), f"later.{service}.>", sequence)
+    ):
+        sequence, seen = page[-1].sequence + 1, seen + len(page)
+        due = (due_at(message.headers) for message in page)
+        overdue += sum(at is not None and at < now - OVERDUE - _SKEW for at in due)
+    return overdue

@@ -1,0 +1,1 @@
+"""What commands ask broker and database."""

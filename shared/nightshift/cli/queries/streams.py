@@ -1,0 +1,111 @@
+"""Looks at single stored messages, and at what a stream and its consumers are like."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from nightshift.broker import Connection, Refused, direct_get
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.errors import not_understood
+from nightshift.broker.headers import decode
+from nightshift.broker.jetstream import manage
+from nightshift.cli.terminal.exit_codes import REFUSED, Failure
+
+_NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """A message as the broker shows it; headers and body in base64."""
+
+    subject: str
+    time: str
+    hdrs: bytes = b""
+    data: bytes = b""
+
+
+async def message_at(connection: Connection, stream: str, sequence: int) -> Delivery | None:
+    """The message of a stream with this sequence; None when it is gone."""
+    try:
+        answer = await manage(connection, f"STREAM.MSG.GET.{stream}", {"seq": sequence})
+    except Refused as refused:
+        if refused.code == _NO_MESSAGE:
+            return None
+        raise
+    try:
+        message = msgspec.convert(answer.get("message"), _Message)
+        stored_ns = direct_get.nanoseconds(message.time)
+    except (ValueError, OverflowError):  # msgspec's own is a ValueError
+        raise not_understood(f"STREAM.MSG.GET.{stream}") from None
+    return Delivery(
+        connection=connection,
+        subject=message.subject,
+        reply=b"",
+        raw_headers=message.hdrs,
+        body=message.data,
+        stream=stream,
+        sequence=sequence,
+        delivered=0,
+        stored_ns=stored_ns,
+        pending=0,
+        headers=decode(message.hdrs) if message.hdrs else {},
+    )
+
+
+async def must_exist(connection: Connection, stream: str) -> None:
+    """Makes sure that a stream can be asked: the broker says nothing about what is in one that does not exist.
+
+    Raises:
+        Failure: there is no such stream; says how it comes to be.
+    """
+    await stream_info(connection, stream)
+
+
+async def last_on(connection: Connection, stream: str, subject: str) -> Delivery | None:
+    """The message on a subject that holds one at most (a schedule); None when there is none."""
+    found = await direct_get.page(connection, stream, subject)
+    return found[-1] if found else None
+
+
+async def stream_info(connection: Connection, stream: str, **request: Any) -> dict[str, Any]:
+    """What the broker says about a stream.
+
+    Raises:
+        Failure: there is no such stream; says how it comes to be.
+    """
+    try:
+        return await manage(connection, f"STREAM.INFO.{stream}", request or None)
+    except Refused as refused:
+        if refused.code == _NO_STREAM:
+            raise Failure(
+                f"the broker has no stream {stream}: run `python -m nightshift.runtime.provision`", REFUSED
+            ) from None
+        raise
+
+
+async def consumer_info(connection: Connection, stream: str, consumer: str) -> dict[str, Any]:
+    """What the broker says about a consumer.
+
+    Raises:
+        Failure: there is no such consumer; says how it comes to be.
+    """
+    try:
+        return await manage(connection, f"CONSUMER.INFO.{stream}.{consumer}")
+    except Refused as refused:
+        if refused.code in {_NO_STREAM, _NO_CONSUMER}:
+            text = f"the broker has no consumer {consumer} on {stream}: run `python -m nightshift.runtime.provision`"
+            raise Failure(text, REFUSED) from None
+        raise
+
+
+def time_of(text: str) -> datetime | None:
+    """An instant as the broker writes it; None for its zero."""
+    if not text or text.startswith("0001-"):
+        return None
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")
+
+
+def stored_at(delivery: Delivery) -> datetime:
+    """When the broker stored a message."""
+    return datetime.fromtimestamp(delivery.stored_ns / 1e9, UTC)

@@ -1,0 +1,129 @@
+"""The schedules as an operator sees them: what the timetable says, and what the broker remembers of each."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from nightshift.broker import Connection, direct_get
+from nightshift.broker.delivery import Delivery
+from nightshift.cli.client.context import Session
+from nightshift.cli.client.contract import near
+from nightshift.cli.queries.streams import last_on, must_exist, stored_at
+from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
+from nightshift.scheduler.cron.schedule import Schedule
+from nightshift.scheduler.timetable.listing import Listed, listing
+from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
+from nightshift.topology import schedule_pauses
+from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM
+
+_decode = msgspec.json.Decoder(ScheduleFired).decode
+
+
+class Fired(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One event of a schedule. `due` is None where the body is no event."""
+
+    name: str
+    due: datetime | None
+    announced: datetime
+    by_hand: bool
+    schedule: str
+    time_zone: str
+    sequence: int
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A schedule with what it did last and does next."""
+
+    name: str
+    schedule: str
+    time_zone: str
+    misfire: str
+    next_due: datetime | None
+    last_due: datetime | None
+    last_announced: datetime | None
+    paused: bool
+
+
+def schedules(session: Session) -> tuple[Schedule, ...]:
+    """The timetable that the scheduler has: the built-in one and SCHEDULES_FILE.
+
+    Raises:
+        WrongUse: the file is wrong; says where.
+    """
+    try:
+        return load_timetable(session.settings.schedules_file)
+    except TimetableError as error:
+        raise WrongUse(str(error)) from None
+
+
+def named(timetable: Iterable[Schedule], name: str) -> Schedule:
+    """The schedule of this name.
+
+    Raises:
+        WrongUse: there is none; says what may have been meant.
+    """
+    by_name = {schedule.name: schedule for schedule in timetable}
+    name = name.removeprefix("cron.")
+    if name not in by_name:
+        hint = near(name, by_name) or f"; there are: {', '.join(sorted(by_name))}"
+        raise WrongUse(f"there is no schedule {name!r}{hint} (SCHEDULES_FILE names a file with more)")
+    return by_name[name]
+
+
+async def entries(connection: Connection, timetable: Sequence[Schedule], now: datetime) -> list[Entry]:
+    """Every schedule, the soonest first."""
+    await must_exist(connection, CRON_STREAM)
+    stopped = await paused(connection)
+    return [await _entry(connection, row, row.name in stopped) for row in listing(timetable, now, 1)]
+
+
+async def paused(connection: Connection) -> frozenset[str]:
+    """The schedules that are paused."""
+    await must_exist(connection, CRON_PAUSED_STREAM)
+    return await schedule_pauses.paused(connection)
+
+
+async def _entry(connection: Connection, row: Listed, stopped: bool) -> Entry:  # noqa: FBT001 - private, one caller
+    last = await last_on(connection, CRON_STREAM, event_subject(row.name))
+    event = None if last is None else fired(last)
+    return Entry(
+        name=row.name,
+        schedule=row.schedule,
+        time_zone=row.time_zone,
+        misfire=row.misfire,
+        next_due=row.next_due[0] if row.next_due else None,
+        last_due=event.due if event else None,
+        last_announced=event.announced if event else None,
+        paused=stopped,
+    )
+
+
+async def history(connection: Connection, name: str) -> list[Fired]:
+    """The events of a schedule that are still kept, those asked for by hand too, the newest last."""
+    found = [
+        message
+        for subject in (event_subject(name), manual_subject(name))
+        for message in await direct_get.all_of(connection, CRON_STREAM, subject)
+    ]
+    return [fired(message) for message in sorted(found, key=lambda message: message.sequence)]
+
+
+def fired(message: Delivery) -> Fired:
+    """The event that a message says."""
+    name = message.subject.removeprefix("cron.").removesuffix(".manual")
+    by_hand = message.subject.endswith(".manual")
+    try:
+        event = _decode(message.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        event = None
+    return Fired(
+        name=name,
+        due=event.due if event else None,
+        announced=event.announced if event else stored_at(message),
+        by_hand=by_hand,
+        schedule=event.schedule if event else "",
+        time_zone=event.time_zone if event else "",
+        sequence=message.sequence,
+    )

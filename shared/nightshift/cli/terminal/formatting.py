@@ -1,0 +1,64 @@
+"""Turns values into words for people: instants, spans, sizes, and text from the wire made fit for a terminal."""
+
+from datetime import UTC, datetime, timedelta
+
+from nightshift.config.redaction import redact
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+_TWO_UNITS = 2
+_KIBI = 1024
+
+
+def instant(at: datetime | None) -> str:
+    """An instant in UTC, to the second."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def span(duration: timedelta | None) -> str:
+    """A span in its two largest units: `3d 4h`, `12s`."""
+    if duration is None:
+        return ""
+    left = max(0, int(duration.total_seconds()))
+    parts = list[str]()
+    for seconds, unit in _UNITS:
+        count, left = divmod(left, seconds)
+        if count or (parts and len(parts) < _TWO_UNITS):
+            parts.append(f"{count}{unit}")
+        if len(parts) == _TWO_UNITS:
+            break
+    return " ".join(parts) or "0s"
+
+
+def number(value: float | None, *, digits: int = 0) -> str:
+    """A number with thousands apart; `?` for what cannot be told."""
+    return "?" if value is None else f"{value:,.{digits}f}"
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that fits."""
+    value = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < _KIBI:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _KIBI
+    return f"{value:.1f} TB"
+
+
+def plural(count: int, word: str) -> str:
+    """`1 job`, `2 jobs`, `3 processes`."""
+    ending = "" if count == 1 else "es" if word.endswith("s") else "s"
+    return f"{count:,} {word}{ending}"
+
+
+def safe(text: str) -> str:
+    """Text that somebody else typed: without secrets, and without what a terminal would obey."""
+    return "".join(
+        mark if mark.isprintable() or mark == "\n" else mark.encode("unicode_escape", "surrogatepass").decode()
+        for mark in redact(text)
+    )
+
+
+def brief(text: str, limit: int = 100) -> str:
+    """The beginning of a text, in one line."""
+    line = safe(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"

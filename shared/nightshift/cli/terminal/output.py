@@ -1,0 +1,139 @@
+"""Says things: tables for people, JSON for programs, notes and questions on standard error."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+import msgspec
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.cli.terminal.formatting import safe
+
+_WIDE = 10_000
+"""Where no terminal bounds it, a table is as wide as it has to be: what reads it wants whole values."""
+STYLES = {
+    "ok": "green",
+    "done": "green",
+    "warning": "yellow",
+    "retrying": "yellow",
+    "paused": "yellow",
+    "wrong": "bold red",
+    "dead": "bold red",
+    "": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its head, and how a row's cell is said. `style` gives the cell's name in STYLES."""
+
+    head: str
+    cell: Callable[[Any], str]
+    right: bool = False
+    style: Callable[[Any], str] | None = None
+
+
+class Screen:
+    """Where a command's words go. With `as_json` standard output holds one JSON value and nothing else."""
+
+    def __init__(
+        self, *, as_json: bool, yes: bool = False, out: TextIO | None = None, err: TextIO | None = None
+    ) -> None:
+        self.as_json, self.yes = as_json, yes
+        self.out = _console(out or sys.stdout)
+        self.err = _console(err or sys.stderr)
+
+    def json(self, value: Any) -> None:
+        """Writes one value as indented JSON."""
+        self.out.file.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        self.out.file.flush()
+
+    def rows(self, rows: Sequence[Any], columns: Sequence[Column], *, none: str, title: str = "") -> None:
+        """Shows rows: a table, or the JSON list of them; `none` is what a person reads when there are none."""
+        if self.as_json:
+            self.json(rows)
+        elif rows:
+            self.show(table(rows, columns, title=title))
+        else:
+            self.line(none)
+
+    def show(self, renderable: RenderableType) -> None:
+        """Shows tables; without a terminal no line ends in blanks."""
+        if self.out.is_terminal:
+            self.out.print(renderable)
+            return
+        with self.out.capture() as captured:
+            self.out.print(renderable)
+        self.out.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+    def facts(self, facts: Mapping[str, str]) -> None:
+        """Shows names and values below each other, for people."""
+        width = max(map(len, facts), default=0)
+        for name, value in facts.items():
+            self.line(f"{name.ljust(width)}  {value}")
+
+    def line(self, text: str, style: str = "") -> None:
+        """Says one line to people; nothing with `as_json`."""
+        if not self.as_json:
+            self.out.print(Text(safe(text), style=style), soft_wrap=True)
+
+    def note(self, text: str, style: str = "") -> None:
+        """Says one line on standard error."""
+        self.err.print(Text(safe(text), style=style), soft_wrap=True)
+
+    def error(self, text: str, code: int) -> None:
+        """Says why the command ends; as JSON for programs."""
+        if self.as_json:
+            self.err.file.write(msgspec.json.encode({"error": safe(text), "exitCode": code}).decode() + "\n")
+        else:
+            self.note(text, "red")
+
+    def confirm(self, question: str) -> bool:
+        """Asks before something is destroyed.
+
+        Raises:
+            WrongUse: nobody is there to answer, and `--yes` was not given.
+        """
+        if self.yes:
+            return True
+        if not (sys.stdin.isatty() and self.err.is_terminal):
+            raise WrongUse(f"{question} Nobody is there to answer: add --yes to do it.")
+        self.err.print(Text(f"{safe(question)} [y/N] "), end="", soft_wrap=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def progress(self) -> Progress:
+        """A bar on standard error; invisible where that is no terminal."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        return Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal)
+
+    def busy(self, text: str) -> AbstractContextManager[object]:
+        """Shows that something is under way, on a terminal."""
+        return self.err.status(Text(safe(text))) if self.err.is_terminal else nullcontext()
+
+
+def table(rows: Sequence[Any], columns: Sequence[Column], *, title: str = "") -> Table:
+    """The rows as a table without frames, which can be copied from a terminal and cut by other programs."""
+    made = Table(
+        title=title or None, box=None, pad_edge=False, title_justify="left", header_style="bold", padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        made.add_column(column.head, justify="right" if column.right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(_cell(column, row) for column in columns))
+    return made
+
+
+def _cell(column: Column, row: Any) -> Text:
+    style = STYLES.get(column.style(row), "") if column.style else ""
+    return Text(safe(column.cell(row)), style=style)
+
+
+def _console(file: TextIO) -> Console:
+    width = None if file.isatty() else _WIDE
+    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)

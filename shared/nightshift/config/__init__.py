@@ -1,0 +1,1 @@
+"""Settings from the environment, secrets, TLS and datastore URLs."""

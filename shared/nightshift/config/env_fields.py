@@ -1,0 +1,150 @@
+"""The environment variables of a settings class: name, type, default and meaning, for loading and for `--help`."""
+
+import functools
+import re
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nightshift.config.secret import Secret
+
+_NAMES: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text",
+    Path: "a path",
+    Secret: "a text",
+}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_LENGTHS = {"min_length": "at least", "max_length": "at most"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text must look like, with an example to show to whoever got it wrong; fits secrets too.
+
+    Written into a field's annotation: `Annotated[Secret, Shape(r"https?://.+", "https://example.com")]`.
+    """
+
+    pattern: str
+    example: str
+
+    def fits(self, text: str) -> bool:
+        """Says whether the whole text has this shape."""
+        return re.fullmatch(self.pattern, text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: what it is for and what it may be."""
+
+    name: str
+    field: str
+    hint: Any
+    description: str
+    default: str | None
+    required: bool
+    secret: bool
+    many: bool
+    is_path: bool
+    choices: tuple[str, ...]
+    shape: Shape | None
+    expected: str
+    """What a right value is, in words: `a whole number, at least 1`."""
+
+
+@functools.cache
+def variables(cls: type[msgspec.Struct]) -> tuple[Variable, ...]:
+    """Lists the variables of a settings class, in the order of its fields."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return tuple(_variable(field, hints[field.name]) for field in msgspec.structs.fields(cls))
+
+
+def describe(cls: type[msgspec.Struct]) -> str:
+    """Returns the variables as text for `--help`, one paragraph each: name, meaning, what is expected, default."""
+    return "\n".join(
+        f"{variable.name}{' (or …_FILE)' if variable.secret else ''}\n"
+        f"    {variable.description}\n"
+        f"    {variable.expected}; {_default_in_words(variable)}"
+        for variable in variables(cls)
+    )
+
+
+def _default_in_words(variable: Variable) -> str:
+    if variable.required:
+        return "required"
+    return "optional" if variable.default is None else f"default {variable.default}"
+
+
+def _variable(field: msgspec.structs.FieldInfo, hint: Any) -> Variable:
+    kind, notes = _unwrapped(hint)
+    metas = [note for note in notes if isinstance(note, msgspec.Meta)]
+    shape = next((note for note in notes if isinstance(note, Shape)), None)
+    choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+    return Variable(
+        name=field.name.upper(),
+        field=field.name,
+        hint=hint,
+        description=next((meta.description for meta in metas if meta.description), ""),
+        default=_default(field),
+        required=field.required,
+        secret=kind is Secret,
+        many=typing.get_origin(kind) in {tuple, list, frozenset},
+        is_path=kind is Path,
+        choices=choices,
+        shape=shape,
+        expected=_expected(kind, choices, metas, shape),
+    )
+
+
+def _unwrapped(hint: Any) -> tuple[Any, list[Any]]:
+    """The type inside `Annotated[…]` and `… | None`, and the notes of every layer."""
+    notes: list[Any] = []
+    while True:
+        if typing.get_origin(hint) is typing.Annotated:
+            hint, *found = typing.get_args(hint)
+            notes += found
+        elif typing.get_origin(hint) in {typing.Union, types.UnionType}:
+            alternatives = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+            if len(alternatives) != 1:
+                return hint, notes
+            hint = alternatives[0]
+        else:
+            return hint, notes
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str | None:
+    value = field.default
+    if field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    if value is msgspec.NODEFAULT or value is None or value == () or value == Secret(""):
+        return None
+    if isinstance(value, tuple | list | frozenset):
+        return ",".join(str(part) for part in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _expected(kind: Any, choices: tuple[str, ...], metas: list[msgspec.Meta], shape: Shape | None) -> str:
+    if shape is not None:
+        return f"something like {shape.example}"
+    if choices:
+        return f"one of {', '.join(choices)}"
+    if typing.get_origin(kind) in {tuple, list, frozenset}:
+        return "a list with commas"
+    return ", ".join([_NAMES.get(kind, getattr(kind, "__name__", str(kind))), *_limits(metas)])
+
+
+def _limits(metas: list[msgspec.Meta]) -> Iterator[str]:
+    for meta in metas:
+        for attribute, words in _BOUNDS.items():
+            if (bound := getattr(meta, attribute)) is not None:
+                yield f"{words} {bound}"
+        for attribute, words in _LENGTHS.items():
+            if (bound := getattr(meta, attribute)) is not None:
+                yield f"{words} {bound} characters"

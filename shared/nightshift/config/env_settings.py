@@ -1,0 +1,176 @@
+"""Builds a typed settings object from environment variables, and names everything that is wrong with them."""
+
+import contextlib
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, dataclass_transform
+
+import msgspec
+
+from nightshift.config.env_fields import Variable, variables
+from nightshift.config.redaction import one_line, protect, protect_password, redact
+from nightshift.config.secret import Secret
+
+_LARGEST_SECRET_BYTES = 65_536
+_LARGEST_NUMBER: dict[type, float] = {int: 2**53, float: 1e9, bool: 1}
+"""What JSON's readers understand; and seconds, some thirty years: timers take no more (`nan` is in no range)."""
+_UNREADABLE = "is not UTF-8 text"
+
+
+class SettingsError(Exception):
+    """The environment is wrong; the text lists every wrong and missing variable, one line each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(printable(problem) for problem in problems)
+        super().__init__("the settings are wrong:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class FromEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """One frozen object per process; the field `nats_url` is the variable `NATS_URL`.
+
+    Each field is `Annotated[type, Meta(description=…)]`; constraints are Meta's, or a `Shape` for texts and secrets.
+    A `Secret` may also come from the file that `…_FILE` names.
+    """
+
+    def check(self) -> Iterable[str]:
+        """Yields one line per combination of values that cannot work; subclasses add to `super().check()`."""
+        return ()
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={redact(repr(getattr(self, name)))}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+T = TypeVar("T", bound=FromEnvironment)
+
+
+def load(cls: type[T], environ: Mapping[str, str]) -> T:
+    """Builds `cls` from `environ`; an empty variable counts as not set.
+
+    Raises:
+        SettingsError: with a line for every variable that is missing or wrong, never with a secret's value.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    known = variables(cls)
+    for variable in known:
+        try:
+            text = _text(variable, environ)
+            if text is not None:
+                values[variable.field] = _value(variable, text)
+            elif variable.required:
+                problems.append(_missing(variable, known, environ))
+        except _Wrong as wrong:
+            problems.append(str(wrong))
+    if problems:
+        raise SettingsError([*problems, *_contradictions(cls, values, problems)])
+    settings = cls(**values)
+    if contradictions := list(settings.check()):
+        raise SettingsError(contradictions)
+    return settings
+
+
+def _contradictions(cls: type[FromEnvironment], values: Mapping[str, Any], problems: list[str]) -> list[str]:
+    """What the cross-checks say about settings that are incomplete already, so that all is told at once."""
+    missing = [field.name for field in msgspec.structs.fields(cls) if field.required and field.name not in values]
+    told = {problem.replace(":", " ").split(" ", 1)[0] for problem in problems}
+    found: list[str] = []
+    with contextlib.suppress(Exception):  # a check may stumble over what is missing, which is told anyway
+        for text in cls(**dict.fromkeys(missing), **values).check():
+            found.append(text)  # noqa: PERF402 - what was found before it stumbles counts
+    return [text for text in found if text.replace(":", " ").split(" ", 1)[0] not in told]
+
+
+class _Wrong(Exception):  # noqa: N818 - carries one line of a SettingsError
+    """What is wrong with one variable."""
+
+
+def _text(variable: Variable, environ: Mapping[str, str]) -> str | None:
+    direct = environ.get(variable.name) or None
+    path = (environ.get(f"{variable.name}_FILE") or None) if variable.secret else None
+    if direct is not None and path is not None:
+        raise _Wrong(f"{variable.name} and {variable.name}_FILE are both set: keep one of them")
+    return _content(variable, Path(path)) if path is not None else direct
+
+
+def _content(variable: Variable, path: Path) -> str:
+    name = f"{variable.name}_FILE"
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST_SECRET_BYTES + 1).decode()
+    except OSError as error:
+        raise _Wrong(f"{name}: cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise _Wrong(f"{name}: {path} is not UTF-8 text") from None
+    except ValueError as error:  # no path at all
+        raise _Wrong(f"{name}: cannot read {path}: {error}") from None
+    if len(text) > _LARGEST_SECRET_BYTES:
+        raise _Wrong(f"{name}: {path} is larger than {_LARGEST_SECRET_BYTES} bytes: is it the right file?")
+    secret = text.removesuffix("\n").removesuffix("\r")
+    if not secret:
+        raise _Wrong(f"{name}: {path} is empty, expected {variable.expected}")
+    return secret
+
+
+def _value(variable: Variable, text: str) -> Any:
+    if not (variable.is_path or _is_text(text)):
+        raise _Wrong(f"{variable.name}: {_UNREADABLE}, expected {variable.expected}")
+    if variable.shape is not None and not variable.shape.fits(text):
+        raise _Wrong(_wrong(variable, text))
+    if variable.secret:
+        protect(text)
+        return Secret(text)
+    protect_password(text)
+    try:
+        value = msgspec.convert(_prepared(variable, text), variable.hint, strict=False, dec_hook=_from_text)
+    except (msgspec.ValidationError, ValueError, TypeError):
+        raise _Wrong(_wrong(variable, text)) from None
+    if isinstance(value, int | float) and not -_LARGEST_NUMBER[type(value)] <= value <= _LARGEST_NUMBER[type(value)]:
+        raise _Wrong(_wrong(variable, text))
+    return value
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be sent anywhere: bytes that are no UTF-8 come out of the environment as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    """What was written, with an escape for whatever would not show, or would do something to a terminal."""
+    return "".join(
+        mark if mark.isprintable() else mark.encode("unicode_escape", "surrogatepass").decode() for mark in text
+    )
+
+
+def _prepared(variable: Variable, text: str) -> Any:
+    if variable.choices:
+        return text.lower()
+    if variable.many:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _from_text(kind: type, text: Any) -> Any:
+    return kind(text)
+
+
+def _wrong(variable: Variable, text: str) -> str:
+    shown = "is not usable" if variable.secret else f"is '{one_line(text, 80)}'"
+    return f"{variable.name}: {shown}, expected {variable.expected}"
+
+
+def _missing(variable: Variable, known: tuple[Variable, ...], environ: Mapping[str, str]) -> str:
+    """One line that also names a variable that looks like a typing mistake of the missing one."""
+    names = {known_one.name for known_one in known}
+    names |= {f"{known_one.name}_FILE" for known_one in known if known_one.secret}
+    unknown = [name for name in environ if name not in names]
+    wanted = [variable.name, f"{variable.name}_FILE"] if variable.secret else [variable.name]
+    near = [match for name in wanted for match in difflib.get_close_matches(name, unknown, n=1, cutoff=0.8)]
+    hint = f" ({near[0]} is set: a typing mistake?)" if near else ""
+    return f"{variable.name} is missing{hint}, expected {variable.expected}"

@@ -1,0 +1,144 @@
+"""The settings that every service has; a service subclasses `Settings` and adds its own."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from nightshift.config.datastore_urls import (
+    ACCESS_KEY,
+    BUCKET,
+    DATABASE,
+    ENDPOINT,
+    NO_HOST,
+    REGION,
+    has_host,
+    wrong_addresses,
+)
+from nightshift.config.env_fields import Shape, Variable, describe, variables
+from nightshift.config.env_settings import FromEnvironment, SettingsError, load
+from nightshift.config.secret import Secret
+from nightshift.config.tls import no_credentials, unusable
+
+__all__ = [
+    "ProcessSettings",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "Shape",
+    "Variable",
+    "describe",
+    "load",
+    "variables",
+]
+
+LogFormat = Literal["auto", "json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
+
+
+class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
+    """What a process needs that talks to the broker and can be watched, and nothing else (the scheduler)."""
+
+    nats_url: Annotated[
+        str,
+        Shape(rf"{_NATS_SERVER}(?:\s*,\s*{_NATS_SERVER})*", "nats://127.0.0.1:4222 (several with commas)"),
+        Meta(description="Address of the broker; several of one cluster with commas."),
+    ] = "nats://127.0.0.1:4222"
+    nats_user: Annotated[
+        str | None, Meta(description="User name at the broker; if only a password is set, the process's own name.")
+    ] = None
+    nats_password: Annotated[Secret | None, Meta(description="Password at the broker.")] = None
+    nats_creds_file: Annotated[
+        Path | None, Meta(description="Credentials file (JWT and seed), instead of user and password.")
+    ] = None
+    nats_ca_file: Annotated[
+        Path | None, Meta(description="Certificate authority that signed the broker's certificate (PEM).")
+    ] = None
+
+    health_host: Annotated[str, Meta(description="Where /healthz, /readyz and /metrics are served.")] = "127.0.0.1"
+    health_port: Annotated[
+        int, Meta(ge=0, le=65_535, description="Port of /healthz, /readyz and /metrics; 0 takes a free one.")
+    ] = 0
+    log_format: Annotated[LogFormat, Meta(description="JSON lines, or readable text; auto is text on a terminal.")] = (
+        "auto"
+    )
+    log_level: Annotated[LogLevel, Meta(description="The least severe level that is logged.")] = "info"
+
+    otel_exporter_otlp_endpoint: Annotated[
+        str | None,
+        Shape(r"https?://[^\s/]+(?:/\S*)?", "http://127.0.0.1:4318"),
+        Meta(
+            description="Collector for traces (OpenTelemetry, OTLP over HTTP); switches tracing on. "
+            "The standard's other variables (OTEL_TRACES_SAMPLER, …) count as well."
+        ),
+    ] = None
+    otel_exporter_otlp_headers: Annotated[
+        Secret | None, Meta(description="Headers for that collector, such as a key: name=value, several with commas.")
+    ] = None
+
+    @property
+    def nats_servers(self) -> list[str]:
+        """The broker's addresses, one by one."""
+        return [server.strip() for server in self.nats_url.split(",")]
+
+    def check(self) -> Iterable[str]:
+        """Yields what is wrong with the broker's address and credentials, and files that are not there."""
+        if not all(has_host(server) for server in self.nats_servers):
+            yield f"NATS_URL: {NO_HOST} nats://127.0.0.1:4222"
+        if len({server.partition("://")[0] in {"ws", "wss"} for server in self.nats_servers}) > 1:
+            yield "NATS_URL: addresses with ws:// or wss:// and others cannot be mixed"
+        if self.nats_creds_file and (self.nats_user or self.nats_password):
+            yield "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them"
+        elif self.nats_user and not self.nats_password:
+            yield "NATS_PASSWORD is missing: NATS_USER and NATS_PASSWORD belong together"
+        yield from no_credentials("NATS_CREDS_FILE", self.nats_creds_file)
+        yield from unusable("NATS_CA_FILE", self.nats_ca_file)
+
+
+class Settings(ProcessSettings, frozen=True, kw_only=True):
+    """What a worker needs besides: database, objects, and how much it takes in hand."""
+
+    database_url: Annotated[
+        Secret,
+        DATABASE,
+        Meta(description="Address of the database, credentials included."),
+    ]
+    database_ca_file: Annotated[
+        Path | None,
+        Meta(
+            description="Certificate authority that signed the database's certificate (PEM); turns TLS on, with "
+            "certificate and host name verified."
+        ),
+    ] = None
+    s3_endpoint: Annotated[
+        str,
+        ENDPOINT,
+        Meta(description="Address of the object store, any S3 server."),
+    ]
+    s3_access_key: Annotated[str, ACCESS_KEY, Meta(description="Access key at the object store.")]
+    s3_secret_key: Annotated[Secret, Meta(description="Secret key at the object store.")]
+    s3_bucket: Annotated[str, BUCKET, Meta(description="Bucket that holds files and claims.")] = "nightshift"
+    s3_region: Annotated[str, REGION, Meta(description="Region that requests are signed for.")] = "us-east-1"
+    s3_ca_file: Annotated[
+        Path | None,
+        Meta(description="Certificate authority that signed the object store's certificate (PEM); for https://."),
+    ] = None
+
+    slots: Annotated[int, Meta(ge=1, description="Jobs that a worker has in hand at the same time.")] = 100
+    max_retries: Annotated[
+        int, Meta(ge=0, description="Retries after a failed attempt, before the job becomes a dead letter.")
+    ] = 3
+    job_timeout_seconds: Annotated[
+        float, Meta(gt=0, description="A handler that takes longer is cancelled; counts as a failed attempt.")
+    ] = 900
+    drain_grace_seconds: Annotated[
+        float, Meta(ge=0, description="How long jobs in hand may still run after SIGTERM.")
+    ] = 25
+
+    def check(self) -> Iterable[str]:
+        """Yields what is wrong with the addresses of database and object store, and with whom to trust there."""
+        yield from super().check()
+        yield from wrong_addresses(self)

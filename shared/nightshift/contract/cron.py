@@ -1,0 +1,101 @@
+"""The event of a schedule that came due, and which service turns which events into jobs."""
+
+import re
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from nightshift.contract.constraints import END, shape
+from nightshift.contract.message import Message
+from nightshift.contract.wire import CRON, MANUAL
+
+MAX_NAME_CHARACTERS = 128
+_NAME = rf"^(?![a-z0-9.-]*\.manual{END})[a-z0-9-]+(\.[a-z0-9-]+)+{END}"
+_NAME_IN_WORDS = (
+    "two or more tokens of lower-case letters, digits and hyphens with dots between, not ending in '.manual'"
+)
+
+ScheduleName = Annotated[
+    str,
+    shape(
+        _NAME,
+        _NAME_IN_WORDS,
+        max_length=MAX_NAME_CHARACTERS,
+        description="Name of the schedule; its event is published on `cron.<name>`.",
+        examples=["cleanup.daily", "sync.all"],
+    ),
+]
+_INSTANT = (
+    r"^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    rf"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]){END}"
+)
+# The schema says what the decoder takes: `format` alone is a remark to most validators, and knows leap seconds.
+_Instant = Meta(tz=True, extra_json_schema={"pattern": _INSTANT})
+_DAY = "The day must exist."
+
+
+class ScheduleFired(Message):
+    """A schedule came due. One event per due time, however many schedulers run.
+
+    Its handler enqueues jobs and does no work itself. `due`, not the time of arrival, says what it is about: after
+    an outage an event may come late.
+    """
+
+    SUBJECT: ClassVar[str] = "cron.>"
+
+    name: ScheduleName
+    schedule: Annotated[
+        str,
+        Meta(
+            description="The cron expression that came due: five fields, or six with seconds first.",
+            examples=["0 0 * * *"],
+            min_length=1,
+            max_length=200,
+        ),
+    ]
+    time_zone: Annotated[
+        str,
+        Meta(
+            description="IANA time zone that the expression was evaluated in.",
+            examples=["UTC", "Europe/Berlin"],
+            min_length=1,
+            max_length=64,
+        ),
+    ]
+    due: Annotated[
+        datetime,
+        _Instant,
+        Meta(description=f"When it was due (RFC 3339, UTC). {_DAY}", examples=["2026-03-29T01:00:00Z"]),
+    ]
+    announced: Annotated[
+        datetime,
+        _Instant,
+        Meta(
+            description=f"When the scheduler published it (RFC 3339, UTC). {_DAY}",
+            examples=["2026-03-29T01:00:00.012345Z"],
+        ),
+    ]
+
+
+def event_subject(name: str) -> str:
+    """Returns where the events of this schedule are published.
+
+    Raises:
+        ValueError: `name` cannot be a schedule's name; says what is expected.
+    """
+    if len(name) > MAX_NAME_CHARACTERS or not re.search(_NAME, name):
+        raise ValueError(
+            f"{name!r} cannot be the name of a schedule, expected {_NAME_IN_WORDS}, "
+            f"at most {MAX_NAME_CHARACTERS} characters"
+        )
+    return CRON + name
+
+
+def manual_subject(name: str) -> str:
+    """Returns where the event of this schedule is asked for by hand, outside the scheduler's memory.
+
+    Raises:
+        ValueError: as `event_subject` does.
+    """
+    return event_subject(name) + MANUAL

@@ -1,0 +1,209 @@
+"""The headers of each kind of message: which there are, how each is written, what each means."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from nightshift.contract import wire
+from nightshift.contract.constraints import END, shape
+
+_TIME = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?Z{END}"
+_TYPE = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+"
+_REASON = rf"^(?:{'|'.join(wire.REASONS)}){END}"
+
+_JobId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="With the type, the identity of the work: a second job of the same type and id has no second "
+        "effect, for 60 days. Any text; in subjects and keys one that is longer than 200 bytes or not of "
+        "[A-Za-z0-9_-] is replaced by `~` and its SHA-256.",
+        examples=["welcome-17"],
+    ),
+]
+_MsgId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="The broker drops a second message with this id on the same stream within two minutes. "
+        "Also the job's identity when there is no Job-Id. Our publishers write `<type>/<job id>`.",
+        examples=["email.send/welcome-17"],
+    ),
+]
+_AttemptBase = Annotated[
+    str,
+    shape(
+        rf"^[0-9]{{1,6}}{END}",
+        "a whole number",
+        description="Attempts that were used before this copy.",
+        examples=["2"],
+    ),
+]
+_Claim = Annotated[
+    str,
+    shape(
+        rf"^claims/[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/[0-9a-f]{{64}}{END}",
+        "claims/<date>/<sha256>",
+        description="The body is the object with this key, and the message has none: how a body over 128 KB travels. "
+        "The hash is that of the body; the object may be deleted from that date on.",
+        examples=[f"claims/2026-09-07/{'0a' * 32}"],
+    ),
+]
+_Trace = Annotated[
+    str,
+    Meta(
+        description="W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored.",
+        examples=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
+    ),
+]
+_Attempts = Annotated[
+    str, shape(rf"^[0-9]{{1,7}}{END}", "a whole number", description="Attempts that were made.", examples=["4"])
+]
+_Reason = Annotated[str, shape(_REASON, " or ".join(wire.REASONS), description="Why it was given up on.")]
+_Error = Annotated[
+    str,
+    shape(
+        rf"^[ -~]*{END}",
+        "one line of ASCII",
+        max_length=1024,
+        description="What a person has to know about it, one line without secrets.",
+        examples=["Expected `str`, got `int` - at `$.subject`"],
+    ),
+]
+
+
+class Headers(msgspec.Struct, frozen=True, kw_only=True):
+    """All that may be on any message. Others travel along unread, but for those that begin with `Nats-`."""
+
+    traceparent: _Trace | UnsetType = msgspec.field(default=UNSET, name=wire.TRACEPARENT)
+
+
+class JobHeaders(Headers, frozen=True, kw_only=True):
+    """On a job to do now, `jobs.<type>`: all optional."""
+
+    job_id: _JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
+    msg_id: _MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
+    attempt_base: _AttemptBase | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
+    claim: _Claim | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
+
+
+class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
+    """On a job that waits for its time, `later.<type>.<job id>`."""
+
+    schedule: Annotated[
+        str,
+        shape(
+            rf"^@at {_TIME}",
+            "'@at <RFC 3339 in UTC>'",
+            description="When it is due: a one-time schedule of the broker's.",
+            examples=["@at 2026-07-25T06:00:00Z"],
+        ),
+    ] = msgspec.field(name="Nats-Schedule")
+    target: Annotated[
+        str,
+        shape(
+            rf"^due\.{_TYPE}{END}",
+            "due.<type>",
+            description="Where the broker puts it then: `due.<type>`, of the same stream.",
+            examples=["due.email.send"],
+        ),
+    ] = msgspec.field(name="Nats-Schedule-Target")
+    dead_reason: _Reason | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_REASON)
+    dead_error: _Error | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_ERROR)
+    dead_attempts: _Attempts | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_ATTEMPTS)
+
+
+class DueHeaders(JobHeaders, frozen=True, kw_only=True):
+    """On a job whose time has come, `due.<type>`: what was on `later.`, and the broker's own two."""
+
+    scheduler: Annotated[str, Meta(description="Subject of the schedule that it comes from, set by the broker.")] = (
+        msgspec.field(name="Nats-Scheduler")
+    )
+    next: Annotated[str, Meta(description="`purge`: the schedule is gone, set by the broker.", examples=["purge"])] = (
+        msgspec.field(name="Nats-Schedule-Next")
+    )
+
+
+class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
+    """On a job that was given up on, `dead.<type>`: all of the job's own, and why."""
+
+    job_id: _JobId = msgspec.field(name=wire.JOB_ID)
+    msg_id: Annotated[
+        str,
+        shape(
+            rf"^dead:[A-Z0-9_-]+:[0-9]+:[0-9]+{END}",
+            "dead:<stream>:<sequence>:<ns>",
+            description="Names the delivery that it comes from, so that one delivery has one dead letter.",
+        ),
+    ] = msgspec.field(name=wire.MSG_ID)
+    attempt_base: str | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
+    claim: str | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
+    reason: _Reason = msgspec.field(name=wire.DEAD_REASON)
+    error: _Error = msgspec.field(name=wire.DEAD_ERROR)
+    attempts: _Attempts = msgspec.field(name=wire.DEAD_ATTEMPTS)
+    subject: Annotated[str, shape(rf"^[ -~]+{END}", "one line of ASCII", description="Subject that it came by.")] = (
+        msgspec.field(name=wire.DEAD_SUBJECT)
+    )
+    stream: Annotated[str, Meta(min_length=1, description="Stream that it came by.")] = msgspec.field(
+        name=wire.DEAD_STREAM
+    )
+    sequence: Annotated[str, shape(rf"^[0-9]+{END}", "a whole number", description="Its sequence there.")] = (
+        msgspec.field(name=wire.DEAD_SEQUENCE)
+    )
+    time: Annotated[
+        str,
+        shape(
+            rf"^{_TIME}",
+            "RFC 3339 in UTC",
+            description="When it was given up on.",
+            examples=["2026-07-24T09:41:17.530Z"],
+        ),
+    ] = msgspec.field(name=wire.DEAD_TIME)
+
+
+class EventHeaders(Headers, frozen=True, kw_only=True):
+    """On the event of a schedule, `cron.<name>`."""
+
+    msg_id: Annotated[
+        str,
+        shape(
+            rf"^{_TYPE}@{_TIME}",
+            "<name>@<due>",
+            description="`<name>@<due time>`: the broker drops a second event of one due time.",
+            examples=["cleanup.daily@2026-07-24T00:00:00Z"],
+        ),
+    ] = msgspec.field(name=wire.MSG_ID)
+    expected: Annotated[
+        str,
+        shape(
+            rf"^[0-9]+{END}",
+            "a whole number",
+            description="Sequence of the event before it: the broker refuses an event that another came before.",
+        ),
+    ] = msgspec.field(name="Nats-Expected-Last-Subject-Sequence")
+
+
+class ManualEventHeaders(Headers, frozen=True, kw_only=True):
+    """On an event that was asked for by hand, `cron.<name>.manual`: all optional."""
+
+    job_id: _JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
+    msg_id: _MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
+
+
+KINDS: dict[str, type[Headers]] = {
+    "jobs": JobHeaders,
+    "later": LaterHeaders,
+    "due": DueHeaders,
+    "dead": DeadLetterHeaders,
+    "cron": EventHeaders,
+    "cron.manual": ManualEventHeaders,
+}
+"""What stands first in the subject (and `.manual` last) -> the headers of such a message."""
+
+
+def kind_of(subject: str) -> str:
+    """Returns which of the `KINDS` a subject is; empty when it is none of ours."""
+    first = subject.partition(".")[0]
+    kind = first + wire.MANUAL if first == "cron" and subject.endswith(wire.MANUAL) else first
+    return kind if kind in KINDS else ""

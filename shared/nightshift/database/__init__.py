@@ -1,0 +1,19 @@
+"""The database: engine, tables, migrations; PostgreSQL and SQLite from the same code."""
+
+from nightshift.config.database_url import sqlite_url
+from nightshift.database.engine import Database, open_database
+from nightshift.database.migrations import MigrationError, current_revision, head, migrate
+from nightshift.database.outages import is_outage
+from nightshift.database.postgres import Limits
+
+__all__ = [
+    "Database",
+    "Limits",
+    "MigrationError",
+    "current_revision",
+    "head",
+    "is_outage",
+    "migrate",
+    "open_database",
+    "sqlite_url",
+]

@@ -1,0 +1,140 @@
+"""One database for a process: reading in one consistent snapshot, writing in one short transaction."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from nightshift.config import database_url
+from nightshift.database.outages import outages
+from nightshift.database.postgres import Limits, postgres_engine, try_to_write
+from nightshift.database.single_thread import TransactionThread
+from nightshift.database.sqlite import check_space, sqlite_engine, threaded_engine
+from nightshift.outcomes import Unavailable
+
+T = TypeVar("T")
+
+
+class Database:
+    """Hands out connections; opened by `open_database`, connects on first use, usable by many tasks at once.
+
+    Every method raises `Unavailable("database", …)` when the database is away, locked, full or read-only.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        reading: AsyncEngine,
+        *,
+        url: str,
+        threads: tuple[TransactionThread, TransactionThread] | None = None,
+    ) -> None:
+        """`threads`, one that reads and one that writes, run what is whole; without them the engines do."""
+        self.engine = engine
+        """The engine that writes."""
+        self.url = url
+        self.place = database_url.place(database_url.parse(url))
+        """Which database it is, for logs and errors: without the password."""
+        self._reading = reading
+        self._asking = reading.execution_options(isolation_level="AUTOCOMMIT")
+        self._threads = threads
+        self._could_not_write = False
+
+    @property
+    def dialect(self) -> str:
+        """`postgresql` or `sqlite`, for the few statements that differ."""
+        return self.engine.dialect.name
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction that sees one consistent snapshot and cannot write; it ends with a rollback."""
+        with outages(self.place, writing=False) as stage:
+            async with self._reading.connect() as connection:
+                stage.connected = True
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Opens a transaction that writes: committed at the end of the block, rolled back when it raises.
+
+        On SQLite it waits for the other writers at its start, so keep it short and do no outside work in it.
+        """
+        try:
+            with outages(self.place) as stage:
+                async with self.engine.connect() as connection:
+                    stage.connected = True
+                    async with connection.begin():
+                        yield connection
+        except Unavailable:
+            self._could_not_write = True
+            raise
+        self._could_not_write = False
+
+    async def ask(self, question: Callable[[Connection], T]) -> T:
+        """Runs a plain function of one statement that reads: the cheapest way to look something up."""
+        if self._threads is not None:
+            return await self._threads[0].run(question)
+        with outages(self.place, writing=False) as stage:
+            async with self._asking.connect() as connection:
+                stage.connected = True
+                return await connection.run_sync(question)
+
+    async def commit(self, work: Callable[[Connection], T]) -> T:
+        """Runs a plain function in one transaction that writes: committed when it returns, else rolled back."""
+        if self._threads is not None:
+            return await self._threads[1].run(work)
+        async with self.write() as connection:
+            return await connection.run_sync(work)
+
+    async def probe(self) -> None:
+        """Tries whether a job could commit now.
+
+        Raises:
+            Unavailable: it could not; the text says why.
+        """
+        if self.dialect == "sqlite":
+            await asyncio.to_thread(check_space, self.engine.url)
+        async with self.write() as connection:
+            if self.dialect == "sqlite":
+                # Writes one page: a disk that lets nobody write would let mere reading pass.
+                await connection.execute(text("PRAGMA user_version = 1"))
+            elif (await connection.execute(text("SHOW transaction_read_only"))).scalar() == "on":
+                raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
+            elif self._could_not_write:
+                await try_to_write(connection)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        for thread in self._threads or ():
+            await thread.close()
+        await self._reading.dispose()
+        await self.engine.dispose()
+
+
+def open_database(url: str, *, connections: int = 5, limits: Limits | None = None) -> Database:
+    """Opens the database of a URL: `postgresql://user:password@host:port/name` or `sqlite:////folder/file.db`.
+
+    Connects to nothing yet. `connections` are kept per process (PostgreSQL: as many more at peaks; SQLite: for
+    reading, beside the one that writes).
+
+    Raises:
+        ValueError: the URL is not one of these.
+    """
+    address = database_url.parse(url)
+    if address.get_backend_name() == "sqlite":
+        # One writer at a time is all that SQLite allows: inside a process they queue here, in turn and at no cost.
+        writing = sqlite_engine(address, writes=True, connections=1)
+        reading = sqlite_engine(address, writes=False, connections=connections)
+        where = database_url.place(address)
+        threads = (
+            TransactionThread(threaded_engine(address, writes=False), where, writing=False),
+            TransactionThread(threaded_engine(address, writes=True), where, writing=True),
+        )
+        return Database(writing, reading, url=url, threads=threads)
+    engine = postgres_engine(address, connections=connections, limits=limits or Limits())
+    reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, reading, url=url)

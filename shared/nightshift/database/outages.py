@@ -1,0 +1,106 @@
+"""Tells an outage of the database from an error of the statement, and says so as `Unavailable`."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from nightshift.config.tls import why_refused
+from nightshift.outcomes import Unavailable
+
+_SQLITE_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""Primary result codes (https://www.sqlite.org/rescode.html) that blame the file or the machine."""
+
+_POSTGRES_OUTAGES = (
+    "08",  # the connection
+    "28",  # the login: a changed password is no fault of the job
+    "53",  # disk full, out of memory, too many connections
+    "57P",  # shutdown, crash, starting up, database dropped
+    "58",  # the operating system, input and output
+    "XX001",  # a damaged page
+    "XX002",  # a damaged index
+)
+"""Beginnings of SQLSTATE codes (PostgreSQL manual, appendix A) that blame the server."""
+
+_READ_ONLY = "25006"
+_NO_AUTHORITY = "root certificate file"
+"""How the driver's words begin when it is told to verify a certificate (`sslmode`), but not by which authority."""
+
+
+def is_outage(error: BaseException, *, writing: bool = True) -> bool:
+    """Tells whether the database itself is away, full, locked or read-only, so that trying again later may help.
+
+    A refusal to write counts only while `writing`: inside `Database.read()` it is the caller's mistake.
+    """
+    if isinstance(error, PoolTimeout):
+        return True
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _blames_database(error.orig, writing=writing)
+    return _blames_database(error, writing=writing)
+
+
+def _blames_database(error: BaseException | None, *, writing: bool) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        primary = code & 0xFF
+        return primary in _SQLITE_OUTAGES or (writing and primary == sqlite3.SQLITE_READONLY)
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_POSTGRES_OUTAGES) or (writing and state == _READ_ONLY)
+    return False
+
+
+def unavailable(error: BaseException, place: str) -> Unavailable:
+    """Makes the outcome for an outage: `place` says which database, the text never shows values or passwords."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(error, PoolTimeout):
+        return Unavailable("database", f"{place}: no free connection, all are in use for too long")
+    if isinstance(cause, TimeoutError) and not str(cause):
+        return Unavailable("database", f"{place}: no answer in time")
+    refused = why_refused(cause, ca="DATABASE_CA_FILE", address="DATABASE_URL")
+    if refused is not None:
+        return Unavailable("database", f"{place}: {refused}")
+    text = str(cause).strip().split("\n", 1)[0]
+    # SQLAlchemy puts the driver's class in front, which tells a person nothing.
+    text = text.rpartition("'>: ")[2] if text.startswith("<class ") else text
+    if text.startswith(_NO_AUTHORITY):
+        text = f"{text}: DATABASE_CA_FILE can name another"
+    return Unavailable("database", f"{place}: {text or type(cause).__name__}")
+
+
+@dataclass(slots=True)
+class Stage:
+    """How far the block has come: until it is connected, nothing but the database is in play."""
+
+    connected: bool = False
+
+
+@contextmanager
+def outages(place: str, *, writing: bool = True) -> Iterator[Stage]:
+    """Turns outages inside the block into `Unavailable("database", …)`; every other error passes unchanged.
+
+    Before the block sets `connected`, whatever goes wrong is an outage (a refused socket, an unknown host, a
+    password that no longer works, an option that the driver refuses): it is no job's fault.
+    """
+    stage = Stage()
+    try:
+        yield stage
+    except Exception as error:
+        if not stage.connected or is_outage(error, writing=writing):
+            raise unavailable(error, place) from error
+        raise

@@ -1,0 +1,126 @@
+"""The engine on a PostgreSQL server: limits in time for everything, and no stale connection handed out."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from nightshift.config.database_url import place
+from nightshift.database.json_text import json_text
+from nightshift.database.outages import unavailable
+
+_SOME_PAGES = text(
+    "CREATE TEMPORARY TABLE nightshift_probe ON COMMIT DROP AS"
+    " SELECT repeat('x', 1000) AS filling FROM generate_series(1, 100)"
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """How long things may take, in seconds; 0 for no limit where it says so."""
+
+    connect_seconds: float = 5.0
+    pool_seconds: float = 10.0
+    """Waiting for a free connection of the pool."""
+    statement_seconds: float = 30.0
+    """The server gives up a statement then, which is an error of the statement; 0: never."""
+    answer_seconds: float = 5.0
+    """So much later than `statement_seconds` a server that has not answered counts as away."""
+    idle_transaction_seconds: float = 60.0
+    """The server ends a transaction whose process has stopped, and frees its locks."""
+    trusted_idle_seconds: float = 20.0
+    """A connection that has been idle for longer is asked before it is used."""
+
+
+def postgres_engine(address: URL, *, connections: int, limits: Limits) -> AsyncEngine:
+    """Makes an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts."""
+    dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    # What the URL says goes before what we would say.
+    settings = {name: value for name, value in _server_settings(limits).items() if name not in address.query}
+
+    async def connect() -> Any:
+        return await asyncpg.connect(
+            dsn,
+            timeout=limits.connect_seconds,
+            command_timeout=limits.statement_seconds + limits.answer_seconds if limits.statement_seconds else None,
+            server_settings=settings,
+        )
+
+    engine = create_async_engine(
+        # Connecting is ours: SQLAlchemy would understand the options differently.
+        address.set(query={}),
+        async_creator=connect,
+        pool_size=connections,
+        max_overflow=connections,
+        pool_timeout=limits.pool_seconds,
+        hide_parameters=True,
+        json_serializer=json_text,
+    )
+    _watch_idle(engine, limits.trusted_idle_seconds)
+    _name_silence(engine, place(address))
+    return engine
+
+
+async def try_to_write(connection: AsyncConnection) -> None:
+    """Takes some pages of the server's disk and gives them back: it answers also when there are none to be had.
+
+    For a time of doubt only, because each try leaves dead rows in the server's own tables.
+    """
+    may = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+    if (await connection.execute(may)).scalar():
+        await connection.execute(_SOME_PAGES)
+
+
+def _server_settings(limits: Limits) -> dict[str, str]:
+    return {
+        "application_name": "nightshift",
+        "statement_timeout": _milliseconds(limits.statement_seconds),
+        "idle_in_transaction_session_timeout": _milliseconds(limits.idle_transaction_seconds),
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _watch_idle(engine: AsyncEngine, trusted_seconds: float) -> None:
+    """Replaces connections that have gone away while idle.
+
+    SQLAlchemy's own `pool_pre_ping` asks before every use, three round trips each time; the driver knows by
+    itself when the server has closed the connection, so only long idle ones need the question.
+    """
+
+    def given_back(_connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def handed_out(connection: Any, record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError("the server has closed the connection")
+        idle_since = record.info.get("idle_since")
+        if idle_since is not None and time.monotonic() - idle_since > trusted_seconds:
+            try:
+                connection.ping()
+            except Exception as error:
+                raise DisconnectionError("the idle connection is dead") from error
+
+    event.listen(engine.sync_engine, "checkin", given_back)
+    event.listen(engine.sync_engine, "checkout", handed_out)
+
+
+def _name_silence(engine: AsyncEngine, where: str) -> None:
+    """Makes an outage of what the driver raises as plain TimeoutError or OSError in the middle of a statement.
+
+    Here they can come from the connection only; outside, they could be anybody's.
+    """
+
+    def on_error(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, OSError):
+            raise unavailable(context.original_exception, where) from context.original_exception
+
+    event.listen(engine.sync_engine, "handle_error", on_error)

@@ -1,0 +1,149 @@
+"""The object store of the embedded stack: SeaweedFS' `weed mini`, spoken to by the S3 protocol."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException
+
+from nightshift.embedded.processes import binaries
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
+from nightshift.embedded.servers.server import Server
+
+_GRPC_OFFSET = 10_000
+"""The admin part is reached by its own worker at its port plus this, whatever its options say."""
+
+_PARTS = tuple(f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc"))
+_SETTINGS = (
+    f"-ip={LOOPBACK}",
+    f"-ip.bind={LOOPBACK}",  # without it, it listens on all interfaces
+    "-master.telemetry=false",
+    # Resumed state makes the first heartbeat of the volumes fail now and then, and the second comes 5 seconds later.
+    "-master.resumeState=false",
+    "-webdav=false",
+    "-admin.ui=false",
+    "-s3.port.iceberg=0",
+    "-s3.port.lance=0",
+    "-s3.autoCreateBucket=false",  # a wrong bucket name is an error, as on other S3 servers
+    "-volume.preStopSeconds=0",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What it speaks TLS with: a certificate for localhost and its key, and the authority that clients trust."""
+
+    certificate: Path
+    key: Path
+    ca_file: Path
+
+
+class Objects(Server):
+    """A SeaweedFS of its own, whose S3 side demands keys that only this folder knows.
+
+    Only S3 checks keys: SeaweedFS' inner ports, on loopback as well, are open to other users of the machine.
+    """
+
+    name = "weed"
+    ports_needed = len(_PARTS)
+
+    def __init__(self, folder: Path, *, log: Path | None = None, tls: Tls | None = None) -> None:
+        super().__init__(folder, log=log)
+        self.tls = tls
+        self.access_key, self.secret_key = _keys(self._key_file)
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the S3 protocol."""
+        return f"https://localhost:{self.port}" if self.tls else f"http://{self.address}"
+
+    async def stop(self, *, grace_seconds: float | None = None) -> None:
+        """Stop it in good order, and remove the sockets that it leaves in /tmp."""
+        await super().stop(grace_seconds=grace_seconds)
+        self._remove_sockets()
+
+    async def kill(self) -> None:
+        """End it as a power cut would."""
+        await super().kill()
+        self._remove_sockets()
+
+    @property
+    def _key_file(self) -> Path:
+        return self.folder / "s3.json"
+
+    @property
+    def _temporary(self) -> Path:
+        return self.folder / "tmp"
+
+    def _environment(self) -> dict[str, str]:
+        """Keep its detailed logs out of /tmp, and a configuration in the user's home out of it."""
+        return {"TMPDIR": str(self._temporary), "HOME": str(self.folder)}
+
+    def _command(self, ports: Sequence[int]) -> list[str | Path]:
+        data = self.folder / "data"
+        for folder in (data, self._temporary):
+            folder.mkdir(exist_ok=True)
+        (data / "mini.options").unlink(missing_ok=True)  # its memory of earlier options: ours are complete
+        _write_keys(self._key_file, self.access_key, self.secret_key)
+        chosen = [f"-{part}={port}" for part, port in zip(_PARTS, ports, strict=True)]
+        if self.tls:
+            chosen += [f"-s3.cert.file={self.tls.certificate}", f"-s3.key.file={self.tls.key}"]
+        return [binaries.weed(), "mini", f"-dir={data}", f"-s3.config={self._key_file}", *_SETTINGS, *chosen]
+
+    def _choose_ports(self) -> list[int]:
+        (admin,) = free_ports(1, accept=lambda port: is_free(port) and is_free(port + _GRPC_OFFSET))
+        others = [port for port in free_ports(self.ports_needed) if port not in (admin, admin + _GRPC_OFFSET)]
+        return [*others[: self.ports_needed - 2], admin, admin + _GRPC_OFFSET]
+
+    async def _answers(self) -> bool:
+        return await asyncio.to_thread(self._is_ready)
+
+    def _is_ready(self) -> bool:
+        """Only our own server knows our keys; and without its volumes it would answer, but store nothing."""
+        ports = dict(zip(_PARTS, self._ports, strict=True))
+        trusted = str(self.tls.ca_file) if self.tls else None
+        with urllib3.PoolManager(timeout=2, retries=False, ca_certs=trusted) as pool:
+            scheme, _, address = self.endpoint.partition("://")
+            client = Minio(
+                address,
+                self.access_key,
+                self.secret_key,
+                secure=scheme == "https",
+                region="us-east-1",
+                http_client=pool,
+            )
+            try:
+                client.list_buckets()
+                topology = pool.request("GET", f"http://{LOOPBACK}:{ports['master.port']}/dir/status").data
+            except (MinioException, urllib3.exceptions.HTTPError):
+                return False
+        return f"{LOOPBACK}:{ports['volume.port']}".encode() in topology
+
+    def _remove_sockets(self) -> None:
+        for port in self._ports:
+            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - the program's own choice
+                socket.unlink(missing_ok=True)
+
+
+def _keys(file: Path) -> tuple[str, str]:
+    """The keys of earlier runs in this folder, else new ones."""
+    try:
+        credentials = json.loads(file.read_text())["identities"][0]["credentials"][0]
+        return credentials["accessKey"], credentials["secretKey"]
+    except (OSError, ValueError, LookupError):
+        return f"nightshift-{secrets.token_hex(4)}", secrets.token_urlsafe(24)
+
+
+def _write_keys(file: Path, access_key: str, secret_key: str) -> None:
+    identity = {
+        "name": "nightshift",
+        "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"identities": [identity]}))

@@ -1,0 +1,94 @@
+"""The services as processes of a stack: which there are, and one run of one of them."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from nightshift.embedded.processes.managed_process import Life
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
+from nightshift.embedded.stack import ROOT, Stack
+
+REPLICAS = {"scheduler": 2}
+"""Two schedulers show that there is one event per due time all the same."""
+
+DRAIN_SECONDS = 30.0
+"""What a service may take to end: its own grace for jobs in hand, and a little more."""
+
+
+def discover(root: Path = ROOT) -> list[str]:
+    """Return the names of the services: the folders under `services/` that can be run."""
+    return sorted(file.parent.name for file in (root / "services").glob("*/__main__.py"))
+
+
+class Service(Life):
+    """A replica of a service on a stack. `extra` adds to its settings, or overrides them."""
+
+    grace_seconds = DRAIN_SECONDS
+
+    def __init__(self, stack: Stack, service: str, *, replica: int = 1, extra: Mapping[str, str] | None = None) -> None:
+        self.name = service if replica == 1 else f"{service}-{replica}"
+        self.log = stack.logs / f"{self.name}.log"
+        self._stack = stack
+        self._service = service
+        self._extra = dict(extra or {})
+        self._health_port = 0
+
+    @property
+    def health_url(self) -> str:
+        """Root of /healthz, /readyz and /metrics of the run in hand."""
+        return f"http://{LOOPBACK}:{self._health_port}"
+
+    async def start(self) -> None:
+        """Start its process, without waiting for anything. Its health port stays the same while that is free."""
+        if self.running:
+            return
+        if not self._health_port or not is_free(self._health_port):
+            (self._health_port,) = free_ports(1)
+        settings = {"HEALTH_PORT": str(self._health_port)} | self._extra
+        self._process = self._stack.process(f"services.{self._service}", log=self.log, extra=settings)
+
+    async def ready(self, *, timeout_seconds: float = 30) -> None:
+        """Return once it says that it is ready to work.
+
+        Raises:
+            StartFailed: it ended, or is not ready in time (and killed); the text quotes its log.
+        """
+        await self.process.ready(self.is_ready, timeout_seconds=timeout_seconds)
+
+    async def is_ready(self) -> bool:
+        """Ask it whether it is ready to work."""
+        with contextlib.suppress(OSError):
+            return await self._asked()
+        return False
+
+    async def _asked(self) -> bool:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection(LOOPBACK, self._health_port)
+            try:
+                writer.write(b"GET /readyz HTTP/1.0\r\n\r\n")
+                return b" 200 " in await reader.readline()
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+
+def all_services(
+    stack: Stack, *, replicas: Mapping[str, int] | None = None, extra: Mapping[str, str] | None = None
+) -> list[Service]:
+    """Return every service there is, in as many replicas as asked for (0 leaves one out), not started.
+
+    Raises:
+        LookupError: `replicas` names a service that does not exist.
+    """
+    known = discover()
+    wanted = dict.fromkeys(known, 1) | {name: count for name, count in REPLICAS.items() if name in known}
+    for name in replicas or {}:
+        if name not in known:
+            raise LookupError(f"there is no service {name!r}; there are: {', '.join(known) or 'none'}")
+    wanted |= replicas or {}
+    return [
+        Service(stack, name, replica=replica, extra=extra)
+        for name, count in wanted.items()
+        for replica in range(1, count + 1)
+    ]

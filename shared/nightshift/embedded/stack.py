@@ -1,0 +1,170 @@
+"""The stack of one folder: broker, object store, mail catcher and database, and the processes that use them."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from nightshift.embedded.processes.clean_env import surroundings
+from nightshift.embedded.processes.folder_lock import FolderClaim
+from nightshift.embedded.processes.process import Process, StartFailed
+from nightshift.embedded.servers.broker import GIGABYTE, Broker
+from nightshift.embedded.servers.mail_server import MailServer
+from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.server import Server
+
+ROOT = Path(__file__).resolve().parents[3]
+BUCKET = "nightshift"
+USUAL_BROKER_PORT = 4222
+MAIL_FROM = "Nightshift <nightshift@example.com>"
+
+
+class Stack:
+    """Everything that the services need, in one folder, on loopback ports that it finds itself.
+
+    Started in a folder that held a stack before, it goes on with that one's state, keys and, where free, ports.
+    One stack at a time may run in a folder; any number may run side by side in different folders.
+    """
+
+    def __init__(self, folder: Path, *, max_file_store: int = 20 * GIGABYTE, broker_config: str = "") -> None:
+        self.folder = folder.absolute()
+        self.logs = self.folder / "logs"
+        self.database = self.folder / "nightshift.db"
+        self.broker = Broker(
+            self.folder / "broker", log=self._log("nats-server"), max_file_store=max_file_store, extra=broker_config
+        )
+        self.objects = Objects(self.folder / "objects", log=self._log("weed"))
+        self.mail = MailServer(self.folder / "mail-server", log=self._log("mail"), mailbox=self.folder / "mail")
+        self._claim = FolderClaim(self.folder)
+
+    @classmethod
+    def kept(cls) -> Self:
+        """Return the stack whose state stays: `make up`."""
+        stack = cls(ROOT / "var" / "up")
+        stack.broker.usual_port = USUAL_BROKER_PORT  # so that what a client takes for granted works
+        return stack
+
+    @classmethod
+    def fresh(cls, kind: str, now: datetime) -> Self:
+        """Return a stack in a new folder, `var/<kind>-<time>`."""
+        return cls(_new_folder(ROOT / "var", f"{kind}-{now:%Y%m%d-%H%M%S}"))
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """The three programs, in the order in which they are stopped."""
+        return self.mail, self.objects, self.broker
+
+    def claim(self) -> None:
+        """Make the folder this stack's own, as `start` does first; claiming twice is fine.
+
+        Raises:
+            FolderTaken: another stack runs in it.
+            StartFailed: it cannot be used; the text says why.
+        """
+        if "?" in str(self.folder):
+            raise StartFailed(f"the folder {self.folder} has a ? in its name, which ends a path in database addresses")
+        try:
+            self._claim.take()
+        except FileExistsError:
+            raise StartFailed(f"{self.folder} is a file: use another folder") from None
+        except OSError as error:
+            raise StartFailed(f"the folder {self.folder} cannot be used ({error.strerror}): use another one") from error
+
+    async def start(self) -> None:
+        """Start the three servers and return when all are ready.
+
+        Raises:
+            FolderTaken, StartFailed: as `claim` does.
+            ProgramMissing: a program is not on this machine.
+            StartFailed: one did not become ready. The others are stopped then.
+        """
+        self.claim()
+        try:
+            async with asyncio.TaskGroup() as starts:
+                for server in self.servers:
+                    starts.create_task(server.start())
+        except BaseException as error:
+            await self.kill()
+            if isinstance(error, BaseExceptionGroup):
+                raise error.exceptions[0] from None
+            raise
+
+    async def stop(self) -> None:
+        """Stop the servers in good order."""
+        await asyncio.gather(*(server.stop() for server in self.servers))
+        self._claim.release()
+
+    async def kill(self) -> None:
+        """End the servers as a power cut would."""
+        await asyncio.gather(*(server.kill() for server in self.servers))
+        self._claim.release()
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings with which a service uses this stack. The stack must have been started once."""
+        return {
+            "NATS_URL": self.broker.url,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{self.database.as_posix()}",
+            "S3_ENDPOINT": self.objects.endpoint,
+            "S3_ACCESS_KEY": self.objects.access_key,
+            "S3_SECRET_KEY": self.objects.secret_key,
+            "S3_BUCKET": BUCKET,
+            "SMTP_HOST": self.mail.host,
+            "SMTP_PORT": str(self.mail.port),
+            "SMTP_TLS": "none",
+            "MAIL_FROM": MAIL_FROM,
+        }
+
+    def process(
+        self, module: str, *arguments: str, log: Path | None = None, extra: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start `python -m module` from the repository root with this stack's settings, and not the user's own."""
+        return Process(
+            module,
+            [sys.executable, "-m", module, *arguments],
+            log=log or self._log(module),
+            cwd=ROOT,
+            environment=surroundings() | self.environment() | dict(extra or {}),
+        )
+
+    async def run(self, module: str, *arguments: str, timeout_seconds: float = 120) -> str:
+        """Run `python -m module` to its end and return what it printed.
+
+        Raises:
+            StartFailed: it did not end well, or not in time; the text quotes its log.
+        """
+        process = self.process(module, *arguments)
+        try:
+            code = await process.wait(timeout_seconds=timeout_seconds)
+            if code is None:
+                raise process.failure(f"did not end within {timeout_seconds:g} s")
+            if code:
+                raise process.failure(f"ended with exit code {code}")
+            return process.output()
+        finally:
+            await process.kill()
+
+    async def provision(self) -> None:
+        """Bring database tables, streams, consumers and bucket up to date; again and again does no harm.
+
+        Raises:
+            StartFailed: it could not be done; the text says why.
+        """
+        await self.run("nightshift.runtime.provision")
+
+    def _log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """Make a folder that did not exist, so that two that start in one second get two."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+        folder = parent / f"{name}{suffix}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{parent / name} and 998 more exist already: remove old ones")

@@ -1,0 +1,170 @@
+"""The whole stack in the foreground, without Docker, until Ctrl-C.
+
+python -m nightshift.embedded.up
+"""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+
+from nightshift.embedded.banner import addresses
+from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.processes.env_file import written
+from nightshift.embedded.processes.folder_lock import FolderTaken
+from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.supervisor import Program, keep_running
+from nightshift.embedded.services import Service, all_services
+from nightshift.embedded.stack import Stack
+
+_POLL_SECONDS = 0.25
+_PATIENCE_POLLS = 80  # 20 seconds
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; return the exit code: 0 after Ctrl-C or SIGTERM, 1 if it could not start."""
+    options = _parser().parse_args(arguments)
+    stack = Stack(options.folder) if options.folder else Stack.kept()
+    try:
+        services = all_services(stack, replicas=dict(options.replicas), extra=dict(options.set))
+        stack.claim()
+        asyncio.run(up(stack, [] if options.no_services else services, provision=not options.no_services))
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (FolderTaken, ProgramMissing, StartFailed, OSError) as error:
+        print(f"The stack could not start: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # Windows, where the loop hears no signals
+        pass
+    return 0
+
+
+async def up(stack: Stack, services: Sequence[Service], *, provision: bool = True) -> None:
+    """Run stack and services until SIGTERM or Ctrl-C, then stop all in order; a second signal ends all at once."""
+    stop, hurry = _signals()
+    try:
+        await _until(stop, _work(stack, services, provision=provision))
+    finally:
+        say("Stopping … (Ctrl-C again: at once)")
+        try:
+            await _until(hurry, _stop(stack, services))
+        finally:
+            await asyncio.gather(*(service.kill() for service in services))
+            await stack.kill()
+    say(f"All stopped. The state is kept in {stack.folder}")
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, who may have closed it by now."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
+
+
+async def _work(stack: Stack, services: Sequence[Service], *, provision: bool) -> None:
+    say(f"Starting broker, object store and mail catcher in {stack.folder}")
+    await stack.start()
+    if provision:
+        say("Bringing database, streams and bucket up to date")
+        await stack.provision()
+    for service in services:
+        await service.start()
+    say(addresses(stack, services))
+    with written(stack.folder, stack.environment()):
+        async with asyncio.TaskGroup() as tasks:
+            programs: list[Program] = [*stack.servers, *services]
+            for program in programs:
+                tasks.create_task(keep_running(program, say))
+            tasks.create_task(_announce(services))
+
+
+async def _announce(services: Sequence[Service]) -> None:
+    """Say when all services are ready, and which are not if that takes long."""
+    patience = _PATIENCE_POLLS
+    while waiting := [service.name for service in services if not await service.is_ready()]:
+        patience -= 1
+        if patience == 0:
+            say(f"Not ready yet: {', '.join(waiting)}. Their logs say why.")
+        await asyncio.sleep(_POLL_SECONDS)
+    say("Everything is ready. Stop with Ctrl-C.")
+
+
+async def _stop(stack: Stack, services: Sequence[Service]) -> None:
+    await asyncio.gather(*(service.stop() for service in services))
+    await stack.stop()
+
+
+async def _until(event: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Do some work, but give it up when the event comes. What the work raises is raised."""
+    task, waiter = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        for pending in (task, waiter):
+            pending.cancel()
+        await asyncio.gather(task, waiter, return_exceptions=True)
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Return the events of the first and the second request to stop (Ctrl-C, SIGTERM, a closed terminal)."""
+    first, second = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        (second if first.is_set() else first).set()
+
+    if sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, ask)
+    return first, second
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m nightshift.embedded.up",
+        description="Run broker, object store, mail catcher, database and all services, without Docker, until Ctrl-C. "
+        "Everything listens on loopback only. The state is kept: the next start goes on with it.",
+        epilog="Example: python -m nightshift.embedded.up --replicas email=2 --set LOG_LEVEL=debug",
+    )
+    parser.add_argument("--folder", type=Path, help="where the state is kept (default: var/up)")
+    parser.add_argument("--no-services", action="store_true", help="only the infrastructure, nothing provisioned")
+    parser.add_argument(
+        "--replicas",
+        type=_replicas,
+        action="append",
+        default=[],
+        metavar="SERVICE=N",
+        help="processes of a service, 0 for none (default: 1, of the scheduler 2); may be repeated",
+    )
+    parser.add_argument(
+        "--set",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting for all services; those of your shell are not passed on; may be repeated",
+    )
+    return parser
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _replicas(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    if not (count.isascii() and count.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form SERVICE=N with a whole number")
+    return name, int(count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

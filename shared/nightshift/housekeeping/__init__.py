@@ -1,0 +1,1 @@
+"""Periodic work beside a worker: overdue schedules, orphaned jobs, the outbox relay."""

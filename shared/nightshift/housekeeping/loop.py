@@ -1,0 +1,117 @@
+"""What a service does beside its jobs: the outbox's relay, and the sweeps of its streams."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import bindparam, delete
+from sqlalchemy.engine import Connection as DatabaseConnection
+
+from nightshift.broker import Connection, Refused
+from nightshift.database import Database
+from nightshift.database.tables import processed_messages
+from nightshift.housekeeping.orphans import Leftovers
+from nightshift.housekeeping.overdue import sweep
+from nightshift.messaging import inbox
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbox import RELAY_PAGE, Outbox
+from nightshift.messaging.publisher import Publisher
+from nightshift.observability.log import get_logger
+from nightshift.outcomes import Unavailable
+from nightshift.topology.topology import Consumer
+
+RELAY_SECONDS = 20.0
+SWEEP_SECONDS = 20.0
+"""Nobody is told of a schedule that did not fire: looking often is the only way to notice."""
+SWEEP_SHARE = 0.02
+"""Of a replica's time, at most: with more than about 10,000 jobs waiting (0.4 s) a sweep comes more rarely."""
+SWEEP_AT_LEAST_EVERY_SECONDS = 3600.0
+SWEEP_AFTER_REFUSAL_SECONDS = 20.0
+_EARLIER_SWEEPS = delete(processed_messages).where(
+    processed_messages.c.consumer == bindparam("service"),
+    processed_messages.c.type == "sweep",
+    processed_messages.c.id < bindparam("slot"),
+)
+_log = get_logger("chores")
+
+
+class Chores:
+    """Runs beside a worker. Every replica relays, which does no harm; of the replicas one sweeps at a time."""
+
+    def __init__(
+        self,
+        service: str,
+        consumers: Sequence[Consumer],
+        *,
+        connection: Connection,
+        database: Database,
+        outbox: Outbox,
+        publisher: Publisher,
+    ) -> None:
+        self._service, self._connection, self._database = service, connection, database
+        self._outbox, self._publisher = outbox, publisher
+        self._leftovers = Leftovers(service, consumers, connection=connection, publisher=publisher)
+        self._refused = asyncio.Event()
+
+    def refused(self) -> None:
+        """Notes that the broker refused something: schedules may have missed their time."""
+        self._refused.set()
+
+    async def run(self) -> None:
+        """Goes on until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._relay_for_ever(), name="relay")
+            tasks.create_task(self._sweep_for_ever(), name="sweep")
+
+    async def _relay_for_ever(self) -> None:
+        while True:
+            try:
+                while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
+                    pass
+            except* (Unavailable, Refused) as errors:
+                _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
+            except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
+                _log.exception("relay_failed", "The outbox's relay met an error; it tries again")
+            await asyncio.sleep(RELAY_SECONDS)
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            again_seconds = SWEEP_SECONDS
+            try:
+                now = datetime.now(UTC)
+                if await self._is_mine(now):
+                    started = time.monotonic()
+                    await sweep(self._connection, self._publisher, self._service, now)
+                    await self._leftovers.sweep(now)
+                    again_seconds = pause_after(time.monotonic() - started)
+            except (Unavailable, Refused) as error:
+                _log.debug("sweep_waits", f"The sweep waits: {error}")
+            except Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
+                _log.exception("sweep_failed", "The sweep met an error; it tries again")
+            await self._until_due(again_seconds)
+
+    async def _until_due(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._refused.wait()
+        except TimeoutError:
+            return
+        self._refused.clear()
+        await asyncio.sleep(SWEEP_AFTER_REFUSAL_SECONDS)
+
+    async def _is_mine(self, now: datetime) -> bool:
+        """Whether this replica sweeps this time: the first to write the time's slot into the inbox."""
+        slot = f"{int(now.timestamp() // SWEEP_SECONDS):012d}"
+        turn = Job(self._service, "sweep", slot, slot)
+
+        def enter(connection: DatabaseConnection) -> bool:
+            connection.execute(_EARLIER_SWEEPS, {"service": self._service, "slot": slot})
+            return inbox.enter(connection, [turn], now)
+
+        return await self._database.commit(enter)
+
+
+def pause_after(sweep_seconds: float) -> float:
+    """How long to wait after a sweep that took so long: the longer it takes, the more rarely it is made."""
+    return min(max(sweep_seconds / SWEEP_SHARE, SWEEP_SECONDS), SWEEP_AT_LEAST_EVERY_SECONDS)

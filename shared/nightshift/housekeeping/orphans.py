@@ -1,0 +1,73 @@
+"""Sends to work again what the broker has although it was acknowledged: nobody would ever get it.
+
+A broker that was killed can have messages again after its restart that it had removed (seen with nats-server 2.15.1;
+its pull request 7384 tells how that comes about). In a work queue they lie below their consumer's acknowledgement
+floor: they count as backlog, fill the queue, and are never delivered, for only replicated streams are tidied by the
+broker itself. Nearly all are done, and end as duplicates; should a floor be wrong, none is lost.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from nightshift.broker import Connection, Refused, direct_get
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.jetstream import manage
+from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, carried_out
+from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.publisher import Publisher
+from nightshift.observability.log import get_logger
+from nightshift.topology.topology import CRON_STREAM, Consumer
+from nightshift.worker import rescheduling
+from nightshift.worker.identify import identify
+from nightshift.worker.verdict import AT_ONCE, Again
+
+_UNLESS_IT_WAITS = {"Nats-Expected-Last-Subject-Sequence": "0"}
+"""A job that waits for its next attempt is not to lose its time, nor its count."""
+_log = get_logger("leftovers")
+
+
+class Leftovers:
+    """Those of one service; remembers what it saw last, because an acknowledgement takes a moment to be carried out."""
+
+    def __init__(
+        self, service: str, consumers: Sequence[Consumer], *, connection: Connection, publisher: Publisher
+    ) -> None:
+        self._service, self._connection, self._publisher = service, connection, publisher
+        self._queues = [consumer for consumer in consumers if consumer.stream != CRON_STREAM]
+        self._seen = frozenset[str]()
+
+    async def sweep(self, now: datetime) -> int:
+        """Looks through the service's queues; returns how many messages, seen the last time too, went to work again.
+
+        Raises:
+            Unavailable, QueueFull, NotPermitted: the broker is away or has no room; call again.
+        """
+        seen, cleared = set[str](), 0
+        for consumer in self._queues:
+            async for message in self._below_the_floor(consumer):
+                seen.add(message.origin())
+                if message.origin() in self._seen:
+                    cleared += await carried_out(self._again(message, now))
+        self._seen = frozenset(seen)
+        if cleared:
+            _log.warning("leftovers", f"acknowledged jobs that the broker had again: {cleared} went to work once more")
+        return cleared
+
+    async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[Delivery]:
+        info = await manage(self._connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
+        floor = int(info["ack_floor"]["stream_seq"])
+        async for message in direct_get.each(self._connection, consumer.stream, consumer.filter):
+            if message.sequence > floor:
+                return
+            yield message
+
+    async def _again(self, message: Delivery, now: datetime) -> None:
+        job = identify(self._service, message).job
+        copy = rescheduling.again_later(message, job, Again("left-behind", AT_ONCE, job.attempt - 1), now)
+        try:
+            await self._publisher.store(Outgoing(copy.subject, copy.headers | _UNLESS_IT_WAITS, copy.body))
+        except Refused as refused:
+            if refused.code != WRONG_LAST_SEQUENCE:
+                raise
+        deletion = {"seq": message.sequence, "no_erase": True}
+        await manage(self._connection, f"STREAM.MSG.DELETE.{message.stream}", deletion)

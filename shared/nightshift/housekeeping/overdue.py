@@ -1,0 +1,98 @@
+"""Sweeps a service's `…_LATER` stream: schedules that did not fire, and messages that are no schedule.
+
+The broker does not try a schedule again that came due while its disk was full, until it is restarted.
+"""
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+
+from nightshift.broker import Connection, NotPermitted, QueueFull, Refused, direct_get
+from nightshift.broker.delivery import Delivery
+from nightshift.broker.headers import Headers
+from nightshift.broker.jetstream import manage
+from nightshift.contract import wire
+from nightshift.messaging import outbound
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbound import SCHEDULE, SCHEDULE_TARGET, Outgoing
+from nightshift.messaging.publisher import Publisher
+from nightshift.observability.log import get_logger
+from nightshift.topology.topology import later_of
+from nightshift.worker import rescheduling
+from nightshift.worker.verdict import Dead
+
+OVERDUE = timedelta(seconds=30)
+"""The broker fires within half a second, also after an election; the rest is for clocks that differ."""
+WRONG_LAST_SEQUENCE, NO_SUCH_MESSAGE = 10071, 10057
+_CHANGED_MEANWHILE = frozenset({WRONG_LAST_SEQUENCE, NO_SUCH_MESSAGE})
+"""Somebody replaced, cancelled or swept it."""
+_log = get_logger("sweep")
+
+
+async def sweep(connection: Connection, publisher: Publisher, service: str, now: datetime) -> tuple[int, int]:
+    """Looks at every waiting message of a service, page by page; returns how many were overdue, and how many stray.
+
+    Raises:
+        Unavailable, QueueFull, NotPermitted: the broker is away or has no room; what was done stays done, call again.
+    """
+    overdue = strays = 0
+    async for waiting in direct_get.each(connection, later_of(service), f"later.{service}.>"):
+        due = due_at(waiting.headers)
+        if due is None:
+            strays += await carried_out(_bury(connection, publisher, service, waiting, now))
+        elif due < now - OVERDUE:
+            overdue += await carried_out(_hand_over(publisher, waiting))
+    if overdue or strays:
+        _log.warning("swept", f"{later_of(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered")
+    return overdue, strays
+
+
+def due_at(headers: Headers) -> datetime | None:
+    """When a schedule fires; None for what is no one-time schedule."""
+    kind, _, text = headers.get(SCHEDULE, "").partition(" ")
+    try:
+        due = datetime.fromisoformat(text) if kind == "@at" else None
+        return due.astimezone(UTC) if due is not None and due.tzinfo else due and due.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+async def carried_out(step: Awaitable[None]) -> bool:
+    """Takes one step; a message that the broker refuses to move stays where it is, and must not stop the others."""
+    try:
+        await step
+    except (QueueFull, NotPermitted):
+        raise
+    except Refused as refused:
+        if refused.code not in _CHANGED_MEANWHILE:
+            _log.error("sweep_refused", f"A waiting message stays where it is: {refused}")
+        return False
+    return True
+
+
+async def _hand_over(publisher: Publisher, waiting: Delivery) -> None:
+    """Stores the job as due and removes its schedule, in one step; a schedule that has changed meanwhile stays."""
+    job_type, token = _type_and_token(waiting.subject)
+    headers = {wire.JOB_ID: token, **outbound.without_orders(waiting.headers)} | {
+        "Nats-Scheduler": waiting.subject,
+        "Nats-Schedule-Next": "purge",
+        "Nats-Expected-Last-Subject-Sequence": str(waiting.sequence),
+        "Nats-Expected-Last-Subject-Sequence-Subject": waiting.subject,
+    }
+    target = waiting.headers.get(SCHEDULE_TARGET) or wire.due_subject(job_type)
+    await publisher.store(Outgoing(target, headers, waiting.body))
+
+
+async def _bury(connection: Connection, publisher: Publisher, service: str, stray: Delivery, now: datetime) -> None:
+    """Makes a dead letter of what nobody would ever see, and takes it out of the stream."""
+    job_type, _ = _type_and_token(stray.subject)
+    job_id = stray.headers.get(wire.JOB_ID) or stray.headers.get(wire.MSG_ID) or stray.origin()
+    job = Job(service, job_type, job_id, wire.safe_token(job_id))
+    error = f"on {stray.subject[:200]} without the header 'Nats-Schedule: @at <time>' it never becomes due"
+    await publisher.store(rescheduling.dead_letter(stray, job, Dead("invalid", error, 0), now))
+    await manage(connection, f"STREAM.MSG.DELETE.{stray.stream}", {"seq": stray.sequence, "no_erase": True})
+
+
+def _type_and_token(subject: str) -> tuple[str, str]:
+    """Splits `later.<type>.<id>`; a shorter subject has no id."""
+    tokens = subject.split(".")[1:]
+    return (".".join(tokens[:-1]), tokens[-1]) if len(tokens) > 2 else (".".join(tokens), "")  # noqa: PLR2004

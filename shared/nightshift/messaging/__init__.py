@@ -1,0 +1,1 @@
+"""Jobs as messages: publishing, inbox, outbox, claim checks."""

@@ -1,0 +1,186 @@
+"""Publishes jobs: now, many at once, or later; and cancels those that wait."""
+
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nightshift.broker import Connection
+from nightshift.broker.batch import MAX_BATCH, store_batch
+from nightshift.broker.jetstream import Stored, manage
+from nightshift.broker.publish_batcher import GroupedStore
+from nightshift.contract import wire
+from nightshift.contract.message import Message
+from nightshift.messaging import outbound
+from nightshift.messaging.outbound import Outgoing
+from nightshift.objects import ObjectStore
+from nightshift.topology.topology import later_of
+
+if TYPE_CHECKING:
+    from nightshift.runtime.spans import Spans
+
+_JOB_TYPE = re.compile(r"[^\s.*>]+(?:\.[^\s.*>]+)+")
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The broker has the job: it will be worked off, or end as a dead letter."""
+
+    job_id: str
+    subject: str
+    stream: str
+    sequence: int
+    duplicate: bool = False
+    """The broker had a job of this type and id within its window already and dropped this one."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One job of a batch, when it needs more than its message."""
+
+    message: Message
+    job_id: str | None = None
+
+
+class Publisher:
+    """Publishes jobs and waits for the broker's acknowledgement: what returns a receipt is accepted.
+
+    All methods raise `Refused` when the broker says no (`QueueFull`, `NotPermitted`): then nothing was stored; and
+    `Unavailable` when it is away: then its answer may have been lost, and publishing again with the same id is safe.
+    They raise `ValueError` for a job type that is none, and for headers that begin with `Nats-`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        objects: ObjectStore | None = None,
+        *,
+        timeout_seconds: float = 10.0,
+        spans: "Spans | None" = None,
+    ) -> None:
+        self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
+        self._spans = spans
+        self._grouped = GroupedStore(connection, timeout_seconds=timeout_seconds)
+
+    async def publish(
+        self, message: Message, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Receipt:
+        """Publishes a job to be done now. `job_id` is its idempotency key; without one it gets a new one."""
+        return await self.publish_body(message.TYPE, outbound.encode(message), job_id=job_id, headers=headers)
+
+    async def publish_body(
+        self, job_type: str, body: bytes, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Receipt:
+        """Publishes a job whose body is JSON already, unchecked: the worker judges it."""
+        job_id = job_id or new_job_id()
+        message = outbound.job(_type(job_type), job_id, body, _no_orders(headers))
+        return await self._store(job_id, message, datetime.now(UTC))
+
+    async def publish_later(
+        self,
+        message: Message,
+        *,
+        at: datetime | None = None,
+        delay: timedelta | None = None,
+        job_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Publishes a job to be done at `at` (aware) or after `delay`, of any length.
+
+        The same type and id again replaces it. `cancel` takes it back until its time has come.
+        """
+        runs_at = _when(at, delay)
+        job_id = job_id or new_job_id()
+        body = outbound.encode(message)
+        schedule = outbound.scheduled(_type(message.TYPE), job_id, body, _no_orders(headers), runs_at)
+        return await self._store(job_id, schedule, runs_at)
+
+    async def publish_many(self, entries: Sequence[Message | Entry]) -> list[Receipt]:
+        """Publishes up to 1,000 jobs of one service, all or nothing, for the price of one acknowledgement.
+
+        Raises:
+            ValueError: more than 1,000 jobs, or of more than one service; nothing was published.
+            DuplicateInBatch: an id was published within the last two minutes, or twice here; nothing was stored.
+        """
+        batch = [entry if isinstance(entry, Entry) else Entry(entry) for entry in entries]
+        services = {wire.service_of(_type(entry.message.TYPE)) for entry in batch}
+        if len(batch) > MAX_BATCH or len(services) > 1:
+            raise ValueError(
+                f"a batch is at most {MAX_BATCH} jobs of one service; this one has {len(batch)} of {len(services)}"
+            )
+        now = datetime.now(UTC)
+        ids = [entry.job_id or new_job_id() for entry in batch]
+        messages = [
+            await outbound.claimed(
+                self._objects, outbound.job(entry.message.TYPE, job_id, outbound.encode(entry.message), {}), now
+            )
+            for entry, job_id in zip(batch, ids, strict=True)
+        ]
+        with self.sending(messages) as traced:
+            stored = await store_batch(self._connection, traced, timeout_seconds=self._timeout_seconds)
+        return [
+            _receipt(job_id, message.subject, answer)
+            for job_id, message, answer in zip(ids, messages, stored, strict=True)
+        ]
+
+    async def cancel(self, job_type: str, job_id: str) -> bool:
+        """Takes back a job that waits for its time (delayed, or between two attempts); False when there is none."""
+        request = {"filter": wire.later_subject(_type(job_type), job_id)}
+        call = f"STREAM.PURGE.{later_of(wire.service_of(job_type))}"
+        answer = await manage(self._connection, call, request, timeout_seconds=self._timeout_seconds)
+        return bool(answer.get("purged"))
+
+    async def claimed(self, message: Outgoing, runs_at: datetime) -> Outgoing:
+        """The same message, its body as a claim check when it is too long to travel."""
+        return await outbound.claimed(self._objects, message, runs_at)
+
+    def sending(self, messages: Sequence[Outgoing]) -> AbstractContextManager[Sequence[Outgoing]]:
+        """Yields the messages as they are to be stored within: with a span of their own where tracing is on."""
+        return nullcontext(messages) if self._spans is None else self._spans.sending(messages)
+
+    async def store(self, message: Outgoing) -> Stored:
+        """Stores a finished message as it is: a copy for later, a dead letter, a follow-up."""
+        return await self._grouped(message)
+
+    async def _store(self, job_id: str, message: Outgoing, runs_at: datetime) -> Receipt:
+        own = wire.TRACEPARENT in message.headers  # whoever gives a job its trace has a span for it already
+        with nullcontext([message]) if own else self.sending([message]) as (traced,):
+            claimed = await outbound.claimed(self._objects, traced, runs_at)
+            return _receipt(job_id, claimed.subject, await self.store(claimed))
+
+
+def new_job_id() -> str:
+    """An id that sorts by time and is unique: 11 digits of milliseconds and 80 random bits, in hexadecimal."""
+    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(10)}"
+
+
+def _receipt(job_id: str, subject: str, stored: Stored) -> Receipt:
+    return Receipt(job_id, subject, stored.stream, stored.seq, stored.duplicate)
+
+
+def _type(job_type: str) -> str:
+    """The job type, which becomes part of a subject: anything but plain tokens could say something else there."""
+    if not _JOB_TYPE.fullmatch(job_type):
+        raise ValueError(f"{job_type!r} is no job type: expected <service>.<verb>, for instance email.send")
+    return job_type
+
+
+def _no_orders(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The caller's headers. Those that the broker obeys could replace, delay or delete more than this job."""
+    orders = [name for name in headers or {} if name.lower().startswith(wire.BROKER_PREFIX)]
+    if orders:
+        raise ValueError(f"headers that begin with Nats- are orders to the broker, not a job's own: {orders}")
+    return headers or {}
+
+
+def _when(at: datetime | None, delay: timedelta | None) -> datetime:
+    if (at is None) == (delay is None):
+        raise ValueError("give either `at` or `delay`")
+    if at is None:
+        return outbound.due(datetime.now(UTC), delay or timedelta())
+    if at.tzinfo is None:
+        raise ValueError("`at` has no time zone: give an aware datetime, for instance datetime.now(UTC)")
+    return min(max(at, outbound.EARLIEST), outbound.LATEST)

@@ -1,0 +1,96 @@
+"""The port `ObjectStore`: what services may ask of whatever keeps the objects."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+class ObjectMissing(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+    """There is no object under this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"there is no object {key!r}")
+        self.key = key
+
+
+class ObjectTooLarge(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+    """The object has more bytes than the reader was ready to hold."""
+
+    def __init__(self, key: str, limit: int) -> None:
+        super().__init__(f"object {key!r} is larger than {limit} bytes")
+        self.key = key
+        self.limit = limit
+
+
+class ObjectsRefused(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+    """The store understood a request and refuses it: a missing permission, a quota, a forbidden name."""
+
+
+@dataclass(slots=True, frozen=True)
+class ObjectInfo:
+    """What the store says about an object: `size` in bytes, `modified` an aware UTC datetime.
+
+    `content_type` is empty in what `list` gives, because S3 does not say it there.
+    """
+
+    key: str
+    size: int
+    content_type: str
+    modified: datetime
+
+
+class ObjectStore(Protocol):
+    """Keeps bytes under keys.
+
+    A key is text of 1 to 1,024 bytes in UTF-8: segments between slashes that are neither empty nor `.` or `..`, without
+    control characters. Under any other text nothing can be stored (ValueError), so nothing is there. Choose keys so
+    that none is the folder of another (`a` and `a/b`): behind `a`, a continued walk does not find `a/b` on SeaweedFS.
+
+    Every method raises `Unavailable("objects", …)` when the store cannot be reached, fails on its own
+    side, or no longer knows our credentials; and ObjectsRefused when it forbids this one request.
+    """
+
+    async def stat(self, key: str) -> ObjectInfo:
+        """Tells size, type and age of an object.
+
+        Raises:
+            ObjectMissing: there is none under this key.
+        """
+
+    async def read(self, key: str, *, limit: int) -> bytes:
+        """Reads a whole object of at most `limit` bytes into memory.
+
+        Raises:
+            ObjectMissing: there is none under this key.
+            ObjectTooLarge: it has more than `limit` bytes; no more than that was read.
+        """
+
+    async def download(self, key: str, path: Path) -> ObjectInfo:
+        """Writes an object to a file, in pieces; the file appears only when it is complete.
+
+        Raises:
+            ObjectMissing: there is none under this key.
+            OSError: the file cannot be written.
+        """
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Stores bytes under a key, replacing what was there."""
+
+    async def upload(self, key: str, path: Path, content_type: str) -> None:
+        """Stores a file under a key, in pieces, replacing what was there.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+
+    async def delete(self, key: str) -> None:
+        """Removes an object; it is no error when there is none."""
+
+    def list(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectInfo]:
+        """Goes through the objects whose keys begin with `prefix`, page by page, each once.
+
+        The order is the store's own and does not change (by key; SeaweedFS goes folder by folder). `after` is a key
+        that an earlier walk gave: the walk goes on behind it, also when that object is gone.
+        """

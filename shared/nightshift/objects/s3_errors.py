@@ -1,0 +1,79 @@
+"""What an error of the S3 server means: the object is missing, the store is away, or it refuses."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from xml.etree import ElementTree as ET
+
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from nightshift.config.tls import why_refused
+from nightshift.objects.object_store import ObjectMissing, ObjectsRefused
+from nightshift.outcomes import Unavailable
+
+_AWAY = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
+"""Codes of S3 that blame the server, whatever the HTTP status with them."""
+
+_CREDENTIALS = frozenset(
+    {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
+)
+_WANTS_TLS = re.compile(r"HTTP request\b.*\bto (?:an )?HTTPS|plain HTTP to an SSL-enabled", re.DOTALL)
+"""What Go's, nginx' and Apache's servers say to whoever speaks in the clear to a port for TLS."""
+_BUSY_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+@contextmanager
+def s3_errors(place: str, key: str = "") -> Iterator[None]:
+    """Turns the library's errors inside the block into those of the port; `place` says which server and bucket."""
+    try:
+        yield
+    except S3Error as error:
+        raise _meaning(error, place, key) from error
+    except (ServerError, InvalidResponseError) as error:
+        raise _without_code(error, place) from error
+    except HTTPError as error:
+        refused = why_refused(error, ca="S3_CA_FILE", address="S3_ENDPOINT")
+        raise Unavailable("objects", f"{place}: {refused or _cause(error)}") from error
+    except (MinioException, ET.ParseError, ValueError) as error:
+        raise Unavailable("objects", f"{place}: the answer is not S3's: {_line(error)}") from error
+
+
+def _meaning(error: S3Error, place: str, key: str) -> Exception:
+    code = error.code or ""
+    if code == "NoSuchKey":
+        return ObjectMissing(key)
+    if code == "NoSuchBucket":
+        return Unavailable("objects", f"{place}: the bucket does not exist; the provision step creates it")
+    if code in _CREDENTIALS:
+        return Unavailable("objects", f"{place}: the access key or the secret key is wrong ({code})")
+    if code == "RequestTimeTooSkewed":
+        return Unavailable("objects", f"{place}: this machine's clock differs too much from the server's ({code})")
+    status = error.response.status
+    if code in _AWAY or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
+        return Unavailable("objects", f"{place}: the server says {code or status}: {error.message}")
+    about = f" for object {key!r}" if key else ""
+    return ObjectsRefused(f"{place}: the server refuses the request{about} ({code}: {error.message})")
+
+
+def _without_code(error: ServerError | InvalidResponseError, place: str) -> Exception:
+    status = error.status_code if isinstance(error, ServerError) else error._code  # noqa: SLF001 - no public form
+    if status == HTTPStatus.BAD_REQUEST and _WANTS_TLS.search(str(error)):
+        return Unavailable("objects", f"{place}: it speaks TLS only, write https:// in S3_ENDPOINT")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
+        return Unavailable("objects", f"{place}: HTTP status {status}")
+    return ObjectsRefused(f"{place}: the request is refused with HTTP status {status}; is this an S3 server?")
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, without the library's wrapping."""
+    while isinstance(error, MaxRetryError) and error.reason is not None:
+        error = error.reason
+    return _line(error)
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip().split("\n", 1)[0]
+    # The library puts a connection's representation in front: `HTTPConnection(host=…): what happened`.
+    return text.rpartition("): ")[2] or type(error).__name__

@@ -1,0 +1,147 @@
+"""Logging of a process: our records, the libraries' and one line per job, all through one output."""
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from nightshift.config.settings import LogFormat, LogLevel
+from nightshift.observability.job_log import JobLines
+from nightshift.observability.log_format import ROOT, fields_of, json_line, text_line
+
+__all__ = ["Logger", "configure", "flush", "get_logger", "job_line"]
+
+
+class Logger:
+    """Says what happened twice: as an event that machines look for, and as a sentence for people."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(f"{ROOT}.{name}")
+
+    def debug(self, event: str, message: str, /, **fields: Any) -> None:
+        """Logs what only helps to find a fault."""
+        self._log(logging.DEBUG, event, message, fields)
+
+    def info(self, event: str, message: str, /, **fields: Any) -> None:
+        """Logs what an operator may want to know."""
+        self._log(logging.INFO, event, message, fields)
+
+    def warning(self, event: str, message: str, /, **fields: Any) -> None:
+        """Logs what is wrong but is being dealt with."""
+        self._log(logging.WARNING, event, message, fields)
+
+    def error(self, event: str, message: str, /, **fields: Any) -> None:
+        """Logs what somebody has to look at; an expected exception goes into a field (`error=…`)."""
+        self._log(logging.ERROR, event, message, fields)
+
+    def exception(self, event: str, message: str, /, **fields: Any) -> None:
+        """Logs the unexpected exception that is being handled, with its traceback."""
+        self._log(logging.ERROR, event, message, fields, with_traceback=True)
+
+    def _log(
+        self, level: int, event: str, message: str, fields: dict[str, Any], *, with_traceback: bool = False
+    ) -> None:
+        if self._logger.isEnabledFor(level):
+            extra = {"event": event, "fields": fields}
+            self._logger.log(level, message, extra=extra, exc_info=with_traceback, stacklevel=3)
+
+
+class _Output(logging.Handler):
+    """Writes records and job lines to one stream, in the order in which they came."""
+
+    def __init__(self, service: str, stream: TextIO, *, coloured: bool | None) -> None:
+        super().__init__()
+        self._service = service
+        self._stream = stream
+        self._binary = getattr(stream, "buffer", None)
+        self._coloured = coloured
+        self._writing = threading.Lock()
+        self.tells_successes = True
+        self.job_lines = JobLines(service, self.write, coloured=coloured)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a record, after the job lines that came before it."""
+        self.job_lines.flush()
+        try:
+            line = fields_of(record, self._service)
+            self.write(json_line(line) if self._coloured is None else text_line(line, coloured=self._coloured))
+        except Exception:  # noqa: BLE001 - logging must not fell what it tells about
+            self.handleError(record)
+
+    def write(self, data: bytes) -> None:
+        """Writes whole lines; a stream that is closed or broken swallows them."""
+        with self._writing, contextlib.suppress(OSError, ValueError):
+            if self._binary is not None:
+                self._binary.write(data)
+            else:
+                self._stream.write(data.decode())
+            self._stream.flush()
+
+
+_output: _Output | None = None
+
+
+def configure(
+    service: str,
+    format: LogFormat = "auto",  # noqa: A002 - the setting's name
+    level: LogLevel = "info",
+    stream: TextIO | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> None:
+    """Directs all logging of the process to `stream` (standard output if none is given); may be called again.
+
+    `auto` writes text on a terminal and JSON elsewhere; colours only on a terminal, and not if `NO_COLOR` is set.
+    Libraries are heard from warnings on, whatever the level.
+    """
+    global _output  # noqa: PLW0603 - logging belongs to the process, as the standard library's does
+    stream = stream or sys.stdout
+    environ = os.environ if environ is None else environ
+    terminal = stream.isatty()
+    coloured = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    as_text = format == "text" or (format == "auto" and terminal)
+    output = _Output(service, stream, coloured=coloured if as_text else None)
+    output.tells_successes = level in {"debug", "info"}
+    root = logging.getLogger()
+    if _output is not None:
+        flush()
+        root.removeHandler(_output)
+    else:
+        atexit.register(flush)
+    root.addHandler(output)
+    root.setLevel(logging.WARNING)
+    logging.getLogger(ROOT).setLevel(level.upper())
+    _output = output
+
+
+def get_logger(name: str) -> Logger:
+    """Returns the logger of a module (`get_logger(__name__)`); needs no `configure` first."""
+    return Logger(name)
+
+
+def job_line(
+    *,
+    type: str,  # noqa: A002 - the field's name on the line
+    job_id: str,
+    attempt: int,
+    duration_ms: float,
+    outcome: str,
+    success: bool,
+    error: str | None = None,
+    trace_id: str | None = None,
+) -> None:
+    """Logs the end of a delivery: the one line per job, written when the event loop has gone round.
+
+    It is a warning if `success` is false, else information.
+    """
+    if _output is not None and (not success or _output.tells_successes):
+        _output.job_lines.add(type, job_id, attempt, duration_ms, outcome, success, error, trace_id)
+
+
+def flush() -> None:
+    """Writes the job lines that are still gathered; also done at exit and before any other record."""
+    if _output is not None:
+        _output.job_lines.flush()

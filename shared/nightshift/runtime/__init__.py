@@ -1,0 +1,1 @@
+"""Compose, start, stop and provision a process; its health and its traces."""

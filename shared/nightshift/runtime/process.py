@@ -1,0 +1,70 @@
+"""The life of a process: its event loop, the signal that ends it, its exit code."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from nightshift.config.env_settings import SettingsError
+from nightshift.observability.log import flush, get_logger
+
+STOPPED, BROKEN, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
+_LAST_SECONDS = 2.0
+_log = get_logger("lifetime")
+
+
+def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+    """Runs `serve` with the event that SIGTERM and Ctrl-C set; returns the process's exit code."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            return runner.run(_serve(serve))
+        except SettingsError as error:
+            _log.error("wrong_settings", str(error))
+            return WRONG_SETTINGS
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        finally:
+            flush()
+
+
+async def came_first(awaited: Awaitable[Any], other: asyncio.Event) -> bool:
+    """Waits for either; True when the first one came, raising what it raised; else it is cancelled."""
+    work, waiting = asyncio.ensure_future(awaited), asyncio.ensure_future(other.wait())
+    try:
+        await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+            return True
+        return False
+    finally:
+        for pending in (work, waiting):
+            pending.cancel()
+        await asyncio.gather(work, waiting, return_exceptions=True)
+
+
+async def _serve(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stop.set)
+    code = await serve(stop)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    _, stuck = await asyncio.wait(left, timeout=_LAST_SECONDS) if left else (set(), set())
+    if stuck:  # a handler that swallows its cancellation: the loop would wait for it for ever
+        _log.error("left_behind", f"{len(stuck)} tasks do not end: ending without them")
+        flush()
+        os._exit(code)
+    return code
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - it does not exist on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

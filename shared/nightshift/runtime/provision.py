@@ -1,0 +1,123 @@
+"""Makes what the workers need, or brings it up to date: database schema, streams, consumers, bucket.
+
+Idempotent; run it before the workers of each release: `python -m nightshift.runtime.provision`.
+With `--check` it only compares.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from msgspec import Meta
+
+from nightshift.broker import BrokerTooOld, Connection, Refused, connect
+from nightshift.config.settings import Settings, SettingsError, load
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import CATALOGUE
+from nightshift.database import MigrationError, migrate
+from nightshift.objects import ObjectsRefused
+from nightshift.observability.log import configure, get_logger
+from nightshift.outcomes import Unavailable
+from nightshift.runtime.stores import database_address, object_store
+from nightshift.topology.provisioning import differences, provision_broker
+from nightshift.topology.topology import Limits, Topology, topology
+
+_log = get_logger("provision")
+
+
+class ProvisionSettings(Settings, frozen=True, kw_only=True):
+    """What is provisioned can be larger, or replicated."""
+
+    stream_replicas: Annotated[int, Meta(ge=1, le=5, description="Copies of each stream; 3 in a cluster.")] = 1
+    queue_max_bytes: Annotated[int, Meta(ge=1 << 20, description="A queue refuses what exceeds it.")] = (
+        Limits().queue_bytes
+    )
+    dead_letter_max_bytes: Annotated[int, Meta(ge=1 << 20, description="The same for a dead-letter stream.")] = (
+        Limits().dead_letter_bytes
+    )
+    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for a broker that is away.")] = 60
+
+    def topology(self) -> Topology:
+        """The declared topology with these limits."""
+        events = load_catalogue()
+        return topology(
+            CATALOGUE, events, Limits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes)
+        )
+
+
+async def provision(settings: ProvisionSettings) -> list[str]:
+    """Provisions everything; returns what was done."""
+    done = await migrate(database_address(settings))
+    objects = object_store(settings)
+    try:
+        async with _connected(settings) as connection:
+            done += await provision_broker(connection, settings.topology(), replicas=settings.stream_replicas)
+        if await objects.ensure_bucket():
+            done.append(f"bucket {settings.s3_bucket} created")
+    finally:
+        await objects.close()
+    return done
+
+
+async def check(settings: ProvisionSettings) -> list[str]:
+    """Compares the broker with the declared topology; returns each difference."""
+    async with _connected(settings) as connection:
+        return await differences(connection, settings.topology(), replicas=settings.stream_replicas)
+
+
+@asynccontextmanager
+async def _connected(settings: ProvisionSettings) -> AsyncIterator[Connection]:
+    connection = await connect(settings, name="provision", wait_seconds=settings.provision_wait_seconds)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def main() -> int:
+    """The command line; exit code 2 for wrong settings, 1 when something cannot be made or (`--check`) differs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nightshift.runtime.provision",
+        description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
+        epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "
+        "python -m nightshift.runtime.provision",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"
+    )
+    only_check = parser.parse_args().check
+    try:
+        settings = load(ProvisionSettings, os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command's output
+        return 2
+    configure("provision", settings.log_format, settings.log_level)
+    try:
+        lines = asyncio.run(check(settings) if only_check else provision(settings))
+    except (BrokerTooOld, MigrationError, ObjectsRefused, Refused, Unavailable) as error:
+        _log.error("provision_failed", str(error))
+        return 1
+    return _tell_differences(lines) if only_check else _tell_done(lines)
+
+
+def _tell_done(lines: list[str]) -> int:
+    for line in lines:
+        _log.info("provisioned", line)
+    _log.info("provision_done", f"Everything is in place ({len(lines)} change{'' if len(lines) == 1 else 's'}).")
+    return 0
+
+
+def _tell_differences(lines: list[str]) -> int:
+    for line in lines:
+        _log.error("topology_differs", line)
+    if not lines:
+        _log.info("topology_same", "Streams and consumers are as declared.")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

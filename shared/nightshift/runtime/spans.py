@@ -1,0 +1,174 @@
+"""Spans: one for each delivery that is worked off, one for each job or event that is sent.
+
+They follow OpenTelemetry's semantic conventions for messaging. There a link joins the processing of a message to its
+sending, because a consumer may take many messages at once, or amid a span of its own. A message that is worked off
+alone may have its sender as the parent, too; here each is. So both are set: the parent puts a job, its attempts and its
+follow-up jobs into one trace, which every viewer shows as a tree; the link is what tools of the conventions look for.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    Span,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    get_current_span,
+    set_span_in_context,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from nightshift.broker.delivery import Delivery
+from nightshift.config.redaction import may_hold_secret, one_line
+from nightshift.contract import wire
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbound import SCHEDULE_TARGET, Outgoing
+from nightshift.worker.identify import Identity
+from nightshift.worker.router import Handler, Route
+from nightshift.worker.verdict import Dead, Done, Verdict
+
+_LONGEST_ID = 200
+_NO_FAULT = frozenset({"snooze", "handed-back"})
+"""Outcomes that are no success yet, and no error either."""
+_W3C = TraceContextTextMapPropagator()
+_in_hand: ContextVar[Span] = ContextVar("_in_hand", default=INVALID_SPAN)
+
+
+@dataclass(slots=True, frozen=True)
+class JobSpan:
+    """The span of a delivery in hand."""
+
+    span: Span
+
+    def end(self, verdict: Verdict) -> None:
+        """Ends it with what became of the delivery."""
+        self.span.set_attribute("nightshift.job.outcome", verdict.outcome)
+        if not isinstance(verdict, Done) and verdict.outcome not in _NO_FAULT:
+            reason = verdict.reason if isinstance(verdict, Dead) else verdict.outcome
+            _fail(self.span, verdict.error_type or reason, verdict.error)
+        self.span.end()
+
+
+class Spans:
+    """Makes the spans of a process."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def begin(self, delivery: Delivery, identity: Identity, *, known: bool) -> JobSpan:
+        """Starts the span of a delivery; what the job sends, and its copies where its sender had no trace, carry it on.
+
+        `known` says that a handler has this type: only such a subject is one of a few, and names the span.
+        """
+        job = identity.job
+        parent = _context(job.trace)
+        sender = get_current_span(parent).get_span_context()
+        span = self._tracer.start_span(
+            f"process {job.type if known else 'unknown'}",
+            parent,
+            SpanKind.CONSUMER,
+            {
+                **_operation("process", delivery.subject if known else delivery.stream, job.type, job.id),
+                **({} if wire.CLAIM in delivery.headers else {"messaging.message.body.size": len(delivery.body)}),
+                "messaging.consumer.group.name": job.service,
+                "nightshift.job.attempt": job.attempt,
+            },
+            [Link(sender)] if sender.is_valid else [],
+        )
+        job.trace = _trace(span)
+        identity.trace_id = f"{span.get_span_context().trace_id:032x}"
+        _in_hand.set(span)
+        return JobSpan(span)
+
+    def traced(self, routes: Mapping[str, Route]) -> dict[str, Route]:
+        """The same routes; while a handler runs, its job's span is the current one, so that its own become children."""
+        return {name: replace(route, handler=_within_span(route.handler)) for name, route in routes.items()}
+
+    @contextmanager
+    def sending(
+        self, messages: Sequence[Outgoing], *, no_matter: tuple[type[Exception], ...] = ()
+    ) -> Iterator[list[Outgoing]]:
+        """Yields the messages as they are to be sent within: each carries its own span, a child of what it carried.
+
+        A message that carries nothing yet is a child of the current span. An error of `no_matter` leaves no span.
+        """
+        spans = [self._send_span(message) for message in messages]
+        try:
+            yield [
+                Outgoing(message.subject, {**message.headers, **_trace(span)}, message.body)
+                for message, span in zip(messages, spans, strict=True)
+            ]
+        except no_matter:
+            spans = []  # what never ends is never exported
+            raise
+        except Exception as error:
+            for span in spans:
+                _fail(span, type(error).__name__, str(error))
+            raise
+        finally:
+            for span in spans:
+                span.end()
+
+    def _send_span(self, message: Outgoing) -> Span:
+        where = message.headers.get(SCHEDULE_TARGET, message.subject)  # a schedule's own subject is different each time
+        job_type = wire.type_of(where)
+        job_id = message.headers.get(wire.JOB_ID) or message.headers.get(wire.MSG_ID, "")
+        return self._tracer.start_span(
+            f"send {job_type}",
+            _context(message.headers) if wire.TRACEPARENT in message.headers else None,
+            SpanKind.PRODUCER,
+            {**_operation("send", where, job_type, job_id), "messaging.message.body.size": len(message.body)},
+        )
+
+
+def _operation(operation: str, destination: str, job_type: str, job_id: str) -> dict[str, str]:
+    return {
+        "messaging.system": "nats",
+        "messaging.operation.type": operation,
+        "messaging.operation.name": operation,
+        "messaging.destination.name": destination,
+        "messaging.message.id": _shown(job_id),
+        "nightshift.job.type": job_type,
+    }
+
+
+def _shown(job_id: str) -> str:
+    """The id as a span may have it; most are as they should be, which is found out in a tenth of the time."""
+    plain = len(job_id) <= _LONGEST_ID and job_id.isascii() and job_id.isprintable() and not may_hold_secret(job_id)
+    return job_id if plain else one_line(job_id, _LONGEST_ID)
+
+
+def _within_span(handler: Handler) -> Callable[[Any, Job], Awaitable[None]]:
+    async def traced(message: Any, job: Job) -> None:
+        token = attach(set_span_in_context(_in_hand.get()))
+        try:
+            await handler(message, job)
+        finally:
+            detach(token)
+
+    return traced
+
+
+def _context(headers: Mapping[str, str]) -> Context:
+    """The trace context that headers carry; without one, or with one that is none, that of nobody."""
+    if wire.TRACEPARENT not in headers:
+        return Context()
+    return _W3C.extract({wire.TRACEPARENT: headers[wire.TRACEPARENT]}, Context())
+
+
+def _trace(span: Span) -> dict[str, str]:
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier, set_span_in_context(span, Context()))
+    return {wire.TRACEPARENT: carrier[wire.TRACEPARENT]}
+
+
+def _fail(span: Span, error_type: str, text: str) -> None:
+    span.set_attribute("error.type", error_type)
+    span.set_status(StatusCode.ERROR, one_line(text))

@@ -1,0 +1,33 @@
+"""Switches tracing on where a collector is named; else nothing of it is even imported."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from nightshift.config.settings import ProcessSettings, SettingsError
+
+if TYPE_CHECKING:
+    from nightshift.runtime.spans import Spans
+
+
+@asynccontextmanager
+async def tracing(name: str, settings: ProcessSettings) -> AsyncIterator["Spans | None"]:
+    """What the process `nightshift-<name>` makes its spans with, None without a collector; sends the last at the end.
+
+    Raises:
+        SettingsError: one of the standard's own variables is wrong.
+    """
+    if settings.otel_exporter_otlp_endpoint is None or _disabled():
+        yield None
+        return
+    try:
+        from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
+    except ValueError as error:  # the library reads some variables when it is imported
+        raise SettingsError([str(error)]) from None
+    async with exporting(name, settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers) as spans:
+        yield spans
+
+
+def _disabled() -> bool:
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

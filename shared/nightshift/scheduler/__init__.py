@@ -1,0 +1,1 @@
+"""The scheduler: cron expressions become events, one per due time."""

@@ -1,0 +1,1 @@
+"""Publishing an event when a schedule is due."""

@@ -1,0 +1,1 @@
+"""Cron expressions, time zones and due times."""

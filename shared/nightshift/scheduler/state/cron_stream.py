@@ -1,0 +1,163 @@
+"""The stream CRON as the scheduler uses it: the newest event of each schedule is its memory."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from nightshift.broker import Connection, Refused
+from nightshift.broker.batch import store_batch
+from nightshift.broker.jetstream import store
+from nightshift.contract.cron import ScheduleFired, event_subject
+from nightshift.contract.wire import MSG_ID
+from nightshift.messaging.outbound import Outgoing
+from nightshift.outcomes import Unavailable
+from nightshift.scheduler.state.direct_get import Found, direct_get
+from nightshift.topology import schedule_pauses
+from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT
+
+if TYPE_CHECKING:
+    from nightshift.runtime.spans import Spans
+
+EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
+_PAGE = 500
+"""Memories per request; the broker answers for at most 1,024 subjects."""
+_TIMEOUT_SECONDS = 5.0
+_decode = msgspec.json.Decoder(ScheduleFired).decode
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """The newest event of a schedule; `event` is None when somebody put something else there."""
+
+    sequence: int
+    event: ScheduleFired | None
+
+
+class EventStream(Protocol):
+    """Where events are announced, and what was announced before."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the broker can be talked to."""
+        ...
+
+    async def memories(self, names: Sequence[str]) -> dict[str, Remembered]:
+        """Returns the newest event of each of these schedules that has one."""
+        ...
+
+    async def history(self, name: str) -> frozenset[datetime]:
+        """Returns the due times of all events of a schedule that are still kept."""
+        ...
+
+    async def paused(self) -> frozenset[str]:
+        """Returns the names of the schedules that the operator has paused."""
+        ...
+
+    async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+        """Stores events of different schedules, all or none; returns their sequences, or for each why not."""
+        ...
+
+    async def announce_singly(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+        """Stores events of different schedules each by itself; returns their sequences, or why one was refused."""
+        ...
+
+
+class CronStream:
+    """The stream at the broker. It must allow direct gets; atomic batches make many events at once cheap."""
+
+    def __init__(self, connection: Connection, spans: "Spans | None" = None) -> None:
+        self._connection, self._spans = connection, spans
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the broker can be talked to."""
+        return self._connection.up.is_set()
+
+    async def memories(self, names: Sequence[str]) -> dict[str, Remembered]:
+        """Returns the newest event of each of these schedules that has one.
+
+        Raises:
+            Unavailable: the broker or the stream is away.
+        """
+        memories: dict[str, Remembered] = {}
+        for start in range(0, len(names), _PAGE):
+            wanted = {event_subject(name): name for name in names[start : start + _PAGE]}
+            while wanted:
+                request = {"multi_last": list(wanted), "batch": _PAGE}
+                found = await direct_get(self._connection, CRON_STREAM, request, timeout_seconds=_TIMEOUT_SECONDS)
+                memories |= {wanted.pop(message.subject): _remembered(message) for message in found}
+                if not found:
+                    break
+        return memories
+
+    async def history(self, name: str) -> frozenset[datetime]:
+        """Returns the due times of all events of a schedule that are still kept.
+
+        Raises:
+            Unavailable: the broker or the stream is away.
+        """
+        events = [remembered.event for remembered in await self.kept(name)]
+        return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
+
+    async def kept(self, name: str) -> list[Remembered]:
+        """Returns the events of a schedule that are still kept, the oldest first.
+
+        Raises:
+            Unavailable: the broker or the stream is away.
+        """
+        request = {"next_by_subj": event_subject(name), "seq": 1, "batch": EVENTS_KEPT + 1}
+        found = await direct_get(self._connection, CRON_STREAM, request, timeout_seconds=_TIMEOUT_SECONDS)
+        return [_remembered(message) for message in found]
+
+    async def paused(self) -> frozenset[str]:
+        """Returns the names of the schedules that the operator has paused.
+
+        Raises:
+            Unavailable: the broker or the stream of pauses is away.
+        """
+        return await schedule_pauses.paused(self._connection)
+
+    async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+        """Stores events, of a different schedule each; returns their sequences, or why one was not stored.
+
+        Several are stored all or none (one disk write for all): when one is refused, that answer stands for each.
+        """
+        try:
+            with self._sending(events) as traced:
+                if len(traced) == 1:
+                    return [await self._store(traced[0])]
+                return [stored.seq for stored in await store_batch(self._connection, traced, timeout_seconds=5)]
+        except (Unavailable, Refused) as answer:
+            return [answer] * len(events)
+
+    async def announce_singly(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+        """Stores events each by itself, so that one that is refused stands in nobody's way."""
+        results = await asyncio.gather(*(self.announce([event]) for event in events))
+        return [result for (result,) in results]
+
+    def _sending(self, events: Sequence[Outgoing]) -> AbstractContextManager[Sequence[Outgoing]]:
+        """With spans where tracing is on; none for what is refused, which another scheduler announced first."""
+        return nullcontext(events) if self._spans is None else self._spans.sending(events, no_matter=(Refused,))
+
+    async def _store(self, event: Outgoing) -> int:
+        stored = await store(
+            self._connection, event.subject, event.headers, event.body, timeout_seconds=_TIMEOUT_SECONDS
+        )
+        return stored.seq
+
+
+def outgoing_event(event: ScheduleFired, last_sequence: int) -> Outgoing:
+    """Returns the message of an event, which is stored only if no other came since `last_sequence` (0: none yet)."""
+    due = event.due.isoformat().replace("+00:00", "Z")
+    headers = {MSG_ID: f"{event.name}@{due}", EXPECTED_SEQUENCE: str(last_sequence)}
+    return Outgoing(event_subject(event.name), headers, msgspec.json.encode(event))
+
+
+def _remembered(message: Found) -> Remembered:
+    try:
+        return Remembered(message.sequence, _decode(message.body))
+    except msgspec.DecodeError:
+        return Remembered(message.sequence, None)

@@ -1,0 +1,1 @@
+"""The timetable: which schedules exist, read from a file."""

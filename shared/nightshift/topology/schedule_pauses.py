@@ -1,0 +1,52 @@
+"""Which schedules are paused: one message for each in a small stream of their own, which schedulers look at.
+
+It survives restarts as every stream does, holds for all schedulers, and is gone when the schedule is resumed.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from nightshift.broker import Connection, direct_get
+from nightshift.broker.jetstream import manage, store
+from nightshift.topology.topology import CRON_PAUSED_STREAM
+
+_PREFIX = "paused."
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Since when a schedule is paused."""
+
+    since: datetime
+
+
+async def paused(connection: Connection) -> frozenset[str]:
+    """The names of the schedules that are paused.
+
+    Raises:
+        Unavailable: the broker is away.
+    """
+    return frozenset(_names(message.subject for message in await direct_get.all_of(connection, CRON_PAUSED_STREAM)))
+
+
+async def pause(connection: Connection, name: str, now: datetime) -> None:
+    """Pauses a schedule; once more does no harm.
+
+    Raises:
+        Unavailable, Refused: the broker is away, or says no.
+    """
+    await store(connection, _PREFIX + name, {}, msgspec.json.encode(Pause(now)))
+
+
+async def resume(connection: Connection, name: str) -> None:
+    """Resumes a schedule; nothing happens to one that is not paused.
+
+    Raises:
+        Unavailable, Refused: the broker is away, or says no.
+    """
+    await manage(connection, f"STREAM.PURGE.{CRON_PAUSED_STREAM}", {"filter": _PREFIX + name})
+
+
+def _names(subjects: Iterable[str]) -> Iterable[str]:
+    return (subject.removeprefix(_PREFIX) for subject in subjects)

@@ -1,0 +1,196 @@
+"""The streams and consumers that the catalogue of messages calls for, as data."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from nightshift.contract.wire import MAX_MESSAGE_BYTES, service_of
+
+_GIB = 1024**3
+DUPLICATE_WINDOW = timedelta(minutes=2)
+DEAD_LETTER_AGE = timedelta(days=30)
+MAX_WAITING_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
+"""A copy that waits carries more headers than the job; its dead letter even more, within the broker's 1 MB."""
+EVENTS_KEPT = 100
+"""Events kept per schedule; the newest is the scheduler's memory."""
+ACK_WAIT = timedelta(seconds=30)
+PROGRESS_SECONDS = 10.0
+"""How often a worker tells the broker that it still works: three chances within `ACK_WAIT`."""
+MAX_ACK_PENDING = 200_000
+"""Delayed negative acknowledgements stay pending: a low limit would let them stop the consumer."""
+
+
+class Consumer(msgspec.Struct, frozen=True, kw_only=True):
+    """One durable pull consumer, named after its service and shared by all its replicas."""
+
+    stream: str
+    name: str
+    filter: str
+    new_only: bool = False
+
+    def config(self) -> dict[str, Any]:
+        """The request body of `$JS.API.CONSUMER.CREATE` (ADR-15)."""
+        return {
+            "durable_name": self.name,
+            "name": self.name,
+            "filter_subject": self.filter,
+            "ack_policy": "explicit",
+            "ack_wait": _ns(ACK_WAIT),
+            "max_ack_pending": MAX_ACK_PENDING,
+            "max_deliver": -1,
+            "deliver_policy": "new" if self.new_only else "all",
+            "replay_policy": "instant",
+        }
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream and what it is for; `options` are the fields of its JetStream configuration."""
+
+    name: str
+    subjects: tuple[str, ...]
+    purpose: str
+    options: Mapping[str, Any]
+
+    def config(self, replicas: int) -> dict[str, Any]:
+        """The request body of `$JS.API.STREAM.CREATE`."""
+        common = {"storage": "file", "num_replicas": replicas, "duplicate_window": _ns(DUPLICATE_WINDOW)}
+        return {"name": self.name, "subjects": list(self.subjects), **common, **self.options}
+
+
+class Topology(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that must exist at the broker before a worker pulls."""
+
+    streams: tuple[Stream, ...]
+    consumers: tuple[Consumer, ...]
+
+    def consumers_of(self, service: str) -> list[Consumer]:
+        """The consumers that a service's workers pull from."""
+        return [consumer for consumer in self.consumers if consumer.name == service]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a queue is full; beyond it the broker refuses whoever publishes."""
+
+    queue_bytes: int = _GIB
+    dead_letter_bytes: int = _GIB // 4
+
+
+def queue_of(service: str) -> str:
+    """The stream of jobs to do now."""
+    return service.upper()
+
+
+def later_of(service: str) -> str:
+    """The stream of jobs that wait for their time."""
+    return f"{service.upper()}_LATER"
+
+
+def dead_letters_of(service: str) -> str:
+    """The stream of jobs given up on; of events, for `cron`."""
+    return f"{service.upper()}_DLQ"
+
+
+CRON_STREAM = "CRON"
+CRON_PAUSED_STREAM = "CRON_PAUSED"
+
+
+def topology(job_types: Iterable[str], event_consumers: Mapping[str, str], limits: Limits | None = None) -> Topology:
+    """Computes it from the job types that exist and from who consumes which events (first token -> service)."""
+    limits = limits or Limits()
+    services = sorted({service_of(job_type) for job_type in job_types})
+    streams = [stream for service in services for stream in _of_service(service, limits)]
+    consumers = [consumer for service in services for consumer in _consumers(service)]
+    consumers += [
+        Consumer(stream=CRON_STREAM, name=service, filter=f"cron.{event}.>", new_only=True)
+        for event, service in sorted(event_consumers.items())
+        if service in services
+    ]
+    return Topology(streams=(*streams, *_of_cron(limits)), consumers=tuple(consumers))
+
+
+def _of_service(service: str, limits: Limits) -> list[Stream]:
+    return [
+        Stream(
+            name=queue_of(service),
+            subjects=(f"jobs.{service}.>",),
+            purpose="jobs to do now; full means that the producer is refused",
+            options={
+                "retention": "workqueue",
+                "discard": "new",
+                "max_bytes": limits.queue_bytes,
+                "max_msg_size": MAX_MESSAGE_BYTES,
+                "allow_atomic": True,
+                "allow_direct": True,
+            },
+        ),
+        Stream(
+            name=later_of(service),
+            subjects=(f"later.{service}.>", f"due.{service}.>"),
+            purpose="jobs that wait for their time; no limits, since it could only discard in silence",
+            options={
+                "retention": "workqueue",
+                "max_msg_size": MAX_WAITING_BYTES,
+                "allow_msg_schedules": True,
+                "allow_direct": True,
+            },
+        ),
+        _dead_letters(service, limits),
+    ]
+
+
+def _of_cron(limits: Limits) -> list[Stream]:
+    events = Stream(
+        name=CRON_STREAM,
+        subjects=("cron.>",),
+        purpose="events of schedules; the newest of each is the scheduler's memory",
+        options={
+            "retention": "limits",
+            "max_msgs_per_subject": EVENTS_KEPT,
+            "allow_atomic": True,
+            "max_msg_size": MAX_MESSAGE_BYTES,
+            "allow_direct": True,
+        },
+    )
+    return [events, _dead_letters("cron", limits), _pauses()]
+
+
+def _pauses() -> Stream:
+    return Stream(
+        name=CRON_PAUSED_STREAM,
+        subjects=("paused.>",),
+        purpose="which schedules are paused; one message each, gone when it is resumed",
+        options={
+            "retention": "limits",
+            "max_msgs_per_subject": 1,
+            "max_msg_size": MAX_MESSAGE_BYTES,
+            "allow_direct": True,
+        },
+    )
+
+
+def _dead_letters(service: str, limits: Limits) -> Stream:
+    return Stream(
+        name=dead_letters_of(service),
+        subjects=(f"dead.{service}.>",),
+        purpose="jobs given up on, with the reason in their headers",
+        options={
+            "retention": "limits",
+            "discard": "new",
+            "max_age": _ns(DEAD_LETTER_AGE),
+            "max_bytes": limits.dead_letter_bytes,
+            "allow_direct": True,
+        },
+    )
+
+
+def _consumers(service: str) -> list[Consumer]:
+    return [
+        Consumer(stream=queue_of(service), name=service, filter=f"jobs.{service}.>"),
+        Consumer(stream=later_of(service), name=service, filter=f"due.{service}.>"),
+    ]
+
+
+def _ns(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1_000_000_000)

@@ -1,0 +1,1 @@
+"""From pull to acknowledgement: the pipeline that runs jobs."""

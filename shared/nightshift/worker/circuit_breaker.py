@@ -1,0 +1,70 @@
+"""The circuit breaker: while our own database, object store or broker is away, nothing is pulled."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+from nightshift.observability.log import get_logger
+from nightshift.observability.metrics import Metrics
+from nightshift.outcomes import Unavailable
+
+_FIRST_PROBE_SECONDS, _LAST_PROBE_SECONDS = 0.5, 15.0
+_log = get_logger("circuit")
+
+Probe = Callable[[], Awaitable[None]]
+
+
+class Circuit:
+    """Opens when a component is found away, probes it, and closes when it answers."""
+
+    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics) -> None:
+        self._probes, self._metrics = probes, metrics
+        self.on_close: Callable[[], None] = lambda: None
+        self._open: dict[str, asyncio.Task[None]] = {}
+        for component in probes:
+            metrics.circuit(component, is_open=False)
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything is there, as far as known."""
+        return not self._open
+
+    @property
+    def away(self) -> list[str]:
+        """The components that are being waited for."""
+        return sorted(self._open)
+
+    def trip(self, unavailable: Unavailable) -> None:
+        """Stops the pulling until a probe of the component succeeds."""
+        component = unavailable.component
+        if component in self._open or component not in self._probes:
+            return
+        _log.error("circuit_open", f"{unavailable}: pulling stops until it answers", component=component)
+        self._metrics.circuit(component, is_open=True)
+        self._open[component] = asyncio.create_task(self._probe(component))
+
+    def delay(self) -> timedelta:
+        """How long a job waits that met the outage: it comes back at some time after the first probes."""
+        return timedelta(seconds=random.uniform(2, 10))  # noqa: S311 - spreads load
+
+    async def stop(self) -> None:
+        """Ends the probing."""
+        for task in self._open.values():
+            task.cancel()
+        await asyncio.gather(*self._open.values(), return_exceptions=True)
+
+    async def _probe(self, component: str) -> None:
+        wait = _FIRST_PROBE_SECONDS
+        while True:
+            await asyncio.sleep(wait)
+            try:
+                await self._probes[component]()
+            except Exception:  # noqa: BLE001 - whatever a probe raises, it is not there yet
+                wait = min(wait * 2, _LAST_PROBE_SECONDS)
+            else:
+                break
+        del self._open[component]
+        self._metrics.circuit(component, is_open=False)
+        _log.info("circuit_closed", f"The {component} answers again: pulling goes on", component=component)
+        self.on_close()

@@ -1,0 +1,138 @@
+"""Commits jobs: inbox row, effects and outbox rows, in one short transaction shared by those that finish together."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Executable, insert
+from sqlalchemy.engine import Connection
+
+from nightshift.batcher import Gather
+from nightshift.database import Database
+from nightshift.database.tables import outbox as outbox_table
+from nightshift.messaging import inbox, outbox
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Unavailable
+
+MAX_GROUP = 500
+"""Jobs in one transaction: beyond it the gain is small, and a bad one costs more."""
+_OUTBOX = insert(outbox_table)
+
+
+class Committer:
+    """Commits jobs of one service exactly once, in groups."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gather: Gather[Job, bool] = Gather(self._commit, most=MAX_GROUP)
+        self._look: Gather[inbox.Key, bool] = Gather(self._done, most=MAX_GROUP)
+
+    async def commit(self, job: Job) -> bool:
+        """Makes the job's effects happen; False when they had happened already, and nothing was done.
+
+        Raises:
+            Unavailable: the database is away; nothing happened.
+            Exception: whatever the job's own effects raise; nothing of this job happened.
+        """
+        return await self._gather(job)
+
+    async def is_done(self, job: Job) -> bool:
+        """Tells whether the job's effects have happened already."""
+        return await self._look(inbox.key_of(job))
+
+    async def _done(self, keys: Sequence[inbox.Key]) -> list[bool]:
+        found = await self._database.ask(lambda connection: inbox.done(connection, keys))
+        return [key in found for key in keys]
+
+    async def _commit(self, jobs: Sequence[Job]) -> list[bool | BaseException]:
+        """One transaction for all; if it fails each gets its own, so that a bad one spoils nobody else's."""
+        results: dict[int, bool | BaseException] = {}
+        first: dict[inbox.Key, Job] = {}
+        for job in jobs:
+            first.setdefault(inbox.key_of(job), job)
+        await self._together(list(first.values()), results)
+        for job in jobs:  # the same job twice in one group: the second finds the row of the first
+            if id(job) not in results:
+                await self._together([job], results)
+        return [results[id(job)] for job in jobs]
+
+    async def _together(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+        try:
+            await self._write(jobs)
+        except Unavailable as away:
+            results.update({id(job): away for job in jobs})
+        except _DoneBefore:
+            await self._without_done(jobs, results)
+        except Exception as error:  # noqa: BLE001 - a handler's effect may raise anything
+            if len(jobs) == 1:
+                results[id(jobs[0])] = error
+                return
+            for job in jobs:
+                await self._together([job], results)
+        else:
+            results.update({id(job): True for job in jobs})
+
+    async def _without_done(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+        """Some had been done before: the others go once more, without them."""
+        if len(jobs) == 1:
+            results[id(jobs[0])] = False
+            return
+        try:
+            done = await self._done([inbox.key_of(job) for job in jobs])
+        except Unavailable as away:
+            results.update({id(job): away for job in jobs})
+            return
+        results.update({id(job): False for job, was_done in zip(jobs, done, strict=True) if was_done})
+        left = [job for job, was_done in zip(jobs, done, strict=True) if not was_done]
+        for group in [left] if left and len(left) < len(jobs) else [[job] for job in left]:
+            await self._together(group, results)
+
+    async def _write(self, jobs: list[Job]) -> None:
+        now = datetime.now(UTC)
+        if not any(job.effects for job in jobs):
+            await self._database.commit(lambda connection: _finish(_begin(connection, jobs, now), jobs, now))
+            return
+        async with self._database.write() as connection:
+            await connection.run_sync(_begin, jobs, now)
+            for job in jobs:
+                for effect in job.effects:
+                    await effect(connection)
+            await connection.run_sync(_finish, jobs, now)
+
+
+class _DoneBefore(Exception):  # noqa: N818 - states a fact
+    """Some of these jobs are done already: nothing may be committed with them."""
+
+
+def _begin(connection: Connection, jobs: list[Job], now: datetime) -> Connection:
+    if not inbox.enter(connection, jobs, now):
+        raise _DoneBefore
+    for statement, values in _grouped(jobs):
+        connection.execute(statement, values) if values else connection.execute(statement)
+    return connection
+
+
+def _finish(connection: Connection, jobs: list[Job], now: datetime) -> None:
+    """The follow-ups last: an effect that reads and decides may have added some."""
+    rows = [row for job in jobs for row in outbox.rows_of(job, now)]
+    if rows:
+        connection.execute(_OUTBOX, rows)
+
+
+def _grouped(jobs: Sequence[Job]) -> list[tuple[Executable, list[Mapping[str, Any]]]]:
+    """The jobs' statements with equal ones merged into one call; each job's own keep their order.
+
+    Only values with the same keys are merged: the first ones decide which columns the database is told of.
+    """
+    groups: list[tuple[Executable, list[Mapping[str, Any]]]] = []
+    for position in range(max((len(job.statements) for job in jobs), default=0)):
+        merged: dict[tuple[int, *tuple[str, ...]], tuple[Executable, list[Mapping[str, Any]]]] = {}
+        for job in jobs:
+            if position < len(job.statements):
+                statement, values = job.statements[position]
+                if values is None:
+                    groups.append((statement, []))
+                else:
+                    merged.setdefault((id(statement), *values), (statement, []))[1].append(values)
+        groups.extend(merged.values())
+    return groups

@@ -1,0 +1,54 @@
+"""Tells the metrics how each pull is doing, and readiness whether the broker still knows its consumer."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import manage
+from nightshift.observability.metrics import Metrics
+from nightshift.worker.circuit_breaker import Circuit
+from nightshift.worker.pull import Pull
+
+_LOOK_SECONDS = 1.0
+_ASK_SECONDS = 3.0
+
+
+class PullWatch:
+    """Watches a worker's pulls. A consumer that the operator paused gives no sign of it, so the broker is asked."""
+
+    def __init__(self, pulls: Sequence[Pull], connection: Connection, circuit: Circuit, metrics: Metrics) -> None:
+        self._pulls, self._connection, self._circuit, self._metrics = pulls, connection, circuit, metrics
+        self._paused: set[str] = set()
+
+    async def ask(self) -> None:
+        """Asks the broker about each consumer, as a readiness check.
+
+        Raises:
+            Unavailable, Refused: the broker is away, or has no such consumer.
+        """
+        for pull in self._pulls:
+            info = await manage(
+                self._connection, f"CONSUMER.INFO.{pull.stream}.{pull.consumer}", timeout_seconds=_ASK_SECONDS
+            )
+            (self._paused.add if info.get("paused") else self._paused.discard)(pull.stream)
+
+    async def run(self) -> None:
+        """Keeps the metrics fresh until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Notes the state of every pull, and when the broker last sent anything for it."""
+        silent_since = time.time() - time.monotonic()
+        for pull in self._pulls:
+            self._metrics.pull_state(pull.stream, self._state(pull))
+            self._metrics.pull_activity(pull.stream, silent_since + pull.heard)
+
+    def _state(self, pull: Pull) -> str:
+        if not self._connection.up.is_set():
+            return "disconnected"
+        if pull.stream in self._paused or not self._circuit.closed:
+            return "paused"
+        return "pulling" if pull.open else "stopped"

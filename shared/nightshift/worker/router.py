@@ -1,0 +1,81 @@
+"""Which handler works off which job type, with its decoder made once."""
+
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from nightshift.contract import wire
+from nightshift.contract.constraints import empty
+from nightshift.contract.message import CATALOGUE, Message
+from nightshift.messaging.job import Job
+
+Handler = Callable[[Any, Job], Awaitable[None]]
+"""A plain async function of its typed message and the job in hand; what else it needs is bound beforehand."""
+
+
+@dataclass(slots=True, frozen=True)
+class Route:
+    """How jobs of one type are worked off.
+
+    `inbox` says that each job is done once and its effects are committed; without it nothing is remembered, the
+    handler may run again for a duplicate, and it can neither write nor enqueue. `timeout_seconds` and `max_retries`
+    override the service's settings. `empty` is what is said of a body with nothing in it.
+    """
+
+    handler: Handler
+    decode: Callable[[bytes], Any]
+    inbox: bool = True
+    timeout_seconds: float | None = None
+    max_retries: int | None = None
+    empty: str = "the body is empty"
+
+
+Handlers = Mapping[type[Message] | str, Handler | Route]
+"""What a service offers: message class (or event name, `cron.cleanup.daily`) to handler."""
+
+
+def route(
+    message: type[Message],
+    handler: Handler,
+    *,
+    inbox: bool = True,
+    timeout_seconds: float | None = None,
+    max_retries: int | None = None,
+) -> Route:
+    """A route with options; a bare handler in `Handlers` gets the defaults."""
+    decode = msgspec.json.Decoder(message).decode
+    return Route(handler, decode, inbox, timeout_seconds, max_retries, empty(message))
+
+
+def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:
+    """The dispatch table of a service, by type on the wire; `event` is the class of all schedule events."""
+    table: dict[str, Route] = {}
+    for key, handler in handlers.items():
+        name = key if isinstance(key, str) else key.TYPE
+        message = event if isinstance(key, str) else key
+        table[name] = handler if isinstance(handler, Route) else route(message, handler)
+    return table
+
+
+def check_complete(service: str, table: Mapping[str, Route]) -> None:
+    """Refuses a service that has no handler for one of its job types, or one for another's.
+
+    Raises:
+        LookupError: names the types; a mistake of the program, found at its start.
+    """
+    mine = {name for name in CATALOGUE if wire.service_of(name) == service}
+    offered = {name for name in table if not wire.is_event(name)}
+    if mine != offered:
+        raise LookupError(
+            f"service {service}: no handler for {sorted(mine - offered)}, handlers for unknown {sorted(offered - mine)}"
+        )
+
+
+def unknown(job_type: str, table: Mapping[str, Route]) -> str:
+    """What is wrong with a type that has no handler here, and what may have been meant."""
+    close = difflib.get_close_matches(job_type, list(table), n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"no handler for {job_type}{hint} (this service knows {', '.join(sorted(table)) or 'none'})"
