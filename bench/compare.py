@@ -15,8 +15,8 @@ from pathlib import Path
 from bench.peers.roster import PEERS, Peer
 from bench.report import RESULTS, Measured, write
 from bench.servers import Postgres, Redis
-from nightshift.embedded.processes.binaries import ProgramMissing
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.binaries import ProgramMissingError
+from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.servers.broker import Broker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -151,7 +151,7 @@ def main() -> int:
         loop.run_until_complete(broker.start())
         try:
             redis, postgres = Redis(folder / "redis"), Postgres(folder / "postgres")
-        except (ProgramMissing, StartFailed) as missing:
+        except (ProgramMissingError, StartFailedError) as missing:
             print(missing, file=sys.stderr)
             loop.run_until_complete(broker.kill())
             return 1

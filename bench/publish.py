@@ -55,7 +55,7 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
         try:
             await provision_broker(connection, worker.bench_topology())
             publisher, stream = Publisher(connection), plain.jetstream()
-            gc_tuning.settle()
+            gc_tuning.freeze()
 
             def ours() -> Awaitable[object]:
                 return publisher.publish(worker.PAYLOAD)

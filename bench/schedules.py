@@ -88,7 +88,7 @@ async def lateness(broker: Broker, connection: Connection, folder: Path, count: 
             await asyncio.sleep(1)
     finally:
         await process.stop()
-    events = [seconds_late(event) for event in await direct_get.all_of(connection, "CRON", "cron.sync.>")]
+    events = [seconds_late(event) for event in await direct_get.read_all(connection, "CRON", "cron.sync.>")]
     return [events[start : start + count] for start in range(count, wanted, count)]
 
 

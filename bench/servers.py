@@ -7,9 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.processes.binaries import ProgramMissingError
 from nightshift.embedded.processes.ports import free_ports
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.process import StartFailedError
 
 
 def find(name: str, *, apt: str) -> str:
@@ -17,7 +17,7 @@ def find(name: str, *, apt: str) -> str:
     hidden = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     found = shutil.which(name) or (str(hidden[0]) if hidden else None)
     if found is None:
-        raise ProgramMissing(f"{name} is not on this machine: apt-get install {apt}")
+        raise ProgramMissingError(f"{name} is not on this machine: apt-get install {apt}")
     return found
 
 
@@ -75,5 +75,5 @@ def _wait(ready: object, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not ready():  # type: ignore[operator]
         if time.monotonic() > deadline:
-            raise StartFailed("a server did not start")
+            raise StartFailedError("a server did not start")
         time.sleep(0.05)

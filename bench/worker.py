@@ -17,10 +17,10 @@ from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import open_objects
 from nightshift.observability.metrics import Metrics
-from nightshift.runtime.composition import Chassis, assemble
+from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.topology import Topology, topology
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.router import Handlers, route, routes
 from schema.tables import activity_logs
 
@@ -69,10 +69,10 @@ async def drain(
     """Works off `jobs` jobs that wait; returns the seconds from the first to the last."""
     objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
     metrics = Metrics([RunBench.TYPE])
-    chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
+    context = ServiceContext("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = bench_topology().consumers_of("bench")
-    parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=slots, limits=Limits())
-    gc_tuning.settle()
+    parts = compose(context, routes(offered, ScheduleFired), consumers, slots=slots, limits=JobLimits())
+    gc_tuning.freeze()
     started = time.perf_counter()
     await parts.worker.start(parts.pulls)
     while metrics.finished < jobs:

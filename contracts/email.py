@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-from nightshift.contract.constraints import CONTROL, END, ONE_LINE, ONE_LINE_WORDS, check, shape, shape_or_list
+from nightshift.contract.constraints import CONTROL, END, ONE_LINE, ONE_LINE_WORDS, check, pattern, pattern_or_list
 from nightshift.contract.message import Message
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -29,7 +29,7 @@ _EXAMPLES = ["ada@example.com", "Ada Lovelace <ada@example.com>", '"Lovelace, Ad
 
 Address = Annotated[
     str,
-    shape(
+    pattern(
         ADDRESS,
         "one email address such as 'ada@example.com' or 'Ada Lovelace <ada@example.com>'",
         max_length=_MAX_LENGTH,
@@ -42,7 +42,7 @@ Address = Annotated[
 
 _OneAddress = Annotated[
     str,
-    shape_or_list(ADDRESS, max_length=_MAX_LENGTH, title=_TITLE, description=_DESCRIPTION, examples=_EXAMPLES),
+    pattern_or_list(ADDRESS, max_length=_MAX_LENGTH, title=_TITLE, description=_DESCRIPTION, examples=_EXAMPLES),
 ]
 Recipients = _OneAddress | Annotated[tuple[Address, ...], Meta(min_length=1, max_length=50, title="Email addresses")]
 CopyRecipients = _OneAddress | Annotated[tuple[Address, ...], Meta(max_length=50, title="Email addresses")]
@@ -56,7 +56,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
     key: Annotated[
         str,
-        shape(
+        pattern(
             rf"^(?!claims/){_SEGMENT}(?:/{_SEGMENT})*{END}",
             "the key of an object such as 'reports/week-30.pdf', not beginning with '/' or 'claims/'",
             min_length=1,
@@ -67,7 +67,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     ]
     file_name: Annotated[
         str,
-        shape(
+        pattern(
             rf"^[^ /\\{CONTROL}](?:[^/\\{CONTROL}]*[^ /\\{CONTROL}])?{END}",
             "a file name in one line, without '/' or '\\', no space at its ends",
             min_length=1,
@@ -93,7 +93,7 @@ class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
     ]
     subject: Annotated[
         str,
-        shape(
+        pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
             min_length=1,

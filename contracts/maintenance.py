@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from nightshift.contract.constraints import CONTROL, END, shape
+from nightshift.contract.constraints import CONTROL, END, pattern
 from nightshift.contract.message import Message
 
 LONGEST_DAYS = 3650
@@ -53,7 +53,7 @@ class CleanFiles(Message, omit_defaults=True):
     after: Annotated[
         Annotated[
             str,
-            shape(
+            pattern(
                 rf"^(?:uploads|thumbnails)/[^{CONTROL}]+{END}",
                 "the key of an object under 'uploads/' or 'thumbnails/'",
                 max_length=1024,

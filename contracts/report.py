@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, pattern
 from nightshift.contract.message import Message
 
 
@@ -13,7 +13,7 @@ class GenerateReport(Message):
 
     report_id: Annotated[
         str,
-        shape(
+        pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
             description="Key of the report's row, which says of which kind it is, about which time, and for whom. "

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from nightshift.contract.constraints import END, ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.constraints import END, ONE_LINE, ONE_LINE_WORDS, pattern
 from nightshift.contract.message import Message
 
 _SERVICE = rf"^[a-z][a-z0-9-]*{END}"
@@ -12,7 +12,7 @@ _SERVICE_WORDS = "the name of a service in lower case, such as 'github'"
 
 ServiceName = Annotated[
     str,
-    shape(
+    pattern(
         _SERVICE,
         _SERVICE_WORDS,
         max_length=40,
@@ -29,7 +29,7 @@ class SyncExternal(Message):
 
     user_id: Annotated[
         str,
-        shape(
+        pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
             description="Owner of the linked account, which says where to go and with which credentials. "
@@ -52,7 +52,7 @@ class SyncAll(Message):
 
     service: Annotated[ServiceName | None, Meta(description="Only accounts of this service.")] = None
     run: Annotated[
-        Annotated[str, shape(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=200)] | None,
+        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=200)] | None,
         Meta(description="Name of the run: an account gets one job per run. The job's own id if absent."),
     ] = None
     after: Annotated[

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, pattern
 from nightshift.contract.message import Message
 
 
@@ -13,7 +13,7 @@ class ProcessUpload(Message):
 
     file_id: Annotated[
         str,
-        shape(
+        pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
             description="Key of the file's row, which names the object that holds its bytes. "
@@ -25,7 +25,7 @@ class ProcessUpload(Message):
     ]
     user_id: Annotated[
         str,
-        shape(
+        pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
             description="Owner of the file. A job that names somebody else than the row does is refused.",

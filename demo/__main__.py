@@ -15,9 +15,9 @@ from demo.runner import SCHEDULER, Stage
 from nightshift.broker import connect
 from nightshift.config.env_settings import load
 from nightshift.config.settings import Settings
-from nightshift.embedded.processes.binaries import ProgramMissing
-from nightshift.embedded.processes.folder_lock import FolderTaken
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.binaries import ProgramMissingError
+from nightshift.embedded.processes.folder_lock import FolderTakenError
+from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.services import Service, all_services
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
@@ -39,7 +39,7 @@ def main() -> int:
     console = Console(soft_wrap=True)
     try:
         return asyncio.run(play(console, [path.resolve() for path in arguments.files]))
-    except (FolderTaken, ProgramMissing, StartFailed, OSError) as error:
+    except (FolderTakenError, ProgramMissingError, StartFailedError, OSError) as error:
         print(f"The demo could not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

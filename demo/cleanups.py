@@ -14,7 +14,7 @@ from nightshift.config.env_settings import load
 from nightshift.contract.cron import ScheduleFired, manual_subject
 from nightshift.database.tables import processed_messages
 from nightshift.messaging.job import Job
-from nightshift.objects import ObjectMissing
+from nightshift.objects import ObjectMissingError
 from nightshift.worker.commit import Committer
 from schema.tables import activity_logs, cleanup_runs, files, sessions, users
 from services.maintenance.cleanup_runs import Runs
@@ -121,7 +121,7 @@ async def _expect_object(stage: Stage, text: str, key: str, *, stays: bool) -> N
     async def as_told() -> bool:
         try:
             await stage.objects.stat(key)
-        except ObjectMissing:
+        except ObjectMissingError:
             return not stays
         return stays
 

@@ -39,7 +39,7 @@ _POLL_SECONDS = 0.1
 _ENDS = ("processed", "done", "failed")
 
 
-class NotDone(Exception):  # noqa: N818 - says what is the case
+class NotDoneError(Exception):
     """It did not end well; the text says what to look at."""
 
 
@@ -97,9 +97,9 @@ class Application:
                         break
                     await asyncio.sleep(_POLL_SECONDS)
             if row["status"] == "failed":
-                raise NotDone(f"it was given up on, nightshift dlq list shows it: {row['error']}")
+                raise NotDoneError(f"it was given up on, nightshift dlq list shows it: {row['error']}")
             return row
-        raise NotDone(f"not done within {_PATIENCE_SECONDS:g} s; nightshift queues list says where it is")
+        raise NotDoneError(f"not done within {_PATIENCE_SECONDS:g} s; nightshift queues list says where it is")
 
     async def _fetched(self, key: str | None, name: str) -> list[str]:
         if key is None:
@@ -114,11 +114,11 @@ async def application(folder: Path) -> AsyncIterator[Application]:
     """The application beside the stack that runs in a folder.
 
     Raises:
-        NotDone: none runs there.
+        NotDoneError: none runs there.
     """
     environ = env_file.read(folder)
     if not environ:
-        raise NotDone(f"no stack runs in {folder}: start it with make up")
+        raise NotDoneError(f"no stack runs in {folder}: start it with make up")
     settings = load(Settings, environ)
     database, objects = open_database(settings.database_url.reveal()), object_store(settings)
     connection = await connect(settings, name="application", wait_seconds=5)
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for line in asyncio.run(_run(options)):
             print(f"  {line}")
-    except (NotDone, Unavailable) as error:
+    except (NotDoneError, Unavailable) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -13,7 +13,7 @@ from sqlalchemy import Executable
 
 from nightshift.broker import Connection
 from nightshift.broker.delivery import Delivery
-from nightshift.broker.direct_get import all_of
+from nightshift.broker.direct_get import read_all
 from nightshift.broker.jetstream import manage
 from nightshift.database import Database
 from nightshift.embedded.servers.mailbox import messages
@@ -22,7 +22,7 @@ from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import S3ObjectStore
 from nightshift.outcomes import Unavailable
-from nightshift.topology.topology import later_of, queue_of
+from nightshift.topology.topology import later_stream, queue_stream
 
 PATIENCE_SECONDS = 40.0
 SCHEDULER = "scheduler"
@@ -103,14 +103,14 @@ class Stage:
 
     async def dead_letters(self, stream: str, job_id: str) -> list[Delivery]:
         """The dead letters of a job."""
-        found = await all_of(self.connection, stream)
+        found = await read_all(self.connection, stream)
         return [letter for letter in found if letter.headers.get("Job-Id") == job_id]
 
     async def waiting(self, service: str) -> int:
         """Jobs of a service that wait, for now or for later, or are in hand."""
         counts = [
             (await manage(self.connection, f"STREAM.INFO.{stream}"))["state"]["messages"]
-            for stream in (queue_of(service), later_of(service))
+            for stream in (queue_stream(service), later_stream(service))
         ]
         return sum(counts)
 

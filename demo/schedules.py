@@ -10,7 +10,7 @@ import msgspec
 
 from demo import cleanups
 from demo.runner import Stage
-from nightshift.broker.direct_get import all_of
+from nightshift.broker.direct_get import read_all
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.wire import MANUAL
 
@@ -63,7 +63,7 @@ def _is_one(count: int) -> bool:
 
 async def _events(stage: Stage) -> list[ScheduleFired]:
     """What the schedulers announced; not what was asked for by hand."""
-    events = await all_of(stage.connection, "CRON")
+    events = await read_all(stage.connection, "CRON")
     return [
         msgspec.json.decode(event.body, type=ScheduleFired) for event in events if not event.subject.endswith(MANUAL)
     ]

@@ -23,7 +23,7 @@ CHUNK_ROWS = 1_000
 _LEAST_ROWS = 100
 
 
-class AlreadySeeded(Exception):  # noqa: N818 - states a fact
+class AlreadySeededError(Exception):
     """The database holds the rows of this seed."""
 
 
@@ -40,14 +40,14 @@ async def seed(
     The same `seed`, `rows` and `now` give the same rows. `progress` is told a table, its rows so far, and all.
 
     Raises:
-        AlreadySeeded: rows of this seed are there; nothing was written.
+        AlreadySeededError: rows of this seed are there; nothing was written.
         Unavailable: the database is away.
     """
     counts = {name: int(rows * share) for name, (_, _, share) in SHARES.items()}
     world = World(seed, now, counts["users"])
     async with database.read() as connection:
         if (await connection.execute(select(users.c.id).where(users.c.id == world.id("user", 0)))).first():
-            raise AlreadySeeded(
+            raise AlreadySeededError(
                 f"{database.place} has the sample rows of --seed {seed} already: {await _held(connection)}"
             )
     for name, count in counts.items():
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         counts = asyncio.run(_fill(url, options.rows, options.seed, options.now or datetime.now(UTC)))
-    except AlreadySeeded as seeded:
+    except AlreadySeededError as seeded:
         print(f"{seeded}. Nothing was added. For more: make seed SEED={options.seed + 1}")
         return 0
     except (MigrationError, Unavailable, ValueError) as error:

@@ -14,7 +14,7 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import CATALOGUE
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.mail_server import MailServer
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.embedded.stack import Stack
 from nightshift.topology.permissions import broker_config, users
 from nightshift.topology.provisioning import provision_broker
@@ -47,9 +47,9 @@ async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
 
 
 @pytest.fixture(scope="module")
-async def objects_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Objects]:
+async def objects_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ObjectServer]:
     """An object store without buckets: `.endpoint`, `.access_key`, `.secret_key`."""
-    async with running(Objects(tmp_path_factory.mktemp("objects"))) as server:
+    async with running(ObjectServer(tmp_path_factory.mktemp("objects"))) as server:
         yield server
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 from sqlalchemy import insert, select
 
-from nightshift.broker import Connection, Refused, connect
+from nightshift.broker import BrokerRefusedError, Connection, connect
 from nightshift.broker.headers import Headers, decode
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
@@ -22,15 +22,14 @@ from nightshift.contract.message import CATALOGUE, Message
 from nightshift.database import Database, migrate, open_database
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import S3ObjectStore, open_objects
 from nightshift.observability.metrics import Metrics
-from nightshift.runtime.composition import Assembly, Chassis, assemble
+from nightshift.runtime.composition import ServiceContext, WorkerParts, compose
 from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import Limits as StreamLimits
-from nightshift.topology.topology import Topology, topology
-from nightshift.worker.pipeline import Limits
+from nightshift.topology.topology import StreamLimits, Topology, topology
+from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.router import Handlers, routes
 from schema.tables import activity_logs
 
@@ -96,23 +95,23 @@ class Stored:
 class Harness:
     """What a test holds in its hands."""
 
-    chassis: Chassis
-    parts: Assembly
+    context: ServiceContext
+    parts: WorkerParts
 
     @property
     def connection(self) -> Connection:
         """The worker's connection, on which tests publish as well."""
-        return self.chassis.connection
+        return self.context.connection
 
     @property
     def publisher(self) -> Publisher:
         """Publishes jobs."""
-        return self.chassis.publisher
+        return self.context.publisher
 
     @property
     def database(self) -> Database:
         """The worker's database."""
-        return self.chassis.database
+        return self.context.database
 
     async def stored(self, stream: str, subject: str = ">") -> list[Stored]:
         """Everything in a stream, in order."""
@@ -146,7 +145,7 @@ class Harness:
 
     def outcomes(self, job_type: str | None = "probe.run") -> dict[str, int]:
         """How the deliveries of a type ended, counted; None: those of events and of types that do not exist."""
-        metrics = self.chassis.metrics
+        metrics = self.context.metrics
         return dict((metrics._types[job_type] if job_type else metrics._unknown).outcomes)
 
     async def empty(self) -> None:
@@ -154,7 +153,7 @@ class Harness:
 
         async def nothing() -> bool:
             counts = [await count(self.connection, stream) for stream in ("PROBE", "PROBE_LATER")]
-            return not any(counts) and self.parts.worker.in_hand == 0
+            return not any(counts) and self.parts.worker.in_flight == 0
 
         await eventually(nothing, what="the queues are empty")
 
@@ -207,7 +206,7 @@ async def connected(broker: Broker, name: str = "test") -> AsyncIterator[Connect
 
 
 @asynccontextmanager
-async def opened_objects(server: Objects | None) -> AsyncIterator[S3ObjectStore]:
+async def opened_objects(server: ObjectServer | None) -> AsyncIterator[S3ObjectStore]:
     """The object store under test, with its bucket; without a server, one that is away."""
     if server is None:
         objects = open_objects("http://127.0.0.1:9", "nobody", "nothing", "nightshift")
@@ -223,13 +222,13 @@ async def opened_objects(server: Objects | None) -> AsyncIterator[S3ObjectStore]
 async def _begin_empty(connection: Connection, declared: Topology) -> None:
     """Makes the streams anew: a purged one would still drop message ids that another test used."""
     for stream in declared.streams:
-        with contextlib.suppress(Refused):  # there is none yet
+        with contextlib.suppress(BrokerRefusedError):  # there is none yet
             await manage(connection, f"STREAM.DELETE.{stream.name}")
 
     async def made() -> bool:
         try:
             await provision_broker(connection, declared)
-        except Refused as refused:
+        except BrokerRefusedError as refused:
             if refused.code != FOLDER_IN_USE:
                 raise
             return False
@@ -241,12 +240,12 @@ async def _begin_empty(connection: Connection, declared: Topology) -> None:
 @asynccontextmanager
 async def working(
     broker: Broker,
-    objects_server: Objects | None,
+    objects_server: ObjectServer | None,
     folder: Path,
     handlers: Handlers,
     *,
     slots: int = 10,
-    limits: Limits | None = None,
+    limits: JobLimits | None = None,
     stream_limits: StreamLimits | None = None,
     start: bool = True,
     fresh: bool = True,
@@ -266,13 +265,15 @@ async def working(
             await _begin_empty(connection, declared)
         metrics = Metrics(["probe.run", "probe.follow"])
         publisher = Publisher(connection, objects, spans=spans)
-        chassis = Chassis("probe", connection, database, objects, publisher, metrics, spans)
+        context = ServiceContext("probe", connection, database, objects, publisher, metrics, spans)
         table = routes(handlers, ScheduleFired)
-        parts = assemble(chassis, table, declared.consumers_of("probe"), slots=slots, limits=limits or Limits(3, 60.0))
+        parts = compose(
+            context, table, declared.consumers_of("probe"), slots=slots, limits=limits or JobLimits(3, 60.0)
+        )
         try:
             if start:
                 await parts.worker.start(parts.pulls)
-            yield Harness(chassis, parts)
+            yield Harness(context, parts)
         finally:
             await parts.worker.drain(0)
             await parts.circuit.stop()

@@ -7,14 +7,14 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.processes.binaries import ProgramMissingError
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.mail_server import MailServer
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 
-S = TypeVar("S", Broker, Objects, MailServer, Stack)
+S = TypeVar("S", Broker, ObjectServer, MailServer, Stack)
 
 
 def absent(reason: str) -> NoReturn:
@@ -29,7 +29,7 @@ def needing_programs() -> Iterator[None]:
     """What is done inside needs programs that this machine may not have."""
     try:
         yield
-    except ProgramMissing as missing:
+    except ProgramMissingError as missing:
         absent(str(missing))
 
 

@@ -21,10 +21,10 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.objects import open_objects
 from nightshift.observability.log import configure
 from nightshift.observability.metrics import Metrics
-from nightshift.runtime.composition import Chassis, assemble
+from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.provisioning import provision_broker
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.router import Handlers, route, routes
 from schema.tables import activity_logs
 
@@ -65,10 +65,10 @@ async def work(connection: Connection, offered: Handlers) -> None:
     database = open_database(DATABASE_URL)
     objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
     metrics = Metrics([worker.RunBench.TYPE])
-    chassis = Chassis("bench", connection, database, objects, Publisher(connection), metrics)
+    context = ServiceContext("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = worker.bench_topology().consumers_of("bench")
-    parts = assemble(chassis, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=Limits())
-    gc_tuning.settle()
+    parts = compose(context, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=JobLimits())
+    gc_tuning.freeze()
     await parts.worker.start(parts.pulls)
     while not (RESULT.exists() and metrics.finished >= JOBS):
         await asyncio.sleep(0.01)

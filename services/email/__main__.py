@@ -7,7 +7,7 @@ from functools import partial
 
 from contracts.email import SendEmail
 from nightshift.config.secret import Secret
-from nightshift.runtime.composition import Chassis
+from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
 from services.email.handlers import send_email
@@ -19,7 +19,7 @@ from services.email.smtp import SmtpMailer
 
 
 @asynccontextmanager
-async def handlers(settings: EmailSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+async def handlers(settings: EmailSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
     """Chooses every real dependency of the service's handlers."""
     mailer = _mailer(settings)
     try:
@@ -27,7 +27,7 @@ async def handlers(settings: EmailSettings, chassis: Chassis) -> AsyncIterator[H
             SendEmail: partial(
                 send_email,
                 mailer=mailer,
-                objects=chassis.objects,
+                objects=context.objects,
                 sender=settings.mail_from,
                 attachment_bytes=settings.mail_attachment_bytes,
             )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from contracts.email import Attachment
-from nightshift.objects import ObjectInfo, ObjectMissing, ObjectStore, ObjectTooLarge
+from nightshift.objects import ObjectInfo, ObjectMissingError, ObjectStore, ObjectTooLargeError
 from nightshift.outcomes import Permanent
 from services.email.mailer import File
 
@@ -12,7 +12,7 @@ _TYPE = re.compile(r"([a-z0-9][a-z0-9!#&^_.+-]*/[a-z0-9][a-z0-9!#&^_.+-]*)\s*(?:
 _UNKNOWN_TYPE = "application/octet-stream"
 
 
-class AttachmentMissing(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+class AttachmentMissingError(Exception):
     """An attachment is not in the object store.
 
     It may still be on its way there, so this is a failed attempt, and a dead letter only after the last one.
@@ -23,7 +23,7 @@ async def fetch(objects: ObjectStore, attachments: Sequence[Attachment], *, limi
     """Reads all attachments into memory; nothing is read when they are too large together.
 
     Raises:
-        AttachmentMissing: one of them is not there (yet).
+        AttachmentMissingError: one of them is not there (yet).
         Permanent: together they are larger than `limit_bytes`.
         Unavailable: the object store cannot be reached.
     """
@@ -49,8 +49,8 @@ def media_type(content_type: str) -> str:
 async def _stat(objects: ObjectStore, attachment: Attachment) -> ObjectInfo:
     try:
         return await objects.stat(attachment.key)
-    except ObjectMissing:
-        raise AttachmentMissing(
+    except ObjectMissingError:
+        raise AttachmentMissingError(
             f"the attachment {attachment.file_name!r} is not in the object store: there is no object {attachment.key!r}"
         ) from None
 
@@ -58,5 +58,5 @@ async def _stat(objects: ObjectStore, attachment: Attachment) -> ObjectInfo:
 async def _read(objects: ObjectStore, info: ObjectInfo) -> bytes:
     try:
         return await objects.read(info.key, limit=info.size)
-    except (ObjectMissing, ObjectTooLarge):
-        raise AttachmentMissing(f"the attachment {info.key!r} was replaced or removed while it was read") from None
+    except (ObjectMissingError, ObjectTooLargeError):
+        raise AttachmentMissingError(f"the attachment {info.key!r} was replaced or removed while it was read") from None

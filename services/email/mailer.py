@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 Transport = Literal["smtp", "resend"]
 
 
-class SendFailed(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+class SendFailedError(Exception):
     """This attempt failed in a way that the mail itself may be the cause of: it counts, and is made again later."""
 
 
@@ -83,7 +83,7 @@ class Mailer(Protocol):
             Permanent: it was refused for good; the text says who refused what, in the refusing server's words.
             Snooze: not this mail is at fault but the service that should take it (out of reach, busy, limiting,
                 greylisting, or refusing our credentials).
-            SendFailed: anything else, also when it is not known whether the mail was accepted.
+            SendFailedError: anything else, also when it is not known whether the mail was accepted.
         """
 
     async def close(self) -> None:

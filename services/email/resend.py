@@ -13,7 +13,7 @@ import msgspec
 from nightshift.config.redaction import one_line
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Snooze
-from services.email.mailer import Mailbox, OutgoingMail, SendFailed, Sent
+from services.email.mailer import Mailbox, OutgoingMail, SendFailedError, Sent
 from services.email.rate_limiter import Pace
 from services.email.resend_errors import AWAY, TOO_MANY, accepted_id, refusal
 
@@ -66,7 +66,7 @@ class ResendMailer:
         except _NOTHING_SENT as error:
             raise Snooze(AWAY, f"Resend ({self._url}) cannot be reached: {_words(error)}") from error
         except httpx.HTTPError as error:
-            raise SendFailed(
+            raise SendFailedError(
                 f"no answer from Resend ({self._url}), it may have taken the mail: {_words(error)}"
             ) from error
         provider_id = accepted_id(response)

@@ -9,7 +9,7 @@ An attempt counts only where the mail itself may be the cause. Error names as in
 | 409 `concurrent_idempotent_requests` | `Snooze`: another delivery of this job is being sent |
 | 401, 403 about the API key, redirects, 404, 405 | `Snooze` of 5 minutes: a setting is wrong, not the mail |
 | 502, 503, 504 | `Snooze`: the service is away |
-| 408, 425, other 5xx, a 2xx that is not Resend's | `SendFailed` |
+| 408, 425, other 5xx, a 2xx that is not Resend's | `SendFailedError` |
 | any other 4xx (409 `invalid_idempotent_request`, 422 …) | `Permanent` with Resend's message |
 """
 
@@ -21,7 +21,7 @@ import msgspec
 
 from nightshift.config.redaction import one_line
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import SendFailed
+from services.email.mailer import SendFailedError
 
 AWAY = timedelta(seconds=30)
 MISCONFIGURED = timedelta(minutes=5)
@@ -58,18 +58,18 @@ def accepted_id(response: httpx.Response) -> str | None:
         return None
 
 
-def refusal(response: httpx.Response, now: datetime) -> Permanent | Snooze | SendFailed:
+def refusal(response: httpx.Response, now: datetime) -> Permanent | Snooze | SendFailedError:
     """Returns the outcome of a mail that was not accepted; `now` is for a `Retry-After` that names a time."""
     error = _error(response)
     code = response.status_code
     words = f"Resend answered {code} {one_line(f'{error.name}: {error.message}'.strip(': '), 500)}".rstrip()
     if response.is_success:
-        return SendFailed(f"{words}, which is no answer of Resend's; check RESEND_URL")
+        return SendFailedError(f"{words}, which is no answer of Resend's; check RESEND_URL")
     if usual := _pause(code, error.name):
         return Snooze(retry_after(response.headers, now) or usual, words)
     if setting := _wrong_setting(code, error.name):
         return Snooze(MISCONFIGURED, f"{words}; check {setting}")
-    return SendFailed(words) if code in _TEMPORARY or code >= _SERVER_ERROR else Permanent(words)
+    return SendFailedError(words) if code in _TEMPORARY or code >= _SERVER_ERROR else Permanent(words)
 
 
 def retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
-from nightshift.config.settings import Secret, Settings, Shape
+from nightshift.config.settings import Pattern, Secret, Settings
 from nightshift.outcomes import Permanent
 from services.email.address_check import mailbox
 from services.email.mailer import Transport
@@ -26,7 +26,7 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     ] = 16
     mail_from: Annotated[
         str,
-        Shape(ADDRESS, "Acme <hello@acme.example>"),
+        Pattern(ADDRESS, "Acme <hello@acme.example>"),
         Meta(description="Sender of a mail that does not name its own."),
     ]
     mail_transport: Annotated[Transport, Meta(description="How mail is sent: smtp, or through Resend.")] = "smtp"
@@ -40,7 +40,7 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     ] = 10 * _MEBIBYTE
 
     smtp_host: Annotated[
-        str | None, Shape(r"[^\s/:@]+", "smtp.example.com"), Meta(description="Mail server that takes the mail.")
+        str | None, Pattern(r"[^\s/:@]+", "smtp.example.com"), Meta(description="Mail server that takes the mail.")
     ] = None
     smtp_port: Annotated[
         Annotated[int, Meta(ge=1, le=65_535)] | None,
@@ -56,7 +56,7 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     smtp_password: Annotated[Secret | None, Meta(description="Password at the mail server.")] = None
     smtp_helo: Annotated[
         str | None,
-        Shape(r"[A-Za-z0-9._\[\]:-]+", "app.example.com"),
+        Pattern(r"[A-Za-z0-9._\[\]:-]+", "app.example.com"),
         Meta(description="How we introduce ourselves to the mail server; this machine's name if not set."),
     ] = None
     smtp_connections: Annotated[int, Meta(ge=1, description="Connections to the mail server at the same time.")] = 8
@@ -64,7 +64,7 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     resend_api_key: Annotated[Secret | None, Meta(description="API key of Resend.")] = None
     resend_url: Annotated[
         str,
-        Shape(r"https?://[^\s?#]+", "https://api.resend.com"),
+        Pattern(r"https?://[^\s?#]+", "https://api.resend.com"),
         Meta(description="Address of Resend's API."),
     ] = "https://api.resend.com"
 

@@ -11,7 +11,7 @@ from aiosmtplib import (
 )
 
 from nightshift.config.redaction import one_line
-from services.email.mailer import OutgoingMail, SendFailed, Sent
+from services.email.mailer import OutgoingMail, SendFailedError, Sent
 from services.email.mime import render
 from services.email.smtp_config import SmtpServer
 from services.email.smtp_errors import Outcome, provider_id, recipients_refusal, refusal
@@ -22,7 +22,7 @@ _LARGE = 256 * 1024
 _CLOSING = 421
 
 
-class _Stale(Exception):  # noqa: N818 - never leaves this file
+class _StaleConnectionError(Exception):
     """A connection that was used before is dead; nothing of the mail went over it."""
 
 
@@ -45,7 +45,7 @@ class SmtpMailer:
         content = await asyncio.to_thread(render, mail) if mail.size > _LARGE else render(mail)
         try:
             return await self._send(mail, content, fresh=False)
-        except _Stale:
+        except _StaleConnectionError:
             return await self._send(mail, content, fresh=True)
 
     async def close(self) -> None:
@@ -69,11 +69,11 @@ class SmtpMailer:
             await link.client.mail(mail.sender.address, options=options)
         except SMTPSenderRefused as error:
             if link.reused and error.code == _CLOSING:
-                raise _Stale from error
+                raise _StaleConnectionError from error
             return refusal(f"the sender {mail.sender.address}", error.code, error.message)
         except SMTPException as error:
             if link.reused:
-                raise _Stale from error
+                raise _StaleConnectionError from error
             raise self._broken(error, "nothing was transmitted") from error
         return None
 
@@ -102,9 +102,9 @@ class SmtpMailer:
             raise self._broken(error, "the message may have been accepted all the same") from error
         return Sent("smtp", provider_id(reply.message))
 
-    def _broken(self, error: Exception, known: str) -> SendFailed:
+    def _broken(self, error: Exception, known: str) -> SendFailedError:
         words = one_line(str(error), 300)
-        return SendFailed(f"the connection to the mail server {self._server} broke ({words}): {known}")
+        return SendFailedError(f"the connection to the mail server {self._server} broke ({words}): {known}")
 
 
 async def _abandon(client: SMTP) -> None:

@@ -8,7 +8,7 @@ An attempt counts only where the mail itself may be the cause.
 | 421, "system full" or "not accepting" (4.3.1, 4.3.2): it closes or is overloaded | `Snooze` of 30 seconds |
 | policy, rate limit, greylisting (4.7.x, or in words) | `Snooze` of 5 minutes, the usual greylisting time |
 | 530, 534, 535, 538: it wants (other) credentials | `Snooze` of 5 minutes: a setting is wrong, not the mail |
-| any other 4xx | `SendFailed` |
+| any other 4xx | `SendFailedError` |
 | several recipients refused | `Permanent` if one of them for good, else the longest wait |
 """
 
@@ -20,7 +20,7 @@ from aiosmtplib import SMTPRecipientRefused
 
 from nightshift.config.redaction import one_line
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import SendFailed
+from services.email.mailer import SendFailedError
 
 BUSY = timedelta(seconds=30)
 LIMITED = timedelta(minutes=5)
@@ -34,7 +34,7 @@ _LIMIT = re.compile(r"\s*4\.7\.\d|gr[ea]y-?list|rate.?limit|throttl|too (?:many|
 _QUEUE_ID = re.compile(r"\bqueued (?:mail )?(?:for delivery )?as ([^\s;,]+)", re.IGNORECASE)
 _LONGEST_ID = 200
 
-Outcome = Permanent | Snooze | SendFailed
+Outcome = Permanent | Snooze | SendFailedError
 
 
 def refusal(what: str, code: int, text: str) -> Outcome:
@@ -48,7 +48,7 @@ def refusal(what: str, code: int, text: str) -> Outcome:
         return Snooze(LIMITED, words)
     if code == _CLOSING or _SYSTEM_BUSY.match(text):
         return Snooze(BUSY, words)
-    return SendFailed(words)
+    return SendFailedError(words)
 
 
 def recipients_refusal(refused: Sequence[SMTPRecipientRefused], accepted: int) -> Outcome:
@@ -60,7 +60,7 @@ def recipients_refusal(refused: Sequence[SMTPRecipientRefused], accepted: int) -
     if any(isinstance(outcome, Permanent) for outcome in outcomes):
         return Permanent(words)
     waits = [outcome.delay for outcome in outcomes if isinstance(outcome, Snooze)]
-    return Snooze(max(waits), words) if waits else SendFailed(words)
+    return Snooze(max(waits), words) if waits else SendFailedError(words)
 
 
 def provider_id(text: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
-from nightshift.runtime.composition import Chassis
+from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
 from services.maintenance.cleanup_runs import Runs
@@ -23,17 +23,17 @@ from services.maintenance.settings import MaintenanceSettings
 
 
 @asynccontextmanager
-async def handlers(settings: MaintenanceSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+async def handlers(settings: MaintenanceSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
     """Chooses every real dependency of the service's handlers."""
     metrics = CleanupMetrics(["sessions", "activity", "files", "claims", "inbox"])
-    chassis.metrics.registry.register(metrics)
-    runs = Runs(chassis.database, metrics)
+    context.metrics.registry.register(metrics)
+    runs = Runs(context.database, metrics)
     yield {
         "cron.cleanup.daily": enqueue_cleanups,
         CleanSessions: partial(clean_sessions, runs=runs, settings=settings),
         CleanActivity: partial(clean_activity, runs=runs, settings=settings),
-        CleanFiles: partial(clean_files, objects=chassis.objects, runs=runs, settings=settings),
-        CleanClaims: partial(clean_claims, objects=chassis.objects, runs=runs, settings=settings),
+        CleanFiles: partial(clean_files, objects=context.objects, runs=runs, settings=settings),
+        CleanClaims: partial(clean_claims, objects=context.objects, runs=runs, settings=settings),
         CleanInbox: partial(clean_inbox, runs=runs, settings=settings),
     }
 

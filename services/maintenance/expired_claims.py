@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncGenerator
 from datetime import date
 
-from nightshift.messaging.paging import Page, TimeLimit, work_through
+from nightshift.messaging.paging import KeysetPage, TimeLimit, process_pages
 from nightshift.objects import ObjectInfo, ObjectStore
 from services.maintenance.cleanup_runs import Run
 from services.maintenance.object_deletion import remove
@@ -21,7 +21,7 @@ async def delete_expired_claims(run: Run, objects: ObjectStore, before: date, *,
     What is no claim check stays. A job that got nothing but refusals from the store wants no successor.
     """
 
-    async def work(page: Page[ObjectInfo]) -> None:
+    async def work(page: KeysetPage[ObjectInfo]) -> None:
         expired = [entry.key for entry in page.rows if is_expired(entry.key, before)]
         refused = await remove(objects, expired)
         run.keep("claims", len(page.rows) - len(expired))
@@ -29,7 +29,7 @@ async def delete_expired_claims(run: Run, objects: ObjectStore, before: date, *,
         await run.note({"claims": len(expired) - len(refused)})
 
     pages = object_pages(objects, ("claims/",), size=size)
-    walk = await work_through(_worth_reading(pages, run), work, limit=limit)
+    walk = await process_pages(_worth_reading(pages, run), work, limit=limit)
     return walk.done or not run.deleted["claims"]
 
 
@@ -43,8 +43,8 @@ def is_expired(key: str, before: date) -> bool:
 
 
 async def _worth_reading(
-    pages: AsyncGenerator[Page[ObjectInfo], None], run: Run
-) -> AsyncGenerator[Page[ObjectInfo], None]:
+    pages: AsyncGenerator[KeysetPage[ObjectInfo], None], run: Run
+) -> AsyncGenerator[KeysetPage[ObjectInfo], None]:
     async for page in pages:
         yield page
         if run.kept.get("claims", 0) >= _ENOUGH:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from nightshift.objects import ObjectsRefused, ObjectStore
+from nightshift.objects import ObjectStore, ObjectStoreRefusedError
 from nightshift.observability.log import get_logger
 
 _log = get_logger("cleanup")
@@ -16,9 +16,9 @@ async def remove(objects: ObjectStore, keys: Sequence[str]) -> set[str]:
         Unavailable: the object store is away; some may be gone.
     """
     answers = await asyncio.gather(*(objects.delete(key) for key in keys), return_exceptions=True)
-    refused: dict[str, ObjectsRefused] = {}
+    refused: dict[str, ObjectStoreRefusedError] = {}
     for key, answer in zip(keys, answers, strict=True):
-        if isinstance(answer, ObjectsRefused):
+        if isinstance(answer, ObjectStoreRefusedError):
             refused[key] = answer
         elif answer is not None:
             raise answer

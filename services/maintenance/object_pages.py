@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncGenerator, Sequence
 
-from nightshift.messaging.paging import Key, Page
+from nightshift.messaging.paging import Key, KeysetPage
 from nightshift.objects import ObjectInfo, ObjectStore
 
 
 async def object_pages(
     objects: ObjectStore, prefixes: Sequence[str], *, size: int, after: str | None = None
-) -> AsyncGenerator[Page[ObjectInfo], None]:
+) -> AsyncGenerator[KeysetPage[ObjectInfo], None]:
     """Goes through the objects under one prefix after the other; `after` is a key under one of them, to go on behind.
 
     Raises:
@@ -20,10 +20,10 @@ async def object_pages(
         async for entry in objects.list(prefix, after=after if after and after.startswith(prefix) else ""):
             rows.append(entry)
             if len(rows) == size:
-                yield Page(rows, behind, (entry.key,))
+                yield KeysetPage(rows, behind, (entry.key,))
                 behind, rows = (entry.key,), []
         if rows:
-            yield Page(rows, behind, (rows[-1].key,))
+            yield KeysetPage(rows, behind, (rows[-1].key,))
             behind = (rows[-1].key,)
 
 

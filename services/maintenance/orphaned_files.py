@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nightshift.messaging.paging import Keyset, Page, TimeLimit, table_pages, work_through
+from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, process_pages, table_pages
 from nightshift.objects import ObjectStore
 from schema.tables import files
 from services.maintenance.cleanup_runs import Counts, Run
@@ -29,13 +29,13 @@ async def disown_abandoned_uploads(run: Run, before: datetime, *, limit: TimeLim
     """Takes uploads from their owners that were announced before an instant and not completed; returns whether all."""
     abandoned = (files.c.status == "pending", files.c.created_at < before, files.c.user_id.is_not(None))
 
-    async def work(page: Page[RowMapping]) -> None:
+    async def work(page: KeysetPage[RowMapping]) -> None:
         disown = update(files).where(_BY_AGE.within(page), *abandoned)
         async with run.database.write() as connection:
             await connection.execute(disown.values(user_id=None, status="failed", error=NEVER_COMPLETED))
 
     pages = table_pages(run.database, select(*_BY_AGE.columns).where(*abandoned), _BY_AGE, size=size)
-    return (await work_through(pages, work, limit=limit)).done
+    return (await process_pages(pages, work, limit=limit)).done
 
 
 async def delete_ownerless_files(run: Run, objects: ObjectStore, *, limit: TimeLimit, size: int) -> bool:
@@ -45,14 +45,14 @@ async def delete_ownerless_files(run: Run, objects: ObjectStore, *, limit: TimeL
     refuses to delete an object, its row stays; a job that got nothing but refusals wants no successor.
     """
 
-    async def work(page: Page[RowMapping]) -> None:
+    async def work(page: KeysetPage[RowMapping]) -> None:
         refused = await remove(objects, [row["object_key"] for row in page.rows])
         gone = [row["id"] for row in page.rows if row["object_key"] not in refused]
         run.keep("objects_refused", len(refused))
         await run.page(lambda connection: _delete_rows(connection, gone))
 
     query = select(files.c.id, files.c.object_key).where(_NO_OWNER)
-    walk = await work_through(table_pages(run.database, query, _BY_ID, size=size), work, limit=limit)
+    walk = await process_pages(table_pages(run.database, query, _BY_ID, size=size), work, limit=limit)
     return walk.done or not (run.deleted[OWNERLESS] or run.deleted[ABANDONED])
 
 

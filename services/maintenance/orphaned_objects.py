@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import select, union_all
 
 from nightshift.database import Database
-from nightshift.messaging.paging import Page, TimeLimit, Walk, work_through
-from nightshift.objects import ObjectInfo, ObjectMissing, ObjectStore
+from nightshift.messaging.paging import KeysetPage, ObjectWalk, TimeLimit, process_pages
+from nightshift.objects import ObjectInfo, ObjectMissingError, ObjectStore
 from nightshift.observability.log import get_logger
 from schema.tables import files
 from services.maintenance.cleanup_runs import Run
@@ -23,7 +23,7 @@ _log = get_logger("cleanup")
 
 async def delete_stray_objects(
     run: Run, objects: ObjectStore, before: datetime, *, after: str | None, limit: TimeLimit, size: int
-) -> Walk:
+) -> ObjectWalk:
     """Deletes objects from before an instant that no file's row names, as its object or as its thumbnail.
 
     A younger one may belong to an upload in progress, or its row to a transaction that is still open. A database
@@ -31,7 +31,7 @@ async def delete_stray_objects(
     """
     anything = await _any_file(run.database)
 
-    async def work(page: Page[ObjectInfo]) -> None:
+    async def work(page: KeysetPage[ObjectInfo]) -> None:
         known = await _known(run.database, [entry.key for entry in page.rows])
         unknown = [entry for entry in page.rows if entry.key not in known]
         old = [entry for entry in unknown if entry.modified < before]
@@ -42,7 +42,7 @@ async def delete_stray_objects(
         elif old:
             run.keep("objects_unchecked", len(old))
 
-    walk = await work_through(object_pages(objects, PREFIXES, size=size, after=after), work, limit=limit)
+    walk = await process_pages(object_pages(objects, PREFIXES, size=size, after=after), work, limit=limit)
     if not anything and run.kept.get("objects_unchecked"):
         _log.warning(
             "no_files",
@@ -65,7 +65,7 @@ async def _is_still_old(objects: ObjectStore, key: str, before: datetime) -> boo
     """A thumbnail is named by its content: somebody may just have stored it anew, and be about to write its row."""
     try:
         return (await objects.stat(key)).modified < before
-    except ObjectMissing:
+    except ObjectMissingError:
         return False
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.database import Database
 from nightshift.database.tables import processed_messages
-from nightshift.messaging.paging import Keyset, Page, TimeLimit, table_pages, work_through
+from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, process_pages, table_pages
 from schema.tables import activity_logs, cleanup_runs, sessions
 from services.maintenance.cleanup_runs import Counts, Run
 
@@ -57,7 +57,7 @@ async def delete_old_rows(run: Run, aged: Aged, before: datetime, *, limit: Time
     """Deletes rows from before an instant, page by page; returns whether that was all, and counts then what stays."""
     name, old = aged.name, aged.older_than(before)
 
-    async def work(page: Page[RowMapping]) -> None:
+    async def work(page: KeysetPage[RowMapping]) -> None:
         # The page ends before the instant; a session that was prolonged meanwhile is in its stretch no more.
         statement = delete(aged.table).where(aged.keyset.within(page))
 
@@ -67,7 +67,7 @@ async def delete_old_rows(run: Run, aged: Aged, before: datetime, *, limit: Time
         await run.page(write)
 
     pages = table_pages(run.database, select(*aged.keyset.columns).where(old), aged.keyset, size=size)
-    walk = await work_through(pages, work, limit=limit)
+    walk = await process_pages(pages, work, limit=limit)
     if walk.done:
         run.keep(name, await count_rows(run.database, aged.still_needed(before)))
     return walk.done

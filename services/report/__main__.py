@@ -9,9 +9,9 @@ from contracts.report import GenerateReport
 from nightshift.contract.message import CATALOGUE
 from nightshift.contract.wire import service_of
 from nightshift.observability.log import get_logger
-from nightshift.runtime.composition import Chassis
+from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
-from nightshift.topology.topology import dead_letters_of
+from nightshift.topology.topology import dead_letter_stream
 from nightshift.worker.router import Handlers
 from services.report.handlers import generate_report, weekly_report
 from services.report.queries.nats_dead_letters import StreamDeadLetterCounts
@@ -21,16 +21,16 @@ _log = get_logger("report")
 
 
 @asynccontextmanager
-async def handlers(settings: ReportSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+async def handlers(settings: ReportSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
     """Chooses every real dependency of the service's handlers."""
     if settings.admin_email is None:
         _log.warning("nobody_to_tell", "ADMIN_EMAIL is not set: the weekly report is stored, and mailed to nobody")
     yield {
         GenerateReport: partial(
             generate_report,
-            database=chassis.database,
-            objects=chassis.objects,
-            dead_letters=StreamDeadLetterCounts(chassis.connection, dead_letter_streams()),
+            database=context.database,
+            objects=context.objects,
+            dead_letters=StreamDeadLetterCounts(context.connection, dead_letter_streams()),
             settings=settings,
         ),
         "cron.report.weekly": partial(weekly_report, settings=settings),
@@ -39,7 +39,7 @@ async def handlers(settings: ReportSettings, chassis: Chassis) -> AsyncIterator[
 
 def dead_letter_streams() -> list[str]:
     """The streams of every service's dead letters, and of the schedules'."""
-    return sorted({dead_letters_of(service_of(job_type)) for job_type in [*CATALOGUE, "cron.any"]})
+    return sorted({dead_letter_stream(service_of(job_type)) for job_type in [*CATALOGUE, "cron.any"]})
 
 
 if __name__ == "__main__":

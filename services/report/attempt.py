@@ -16,7 +16,7 @@ _LONGEST_REASON = 500
 _LONGEST_MARGIN_SECONDS = 10.0
 
 
-class TookTooLong(Exception):  # noqa: N818 - says what is the case
+class ReportTimeoutError(Exception):
     """The report was not made within the time that a job has."""
 
 
@@ -43,7 +43,7 @@ async def attempt(
             await repository.mark_waiting(database, report, _one_line(away))
         raise
     except Exception as error:
-        failure = TookTooLong(f"it was not made within {seconds:g} s") if limit.expired() else error
+        failure = ReportTimeoutError(f"it was not made within {seconds:g} s") if limit.expired() else error
         if job.attempt > settings.max_retries:
             await repository.mark_failed(database, report, _one_line(failure), now)
         else:

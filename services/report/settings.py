@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
-from nightshift.config.settings import Settings, Shape
+from nightshift.config.settings import Pattern, Settings
 
 _MEBIBYTE = 1024 * 1024
 
@@ -18,17 +18,17 @@ class ReportSettings(Settings, frozen=True, kw_only=True):
     ] = 4
     admin_email: Annotated[
         str | None,
-        Shape(ADDRESS, "admin@example.com"),
+        Pattern(ADDRESS, "admin@example.com"),
         Meta(description="Who gets the weekly report by mail; if not set it is made and stored only."),
     ] = None
     app_name: Annotated[
         str,
-        Shape(r"[^\x00-\x1f\x7f]{1,80}", "Acme"),
+        Pattern(r"[^\x00-\x1f\x7f]{1,80}", "Acme"),
         Meta(description="Name of the application, on reports and in their mails."),
     ] = "Nightshift"
     report_url: Annotated[
         str | None,
-        Shape(r"https?://[^\s?#]+", "https://app.example.com/reports"),
+        Pattern(r"https?://[^\s?#]+", "https://app.example.com/reports"),
         Meta(
             description="Where the application shows reports; a report's mail links to its id below it. "
             "If not set, the mail carries the report as attachments."

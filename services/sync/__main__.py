@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.sync import SyncAll, SyncExternal
-from nightshift.runtime.composition import Chassis
+from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
 from services.sync.connectors import connectors
@@ -18,7 +18,7 @@ from services.sync.settings import SyncSettings
 
 
 @asynccontextmanager
-async def handlers(settings: SyncSettings, chassis: Chassis) -> AsyncIterator[Handlers]:
+async def handlers(settings: SyncSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
     """Chooses every real dependency of the service's handlers."""
     web = Web.open(
         allow_private=settings.sync_allow_private_addresses,
@@ -28,10 +28,10 @@ async def handlers(settings: SyncSettings, chassis: Chassis) -> AsyncIterator[Ha
     )
     known = connectors(settings, web)
     metrics = SyncMetrics(known)
-    chassis.metrics.registry.register(metrics)
+    context.metrics.registry.register(metrics)
     external = partial(
         sync_external,
-        database=chassis.database,
+        database=context.database,
         connectors=known,
         metrics=metrics,
         run_seconds=settings.sync_run_seconds,
@@ -39,7 +39,7 @@ async def handlers(settings: SyncSettings, chassis: Chassis) -> AsyncIterator[Ha
     try:
         yield {
             SyncExternal: external,
-            SyncAll: partial(sync_all, database=chassis.database, services=known.keys()),
+            SyncAll: partial(sync_all, database=context.database, services=known.keys()),
             "cron.sync.all": sync_due,
             **{f"cron.sync.{name}": partial(sync_due, service=name) for name in known},
         }

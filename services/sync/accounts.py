@@ -15,7 +15,7 @@ from schema.tables import linked_accounts
 from services.sync.connector import Account
 
 
-class AccountNotFound(Exception):  # noqa: N818 - says what is the case
+class AccountNotFoundError(Exception):
     """There is no such account, or not yet: its producer's transaction may still be open."""
 
 
@@ -40,7 +40,7 @@ async def find_account(database: Database, message: SyncExternal) -> Account:
     """Returns the account that the message speaks of.
 
     Raises:
-        AccountNotFound: there is none (yet).
+        AccountNotFoundError: there is none (yet).
         Skip: it is switched off.
         Permanent: the service refused its credentials before; only linking it anew helps.
     """
@@ -48,7 +48,7 @@ async def find_account(database: Database, message: SyncExternal) -> Account:
         found = await connection.execute(_FIND, {"this_user": message.user_id, "this_service": message.service})
         row = found.mappings().one_or_none()
     if row is None:
-        raise AccountNotFound(
+        raise AccountNotFoundError(
             f"user {message.user_id!r} has no linked account of {message.service}: it is not committed yet, or was "
             "unlinked"
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.sync.connector import Page, Validators
+from services.sync.connector import SourcePage, Validators
 
 ROUND_AGE = timedelta(days=1)
 """A round that has been under way for longer begins anew: what it saw first may be gone."""
@@ -93,7 +93,7 @@ def opened(progress: Progress, source: str, now: datetime) -> tuple[Progress, bo
     return msgspec.structs.replace(fresh, known=progress.known), True
 
 
-def advanced(progress: Progress, page: Page, round_number: int) -> Progress:
+def advanced(progress: Progress, page: SourcePage, round_number: int) -> Progress:
     """Notes that a page is stored, and remembers it for next time."""
     before = progress.page_known()
     memory = _memory(page, before, round_number)
@@ -118,7 +118,7 @@ def advanced(progress: Progress, page: Page, round_number: int) -> Progress:
     )
 
 
-def next_of(page: Page, before: KnownPage | None) -> str | None:
+def next_of(page: SourcePage, before: KnownPage | None) -> str | None:
     """Where the page behind this one is."""
     if page.unchanged and page.following is None and before is not None:
         return before.following
@@ -137,7 +137,7 @@ def closed(progress: Progress, round_number: int, *, empty: bool) -> Progress:
     return Progress(source=progress.source, empty_rounds=progress.empty_rounds + 1 if empty else 0, known=known)
 
 
-def _memory(page: Page, before: KnownPage | None, round_number: int) -> KnownPage | None:
+def _memory(page: SourcePage, before: KnownPage | None, round_number: int) -> KnownPage | None:
     if page.unchanged and before is not None:
         return msgspec.structs.replace(before, following=next_of(page, before), round=round_number)
     ids = tuple(dict.fromkeys(record.external_id for record in page.records))

@@ -41,7 +41,7 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SourcePage:
     """One page of what there is."""
 
     records: Sequence[Record] = ()
@@ -57,15 +57,15 @@ class Page:
     """The service takes no more requests for so long."""
 
 
-class SyncFailed(Exception):  # noqa: N818 - says what is the case
+class SyncFailedError(Exception):
     """The service did not answer, or not as it should: a failed attempt."""
 
 
-class Refused(Exception):  # noqa: N818 - says what is the case
+class SourceRefusedError(Exception):
     """The service no longer knows the account, or refuses its credentials: only its owner can change that."""
 
 
-class RateLimited(Exception):  # noqa: N818 - says what is the case
+class RateLimitedError(Exception):
     """The service wants no requests now; `delay` is what it says, None where it does not."""
 
     def __init__(self, delay: timedelta | None, reason: str) -> None:
@@ -85,13 +85,13 @@ class Connector(Protocol):
             Permanent: the account's row says too little, or what must not be followed.
         """
 
-    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> Page:
+    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> SourcePage:
         """Reads a page: the first, or the one that `following` named; with `validators` only if it has changed.
 
         Raises:
-            RateLimited: not now.
-            Refused: not with these credentials, or no such account.
-            SyncFailed: no answer, or one that cannot be understood.
+            RateLimitedError: not now.
+            SourceRefusedError: not with these credentials, or no such account.
+            SyncFailedError: no answer, or one that cannot be understood.
             Permanent: the address must not be asked.
         """
 

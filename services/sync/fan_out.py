@@ -11,7 +11,7 @@ from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired
 from nightshift.database import Database
 from nightshift.messaging.job import Job
-from nightshift.messaging.paging import Keyset, Page, TimeLimit, enqueue_successor, table_pages, work_through
+from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, enqueue_successor, process_pages, table_pages
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Permanent
 from schema.tables import linked_accounts
@@ -41,14 +41,14 @@ async def sync_all(
     run = message.run or (job.id if _READABLE.fullmatch(job.id) else job.key)
     wanted = [message.service] if message.service else sorted(services)
 
-    async def enqueue(page: Page[RowMapping]) -> None:
+    async def enqueue(page: KeysetPage[RowMapping]) -> None:
         for row in page.rows:
             _enqueue(job, run, row)
 
     query = _QUERY.where(linked_accounts.c.status == "active", linked_accounts.c.service.in_(wanted))
     after = None if message.after is None else (message.after,)
     pages = table_pages(database, query, _BY_ID, size=page_size, after=after)
-    walk = await work_through(pages, enqueue, limit=TimeLimit(0), most_pages=1)
+    walk = await process_pages(pages, enqueue, limit=TimeLimit(0), most_pages=1)
     if walk.rows == page_size and walk.after is not None:
         enqueue_successor(job, SyncAll(service=message.service, run=run, after=walk.after[0]))
 

@@ -12,7 +12,15 @@ from nightshift.messaging.paging import TimeLimit
 from nightshift.outcomes import Permanent, Snooze
 from services.sync.accounts import find_account, mark_refused
 from services.sync.checkpoint import Progress, source_of
-from services.sync.connector import Account, Connector, Connectors, Page, RateLimited, Refused, SyncFailed
+from services.sync.connector import (
+    Account,
+    Connector,
+    Connectors,
+    RateLimitedError,
+    SourcePage,
+    SourceRefusedError,
+    SyncFailedError,
+)
 from services.sync.http.redaction import hidden
 from services.sync.metrics import SyncMetrics
 from services.sync.sync_run import Visit
@@ -50,10 +58,10 @@ async def sync_external(
             visit = Visit(database, account, source, job_key=job.key, now=now)
             try:
                 await _round(connector, account, visit, metrics, TimeLimit(run_seconds))
-            except (SyncFailed, Refused, Permanent):
+            except (SyncFailedError, SourceRefusedError, Permanent):
                 await visit.leave()
                 raise
-    except Refused as refused:
+    except SourceRefusedError as refused:
         reason = f"the account has to be linked anew: {refused}"
         await mark_refused(database, account, reason, now(), revoked=True)
         metrics.revoked[connector.name,] += 1
@@ -82,11 +90,13 @@ async def _round(connector: Connector, account: Account, visit: Visit, metrics: 
     metrics.rounds[connector.name,] += 1
 
 
-async def _page(connector: Connector, account: Account, visit: Visit, metrics: SyncMetrics, progress: Progress) -> Page:
+async def _page(
+    connector: Connector, account: Account, visit: Visit, metrics: SyncMetrics, progress: Progress
+) -> SourcePage:
     known = progress.page_known()
     try:
         return await connector.fetch(account, progress.cursor, known.validators if known else None)
-    except RateLimited as limited:
+    except RateLimitedError as limited:
         await _rest(connector, visit, metrics, limited.delay, str(limited))
 
 

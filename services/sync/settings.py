@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.settings import Secret, Settings, Shape
+from nightshift.config.settings import Pattern, Secret, Settings
 
 _MEBIBYTE = 1024 * 1024
 
@@ -18,7 +18,7 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
     ] = 16
     github_url: Annotated[
         str,
-        Shape(r"https?://[^\s?#@]+", "https://api.github.com"),
+        Pattern(r"https?://[^\s?#@]+", "https://api.github.com"),
         Meta(description="Address of GitHub's REST API, for accounts that name none of their own."),
     ] = "https://api.github.com"
     github_token: Annotated[

@@ -13,7 +13,7 @@ from nightshift.outcomes import Skip, Snooze
 from services.sync import checkpoint as steps
 from services.sync.accounts import keep_checkpoint, locked, mark_synced
 from services.sync.checkpoint import Holder, Progress
-from services.sync.connector import Account, Page
+from services.sync.connector import Account, SourcePage
 from services.sync.http.rate_limits import bounded, growing
 from services.sync.records import REMOVED_PAGE, has_records, remove_unseen, see_records, write_records
 
@@ -55,7 +55,7 @@ class Visit:
             self._round = row["generation"] + 1 if fresh else row["generation"]
             return await self._keep(connection, progress, now)
 
-    async def store(self, page: Page) -> Progress:
+    async def store(self, page: SourcePage) -> Progress:
         """Stores a page and how far the round has come with it.
 
         An unchanged page of which not all records are there any more is forgotten instead, to be asked for in full.

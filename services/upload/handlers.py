@@ -11,7 +11,7 @@ from nightshift.outcomes import Permanent
 from services.upload.declared_type import claim_note
 from services.upload.download import Source, fetch
 from services.upload.file_type import IMAGES, PDF
-from services.upload.inspection import THUMBNAIL_TYPE, Inspection, Inspector, Unreadable
+from services.upload.inspection import THUMBNAIL_TYPE, Inspection, Inspector, UnreadableFileError
 from services.upload.repository import PROCESSED, File, find_file, mark_failed, processed
 from services.upload.settings import UploadSettings
 from services.upload.temp_files import Scratch
@@ -42,7 +42,7 @@ async def process_upload(
         try:
             source = await fetch(objects, file.object_key, folder, max_bytes=settings.max_file_bytes)
             inspection = await _inspect(inspector, source)
-        except (Permanent, Unreadable) as refusal:
+        except (Permanent, UnreadableFileError) as refusal:
             reason = f"file {file.id!r} cannot be processed: {refusal}"
             await mark_failed(database, file, reason, now())
             raise Permanent(reason) from refusal

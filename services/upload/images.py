@@ -16,7 +16,7 @@ from PIL import (
 
 from services.upload import exif
 from services.upload.file_type import IMAGES
-from services.upload.inspection import Limits, Unreadable
+from services.upload.inspection import ImageLimits, UnreadableFileError
 from services.upload.sanitize import clean
 from services.upload.thumbnails import UPRIGHT, small, turned
 
@@ -27,11 +27,11 @@ _ANIMATED = ("GIF", "PNG", "WEBP")
 _TURNS_ITSELF = "TIFF"  # Pillow's TIFF decoder applies the orientation while loading
 
 
-def look_into_image(source: Path, content_type: str, limits: Limits) -> tuple[dict[str, Any], Image.Image]:
+def look_into_image(source: Path, content_type: str, limits: ImageLimits) -> tuple[dict[str, Any], Image.Image]:
     """Returns the metadata of the image and a thumbnail of its first frame.
 
     Raises:
-        Unreadable: it is broken, or has more pixels than may be decoded.
+        UnreadableFileError: it is broken, or has more pixels than may be decoded.
     """
     decoder = IMAGES[content_type]
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
@@ -44,17 +44,17 @@ def look_into_image(source: Path, content_type: str, limits: Limits) -> tuple[di
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as refusal:
             raise _too_many_pixels(limits) from refusal
         except UnidentifiedImageError as refusal:
-            raise Unreadable(
+            raise UnreadableFileError(
                 f"it begins like a {decoder} image, but is cut off, broken, or of a kind that cannot be decoded"
             ) from refusal
         except MemoryError:
             raise
         except Exception as problem:  # a decoder fed with anything may raise anything
             words = clean(problem) or type(problem).__name__
-            raise Unreadable(f"it is a {decoder} image that is broken or cut off: {words}") from problem
+            raise UnreadableFileError(f"it is a {decoder} image that is broken or cut off: {words}") from problem
 
 
-def _look(image: Image.Image, decoder: str, limits: Limits) -> tuple[dict[str, Any], Image.Image]:
+def _look(image: Image.Image, decoder: str, limits: ImageLimits) -> tuple[dict[str, Any], Image.Image]:
     width, height = image.size
     metadata: dict[str, Any] = {"kind": "image", "format": decoder, "mode": image.mode}
     metadata |= exif.selection(image)
@@ -76,8 +76,8 @@ def _frames(image: Image.Image, decoder: str) -> dict[str, int]:
     return {"frames": count} if decoder in _ANIMATED and count > 1 else {}
 
 
-def _too_many_pixels(limits: Limits) -> Unreadable:
-    return Unreadable(
+def _too_many_pixels(limits: ImageLimits) -> UnreadableFileError:
+    return UnreadableFileError(
         f"it has more pixels than the {limits.max_image_pixels:,} that are decoded (a decompression bomb?); "
         "a larger MAX_IMAGE_PIXELS allows it"
     )

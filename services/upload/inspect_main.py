@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from services.upload.file_type import PDF
-from services.upload.inspection import Request, Unreadable
+from services.upload.inspection import Request, UnreadableFileError
 from services.upload.rlimits import confine, die_with_parent
 
 
@@ -21,7 +21,7 @@ def answer(request: Request) -> dict[str, Any]:
     """Returns `{"metadata": …}`, or `{"unreadable": reason}`; the thumbnail is written where the request says."""
     try:
         return {"metadata": _look(request)}
-    except Unreadable as refusal:
+    except UnreadableFileError as refusal:
         return {"unreadable": str(refusal)}
     except MemoryError:
         mebibytes = request.limits.memory_bytes // 2**20

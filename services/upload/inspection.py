@@ -8,16 +8,16 @@ from typing import Any, Protocol
 THUMBNAIL_TYPE = "image/webp"
 
 
-class Unreadable(Exception):  # noqa: N818 - a finding about the file, not an error of the program
+class UnreadableFileError(Exception):
     """The file is broken, or more than may be decoded; the text says why and is fit for the file's owner."""
 
 
-class InspectionInterrupted(Exception):  # noqa: N818 - says what happened
+class InspectionInterruptedError(Exception):
     """The inspection did not come to an end, for a reason that need not be the file's: trying again may help."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ImageLimits:
     """How much an inspection may use and make."""
 
     thumbnail_pixels: int
@@ -37,7 +37,7 @@ class Request:
     source: Path
     content_type: str
     folder: Path
-    limits: Limits
+    limits: ImageLimits
 
     @property
     def report(self) -> Path:
@@ -57,7 +57,9 @@ class Request:
     def from_json(cls, text: str) -> "Request":
         """Reads what `to_json` wrote."""
         fields = json.loads(text)
-        return cls(Path(fields["source"]), fields["content_type"], Path(fields["folder"]), Limits(**fields["limits"]))
+        return cls(
+            Path(fields["source"]), fields["content_type"], Path(fields["folder"]), ImageLimits(**fields["limits"])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Inspector(Protocol):
         """Looks into `source`, which is alone in its folder; the thumbnail is made beside it.
 
         Raises:
-            Unreadable: the file cannot be worked off, however often it is tried.
-            InspectionInterrupted: this try failed.
+            UnreadableFileError: the file cannot be worked off, however often it is tried.
+            InspectionInterruptedError: this try failed.
         """
         ...

@@ -8,30 +8,30 @@ import pypdfium2 as pdfium  # type: ignore[import-untyped]  # the package ships 
 from PIL import Image
 from pypdfium2 import raw
 
-from services.upload.inspection import Limits, Unreadable
+from services.upload.inspection import ImageLimits, UnreadableFileError
 from services.upload.sanitize import clean
 
 _UNPROTECTED = -1
 
 
-def look_into_pdf(source: Path, limits: Limits) -> tuple[dict[str, Any], Image.Image | None]:
+def look_into_pdf(source: Path, limits: ImageLimits) -> tuple[dict[str, Any], Image.Image | None]:
     """Returns the metadata of the document and a thumbnail of page one; of a locked document, only that it is locked.
 
     The thumbnail's size is fixed before rendering, so a page of any size costs the same bitmap.
 
     Raises:
-        Unreadable: the document or its first page is broken.
+        UnreadableFileError: the document or its first page is broken.
     """
     try:
         document = pdfium.PdfDocument(source)
     except pdfium.PdfiumError as problem:
         if problem.err_code == raw.FPDF_ERR_PASSWORD:
             return {"kind": "pdf", "encrypted": True}, None
-        raise Unreadable(f"it is a PDF that is broken or cut off: {clean(problem)}") from problem
+        raise UnreadableFileError(f"it is a PDF that is broken or cut off: {clean(problem)}") from problem
     try:
         return _metadata(document), _first_page(document, limits.thumbnail_pixels)
     except pdfium.PdfiumError as problem:
-        raise Unreadable(f"it is a PDF whose first page is broken: {clean(problem)}") from problem
+        raise UnreadableFileError(f"it is a PDF whose first page is broken: {clean(problem)}") from problem
     finally:
         document.close()
 
@@ -55,7 +55,7 @@ def _first_page(document: Any, pixels: int) -> Image.Image:
     page = document[0]
     longer = max(page.get_size())
     if not math.isfinite(longer) or longer <= 0:
-        raise Unreadable("it is a PDF whose first page has no size")
+        raise UnreadableFileError("it is a PDF whose first page has no size")
     bitmap = page.render(scale=pixels / longer, may_draw_forms=False)
     picture: Image.Image = bitmap.to_pil().convert("RGB")
     picture.thumbnail((pixels, pixels))  # rounding up may have made it a pixel too large

@@ -12,7 +12,7 @@ from nightshift.outcomes import Permanent, Skip
 from schema.tables import files
 
 
-class FileNotFound(Exception):  # noqa: N818 - says what is the case
+class FileRowNotFoundError(Exception):
     """No row has this id, or not yet: its producer's transaction may still be open."""
 
 
@@ -75,14 +75,16 @@ async def find_file(database: Database, message: ProcessUpload) -> File:
     """Returns the file that the message speaks of.
 
     Raises:
-        FileNotFound: there is no such row (yet).
+        FileRowNotFoundError: there is no such row (yet).
         Skip: its owner no longer exists.
         Permanent: it belongs to somebody else.
     """
     async with database.read() as connection:
         row = (await connection.execute(_FIND, {"this_id": message.file_id})).mappings().one_or_none()
     if row is None:
-        raise FileNotFound(f"no file has the id {message.file_id!r}: its row is not committed yet, or was deleted")
+        raise FileRowNotFoundError(
+            f"no file has the id {message.file_id!r}: its row is not committed yet, or was deleted"
+        )
     if row["user_id"] is None:
         raise Skip(f"the owner of file {message.file_id!r} no longer exists")
     if row["user_id"] != message.user_id:

@@ -7,14 +7,14 @@ import sys
 import threading
 from pathlib import Path
 
-from services.upload.inspection import Limits
+from services.upload.inspection import ImageLimits
 
 _MAX_WRITTEN_BYTES = 16 * 1024 * 1024
 _MAX_OPEN_FILES = 64
 _POLITENESS = 10
 
 
-def confine(limits: Limits) -> None:
+def confine(limits: ImageLimits) -> None:
     """Limits what a decoder can do that a hostile file has taken over or led astray.
 
     This bounds resources and is no security boundary: the process has the rights of its user.

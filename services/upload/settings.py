@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from nightshift.config.settings import Settings
-from services.upload.inspection import Limits
+from services.upload.inspection import ImageLimits
 
 _MEBIBYTE = 1024 * 1024
 
@@ -53,9 +53,9 @@ class UploadSettings(Settings, frozen=True, kw_only=True):
             yield "INSPECT_TIMEOUT_SECONDS must be less than JOB_TIMEOUT_SECONDS: the job would be cancelled first"
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ImageLimits:
         """What one inspection may use and make."""
-        return Limits(
+        return ImageLimits(
             thumbnail_pixels=self.thumbnail_pixels,
             max_image_pixels=self.max_image_pixels,
             memory_bytes=self.inspect_memory_bytes,

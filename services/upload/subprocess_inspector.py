@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from services.upload.inspection import Inspection, InspectionInterrupted, Limits, Request, Unreadable
+from services.upload.inspection import ImageLimits, Inspection, InspectionInterruptedError, Request, UnreadableFileError
 from services.upload.sanitize import clean
 
 _PROGRAM_ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ _MAX_REPORT_BYTES = 64 * 1024
 _LOG_TAIL_BYTES = 1000
 
 
-class ChildInspector:
+class SubprocessInspector:
     """An `Inspector` whose decoders run in child processes.
 
     Args:
@@ -30,7 +30,7 @@ class ChildInspector:
     """
 
     def __init__(
-        self, limits: Limits, *, timeout_seconds: float, processes: int, command: Sequence[str] = _CHILD
+        self, limits: ImageLimits, *, timeout_seconds: float, processes: int, command: Sequence[str] = _CHILD
     ) -> None:
         self._limits = limits
         self._timeout_seconds = timeout_seconds
@@ -62,7 +62,7 @@ class ChildInspector:
         try:
             return await asyncio.wait_for(child.wait(), self._timeout_seconds)
         except TimeoutError:
-            raise InspectionInterrupted(
+            raise InspectionInterruptedError(
                 f"inspecting the file took longer than {self._timeout_seconds:g} s and was stopped: "
                 "the machine is overloaded, or the decoder hangs on this file"
             ) from None
@@ -87,14 +87,14 @@ def _environment() -> dict[str, str]:
 def _explanation(code: int, request: Request) -> Exception:
     """What the end of a child says: about the file, or about this try."""
     if code == -signal.SIGXCPU:
-        return Unreadable(f"reading it takes more than {request.limits.cpu_seconds} s of processor time")
+        return UnreadableFileError(f"reading it takes more than {request.limits.cpu_seconds} s of processor time")
     if code in {-signal.SIGKILL, -signal.SIGTERM}:
-        return InspectionInterrupted("the inspecting process was killed from outside: the machine may lack memory")
+        return InspectionInterruptedError("the inspecting process was killed from outside: the machine may lack memory")
     if code < 0:
-        return Unreadable(f"its decoder crashed on it ({signal.Signals(-code).name})")
+        return UnreadableFileError(f"its decoder crashed on it ({signal.Signals(-code).name})")
     tail = (request.folder / "child.log").read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
     last_line = (tail.strip().splitlines() or ["it said nothing"])[-1]
-    return InspectionInterrupted(f"the inspecting process failed with exit code {code}: {clean(last_line)}")
+    return InspectionInterruptedError(f"the inspecting process failed with exit code {code}: {clean(last_line)}")
 
 
 def _read(request: Request) -> Inspection:
@@ -102,10 +102,10 @@ def _read(request: Request) -> Inspection:
         with request.report.open("rb") as file:
             report: Any = json.loads(file.read(_MAX_REPORT_BYTES))
     except (OSError, ValueError, RecursionError) as problem:
-        raise InspectionInterrupted(f"the inspecting process left no report: {clean(problem)}") from problem
+        raise InspectionInterruptedError(f"the inspecting process left no report: {clean(problem)}") from problem
     if isinstance(report, dict) and "unreadable" in report:
-        raise Unreadable(str(report["unreadable"]))
+        raise UnreadableFileError(str(report["unreadable"]))
     metadata = report.get("metadata") if isinstance(report, dict) else None
     if not isinstance(metadata, dict):
-        raise InspectionInterrupted("the inspecting process left a report that is none")
+        raise InspectionInterruptedError("the inspecting process left a report that is none")
     return Inspection(metadata, request.thumbnail if request.thumbnail.exists() else None)

@@ -9,7 +9,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Gather(Generic[T, R]):
+class Batcher(Generic[T, R]):
     """Calls `run` with all items that arrived while the previous call was under way.
 
     There is no timer: alone, an item waits for nothing; under load, groups grow by themselves.

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from sqlalchemy import func, select
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.broker.delivery import Delivery
-from nightshift.broker.direct_get import each
+from nightshift.broker.direct_get import read_each
 from nightshift.broker.jetstream import manage
 from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.mailbox import messages
-from nightshift.messaging.outbound import Outgoing, without_orders
+from nightshift.messaging.outbound import OutboundMessage, strip_broker_headers
 from nightshift.outcomes import Unavailable
 from tests.chaos.events import said_to_have_lapsed
 from tests.chaos.ledger import Facts, Work
@@ -78,7 +78,7 @@ def alarms(world: World) -> frozenset[str]:
 
 def dead_letters(world: World, stream: str) -> AsyncIterator[Delivery]:
     """Every dead letter of a stream."""
-    return each(world.connection, stream, "dead.>")
+    return read_each(world.connection, stream, "dead.>")
 
 
 async def dead_mails(world: World) -> set[str]:
@@ -97,9 +97,9 @@ async def redrive(world: World, works: list[Work]) -> int:
     async for letter in dead_letters(world, "CHAOS_DLQ"):
         job_type, job_id = letter.subject.removeprefix("dead."), letter.headers.get(wire.JOB_ID, "")
         if (job_type, job_id) in wanted:
-            kept = {name: value for name, value in without_orders(letter.headers).items() if _stays(name)}
+            kept = {name: value for name, value in strip_broker_headers(letter.headers).items() if _stays(name)}
             again = {**kept, wire.JOB_ID: job_id, wire.MSG_ID: f"redrive/{job_type}/{job_id}"}
-            await world.publisher.store(Outgoing(wire.job_subject(job_type), again, letter.body))
+            await world.publisher.store(OutboundMessage(wire.job_subject(job_type), again, letter.body))
             count += 1
     return count
 
@@ -111,6 +111,6 @@ def _stays(name: str) -> bool:
 async def asked(question: Callable[[], Awaitable[dict[str, int]]]) -> dict[str, int]:
     """Asks until there is an answer: a server may still be coming back."""
     while True:
-        with contextlib.suppress(Unavailable, Refused):
+        with contextlib.suppress(Unavailable, BrokerRefusedError):
             return await question()
         await asyncio.sleep(0.5)

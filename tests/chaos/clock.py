@@ -9,7 +9,7 @@ from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.cron.clock import SystemTime
 from nightshift.scheduler.cron.schedule import schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
-from nightshift.scheduler.state.cron_stream import CronStream, Remembered
+from nightshift.scheduler.state.cron_stream import CronStream, LastEvent
 from tests.chaos.messages import EVENTS
 
 MOVED = "chaos.moved"
@@ -31,7 +31,7 @@ class NotedLapses(Lapses):
 
     noted: list[str]
 
-    def _lapsed(self, name: str, event: Remembered) -> None:
+    def _lapsed(self, name: str, event: LastEvent) -> None:
         super()._lapsed(name, event)
         if event.event is not None:
             self.noted.append(f"{name}@{event.event.due.astimezone(UTC).isoformat()}")

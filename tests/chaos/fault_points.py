@@ -13,7 +13,7 @@ from typing import Any
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import Stored
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.worker.commit import Committer
@@ -93,7 +93,7 @@ def _wrap() -> None:
         _perhaps("follow-ups published, not forgotten")
         return await delete(self, row_ids)
 
-    async def store_then(self: Publisher, message: Outgoing) -> Stored:
+    async def store_then(self: Publisher, message: OutboundMessage) -> Stored:
         stored = await store(self, message)
         if message.subject.startswith(("later.", "dead.")):
             _perhaps(f"stored on {message.subject.partition('.')[0]}., not acknowledged")

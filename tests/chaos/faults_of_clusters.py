@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.broker.jetstream import manage
 from nightshift.embedded.servers.broker import Broker
 from nightshift.outcomes import Unavailable
@@ -43,7 +43,7 @@ async def leader_steps_down(world: World, dice: random.Random) -> None:
     """The leader of a stream gives up its office; nobody dies."""
     try:
         await manage(world.connection, f"STREAM.LEADER.STEPDOWN.{dice.choice(_STREAMS)}")
-    except (Refused, Unavailable):  # there is an election already
+    except (BrokerRefusedError, Unavailable):  # there is an election already
         return
 
 
@@ -58,7 +58,7 @@ async def _leader(world: World, dice: random.Random) -> Broker:
     while True:
         try:
             info = await manage(world.connection, f"STREAM.INFO.{stream}")
-        except (Refused, Unavailable):
+        except (BrokerRefusedError, Unavailable):
             await asyncio.sleep(0.3)
             continue
         node = _cluster(world).cluster.node(str(info.get("cluster", {}).get("leader", "")))
@@ -72,7 +72,7 @@ async def _caught_up(world: World) -> None:
     while True:
         try:
             infos = [await manage(world.connection, f"STREAM.INFO.{stream}") for stream in _STREAMS]
-        except (Refused, Unavailable):
+        except (BrokerRefusedError, Unavailable):
             infos = []
         clusters = [info.get("cluster", {}) for info in infos]
         if clusters and all(

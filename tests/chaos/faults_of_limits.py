@@ -4,7 +4,7 @@ import asyncio
 import random
 from typing import Any
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.broker.jetstream import manage, store
 from nightshift.outcomes import Unavailable
 from tests.chaos.world import DEAD_LETTER_BYTES, QUEUE_BYTES, World
@@ -32,7 +32,7 @@ async def disk_full(world: World, dice: random.Random) -> None:
     try:
         for _ in range(200):
             await store(connection, "filler", {}, _CHUNK, timeout_seconds=5)
-    except (Refused, Unavailable):
+    except (BrokerRefusedError, Unavailable):
         await asyncio.sleep(dice.uniform(3, 6))
     await _patiently(world, f"STREAM.DELETE.{_FILLER}")
 
@@ -55,7 +55,7 @@ async def _patiently(world: World, call: str, request: dict[str, Any] | None = N
             return await manage(world.connection, call, request)
         except Unavailable:
             await asyncio.sleep(0.5)
-        except Refused as refused:
+        except BrokerRefusedError as refused:
             if refused.code != _NOT_FOUND:
                 raise
             return {}  # the answer to an earlier try was lost: it is deleted already

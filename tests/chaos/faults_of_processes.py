@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.outcomes import Unavailable
 from tests.chaos import fault_points
 from tests.chaos.messages import Kind, RunChaos
@@ -101,7 +101,7 @@ async def _send(world: World, kind: Kind) -> None:
     while time.monotonic() < deadline:
         try:
             await world.publisher.publish(RunChaos(kind=kind), job_id=job_id)
-        except (Refused, Unavailable):
+        except (BrokerRefusedError, Unavailable):
             await asyncio.sleep(0.5)
         else:
             world.journal.accepted(job_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.email import SendEmail
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 from tests.chaos.journal import Journal, read
@@ -32,7 +32,7 @@ class MailSender:
         for _ in range(20):
             try:
                 await self._publisher.publish(mail, job_id=job_id)
-            except (Refused, Unavailable):
+            except (BrokerRefusedError, Unavailable):
                 continue
             self._journal.accepted(job_id)
             return

@@ -8,7 +8,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from nightshift.broker import Refused, connect
+from nightshift.broker import BrokerRefusedError, connect
 from nightshift.broker.jetstream import store
 from nightshift.config.settings import Settings, load
 from nightshift.contract.message import Message
@@ -80,7 +80,7 @@ class Producer:
             self._journal.about_to_send(one, "plain")
         try:
             await self._publisher.publish_many(entries)
-        except (Refused, Unavailable):  # stored or not: then each by itself, under the same id
+        except (BrokerRefusedError, Unavailable):  # stored or not: then each by itself, under the same id
             for one, entry in zip(ids, entries, strict=True):
                 await self._until_answered(one, entry.message, None)
         else:
@@ -94,7 +94,7 @@ class Producer:
                 await self._try(job_id, message, delay)
             except Unavailable:
                 lost = True
-            except Refused:
+            except BrokerRefusedError:
                 await asyncio.sleep(0.5)
             else:
                 self._journal.accepted(job_id)
@@ -119,7 +119,7 @@ class Producer:
                 await store(self._publisher._connection, RunChaos.SUBJECT, headers, encode(message))
             else:
                 await self._publisher.publish(message, job_id=job_id)
-        except (Refused, Unavailable):
+        except (BrokerRefusedError, Unavailable):
             pass
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from nightshift.config.settings import Settings
-from nightshift.runtime.composition import Chassis
+from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
 from tests.chaos import fault_points, messages
@@ -25,7 +25,7 @@ def main() -> int:
     )
 
     @asynccontextmanager
-    async def build(_settings: Settings, _chassis: Chassis) -> AsyncIterator[Handlers]:
+    async def build(_settings: Settings, _chassis: ServiceContext) -> AsyncIterator[Handlers]:
         yield handlers(folder, block_seconds=pace.ack_wait_seconds * 1.5)
 
     return run("chaos", Settings, build)

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from contracts.email import SendEmail
-from nightshift.broker import Connection, Refused, connect
+from nightshift.broker import BrokerRefusedError, Connection, connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
 from nightshift.database import Database, migrate, open_database
@@ -18,7 +18,7 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.objects import open_objects
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import Limits, Topology, topology
+from nightshift.topology.topology import StreamLimits, Topology, topology
 from tests.chaos.clock import MovedScheduler
 from tests.chaos.events import EventWatch
 from tests.chaos.journal import Journal
@@ -89,7 +89,7 @@ class World:
 def chaos_topology() -> Topology:
     """The streams of the services `chaos` and `email`, small enough to be filled."""
     return topology(
-        [*TYPES, SendEmail.TYPE], EVENTS, Limits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES)
+        [*TYPES, SendEmail.TYPE], EVENTS, StreamLimits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES)
     )
 
 
@@ -136,7 +136,7 @@ async def _provision(connection: Connection, replicas: int) -> None:
     while True:
         try:
             await provision_broker(connection, chaos_topology(), replicas=replicas)
-        except (Refused, Unavailable):
+        except (BrokerRefusedError, Unavailable):
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.5)

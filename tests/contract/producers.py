@@ -14,7 +14,7 @@ from nightshift.config.secret import Secret
 from nightshift.contract.cron import ScheduleFired
 from nightshift.database import migrate, open_database
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import rows_of
 from nightshift.scheduler.state.cron_stream import outgoing_event
 from nightshift.scheduler.state.schedule_state import Progress
@@ -29,7 +29,7 @@ from services.report.settings import ReportSettings
 from services.sync.fan_out import sync_all, sync_due
 
 NOW = datetime(2026, 7, 27, 9, 0, tzinfo=UTC)
-Producer = Callable[[], list[Outgoing]]
+Producer = Callable[[], list[OutboundMessage]]
 
 
 def _event(name: str) -> ScheduleFired:
@@ -40,19 +40,19 @@ def _job(service: str, job_type: str) -> Job:
     return Job(service, job_type, "CRON:1:2", "cron-1-2")
 
 
-def _enqueued(job: Job) -> list[Outgoing]:
+def _enqueued(job: Job) -> list[OutboundMessage]:
     """The job's follow-ups as the outbox publishes them."""
-    return [Outgoing(row["subject"], dict(row["headers"]), row["body"]) for row in rows_of(job, NOW)]
+    return [OutboundMessage(row["subject"], dict(row["headers"]), row["body"]) for row in rows_of(job, NOW)]
 
 
-def maintenance() -> list[Outgoing]:
+def maintenance() -> list[OutboundMessage]:
     """The daily event becomes five jobs."""
     job = _job("maintenance", "cron.cleanup.daily")
     asyncio.run(enqueue_cleanups(_event("cleanup.daily"), job))
     return _enqueued(job)
 
 
-def report() -> list[Outgoing]:
+def report() -> list[OutboundMessage]:
     """The weekly event becomes a job, and a report that is ready a mail."""
     settings = ReportSettings(database_url=Secret(""), s3_endpoint="", s3_access_key="", s3_secret_key=Secret(""))
     job = _job("report", "cron.report.weekly")
@@ -71,7 +71,7 @@ def report() -> list[Outgoing]:
     return _enqueued(job)
 
 
-def scheduler() -> list[Outgoing]:
+def scheduler() -> list[OutboundMessage]:
     """Every schedule that there is comes due."""
     found = []
     for schedule in BUILT_IN:
@@ -81,12 +81,12 @@ def scheduler() -> list[Outgoing]:
     return found
 
 
-def sync() -> list[Outgoing]:
+def sync() -> list[OutboundMessage]:
     """The event becomes the job for all accounts, which becomes one for each account."""
     return asyncio.run(_sync())
 
 
-async def _sync() -> list[Outgoing]:
+async def _sync() -> list[OutboundMessage]:
     due, each = _job("sync", "cron.sync.all"), _job("sync", "sync.all")
     await sync_due(_event("sync.all"), due)
     with tempfile.TemporaryDirectory() as folder:
@@ -111,11 +111,11 @@ PRODUCERS: dict[str, Producer] = {
 
 
 @cache
-def _all(provider: str) -> list[Outgoing]:
+def _all(provider: str) -> list[OutboundMessage]:
     return PRODUCERS.get(provider, list)()
 
 
-def produced(provider: str, subject: str) -> Outgoing:
+def produced(provider: str, subject: str) -> OutboundMessage:
     """Returns what a provider publishes on a subject.
 
     Raises:

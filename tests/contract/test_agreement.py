@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.email import SendEmail
 from contracts.maintenance import CleanFiles
-from nightshift.contract.constraints import empty, explain
+from nightshift.contract.constraints import empty_body_error, explain
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
 from tests.contract.bodies import bodies, edges
@@ -50,7 +50,7 @@ def _refusal(name: str, body: bytes) -> str:
     try:
         _decoder(messages()[name]).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return explain(error) if body.strip() else empty(messages()[name])
+        return explain(error) if body.strip() else empty_body_error(messages()[name])
     return ""
 
 

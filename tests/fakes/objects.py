@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nightshift.objects import ObjectInfo, ObjectMissing, ObjectTooLarge
+from nightshift.objects import ObjectInfo, ObjectMissingError, ObjectTooLargeError
 from nightshift.objects.keys import check_key
 from nightshift.outcomes import Unavailable
 
@@ -25,7 +25,7 @@ class FakeObjectStore:
         """See `ObjectStore`."""
         _, data = await self._get(key)
         if len(data) > limit:
-            raise ObjectTooLarge(key, limit)
+            raise ObjectTooLargeError(key, limit)
         return data
 
     async def download(self, key: str, path: Path) -> ObjectInfo:
@@ -61,7 +61,7 @@ class FakeObjectStore:
     async def _get(self, key: str) -> tuple[ObjectInfo, bytes]:
         await self._answer()
         if key not in self.contents:
-            raise ObjectMissing(key)
+            raise ObjectMissingError(key)
         return self.contents[key]
 
     async def _answer(self) -> None:

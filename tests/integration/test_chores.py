@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from nightshift.broker import QueueFull
+from nightshift.broker import QueueFullError
 from nightshift.database import migrate, open_database
 from nightshift.housekeeping import loop as module
-from nightshift.housekeeping.loop import Chores
+from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import RELAY_PAGE
 from nightshift.outcomes import Unavailable
 from tests.harness import eventually
@@ -37,7 +37,7 @@ class FakeOutbox:
 class Scene:
     """Chores with a real database, whose sweeps and relays are counted instead of done."""
 
-    def __init__(self, chores: Chores, outbox: FakeOutbox) -> None:
+    def __init__(self, chores: Housekeeping, outbox: FakeOutbox) -> None:
         self.chores, self.outbox = chores, outbox
         self.sweeps = 0
         self.errors: list[Exception] = []
@@ -58,7 +58,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     database = open_database(url)
     nothing: Any = None
     outbox: Any = FakeOutbox()
-    chores = Chores("probe", (), connection=nothing, database=database, outbox=outbox, publisher=nothing)
+    chores = Housekeeping("probe", (), connection=nothing, database=database, outbox=outbox, publisher=nothing)
     scene = Scene(chores, outbox)
     monkeypatch.setattr(module, "sweep", scene.sweep)
     yield scene
@@ -114,7 +114,7 @@ async def test_a_refusal_of_the_broker_brings_the_next_sweep_forward(
 
 @pytest.mark.usefixtures("own_turns")
 @pytest.mark.parametrize(
-    "error", [Unavailable("broker", "away"), QueueFull("dead.x", 10077, "full"), RuntimeError("bug")]
+    "error", [Unavailable("broker", "away"), QueueFullError("dead.x", 10077, "full"), RuntimeError("bug")]
 )
 async def test_no_error_ends_the_sweeping(scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Expected or not, it is tried again; what is expected costs no traceback."""
@@ -140,7 +140,7 @@ async def test_the_relay_works_off_page_after_page(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Unavailable("database", "away"), QueueFull("jobs.x", 10077, "full"), RuntimeError("bug")]
+    "error", [Unavailable("database", "away"), QueueFullError("jobs.x", 10077, "full"), RuntimeError("bug")]
 )
 async def test_no_error_ends_the_relay(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, caplog: pytest.LogCaptureFixture

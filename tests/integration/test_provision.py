@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from nightshift.broker import BrokerTooOld, Connection
+from nightshift.broker import BrokerTooOldError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.database import migrate, sqlite_url
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.provisioning import differences, provision_broker
-from nightshift.topology.topology import Limits
+from nightshift.topology.topology import StreamLimits
 from tests.harness import RunProbe, connected, probe_topology, stored
 
 
@@ -59,7 +59,7 @@ async def test_the_brokers_own_view_is_the_declared_one(connection: Connection) 
 
 async def test_an_older_configuration_is_brought_up_to_date(connection: Connection) -> None:
     """Changed limits, another acknowledgement time, a consumer that is gone: repaired, and no job is lost."""
-    await provision_broker(connection, probe_topology(Limits(queue_bytes=5_000_000)))
+    await provision_broker(connection, probe_topology(StreamLimits(queue_bytes=5_000_000)))
     await Publisher(connection).publish(RunProbe(name="kept"))
     consumer = await _config(connection, "CONSUMER.INFO.PROBE.probe")
     request = {"stream_name": "PROBE", "config": {**consumer, "ack_wait": 5 * 10**9}}
@@ -95,7 +95,7 @@ async def test_each_difference_is_named(connection: Connection) -> None:
 async def test_a_broker_that_is_too_old_is_left_alone(connection: Connection, version: str) -> None:
     """It is refused before anything is made on it."""
     connection._server_info = {**connection._server_info, "version": version}
-    with pytest.raises(BrokerTooOld, match=r"2\.14 or later is needed"):
+    with pytest.raises(BrokerTooOldError, match=r"2\.14 or later is needed"):
         await provision_broker(connection, probe_topology())
     assert (await manage(connection, "STREAM.NAMES"))["total"] == 0
 

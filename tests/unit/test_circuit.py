@@ -8,7 +8,7 @@ import pytest
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.worker import circuit_breaker as module
-from nightshift.worker.circuit_breaker import Circuit
+from nightshift.worker.circuit_breaker import CircuitBreaker
 from tests.harness import eventually
 
 
@@ -36,15 +36,15 @@ def component(monkeypatch: pytest.MonkeyPatch) -> Component:
 
 
 @pytest.fixture
-async def circuit(component: Component) -> AsyncIterator[Circuit]:
+async def circuit(component: Component) -> AsyncIterator[CircuitBreaker]:
     """A circuit that probes it."""
-    made = Circuit({"database": component, "objects": component}, Metrics())
+    made = CircuitBreaker({"database": component, "objects": component}, Metrics())
     yield made
     await made.stop()
 
 
 async def test_it_opens_at_the_first_outage_and_closes_at_the_first_answer(
-    circuit: Circuit, component: Component
+    circuit: CircuitBreaker, component: Component
 ) -> None:
     """Whoever waits for it is told once."""
     closings = 0
@@ -68,7 +68,7 @@ async def test_it_opens_at_the_first_outage_and_closes_at_the_first_answer(
     assert closings == 1
 
 
-async def test_it_stays_open_while_one_of_two_is_away(circuit: Circuit, component: Component) -> None:
+async def test_it_stays_open_while_one_of_two_is_away(circuit: CircuitBreaker, component: Component) -> None:
     """Pulling needs all of them."""
     circuit.trip(Unavailable("database", "gone"))
     circuit.trip(Unavailable("objects", "gone"))
@@ -77,13 +77,13 @@ async def test_it_stays_open_while_one_of_two_is_away(circuit: Circuit, componen
     await eventually(lambda: circuit.closed)
 
 
-async def test_what_nobody_can_probe_does_not_open_it(circuit: Circuit) -> None:
+async def test_what_nobody_can_probe_does_not_open_it(circuit: CircuitBreaker) -> None:
     """Or it would never close."""
     circuit.trip(Unavailable("weather", "rain"))
     assert circuit.closed
 
 
-async def test_it_shows_in_the_metrics(circuit: Circuit, component: Component) -> None:
+async def test_it_shows_in_the_metrics(circuit: CircuitBreaker, component: Component) -> None:
     """An operator sees that jobs wait, and for what."""
     circuit.trip(Unavailable("database", "gone"))
     shown = circuit._metrics.exposition()[0].decode()
@@ -94,7 +94,7 @@ async def test_it_shows_in_the_metrics(circuit: Circuit, component: Component) -
     assert 'nightshift_circuit_open{component="database"} 0.0' in circuit._metrics.exposition()[0].decode()
 
 
-async def test_the_wait_of_a_job_that_met_an_outage_is_spread(circuit: Circuit) -> None:
+async def test_the_wait_of_a_job_that_met_an_outage_is_spread(circuit: CircuitBreaker) -> None:
     """All jobs in hand met it at once; they must not come back at once."""
     waits = {circuit.delay().total_seconds() for _ in range(50)}
     assert len(waits) > 40

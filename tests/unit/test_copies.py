@@ -12,10 +12,10 @@ from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import decode, encode
 from nightshift.config.redaction import one_line
 from nightshift.contract import wire
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.worker import rescheduling
 from nightshift.worker.identify import identify
-from nightshift.worker.verdict import Again, Dead
+from nightshift.worker.verdict import DeadLetter, Reschedule
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOBODY: Any = Connection.__new__(Connection)
@@ -37,12 +37,12 @@ def _delivery(given_headers: dict[str, str], body: bytes = b"{}", subject: str =
     return Delivery(NOBODY, subject, b"", b"", body, "PROBE", 17, 1, 1_700_000_000_000_000_123, 0, given_headers)
 
 
-def _again(delivery: Delivery, delay: timedelta = timedelta(minutes=5)) -> Outgoing:
-    return rescheduling.again_later(delivery, identify("probe", delivery).job, Again("retry", delay, 2), NOW)
+def _again(delivery: Delivery, delay: timedelta = timedelta(minutes=5)) -> OutboundMessage:
+    return rescheduling.reschedule(delivery, identify("probe", delivery).job, Reschedule("retry", delay, 2), NOW)
 
 
-def _dead(delivery: Delivery, error: str = "why") -> Outgoing:
-    return rescheduling.dead_letter(delivery, identify("probe", delivery).job, Dead("permanent", error, 3), NOW)
+def _dead(delivery: Delivery, error: str = "why") -> OutboundMessage:
+    return rescheduling.dead_letter(delivery, identify("probe", delivery).job, DeadLetter("permanent", error, 3), NOW)
 
 
 @pytest.mark.parametrize(("kind", "copy"), [("again", _again), ("dead", _dead)])
@@ -109,16 +109,16 @@ def test_a_dead_letter_tells_its_story() -> None:
 @given(st.sampled_from(wire.REASONS), st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=100))
 def test_a_mark_is_read_as_the_verdict_it_was_made_of(reason: wire.Reason, error: str) -> None:
     """The job whose dead letter had no room goes straight there at its next delivery, for the same reason."""
-    verdict = Dead(reason, one_line(error), 3)
-    copy = rescheduling.marked(_again(_delivery({"Job-Id": "one"})), verdict)
-    assert rescheduling.mark_of(_delivery(decode(encode(copy.headers)), subject="due.probe.run")) == verdict
+    verdict = DeadLetter(reason, one_line(error), 3)
+    copy = rescheduling.with_dead_mark(_again(_delivery({"Job-Id": "one"})), verdict)
+    assert rescheduling.dead_mark(_delivery(decode(encode(copy.headers)), subject="due.probe.run")) == verdict
 
 
 @pytest.mark.parametrize("subject", ["jobs.probe.run", "cron.probe.daily"])
 def test_only_what_comes_from_later_can_be_marked(subject: str) -> None:
     """Anybody may publish to `jobs.`."""
     mark = {"Dead-Reason": "permanent", "Dead-Error": "no", "Dead-Attempts": "1"}
-    assert rescheduling.mark_of(_delivery(mark, subject=subject)) is None
+    assert rescheduling.dead_mark(_delivery(mark, subject=subject)) is None
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_only_what_comes_from_later_can_be_marked(subject: str) -> None:
 )
 def test_a_mark_that_was_typed_wrong_fells_nobody(mark: dict[str, str], attempts: int | None) -> None:
     """An unknown reason is no mark, a count that is none is nought."""
-    found = rescheduling.mark_of(_delivery(mark, subject="due.probe.run"))
+    found = rescheduling.dead_mark(_delivery(mark, subject="due.probe.run"))
     assert (found.attempts if found else None) == attempts

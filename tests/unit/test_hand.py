@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nightshift.worker.in_flight import Hand
+from nightshift.worker.in_flight import InFlightJob
 
 
 class FakeDelivery:
@@ -24,15 +24,17 @@ class FakeDelivery:
         self.answers.append(f"again in {delay}")
 
 
-def _hand(unexplained: int = 1) -> tuple[Hand, FakeDelivery]:
+def _hand(unaccounted_deliveries: int = 1) -> tuple[InFlightJob, FakeDelivery]:
     delivery: Any = FakeDelivery()
-    return Hand(delivery, unexplained, progress_at=100.0), delivery
+    return InFlightJob(delivery, unaccounted_deliveries, progress_at=100.0), delivery
 
 
 @pytest.mark.parametrize(("unexplained", "suspect"), [(0, False), (1, False), (2, False), (3, True), (11, True)])
-def test_a_job_is_suspect_from_its_third_unexplained_delivery(unexplained: int, *, suspect: bool) -> None:
+def test_a_job_is_suspect_from_its_third_unexplained_delivery(
+    unaccounted_deliveries: int, *, must_run_alone: bool
+) -> None:
     """Two may be bad luck."""
-    assert _hand(unexplained)[0].suspect is suspect
+    assert _hand(unaccounted_deliveries)[0].must_run_alone is must_run_alone
 
 
 def test_progress_is_told_at_intervals() -> None:
@@ -53,7 +55,7 @@ async def _handler(seen: list[str], *, swallow: int = 0) -> None:
                 return
 
 
-async def _running(hand: Hand, seen: list[str], *, swallow: int = 0, timeout_seconds: float = 1.0) -> None:
+async def _running(hand: InFlightJob, seen: list[str], *, swallow: int = 0, timeout_seconds: float = 1.0) -> None:
     async def run() -> None:
         hand.begin(timeout_seconds)
         await _handler(seen, swallow=swallow)
@@ -90,10 +92,10 @@ async def test_after_the_handler_nothing_is_cancelled_any_more() -> None:
     hand.begin(0.0)
     hand.end()
     hand.tick(1e9, 10.0)
-    hand.hand_back()
+    hand.release()
     await asyncio.sleep(0)
     assert not hand.timed_out
-    assert not hand.handed_back
+    assert not hand.released
 
 
 async def test_handing_back_cancels_the_handler() -> None:
@@ -101,16 +103,16 @@ async def test_handing_back_cancels_the_handler() -> None:
     hand, _ = _hand()
     seen: list[str] = []
     await _running(hand, seen)
-    hand.hand_back()
+    hand.release()
     assert hand.task is not None
     await hand.task
     assert seen == ["cancelled"]
-    assert hand.handed_back
+    assert hand.released
 
 
 def test_handing_over_is_remembered() -> None:
     """The broker counts it as a delivery, so the worker has to know that it ended in good order."""
     hand, delivery = _hand()
-    hand.hand_over(timedelta(seconds=3))
-    assert hand.handed_over
+    hand.nak_delivery(timedelta(seconds=3))
+    assert hand.nakked
     assert delivery.answers == ["again in 0:00:03"]

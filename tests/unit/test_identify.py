@@ -13,8 +13,8 @@ from nightshift.broker.delivery import Delivery, read
 from nightshift.broker.headers import decode, encode
 from nightshift.contract import wire
 from nightshift.worker.identify import Identity, identify
-from nightshift.worker.rescheduling import again_later, dead_letter
-from nightshift.worker.verdict import AT_ONCE, Again, Dead
+from nightshift.worker.rescheduling import dead_letter, reschedule
+from nightshift.worker.verdict import IMMEDIATELY, DeadLetter, Reschedule
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}|~[0-9a-f]{64}")
@@ -56,8 +56,8 @@ def test_no_bytes_fell_it_and_what_it_says_is_fit_for_subjects_and_keys(
     assert TOKEN.fullmatch(job.key)
     assert job.id
     assert job.attempt >= 1
-    copy = again_later(delivery, job, Again("retry", AT_ONCE, 1), NOW)
-    letter = dead_letter(delivery, job, Dead("invalid", "why", 1), NOW)
+    copy = reschedule(delivery, job, Reschedule("retry", IMMEDIATELY, 1), NOW)
+    letter = dead_letter(delivery, job, DeadLetter("invalid", "why", 1), NOW)
     for message in (copy, letter):
         assert SUBJECT.fullmatch(message.subject)
         assert decode(encode(message.headers))[wire.JOB_ID] == job.id
@@ -70,7 +70,7 @@ def test_a_copy_for_later_is_the_same_job(block: bytes) -> None:
     """Whatever its id is made of: were it another job, its inbox row would not keep the first one's duplicates out."""
     delivery = delivered(b"jobs.probe.run", block)
     job = identify("probe", delivery).job
-    copy = again_later(delivery, job, Again("retry", AT_ONCE, 1), NOW)
+    copy = reschedule(delivery, job, Reschedule("retry", IMMEDIATELY, 1), NOW)
     again = identify("probe", delivered(b"due.probe.run", encode(copy.headers))).job
     assert (again.type, again.id, again.key, again.trace) == (job.type, job.id, job.key, job.trace)
     assert again.attempt == 2

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.broker.headers import encode
-from nightshift.messaging.outbound import EARLIEST, LATEST, Outgoing, job, schedule_at, scheduled, without_orders
+from nightshift.messaging.outbound import (
+    EARLIEST,
+    LATEST,
+    OutboundMessage,
+    job,
+    schedule_at,
+    scheduled,
+    strip_broker_headers,
+)
 
 AT = datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -55,10 +63,10 @@ def test_an_instant_is_one_that_the_broker_can_count(at: datetime) -> None:
 def test_its_size_is_what_travels(headers: dict[str, bytes], body: bytes) -> None:
     """Body and header block as they are written, also with bytes that are no UTF-8."""
     texts = {name: value.decode("utf-8", "surrogateescape") for name, value in headers.items()}
-    assert Outgoing("s", texts, body).size() == len(encode(texts)) + len(body)
+    assert OutboundMessage("s", texts, body).size() == len(encode(texts)) + len(body)
 
 
 @pytest.mark.parametrize("name", ["Nats-Rollup", "nats-ttl", "NATS-MSG-ID", "Nats-"])
 def test_a_copy_carries_no_orders_to_the_broker(name: str) -> None:
     """They belong to the message that carried them, however they were typed."""
-    assert without_orders({name: "x", "Job-Id": "7", "X-Nats-Y": "z"}) == {"Job-Id": "7", "X-Nats-Y": "z"}
+    assert strip_broker_headers({name: "x", "Job-Id": "7", "X-Nats-Y": "z"}) == {"Job-Id": "7", "X-Nats-Y": "z"}

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from contracts.email import SendEmail
 from nightshift.contract import wire
 from nightshift.messaging.job import Job
-from nightshift.messaging.paging import Page, TimeLimit, Walk, enqueue_successor, successor_id, work_through
+from nightshift.messaging.paging import (
+    KeysetPage,
+    ObjectWalk,
+    TimeLimit,
+    enqueue_successor,
+    process_pages,
+    successor_id,
+)
 
 IDS = st.text(alphabet="ab~0123456789", min_size=1, max_size=12) | st.text(min_size=1, max_size=30)
 
@@ -31,12 +38,12 @@ class Numbers:
     def __init__(self, count: int) -> None:
         self.count, self.read, self.closed = count, 0, False
 
-    async def pages(self) -> AsyncGenerator[Page[int], None]:
+    async def pages(self) -> AsyncGenerator[KeysetPage[int], None]:
         """One page after the other, as it is asked for."""
         try:
             for first in range(1, self.count, 2):
                 self.read += 1
-                yield Page((first, first + 1), (first - 1,) if first > 1 else None, (first + 1,))
+                yield KeysetPage((first, first + 1), (first - 1,) if first > 1 else None, (first + 1,))
         finally:
             self.closed = True
 
@@ -45,32 +52,32 @@ async def test_every_page_is_worked_on_in_turn() -> None:
     """The work gets each page once, and the end of the walk says so."""
     seen: list[int] = []
 
-    async def work(page: Page[int]) -> None:
+    async def work(page: KeysetPage[int]) -> None:
         seen.extend(page.rows)
 
-    walk = await work_through(Numbers(6).pages(), work, limit=TimeLimit(60))
+    walk = await process_pages(Numbers(6).pages(), work, limit=TimeLimit(60))
     assert seen == [1, 2, 3, 4, 5, 6]
-    assert walk == Walk(pages=3, rows=6, after=(6,), done=True)
+    assert walk == ObjectWalk(pages=3, rows=6, after=(6,), done=True)
 
 
 async def test_nothing_to_do_is_done() -> None:
     """A walk without a page is at its end."""
 
-    async def work(_: Page[int]) -> None:
+    async def work(_: KeysetPage[int]) -> None:
         raise AssertionError
 
-    assert await work_through(Numbers(0).pages(), work, limit=TimeLimit(60)) == Walk(done=True)
+    assert await process_pages(Numbers(0).pages(), work, limit=TimeLimit(60)) == ObjectWalk(done=True)
 
 
 async def test_the_limit_ends_the_walk_after_the_page_in_hand() -> None:
     """When the time is up no further page is read, and the checkpoint is the last one's key."""
     clock, numbers = Clock(), Numbers(100)
 
-    async def work(_: Page[int]) -> None:
+    async def work(_: KeysetPage[int]) -> None:
         clock.seconds += 4
 
-    walk = await work_through(numbers.pages(), work, limit=TimeLimit(10, clock=clock))
-    assert walk == Walk(pages=3, rows=6, after=(6,), done=False)
+    walk = await process_pages(numbers.pages(), work, limit=TimeLimit(10, clock=clock))
+    assert walk == ObjectWalk(pages=3, rows=6, after=(6,), done=False)
     assert (numbers.read, numbers.closed) == (3, True)
 
 
@@ -79,19 +86,19 @@ async def test_a_limit_that_has_passed_still_lets_one_page_through() -> None:
     limit = TimeLimit(0)
     assert limit.passed
 
-    async def work(_: Page[int]) -> None:
+    async def work(_: KeysetPage[int]) -> None:
         return
 
-    assert (await work_through(Numbers(10).pages(), work, limit=limit)).pages == 1
+    assert (await process_pages(Numbers(10).pages(), work, limit=limit)).pages == 1
 
 
 async def test_a_number_of_pages_can_be_the_limit() -> None:
     """What a job holds until its commit is bounded by pages, not by time."""
 
-    async def work(_: Page[int]) -> None:
+    async def work(_: KeysetPage[int]) -> None:
         return
 
-    walk = await work_through(Numbers(10).pages(), work, limit=TimeLimit(60), most_pages=2)
+    walk = await process_pages(Numbers(10).pages(), work, limit=TimeLimit(60), most_pages=2)
     assert (walk.pages, walk.after, walk.done) == (2, (4,), False)
 
 
@@ -99,10 +106,10 @@ async def test_progress_is_told_after_each_page() -> None:
     """How far the walk has come, as it goes."""
     told: list[tuple[int, int]] = []
 
-    async def work(_: Page[int]) -> None:
+    async def work(_: KeysetPage[int]) -> None:
         return
 
-    await work_through(
+    await process_pages(
         Numbers(6).pages(), work, limit=TimeLimit(60), progress=lambda walk: told.append((walk.pages, walk.rows))
     )
     assert told == [(1, 2), (2, 4), (3, 6)]
@@ -112,12 +119,12 @@ async def test_an_error_of_the_work_ends_the_walk() -> None:
     """It goes to the caller as it is, and the reading stops."""
     numbers = Numbers(10)
 
-    async def work(page: Page[int]) -> None:
+    async def work(page: KeysetPage[int]) -> None:
         if page.rows[0] > 2:
             raise RuntimeError("not this one")
 
     with pytest.raises(RuntimeError, match="not this one"):
-        await work_through(numbers.pages(), work, limit=TimeLimit(60))
+        await process_pages(numbers.pages(), work, limit=TimeLimit(60))
     assert (numbers.read, numbers.closed) == (2, True)
 
 

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from nightshift.broker.delivery import Delivery
 from nightshift.contract import wire
-from nightshift.messaging.claim_check import BadClaim, _parse
+from nightshift.messaging.claim_check import InvalidClaimError, _parse
 from nightshift.outcomes import Permanent, Snooze
-from nightshift.worker.rescheduling import mark_of
-from services.email.mailer import SendFailed
+from nightshift.worker.rescheduling import dead_mark
+from services.email.mailer import SendFailedError
 from services.email.resend_errors import accepted_id, refusal, retry_after
 from services.maintenance.expired_claims import is_expired
 from services.report.parameters import period_of, read
 from services.report.period import Period
-from services.sync.connector import Page, RateLimited, Refused, SyncFailed
+from services.sync.connector import RateLimitedError, SourcePage, SourceRefusedError, SyncFailedError
 from services.sync.connectors import github_responses
 from services.sync.http.http_client import Answer
-from services.upload.inspection import Inspection, InspectionInterrupted, Limits, Request, Unreadable
+from services.upload.inspection import ImageLimits, Inspection, InspectionInterruptedError, Request, UnreadableFileError
 from services.upload.subprocess_inspector import _read
 
 NOW = datetime(2026, 7, 24, 9, 41, tzinfo=UTC)
@@ -51,7 +51,7 @@ def test_any_answer_of_resend_is_an_outcome(status: int, body: bytes, wait: str 
     response = httpx.Response(status, headers=headers, content=body)
     name = accepted_id(response)
     assert name is None or response.is_success
-    assert isinstance(refusal(response, NOW), (Permanent, Snooze, SendFailed))
+    assert isinstance(refusal(response, NOW), (Permanent, Snooze, SendFailedError))
     pause = retry_after(response.headers, NOW)
     assert pause is None or timedelta(seconds=1) <= pause <= timedelta(days=1)
 
@@ -83,13 +83,15 @@ def test_any_answer_of_github_is_a_page_or_a_known_error(status: int, headers: d
     url = "https://api.github.com/users/ada/repos"
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     answer = Answer(status, httpx.Headers(raw), body, url)
-    assert isinstance(github_responses.refusal(answer, NOW, of_account=True), (RateLimited, Refused, SyncFailed))
+    assert isinstance(
+        github_responses.refusal(answer, NOW, of_account=True), (RateLimitedError, SourceRefusedError, SyncFailedError)
+    )
     try:
         page = github_responses.page(answer, url, NOW, asked=True)
-    except SyncFailed as error:
+    except SyncFailedError as error:
         told = str(error)
     else:
-        assert isinstance(page, Page)
+        assert isinstance(page, SourcePage)
         json.dumps([record.data for record in page.records]).encode()
         return
     assert told.startswith("GitHub")
@@ -126,11 +128,11 @@ def test_any_report_of_an_inspecting_process_is_an_inspection_or_a_known_error(
 ) -> None:
     """It has read a file that somebody made for it: what it leaves may be anything."""
     folder = tmp_path_factory.getbasetemp()
-    request = Request(Path("x"), "image/png", folder, Limits(320, 1, 1, 1))
+    request = Request(Path("x"), "image/png", folder, ImageLimits(320, 1, 1, 1))
     request.report.write_bytes(report)
     try:
         found = _read(request)
-    except (InspectionInterrupted, Unreadable):
+    except (InspectionInterruptedError, UnreadableFileError):
         return
     assert isinstance(found, Inspection)
     assert isinstance(found.metadata, dict)
@@ -145,7 +147,7 @@ def test_any_key_of_a_claim_check_has_a_date_or_is_a_bad_claim(key: str) -> None
     assert isinstance(is_expired(key, date(2026, 7, 24)), bool)
     try:
         until, _ = _parse(key)
-    except BadClaim:
+    except InvalidClaimError:
         return
     assert isinstance(until, date)
 
@@ -159,5 +161,5 @@ def test_any_key_of_a_claim_check_has_a_date_or_is_a_bad_claim(key: str) -> None
 def test_any_mark_on_a_delivery_is_a_verdict_or_none(headers: dict[str, str]) -> None:
     """Whoever may publish can type such headers."""
     nobody = cast("Any", None)
-    verdict = mark_of(Delivery(nobody, "jobs.email.send", b"", b"", b"", "EMAIL", 1, 1, 1, 0, headers))
+    verdict = dead_mark(Delivery(nobody, "jobs.email.send", b"", b"", b"", "EMAIL", 1, 1, 1, 0, headers))
     assert verdict is None or verdict.attempts >= 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightshift.broker import BrokerTooOld
+from nightshift.broker import BrokerTooOldError
 from nightshift.topology.provisioning import check_version
 
 
@@ -17,7 +17,7 @@ def test_a_broker_that_is_new_enough_is_accepted(version: str) -> None:
 @pytest.mark.parametrize("version", ["2.12.4", "2.13.99", "1.4.1", "0.0.0", "2.9.0", "2.1.40"])
 def test_an_older_broker_is_refused_with_what_to_do(version: str) -> None:
     """2.12.3 and 2.12.4 lose messages; before 2.14 there are no schedules as we use them."""
-    with pytest.raises(BrokerTooOld, match=rf"nats-server {version}; 2\.14 or later is needed .* update it"):
+    with pytest.raises(BrokerTooOldError, match=rf"nats-server {version}; 2\.14 or later is needed .* update it"):
         check_version(version)
 
 
@@ -26,5 +26,5 @@ def test_an_older_broker_is_refused_with_what_to_do(version: str) -> None:
 )
 def test_a_version_that_cannot_be_read_is_refused_and_not_guessed_at(version: str) -> None:
     """Whatever calls itself a broker, the error is the same clear one."""
-    with pytest.raises(BrokerTooOld, match="is needed"):
+    with pytest.raises(BrokerTooOldError, match="is needed"):
         check_version(version)

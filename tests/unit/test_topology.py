@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nightshift.contract.wire import MAX_MESSAGE_BYTES
-from nightshift.topology.topology import Limits, Topology, topology
+from nightshift.topology.topology import StreamLimits, Topology, topology
 
 _DAY_NS = 24 * 3600 * 1_000_000_000
 _TWO = topology(["email.send", "report.generate", "report.again"], {"report": "report", "cleanup": "nobody"})
@@ -101,5 +101,5 @@ def test_a_consumer_leaves_all_decisions_to_the_worker() -> None:
 
 def test_limits_can_be_set() -> None:
     """Where a queue is full is the operator's decision."""
-    small = topology(["email.send"], {}, Limits(queue_bytes=10, dead_letter_bytes=20))
+    small = topology(["email.send"], {}, StreamLimits(queue_bytes=10, dead_letter_bytes=20))
     assert (_config(small, "EMAIL")["max_bytes"], _config(small, "EMAIL_DLQ")["max_bytes"]) == (10, 20)

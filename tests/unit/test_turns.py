@@ -5,14 +5,14 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshift.worker.keyed_lock import Turns
+from nightshift.worker.keyed_lock import KeyedLock
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3), st.booleans()), max_size=20))
 def test_nobody_shares_a_key_and_everybody_has_a_turn(visits: list[tuple[str, int, bool]]) -> None:
     """Whoever stays how long, and whoever is cancelled, waiting or holding."""
     inside: dict[str, int] = {}
-    turns = Turns()
+    turns = KeyedLock()
     had: list[int] = []
     together: list[int] = []
 

@@ -2,33 +2,33 @@
 
 from typing import Any, cast
 
-from nightshift.worker.in_flight import ALONE_FROM, Hand
+from nightshift.worker.in_flight import ISOLATE_AFTER, InFlightJob
 from nightshift.worker.worker import Worker
 
 
-def _worker(*unexplained: int) -> tuple[Worker, list[Hand]]:
+def _worker(*unaccounted_deliveries: int) -> tuple[Worker, list[InFlightJob]]:
     worker = Worker(cast("Any", None), cast("Any", None), slots=10)
-    hands = [Hand(cast("Any", None), count) for count in unexplained]
+    hands = [InFlightJob(cast("Any", None), count) for count in unaccounted_deliveries]
     worker._waiting.extend(hands)
-    worker._suspects = sum(hand.suspect for hand in hands)
+    worker._suspects = sum(hand.must_run_alone for hand in hands)
     return worker, hands
 
 
 def test_the_others_go_before_a_suspect_that_came_first() -> None:
     """What waits beside a job that kills the process would die with it."""
-    worker, (suspect, first, second) = _worker(ALONE_FROM, 1, 2)
+    worker, (must_run_alone, first, second) = _worker(ISOLATE_AFTER, 1, 2)
     assert [worker._next(), worker._next()] == [first, second]
-    assert worker._next() is suspect
+    assert worker._next() is must_run_alone
 
 
 def test_a_suspect_waits_until_nobody_runs() -> None:
     """It runs alone."""
-    worker, (other, suspect) = _worker(1, ALONE_FROM)
+    worker, (other, must_run_alone) = _worker(1, ISOLATE_AFTER)
     worker._running.add(other)
     assert worker._next() is other
     assert worker._next() is None
     worker._running.clear()
-    assert worker._next() is suspect
+    assert worker._next() is must_run_alone
 
 
 def test_of_several_suspects_any_may_be_next() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from nightshift.topology import discovery
-from nightshift.topology.discovery import Worker
+from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.schedule_pauses import Pause
 
 Content = dict[str, Any]
@@ -33,7 +33,7 @@ PING = OperatorChannel("workers.ping", discovery.PING, None, "The operator asks 
 HERE = OperatorChannel(
     "workers.here",
     f"{discovery.HERE}.{{service}}",
-    Worker,
+    WorkerInfo,
     "A process says that it is there, when it is asked.",
     "service",
 )

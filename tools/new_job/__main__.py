@@ -6,8 +6,8 @@ import sys
 
 from tools.contracts.samples import ROOT
 from tools.new_job.deployment import deploy
-from tools.new_job.names import BadName, names_of
-from tools.new_job.scaffold import Exists, scaffold
+from tools.new_job.names import InvalidNameError, names_of
+from tools.new_job.scaffold import AlreadyExistsError, scaffold
 
 
 def main() -> int:
@@ -22,7 +22,7 @@ def main() -> int:
         names = names_of(parser.parse_args().name)
         first = not (ROOT / "services" / names.service / "__main__.py").exists()
         written = scaffold(ROOT, names)
-    except (BadName, Exists) as error:
+    except (InvalidNameError, AlreadyExistsError) as error:
         print(error, file=sys.stderr)
         return 2
     # A process of its own: this one has loaded the contracts as they were.

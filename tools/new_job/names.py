@@ -7,7 +7,7 @@ from dataclasses import dataclass
 _TYPE = re.compile(r"([a-z][a-z0-9]*)\.([a-z][a-z0-9-]*)")
 
 
-class BadName(ValueError):  # noqa: N818 - states a fact
+class InvalidNameError(ValueError):
     """What was asked for cannot be a job type."""
 
 
@@ -48,11 +48,11 @@ def names_of(job_type: str) -> Names:
     """Returns the names of a job type.
 
     Raises:
-        BadName: it is no job type; says what is expected.
+        InvalidNameError: it is no job type; says what is expected.
     """
     match = _TYPE.fullmatch(job_type)
     if match is None or keyword.iskeyword(match[2]):
-        raise BadName(
+        raise InvalidNameError(
             f"{job_type!r} is no job type: expected <service>.<verb> in lower case and no word of Python's, "
             "such as email.digest"
         )

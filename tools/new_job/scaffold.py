@@ -11,7 +11,7 @@ from tools.new_job.names import Names
 _DOCSTRING = re.compile(r'\A""".*?"""\n', re.DOTALL)
 
 
-class Exists(Exception):  # noqa: N818 - states a fact
+class AlreadyExistsError(Exception):
     """There is such a job already."""
 
 
@@ -19,12 +19,12 @@ def scaffold(root: Path, names: Names) -> list[str]:
     """Writes everything that the job needs; returns the files that were written or changed.
 
     Raises:
-        Exists: the job, or a file of its name, is there already; nothing was written.
+        AlreadyExistsError: the job, or a file of its name, is there already; nothing was written.
     """
     new = _new_files(names)
     taken = [path for path in [*new, f"contracts/samples/{names.subject}"] if (root / path).exists()]
     if taken:
-        raise Exists(f"{names.type} cannot be made: {taken[0]} exists already")
+        raise AlreadyExistsError(f"{names.type} cannot be made: {taken[0]} exists already")
     known = (root / "services" / names.service / "__main__.py").exists()
     for path, text in ({} if known else _new_service(names)).items():
         _write(root / path, text)
@@ -63,7 +63,9 @@ def _entry_point(root: Path, names: Names) -> list[str]:
     text = (root / path).read_text(encoding="utf-8")
     before, table, after = text.partition("yield {\n")
     if not table:
-        raise Exists(f"{path} has no line 'yield {{': add the handler by hand: {templates.handler_line(names)}")
+        raise AlreadyExistsError(
+            f"{path} has no line 'yield {{': add the handler by hand: {templates.handler_line(names)}"
+        )
     text = f"{before}{table}        {templates.handler_line(names)}\n{after}"
     _write(root / path, _with_imports(text, templates.handler_imports(names)))
     return [path]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from nightshift.broker import Connection, NotPermitted, Refused
+from nightshift.broker import BrokerRefusedError, Connection, NotPermittedError
 from nightshift.broker.jetstream import manage
 from nightshift.outcomes import Permanent
 from services.report.queries.dead_letters import DeadLetters
@@ -42,11 +42,11 @@ class StreamDeadLetterCounts:
         call = f"STREAM.INFO.{stream}"
         try:
             answer = await manage(self._connection, call, {"subjects_filter": ">"})
-        except NotPermitted as refused:
+        except NotPermittedError as refused:
             raise Permanent(
                 f"the broker does not let this service count dead letters: permit it to publish to $JS.API.{call}"
             ) from refused
-        except Refused as refused:
+        except BrokerRefusedError as refused:
             if refused.code == _NO_STREAM:
                 return None
             raise

@@ -16,7 +16,7 @@ from services.report.queries.dead_letters import DeadLetters
 _A_WEEK_OR_SO = timedelta(days=6)
 
 
-class ReportNotFound(Exception):  # noqa: N818 - says what is the case
+class ReportNotFoundError(Exception):
     """No row has this id, or not yet: its producer's transaction may still be open."""
 
 
@@ -104,12 +104,12 @@ async def find(database: Database, report_id: str) -> Report:
     """Returns the report of this id.
 
     Raises:
-        ReportNotFound: there is no such row (yet).
+        ReportNotFoundError: there is no such row (yet).
     """
     async with database.read() as connection:
         row = (await connection.execute(_FIND, {"this_id": report_id})).mappings().one_or_none()
     if row is None:
-        raise ReportNotFound(f"no report has the id {report_id!r}: its row is not committed yet, or was deleted")
+        raise ReportNotFoundError(f"no report has the id {report_id!r}: its row is not committed yet, or was deleted")
     return Report(**{**row, "parameters": row["parameters"] or {}})
 
 

@@ -9,7 +9,15 @@ from email.message import Message
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent
-from services.sync.connector import Account, Page, RateLimited, Record, Refused, SyncFailed, Validators
+from services.sync.connector import (
+    Account,
+    RateLimitedError,
+    Record,
+    SourcePage,
+    SourceRefusedError,
+    SyncFailedError,
+    Validators,
+)
 from services.sync.connectors.feed_document import Document, read_document
 from services.sync.http import sanitize
 from services.sync.http.conditional_requests import conditions, validators
@@ -46,14 +54,14 @@ class FeedConnector:
             raise Permanent("the account's address is not https: its credentials would be readable for all")
         return account.base_url
 
-    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> Page:
+    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> SourcePage:
         """See `Connector.fetch`."""
         del cursor
         authorization = _authorization(account.credentials)
         headers = {"Accept": _ACCEPT, **conditions(validators)}
         answer = await self._web.get(self.start(account), headers, authorization=authorization)
         if answer.status == _NOT_MODIFIED and validators:
-            return Page(unchanged=True)
+            return SourcePage(unchanged=True)
         if answer.status != _OK:
             raise _refusal(answer, self._now())
         charset = _charset(answer)
@@ -62,10 +70,10 @@ class FeedConnector:
         return _page(answer, charset)
 
 
-def _page(answer: Answer, charset: str | None) -> Page:
+def _page(answer: Answer, charset: str | None) -> SourcePage:
     document: Document = read_document(answer.body, charset)
     records = [_record(entry, answer.url) for entry in document.entries]
-    return Page(records, validators=validators(answer.headers), whole=document.complete)
+    return SourcePage(records, validators=validators(answer.headers), whole=document.complete)
 
 
 def _record(entry: dict[str, str], base: str) -> Record:
@@ -89,10 +97,10 @@ def _refusal(answer: Answer, now: datetime) -> Exception:
     words = f"the feed's server answered {answer.status}"
     wait = retry_after(answer.headers, now)
     if answer.status == _TOO_MANY or (answer.status == _AWAY and wait is not None):
-        return RateLimited(wait or _USUAL_PAUSE, words)
+        return RateLimitedError(wait or _USUAL_PAUSE, words)
     if answer.status in {_UNAUTHORIZED, _GONE}:
-        return Refused(words)
-    return SyncFailed(words)
+        return SourceRefusedError(words)
+    return SyncFailedError(words)
 
 
 def _authorization(credentials: Secret | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from nightshift.config.redaction import one_line
-from services.sync.connector import SyncFailed
+from services.sync.connector import SyncFailedError
 from services.sync.http.sanitize import LONGEST
 
 MAX_ENTRIES = 2_000
@@ -40,7 +40,7 @@ _FIELDS: dict[str, dict[tuple[str, ...], str]] = {
 _ENTRY = {"rss": ("rss", "channel", "item"), f"{ATOM}feed": (f"{ATOM}feed", f"{ATOM}entry")}
 
 
-class NotAFeed(SyncFailed):
+class NotAFeedError(SyncFailedError):
     """The document is neither RSS 2.0 nor Atom, or not well-formed."""
 
 
@@ -56,7 +56,7 @@ def read_document(body: bytes, charset: str | None = None) -> Document:
     """Reads a feed; `charset` is what the transport said, for a document that says nothing itself.
 
     Raises:
-        NotAFeed: it is none; the text says why.
+        NotAFeedError: it is none; the text says why.
     """
     encoding = None if charset is None or _DECLARED.match(body[:400]) else charset
     reader = _Reader()
@@ -65,9 +65,9 @@ def read_document(body: bytes, charset: str | None = None) -> Document:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         where = f"line {error.lineno}, column {error.offset}"
-        raise NotAFeed(f"the feed is no well-formed XML: {expat.ErrorString(error.code)} ({where})") from None
+        raise NotAFeedError(f"the feed is no well-formed XML: {expat.ErrorString(error.code)} ({where})") from None
     except (ValueError, LookupError, UnicodeError) as error:
-        raise NotAFeed(f"the feed's encoding cannot be read: {one_line(str(error), 200)}") from None
+        raise NotAFeedError(f"the feed's encoding cannot be read: {one_line(str(error), 200)}") from None
     return reader.document
 
 
@@ -83,7 +83,7 @@ def _parser(reader: "_Reader", encoding: str | None) -> expat.XMLParserType:
 
 
 def _refuse_doctype(*_: object) -> NoReturn:
-    raise NotAFeed("the feed has a document type declaration, which may define entities without end: refused")
+    raise NotAFeedError("the feed has a document type declaration, which may define entities without end: refused")
 
 
 class _Reader:
@@ -102,9 +102,9 @@ class _Reader:
         """An element begins."""
         self._path.append(name)
         if len(self._path) == 1 and name not in _FIELDS:
-            raise NotAFeed(f"the document is a {one_line(name, 60)!r}, expected RSS 2.0 or Atom")
+            raise NotAFeedError(f"the document is a {one_line(name, 60)!r}, expected RSS 2.0 or Atom")
         if len(self._path) > MAX_DEPTH:
-            raise NotAFeed(f"the feed's elements are nested more than {MAX_DEPTH} deep")
+            raise NotAFeedError(f"the feed's elements are nested more than {MAX_DEPTH} deep")
         entry = _ENTRY[self._path[0]]
         if name == _COMPLETE and len(self._path) == len(entry):
             self.document.complete = True
@@ -130,7 +130,7 @@ class _Reader:
             self._field = None
         elif self._entry is not None and len(self._path) == len(_ENTRY[self._path[0]]):
             if len(self.document.entries) >= MAX_ENTRIES:
-                raise NotAFeed(f"the feed has more than {MAX_ENTRIES:,} entries")
+                raise NotAFeedError(f"the feed has more than {MAX_ENTRIES:,} entries")
             self.document.entries.append(self._entry)
             self._entry = None
         self._path.pop()

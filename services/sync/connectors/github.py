@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
-from services.sync.connector import Account, Page, RateLimited, Validators
+from services.sync.connector import Account, RateLimitedError, SourcePage, Validators
 from services.sync.connectors.github_responses import PAGE_SIZE, page, refusal
 from services.sync.http.conditional_requests import conditions
 from services.sync.http.http_client import Web, origin
@@ -51,14 +51,14 @@ class GitHubConnector:
         path = "/user/repos?affiliation=owner" if account.credentials else f"/users/{_name(account)}/repos?type=owner"
         return f"{base}{path}&sort=created&direction=asc&per_page={PAGE_SIZE}"
 
-    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> Page:
+    async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> SourcePage:
         """See `Connector.fetch`."""
         start, now = self.start(account), self._now()
         url, ours = cursor or start, account.credentials is None
         if origin(url) != origin(start):
             raise Permanent("the next page is at another host than the account: it is not asked")
         if ours and self._rests_until > now:
-            raise RateLimited(self._rests_until - now, "GitHub wants no requests of ours now")
+            raise RateLimitedError(self._rests_until - now, "GitHub wants no requests of ours now")
         token = account.credentials or (self._token if origin(start) == origin(self._url) else None)
         answer = await self._web.get(
             url,
@@ -69,7 +69,7 @@ class GitHubConnector:
         if answer.status in {200, 304}:
             return page(answer, url, now, asked=bool(validators))
         error = refusal(answer, now, of_account=ours)
-        if isinstance(error, RateLimited) and ours and error.delay is not None:
+        if isinstance(error, RateLimitedError) and ours and error.delay is not None:
             self._rests_until = now + error.delay
         if answer.status == 401 and ours and token:  # noqa: PLR2004 - Unauthorized
             raise Snooze(_WRONG_TOKEN, f"GitHub refuses our own token ({error}); check GITHUB_TOKEN")

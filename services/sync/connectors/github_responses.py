@@ -5,11 +5,11 @@ Limits as in https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the
 | answer | meaning |
 |---|---|
 | 200, 304 | a page; with `X-RateLimit-Remaining: 0` the next one has to wait |
-| 403 or 429 with `Retry-After` | `RateLimited` for so long |
-| 403 or 429 with `X-RateLimit-Remaining: 0` | `RateLimited` until `X-RateLimit-Reset` |
-| 429, or 403 that speaks of a rate limit | `RateLimited` for a time that grows |
-| 401; 404 of an account | `Refused` |
-| anything else | `SyncFailed` |
+| 403 or 429 with `Retry-After` | `RateLimitedError` for so long |
+| 403 or 429 with `X-RateLimit-Remaining: 0` | `RateLimitedError` until `X-RateLimit-Reset` |
+| 429, or 403 that speaks of a rate limit | `RateLimitedError` for a time that grows |
+| 401; 404 of an account | `SourceRefusedError` |
+| anything else | `SyncFailedError` |
 """
 
 from datetime import datetime
@@ -19,7 +19,14 @@ import msgspec
 
 from nightshift.config.redaction import one_line
 from nightshift.outcomes import Permanent
-from services.sync.connector import Page, RateLimited, Record, Refused, SyncFailed, Validators
+from services.sync.connector import (
+    RateLimitedError,
+    Record,
+    SourcePage,
+    SourceRefusedError,
+    SyncFailedError,
+    Validators,
+)
 from services.sync.http import sanitize
 from services.sync.http.conditional_requests import validators
 from services.sync.http.http_client import Answer, origin
@@ -38,22 +45,22 @@ _COUNTS = ("stargazers_count", "forks_count", "open_issues_count")
 _LARGEST = 2**53
 
 
-def page(answer: Answer, url: str, now: datetime, *, asked: bool) -> Page:
+def page(answer: Answer, url: str, now: datetime, *, asked: bool) -> SourcePage:
     """Reads a page of repositories; `asked` says that the request was conditional.
 
     Raises:
-        SyncFailed: it is not what GitHub answers.
+        SyncFailedError: it is not what GitHub answers.
     """
     following = _following(answer, url)
     pause = until_reset(answer.headers, now) if answer.headers.get("x-ratelimit-remaining") == "0" else None
     if answer.status == _NOT_MODIFIED:
         if not asked:
-            raise SyncFailed("GitHub answered 304 to a request that was not conditional")
-        return Page(following=following, unchanged=True, pause=pause)
+            raise SyncFailedError("GitHub answered 304 to a request that was not conditional")
+        return SourcePage(following=following, unchanged=True, pause=pause)
     records = [_record(repository) for repository in _listed(answer.body)]
     # A page that is full today may get a successor without changing itself: it cannot be asked conditionally.
     lasting = following is not None or len(records) < PAGE_SIZE
-    return Page(records, following, validators(answer.headers) if lasting else Validators(), pause=pause)
+    return SourcePage(records, following, validators(answer.headers) if lasting else Validators(), pause=pause)
 
 
 def refusal(answer: Answer, now: datetime, *, of_account: bool) -> Exception:
@@ -66,10 +73,10 @@ def refusal(answer: Answer, now: datetime, *, of_account: bool) -> Exception:
         if wait is None and used_up:
             wait = until_reset(answer.headers, now)
         if wait or used_up or answer.status == _TOO_MANY or any(word in said.lower() for word in _LIMIT_WORDS):
-            return RateLimited(wait, words)
+            return RateLimitedError(wait, words)
     if answer.status == _UNAUTHORIZED or (answer.status == _NOT_FOUND and of_account):
-        return Refused(words)
-    return SyncFailed(words)
+        return SourceRefusedError(words)
+    return SyncFailedError(words)
 
 
 def _following(answer: Answer, url: str) -> str | None:
@@ -81,9 +88,9 @@ def _following(answer: Answer, url: str) -> str | None:
     except Permanent:  # no address of the web
         elsewhere = True
     if elsewhere:
-        raise SyncFailed("GitHub's answer names a next page at another host, which is not asked")
+        raise SyncFailedError("GitHub's answer names a next page at another host, which is not asked")
     if found == url:
-        raise SyncFailed("GitHub's answer names itself as the next page")
+        raise SyncFailedError("GitHub's answer names itself as the next page")
     return found
 
 
@@ -91,13 +98,13 @@ def _listed(body: bytes) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(body, type=list[dict[str, Any]])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SyncFailed(f"GitHub's answer is no list of repositories: {one_line(str(error), 200)}") from None
+        raise SyncFailedError(f"GitHub's answer is no list of repositories: {one_line(str(error), 200)}") from None
 
 
 def _record(repository: dict[str, Any]) -> Record:
     number = repository.get("id")
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _LARGEST:
-        raise SyncFailed("GitHub's answer has a repository without a number as its id")
+        raise SyncFailedError("GitHub's answer has a repository without a number as its id")
     data: dict[str, Any] = {_camel(name): sanitize.cleaned(repository.get(name), 1000) for name in _TEXTS}
     data |= {_camel(name): sanitize.instant(sanitize.cleaned(repository.get(name))) for name in _INSTANTS}
     data |= {_camel(name): repository.get(name) is True for name in _FLAGS}

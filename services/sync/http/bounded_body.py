@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from services.sync.connector import SyncFailed
+from services.sync.connector import SyncFailedError
 
 _GZIP = 16 + zlib.MAX_WBITS
 ACCEPTED = "gzip"
@@ -35,14 +35,14 @@ class _Gzip:
 
     def end(self) -> None:
         if self._began and not self._unpacking.eof:
-            raise SyncFailed("the answer was cut off: its compressed body has no end")
+            raise SyncFailedError("the answer was cut off: its compressed body has no end")
 
 
 async def read_body(response: httpx.Response, limit_bytes: int) -> bytes:
     """Returns the whole body.
 
     Raises:
-        SyncFailed: it is larger than the limit, packed in a way that was not asked for, or damaged.
+        SyncFailedError: it is larger than the limit, packed in a way that was not asked for, or damaged.
         httpx.HTTPError: the connection broke.
     """
     decoder = _decoder(response.headers.get("content-encoding", ""))
@@ -53,7 +53,7 @@ async def read_body(response: httpx.Response, limit_bytes: int) -> bytes:
             part = _fed(decoder, piece, limit_bytes - size)
             size += len(part)
             if size > limit_bytes:
-                raise SyncFailed(f"the answer has more than {limit_bytes:,} bytes (SYNC_MAX_PAGE_BYTES)")
+                raise SyncFailedError(f"the answer has more than {limit_bytes:,} bytes (SYNC_MAX_PAGE_BYTES)")
             parts.append(part)
     decoder.end()
     return b"".join(parts)
@@ -68,7 +68,7 @@ def _fed(decoder: _Plain | _Gzip, chunk: bytes, room: int) -> bytes:
     try:
         return decoder.feed(chunk, room)
     except zlib.error as error:
-        raise SyncFailed(f"the answer's compressed body is damaged: {error}") from None
+        raise SyncFailedError(f"the answer's compressed body is damaged: {error}") from None
 
 
 def _decoder(encoding: str) -> _Plain | _Gzip:
@@ -78,4 +78,4 @@ def _decoder(encoding: str) -> _Plain | _Gzip:
         case "gzip" | "x-gzip":
             return _Gzip()
         case other:
-            raise SyncFailed(f"the answer is packed as {other[:40]!r}, which was not asked for")
+            raise SyncFailedError(f"the answer is packed as {other[:40]!r}, which was not asked for")

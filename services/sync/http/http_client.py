@@ -9,7 +9,7 @@ import httpx
 
 from nightshift.config.redaction import one_line
 from nightshift.outcomes import Permanent
-from services.sync.connector import SyncFailed
+from services.sync.connector import SyncFailedError
 from services.sync.http.bounded_body import ACCEPTED, read_body
 from services.sync.http.pinned_transport import PinnedTransport
 
@@ -64,17 +64,17 @@ class Web:
         """Asks for one document; `authorization` goes to the first origin only, `trusted` is the operator's origin.
 
         Raises:
-            SyncFailed: no whole answer in time, or too many redirects.
+            SyncFailedError: no whole answer in time, or too many redirects.
             Permanent: an address that must not be asked.
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._follow(checked(url), headers, authorization, trusted)
         except TimeoutError:
-            raise SyncFailed(f"{_host(url)} did not answer within {self._timeout_seconds:g} s") from None
+            raise SyncFailedError(f"{_host(url)} did not answer within {self._timeout_seconds:g} s") from None
         except httpx.HTTPError as error:
             words = one_line(str(error), 300) or type(error).__name__
-            raise SyncFailed(f"no answer from {_host(url)}: {words}") from None
+            raise SyncFailedError(f"no answer from {_host(url)}: {words}") from None
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -97,7 +97,7 @@ class Web:
             finally:
                 await response.aclose()
             url = _joined(url, location)
-        raise SyncFailed(f"{url.host} redirects more than {MAX_REDIRECTS} times")
+        raise SyncFailedError(f"{url.host} redirects more than {MAX_REDIRECTS} times")
 
     def _request(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Request:
         timeout = httpx.Timeout(self._timeout_seconds, connect=min(self._timeout_seconds, _CONNECT_SECONDS))
@@ -135,7 +135,7 @@ def _joined(url: httpx.URL, location: str) -> httpx.URL:
     try:
         return checked(str(url.join(location)))
     except (httpx.InvalidURL, UnicodeError, ValueError):
-        raise SyncFailed(f"{url.host} redirects to something that is no address") from None
+        raise SyncFailedError(f"{url.host} redirects to something that is no address") from None
 
 
 def _host(url: str) -> str:

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from nightshift.config.redaction import Redactor
 from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
-from services.sync.connector import Account, RateLimited, Refused, SyncFailed
+from services.sync.connector import Account, RateLimitedError, SourceRefusedError, SyncFailedError
 
-_OURS = (Permanent, Refused, SyncFailed)
+_OURS = (Permanent, SourceRefusedError, SyncFailedError)
 
 
 @contextmanager
@@ -25,9 +25,9 @@ def hidden(account: Account) -> Iterator[None]:
         yield
     except (Unavailable, Skip):
         raise
-    except (Snooze, RateLimited) as wait:
+    except (Snooze, RateLimitedError) as wait:
         raise type(wait)(wait.delay, redactor.clean(str(wait))) from None  # type: ignore[arg-type] # each has its own kind of delay
     except _OURS as ours:
         raise type(ours)(redactor.clean(str(ours))) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the secret
-        raise SyncFailed(redactor.clean(f"{type(error).__name__}: {error}")) from None
+        raise SyncFailedError(redactor.clean(f"{type(error).__name__}: {error}")) from None

@@ -2,6 +2,6 @@
 
 from nightshift.broker.connect import connect
 from nightshift.broker.connection import Connection
-from nightshift.broker.errors import BrokerTooOld, NotPermitted, QueueFull, Refused
+from nightshift.broker.errors import BrokerRefusedError, BrokerTooOldError, NotPermittedError, QueueFullError
 
-__all__ = ["BrokerTooOld", "Connection", "NotPermitted", "QueueFull", "Refused", "connect"]
+__all__ = ["BrokerRefusedError", "BrokerTooOldError", "Connection", "NotPermittedError", "QueueFullError", "connect"]

@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Sequence
 
 from nightshift.broker.connection import Connection
-from nightshift.broker.errors import Refused
+from nightshift.broker.errors import BrokerRefusedError
 from nightshift.broker.headers import encode
 from nightshift.broker.jetstream import Stored, store
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.outcomes import Unavailable
 
 MAX_BATCH = 1000
@@ -17,12 +17,12 @@ _DUPLICATE_ID = 10201
 _ID, _SEQUENCE, _COMMIT = "Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit"
 
 
-class DuplicateInBatch(Refused):
+class DuplicateInBatchError(BrokerRefusedError):
     """One of the ids is known to the broker already, or stands twice in the batch: nothing was stored."""
 
 
 async def store_batch(
-    connection: Connection, messages: Sequence[Outgoing], *, timeout_seconds: float = 10.0
+    connection: Connection, messages: Sequence[OutboundMessage], *, timeout_seconds: float = 10.0
 ) -> list[Stored]:
     """Stores up to 1,000 messages of one stream, all or nothing; returns where each is.
 
@@ -30,7 +30,7 @@ async def store_batch(
     the ids that all of them carry make that a completion, never a doubling.
 
     Raises:
-        DuplicateInBatch, Refused: nothing was stored (after a lost answer: some may be).
+        DuplicateInBatchError, BrokerRefusedError: nothing was stored (after a lost answer: some may be).
         Unavailable: the broker is away, or its answers were lost: all or some may be stored.
     """
     loop = asyncio.get_running_loop()
@@ -44,11 +44,11 @@ async def store_batch(
     return [await _single(connection, message, max(deadline - loop.time(), 0.01)) for message in messages]
 
 
-async def _single(connection: Connection, message: Outgoing, timeout_seconds: float) -> Stored:
+async def _single(connection: Connection, message: OutboundMessage, timeout_seconds: float) -> Stored:
     return await store(connection, message.subject, message.headers, message.body, timeout_seconds=timeout_seconds)
 
 
-async def _atomic(connection: Connection, messages: Sequence[Outgoing], timeout_seconds: float) -> list[Stored]:
+async def _atomic(connection: Connection, messages: Sequence[OutboundMessage], timeout_seconds: float) -> list[Stored]:
     batch, count = secrets.token_hex(16), len(messages)
     for sequence, message in enumerate(messages[:-1], start=1):
         header = encode({**message.headers, _ID: batch, _SEQUENCE: str(sequence)})
@@ -65,8 +65,8 @@ async def _atomic(connection: Connection, messages: Sequence[Outgoing], timeout_
             timeout_seconds=timeout_seconds,
             again=False,  # without the others, which went another way, it would commit nothing
         )
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code == _DUPLICATE_ID:
-            raise DuplicateInBatch(last.subject, refused.code, refused.description) from None
+            raise DuplicateInBatchError(last.subject, refused.code, refused.description) from None
         raise
     return [Stored(stored.stream, stored.seq - count + 1 + index) for index in range(count)]

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 
 from nightshift.broker.connection import Connection
-from nightshift.broker.error_log import in_words
+from nightshift.broker.error_log import describe_error
 from nightshift.config.settings import ProcessSettings
-from nightshift.config.tls import trusting
+from nightshift.config.tls import client_context
 from nightshift.outcomes import Unavailable
 
 
@@ -23,7 +23,7 @@ async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float |
         async with asyncio.timeout(wait_seconds):
             await _connect(connection, settings, name)
     except TimeoutError:
-        met = in_words(connection.last_error) if connection.last_error else "no answer"
+        met = describe_error(connection.last_error) if connection.last_error else "no answer"
         raise Unavailable("broker", f"no connection within {wait_seconds:g} s; the last try met: {met}") from None
     finally:
         if not connection.up.is_set():
@@ -38,7 +38,7 @@ async def _abandon(connection: Connection) -> None:
 
 
 async def _connect(connection: Connection, settings: ProcessSettings, name: str) -> None:
-    tls = trusting(settings.nats_ca_file) if settings.nats_ca_file else None
+    tls = client_context(settings.nats_ca_file) if settings.nats_ca_file else None
     await connection.connect(
         settings.nats_servers,
         name=name,

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 from nats.errors import NoRespondersError
 
-from nightshift.broker.error_log import Reports
-from nightshift.broker.errors import AnswerLost, NotPermitted, Refused
+from nightshift.broker.error_log import ErrorLog
+from nightshift.broker.errors import AnswerLostError, BrokerRefusedError, NotPermittedError
 from nightshift.broker.headers import STATUS, Headers, decode, encode
 from nightshift.broker.parser import Parser, Receive
-from nightshift.broker.patched_client import MendedClient
+from nightshift.broker.patched_client import PatchedClient
 from nightshift.outcomes import Unavailable
 
 _NO_RESPONDERS = "503"
@@ -30,7 +30,7 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Connection(MendedClient):
+class Connection(PatchedClient):
     """A client that no message can fell, and that waits for a broker that is away.
 
     `direct` maps a subscription's id to the function that takes its messages straight from the reader.
@@ -47,7 +47,7 @@ class Connection(MendedClient):
         self._waiting: dict[bytes, tuple[str, asyncio.Future[Reply]]] = {}
         self._request_ids = itertools.count()
         self._reply_prefix = b""
-        self._reports = Reports()
+        self._reports = ErrorLog()
 
     async def listen(self, subject: str, receive: Receive) -> int:
         """Subscribes `receive` directly; returns the id for `unlisten`. The subscription survives reconnects."""
@@ -89,11 +89,13 @@ class Connection(MendedClient):
         """Keeps back what the broker would not take: it drops the connection of who sends it, for good.
 
         Raises:
-            Refused: the message is larger than the broker's `max_payload`.
+            BrokerRefusedError: the message is larger than the broker's `max_payload`.
         """
         size = len(header) + len(body)
         if size > self.max_payload:
-            raise Refused(subject, _TOO_LARGE, f"{size} bytes exceed the broker's max_payload of {self.max_payload}")
+            raise BrokerRefusedError(
+                subject, _TOO_LARGE, f"{size} bytes exceed the broker's max_payload of {self.max_payload}"
+            )
 
     async def ready(self, timeout_seconds: float) -> None:
         """Waits until the broker is there.
@@ -113,9 +115,10 @@ class Connection(MendedClient):
         """Sends a request and waits for its answer.
 
         Raises:
-            Unavailable: the broker is away, or did not answer in time; `AnswerLost` as soon as the connection is lost.
-            NotPermitted: the broker says that this user may not publish there.
-            Refused: the message is larger than the broker takes.
+            Unavailable: the broker is away, or did not answer in time; at once (`AnswerLostError`) when the connection
+                is lost.
+            NotPermittedError: the broker says that this user may not publish there.
+            BrokerRefusedError: the message is larger than the broker takes.
             NoRespondersError: nobody listens: no stream takes the subject, or a leader is being elected.
         """
         header = encode(headers) if headers else b""
@@ -154,7 +157,7 @@ class Connection(MendedClient):
         asking = [(subject, future) for subject, future in self._waiting.values() if not future.done()]
         told = [(subject, future) for subject, future in asking if denied and subject.lower() == denied[1]]
         for subject, future in told:
-            future.set_exception(NotPermitted(subject, 0, "this user has no permission to publish there"))
+            future.set_exception(NotPermittedError(subject, 0, "this user has no permission to publish there"))
         if not told:
             self._reports.report(error)
 
@@ -163,7 +166,7 @@ class Connection(MendedClient):
         self.up.clear()
         for subject, future in self._waiting.values():
             if not future.done():
-                future.set_exception(AnswerLost(subject))
+                future.set_exception(AnswerLostError(subject))
 
     async def is_back(self) -> None:
         """Notes that the broker is back, and tells who asked to know."""

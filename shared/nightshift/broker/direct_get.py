@@ -32,7 +32,7 @@ async def page(connection: Connection, stream: str, subject: str, sequence: int 
     def take(_subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
         if finished.done():
             return
-        if _added(raw, _SUBJECT):
+        if _broker_header(raw, _SUBJECT):
             try:
                 found.append(_stored(connection, stream, raw, body))
             except (ValueError, OverflowError):
@@ -59,20 +59,20 @@ async def page(connection: Connection, stream: str, subject: str, sequence: int 
 def _stored(connection: Connection, stream: str, raw: bytes, body: bytes) -> Delivery:
     return Delivery(
         connection=connection,
-        subject=_added(raw, _SUBJECT).decode("utf-8", "surrogateescape"),
+        subject=_broker_header(raw, _SUBJECT).decode("utf-8", "surrogateescape"),
         reply=b"",
         raw_headers=raw,
         body=body,
         stream=stream,
-        sequence=int(_added(raw, _SEQUENCE)),
+        sequence=int(_broker_header(raw, _SEQUENCE)),
         delivered=0,
-        stored_ns=nanoseconds(_added(raw, _STORED).decode()),
+        stored_ns=nanoseconds(_broker_header(raw, _STORED).decode()),
         pending=0,
         headers=decode(raw),
     )
 
 
-def _added(raw: bytes, name: bytes) -> bytes:
+def _broker_header(raw: bytes, name: bytes) -> bytes:
     """A header that the broker added: it does so behind the producer's own, who may have typed the same name."""
     return raw.rpartition(b"\r\n%b: " % name)[2].partition(b"\r\n")[0] if b"\r\n%b: " % name in raw else b""
 
@@ -83,7 +83,7 @@ def nanoseconds(text: str) -> int:
     return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0"))
 
 
-async def each(
+async def read_each(
     connection: Connection, stream: str, subject: str = ">", *, sequence: int = 1
 ) -> AsyncIterator[Delivery]:
     """Every message from a sequence on, read page by page; raises what `page` does."""
@@ -93,6 +93,6 @@ async def each(
         sequence = messages[-1].sequence + 1
 
 
-async def all_of(connection: Connection, stream: str, subject: str = ">") -> list[Delivery]:
+async def read_all(connection: Connection, stream: str, subject: str = ">") -> list[Delivery]:
     """Every message of a stream that is small enough to be held in memory."""
-    return [message async for message in each(connection, stream, subject)]
+    return [message async for message in read_each(connection, stream, subject)]

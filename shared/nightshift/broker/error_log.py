@@ -3,7 +3,7 @@
 import math
 import time
 
-from nightshift.config.tls import why_refused
+from nightshift.config.tls import explain_tls_error
 from nightshift.observability.log import get_logger
 
 _REPORT_AGAIN_SECONDS = 30.0
@@ -15,13 +15,13 @@ _CREDENTIALS = (
 _log = get_logger("broker")
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What went wrong with the connection; of a certificate, why it is refused and what to do."""
-    refused = why_refused(error, ca="NATS_CA_FILE", address="NATS_URL")
+    refused = explain_tls_error(error, ca="NATS_CA_FILE", address="NATS_URL")
     return refused or str(error) or type(error).__name__
 
 
-class Reports:
+class ErrorLog:
     """Remembers what was said lately."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Reports:
 
     def report(self, error: Exception) -> None:
         """Logs an error, once in a while when it goes on: several servers may each have their own."""
-        text, now = in_words(error), time.monotonic()
+        text, now = describe_error(error), time.monotonic()
         if now - self._reported.get(text, -math.inf) < _REPORT_AGAIN_SECONDS:
             return
         self._reported = {text: at for text, at in self._reported.items() if now - at < _REPORT_AGAIN_SECONDS}

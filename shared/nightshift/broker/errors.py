@@ -8,7 +8,7 @@ _NO_SPACE_CODES = frozenset({10023, 10047, 10028})
 """The broker's own disk or memory limit is reached."""
 
 
-class Refused(Exception):  # noqa: N818 - an answer of the broker
+class BrokerRefusedError(Exception):
     """The broker refused the message and stored nothing; `code` is its `err_code` (see nats-server `errors.json`)."""
 
     def __init__(self, subject: str, code: int, description: str) -> None:
@@ -16,15 +16,15 @@ class Refused(Exception):  # noqa: N818 - an answer of the broker
         self.subject, self.code, self.description = subject, code, description
 
 
-class QueueFull(Refused):
+class QueueFullError(BrokerRefusedError):
     """The queue is at its limit, or the broker's disk is: nothing was stored, try again when it has drained."""
 
 
-class NotPermitted(Refused):
+class NotPermittedError(BrokerRefusedError):
     """The user that this process is connected as may not publish there."""
 
 
-class AnswerLost(Unavailable):
+class AnswerLostError(Unavailable):
     """The connection was lost before the broker's answer came: it may have done what it was asked, or not."""
 
     def __init__(self, subject: str) -> None:
@@ -36,7 +36,7 @@ def not_understood(subject: str) -> Unavailable:
     return Unavailable("broker", f"the answer to {subject} is not JetStream's: is a proxy in between?")
 
 
-class BrokerTooOld(Exception):  # noqa: N818 - states a fact
+class BrokerTooOldError(Exception):
     """The broker lacks what the guarantees need."""
 
 
@@ -49,7 +49,7 @@ def refusal(subject: str, error: object) -> Exception:
         return not_understood(subject)
     description = str(error.get("description", "no reason given"))
     if code in _FULL_CODES or code in _NO_SPACE_CODES:
-        return QueueFull(subject, code, description)
+        return QueueFullError(subject, code, description)
     if code == 0 or error.get("code") == 503:  # noqa: PLR2004 - the broker's "service unavailable"
         return Unavailable("broker", f"{description} (code {code})")
-    return Refused(subject, code, description)
+    return BrokerRefusedError(subject, code, description)

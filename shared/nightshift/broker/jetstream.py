@@ -8,7 +8,7 @@ import msgspec
 from nats.errors import NoRespondersError
 
 from nightshift.broker.connection import Connection
-from nightshift.broker.errors import AnswerLost, not_understood, refusal
+from nightshift.broker.errors import AnswerLostError, not_understood, refusal
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 
@@ -64,7 +64,7 @@ async def store(
             if left < _RETRY_SECONDS:
                 raise Unavailable("broker", f"nobody answers on {subject}: {NO_STREAM}") from None
             await asyncio.sleep(_RETRY_SECONDS)
-        except AnswerLost:
+        except AnswerLostError:
             if not again or wire.MSG_ID not in headers:
                 raise
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from nats.errors import ProtocolError
 
-from nightshift.broker.patched_client import MendedClient
+from nightshift.broker.patched_client import PatchedClient
 from nightshift.observability.log import get_logger
 
 Receive = Callable[[bytes, bytes, bytes, bytes], None]
@@ -30,7 +30,7 @@ class Parser:
     `direct` maps a subscription's id to the function that takes its messages; the client gets those of all others.
     """
 
-    def __init__(self, client: MendedClient, direct: Mapping[int, Receive]) -> None:
+    def __init__(self, client: PatchedClient, direct: Mapping[int, Receive]) -> None:
         self._client, self._direct = client, direct
         self.reset()
 

@@ -10,7 +10,7 @@ from nats.errors import Error
 from nightshift.broker.headers import decode
 
 
-class PlainBroker(Error):  # noqa: N818 - says what is the case
+class TlsNotOfferedError(Error):
     """Whoever answers offers no TLS, though the settings ask for it."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ _CLOSED = (RuntimeError, TypeError)
 """What a closed connection raises when it is written to: uvloop's, and that of Python 3.12 and 3.13."""
 
 
-class MendedClient(Client):
+class PatchedClient(Client):
     """nats-py's client (2.16), which neither fails while closing nor becomes deaf."""
 
     async def deliver(self, sid: int, subject: bytes, reply: bytes, header: bytes, body: bytes) -> None:
@@ -56,7 +56,7 @@ class MendedClient(Client):
         """Insists on TLS where the settings ask for it: the library goes by what whoever answers says about it."""
         if initial_connection and self._wants_tls():
             if self._scheme == "ws" or not (info.get("tls_required") or info.get("tls_available")):
-                raise PlainBroker
+                raise TlsNotOfferedError
             info["tls_required"] = True
         await super()._process_info(info, initial_connection)
 

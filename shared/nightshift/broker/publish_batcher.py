@@ -6,49 +6,49 @@ A durable broker writes to its disk for every acknowledgement; a group needs one
 import asyncio
 from collections.abc import Sequence
 
-from nightshift.batcher import Gather
+from nightshift.batcher import Batcher
 from nightshift.broker.batch import store_batch
 from nightshift.broker.connection import Connection
-from nightshift.broker.errors import Refused
+from nightshift.broker.errors import BrokerRefusedError
 from nightshift.broker.jetstream import Stored, store
 from nightshift.contract import wire
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 
 MAX_GROUP = 500
 WORTH_A_BATCH = 25
 """Measured on a durable broker: a batch costs 10 to 20 ms whatever its size up to 100, a single message 0.4 to 1 ms."""
 
 
-class GroupedStore:
+class PublishBatcher:
     """Stores messages; callers see no difference, but for the speed."""
 
     def __init__(self, connection: Connection, *, timeout_seconds: float) -> None:
         self._connection, self._timeout_seconds = connection, timeout_seconds
-        self._gathers: dict[str, Gather[Outgoing, Stored]] = {}
+        self._gathers: dict[str, Batcher[OutboundMessage, Stored]] = {}
 
-    async def __call__(self, message: Outgoing) -> Stored:
+    async def __call__(self, message: OutboundMessage) -> Stored:
         """Stores one message.
 
         Raises:
-            Unavailable, Refused: as `store`.
+            Unavailable, BrokerRefusedError: as `store`.
         """
         if not message.subject.startswith(wire.JOBS) or wire.MSG_ID not in message.headers:
             return await self._single(message)  # other streams take no batches; without an id no batch can be retried
         service = wire.service_of(wire.type_of(message.subject))
         gather = self._gathers.get(service)
         if gather is None:
-            gather = self._gathers[service] = Gather(self._group, most=MAX_GROUP)
+            gather = self._gathers[service] = Batcher(self._group, most=MAX_GROUP)
         return await gather(message)
 
-    async def _group(self, messages: Sequence[Outgoing]) -> Sequence[Stored | BaseException]:
+    async def _group(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored | BaseException]:
         if len(messages) >= WORTH_A_BATCH:
             try:
                 return await store_batch(self._connection, messages, timeout_seconds=self._timeout_seconds)
-            except Refused:  # one of them is a duplicate, or too much: each gets its own answer
+            except BrokerRefusedError:  # one of them is a duplicate, or too much: each gets its own answer
                 pass
         return await asyncio.gather(*(self._single(message) for message in messages), return_exceptions=True)
 
-    async def _single(self, message: Outgoing) -> Stored:
+    async def _single(self, message: OutboundMessage) -> Stored:
         return await store(
             self._connection, message.subject, message.headers, message.body, timeout_seconds=self._timeout_seconds
         )

@@ -8,17 +8,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.settings import add_flags, environment, settings
 from nightshift.cli.commands import cron, dlq, doctor, jobs, queues, send, stack_commands, top, workers
-from nightshift.cli.terminal.exit_codes import AWAY, DONE, FAULT, INTERRUPTED, REFUSED, WRONG_USE, Failure, described
-from nightshift.cli.terminal.output import Screen
+from nightshift.cli.terminal.exit_codes import (
+    DONE,
+    FAULT,
+    INTERRUPTED,
+    REFUSED,
+    UNAVAILABLE,
+    WRONG_USE,
+    CommandError,
+    described,
+)
+from nightshift.cli.terminal.output import Output
 from nightshift.config.settings import SettingsError
 from nightshift.embedded.stack import ROOT
-from nightshift.messaging.outbound import JobTooLarge
+from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
 from nightshift.version import VERSION
@@ -63,7 +72,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path = R
     """Runs what was parsed; no exception leaves it but that of a closed pipe."""
     if getattr(options, "at_once", None) is not None:
         return int(options.at_once(options))
-    screen = Screen(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
+    screen = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - the constant is a name, not a path
         configure("nightshift", "text", "error", nowhere)
         try:
@@ -73,11 +82,11 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path = R
             return INTERRUPTED
 
 
-async def perform(screen: Screen, options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
+async def perform(screen: Output, options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
     """Runs a command on this event loop; what goes wrong is said on the screen."""
     try:
         counts, source = environment(options, environ, stack)
-        async with Session(screen, settings(counts), counts, source) as session:
+        async with Context(screen, settings(counts), counts, source) as session:
             return int(await options.run(session, options))
     except BrokenPipeError:
         raise
@@ -89,13 +98,13 @@ async def perform(screen: Screen, options: argparse.Namespace, environ: Mapping[
 
 def _in_words(error: Exception) -> tuple[str, int]:
     match error:
-        case Failure():
+        case CommandError():
             return str(error), error.code
-        case SettingsError() | JobTooLarge():
+        case SettingsError() | JobTooLargeError():
             return str(error), WRONG_USE
         case Unavailable():
-            return str(error), AWAY
-        case Refused():
+            return str(error), UNAVAILABLE
+        case BrokerRefusedError():
             return str(error), REFUSED
         case BaseExceptionGroup():
             inner = error.exceptions[0]

@@ -5,19 +5,21 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from nightshift.config.env_fields import Shape
+from nightshift.config.env_fields import Pattern
 from nightshift.config.secret import Secret
-from nightshift.config.tls import unusable
+from nightshift.config.tls import ca_file_problem
 
-DATABASE = Shape(r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path")
-ENDPOINT = Shape(r"https?://[^\s/]+/?", "http://127.0.0.1:8333")
-BUCKET = Shape(
+DATABASE = Pattern(
+    r"(?:postgres(?:ql)?|sqlite)(?:\+\w+)?://.+", "postgresql://user:password@host/name or sqlite:///path"
+)
+ENDPOINT = Pattern(r"https?://[^\s/]+/?", "http://127.0.0.1:8333")
+BUCKET = Pattern(
     r"(?!.*(?:\.\.|\.-|-\.))(?![0-9]+(?:\.[0-9]+){3}\Z)(?!.*(?:-s3alias|--ol-s3)\Z)"
     r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]",
     "nightshift",
 )
-REGION = Shape(r"(?![_-])[A-Za-z0-9_-]{1,63}(?<![_-])", "us-east-1")
-ACCESS_KEY = Shape(r"[!-~]+", "AKIAIOSFODNN7EXAMPLE")
+REGION = Pattern(r"(?![_-])[A-Za-z0-9_-]{1,63}(?<![_-])", "us-east-1")
+ACCESS_KEY = Pattern(r"[!-~]+", "AKIAIOSFODNN7EXAMPLE")
 
 NO_HOST = "no host and port can be read from it, expected something like"
 
@@ -57,16 +59,16 @@ def database_url(settings: StoreAddresses) -> str | None:
     return database_url.trusting(settings.database_url.reveal(), settings.database_ca_file)
 
 
-def wrong_addresses(settings: StoreAddresses) -> Iterator[str]:
+def invalid_urls(settings: StoreAddresses) -> Iterator[str]:
     """Yields one line for each address, or authority, that cannot work."""
-    unreadable = [*unusable("DATABASE_CA_FILE", settings.database_ca_file)]
+    unreadable = [*ca_file_problem("DATABASE_CA_FILE", settings.database_ca_file)]
     yield from unreadable
     try:
         if not unreadable:
             database_url(settings)
     except ValueError as error:
         yield f"DATABASE_URL: {error}"
-    yield from unusable("S3_CA_FILE", settings.s3_ca_file)
+    yield from ca_file_problem("S3_CA_FILE", settings.s3_ca_file)
     yield from _wrong_endpoint(settings.s3_endpoint, settings.s3_ca_file)
 
 

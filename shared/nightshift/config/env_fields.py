@@ -26,7 +26,7 @@ _LENGTHS = {"min_length": "at least", "max_length": "at most"}
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Pattern:
     """What a text must look like, with an example to show to whoever got it wrong; fits secrets too.
 
     Written into a field's annotation: `Annotated[Secret, Shape(r"https?://.+", "https://example.com")]`.
@@ -54,7 +54,7 @@ class Variable:
     many: bool
     is_path: bool
     choices: tuple[str, ...]
-    shape: Shape | None
+    shape: Pattern | None
     expected: str
     """What a right value is, in words: `a whole number, at least 1`."""
 
@@ -85,7 +85,7 @@ def _default_in_words(variable: Variable) -> str:
 def _variable(field: msgspec.structs.FieldInfo, hint: Any) -> Variable:
     kind, notes = _unwrapped(hint)
     metas = [note for note in notes if isinstance(note, msgspec.Meta)]
-    shape = next((note for note in notes if isinstance(note, Shape)), None)
+    shape = next((note for note in notes if isinstance(note, Pattern)), None)
     choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
     return Variable(
         name=field.name.upper(),
@@ -130,7 +130,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str | None:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _expected(kind: Any, choices: tuple[str, ...], metas: list[msgspec.Meta], shape: Shape | None) -> str:
+def _expected(kind: Any, choices: tuple[str, ...], metas: list[msgspec.Meta], shape: Pattern | None) -> str:
     if shape is not None:
         return f"something like {shape.example}"
     if choices:

@@ -62,7 +62,7 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
                 values[variable.field] = _value(variable, text)
             elif variable.required:
                 problems.append(_missing(variable, known, environ))
-        except _Wrong as wrong:
+        except _VariableError as wrong:
             problems.append(str(wrong))
     if problems:
         raise SettingsError([*problems, *_contradictions(cls, values, problems)])
@@ -83,7 +83,7 @@ def _contradictions(cls: type[FromEnvironment], values: Mapping[str, Any], probl
     return [text for text in found if text.replace(":", " ").split(" ", 1)[0] not in told]
 
 
-class _Wrong(Exception):  # noqa: N818 - carries one line of a SettingsError
+class _VariableError(Exception):
     """What is wrong with one variable."""
 
 
@@ -91,7 +91,7 @@ def _text(variable: Variable, environ: Mapping[str, str]) -> str | None:
     direct = environ.get(variable.name) or None
     path = (environ.get(f"{variable.name}_FILE") or None) if variable.secret else None
     if direct is not None and path is not None:
-        raise _Wrong(f"{variable.name} and {variable.name}_FILE are both set: keep one of them")
+        raise _VariableError(f"{variable.name} and {variable.name}_FILE are both set: keep one of them")
     return _content(variable, Path(path)) if path is not None else direct
 
 
@@ -101,24 +101,24 @@ def _content(variable: Variable, path: Path) -> str:
         with path.open("rb") as file:
             text = file.read(_LARGEST_SECRET_BYTES + 1).decode()
     except OSError as error:
-        raise _Wrong(f"{name}: cannot read {path}: {error.strerror or error}") from None
+        raise _VariableError(f"{name}: cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise _Wrong(f"{name}: {path} is not UTF-8 text") from None
+        raise _VariableError(f"{name}: {path} is not UTF-8 text") from None
     except ValueError as error:  # no path at all
-        raise _Wrong(f"{name}: cannot read {path}: {error}") from None
+        raise _VariableError(f"{name}: cannot read {path}: {error}") from None
     if len(text) > _LARGEST_SECRET_BYTES:
-        raise _Wrong(f"{name}: {path} is larger than {_LARGEST_SECRET_BYTES} bytes: is it the right file?")
+        raise _VariableError(f"{name}: {path} is larger than {_LARGEST_SECRET_BYTES} bytes: is it the right file?")
     secret = text.removesuffix("\n").removesuffix("\r")
     if not secret:
-        raise _Wrong(f"{name}: {path} is empty, expected {variable.expected}")
+        raise _VariableError(f"{name}: {path} is empty, expected {variable.expected}")
     return secret
 
 
 def _value(variable: Variable, text: str) -> Any:
     if not (variable.is_path or _is_text(text)):
-        raise _Wrong(f"{variable.name}: {_UNREADABLE}, expected {variable.expected}")
+        raise _VariableError(f"{variable.name}: {_UNREADABLE}, expected {variable.expected}")
     if variable.shape is not None and not variable.shape.fits(text):
-        raise _Wrong(_wrong(variable, text))
+        raise _VariableError(_wrong(variable, text))
     if variable.secret:
         protect(text)
         return Secret(text)
@@ -126,9 +126,9 @@ def _value(variable: Variable, text: str) -> Any:
     try:
         value = msgspec.convert(_prepared(variable, text), variable.hint, strict=False, dec_hook=_from_text)
     except (msgspec.ValidationError, ValueError, TypeError):
-        raise _Wrong(_wrong(variable, text)) from None
+        raise _VariableError(_wrong(variable, text)) from None
     if isinstance(value, int | float) and not -_LARGEST_NUMBER[type(value)] <= value <= _LARGEST_NUMBER[type(value)]:
-        raise _Wrong(_wrong(variable, text))
+        raise _VariableError(_wrong(variable, text))
     return value
 
 

@@ -14,19 +14,19 @@ from nightshift.config.datastore_urls import (
     NO_HOST,
     REGION,
     has_host,
-    wrong_addresses,
+    invalid_urls,
 )
-from nightshift.config.env_fields import Shape, Variable, describe, variables
+from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.secret import Secret
-from nightshift.config.tls import no_credentials, unusable
+from nightshift.config.tls import ca_file_problem, no_credentials
 
 __all__ = [
+    "Pattern",
     "ProcessSettings",
     "Secret",
     "Settings",
     "SettingsError",
-    "Shape",
     "Variable",
     "describe",
     "load",
@@ -44,7 +44,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
     nats_url: Annotated[
         str,
-        Shape(rf"{_NATS_SERVER}(?:\s*,\s*{_NATS_SERVER})*", "nats://127.0.0.1:4222 (several with commas)"),
+        Pattern(rf"{_NATS_SERVER}(?:\s*,\s*{_NATS_SERVER})*", "nats://127.0.0.1:4222 (several with commas)"),
         Meta(description="Address of the broker; several of one cluster with commas."),
     ] = "nats://127.0.0.1:4222"
     nats_user: Annotated[
@@ -69,7 +69,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
     otel_exporter_otlp_endpoint: Annotated[
         str | None,
-        Shape(r"https?://[^\s/]+(?:/\S*)?", "http://127.0.0.1:4318"),
+        Pattern(r"https?://[^\s/]+(?:/\S*)?", "http://127.0.0.1:4318"),
         Meta(
             description="Collector for traces (OpenTelemetry, OTLP over HTTP); switches tracing on. "
             "The standard's other variables (OTEL_TRACES_SAMPLER, …) count as well."
@@ -95,7 +95,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
         elif self.nats_user and not self.nats_password:
             yield "NATS_PASSWORD is missing: NATS_USER and NATS_PASSWORD belong together"
         yield from no_credentials("NATS_CREDS_FILE", self.nats_creds_file)
-        yield from unusable("NATS_CA_FILE", self.nats_ca_file)
+        yield from ca_file_problem("NATS_CA_FILE", self.nats_ca_file)
 
 
 class Settings(ProcessSettings, frozen=True, kw_only=True):
@@ -141,4 +141,4 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     def check(self) -> Iterable[str]:
         """Yields what is wrong with the addresses of database and object store, and with whom to trust there."""
         yield from super().check()
-        yield from wrong_addresses(self)
+        yield from invalid_urls(self)

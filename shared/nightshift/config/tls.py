@@ -19,7 +19,7 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_L
 """What the library says when the other side answers in the clear."""
 
 
-def trusting(ca_file: Path | None) -> ssl.SSLContext:
+def client_context(ca_file: Path | None) -> ssl.SSLContext:
     """Returns what a client makes TLS with: chain and host name are verified.
 
     `ca_file` holds the authorities (PEM) that are trusted instead of the system's.
@@ -38,7 +38,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def unusable(variable: str, ca_file: Path | None) -> Iterator[str]:
+def ca_file_problem(variable: str, ca_file: Path | None) -> Iterator[str]:
     """Yields a line for the settings' error where `ca_file`, which `variable` names, is no file of certificates."""
     if ca_file is None:
         return
@@ -46,7 +46,7 @@ def unusable(variable: str, ca_file: Path | None) -> Iterator[str]:
         yield f"{variable}: there is no file {ca_file}"
         return
     try:
-        trusting(ca_file)
+        client_context(ca_file)
     except ssl.SSLError:
         yield f"{variable}: {ca_file} holds no certificate, expected one or several in PEM form"
     except (OSError, ValueError) as error:
@@ -70,7 +70,7 @@ def no_credentials(variable: str, file: Path | None) -> Iterator[str]:
         yield f"{variable}: {file} holds no user's JWT and seed, as `nsc generate creds` writes them"
 
 
-def why_refused(error: BaseException, *, ca: str, address: str) -> str | None:
+def explain_tls_error(error: BaseException, *, ca: str, address: str) -> str | None:
     """Says why no TLS could be made and what to do; None where `error` is about something else.
 
     `ca` and `address` are the variables that name the authority and the server.

@@ -8,7 +8,7 @@ import msgspec
 _WORDS: dict[str, str] = {}
 
 
-def shape(pattern: str, words: str, **meta: Any) -> msgspec.Meta:
+def pattern(pattern: str, words: str, **meta: Any) -> msgspec.Meta:
     r"""Returns the `Meta` of a text that must match `pattern`; `words` name what is expected in an error.
 
     Patterns are searched, by Python's `re` here and as ECMAScript wherever the JSON Schema is used, so they must
@@ -18,7 +18,7 @@ def shape(pattern: str, words: str, **meta: Any) -> msgspec.Meta:
     return msgspec.Meta(pattern=pattern, **meta)
 
 
-def shape_or_list(pattern: str, **meta: Any) -> msgspec.Meta:
+def pattern_or_list(pattern: str, **meta: Any) -> msgspec.Meta:
     """Returns the `Meta` of such a text where a list may stand in its place: the pattern is in the JSON Schema only.
 
     msgspec 0.22 corrupts memory when the type of a field is a text with a pattern or else a list (set, dict):
@@ -55,7 +55,7 @@ def explain(error: Exception) -> str:
     return text
 
 
-def empty(kind: type[msgspec.Struct]) -> str:
+def empty_body_error(kind: type[msgspec.Struct]) -> str:
     """Returns what to say of a body with nothing in it: what was expected."""
     needed = [f"`{field.encode_name}`" for field in msgspec.structs.fields(kind) if field.required]
     return f"the body is empty, expected a JSON object{' with ' if needed else ', at least `{}`'}{', '.join(needed)}"

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from nightshift.contract.constraints import END, shape
+from nightshift.contract.constraints import END, pattern
 from nightshift.contract.message import Message
 from nightshift.contract.wire import CRON, MANUAL
 
@@ -18,7 +18,7 @@ _NAME_IN_WORDS = (
 
 ScheduleName = Annotated[
     str,
-    shape(
+    pattern(
         _NAME,
         _NAME_IN_WORDS,
         max_length=MAX_NAME_CHARACTERS,

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from nightshift.contract import wire
-from nightshift.contract.constraints import END, shape
+from nightshift.contract.constraints import END, pattern
 
 _TIME = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?Z{END}"
 _TYPE = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+"
@@ -33,7 +33,7 @@ _MsgId = Annotated[
 ]
 _AttemptBase = Annotated[
     str,
-    shape(
+    pattern(
         rf"^[0-9]{{1,6}}{END}",
         "a whole number",
         description="Attempts that were used before this copy.",
@@ -42,7 +42,7 @@ _AttemptBase = Annotated[
 ]
 _Claim = Annotated[
     str,
-    shape(
+    pattern(
         rf"^claims/[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/[0-9a-f]{{64}}{END}",
         "claims/<date>/<sha256>",
         description="The body is the object with this key, and the message has none: how a body over 128 KB travels. "
@@ -58,12 +58,12 @@ _Trace = Annotated[
     ),
 ]
 _Attempts = Annotated[
-    str, shape(rf"^[0-9]{{1,7}}{END}", "a whole number", description="Attempts that were made.", examples=["4"])
+    str, pattern(rf"^[0-9]{{1,7}}{END}", "a whole number", description="Attempts that were made.", examples=["4"])
 ]
-_Reason = Annotated[str, shape(_REASON, " or ".join(wire.REASONS), description="Why it was given up on.")]
+_Reason = Annotated[str, pattern(_REASON, " or ".join(wire.REASONS), description="Why it was given up on.")]
 _Error = Annotated[
     str,
-    shape(
+    pattern(
         rf"^[ -~]*{END}",
         "one line of ASCII",
         max_length=1024,
@@ -93,7 +93,7 @@ class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
 
     schedule: Annotated[
         str,
-        shape(
+        pattern(
             rf"^@at {_TIME}",
             "'@at <RFC 3339 in UTC>'",
             description="When it is due: a one-time schedule of the broker's.",
@@ -102,7 +102,7 @@ class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
     ] = msgspec.field(name="Nats-Schedule")
     target: Annotated[
         str,
-        shape(
+        pattern(
             rf"^due\.{_TYPE}{END}",
             "due.<type>",
             description="Where the broker puts it then: `due.<type>`, of the same stream.",
@@ -131,7 +131,7 @@ class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
     job_id: _JobId = msgspec.field(name=wire.JOB_ID)
     msg_id: Annotated[
         str,
-        shape(
+        pattern(
             rf"^dead:[A-Z0-9_-]+:[0-9]+:[0-9]+{END}",
             "dead:<stream>:<sequence>:<ns>",
             description="Names the delivery that it comes from, so that one delivery has one dead letter.",
@@ -142,18 +142,18 @@ class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
     reason: _Reason = msgspec.field(name=wire.DEAD_REASON)
     error: _Error = msgspec.field(name=wire.DEAD_ERROR)
     attempts: _Attempts = msgspec.field(name=wire.DEAD_ATTEMPTS)
-    subject: Annotated[str, shape(rf"^[ -~]+{END}", "one line of ASCII", description="Subject that it came by.")] = (
+    subject: Annotated[str, pattern(rf"^[ -~]+{END}", "one line of ASCII", description="Subject that it came by.")] = (
         msgspec.field(name=wire.DEAD_SUBJECT)
     )
     stream: Annotated[str, Meta(min_length=1, description="Stream that it came by.")] = msgspec.field(
         name=wire.DEAD_STREAM
     )
-    sequence: Annotated[str, shape(rf"^[0-9]+{END}", "a whole number", description="Its sequence there.")] = (
+    sequence: Annotated[str, pattern(rf"^[0-9]+{END}", "a whole number", description="Its sequence there.")] = (
         msgspec.field(name=wire.DEAD_SEQUENCE)
     )
     time: Annotated[
         str,
-        shape(
+        pattern(
             rf"^{_TIME}",
             "RFC 3339 in UTC",
             description="When it was given up on.",
@@ -167,7 +167,7 @@ class EventHeaders(Headers, frozen=True, kw_only=True):
 
     msg_id: Annotated[
         str,
-        shape(
+        pattern(
             rf"^{_TYPE}@{_TIME}",
             "<name>@<due>",
             description="`<name>@<due time>`: the broker drops a second event of one due time.",
@@ -176,7 +176,7 @@ class EventHeaders(Headers, frozen=True, kw_only=True):
     ] = msgspec.field(name=wire.MSG_ID)
     expected: Annotated[
         str,
-        shape(
+        pattern(
             rf"^[0-9]+{END}",
             "a whole number",
             description="Sequence of the event before it: the broker refuses an event that another came before.",

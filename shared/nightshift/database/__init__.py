@@ -4,12 +4,12 @@ from nightshift.config.database_url import sqlite_url
 from nightshift.database.engine import Database, open_database
 from nightshift.database.migrations import MigrationError, current_revision, head, migrate
 from nightshift.database.outages import is_outage
-from nightshift.database.postgres import Limits
+from nightshift.database.postgres import PoolLimits
 
 __all__ = [
     "Database",
-    "Limits",
     "MigrationError",
+    "PoolLimits",
     "current_revision",
     "head",
     "is_outage",

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nightshift.config import database_url
 from nightshift.database.outages import outages
-from nightshift.database.postgres import Limits, postgres_engine, try_to_write
+from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
 from nightshift.database.sqlite import check_space, sqlite_engine, threaded_engine
 from nightshift.outcomes import Unavailable
@@ -115,7 +115,7 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str, *, connections: int = 5, limits: Limits | None = None) -> Database:
+def open_database(url: str, *, connections: int = 5, limits: PoolLimits | None = None) -> Database:
     """Opens the database of a URL: `postgresql://user:password@host:port/name` or `sqlite:////folder/file.db`.
 
     Connects to nothing yet. `connections` are kept per process (PostgreSQL: as many more at peaks; SQLite: for
@@ -135,6 +135,6 @@ def open_database(url: str, *, connections: int = 5, limits: Limits | None = Non
             TransactionThread(threaded_engine(address, writes=True), where, writing=True),
         )
         return Database(writing, reading, url=url, threads=threads)
-    engine = postgres_engine(address, connections=connections, limits=limits or Limits())
+    engine = postgres_engine(address, connections=connections, limits=limits or PoolLimits())
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(engine, reading, url=url)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from nightshift.config.tls import why_refused
+from nightshift.config.tls import explain_tls_error
 from nightshift.outcomes import Unavailable
 
 _SQLITE_OUTAGES = frozenset(
@@ -72,7 +72,7 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
         return Unavailable("database", f"{place}: no free connection, all are in use for too long")
     if isinstance(cause, TimeoutError) and not str(cause):
         return Unavailable("database", f"{place}: no answer in time")
-    refused = why_refused(cause, ca="DATABASE_CA_FILE", address="DATABASE_URL")
+    refused = explain_tls_error(cause, ca="DATABASE_CA_FILE", address="DATABASE_URL")
     if refused is not None:
         return Unavailable("database", f"{place}: {refused}")
     text = str(cause).strip().split("\n", 1)[0]

@@ -21,7 +21,7 @@ _SOME_PAGES = text(
 
 
 @dataclass(slots=True, frozen=True)
-class Limits:
+class PoolLimits:
     """How long things may take, in seconds; 0 for no limit where it says so."""
 
     connect_seconds: float = 5.0
@@ -37,7 +37,7 @@ class Limits:
     """A connection that has been idle for longer is asked before it is used."""
 
 
-def postgres_engine(address: URL, *, connections: int, limits: Limits) -> AsyncEngine:
+def postgres_engine(address: URL, *, connections: int, limits: PoolLimits) -> AsyncEngine:
     """Makes an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts."""
     dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
 
@@ -77,7 +77,7 @@ async def try_to_write(connection: AsyncConnection) -> None:
         await connection.execute(_SOME_PAGES)
 
 
-def _server_settings(limits: Limits) -> dict[str, str]:
+def _server_settings(limits: PoolLimits) -> dict[str, str]:
     return {
         "application_name": "nightshift",
         "statement_timeout": _milliseconds(limits.statement_seconds),

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from nightshift.embedded.processes.managed_process import Life
+from nightshift.embedded.processes.managed_process import ManagedProcess
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
 from nightshift.embedded.stack import ROOT, Stack
 
@@ -21,7 +21,7 @@ def discover(root: Path = ROOT) -> list[str]:
     return sorted(file.parent.name for file in (root / "services").glob("*/__main__.py"))
 
 
-class Service(Life):
+class Service(ManagedProcess):
     """A replica of a service on a stack. `extra` adds to its settings, or overrides them."""
 
     grace_seconds = DRAIN_SECONDS

@@ -7,12 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from nightshift.embedded.processes.clean_env import surroundings
-from nightshift.embedded.processes.folder_lock import FolderClaim
-from nightshift.embedded.processes.process import Process, StartFailed
+from nightshift.embedded.processes.clean_env import clean_environment
+from nightshift.embedded.processes.folder_lock import FolderLock
+from nightshift.embedded.processes.process import Process, StartFailedError
 from nightshift.embedded.servers.broker import GIGABYTE, Broker
 from nightshift.embedded.servers.mail_server import MailServer
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.embedded.servers.server import Server
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,9 +35,9 @@ class Stack:
         self.broker = Broker(
             self.folder / "broker", log=self._log("nats-server"), max_file_store=max_file_store, extra=broker_config
         )
-        self.objects = Objects(self.folder / "objects", log=self._log("weed"))
+        self.objects = ObjectServer(self.folder / "objects", log=self._log("weed"))
         self.mail = MailServer(self.folder / "mail-server", log=self._log("mail"), mailbox=self.folder / "mail")
-        self._claim = FolderClaim(self.folder)
+        self._claim = FolderLock(self.folder)
 
     @classmethod
     def kept(cls) -> Self:
@@ -61,24 +61,28 @@ class Stack:
 
         Raises:
             FolderTaken: another stack runs in it.
-            StartFailed: it cannot be used; the text says why.
+            StartFailedError: it cannot be used; the text says why.
         """
         if "?" in str(self.folder):
-            raise StartFailed(f"the folder {self.folder} has a ? in its name, which ends a path in database addresses")
+            raise StartFailedError(
+                f"the folder {self.folder} has a ? in its name, which ends a path in database addresses"
+            )
         try:
             self._claim.take()
         except FileExistsError:
-            raise StartFailed(f"{self.folder} is a file: use another folder") from None
+            raise StartFailedError(f"{self.folder} is a file: use another folder") from None
         except OSError as error:
-            raise StartFailed(f"the folder {self.folder} cannot be used ({error.strerror}): use another one") from error
+            raise StartFailedError(
+                f"the folder {self.folder} cannot be used ({error.strerror}): use another one"
+            ) from error
 
     async def start(self) -> None:
         """Start the three servers and return when all are ready.
 
         Raises:
-            FolderTaken, StartFailed: as `claim` does.
+            FolderTaken, StartFailedError: as `claim` does.
             ProgramMissing: a program is not on this machine.
-            StartFailed: one did not become ready. The others are stopped then.
+            StartFailedError: one did not become ready. The others are stopped then.
         """
         self.claim()
         try:
@@ -125,14 +129,14 @@ class Stack:
             [sys.executable, "-m", module, *arguments],
             log=log or self._log(module),
             cwd=ROOT,
-            environment=surroundings() | self.environment() | dict(extra or {}),
+            environment=clean_environment() | self.environment() | dict(extra or {}),
         )
 
     async def run(self, module: str, *arguments: str, timeout_seconds: float = 120) -> str:
         """Run `python -m module` to its end and return what it printed.
 
         Raises:
-            StartFailed: it did not end well, or not in time; the text quotes its log.
+            StartFailedError: it did not end well, or not in time; the text quotes its log.
         """
         process = self.process(module, *arguments)
         try:
@@ -149,7 +153,7 @@ class Stack:
         """Bring database tables, streams, consumers and bucket up to date; again and again does no harm.
 
         Raises:
-            StartFailed: it could not be done; the text says why.
+            StartFailedError: it could not be done; the text says why.
         """
         await self.run("nightshift.runtime.provision")
 

@@ -12,10 +12,10 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 from nightshift.embedded.banner import addresses
-from nightshift.embedded.processes.binaries import ProgramMissing
+from nightshift.embedded.processes.binaries import ProgramMissingError
 from nightshift.embedded.processes.env_file import written
-from nightshift.embedded.processes.folder_lock import FolderTaken
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.folder_lock import FolderTakenError
+from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.processes.supervisor import Program, keep_running
 from nightshift.embedded.services import Service, all_services
 from nightshift.embedded.stack import Stack
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LookupError as error:
         print(error, file=sys.stderr)
         return 2
-    except (FolderTaken, ProgramMissing, StartFailed, OSError) as error:
+    except (FolderTakenError, ProgramMissingError, StartFailedError, OSError) as error:
         print(f"The stack could not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # Windows, where the loop hears no signals

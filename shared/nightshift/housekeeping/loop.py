@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from sqlalchemy import bindparam, delete
 from sqlalchemy.engine import Connection as DatabaseConnection
 
-from nightshift.broker import Connection, Refused
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.database import Database
 from nightshift.database.tables import processed_messages
-from nightshift.housekeeping.orphans import Leftovers
-from nightshift.housekeeping.overdue import sweep
+from nightshift.housekeeping.orphans import OrphanRescuer
+from nightshift.housekeeping.overdue import publish_overdue
 from nightshift.messaging import inbox
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import RELAY_PAGE, Outbox
@@ -36,7 +36,7 @@ _EARLIER_SWEEPS = delete(processed_messages).where(
 _log = get_logger("chores")
 
 
-class Chores:
+class Housekeeping:
     """Runs beside a worker. Every replica relays, which does no harm; of the replicas one sweeps at a time."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Chores:
     ) -> None:
         self._service, self._connection, self._database = service, connection, database
         self._outbox, self._publisher = outbox, publisher
-        self._leftovers = Leftovers(service, consumers, connection=connection, publisher=publisher)
+        self._leftovers = OrphanRescuer(service, consumers, connection=connection, publisher=publisher)
         self._refused = asyncio.Event()
 
     def refused(self) -> None:
@@ -69,7 +69,7 @@ class Chores:
             try:
                 while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
                     pass
-            except* (Unavailable, Refused) as errors:
+            except* (Unavailable, BrokerRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
                 _log.exception("relay_failed", "The outbox's relay met an error; it tries again")
@@ -82,10 +82,10 @@ class Chores:
                 now = datetime.now(UTC)
                 if await self._is_mine(now):
                     started = time.monotonic()
-                    await sweep(self._connection, self._publisher, self._service, now)
+                    await publish_overdue(self._connection, self._publisher, self._service, now)
                     await self._leftovers.sweep(now)
                     again_seconds = pause_after(time.monotonic() - started)
-            except (Unavailable, Refused) as error:
+            except (Unavailable, BrokerRefusedError) as error:
                 _log.debug("sweep_waits", f"The sweep waits: {error}")
             except Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
                 _log.exception("sweep_failed", "The sweep met an error; it tries again")

@@ -9,24 +9,24 @@ broker itself. Nearly all are done, and end as duplicates; should a floor be wro
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from nightshift.broker import Connection, Refused, direct_get
+from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
 from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, carried_out
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import CRON_STREAM, Consumer
 from nightshift.worker import rescheduling
 from nightshift.worker.identify import identify
-from nightshift.worker.verdict import AT_ONCE, Again
+from nightshift.worker.verdict import IMMEDIATELY, Reschedule
 
 _UNLESS_IT_WAITS = {"Nats-Expected-Last-Subject-Sequence": "0"}
 """A job that waits for its next attempt is not to lose its time, nor its count."""
 _log = get_logger("leftovers")
 
 
-class Leftovers:
+class OrphanRescuer:
     """Those of one service; remembers what it saw last, because an acknowledgement takes a moment to be carried out."""
 
     def __init__(
@@ -56,17 +56,17 @@ class Leftovers:
     async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[Delivery]:
         info = await manage(self._connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
         floor = int(info["ack_floor"]["stream_seq"])
-        async for message in direct_get.each(self._connection, consumer.stream, consumer.filter):
+        async for message in direct_get.read_each(self._connection, consumer.stream, consumer.filter):
             if message.sequence > floor:
                 return
             yield message
 
     async def _again(self, message: Delivery, now: datetime) -> None:
         job = identify(self._service, message).job
-        copy = rescheduling.again_later(message, job, Again("left-behind", AT_ONCE, job.attempt - 1), now)
+        copy = rescheduling.reschedule(message, job, Reschedule("left-behind", IMMEDIATELY, job.attempt - 1), now)
         try:
-            await self._publisher.store(Outgoing(copy.subject, copy.headers | _UNLESS_IT_WAITS, copy.body))
-        except Refused as refused:
+            await self._publisher.store(OutboundMessage(copy.subject, copy.headers | _UNLESS_IT_WAITS, copy.body))
+        except BrokerRefusedError as refused:
             if refused.code != WRONG_LAST_SEQUENCE:
                 raise
         deletion = {"seq": message.sequence, "no_erase": True}

@@ -6,19 +6,19 @@ The broker does not try a schedule again that came due while its disk was full, 
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
-from nightshift.broker import Connection, NotPermitted, QueueFull, Refused, direct_get
+from nightshift.broker import BrokerRefusedError, Connection, NotPermittedError, QueueFullError, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import Headers
 from nightshift.broker.jetstream import manage
 from nightshift.contract import wire
 from nightshift.messaging import outbound
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import SCHEDULE, SCHEDULE_TARGET, Outgoing
+from nightshift.messaging.outbound import SCHEDULE, SCHEDULE_TARGET, OutboundMessage
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
-from nightshift.topology.topology import later_of
+from nightshift.topology.topology import later_stream
 from nightshift.worker import rescheduling
-from nightshift.worker.verdict import Dead
+from nightshift.worker.verdict import DeadLetter
 
 OVERDUE = timedelta(seconds=30)
 """The broker fires within half a second, also after an election; the rest is for clocks that differ."""
@@ -28,21 +28,23 @@ _CHANGED_MEANWHILE = frozenset({WRONG_LAST_SEQUENCE, NO_SUCH_MESSAGE})
 _log = get_logger("sweep")
 
 
-async def sweep(connection: Connection, publisher: Publisher, service: str, now: datetime) -> tuple[int, int]:
+async def publish_overdue(connection: Connection, publisher: Publisher, service: str, now: datetime) -> tuple[int, int]:
     """Looks at every waiting message of a service, page by page; returns how many were overdue, and how many stray.
 
     Raises:
-        Unavailable, QueueFull, NotPermitted: the broker is away or has no room; what was done stays done, call again.
+        Unavailable, QueueFullError, NotPermittedError: the broker is away or full; what was done stays done.
     """
     overdue = strays = 0
-    async for waiting in direct_get.each(connection, later_of(service), f"later.{service}.>"):
+    async for waiting in direct_get.read_each(connection, later_stream(service), f"later.{service}.>"):
         due = due_at(waiting.headers)
         if due is None:
             strays += await carried_out(_bury(connection, publisher, service, waiting, now))
         elif due < now - OVERDUE:
             overdue += await carried_out(_hand_over(publisher, waiting))
     if overdue or strays:
-        _log.warning("swept", f"{later_of(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered")
+        _log.warning(
+            "swept", f"{later_stream(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered"
+        )
     return overdue, strays
 
 
@@ -60,9 +62,9 @@ async def carried_out(step: Awaitable[None]) -> bool:
     """Takes one step; a message that the broker refuses to move stays where it is, and must not stop the others."""
     try:
         await step
-    except (QueueFull, NotPermitted):
+    except (QueueFullError, NotPermittedError):
         raise
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code not in _CHANGED_MEANWHILE:
             _log.error("sweep_refused", f"A waiting message stays where it is: {refused}")
         return False
@@ -72,14 +74,14 @@ async def carried_out(step: Awaitable[None]) -> bool:
 async def _hand_over(publisher: Publisher, waiting: Delivery) -> None:
     """Stores the job as due and removes its schedule, in one step; a schedule that has changed meanwhile stays."""
     job_type, token = _type_and_token(waiting.subject)
-    headers = {wire.JOB_ID: token, **outbound.without_orders(waiting.headers)} | {
+    headers = {wire.JOB_ID: token, **outbound.strip_broker_headers(waiting.headers)} | {
         "Nats-Scheduler": waiting.subject,
         "Nats-Schedule-Next": "purge",
         "Nats-Expected-Last-Subject-Sequence": str(waiting.sequence),
         "Nats-Expected-Last-Subject-Sequence-Subject": waiting.subject,
     }
     target = waiting.headers.get(SCHEDULE_TARGET) or wire.due_subject(job_type)
-    await publisher.store(Outgoing(target, headers, waiting.body))
+    await publisher.store(OutboundMessage(target, headers, waiting.body))
 
 
 async def _bury(connection: Connection, publisher: Publisher, service: str, stray: Delivery, now: datetime) -> None:
@@ -88,7 +90,7 @@ async def _bury(connection: Connection, publisher: Publisher, service: str, stra
     job_id = stray.headers.get(wire.JOB_ID) or stray.headers.get(wire.MSG_ID) or stray.origin()
     job = Job(service, job_type, job_id, wire.safe_token(job_id))
     error = f"on {stray.subject[:200]} without the header 'Nats-Schedule: @at <time>' it never becomes due"
-    await publisher.store(rescheduling.dead_letter(stray, job, Dead("invalid", error, 0), now))
+    await publisher.store(rescheduling.dead_letter(stray, job, DeadLetter("invalid", error, 0), now))
     await manage(connection, f"STREAM.MSG.DELETE.{stray.stream}", {"seq": stray.sequence, "no_erase": True})
 
 

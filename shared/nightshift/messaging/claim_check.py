@@ -5,7 +5,7 @@ import re
 from datetime import UTC, date, datetime
 
 from nightshift.contract.wire import CLAIM_LIFETIME
-from nightshift.objects import ObjectMissing, ObjectStore, ObjectTooLarge
+from nightshift.objects import ObjectMissingError, ObjectStore, ObjectTooLargeError
 from nightshift.outcomes import Permanent
 
 MAX_CLAIM_BYTES = 64 * 1024 * 1024
@@ -14,7 +14,7 @@ _KEY = re.compile(r"claims/(\d{4}-\d{2}-\d{2})/([0-9a-f]{64})")
 _TYPE = "application/json"
 
 
-class BadClaim(Exception):  # noqa: N818 - states a fact about the message
+class InvalidClaimError(Exception):
     """The header names no claim check, or the object is not what it says."""
 
 
@@ -41,18 +41,20 @@ async def fetch(objects: ObjectStore, key: str) -> bytes:
     """Reads the body that a message's `Job-Claim` names.
 
     Raises:
-        BadClaim: the key is of another form, or the object is missing, too large, or has another hash.
+        InvalidClaimError: the key is of another form, or the object is missing, too large, or has another hash.
         Unavailable: the object store is away.
     """
     _, digest = _parse(key)
     try:
         body = await objects.read(key, limit=MAX_CLAIM_BYTES)
-    except ObjectMissing:
-        raise BadClaim(f"Job-Claim names the object {key}, which does not exist") from None
-    except ObjectTooLarge:
-        raise BadClaim(f"Job-Claim names the object {key}, which is longer than {MAX_CLAIM_BYTES} bytes") from None
+    except ObjectMissingError:
+        raise InvalidClaimError(f"Job-Claim names the object {key}, which does not exist") from None
+    except ObjectTooLargeError:
+        raise InvalidClaimError(
+            f"Job-Claim names the object {key}, which is longer than {MAX_CLAIM_BYTES} bytes"
+        ) from None
     if hashlib.sha256(body).hexdigest() != digest:
-        raise BadClaim(f"Job-Claim names the object {key}, whose content has another SHA-256")
+        raise InvalidClaimError(f"Job-Claim names the object {key}, whose content has another SHA-256")
     return body
 
 
@@ -60,7 +62,7 @@ async def renew(objects: ObjectStore, key: str, runs_at: datetime) -> str:
     """Makes a claim outlive a later run: stored anew when its date is nearer than that; returns the key to use.
 
     Raises:
-        BadClaim: as `fetch`.
+        InvalidClaimError: as `fetch`.
         Unavailable: the object store is away.
     """
     until, _ = _parse(key)
@@ -76,4 +78,4 @@ def _parse(key: str) -> tuple[date, str]:
             return date.fromisoformat(match[1]), match[2]
     except ValueError:
         pass
-    raise BadClaim(f"Job-Claim is {key[:100]!r}, expected claims/<date>/<sha256>")
+    raise InvalidClaimError(f"Job-Claim is {key[:100]!r}, expected claims/<date>/<sha256>")

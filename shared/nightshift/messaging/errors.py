@@ -2,33 +2,44 @@
 
 import msgspec
 
-from nightshift.messaging.claim_check import BadClaim
+from nightshift.messaging.claim_check import InvalidClaimError
 from nightshift.outcomes import Permanent, Snooze
 
 
-class UnknownType(Exception):  # noqa: N818 - states a fact
+class UnknownTypeError(Exception):
     """No handler here: in a rolling deploy another replica may have one, so it is tried again."""
 
 
-class Timeout(Exception):  # noqa: N818 - states a fact
+class HandlerTimeoutError(Exception):
     """The handler took longer than it may."""
 
 
-class CancelledInside(Exception):  # noqa: N818 - states a fact
+class InnerCancellationError(Exception):
     """The handler awaited something that was cancelled; nobody meant the job."""
 
 
-def alone(error: Exception) -> Exception:
+def unwrap_group(error: Exception) -> Exception:
     """What a task group of a handler wraps around a single outcome is no part of it."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
-def words(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """What goes into the log and the dead letter: our own say it all, others are named."""
     text = str(error).strip()
     kind = type(error).__name__
-    if isinstance(error, (Permanent, Snooze, UnknownType, Timeout, CancelledInside, BadClaim, msgspec.ValidationError)):
+    if isinstance(
+        error,
+        (
+            Permanent,
+            Snooze,
+            UnknownTypeError,
+            HandlerTimeoutError,
+            InnerCancellationError,
+            InvalidClaimError,
+            msgspec.ValidationError,
+        ),
+    ):
         return text or kind
     return f"{kind}: {text}" if text else kind

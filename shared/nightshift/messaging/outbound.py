@@ -21,7 +21,7 @@ _MAX_HEADER_BYTES = wire.MAX_MESSAGE_BYTES - wire.MAX_INLINE_BYTES - 1024
 """Leaves room for an inline body, and for what a copy adds."""
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class OutboundMessage(msgspec.Struct, frozen=True):
     """What goes to the broker."""
 
     subject: str
@@ -38,7 +38,7 @@ class Outgoing(msgspec.Struct, frozen=True):
         )
 
 
-class JobTooLarge(ValueError):  # noqa: N818 - states a fact
+class JobTooLargeError(ValueError):
     """The job cannot be sent: body and headers exceed what a queue takes."""
 
 
@@ -53,16 +53,16 @@ def encode(message: Message) -> bytes:
     return body
 
 
-def job(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str]) -> Outgoing:
+def job(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str]) -> OutboundMessage:
     """A job to do now. The broker drops a second one with the same type and id inside its window."""
     own = {wire.JOB_ID: job_id, wire.MSG_ID: f"{job_type}/{job_id}"}
-    return Outgoing(wire.job_subject(job_type), {**headers, **own}, body)
+    return OutboundMessage(wire.job_subject(job_type), {**headers, **own}, body)
 
 
-def scheduled(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str], at: datetime) -> Outgoing:
+def scheduled(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str], at: datetime) -> OutboundMessage:
     """A job to do at a time: the subject is its identity, so that publishing it again replaces it."""
     own = {wire.JOB_ID: job_id, SCHEDULE: schedule_at(at), SCHEDULE_TARGET: wire.due_subject(job_type)}
-    return Outgoing(wire.later_subject(job_type, job_id), {**headers, **own}, body)
+    return OutboundMessage(wire.later_subject(job_type, job_id), {**headers, **own}, body)
 
 
 def due(now: datetime, delay: timedelta) -> datetime:
@@ -80,7 +80,7 @@ def schedule_at(at: datetime) -> str:
     return "@at " + at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def without_orders(headers: Mapping[str, str]) -> dict[str, str]:
+def strip_broker_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that a copy of a message carries along: all but those that are orders to the broker.
 
     Where they are so long that a copy's own would not fit beside them, only those that mean something to a worker.
@@ -91,36 +91,36 @@ def without_orders(headers: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def check(message: Outgoing) -> None:
+def check(message: OutboundMessage) -> None:
     """Finds out before anything depends on it that a message could never be sent.
 
     Raises:
-        JobTooLarge: its body is too long even for a claim check, or its headers are.
+        JobTooLargeError: its body is too long even for a claim check, or its headers are.
     """
     body = len(message.body)
     headers = message.size() - body
     if body > claim_check.MAX_CLAIM_BYTES:
-        raise JobTooLarge(f"{message.subject}: a body of {body} bytes; the limit is {claim_check.MAX_CLAIM_BYTES}")
+        raise JobTooLargeError(f"{message.subject}: a body of {body} bytes; the limit is {claim_check.MAX_CLAIM_BYTES}")
     if headers > _MAX_HEADER_BYTES:
-        raise JobTooLarge(f"{message.subject}: {headers} bytes of headers; the limit is {_MAX_HEADER_BYTES}")
+        raise JobTooLargeError(f"{message.subject}: {headers} bytes of headers; the limit is {_MAX_HEADER_BYTES}")
 
 
-async def claimed(objects: ObjectStore | None, outgoing: Outgoing, runs_at: datetime) -> Outgoing:
+async def offload_body(objects: ObjectStore | None, outgoing: OutboundMessage, runs_at: datetime) -> OutboundMessage:
     """The same message with its body as a claim check, when it is too long to travel.
 
     Raises:
-        JobTooLarge: no object store is at hand, or the headers alone are too long.
+        JobTooLargeError: no object store is at hand, or the headers alone are too long.
     """
     if len(outgoing.body) > wire.MAX_INLINE_BYTES:
         if objects is None:
-            raise JobTooLarge(
+            raise JobTooLargeError(
                 f"{outgoing.subject}: the body has {len(outgoing.body)} bytes; over {wire.MAX_INLINE_BYTES} it needs "
                 "an object store (claim check): give the publisher one, or send a reference instead"
             )
         key = await claim_check.put(objects, outgoing.body, runs_at)
-        outgoing = Outgoing(outgoing.subject, {**outgoing.headers, wire.CLAIM: key}, b"")
+        outgoing = OutboundMessage(outgoing.subject, {**outgoing.headers, wire.CLAIM: key}, b"")
     if outgoing.size() > wire.MAX_MESSAGE_BYTES:
-        raise JobTooLarge(
+        raise JobTooLargeError(
             f"{outgoing.subject}: {outgoing.size()} bytes with headers; the limit is {wire.MAX_MESSAGE_BYTES}"
         )
     return outgoing

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, delete, or_, select
 
-from nightshift.batcher import Gather
-from nightshift.broker import Refused
+from nightshift.batcher import Batcher
+from nightshift.broker import BrokerRefusedError
 from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.database.tables import outbox as table
 from nightshift.messaging import outbound
 from nightshift.messaging.job import FollowUp, Job
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import Publisher
 
 RELAY_AGE = timedelta(minutes=1)
@@ -87,7 +87,7 @@ class Outbox:
 
     def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
         self._service, self._database, self._publisher = service, database, publisher
-        self._forget: Gather[str, None] = Gather(self._delete, most=RELAY_PAGE)
+        self._forget: Batcher[str, None] = Batcher(self._delete, most=RELAY_PAGE)
 
     async def publish(self, job: Job) -> None:
         """Publishes what this parent's outbox still holds. The broker and its window see to it that it is once.
@@ -112,13 +112,13 @@ class Outbox:
         return len(rows)
 
     async def _send(self, row: Any) -> None:
-        written = Outgoing(row["subject"], dict(row["headers"]), bytes(row["body"]))
+        written = OutboundMessage(row["subject"], dict(row["headers"]), bytes(row["body"]))
         runs_at = row["not_before"] or datetime.now(UTC)
         with self._publisher.sending([written]) as (traced,):
             message = await self._publisher.claimed(traced, runs_at)
             try:
                 await self._publisher.store(message)
-            except Refused:
+            except BrokerRefusedError:
                 if not message.subject.startswith(wire.JOBS):
                     raise
                 await self._publisher.store(_detour(message, datetime.now(UTC) + _REFUSED_DELAY))
@@ -130,8 +130,8 @@ class Outbox:
         return [None] * len(row_ids)
 
 
-def _detour(message: Outgoing, at: datetime) -> Outgoing:
+def _detour(message: OutboundMessage, at: datetime) -> OutboundMessage:
     """The same job by way of `later.`, which has no limit, for a queue that is full."""
     job_type = wire.type_of(message.subject)
-    kept = outbound.without_orders(message.headers)
+    kept = outbound.strip_broker_headers(message.headers)
     return outbound.scheduled(job_type, message.headers[wire.JOB_ID], message.body, kept, at)

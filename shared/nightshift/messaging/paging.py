@@ -57,7 +57,7 @@ _LATER_PART = re.compile(r"(.+)~([2-9]|[1-9]\d{1,8})", re.DOTALL)
 
 
 @dataclass(slots=True, frozen=True)
-class Page(Generic[R]):
+class KeysetPage(Generic[R]):
     """Some rows in order, never none: those behind the key `after` (None: from the beginning) up to the key `last`."""
 
     rows: Sequence[R]
@@ -79,7 +79,7 @@ class Keyset:
         """The condition for rows that come later than a key."""
         return self._columns() > self._values(key)
 
-    def within(self, page: Page[Any]) -> ColumnElement[bool]:
+    def within(self, page: KeysetPage[Any]) -> ColumnElement[bool]:
         """The condition for rows in the stretch of a page, to write to those of them that still match a query.
 
         Put it before the query's own conditions: of two upper bounds, SQLite searches by the one that it reads first.
@@ -108,7 +108,7 @@ class TimeLimit:
 
 
 @dataclass(slots=True)
-class Walk:
+class ObjectWalk:
     """How far a job came: `after` is the checkpoint, the key that the next page begins behind."""
 
     pages: int = 0
@@ -120,7 +120,7 @@ class Walk:
 
 async def table_pages(
     database: Database, query: Select[Any], keyset: Keyset, *, size: int = PAGE_ROWS, after: Key | None = None
-) -> AsyncGenerator[Page[RowMapping], None]:
+) -> AsyncGenerator[KeysetPage[RowMapping], None]:
     """Reads what a query finds page by page, each when the one before is worked off; the query has no order of its own.
 
     Rows written meanwhile are met where their key is later than the walk's, and else not.
@@ -135,25 +135,25 @@ async def table_pages(
             rows = (await connection.execute(statement)).mappings().all()
         if rows:
             last = keyset.of(rows[-1])
-            yield Page(rows, after, last)
+            yield KeysetPage(rows, after, last)
             after = last
         if len(rows) < size:
             return
 
 
-async def work_through(
-    pages: AsyncGenerator[Page[R], None],
-    work: Callable[[Page[R]], Awaitable[None]],
+async def process_pages(
+    pages: AsyncGenerator[KeysetPage[R], None],
+    work: Callable[[KeysetPage[R]], Awaitable[None]],
     *,
     limit: TimeLimit,
     most_pages: int | None = None,
-    progress: Callable[[Walk], None] | None = None,
-) -> Walk:
+    progress: Callable[[ObjectWalk], None] | None = None,
+) -> ObjectWalk:
     """Works on one page after the other to the end or until the limit, at least on one: a chain of jobs ends.
 
     `progress` is told after each page. What `work` raises ends the walk; pages that are done stay done.
     """
-    walk = Walk()
+    walk = ObjectWalk()
     async with aclosing(pages):
         async for page in pages:
             await work(page)

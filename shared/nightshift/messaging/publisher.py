@@ -13,13 +13,13 @@ import msgspec
 from nightshift.broker import Connection
 from nightshift.broker.batch import MAX_BATCH, store_batch
 from nightshift.broker.jetstream import Stored, manage
-from nightshift.broker.publish_batcher import GroupedStore
+from nightshift.broker.publish_batcher import PublishBatcher
 from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.messaging import outbound
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.objects import ObjectStore
-from nightshift.topology.topology import later_of
+from nightshift.topology.topology import later_stream
 
 if TYPE_CHECKING:
     from nightshift.runtime.spans import Spans
@@ -63,7 +63,7 @@ class Publisher:
     ) -> None:
         self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
         self._spans = spans
-        self._grouped = GroupedStore(connection, timeout_seconds=timeout_seconds)
+        self._grouped = PublishBatcher(connection, timeout_seconds=timeout_seconds)
 
     async def publish(
         self, message: Message, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
@@ -114,7 +114,7 @@ class Publisher:
         now = datetime.now(UTC)
         ids = [entry.job_id or new_job_id() for entry in batch]
         messages = [
-            await outbound.claimed(
+            await outbound.offload_body(
                 self._objects, outbound.job(entry.message.TYPE, job_id, outbound.encode(entry.message), {}), now
             )
             for entry, job_id in zip(batch, ids, strict=True)
@@ -129,26 +129,26 @@ class Publisher:
     async def cancel(self, job_type: str, job_id: str) -> bool:
         """Takes back a job that waits for its time (delayed, or between two attempts); False when there is none."""
         request = {"filter": wire.later_subject(_type(job_type), job_id)}
-        call = f"STREAM.PURGE.{later_of(wire.service_of(job_type))}"
+        call = f"STREAM.PURGE.{later_stream(wire.service_of(job_type))}"
         answer = await manage(self._connection, call, request, timeout_seconds=self._timeout_seconds)
         return bool(answer.get("purged"))
 
-    async def claimed(self, message: Outgoing, runs_at: datetime) -> Outgoing:
+    async def claimed(self, message: OutboundMessage, runs_at: datetime) -> OutboundMessage:
         """The same message, its body as a claim check when it is too long to travel."""
-        return await outbound.claimed(self._objects, message, runs_at)
+        return await outbound.offload_body(self._objects, message, runs_at)
 
-    def sending(self, messages: Sequence[Outgoing]) -> AbstractContextManager[Sequence[Outgoing]]:
+    def sending(self, messages: Sequence[OutboundMessage]) -> AbstractContextManager[Sequence[OutboundMessage]]:
         """Yields the messages as they are to be stored within: with a span of their own where tracing is on."""
         return nullcontext(messages) if self._spans is None else self._spans.sending(messages)
 
-    async def store(self, message: Outgoing) -> Stored:
+    async def store(self, message: OutboundMessage) -> Stored:
         """Stores a finished message as it is: a copy for later, a dead letter, a follow-up."""
         return await self._grouped(message)
 
-    async def _store(self, job_id: str, message: Outgoing, runs_at: datetime) -> Receipt:
+    async def _store(self, job_id: str, message: OutboundMessage, runs_at: datetime) -> Receipt:
         own = wire.TRACEPARENT in message.headers  # whoever gives a job its trace has a span for it already
         with nullcontext([message]) if own else self.sending([message]) as (traced,):
-            claimed = await outbound.claimed(self._objects, traced, runs_at)
+            claimed = await outbound.offload_body(self._objects, traced, runs_at)
             return _receipt(job_id, claimed.subject, await self.store(claimed))
 
 

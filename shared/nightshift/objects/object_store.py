@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class ObjectMissing(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+class ObjectMissingError(Exception):
     """There is no object under this key."""
 
     def __init__(self, key: str) -> None:
@@ -15,7 +15,7 @@ class ObjectMissing(Exception):  # noqa: N818 - named by what is the case, like 
         self.key = key
 
 
-class ObjectTooLarge(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+class ObjectTooLargeError(Exception):
     """The object has more bytes than the reader was ready to hold."""
 
     def __init__(self, key: str, limit: int) -> None:
@@ -24,7 +24,7 @@ class ObjectTooLarge(Exception):  # noqa: N818 - named by what is the case, like
         self.limit = limit
 
 
-class ObjectsRefused(Exception):  # noqa: N818 - named by what is the case, like the outcomes
+class ObjectStoreRefusedError(Exception):
     """The store understood a request and refuses it: a missing permission, a quota, a forbidden name."""
 
 
@@ -49,29 +49,29 @@ class ObjectStore(Protocol):
     that none is the folder of another (`a` and `a/b`): behind `a`, a continued walk does not find `a/b` on SeaweedFS.
 
     Every method raises `Unavailable("objects", …)` when the store cannot be reached, fails on its own
-    side, or no longer knows our credentials; and ObjectsRefused when it forbids this one request.
+    side, or no longer knows our credentials; and ObjectStoreRefusedError when it forbids this one request.
     """
 
     async def stat(self, key: str) -> ObjectInfo:
         """Tells size, type and age of an object.
 
         Raises:
-            ObjectMissing: there is none under this key.
+            ObjectMissingError: there is none under this key.
         """
 
     async def read(self, key: str, *, limit: int) -> bytes:
         """Reads a whole object of at most `limit` bytes into memory.
 
         Raises:
-            ObjectMissing: there is none under this key.
-            ObjectTooLarge: it has more than `limit` bytes; no more than that was read.
+            ObjectMissingError: there is none under this key.
+            ObjectTooLargeError: it has more than `limit` bytes; no more than that was read.
         """
 
     async def download(self, key: str, path: Path) -> ObjectInfo:
         """Writes an object to a file, in pieces; the file appears only when it is complete.
 
         Raises:
-            ObjectMissing: there is none under this key.
+            ObjectMissingError: there is none under this key.
             OSError: the file cannot be written.
         """
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import urllib3
 
 from nightshift.objects.keys import check_key, is_key
-from nightshift.objects.object_store import ObjectInfo, ObjectMissing, ObjectsRefused
+from nightshift.objects.object_store import ObjectInfo, ObjectMissingError, ObjectStoreRefusedError
 from nightshift.objects.s3_bucket import Bucket
 from nightshift.objects.s3_client import s3_client
 from nightshift.objects.s3_errors import s3_errors
@@ -72,7 +72,7 @@ class S3ObjectStore:
         """Creates the bucket where it does not exist; tells whether it did.
 
         Raises:
-            ObjectsRefused: we may not, or somebody else has a bucket of this name.
+            ObjectStoreRefusedError: we may not, or somebody else has a bucket of this name.
             Unavailable: the server is away, or the keys are wrong.
         """
         return await self._run("", lambda _: self._bucket.create())
@@ -85,7 +85,7 @@ class S3ObjectStore:
         """
         try:
             await self._run("", lambda _: self._bucket.first("probe"))
-        except ObjectsRefused as refused:
+        except ObjectStoreRefusedError as refused:
             raise Unavailable("objects", str(refused)) from refused
 
     async def close(self) -> None:
@@ -95,7 +95,7 @@ class S3ObjectStore:
 
     async def _on_object(self, key: str, work: Callable[[Event], R]) -> R:
         if not is_key(key):
-            raise ObjectMissing(key)
+            raise ObjectMissingError(key)
         return await self._run(key, work)
 
     async def _run(self, key: str, work: Callable[[Event], R]) -> R:

@@ -16,8 +16,8 @@ from minio.datatypes import Object
 from minio.error import S3Error
 from urllib3 import BaseHTTPResponse
 
-from nightshift.objects.object_store import ObjectInfo, ObjectTooLarge
-from nightshift.objects.threads import Abandoned
+from nightshift.objects.object_store import ObjectInfo, ObjectTooLargeError
+from nightshift.objects.threads import AbandonedError
 
 _PIECE = 1 << 20
 _PART = 16 << 20
@@ -89,11 +89,11 @@ class Bucket:
         data = bytearray()
         try:
             if int(response.headers.get("content-length", "0")) > limit:
-                raise ObjectTooLarge(key, limit)
+                raise ObjectTooLargeError(key, limit)
             for piece in response.stream(_PIECE, decode_content=False):
                 data += piece
                 if len(data) > limit:
-                    raise ObjectTooLarge(key, limit)
+                    raise ObjectTooLargeError(key, limit)
         finally:
             _finish(response)
         return bytes(data)
@@ -107,7 +107,7 @@ class Bucket:
             with part.open("wb") as file:
                 for piece in response.stream(_PIECE, decode_content=False):
                     if abandoned.is_set():
-                        raise Abandoned
+                        raise AbandonedError
                     size += file.write(piece)
             part.replace(path)
         finally:
@@ -142,7 +142,7 @@ class _Watched:
 
     def read(self, size: int) -> bytes:
         if self._abandoned.is_set():
-            raise Abandoned
+            raise AbandonedError
         return self._file.read(size)
 
 

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, MaxRetryError
 
-from nightshift.config.tls import why_refused
-from nightshift.objects.object_store import ObjectMissing, ObjectsRefused
+from nightshift.config.tls import explain_tls_error
+from nightshift.objects.object_store import ObjectMissingError, ObjectStoreRefusedError
 from nightshift.outcomes import Unavailable
 
 _AWAY = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
@@ -34,7 +34,7 @@ def s3_errors(place: str, key: str = "") -> Iterator[None]:
     except (ServerError, InvalidResponseError) as error:
         raise _without_code(error, place) from error
     except HTTPError as error:
-        refused = why_refused(error, ca="S3_CA_FILE", address="S3_ENDPOINT")
+        refused = explain_tls_error(error, ca="S3_CA_FILE", address="S3_ENDPOINT")
         raise Unavailable("objects", f"{place}: {refused or _cause(error)}") from error
     except (MinioException, ET.ParseError, ValueError) as error:
         raise Unavailable("objects", f"{place}: the answer is not S3's: {_line(error)}") from error
@@ -43,7 +43,7 @@ def s3_errors(place: str, key: str = "") -> Iterator[None]:
 def _meaning(error: S3Error, place: str, key: str) -> Exception:
     code = error.code or ""
     if code == "NoSuchKey":
-        return ObjectMissing(key)
+        return ObjectMissingError(key)
     if code == "NoSuchBucket":
         return Unavailable("objects", f"{place}: the bucket does not exist; the provision step creates it")
     if code in _CREDENTIALS:
@@ -54,7 +54,7 @@ def _meaning(error: S3Error, place: str, key: str) -> Exception:
     if code in _AWAY or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
         return Unavailable("objects", f"{place}: the server says {code or status}: {error.message}")
     about = f" for object {key!r}" if key else ""
-    return ObjectsRefused(f"{place}: the server refuses the request{about} ({code}: {error.message})")
+    return ObjectStoreRefusedError(f"{place}: the server refuses the request{about} ({code}: {error.message})")
 
 
 def _without_code(error: ServerError | InvalidResponseError, place: str) -> Exception:
@@ -63,7 +63,7 @@ def _without_code(error: ServerError | InvalidResponseError, place: str) -> Exce
         return Unavailable("objects", f"{place}: it speaks TLS only, write https:// in S3_ENDPOINT")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
         return Unavailable("objects", f"{place}: HTTP status {status}")
-    return ObjectsRefused(f"{place}: the request is refused with HTTP status {status}; is this an S3 server?")
+    return ObjectStoreRefusedError(f"{place}: the request is refused with HTTP status {status}; is this an S3 server?")
 
 
 def _cause(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar
 R = TypeVar("R")
 
 
-class Abandoned(Exception):  # noqa: N818 - never leaves the thread
+class AbandonedError(Exception):
     """Nobody waits for the result any more."""
 
 

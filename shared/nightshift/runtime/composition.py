@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
 from nightshift.database import Database
-from nightshift.housekeeping.loop import Chores
+from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import S3ObjectStore
 from nightshift.observability.metrics import Metrics
 from nightshift.topology.topology import Consumer
-from nightshift.worker.circuit_breaker import Circuit
+from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
-from nightshift.worker.crash_loop import LastLives
-from nightshift.worker.pipeline import Limits, Pipeline
+from nightshift.worker.crash_loop import CrashLoopGuard
+from nightshift.worker.pipeline import JobLimits, Pipeline
 from nightshift.worker.pull import Pull
 from nightshift.worker.router import Route
 from nightshift.worker.settlement import Settler
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, frozen=True)
-class Chassis:
+class ServiceContext:
     """What every service stands on, for its handlers to be built from."""
 
     name: str
@@ -40,59 +40,59 @@ class Chassis:
 
 
 @dataclass(slots=True, frozen=True)
-class Assembly:
+class WorkerParts:
     """A worker and what belongs to it."""
 
     worker: Worker
     pulls: Sequence[Pull]
-    chores: Chores
-    circuit: Circuit
+    chores: Housekeeping
+    circuit: CircuitBreaker
 
 
-def assemble(
-    chassis: Chassis, table: Mapping[str, Route], consumers: Sequence[Consumer], *, slots: int, limits: Limits
-) -> Assembly:
+def compose(
+    context: ServiceContext, table: Mapping[str, Route], consumers: Sequence[Consumer], *, slots: int, limits: JobLimits
+) -> WorkerParts:
     """Builds a worker that has these routes and pulls these consumers; nothing runs yet."""
-    committer, outbox = Committer(chassis.database), Outbox(chassis.name, chassis.database, chassis.publisher)
+    committer, outbox = Committer(context.database), Outbox(context.name, context.database, context.publisher)
 
     async def broker() -> None:
-        await chassis.connection.up.wait()
+        await context.connection.up.wait()
 
-    circuit = Circuit(
-        {"database": chassis.database.probe, "objects": chassis.objects.probe, "broker": broker}, chassis.metrics
+    circuit = CircuitBreaker(
+        {"database": context.database.probe, "objects": context.objects.probe, "broker": broker}, context.metrics
     )
-    chores = Chores(
-        chassis.name,
+    chores = Housekeeping(
+        context.name,
         consumers,
-        connection=chassis.connection,
-        database=chassis.database,
+        connection=context.connection,
+        database=context.database,
         outbox=outbox,
-        publisher=chassis.publisher,
+        publisher=context.publisher,
     )
     settler = Settler(
-        chassis.publisher,
+        context.publisher,
         committer=committer,
         outbox=outbox,
-        objects=chassis.objects,
+        objects=context.objects,
         circuit=circuit,
-        metrics=chassis.metrics,
+        metrics=context.metrics,
         refused=chores.refused,
     )
     pipeline = Pipeline(
-        chassis.name,
+        context.name,
         table,
         committer=committer,
         outbox=outbox,
-        objects=chassis.objects,
+        objects=context.objects,
         settler=settler,
-        last_lives=LastLives(chassis.name, chassis.database),
+        last_lives=CrashLoopGuard(context.name, context.database),
         circuit=circuit,
-        metrics=chassis.metrics,
+        metrics=context.metrics,
         limits=limits,
-        spans=chassis.spans,
+        spans=context.spans,
     )
     worker = Worker(pipeline, circuit, slots=slots)
     circuit.on_close = worker.ask
-    pulls = [Pull(chassis.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
-    chassis.connection.on_reconnect.extend(pull.renew for pull in pulls)
-    return Assembly(worker, pulls, chores, circuit)
+    pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
+    context.connection.on_reconnect.extend(pull.renew for pull in pulls)
+    return WorkerParts(worker, pulls, chores, circuit)

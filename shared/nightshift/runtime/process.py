@@ -29,7 +29,7 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]
             flush()
 
 
-async def came_first(awaited: Awaitable[Any], other: asyncio.Event) -> bool:
+async def wait_unless_stopped(awaited: Awaitable[Any], other: asyncio.Event) -> bool:
     """Waits for either; True when the first one came, raising what it raised; else it is cancelled."""
     work, waiting = asyncio.ensure_future(awaited), asyncio.ensure_future(other.wait())
     try:

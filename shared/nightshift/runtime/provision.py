@@ -14,17 +14,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.broker import BrokerTooOld, Connection, Refused, connect
+from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
 from nightshift.config.settings import Settings, SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import CATALOGUE
 from nightshift.database import MigrationError, migrate
-from nightshift.objects import ObjectsRefused
+from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.stores import database_address, object_store
 from nightshift.topology.provisioning import differences, provision_broker
-from nightshift.topology.topology import Limits, Topology, topology
+from nightshift.topology.topology import StreamLimits, Topology, topology
 
 _log = get_logger("provision")
 
@@ -34,10 +34,10 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
     stream_replicas: Annotated[int, Meta(ge=1, le=5, description="Copies of each stream; 3 in a cluster.")] = 1
     queue_max_bytes: Annotated[int, Meta(ge=1 << 20, description="A queue refuses what exceeds it.")] = (
-        Limits().queue_bytes
+        StreamLimits().queue_bytes
     )
     dead_letter_max_bytes: Annotated[int, Meta(ge=1 << 20, description="The same for a dead-letter stream.")] = (
-        Limits().dead_letter_bytes
+        StreamLimits().dead_letter_bytes
     )
     provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for a broker that is away.")] = 60
 
@@ -45,7 +45,9 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
         """The declared topology with these limits."""
         events = load_catalogue()
         return topology(
-            CATALOGUE, events, Limits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes)
+            CATALOGUE,
+            events,
+            StreamLimits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes),
         )
 
 
@@ -98,7 +100,7 @@ def main() -> int:
     configure("provision", settings.log_format, settings.log_level)
     try:
         lines = asyncio.run(check(settings) if only_check else provision(settings))
-    except (BrokerTooOld, MigrationError, ObjectsRefused, Refused, Unavailable) as error:
+    except (BrokerTooOldError, MigrationError, ObjectStoreRefusedError, BrokerRefusedError, Unavailable) as error:
         _log.error("provision_failed", str(error))
         return 1
     return _tell_differences(lines) if only_check else _tell_done(lines)

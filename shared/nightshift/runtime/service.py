@@ -18,17 +18,16 @@ from nightshift.contract.message import CATALOGUE
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import configure, get_logger
 from nightshift.observability.metrics import Metrics
-from nightshift.runtime.composition import Chassis, assemble
+from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.runtime.health import HealthServer
 from nightshift.runtime.health_checks import Checks
-from nightshift.runtime.process import BROKEN, STOPPED, WRONG_SETTINGS, came_first, run_until_stopped
+from nightshift.runtime.process import BROKEN, STOPPED, WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
 from nightshift.runtime.stores import database_of, object_store
 from nightshift.runtime.tracing import tracing
-from nightshift.topology.discovery import TypeCounts, answer, myself
-from nightshift.topology.discovery import Worker as Presence
+from nightshift.topology.discovery import TypeCounts, WorkerInfo, answer, describe_self
 from nightshift.topology.topology import topology
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.pull_watch import PullWatch
 from nightshift.worker.router import Handlers, check_complete, routes
 from nightshift.worker.worker import Worker
@@ -40,7 +39,7 @@ S = TypeVar("S", bound=Settings)
 _log = get_logger("service")
 
 
-Build = Callable[[S, Chassis], AbstractAsyncContextManager[Handlers]]
+Build = Callable[[S, ServiceContext], AbstractAsyncContextManager[Handlers]]
 """A service's composition root: opens what its handlers need, yields them, closes it again."""
 
 
@@ -75,15 +74,15 @@ async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) ->
         _log.info("starting", f"{name} starts; health at {health.url}", health=health.url)
         spans = await stack.enter_async_context(tracing(name, settings))
         connecting = asyncio.ensure_future(connect(settings, name=name))
-        if not await came_first(connecting, stop):
+        if not await wait_unless_stopped(connecting, stop):
             return STOPPED
-        chassis = await _chassis(stack, name, settings, connecting.result(), metrics, spans=spans)
-        handlers = await stack.enter_async_context(build(settings, chassis))
-        worker = await _worker(stack, settings, chassis, checks, handlers)
-        await _be_present(chassis, worker, settings.slots, health.url)
-        gc_tuning.settle()
+        context = await _chassis(stack, name, settings, connecting.result(), metrics, spans=spans)
+        handlers = await stack.enter_async_context(build(settings, context))
+        worker = await _worker(stack, settings, context, checks, handlers)
+        await _be_present(context, worker, settings.slots, health.url)
+        gc_tuning.freeze()
         _log.info("working", f"{name} works: {settings.slots} slots, {len(worker.pulls)} streams")
-        stopped = await came_first(stop.wait(), chassis.connection.closed)
+        stopped = await wait_unless_stopped(stop.wait(), context.connection.closed)
         checks.drain()
         await worker.drain(settings.drain_grace_seconds if stopped else 0)
         if not stopped:
@@ -100,45 +99,45 @@ async def _chassis(
     metrics: Metrics,
     *,
     spans: "Spans | None",
-) -> Chassis:
+) -> ServiceContext:
     stack.push_async_callback(connection.close)
     database = database_of(settings)
     stack.push_async_callback(database.close)
     objects = object_store(settings)
     stack.push_async_callback(objects.close)
     publisher = Publisher(connection, objects, spans=spans)
-    return Chassis(name, connection, database, objects, publisher, metrics, spans)
+    return ServiceContext(name, connection, database, objects, publisher, metrics, spans)
 
 
 async def _worker(
-    stack: AsyncExitStack, settings: Settings, chassis: Chassis, checks: Checks, handlers: Handlers
+    stack: AsyncExitStack, settings: Settings, context: ServiceContext, checks: Checks, handlers: Handlers
 ) -> Worker:
     table = routes(handlers, ScheduleFired)
-    check_complete(chassis.name, table)
-    consumers = topology(CATALOGUE, load_catalogue()).consumers_of(chassis.name)
-    limits = Limits(settings.max_retries, settings.job_timeout_seconds)
-    parts = assemble(chassis, table, consumers, slots=settings.slots, limits=limits)
+    check_complete(context.name, table)
+    consumers = topology(CATALOGUE, load_catalogue()).consumers_of(context.name)
+    limits = JobLimits(settings.max_retries, settings.job_timeout_seconds)
+    parts = compose(context, table, consumers, slots=settings.slots, limits=limits)
     stack.push_async_callback(parts.circuit.stop)
-    watch = PullWatch(parts.pulls, chassis.connection, parts.circuit, chassis.metrics)
+    watch = PullWatch(parts.pulls, context.connection, parts.circuit, context.metrics)
     checks.ready("broker", watch.ask)
-    checks.ready("database", chassis.database.probe)
-    checks.ready("objects", chassis.objects.probe)
+    checks.ready("database", context.database.probe)
+    checks.ready("objects", context.objects.probe)
     await parts.worker.start(parts.pulls)
     _background(stack, parts.chores.run())
     _background(stack, watch.run())
     return parts.worker
 
 
-async def _be_present(chassis: Chassis, worker: Worker, slots: int, health: str) -> None:
+async def _be_present(context: ServiceContext, worker: Worker, slots: int, health: str) -> None:
     """Answers the operator who asks which workers there are."""
-    me = myself(chassis.name, health)
+    me = describe_self(context.name, health)
 
-    def now() -> Presence:
-        types = {name: TypeCounts(*counts) for name, counts in chassis.metrics.by_type().items()}
-        finished = chassis.metrics.finished
-        return replace(me, slots=slots, in_flight=worker.in_hand, finished=finished, types=types)
+    def now() -> WorkerInfo:
+        types = {name: TypeCounts(*counts) for name, counts in context.metrics.by_type().items()}
+        finished = context.metrics.finished
+        return replace(me, slots=slots, in_flight=worker.in_flight, finished=finished, types=types)
 
-    await answer(chassis.connection, now)
+    await answer(context.connection, now)
 
 
 def _types(name: str) -> list[str]:

@@ -29,10 +29,10 @@ from nightshift.broker.delivery import Delivery
 from nightshift.config.redaction import may_hold_secret, one_line
 from nightshift.contract import wire
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import SCHEDULE_TARGET, Outgoing
+from nightshift.messaging.outbound import SCHEDULE_TARGET, OutboundMessage
 from nightshift.worker.identify import Identity
 from nightshift.worker.router import Handler, Route
-from nightshift.worker.verdict import Dead, Done, Verdict
+from nightshift.worker.verdict import Ack, DeadLetter, Verdict
 
 _LONGEST_ID = 200
 _NO_FAULT = frozenset({"snooze", "handed-back"})
@@ -50,8 +50,8 @@ class JobSpan:
     def end(self, verdict: Verdict) -> None:
         """Ends it with what became of the delivery."""
         self.span.set_attribute("nightshift.job.outcome", verdict.outcome)
-        if not isinstance(verdict, Done) and verdict.outcome not in _NO_FAULT:
-            reason = verdict.reason if isinstance(verdict, Dead) else verdict.outcome
+        if not isinstance(verdict, Ack) and verdict.outcome not in _NO_FAULT:
+            reason = verdict.reason if isinstance(verdict, DeadLetter) else verdict.outcome
             _fail(self.span, verdict.error_type or reason, verdict.error)
         self.span.end()
 
@@ -93,8 +93,8 @@ class Spans:
 
     @contextmanager
     def sending(
-        self, messages: Sequence[Outgoing], *, no_matter: tuple[type[Exception], ...] = ()
-    ) -> Iterator[list[Outgoing]]:
+        self, messages: Sequence[OutboundMessage], *, no_matter: tuple[type[Exception], ...] = ()
+    ) -> Iterator[list[OutboundMessage]]:
         """Yields the messages as they are to be sent within: each carries its own span, a child of what it carried.
 
         A message that carries nothing yet is a child of the current span. An error of `no_matter` leaves no span.
@@ -102,7 +102,7 @@ class Spans:
         spans = [self._send_span(message) for message in messages]
         try:
             yield [
-                Outgoing(message.subject, {**message.headers, **_trace(span)}, message.body)
+                OutboundMessage(message.subject, {**message.headers, **_trace(span)}, message.body)
                 for message, span in zip(messages, spans, strict=True)
             ]
         except no_matter:
@@ -116,7 +116,7 @@ class Spans:
             for span in spans:
                 span.end()
 
-    def _send_span(self, message: Outgoing) -> Span:
+    def _send_span(self, message: OutboundMessage) -> Span:
         where = message.headers.get(SCHEDULE_TARGET, message.subject)  # a schedule's own subject is different each time
         job_type = wire.type_of(where)
         job_id = message.headers.get(wire.JOB_ID) or message.headers.get(wire.MSG_ID, "")

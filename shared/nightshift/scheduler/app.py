@@ -11,7 +11,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.health import HealthServer
 from nightshift.runtime.health_checks import Checks
-from nightshift.runtime.process import BROKEN, STOPPED, came_first
+from nightshift.runtime.process import BROKEN, STOPPED, wait_unless_stopped
 from nightshift.runtime.tracing import tracing
 from nightshift.scheduler.announcing.announcer import Announcer
 from nightshift.scheduler.announcing.lapses import Lapses
@@ -19,7 +19,7 @@ from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.settings import SchedulerSettings
 from nightshift.scheduler.state.cron_stream import CronStream
-from nightshift.topology.discovery import answer, myself
+from nightshift.topology.discovery import answer, describe_self
 from nightshift.worker import gc_tuning
 
 _log = get_logger("scheduler")
@@ -40,7 +40,7 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         await stack.enter_async_context(_fresh(checks))
         _log.info("starting", f"scheduler starts; health at {health.url}", health=health.url)
         connecting = asyncio.create_task(connect(settings, name="scheduler"))
-        if not await came_first(connecting, stop):
+        if not await wait_unless_stopped(connecting, stop):
             return STOPPED
         connection = connecting.result()
         stack.push_async_callback(connection.close)
@@ -48,8 +48,8 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         lapses = Lapses(connection, stream, schedule_metrics)
         announcer = Announcer(timetable, stream, metrics=schedule_metrics, lapses=lapses)
         checks.ready("announcer", _readiness(connection, announcer))
-        gc_tuning.settle()
-        me = myself("scheduler", health.url)
+        gc_tuning.freeze()
+        me = describe_self("scheduler", health.url)
         await answer(connection, lambda: me)
         return await _announce(announcer, connection, checks, stop)
 
@@ -66,7 +66,7 @@ async def _fresh(checks: Checks) -> AsyncIterator[None]:
 
 
 async def _announce(announcer: Announcer, connection: Connection, checks: Checks, stop: asyncio.Event) -> int:
-    finished = await came_first(announcer.run(stop), connection.closed)
+    finished = await wait_unless_stopped(announcer.run(stop), connection.closed)
     checks.drain()
     if finished:
         _log.info("stopped", "scheduler has stopped")

@@ -28,7 +28,7 @@ class TypeCounts(msgspec.Struct, frozen=True, rename="camel"):
     seconds: float
 
 
-class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A process that is there."""
 
     service: str
@@ -48,24 +48,24 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{self.service}@{self.host}:{self.pid}"
 
 
-def here(service: str) -> str:
+def reply_subject(service: str) -> str:
     """Where a service's processes answer."""
     return f"{HERE}.{service}"
 
 
-def myself(service: str, health: str) -> Worker:
+def describe_self(service: str, health: str) -> WorkerInfo:
     """This process, before it did anything."""
     now = datetime.now(UTC)
-    return Worker(
+    return WorkerInfo(
         service=service, version=VERSION, host=socket.gethostname(), pid=os.getpid(), started=now, health=health
     )
 
 
-async def answer(connection: Connection, now: Callable[[], Worker]) -> None:
+async def answer(connection: Connection, now: Callable[[], WorkerInfo]) -> None:
     """Answers every question from now on, for as long as the connection lives."""
 
     def take(_subject: bytes, _reply: bytes, _headers: bytes, _body: bytes) -> None:
         worker = now()
-        connection.send(here(worker.service).encode(), msgspec.json.encode(worker))
+        connection.send(reply_subject(worker.service).encode(), msgspec.json.encode(worker))
 
     await connection.listen(PING, take)

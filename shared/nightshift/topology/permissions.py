@@ -11,7 +11,7 @@ import msgspec
 from contracts.publishers import COUNTS_DEAD_LETTERS
 from nightshift.contract import wire
 from nightshift.topology import discovery
-from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, Topology, later_of, queue_of
+from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, Topology, later_stream, queue_stream
 
 _CLI_INBOX = "_INBOX.>"
 """Where the `nats` command line and most clients wait for answers."""
@@ -40,11 +40,11 @@ def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Per
         publish |= {f"$JS.ACK.{own}.>", f"$JS.ACK.*.*.{own}.>"}
         if consumer.stream == CRON_STREAM:
             publish.add("dead." + consumer.filter)
-    for queue in (queue_of(service), later_of(service)):
+    for queue in (queue_stream(service), later_stream(service)):
         publish |= {f"$JS.API.DIRECT.GET.{queue}", f"$JS.API.STREAM.MSG.DELETE.{queue}"}
     if service in COUNTS_DEAD_LETTERS:
         publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
-    publish.add(discovery.here(service))
+    publish.add(discovery.reply_subject(service))
     return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>", discovery.PING))
 
 
@@ -60,7 +60,7 @@ def of_scheduler(topology: Topology) -> Permissions:
         *(f"$JS.API.CONSUMER.INFO.{CRON_STREAM}.{name}" for name in sorted(set(consumers))),
         f"$JS.API.DIRECT.GET.{CRON_STREAM}",
         f"$JS.API.DIRECT.GET.{CRON_PAUSED_STREAM}",
-        discovery.here("scheduler"),
+        discovery.reply_subject("scheduler"),
     )
     dropped = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{CRON_STREAM}.*"
     return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING, dropped))

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from nightshift.broker import BrokerTooOld, Connection, Refused
+from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.topology.topology import Consumer, Stream, Topology
 
@@ -19,11 +19,11 @@ def check_version(version: str) -> None:
     """Refuses a broker that is too old, or does not say how old it is.
 
     Raises:
-        BrokerTooOld: says which is needed, and why.
+        BrokerTooOldError: says which is needed, and why.
     """
     match = _VERSION.match(version)
     if match is None or (int(match[1]), int(match[2])) < MIN_BROKER:
-        raise BrokerTooOld(
+        raise BrokerTooOldError(
             f"the broker is nats-server {version or 'of an unknown version'}; "
             "2.14 or later is needed (message schedules), 2.15 is recommended: update it"
         )
@@ -33,8 +33,8 @@ async def provision_broker(connection: Connection, wanted: Topology, *, replicas
     """Creates or updates streams and consumers; returns what was done, one line each.
 
     Raises:
-        BrokerTooOld: the broker lacks what the topology needs.
-        Refused: a stream or consumer cannot be made so; those before it are done.
+        BrokerTooOldError: the broker lacks what the topology needs.
+        BrokerRefusedError: a stream or consumer cannot be made so; those before it are done.
         Unavailable: the broker is away.
     """
     check_version(str(connection._server_info.get("version", "")))  # noqa: SLF001 - has no public form that parses
@@ -90,7 +90,7 @@ async def _ensure_consumer(connection: Connection, consumer: Consumer) -> str:
 async def _find(connection: Connection, call: str) -> dict[str, Any] | None:
     try:
         answer = await manage(connection, call)
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code in _NOT_FOUND:
             return None
         raise

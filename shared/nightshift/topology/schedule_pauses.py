@@ -27,7 +27,7 @@ async def paused(connection: Connection) -> frozenset[str]:
     Raises:
         Unavailable: the broker is away.
     """
-    return frozenset(_names(message.subject for message in await direct_get.all_of(connection, CRON_PAUSED_STREAM)))
+    return frozenset(_names(message.subject for message in await direct_get.read_all(connection, CRON_PAUSED_STREAM)))
 
 
 async def pause(connection: Connection, name: str, now: datetime) -> None:

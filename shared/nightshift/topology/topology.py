@@ -70,24 +70,24 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
         return [consumer for consumer in self.consumers if consumer.name == service]
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Where a queue is full; beyond it the broker refuses whoever publishes."""
 
     queue_bytes: int = _GIB
     dead_letter_bytes: int = _GIB // 4
 
 
-def queue_of(service: str) -> str:
+def queue_stream(service: str) -> str:
     """The stream of jobs to do now."""
     return service.upper()
 
 
-def later_of(service: str) -> str:
+def later_stream(service: str) -> str:
     """The stream of jobs that wait for their time."""
     return f"{service.upper()}_LATER"
 
 
-def dead_letters_of(service: str) -> str:
+def dead_letter_stream(service: str) -> str:
     """The stream of jobs given up on; of events, for `cron`."""
     return f"{service.upper()}_DLQ"
 
@@ -96,9 +96,11 @@ CRON_STREAM = "CRON"
 CRON_PAUSED_STREAM = "CRON_PAUSED"
 
 
-def topology(job_types: Iterable[str], event_consumers: Mapping[str, str], limits: Limits | None = None) -> Topology:
+def topology(
+    job_types: Iterable[str], event_consumers: Mapping[str, str], limits: StreamLimits | None = None
+) -> Topology:
     """Computes it from the job types that exist and from who consumes which events (first token -> service)."""
-    limits = limits or Limits()
+    limits = limits or StreamLimits()
     services = sorted({service_of(job_type) for job_type in job_types})
     streams = [stream for service in services for stream in _of_service(service, limits)]
     consumers = [consumer for service in services for consumer in _consumers(service)]
@@ -110,10 +112,10 @@ def topology(job_types: Iterable[str], event_consumers: Mapping[str, str], limit
     return Topology(streams=(*streams, *_of_cron(limits)), consumers=tuple(consumers))
 
 
-def _of_service(service: str, limits: Limits) -> list[Stream]:
+def _of_service(service: str, limits: StreamLimits) -> list[Stream]:
     return [
         Stream(
-            name=queue_of(service),
+            name=queue_stream(service),
             subjects=(f"jobs.{service}.>",),
             purpose="jobs to do now; full means that the producer is refused",
             options={
@@ -126,7 +128,7 @@ def _of_service(service: str, limits: Limits) -> list[Stream]:
             },
         ),
         Stream(
-            name=later_of(service),
+            name=later_stream(service),
             subjects=(f"later.{service}.>", f"due.{service}.>"),
             purpose="jobs that wait for their time; no limits, since it could only discard in silence",
             options={
@@ -140,7 +142,7 @@ def _of_service(service: str, limits: Limits) -> list[Stream]:
     ]
 
 
-def _of_cron(limits: Limits) -> list[Stream]:
+def _of_cron(limits: StreamLimits) -> list[Stream]:
     events = Stream(
         name=CRON_STREAM,
         subjects=("cron.>",),
@@ -170,9 +172,9 @@ def _pauses() -> Stream:
     )
 
 
-def _dead_letters(service: str, limits: Limits) -> Stream:
+def _dead_letters(service: str, limits: StreamLimits) -> Stream:
     return Stream(
-        name=dead_letters_of(service),
+        name=dead_letter_stream(service),
         subjects=(f"dead.{service}.>",),
         purpose="jobs given up on, with the reason in their headers",
         options={
@@ -187,8 +189,8 @@ def _dead_letters(service: str, limits: Limits) -> Stream:
 
 def _consumers(service: str) -> list[Consumer]:
     return [
-        Consumer(stream=queue_of(service), name=service, filter=f"jobs.{service}.>"),
-        Consumer(stream=later_of(service), name=service, filter=f"due.{service}.>"),
+        Consumer(stream=queue_stream(service), name=service, filter=f"jobs.{service}.>"),
+        Consumer(stream=later_stream(service), name=service, filter=f"due.{service}.>"),
     ]
 
 

@@ -15,7 +15,7 @@ _log = get_logger("circuit")
 Probe = Callable[[], Awaitable[None]]
 
 
-class Circuit:
+class CircuitBreaker:
     """Opens when a component is found away, probes it, and closes when it answers."""
 
     def __init__(self, probes: Mapping[str, Probe], metrics: Metrics) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Executable, insert
 from sqlalchemy.engine import Connection
 
-from nightshift.batcher import Gather
+from nightshift.batcher import Batcher
 from nightshift.database import Database
 from nightshift.database.tables import outbox as outbox_table
 from nightshift.messaging import inbox, outbox
@@ -24,8 +24,8 @@ class Committer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gather: Gather[Job, bool] = Gather(self._commit, most=MAX_GROUP)
-        self._look: Gather[inbox.Key, bool] = Gather(self._done, most=MAX_GROUP)
+        self._gather: Batcher[Job, bool] = Batcher(self._commit, most=MAX_GROUP)
+        self._look: Batcher[inbox.Key, bool] = Batcher(self._done, most=MAX_GROUP)
 
     async def commit(self, job: Job) -> bool:
         """Makes the job's effects happen; False when they had happened already, and nothing was done.
@@ -61,7 +61,7 @@ class Committer:
             await self._write(jobs)
         except Unavailable as away:
             results.update({id(job): away for job in jobs})
-        except _DoneBefore:
+        except _AlreadyDone:
             await self._without_done(jobs, results)
         except Exception as error:  # noqa: BLE001 - a handler's effect may raise anything
             if len(jobs) == 1:
@@ -100,13 +100,13 @@ class Committer:
             await connection.run_sync(_finish, jobs, now)
 
 
-class _DoneBefore(Exception):  # noqa: N818 - states a fact
+class _AlreadyDone(Exception):  # noqa: N818 - states a fact
     """Some of these jobs are done already: nothing may be committed with them."""
 
 
 def _begin(connection: Connection, jobs: list[Job], now: datetime) -> Connection:
     if not inbox.enter(connection, jobs, now):
-        raise _DoneBefore
+        raise _AlreadyDone
     for statement, values in _grouped(jobs):
         connection.execute(statement, values) if values else connection.execute(statement)
     return connection

@@ -24,7 +24,7 @@ _ENDED = delete(processed_messages).where(
 )
 
 
-class LastLives:
+class CrashLoopGuard:
     """The last lives of one service's jobs, known to all its replicas."""
 
     def __init__(self, service: str, database: Database) -> None:

@@ -3,7 +3,7 @@
 import gc
 
 
-def settle() -> None:
+def freeze() -> None:
     """Keeps the collector from going through what stays, again and again; to be called when all is started.
 
     A job leaves nothing behind that needs the collector, yet makes objects that let it run: with Python's own
@@ -14,7 +14,7 @@ def settle() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def sweep() -> None:
+def collect_young() -> None:
     """Collects what is young; to be called every second or so.
 
     The thresholds count objects, not bytes: a few jobs that each leave something large in a cycle (an exception and

@@ -7,29 +7,29 @@ from datetime import timedelta
 
 from nightshift.broker.delivery import Delivery
 
-ALONE_FROM = 3
+ISOLATE_AFTER = 3
 """From this unexplained delivery on a job runs alone in its process: it may be what kills the others' worker."""
 
 
 @dataclass(slots=True, eq=False)
-class Hand:
+class InFlightJob:
     """What the worker keeps about a delivery while it has it; times are monotonic seconds."""
 
     delivery: Delivery
-    unexplained: int
+    unaccounted_deliveries: int
     """Deliveries, this one included, whose end nobody reported: their worker died, or lost the broker."""
     progress_at: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
     timeout_seconds: float = 0.0
     deadline: float | None = None
     timed_out: bool = False
-    handed_back: bool = False
-    handed_over: bool = False
+    released: bool = False
+    nakked: bool = False
 
     @property
-    def suspect(self) -> bool:
+    def must_run_alone(self) -> bool:
         """Whether it has to run alone."""
-        return self.unexplained >= ALONE_FROM
+        return self.unaccounted_deliveries >= ISOLATE_AFTER
 
     def begin(self, timeout_seconds: float) -> None:
         """The handler starts."""
@@ -39,7 +39,7 @@ class Hand:
     def end(self) -> None:
         """The handler has ended, so its time cannot run out any more; if it was cancelled, that is over, too."""
         self.deadline = None
-        if self.timed_out or self.handed_back:
+        if self.timed_out or self.released:
             self.uncancel()
 
     @property
@@ -61,13 +61,13 @@ class Hand:
             self.timed_out = True
             self.task.cancel()
 
-    def hand_over(self, delay: timedelta) -> None:
+    def nak_delivery(self, delay: timedelta) -> None:
         """Leaves it to the broker to deliver it again; that this delivery ended so must be remembered by the worker."""
-        self.handed_over = True
+        self.nakked = True
         self.delivery.nak(delay)
 
-    def hand_back(self) -> None:
+    def release(self) -> None:
         """Ends the handler so that another worker takes the job."""
         if self.deadline is not None and self.task is not None:
-            self.handed_back = True
+            self.released = True
             self.task.cancel()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Hashable
 
 
-class Turns:
+class KeyedLock:
     """Lets one holder of a key through at a time, whoever waits looks again when it leaves.
 
     Two deliveries of one job at the same moment would both find no inbox row and both do their outside work; only

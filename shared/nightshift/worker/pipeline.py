@@ -13,8 +13,14 @@ from nightshift.backoff import backoff
 from nightshift.contract import wire
 from nightshift.contract.constraints import explain
 from nightshift.messaging import claim_check, inbox
-from nightshift.messaging.claim_check import BadClaim
-from nightshift.messaging.errors import CancelledInside, Timeout, UnknownType, alone, words
+from nightshift.messaging.claim_check import InvalidClaimError
+from nightshift.messaging.errors import (
+    HandlerTimeoutError,
+    InnerCancellationError,
+    UnknownTypeError,
+    describe,
+    unwrap_group,
+)
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
 from nightshift.objects import ObjectStore
@@ -22,15 +28,25 @@ from nightshift.observability.log import get_logger, job_line
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
 from nightshift.worker import rescheduling
-from nightshift.worker.circuit_breaker import Circuit
+from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
-from nightshift.worker.crash_loop import LastLives
+from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.identify import Identity, identify
-from nightshift.worker.in_flight import Hand
-from nightshift.worker.keyed_lock import Turns
+from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.keyed_lock import KeyedLock
 from nightshift.worker.router import Route, unknown
 from nightshift.worker.settlement import Settler
-from nightshift.worker.verdict import AT_ONCE, DONE, DUPLICATE, INTERRUPTED, SKIPPED, Again, Dead, Done, Verdict
+from nightshift.worker.verdict import (
+    DONE,
+    DUPLICATE,
+    IMMEDIATELY,
+    INTERRUPTED,
+    SKIPPED,
+    Ack,
+    DeadLetter,
+    Reschedule,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from nightshift.runtime.spans import Spans
@@ -41,7 +57,7 @@ _log = get_logger("pipeline")
 
 
 @dataclass(slots=True, frozen=True)
-class Limits:
+class JobLimits:
     """A service's defaults for its handlers."""
 
     max_retries: int = 3
@@ -60,10 +76,10 @@ class Pipeline:
         outbox: Outbox,
         objects: ObjectStore,
         settler: Settler,
-        last_lives: LastLives,
-        circuit: Circuit,
+        last_lives: CrashLoopGuard,
+        circuit: CircuitBreaker,
         metrics: Metrics,
-        limits: Limits,
+        limits: JobLimits,
         spans: "Spans | None" = None,
     ) -> None:
         self._service, self._spans, self._limits = service, spans, limits
@@ -71,9 +87,9 @@ class Pipeline:
         self._committer, self._outbox, self._objects = committer, outbox, objects
         self._settler, self._circuit, self._metrics = settler, circuit, metrics
         self._last_lives = last_lives
-        self._turns = Turns()
+        self._turns = KeyedLock()
 
-    async def work(self, hand: Hand) -> None:
+    async def work(self, hand: InFlightJob) -> None:
         """Takes one delivery from receipt to acknowledgement; whatever happens, it ends settled or handed back."""
         started = time.perf_counter()
         identity = identify(self._service, hand.delivery)
@@ -85,7 +101,7 @@ class Pipeline:
         try:
             judged = await self._judge(hand, identity)
             verdict = await self._settler.settle(hand, job, judged, event=identity.event)
-            if hand.handed_over and hand.unexplained >= CRASH_LOOP:
+            if hand.nakked and hand.unaccounted_deliveries >= CRASH_LOOP:
                 await self._last_lives.ended(hand.delivery)
         finally:
             seconds = time.perf_counter() - started
@@ -98,65 +114,65 @@ class Pipeline:
             attempt=job.attempt,
             duration_ms=seconds * 1000,
             outcome=verdict.outcome,
-            success=isinstance(verdict, Done),
-            error=None if isinstance(verdict, Done) else verdict.error,
+            success=isinstance(verdict, Ack),
+            error=None if isinstance(verdict, Ack) else verdict.error,
             trace_id=identity.trace_id or None,
         )
 
-    async def hand_back(self, hand: Hand) -> None:
+    async def release(self, hand: InFlightJob) -> None:
         """Gives a delivery that was not begun to another worker, at once and without an attempt."""
         identity = identify(self._service, hand.delivery)
         job = identity.job
-        again = Again("handed-back", AT_ONCE, job.attempt - 1, "the worker is shutting down")
+        again = Reschedule("handed-back", IMMEDIATELY, job.attempt - 1, "the worker is shutting down")
         await self._settler.settle(hand, job, again, event=identity.event)
 
-    async def _judge(self, hand: Hand, identity: Identity) -> Verdict:
+    async def _judge(self, hand: InFlightJob, identity: Identity) -> Verdict:
         job = identity.job
         try:
             return await self._attempt(hand, identity)
         except Exception as raised:  # noqa: BLE001 - any exception of a handler is a failed attempt
-            match error := alone(raised):
+            match error := unwrap_group(raised):
                 case Permanent():
-                    return Dead("permanent", words(error), job.attempt)
+                    return DeadLetter("permanent", describe(error), job.attempt)
                 case Snooze():
-                    return Again("snooze", error.delay, job.attempt - 1, words(error))
+                    return Reschedule("snooze", error.delay, job.attempt - 1, describe(error))
                 case Unavailable():
                     self._circuit.trip(error)
-                    return Again("unavailable", self._circuit.delay(), job.attempt - 1, str(error))
+                    return Reschedule("unavailable", self._circuit.delay(), job.attempt - 1, str(error))
             return self._failed(job, error, event=identity.event)
         except asyncio.CancelledError:
-            if not hand.handed_back:
+            if not hand.released:
                 raise
-            return Again("handed-back", AT_ONCE, job.attempt - 1, "the worker is shutting down")
+            return Reschedule("handed-back", IMMEDIATELY, job.attempt - 1, "the worker is shutting down")
 
     def _failed(self, job: Job, error: Exception, *, event: bool) -> Verdict:
-        known = isinstance(error, UnknownType)
+        known = isinstance(error, UnknownTypeError)
         found = self._routes.get(job.type)
         allowed = self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
-        if not isinstance(error, (UnknownType, Timeout)):
-            _log.debug("attempt_failed", f"{job.type} {job.id}: {words(error)}", error_type=type(error).__name__)
+        if not isinstance(error, (UnknownTypeError, HandlerTimeoutError)):
+            _log.debug("attempt_failed", f"{job.type} {job.id}: {describe(error)}", error_type=type(error).__name__)
         if job.attempt > allowed and (known or not event):
             reason: wire.Reason = "unknown-type" if known else "attempts-exhausted"
-            return Dead(reason, words(error), job.attempt, error_type=type(error).__name__)
+            return DeadLetter(reason, describe(error), job.attempt, error_type=type(error).__name__)
         self._metrics.retried(job.type)
-        return Again("retry", backoff(job.attempt), job.attempt, words(error), type(error).__name__)
+        return Reschedule("retry", backoff(job.attempt), job.attempt, describe(error), type(error).__name__)
 
-    async def _attempt(self, hand: Hand, identity: Identity) -> Verdict:
+    async def _attempt(self, hand: InFlightJob, identity: Identity) -> Verdict:
         job, delivery = identity.job, hand.delivery
-        early = rescheduling.mark_of(delivery)
-        if early is None and (identity.malformed or hand.unexplained >= CRASH_LOOP):
+        early = rescheduling.dead_mark(delivery)
+        if early is None and (identity.malformed or hand.unaccounted_deliveries >= CRASH_LOOP):
             early = await self._hopeless(hand, identity)
         if early is not None:
             return early
         found = self._routes.get(job.type)
         if found is None:
-            raise UnknownType(unknown(job.type, self._routes))
+            raise UnknownTypeError(unknown(job.type, self._routes))
         try:
             claim = delivery.headers.get(wire.CLAIM)
             message = found.decode(delivery.body if claim is None else await claim_check.fetch(self._objects, claim))
-        except (msgspec.DecodeError, BadClaim, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, InvalidClaimError, UnicodeDecodeError, RecursionError) as error:
             nothing = not delivery.body.strip() and claim is None
-            return Dead("invalid", found.empty if nothing else explain(error), job.attempt)
+            return DeadLetter("invalid", found.empty_body_error if nothing else explain(error), job.attempt)
         if not found.inbox:
             return await self._run(found, message, job, hand)
         key = inbox.key_of(job)
@@ -167,14 +183,14 @@ class Pipeline:
         finally:
             self._turns.leave(key)
 
-    async def _wait_for_turn(self, key: inbox.Key, hand: Hand) -> None:
+    async def _wait_for_turn(self, key: inbox.Key, hand: InFlightJob) -> None:
         hand.begin(math.inf)
         try:
             await self._turns.wait(key)
         finally:
             hand.end()
 
-    async def _run_once(self, found: Route, message: Any, job: Job, hand: Hand) -> Verdict:
+    async def _run_once(self, found: Route, message: Any, job: Job, hand: InFlightJob) -> Verdict:
         if await self._committer.is_done(job):
             await self._settler.publish_follow_ups(job)
             return DUPLICATE
@@ -186,15 +202,15 @@ class Pipeline:
             await self._settler.publish_follow_ups(job)
         return verdict
 
-    async def _hopeless(self, hand: Hand, identity: Identity) -> Dead | None:
+    async def _hopeless(self, hand: InFlightJob, identity: Identity) -> DeadLetter | None:
         if identity.malformed:
-            return Dead(identity.malformed.reason, identity.malformed.text, identity.job.attempt)
+            return DeadLetter(identity.malformed.reason, identity.malformed.text, identity.job.attempt)
         if not identity.event and not await self._last_lives.begin(hand.delivery):
             text = f"delivered {hand.delivery.delivered} times, and no worker lived to report how it ended"
-            return Dead("crash-loop", text, identity.job.attempt)
+            return DeadLetter("crash-loop", text, identity.job.attempt)
         return None
 
-    async def _run(self, found: Route, message: Any, job: Job, hand: Hand) -> Verdict:
+    async def _run(self, found: Route, message: Any, job: Job, hand: InFlightJob) -> Verdict:
         hand.begin(found.timeout_seconds or self._limits.timeout_seconds)
         try:
             await found.handler(message, job)
@@ -203,9 +219,11 @@ class Pipeline:
             return SKIPPED
         except asyncio.CancelledError:
             if hand.timed_out:
-                raise Timeout(f"the handler took longer than {hand.timeout_seconds:g} s and was cancelled") from None
+                raise HandlerTimeoutError(
+                    f"the handler took longer than {hand.timeout_seconds:g} s and was cancelled"
+                ) from None
             if not hand.cancelled:
-                raise CancelledInside("something that the handler awaited was cancelled") from None
+                raise InnerCancellationError("something that the handler awaited was cancelled") from None
             raise
         finally:
             hand.end()

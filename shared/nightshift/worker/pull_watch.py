@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.observability.metrics import Metrics
-from nightshift.worker.circuit_breaker import Circuit
+from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.pull import Pull
 
 _LOOK_SECONDS = 1.0
@@ -17,7 +17,9 @@ _ASK_SECONDS = 3.0
 class PullWatch:
     """Watches a worker's pulls. A consumer that the operator paused gives no sign of it, so the broker is asked."""
 
-    def __init__(self, pulls: Sequence[Pull], connection: Connection, circuit: Circuit, metrics: Metrics) -> None:
+    def __init__(
+        self, pulls: Sequence[Pull], connection: Connection, circuit: CircuitBreaker, metrics: Metrics
+    ) -> None:
         self._pulls, self._connection, self._circuit, self._metrics = pulls, connection, circuit, metrics
         self._paused: set[str] = set()
 

@@ -7,16 +7,16 @@ from nightshift.broker.delivery import Delivery
 from nightshift.config.redaction import one_line
 from nightshift.contract import wire
 from nightshift.messaging import claim_check, outbound
-from nightshift.messaging.claim_check import BadClaim
+from nightshift.messaging.claim_check import InvalidClaimError
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.objects import ObjectStore
-from nightshift.worker.verdict import Again, Dead
+from nightshift.worker.verdict import DeadLetter, Reschedule
 
 _COUNT = re.compile(r"\d{1,6}")
 
 
-def again_later(delivery: Delivery, job: Job, verdict: Again, now: datetime) -> Outgoing:
+def reschedule(delivery: Delivery, job: Job, verdict: Reschedule, now: datetime) -> OutboundMessage:
     """The copy that waits on `later.` for its next run; its id keeps one delivery from being copied twice."""
     headers = _carried(delivery, job)
     headers[wire.ATTEMPT_BASE] = str(verdict.base)
@@ -25,7 +25,7 @@ def again_later(delivery: Delivery, job: Job, verdict: Again, now: datetime) -> 
     return copy
 
 
-def dead_letter(delivery: Delivery, job: Job, verdict: Dead, now: datetime) -> Outgoing:
+def dead_letter(delivery: Delivery, job: Job, verdict: DeadLetter, now: datetime) -> OutboundMessage:
     """The dead letter: the body as it came, and why it was given up on."""
     headers = _carried(delivery, job)
     headers |= {
@@ -39,25 +39,25 @@ def dead_letter(delivery: Delivery, job: Job, verdict: Dead, now: datetime) -> O
         wire.DEAD_SEQUENCE: str(delivery.sequence),
         wire.DEAD_TIME: now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    return Outgoing(wire.dead_subject(job.type), headers, delivery.body)
+    return OutboundMessage(wire.dead_subject(job.type), headers, delivery.body)
 
 
 def _carried(delivery: Delivery, job: Job) -> dict[str, str]:
     """The headers that go along. The sender's trace stays, so that all attempts stand beside each other in it."""
-    return {**job.trace, **outbound.without_orders(delivery.headers)}
+    return {**job.trace, **outbound.strip_broker_headers(delivery.headers)}
 
 
-def marked(copy: Outgoing, verdict: Dead) -> Outgoing:
+def with_dead_mark(copy: OutboundMessage, verdict: DeadLetter) -> OutboundMessage:
     """The copy for later of a job whose dead letter could not be stored: its next delivery goes straight there."""
     mark = {
         wire.DEAD_REASON: verdict.reason,
         wire.DEAD_ERROR: one_line(verdict.error),
         wire.DEAD_ATTEMPTS: str(verdict.attempts),
     }
-    return Outgoing(copy.subject, {**copy.headers, **mark}, copy.body)
+    return OutboundMessage(copy.subject, {**copy.headers, **mark}, copy.body)
 
 
-def mark_of(delivery: Delivery) -> Dead | None:
+def dead_mark(delivery: Delivery) -> DeadLetter | None:
     """The verdict that an earlier delivery could not carry out, if there is one.
 
     Only what comes by way of `later.` can carry it: a dead letter that somebody publishes again by hand is a job.
@@ -69,17 +69,17 @@ def mark_of(delivery: Delivery) -> Dead | None:
         return None
     attempts = delivery.headers.get(wire.DEAD_ATTEMPTS, "0")
     error = delivery.headers.get(wire.DEAD_ERROR, "")
-    return Dead(reason, error, int(attempts) if _COUNT.fullmatch(attempts) else 0)
+    return DeadLetter(reason, error, int(attempts) if _COUNT.fullmatch(attempts) else 0)
 
 
-async def renewed(objects: ObjectStore, copy: Outgoing, runs_at: datetime) -> Outgoing:
+async def renew_claim(objects: ObjectStore, copy: OutboundMessage, runs_at: datetime) -> OutboundMessage:
     """The same copy, its claim check kept for long enough; a claim that is broken stays as it is, for its reader."""
     claim = copy.headers.get(wire.CLAIM)
     if claim is None:
         return copy
     try:
-        return Outgoing(
+        return OutboundMessage(
             copy.subject, {**copy.headers, wire.CLAIM: await claim_check.renew(objects, claim, runs_at)}, copy.body
         )
-    except BadClaim:
+    except InvalidClaimError:
         return copy

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from nightshift.contract import wire
-from nightshift.contract.constraints import empty
+from nightshift.contract.constraints import empty_body_error
 from nightshift.contract.message import CATALOGUE, Message
 from nightshift.messaging.job import Job
 
@@ -22,7 +22,7 @@ class Route:
 
     `inbox` says that each job is done once and its effects are committed; without it nothing is remembered, the
     handler may run again for a duplicate, and it can neither write nor enqueue. `timeout_seconds` and `max_retries`
-    override the service's settings. `empty` is what is said of a body with nothing in it.
+    override the service's settings. `empty_body_error` is what is said of a body with nothing in it.
     """
 
     handler: Handler
@@ -30,7 +30,7 @@ class Route:
     inbox: bool = True
     timeout_seconds: float | None = None
     max_retries: int | None = None
-    empty: str = "the body is empty"
+    empty_body_error: str = "the body is empty"
 
 
 Handlers = Mapping[type[Message] | str, Handler | Route]
@@ -47,7 +47,7 @@ def route(
 ) -> Route:
     """A route with options; a bare handler in `Handlers` gets the defaults."""
     decode = msgspec.json.Decoder(message).decode
-    return Route(handler, decode, inbox, timeout_seconds, max_retries, empty(message))
+    return Route(handler, decode, inbox, timeout_seconds, max_retries, empty_body_error(message))
 
 
 def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from nightshift.backoff import backoff
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.contract import wire
 from nightshift.messaging import outbound
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
@@ -17,10 +17,10 @@ from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.worker import rescheduling
-from nightshift.worker.circuit_breaker import Circuit
+from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
-from nightshift.worker.in_flight import Hand
-from nightshift.worker.verdict import DUPLICATE, Again, Dead, Done, Verdict
+from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.verdict import DUPLICATE, Ack, DeadLetter, Reschedule, Verdict
 
 _DEAD_LETTER_AGAIN = timedelta(minutes=1)
 """When a dead-letter stream has refused, somebody has to make room: the job asks again after this."""
@@ -37,7 +37,7 @@ class Settler:
         committer: Committer,
         outbox: Outbox,
         objects: ObjectStore,
-        circuit: Circuit,
+        circuit: CircuitBreaker,
         metrics: Metrics,
         refused: Callable[[], None],
     ) -> None:
@@ -45,15 +45,15 @@ class Settler:
         self._publisher, self._committer, self._outbox = publisher, committer, outbox
         self._objects, self._circuit, self._metrics, self._refused = objects, circuit, metrics, refused
 
-    async def settle(self, hand: Hand, job: Job, verdict: Verdict, *, event: bool) -> Verdict:
+    async def settle(self, hand: InFlightJob, job: Job, verdict: Verdict, *, event: bool) -> Verdict:
         """Carries out the verdict; returns what was done, which may be another one when the broker refuses."""
         match verdict:
-            case Done():
+            case Ack():
                 hand.delivery.ack()
                 return verdict
-            case Again():
+            case Reschedule():
                 return await self._again(hand, job, verdict, event=event)
-            case Dead():
+            case DeadLetter():
                 return await self._dead(hand, job, verdict, event=event)
 
     async def publish_follow_ups(self, job: Job) -> None:
@@ -62,7 +62,7 @@ class Settler:
         while True:
             try:
                 return await self._outbox.publish(job)
-            except* (Unavailable, Refused) as errors:
+            except* (Unavailable, BrokerRefusedError) as errors:
                 attempt += 1
                 for away in errors.exceptions:
                     if isinstance(away, Unavailable):
@@ -72,23 +72,25 @@ class Settler:
                 )
             await asyncio.sleep(min(backoff(attempt).total_seconds(), 15.0))
 
-    async def _again(self, hand: Hand, job: Job, verdict: Again, *, event: bool, dead: Dead | None = None) -> Verdict:
+    async def _again(
+        self, hand: InFlightJob, job: Job, verdict: Reschedule, *, event: bool, dead: DeadLetter | None = None
+    ) -> Verdict:
         if event:
-            hand.hand_over(verdict.delay)
+            hand.nak_delivery(verdict.delay)
             return verdict
         now = datetime.now(UTC)
-        copy = rescheduling.again_later(hand.delivery, job, verdict, now)
+        copy = rescheduling.reschedule(hand.delivery, job, verdict, now)
         try:
-            copy = await rescheduling.renewed(self._objects, copy, outbound.due(now, verdict.delay))
-            await self._publisher.store(rescheduling.marked(copy, dead) if dead else copy)
-        except (Refused, Unavailable) as error:
+            copy = await rescheduling.renew_claim(self._objects, copy, outbound.due(now, verdict.delay))
+            await self._publisher.store(rescheduling.with_dead_mark(copy, dead) if dead else copy)
+        except (BrokerRefusedError, Unavailable) as error:
             self._could_not_store(error, "the copy for later", job)
-            hand.hand_over(max(verdict.delay, backoff(hand.delivery.delivered)))
+            hand.nak_delivery(max(verdict.delay, backoff(hand.delivery.delivered)))
             return verdict
         hand.delivery.ack()
         return verdict
 
-    async def _dead(self, hand: Hand, job: Job, verdict: Dead, *, event: bool) -> Verdict:
+    async def _dead(self, hand: InFlightJob, job: Job, verdict: DeadLetter, *, event: bool) -> Verdict:
         try:
             if await self._committer.is_done(job):
                 await self.publish_follow_ups(job)
@@ -96,28 +98,28 @@ class Settler:
                 return DUPLICATE
             letter = rescheduling.dead_letter(hand.delivery, job, verdict, datetime.now(UTC))
             await self._publisher.store(await self._kept(letter))
-        except (Refused, Unavailable) as error:
+        except (BrokerRefusedError, Unavailable) as error:
             self._could_not_store(error, "the dead letter", job)
-            again = Again("dead-letter-refused", _DEAD_LETTER_AGAIN, job.attempt - 1, f"{verdict.error} ({error})")
+            again = Reschedule("dead-letter-refused", _DEAD_LETTER_AGAIN, job.attempt - 1, f"{verdict.error} ({error})")
             return await self._again(hand, job, again, event=event, dead=verdict)
         self._metrics.dead_lettered(job.type, verdict.reason)
         await self._acknowledge(hand)
         return verdict
 
-    async def _kept(self, letter: Outgoing) -> Outgoing:
+    async def _kept(self, letter: OutboundMessage) -> OutboundMessage:
         return (
-            await rescheduling.renewed(self._objects, letter, datetime.now(UTC))
+            await rescheduling.renew_claim(self._objects, letter, datetime.now(UTC))
             if wire.CLAIM in letter.headers
             else letter
         )
 
-    async def _acknowledge(self, hand: Hand) -> None:
+    async def _acknowledge(self, hand: InFlightJob) -> None:
         try:
             await hand.delivery.ack_sync()
         except Exception:  # noqa: BLE001 - the dead letter is stored; its id keeps a second one out
             hand.delivery.ack()
 
-    def _could_not_store(self, error: Refused | Unavailable, what: str, job: Job) -> None:
+    def _could_not_store(self, error: BrokerRefusedError | Unavailable, what: str, job: Job) -> None:
         _log.error("not_stored", f"{job.type} {job.id}: {what} could not be stored, the job stays: {error}")
         if isinstance(error, Unavailable):
             self._circuit.trip(error)

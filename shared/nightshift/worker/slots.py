@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 
-def share(free: int, busy: Sequence[bool]) -> list[int]:
+def allocate_slots(free: int, busy: Sequence[bool]) -> list[int]:
     """How many jobs to ask each stream for, given the free slots and which streams are known to have more.
 
     A stream that seems empty keeps a small request open (a quarter of the room, for two), or its next job would

@@ -7,14 +7,14 @@ from nightshift.contract.wire import Reason
 
 
 @dataclass(slots=True, frozen=True)
-class Done:
+class Ack:
     """Its effects are committed, now or earlier: acknowledge."""
 
     outcome: str = "done"
 
 
 @dataclass(slots=True, frozen=True)
-class Again:
+class Reschedule:
     """Later once more, with `base` attempts used so far."""
 
     outcome: str
@@ -26,7 +26,7 @@ class Again:
 
 
 @dataclass(slots=True, frozen=True)
-class Dead:
+class DeadLetter:
     """Given up on."""
 
     reason: Reason
@@ -36,8 +36,8 @@ class Dead:
     error_type: str = ""
 
 
-Verdict = Done | Again | Dead
-AT_ONCE = timedelta(0)
-DONE, DUPLICATE, SKIPPED = Done(), Done("duplicate"), Done("skipped")
-INTERRUPTED = Again("interrupted", AT_ONCE, 0, "the worker ended amid it")
+Verdict = Ack | Reschedule | DeadLetter
+IMMEDIATELY = timedelta(0)
+DONE, DUPLICATE, SKIPPED = Ack(), Ack("duplicate"), Ack("skipped")
+INTERRUPTED = Reschedule("interrupted", IMMEDIATELY, 0, "the worker ended amid it")
 """Nothing was settled: the broker delivers it again."""

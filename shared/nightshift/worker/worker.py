@@ -12,11 +12,11 @@ from nightshift.broker.delivery import Delivery
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import PROGRESS_SECONDS
 from nightshift.worker import gc_tuning
-from nightshift.worker.circuit_breaker import Circuit
-from nightshift.worker.in_flight import Hand
+from nightshift.worker.circuit_breaker import CircuitBreaker
+from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.pipeline import Pipeline
 from nightshift.worker.pull import Pull
-from nightshift.worker.slots import share
+from nightshift.worker.slots import allocate_slots
 
 TICK_SECONDS = 1.0
 _SETTLING_SECONDS = 5.0
@@ -28,11 +28,11 @@ _log = get_logger("worker")
 class Worker:
     """Works off what its pulls deliver, at most `slots` at a time."""
 
-    def __init__(self, pipeline: Pipeline, circuit: Circuit, *, slots: int) -> None:
+    def __init__(self, pipeline: Pipeline, circuit: CircuitBreaker, *, slots: int) -> None:
         self._pipeline, self._circuit, self._slots = pipeline, circuit, slots
         self.pulls: Sequence[Pull] = ()
-        self._waiting: deque[Hand] = deque()
-        self._running: set[Hand] = set()
+        self._waiting: deque[InFlightJob] = deque()
+        self._running: set[InFlightJob] = set()
         self._alone = False
         self._suspects = 0
         self._draining = False
@@ -42,7 +42,7 @@ class Worker:
         self._idle = asyncio.Event()
 
     @property
-    def in_hand(self) -> int:
+    def in_flight(self) -> int:
         """Deliveries that wait for a slot or run."""
         return len(self._waiting) + len(self._running)
 
@@ -57,8 +57,8 @@ class Worker:
     def receive(self, delivery: Delivery) -> None:
         """Takes a delivery into hand."""
         explained = self._explained.get(delivery.origin(), 0) if delivery.delivered > 1 else 0
-        hand = Hand(delivery, delivery.delivered - explained)
-        self._suspects += hand.suspect
+        hand = InFlightJob(delivery, delivery.delivered - explained)
+        self._suspects += hand.must_run_alone
         self._waiting.append(hand)
         self._start_ready()
         self._ask_soon()
@@ -68,7 +68,7 @@ class Worker:
         self._asking = False
         if self._draining or self._suspects or not self._circuit.closed:
             return  # nobody is fetched into the company of a job that may kill the process
-        targets = share(self._slots - self.in_hand, [pull.busy for pull in self.pulls])
+        targets = allocate_slots(self._slots - self.in_flight, [pull.busy for pull in self.pulls])
         for pull, target in zip(self.pulls, targets, strict=True):
             pull.ask(target)
 
@@ -80,7 +80,7 @@ class Worker:
         await self._hand_back_waiting()
         await self._until_idle(grace_seconds)
         for hand in self._running:
-            hand.hand_back()
+            hand.release()
         await self._until_idle(_SETTLING_SECONDS)
         await self._leave_behind()
         if self._ticker is not None:
@@ -90,7 +90,7 @@ class Worker:
 
     async def _hand_back_waiting(self) -> None:
         waiting, self._waiting = list(self._waiting), deque()
-        await asyncio.gather(*(self._pipeline.hand_back(hand) for hand in waiting), return_exceptions=True)
+        await asyncio.gather(*(self._pipeline.release(hand) for hand in waiting), return_exceptions=True)
 
     async def _leave_behind(self) -> None:
         """Ends what is still there; the broker delivers it again, and the next worker finds what was committed."""
@@ -117,7 +117,7 @@ class Worker:
             self._running.add(hand)
             hand.task = asyncio.create_task(self._run(hand))
 
-    def _next(self) -> Hand | None:
+    def _next(self) -> InFlightJob | None:
         """Takes the next one out of the waiting; None while a suspect has to wait until nobody else runs.
 
         What waits beside a job that kills the process dies with it, and is a suspect too in the end. So the others go
@@ -125,7 +125,7 @@ class Worker:
         """
         if not self._suspects:
             return self._waiting.popleft()
-        hand = next((hand for hand in self._waiting if not hand.suspect), None)
+        hand = next((hand for hand in self._waiting if not hand.must_run_alone), None)
         if hand is None:
             if self._running:
                 return None
@@ -134,20 +134,20 @@ class Worker:
         self._waiting.remove(hand)
         return hand
 
-    async def _run(self, hand: Hand) -> None:
+    async def _run(self, hand: InFlightJob) -> None:
         try:
             await self._pipeline.work(hand)
         except Exception:  # noqa: BLE001 - a fault of ours must not lose the job: the broker delivers it again
             _log.exception("pipeline_failed", f"{hand.delivery.subject}: an error of the worker itself; it comes again")
-            hand.hand_over(backoff(hand.delivery.delivered))
+            hand.nak_delivery(backoff(hand.delivery.delivered))
         finally:
             self._finished(hand)
 
-    def _finished(self, hand: Hand) -> None:
+    def _finished(self, hand: InFlightJob) -> None:
         self._running.discard(hand)
-        if hand.handed_over:
+        if hand.nakked:
             self._remember(hand.delivery)
-        if hand.suspect:
+        if hand.must_run_alone:
             self._suspects -= 1
             self._alone = False
         if not self._running:
@@ -176,5 +176,5 @@ class Worker:
                 hand.tick(now, PROGRESS_SECONDS)
             for pull in self.pulls:
                 pull.check(now)
-            gc_tuning.sweep()
+            gc_tuning.collect_young()
             self.ask()

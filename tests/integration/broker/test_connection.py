@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nightshift.broker import Connection, Refused, connect
+from nightshift.broker import BrokerRefusedError, Connection, connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
 from nightshift.embedded.servers.broker import Broker
@@ -215,7 +215,9 @@ async def test_an_answer_to_a_ping_that_nobody_waits_for_does_not_end_the_readin
 
 async def test_a_message_over_the_brokers_limit_is_kept_back(connection: Connection) -> None:
     """Sent, it would cost the connection for good: it is refused with the two sizes, and the connection goes on."""
-    with pytest.raises(Refused, match=r"jobs\.big: 1048577 bytes exceed the broker's max_payload of 1048576"):
+    with pytest.raises(
+        BrokerRefusedError, match=r"jobs\.big: 1048577 bytes exceed the broker's max_payload of 1048576"
+    ):
         await connection.ask("jobs.big", b"x" * (1024 * 1024 + 1))
     await manage(connection, "INFO")
 

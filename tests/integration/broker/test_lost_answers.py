@@ -9,7 +9,7 @@ import pytest
 from nats.aio.transport import TcpTransport
 
 from nightshift.broker import Connection
-from nightshift.broker.errors import AnswerLost
+from nightshift.broker.errors import AnswerLostError
 from nightshift.broker.jetstream import manage, store
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
@@ -53,7 +53,7 @@ async def test_a_message_without_an_id_is_not_sent_twice(broker: Broker, connect
     broker.pause()
     storing = asyncio.create_task(store(connection, "jobs.probe.run", {}, b"{}"))
     await _frozen_then_killed(broker, connection)
-    with pytest.raises(AnswerLost, match=r"connection was lost before the answer to jobs\.probe\.run came"):
+    with pytest.raises(AnswerLostError, match=r"connection was lost before the answer to jobs\.probe\.run came"):
         await storing
 
 

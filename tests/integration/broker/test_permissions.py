@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nightshift.broker import Connection, NotPermitted, connect
+from nightshift.broker import Connection, NotPermittedError, connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.secret import Secret
 from nightshift.config.settings import ProcessSettings
@@ -56,10 +56,10 @@ async def email(guarded: Broker) -> AsyncIterator[Connection]:
 async def test_a_publish_without_permission_is_told_to_who_waits_for_it(email: Connection) -> None:
     """At once and not after the timeout; the connection goes on."""
     started = time.monotonic()
-    with pytest.raises(NotPermitted, match=r"jobs\.probe\.run: this user has no permission to publish there"):
+    with pytest.raises(NotPermittedError, match=r"jobs\.probe\.run: this user has no permission to publish there"):
         await Publisher(email).publish(RunProbe(name="a"))
     assert time.monotonic() - started < 5
-    with pytest.raises(NotPermitted):
+    with pytest.raises(NotPermittedError):
         await manage(email, "STREAM.PURGE.PROBE_LATER", {"filter": "later.probe.run.X"})
     await manage(email, "INFO")
 
@@ -70,7 +70,7 @@ async def test_one_refusal_does_not_touch_other_requests(email: Connection) -> N
         *(email.ask(subject, b"") for subject in ("$JS.API.INFO", "jobs.Probe.X", "$JS.API.INFO")),
         return_exceptions=True,
     )
-    assert [type(answer).__name__ for answer in answers] == ["Reply", "NotPermitted", "Reply"]
+    assert [type(answer).__name__ for answer in answers] == ["Reply", "NotPermittedError", "Reply"]
 
 
 async def test_a_refusal_that_nobody_waits_for_is_logged(email: Connection, caplog: pytest.LogCaptureFixture) -> None:

@@ -80,7 +80,7 @@ async def recording(url: str) -> AsyncIterator[tuple[Recorder, Client]]:
 def undeclared(service: str, message: Published) -> list[str]:
     """Returns what no contract declares in a message that a service published; a line each."""
     kind = kind_of(message.subject)
-    if message.subject == discovery.here(service):
+    if message.subject == discovery.reply_subject(service):
         return [] if _understood(message.body) else [f"{service} on {message.subject}: no answer to a ping"]
     if not kind:
         return [f"{service} published on {message.subject}, which is no subject of ours"]
@@ -92,7 +92,7 @@ def undeclared(service: str, message: Published) -> list[str]:
 
 def _understood(body: bytes) -> bool:
     try:
-        msgspec.json.decode(body, type=discovery.Worker)
+        msgspec.json.decode(body, type=discovery.WorkerInfo)
     except msgspec.ValidationError:
         return False
     return True

@@ -10,8 +10,8 @@ import pytest
 
 from tools.contracts.samples import ROOT
 from tools.new_job.deployment import add
-from tools.new_job.names import BadName, names_of
-from tools.new_job.scaffold import Exists, scaffold
+from tools.new_job.names import InvalidNameError, names_of
+from tools.new_job.scaffold import AlreadyExistsError, scaffold
 
 LEFT_OUT = shutil.ignore_patterns(".venv*", ".git", "var", "__pycache__", ".pytest_cache", ".hypothesis")
 QUICK = ("tests/unit/email", "tests/unit/test_routes.py", "tests/contract", "tests/test_architecture.py")
@@ -107,7 +107,7 @@ def test_a_job_that_is_there_is_left_alone(tree: Path) -> None:
     assert "email.digest cannot be made: " in output
     assert "exists already" in output
     assert (tree / "contracts/email.py").read_bytes() == before
-    with pytest.raises(Exists):
+    with pytest.raises(AlreadyExistsError):
         scaffold(tree, names_of("email.digest"))
 
 
@@ -149,5 +149,5 @@ def test_what_cannot_be_added_is_said(tmp_path: Path) -> None:
 )
 def test_a_name_that_is_no_job_type_is_refused(name: str) -> None:
     """It says what is expected."""
-    with pytest.raises(BadName, match=r"expected <service>\.<verb>"):
+    with pytest.raises(InvalidNameError, match=r"expected <service>\.<verb>"):
         names_of(name)

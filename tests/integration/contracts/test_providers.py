@@ -71,7 +71,7 @@ async def test_a_service_does_what_is_valid_and_gives_up_on_what_is_not(running:
         later = {one.headers[wire.JOB_ID] for one in world.recorder.on("later.")}
         assert not later & letters.keys(), "what is invalid is never tried again"
         await world.client.publish(discovery.PING, b"")
-        await eventually(lambda: world.recorder.on(discovery.here(service)), what="it says that it is there")
+        await eventually(lambda: world.recorder.on(discovery.reply_subject(service)), what="it says that it is there")
         came = {one.sample.body for one in fed}  # who waits for another job of its account is copied as it came
         own = [one for one in world.recorder.by_service() if not (kind_of(one.subject) == "later" and one.body in came)]
         problems = [line for message in own for line in undeclared(service, message)]

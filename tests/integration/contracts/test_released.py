@@ -18,8 +18,8 @@ from nightshift.embedded.stack import Stack
 from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.metrics import Metrics
-from nightshift.runtime.composition import Chassis, assemble
-from nightshift.worker.pipeline import Limits
+from nightshift.runtime.composition import ServiceContext, compose
+from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.router import Route
 from tests.contract.producers import PRODUCERS
 from tests.harness import connected, eventually, opened_objects, stored
@@ -49,7 +49,7 @@ async def _take(_: Any, job: Job, *, taken: list[str]) -> None:
     taken.append(job.id)
 
 
-def _worker(release: Contracts, service: str, chassis: Chassis, taken: list[str]) -> Any:
+def _worker(release: Contracts, service: str, context: ServiceContext, taken: list[str]) -> Any:
     """A worker of a service, with the contracts of a release."""
     routes = {
         job_type: Route(partial(_take, taken=taken), _decoder(release.schemas[f"jobs.{job_type}"]))
@@ -57,7 +57,7 @@ def _worker(release: Contracts, service: str, chassis: Chassis, taken: list[str]
         if wire.service_of(job_type) == service and f"jobs.{job_type}" in release.schemas
     }
     consumers = [one for one in topology.declared().consumers_of(service) if one.stream != "CRON"]
-    return assemble(chassis, routes, consumers, slots=10, limits=Limits(0, 60.0))
+    return compose(context, routes, consumers, slots=10, limits=JobLimits(0, 60.0))
 
 
 async def _publish_all(connection: Connection, release: Contracts) -> set[str]:
@@ -80,8 +80,8 @@ async def test_workers_of_a_release_take_todays_messages(provisioned: Stack, rel
         workers = []
         for service in sorted({wire.service_of(job_type) for job_type in CATALOGUE}):
             metrics = Metrics([job_type for job_type in CATALOGUE if wire.service_of(job_type) == service])
-            chassis = Chassis(service, connection, database, objects, Publisher(connection, objects), metrics)
-            workers.append(_worker(release, service, chassis, taken))
+            context = ServiceContext(service, connection, database, objects, Publisher(connection, objects), metrics)
+            workers.append(_worker(release, service, context, taken))
             await workers[-1].worker.start(workers[-1].pulls)
         try:
             await eventually(lambda: published <= set(taken), what="everything is taken")

@@ -15,7 +15,7 @@ from nightshift.contract.message import CATALOGUE
 from nightshift.database import Database, migrate, open_database
 from nightshift.database.tables import outbox
 from nightshift.messaging.job import Job
-from nightshift.messaging.paging import Keyset, Page, TimeLimit, table_pages, work_through
+from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, process_pages, table_pages
 from nightshift.worker.commit import Committer
 from schema.tables import activity_logs
 
@@ -69,11 +69,11 @@ async def test_a_walk_goes_on_behind_a_key(database: Database) -> None:
 async def test_deleting_while_walking_skips_nothing(database: Database) -> None:
     """The mistake that paging by OFFSET makes: half of the rows would be left."""
 
-    async def work(page: Page[RowMapping]) -> None:
+    async def work(page: KeysetPage[RowMapping]) -> None:
         async with database.write() as connection:
             await connection.execute(delete(activity_logs).where(BY_AGE.within(page)))
 
-    walk = await work_through(table_pages(database, _all(), BY_AGE, size=4), work, limit=TimeLimit(60))
+    walk = await process_pages(table_pages(database, _all(), BY_AGE, size=4), work, limit=TimeLimit(60))
     assert (walk.rows, walk.done) == (ROWS, True)
     assert await _left(database) == []
 
@@ -90,13 +90,13 @@ async def test_a_page_is_the_stretch_of_its_rows(database: Database) -> None:
 async def test_no_transaction_is_open_while_a_page_is_worked_on(database: Database) -> None:
     """The work may take its time: what others commit meanwhile is on the next page."""
 
-    async def work(page: Page[RowMapping]) -> None:
+    async def work(page: KeysetPage[RowMapping]) -> None:
         if page.after is None:
             async with database.write() as connection:
                 values = {"id": "new", "action": "search", "created_at": BASE + timedelta(days=1)}
                 await connection.execute(insert(activity_logs), values)
 
-    walk = await work_through(table_pages(database, _all(), BY_AGE, size=20), work, limit=TimeLimit(60))
+    walk = await process_pages(table_pages(database, _all(), BY_AGE, size=20), work, limit=TimeLimit(60))
     assert walk.rows == ROWS + 1
 
 

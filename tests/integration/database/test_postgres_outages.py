@@ -9,13 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from nightshift.database import Database, Limits, open_database
+from nightshift.database import Database, PoolLimits, open_database
 from nightshift.embedded.processes.ports import free_ports
 from nightshift.outcomes import Unavailable
 from tests.integration.database.silence import silence_before
 
 PASSWORD = "very-secret"
-QUICK = Limits(connect_seconds=0.5, pool_seconds=0.5, statement_seconds=0.5, answer_seconds=0.5)
+QUICK = PoolLimits(connect_seconds=0.5, pool_seconds=0.5, statement_seconds=0.5, answer_seconds=0.5)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ async def test_a_server_that_falls_silent_in_a_statement_shows_in_seconds(postgr
 async def test_a_kept_connection_that_went_dead_is_replaced(postgres_url: str) -> None:
     """Nobody told us that it is dead (a firewall forgot it): one that was idle for long is asked before its use."""
     address = make_url(postgres_url)
-    limits = Limits(connect_seconds=0.5, statement_seconds=0.2, answer_seconds=0.2, trusted_idle_seconds=0)
+    limits = PoolLimits(connect_seconds=0.5, statement_seconds=0.2, answer_seconds=0.2, trusted_idle_seconds=0)
     async with silence_before(address.host or "", address.port or 5432) as between:
         url = address.set(host="127.0.0.1", port=between.port).render_as_string(hide_password=False)
         database = open_database(url, connections=1, limits=limits)

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import Mailbox, Mailer, SendFailed
+from services.email.mailer import Mailbox, Mailer, SendFailedError
 from services.email.rate_limiter import Pace
 from services.email.resend import ResendMailer
 from services.email.smtp import SmtpMailer
@@ -166,7 +166,7 @@ async def test_a_refusal_of_one_is_a_refusal_of_all(provider: Provider) -> None:
 async def test_a_temporary_refusal_is_an_attempt_and_the_next_one_works(provider: Provider) -> None:
     """Again later, and counted."""
     provider.once("later")
-    with pytest.raises(SendFailed):
+    with pytest.raises(SendFailedError):
         await provider.mailer.send(mail())
     assert provider.deliveries() == []
     await provider.mailer.send(mail())
@@ -192,7 +192,7 @@ async def test_wrong_credentials_cost_no_attempt(provider: Provider) -> None:
 async def test_a_lost_answer_is_an_attempt(provider: Provider, deed: str) -> None:
     """The mail was taken, which nobody knows: the reason says so, and the mailer goes on working."""
     provider.once(deed)
-    with pytest.raises(SendFailed, match="may have"):
+    with pytest.raises(SendFailedError, match="may have"):
         await provider.mailer.send(mail())
     await provider.mailer.send(mail(idempotency_key="email.send/job-2"))
     assert provider.deliveries()[-1] == ["ada@example.com"]

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import File, Mailbox, SendFailed
+from services.email.mailer import File, Mailbox, SendFailedError
 from services.email.rate_limiter import Pace
 from services.email.resend import ResendMailer
 from tests.integration.email.resend_api import API_KEY, DROP, Answer, ResendApi
@@ -59,7 +59,7 @@ async def test_the_request_is_what_the_api_documents(api: ResendApi, mailer: Res
 async def test_a_repeated_mail_is_sent_once(api: ResendApi, mailer: ResendMailer) -> None:
     """The answer was lost; the next attempt, on another day even, gets the same answer and sends nothing."""
     api.script.append(DROP)
-    with pytest.raises(SendFailed):
+    with pytest.raises(SendFailedError):
         await mailer.send(mail())
     again = await mailer.send(mail(date=NOW + timedelta(hours=1)))
     assert again.provider_id == "49a3999c-0000"
@@ -110,7 +110,7 @@ async def test_large_attachments_arrive_whole(api: ResendApi, mailer: ResendMail
 async def test_an_answer_that_is_not_resends_is_no_success(api: ResendApi, mailer: ResendMailer) -> None:
     """A wrong address that says 200 to everything must not swallow the mail."""
     api.script.append(Answer(200, raw=b"<html>Welcome</html>"))
-    with pytest.raises(SendFailed, match="RESEND_URL"):
+    with pytest.raises(SendFailedError, match="RESEND_URL"):
         await mailer.send(mail())
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import File, Mailbox, SendFailed
+from services.email.mailer import File, Mailbox, SendFailedError
 from services.email.smtp import SmtpMailer
 from services.email.smtp_errors import BUSY, LIMITED
 from tests.integration.email.smtp_script import DROP, HANG, SmtpScript, smtp_server
@@ -60,7 +60,7 @@ async def test_nothing_is_transmitted_when_one_is_refused(script: SmtpScript, ma
 async def test_a_temporary_refusal_of_one_sends_to_nobody(script: SmtpScript, mailer: SmtpMailer) -> None:
     """The next attempt sends to all, once."""
     script.rcpt["bob@example.com"].append("450 4.2.1 busy")
-    with pytest.raises(SendFailed, match=r"also not to the 1 that it accepted"):
+    with pytest.raises(SendFailedError, match=r"also not to the 1 that it accepted"):
         await mailer.send(mail(to=(ADA, BOB)))
     await mailer.send(mail(to=(ADA, BOB)))
     assert [received.recipients for received in script.received] == [["ada@example.com", "bob@example.com"]]
@@ -73,7 +73,7 @@ async def test_a_refusal_at_any_stage_counts(script: SmtpScript, mailer: SmtpMai
     entries.extend(["550 5.7.1 no", "451 4.3.0 later", "450 4.7.1 greylisted", "421 4.3.2 closing"])
     with pytest.raises(Permanent):
         await mailer.send(mail())
-    with pytest.raises(SendFailed):
+    with pytest.raises(SendFailedError):
         await mailer.send(mail())
     with pytest.raises(Snooze) as greylisted:
         await mailer.send(mail())
@@ -96,7 +96,7 @@ async def test_a_break_before_the_message_is_an_attempt(
 ) -> None:
     """On a fresh connection it may be the mail that the server cannot stand: counted, and known to be unsent."""
     (script.rcpt["ada@example.com"] if stage == "rcpt" else script.mail).append(deed)
-    with pytest.raises(SendFailed, match="nothing was transmitted"):
+    with pytest.raises(SendFailedError, match="nothing was transmitted"):
         await mailer.send(mail())
     assert script.received == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import SendFailed
+from services.email.mailer import SendFailedError
 from services.email.smtp import SmtpMailer
 from services.email.smtp_config import Tls
 from services.email.smtp_errors import MISCONFIGURED
@@ -59,7 +59,7 @@ async def test_a_connection_with_an_unclear_state_is_not_used_again(script: Smtp
     """After a missing answer the next one could be taken for it."""
     mailer = SmtpMailer(server_of(script))
     script.data.append(HANG)
-    with pytest.raises(SendFailed):
+    with pytest.raises(SendFailedError):
         await mailer.send(mail())
     await mailer.send(mail())
     assert len(script.servers) == 2

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from nats.js.api import StreamConfig
 from nats.js.errors import ServiceUnavailableError
 
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.servers.broker import Broker
 
 
@@ -99,7 +99,7 @@ async def test_extra_configuration_is_obeyed(tmp_path: Path) -> None:
 async def test_wrong_configuration_is_told_in_the_brokers_words(tmp_path: Path) -> None:
     """A mistake in the extra configuration ends in one error that quotes the broker."""
     broker = Broker(tmp_path / "broker", extra="no_such_option: 1")
-    with pytest.raises(StartFailed, match=r"(?s)nats-server ended with exit code 1.*no_such_option"):
+    with pytest.raises(StartFailedError, match=r"(?s)nats-server ended with exit code 1.*no_such_option"):
         await broker.start()
 
 

@@ -8,7 +8,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def pool() -> Iterator[urllib3.PoolManager]:
         yield pool
 
 
-def _client(server: Objects, pool: urllib3.PoolManager, **keys: str) -> Minio:
+def _client(server: ObjectServer, pool: urllib3.PoolManager, **keys: str) -> Minio:
     known = {"access_key": server.access_key, "secret_key": server.secret_key} | keys
     return Minio(server.address, secure=False, region="us-east-1", http_client=pool, **known)  # type: ignore[arg-type]  # all of them are texts
 
@@ -31,7 +31,7 @@ def _client(server: Objects, pool: urllib3.PoolManager, **keys: str) -> Minio:
     ],
 )
 def test_wrong_keys_are_refused(
-    objects_server: Objects, pool: urllib3.PoolManager, keys: dict[str, str], code: str
+    objects_server: ObjectServer, pool: urllib3.PoolManager, keys: dict[str, str], code: str
 ) -> None:
     """Only the keys of this stack open it."""
     with pytest.raises(S3Error) as raised:
@@ -39,12 +39,12 @@ def test_wrong_keys_are_refused(
     assert raised.value.code == code
 
 
-def test_a_request_without_keys_is_refused(objects_server: Objects, pool: urllib3.PoolManager) -> None:
+def test_a_request_without_keys_is_refused(objects_server: ObjectServer, pool: urllib3.PoolManager) -> None:
     """Anonymous access is closed."""
     assert pool.request("GET", f"{objects_server.endpoint}/").status == 403
 
 
-def test_a_bucket_is_not_made_by_an_upload(objects_server: Objects, pool: urllib3.PoolManager) -> None:
+def test_a_bucket_is_not_made_by_an_upload(objects_server: ObjectServer, pool: urllib3.PoolManager) -> None:
     """A mistyped bucket is an error, as on other S3 servers."""
     with pytest.raises(S3Error) as raised:
         _client(objects_server, pool).put_object("mistyped", "key", io.BytesIO(b"x"), 1)
@@ -52,7 +52,7 @@ def test_a_bucket_is_not_made_by_an_upload(objects_server: Objects, pool: urllib
 
 
 @pytest.mark.parametrize("way", ["restart", "kill"])
-async def test_objects_outlive_a_restart(objects_server: Objects, pool: urllib3.PoolManager, way: str) -> None:
+async def test_objects_outlive_a_restart(objects_server: ObjectServer, pool: urllib3.PoolManager, way: str) -> None:
     """What was stored is there after a stop in good order and after a kill, on the same address with the same keys."""
     endpoint, client = objects_server.endpoint, _client(objects_server, pool)
     client.make_bucket(f"bucket-{way}")

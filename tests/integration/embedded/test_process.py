@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.embedded.processes import process
-from nightshift.embedded.processes.process import TETHER, PortTaken, Process, StartFailed
+from nightshift.embedded.processes.process import TETHER, PortTakenError, Process, StartFailedError
 
 ROOT = TETHER.parent.parent
 PARENT = """
@@ -69,7 +69,7 @@ async def test_a_program_that_ends_early_is_quoted(tmp_path: Path) -> None:
     log = tmp_path / "a log"
     log.write_text("words of an earlier run\n")
     child = _python("print('no such option'); raise SystemExit(3)", log)
-    with pytest.raises(StartFailed) as raised:
+    with pytest.raises(StartFailedError) as raised:
         await child.ready(_never, timeout_seconds=10)
     assert str(raised.value) == (
         f"child ended with exit code 3 before it was ready. The end of its log, {log}:\nno such option"
@@ -90,14 +90,14 @@ async def test_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.Monk
 async def test_a_taken_port_is_told_apart(tmp_path: Path) -> None:
     """A start that fails for its port is worth another try, so it has an error of its own."""
     child = _python("print('listen tcp: bind: address already in use'); raise SystemExit(1)", tmp_path / "log")
-    with pytest.raises(PortTaken):
+    with pytest.raises(PortTakenError):
         await child.ready(_never, timeout_seconds=10)
 
 
 async def test_a_program_that_is_never_ready_is_killed(tmp_path: Path) -> None:
     """After the deadline there is an error and no process."""
     child = _python("import time; time.sleep(60)", tmp_path / "log")
-    with pytest.raises(StartFailed, match=r"(?s)was not ready within 0.2 s.*printed nothing"):
+    with pytest.raises(StartFailedError, match=r"(?s)was not ready within 0.2 s.*printed nothing"):
         await child.ready(_never, timeout_seconds=0.2)
     assert child.exit_code == -signal.SIGKILL
 
@@ -105,7 +105,7 @@ async def test_a_program_that_is_never_ready_is_killed(tmp_path: Path) -> None:
 async def test_a_program_that_cannot_be_run_says_so(tmp_path: Path) -> None:
     """A wrong path is told in words, in the log."""
     child = Process("child", [tmp_path / "nothing here"], log=tmp_path / "log")
-    with pytest.raises(StartFailed, match=r"cannot run .*nothing here"):
+    with pytest.raises(StartFailedError, match=r"cannot run .*nothing here"):
         await child.ready(_never, timeout_seconds=10)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 from demo import seed as program
 from demo.sample_rows import SHARES, World, rows_of
-from demo.seed import AlreadySeeded, seed
+from demo.seed import AlreadySeededError, seed
 from nightshift.database import migrate, open_database, sqlite_url
 from schema.tables import FILE_STATUSES, files
 
@@ -52,7 +52,7 @@ async def test_a_database_is_filled_once(tmp_path: Path) -> None:
         owned = await connection.execute(select(files.c.user_id.is_(None)).distinct())
         assert set(owned.scalars()) == {True, False}
         assert (await connection.execute(text("PRAGMA foreign_key_check"))).all() == []
-    with pytest.raises(AlreadySeeded, match="--seed 3"):
+    with pytest.raises(AlreadySeededError, match="--seed 3"):
         await seed(database, rows=2_000, seed=3, now=NOW + timedelta(days=1))
     await seed(database, rows=1_000, seed=4, now=NOW)
     await database.close()

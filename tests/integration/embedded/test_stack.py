@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from nightshift.embedded.processes.folder_lock import FolderTaken
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.folder_lock import FolderTakenError
+from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.stack import Stack
 
 SETTINGS = {
@@ -94,14 +94,14 @@ async def test_the_database_address_works_with_any_folder_name(pair: tuple[Stack
 async def test_a_folder_name_that_no_database_address_can_hold_is_refused(tmp_path: Path) -> None:
     """A question mark would silently make another database file: better an error before anything starts."""
     stack = Stack(tmp_path / "really?")
-    with pytest.raises(StartFailed, match=r"has a \? in its name"):
+    with pytest.raises(StartFailedError, match=r"has a \? in its name"):
         await stack.start()
     assert not stack.folder.exists()
 
 
 async def test_a_folder_takes_one_stack(pair: tuple[Stack, Stack]) -> None:
     """A second stack in a folder in use is refused before it touches anything."""
-    with pytest.raises(FolderTaken, match=str(os.getpid())):
+    with pytest.raises(FolderTakenError, match=str(os.getpid())):
         await Stack(pair[0].folder).start()
     assert all(server.running for server in pair[0].servers)
 
@@ -110,7 +110,7 @@ async def test_a_module_runs_with_the_stacks_settings(pair: tuple[Stack, Stack])
     """`run` returns what was printed, from the repository root, with the stack's settings."""
     printed = await pair[0].run("platform")
     assert printed.strip()
-    with pytest.raises(StartFailed, match=r"(?s)no\.such\.module ended with exit code 1.*No module named"):
+    with pytest.raises(StartFailedError, match=r"(?s)no\.such\.module ended with exit code 1.*No module named"):
         await pair[0].run("no.such.module")
 
 
@@ -131,7 +131,7 @@ async def test_a_later_stack_goes_on_with_keys_and_addresses(tmp_path: Path) -> 
 async def test_one_server_that_cannot_start_stops_the_others(tmp_path: Path) -> None:
     """A stack starts whole or not at all, and the error is the server's own."""
     stack = Stack(tmp_path / "stack", broker_config="no_such_option: 1")
-    with pytest.raises(StartFailed, match="no_such_option"):
+    with pytest.raises(StartFailedError, match="no_such_option"):
         await stack.start()
     assert not any(server.running for server in stack.servers)
 

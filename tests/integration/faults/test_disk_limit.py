@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.broker import Connection, QueueFull
+from nightshift.broker import Connection, QueueFullError
 from nightshift.broker.jetstream import manage, store
 from nightshift.contract import wire
 from nightshift.embedded.servers.broker import Broker
 from nightshift.housekeeping import loop, overdue
-from nightshift.topology.topology import Limits
+from nightshift.topology.topology import StreamLimits
 from tests.harness import RunProbe, connected, count, doing_chores, eventually, working
 from tests.integration.worker.probes import record
 
 _MEBIBYTE = 1 << 20
-SMALL = Limits(queue_bytes=2 * _MEBIBYTE, dead_letter_bytes=_MEBIBYTE)
+SMALL = StreamLimits(queue_bytes=2 * _MEBIBYTE, dead_letter_bytes=_MEBIBYTE)
 _FILL = b"x" * 500_000
 
 
@@ -47,7 +47,7 @@ def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _fill(connection: Connection) -> None:
-    with contextlib.suppress(QueueFull):
+    with contextlib.suppress(QueueFullError):
         for _ in range(60):
             await store(connection, "fill", {}, _FILL)
         pytest.fail("the disk limit was never reached")
@@ -56,7 +56,7 @@ async def _fill(connection: Connection) -> None:
 async def test_a_full_disk_refuses_at_once_and_drops_nothing(
     small_disk: Broker, filling: Connection, tmp_path: Path
 ) -> None:
-    """The publisher gets `QueueFull` within a moment; what was accepted before is all there."""
+    """The publisher gets `QueueFullError` within a moment; what was accepted before is all there."""
     async with working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, start=False) as harness:
         for number in range(20):
             await harness.publisher.publish(RunProbe(name=str(number)))
@@ -67,7 +67,7 @@ async def test_a_full_disk_refuses_at_once_and_drops_nothing(
             harness.publisher.publish_later(RunProbe(name="no"), delay=timedelta(seconds=1)),
             harness.publisher.publish_many([RunProbe(name="no")] * 30),
         ):
-            with pytest.raises(QueueFull, match="nothing was stored"):
+            with pytest.raises(QueueFullError, match="nothing was stored"):
                 await attempt
         assert time.monotonic() - started < 3
         assert await count(harness.connection, "PROBE") == 20

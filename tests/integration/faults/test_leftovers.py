@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from nightshift.database.tables import processed_messages
 from nightshift.embedded.servers.broker import Broker
 from nightshift.housekeeping import loop
-from nightshift.housekeeping.orphans import Leftovers
+from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Snooze
 from schema.tables import activity_logs
@@ -54,10 +54,10 @@ async def forgotten(broker: Broker, harness: Harness, stream: str) -> AsyncItera
     await harness.connection.ready(20)
 
 
-def leftovers_of(harness: Harness) -> Leftovers:
+def leftovers_of(harness: Harness) -> OrphanRescuer:
     """Those of the service `probe`."""
     consumers = probe_topology().consumers_of("probe")
-    return Leftovers("probe", consumers, connection=harness.connection, publisher=harness.publisher)
+    return OrphanRescuer("probe", consumers, connection=harness.connection, publisher=harness.publisher)
 
 
 async def swept(harness: Harness) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 
 from demo.seed import seed
 from nightshift.database import migrate, open_database
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.objects import open_objects
 from tests.databases import database_of, kinds
 from tests.integration.maintenance.desk import NOW, Desk
@@ -18,7 +18,7 @@ SEEDED_ROWS = 100_000
 
 
 @pytest.fixture(params=kinds())
-async def desk(request: pytest.FixtureRequest, objects_server: Objects, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(request: pytest.FixtureRequest, objects_server: ObjectServer, tmp_path: Path) -> AsyncIterator[Desk]:
     """Empty ones of everything."""
     async with _opened(request.param, objects_server, tmp_path) as empty:
         yield empty
@@ -26,7 +26,7 @@ async def desk(request: pytest.FixtureRequest, objects_server: Objects, tmp_path
 
 @pytest.fixture(scope="module", params=kinds())
 async def seeded(
-    request: pytest.FixtureRequest, objects_server: Objects, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, objects_server: ObjectServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Desk]:
     """The sample database, filled once for the module: each test cleans another table of it."""
     async with _opened(request.param, objects_server, tmp_path_factory.mktemp("seeded")) as filled:
@@ -35,7 +35,7 @@ async def seeded(
 
 
 @asynccontextmanager
-async def _opened(kind: str, server: Objects, folder: Path) -> AsyncIterator[Desk]:
+async def _opened(kind: str, server: ObjectServer, folder: Path) -> AsyncIterator[Desk]:
     async with database_of(kind, folder) as url:
         await migrate(url)
         database = open_database(url)

@@ -14,7 +14,7 @@ from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.database import Database
 from nightshift.messaging.job import Job
-from nightshift.objects import ObjectMissing, ObjectStore
+from nightshift.objects import ObjectMissingError, ObjectStore
 from nightshift.worker.commit import Committer
 from schema.tables import cleanup_runs, files, users
 from services.maintenance import handlers
@@ -116,7 +116,7 @@ class Desk:
         """Whether there is an object."""
         try:
             await self.objects.stat(key)
-        except ObjectMissing:
+        except ObjectMissingError:
             return False
         return True
 

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.maintenance import CleanClaims
 from nightshift.messaging import claim_check
-from nightshift.objects import ObjectsRefused
+from nightshift.objects import ObjectStoreRefusedError
 from tests.integration.maintenance.desk import DAY, NOW, Desk
 
 
@@ -66,7 +66,7 @@ async def test_a_store_that_refuses_makes_no_endless_chain(desk: Desk, monkeypat
     await desk.put(*[_claim(-1, f"{number:x}") for number in range(4)])
 
     async def refuse(key: str) -> None:
-        raise ObjectsRefused(f"{key} is locked")
+        raise ObjectStoreRefusedError(f"{key} is locked")
 
     monkeypatch.setattr(desk.objects, "delete", refuse)
     assert await desk.clean_all(CleanClaims(), "nightly", cleanup_seconds=1e-9, cleanup_page_rows=2) == ["nightly"]

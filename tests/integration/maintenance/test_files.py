@@ -9,8 +9,8 @@ from sqlalchemy import delete, insert, select, update
 
 from contracts.maintenance import CleanFiles
 from nightshift.messaging.job import Job
-from nightshift.messaging.paging import work_through
-from nightshift.objects import ObjectsRefused
+from nightshift.messaging.paging import process_pages
+from nightshift.objects import ObjectStoreRefusedError
 from nightshift.outcomes import Unavailable
 from schema.tables import files, users
 from services.maintenance import orphaned_files
@@ -71,7 +71,7 @@ async def test_an_upload_that_completes_at_the_last_moment_is_not_harmed(
     await desk.add_user()
     key = await desk.add_file("slow", status="pending", days=30)
     complete = update(files).where(files.c.id == "slow", files.c.status == "pending").values(status="uploaded")
-    original = work_through
+    original = process_pages
 
     async def completes_after_reading(pages: Any, work: Any, **options: Any) -> Any:
         async def late(page: Any) -> None:
@@ -265,7 +265,7 @@ def _refusing(desk: Desk, locked: Callable[[str], bool]) -> Callable[[str], Any]
 
     async def delete_unlocked(key: str) -> None:
         if locked(key):
-            raise ObjectsRefused(f"{key} is locked")
+            raise ObjectStoreRefusedError(f"{key} is locked")
         await original(key)
 
     return delete_unlocked

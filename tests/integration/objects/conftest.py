@@ -5,14 +5,14 @@ from uuid import uuid4
 
 import pytest
 
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.objects import S3ObjectStore, open_objects
 
 pytest.register_assert_rewrite("tests.integration.objects.rules")
 
 
 @pytest.fixture(scope="module")
-async def s3(objects_server: Objects) -> AsyncIterator[S3ObjectStore]:
+async def s3(objects_server: ObjectServer) -> AsyncIterator[S3ObjectStore]:
     """A bucket of its own in the real object store, over the real protocol."""
     server = objects_server
     store = open_objects(server.endpoint, server.access_key, server.secret_key, f"b-{uuid4().hex}", read_seconds=5)

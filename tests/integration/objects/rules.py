@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from nightshift.objects import ObjectMissing, ObjectStore, ObjectTooLarge
+from nightshift.objects import ObjectMissingError, ObjectStore, ObjectTooLargeError
 
 MISSING = "nowhere/at-all.txt"
 IMPOSSIBLE_KEYS = ["", " ", "/a", "a/", "a//b", "a/../b", "./a", "a\nb", "a\x00b", "ä" * 513, "\ud800"]
@@ -62,11 +62,11 @@ class ObjectStoreRules:
     @pytest.mark.parametrize("key", [MISSING, *IMPOSSIBLE_KEYS])
     async def test_a_missing_object_is_said_to_be_missing(self, store: ObjectStore, tmp_path: Path, key: str) -> None:
         """Every way of reading says so, names the key and leaves no file, also where no such key can be."""
-        with pytest.raises(ObjectMissing):
+        with pytest.raises(ObjectMissingError):
             await store.stat(key)
-        with pytest.raises(ObjectMissing):
+        with pytest.raises(ObjectMissingError):
             await store.read(key, limit=10)
-        with pytest.raises(ObjectMissing) as caught:
+        with pytest.raises(ObjectMissingError) as caught:
             await store.download(key, tmp_path / "file")
 
         assert caught.value.key == key
@@ -77,7 +77,7 @@ class ObjectStoreRules:
         await store.put(f"{folder}/a", b"x" * 1000, "text/plain")
 
         assert len(await store.read(f"{folder}/a", limit=1000)) == 1000
-        with pytest.raises(ObjectTooLarge):
+        with pytest.raises(ObjectTooLargeError):
             await store.read(f"{folder}/a", limit=999)
 
     async def test_a_large_file_goes_up_and_comes_down_unchanged(

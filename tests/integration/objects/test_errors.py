@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.objects import ObjectsRefused, ObjectTooLarge, S3ObjectStore, open_objects
+from nightshift.objects import ObjectStoreRefusedError, ObjectTooLargeError, S3ObjectStore, open_objects
 from nightshift.outcomes import Unavailable
 from tests.integration.objects.answers import Answers, answering
 from tests.integration.objects.rules import names_in
@@ -61,7 +61,7 @@ async def test_what_the_job_asked_for_in_vain_is_its_own_error(store: S3ObjectSt
     """A refusal of this one request counts as a failed attempt and names the object and the reason."""
     answers.say_code("403 Forbidden", "AccessDenied")
 
-    with pytest.raises(ObjectsRefused, match=r"'a/b'.*AccessDenied"):
+    with pytest.raises(ObjectStoreRefusedError, match=r"'a/b'.*AccessDenied"):
         await store.put("a/b", b"x", "text/plain")
     with pytest.raises(Unavailable, match="AccessDenied"):
         await store.probe()
@@ -81,8 +81,8 @@ async def test_a_refused_head_is_asked_again_for_its_reason(store: S3ObjectStore
     ("status", "words", "error"),
     [
         ("502 Bad Gateway", "502", Unavailable),
-        ("404 Not Found", "404.*is this an S3 server", ObjectsRefused),
-        ("413 Too Large", "413", ObjectsRefused),
+        ("404 Not Found", "404.*is this an S3 server", ObjectStoreRefusedError),
+        ("413 Too Large", "413", ObjectStoreRefusedError),
         ("200 OK", "not S3", Unavailable),
     ],
 )
@@ -134,7 +134,7 @@ async def test_an_object_without_a_length_is_bounded_too(store: S3ObjectStore, a
     chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
     answers.raw = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunk * 4096 + b"0\r\n\r\n"
 
-    with pytest.raises(ObjectTooLarge):
+    with pytest.raises(ObjectTooLargeError):
         await store.read("a", limit=100_000)
 
     assert len(await store.read("a", limit=4 << 20)) == 4 << 20
@@ -164,5 +164,5 @@ async def test_a_bucket_of_somebody_else_is_refused(store: S3ObjectStore, answer
     answers.say_code("404 Not Found", "NoSuchBucket")
     answers.say_code("409 Conflict", "BucketAlreadyExists", method="PUT")
 
-    with pytest.raises(ObjectsRefused, match="BucketAlreadyExists"):
+    with pytest.raises(ObjectStoreRefusedError, match="BucketAlreadyExists"):
         await store.ensure_bucket()

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from nightshift.embedded.processes.ports import free_ports
-from nightshift.embedded.servers.object_store import Objects
-from nightshift.objects import ObjectMissing, ObjectTooLarge, S3ObjectStore, open_objects
+from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.objects import ObjectMissingError, ObjectTooLargeError, S3ObjectStore, open_objects
 from nightshift.outcomes import Unavailable
 
 
 @pytest.fixture
-async def impatient(objects_server: Objects, s3: S3ObjectStore) -> AsyncIterator[S3ObjectStore]:
+async def impatient(objects_server: ObjectServer, s3: S3ObjectStore) -> AsyncIterator[S3ObjectStore]:
     """The same bucket, seen by a client that waits for half a second and has two threads."""
     bucket = s3.place.rpartition(" ")[2]
     server = objects_server
@@ -40,7 +40,7 @@ async def test_a_store_that_is_not_there_shows_in_seconds() -> None:
 
 
 async def test_a_silent_store_shows_in_time_and_never_blocks_the_loop(
-    objects_server: Objects, impatient: S3ObjectStore, tmp_path: Path
+    objects_server: ObjectServer, impatient: S3ObjectStore, tmp_path: Path
 ) -> None:
     """Every method gives up after the time it was given, while the event loop goes on; then it works again."""
     await impatient.put("silence", b"x", "text/plain")
@@ -78,7 +78,7 @@ async def _longest_pause_until(pending: Sequence[asyncio.Future[Any]]) -> float:
     return longest
 
 
-async def test_a_restarted_store_is_found_again(objects_server: Objects, s3: S3ObjectStore) -> None:
+async def test_a_restarted_store_is_found_again(objects_server: ObjectServer, s3: S3ObjectStore) -> None:
     """Connections kept from before are no reason to fail, and what was stored is there."""
     await s3.put("kept/a", b"x", "text/plain")
 
@@ -125,9 +125,9 @@ async def test_what_is_not_read_to_its_end_holds_no_connection(s3: S3ObjectStore
 
     async with asyncio.timeout(30):
         for _ in range(20):
-            with pytest.raises(ObjectTooLarge):
+            with pytest.raises(ObjectTooLargeError):
                 await s3.read("again/large", limit=10)
-            with pytest.raises(ObjectMissing):
+            with pytest.raises(ObjectMissingError):
                 await s3.read("again/missing", limit=10)
 
 
@@ -138,7 +138,7 @@ def _connections(store: S3ObjectStore) -> int:
 
 @pytest.mark.parametrize(("access_key", "secret_key"), [("", "no-such-secret"), ("nobody", "no-such-secret")])
 async def test_wrong_keys_are_named_whatever_is_asked(
-    objects_server: Objects, s3: S3ObjectStore, access_key: str, secret_key: str
+    objects_server: ObjectServer, s3: S3ObjectStore, access_key: str, secret_key: str
 ) -> None:
     """A person who gave a wrong key reads so, from every method, and never the key itself."""
     bucket = s3.place.rpartition(" ")[2]
@@ -152,7 +152,7 @@ async def test_wrong_keys_are_named_whatever_is_asked(
     await store.close()
 
 
-async def test_a_missing_bucket_is_not_a_missing_object(objects_server: Objects) -> None:
+async def test_a_missing_bucket_is_not_a_missing_object(objects_server: ObjectServer) -> None:
     """Without its bucket the store is unavailable: no job may become a dead letter because of it."""
     server = objects_server
     store = open_objects(server.endpoint, server.access_key, server.secret_key, "not-made-yet")
@@ -163,7 +163,7 @@ async def test_a_missing_bucket_is_not_a_missing_object(objects_server: Objects)
     await store.close()
 
 
-async def test_ensuring_the_bucket_says_who_made_it(objects_server: Objects) -> None:
+async def test_ensuring_the_bucket_says_who_made_it(objects_server: ObjectServer) -> None:
     """Of several processes that make the bucket at once each succeeds, and later ones find it."""
     server = objects_server
     stores = [open_objects(server.endpoint, server.access_key, server.secret_key, "made-now") for _ in range(3)]

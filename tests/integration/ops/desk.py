@@ -9,7 +9,7 @@ from typing import Any
 
 from nightshift.broker import Connection
 from nightshift.cli.__main__ import parser, perform
-from nightshift.cli.terminal.output import Screen
+from nightshift.cli.terminal.output import Output
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 
@@ -53,6 +53,6 @@ async def said(arguments: tuple[str, ...], environ: Mapping[str, str], stack: Pa
     """Runs a command with these settings."""
     options = parser().parse_args(arguments)
     out, err = io.StringIO(), io.StringIO()
-    screen = Screen(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
+    screen = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
     code = await perform(screen, options, environ, stack)
     return Said(code, out.getvalue(), err.getvalue())

@@ -11,9 +11,9 @@ import pytest
 from nightshift.broker import Connection
 from nightshift.contract.wire import MAX_INLINE_BYTES
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import JobTooLarge
+from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import S3ObjectStore
 from nightshift.outcomes import Unavailable
@@ -22,7 +22,7 @@ from tests.harness import RunProbe, opened_objects, stored, working
 
 
 @pytest.fixture(scope="module")
-async def objects(objects_server: Objects) -> AsyncIterator[S3ObjectStore]:
+async def objects(objects_server: ObjectServer) -> AsyncIterator[S3ObjectStore]:
     """The real object store."""
     async with opened_objects(objects_server) as opened:
         yield opened
@@ -83,7 +83,9 @@ async def test_without_an_object_store_a_long_body_is_refused_with_advice(
     publisher: Publisher, connection: Connection
 ) -> None:
     """The error says how long it is and what to do."""
-    with pytest.raises(JobTooLarge, match=r"the body has 131073 bytes; over 131072 it needs an object store .*instead"):
+    with pytest.raises(
+        JobTooLargeError, match=r"the body has 131073 bytes; over 131072 it needs an object store .*instead"
+    ):
         await publisher.publish(_message(MAX_INLINE_BYTES + 1))
     assert await stored(connection, "PROBE") == []
 
@@ -97,7 +99,9 @@ async def test_while_the_object_store_is_away_nothing_is_published(connection: C
     assert await stored(connection, "PROBE") == []
 
 
-async def test_the_worker_decodes_the_claimed_body(broker: Broker, objects_server: Objects, tmp_path: Path) -> None:
+async def test_the_worker_decodes_the_claimed_body(
+    broker: Broker, objects_server: ObjectServer, tmp_path: Path
+) -> None:
     """The handler gets the message and never learns how it travelled."""
     ran: list[RunProbe] = []
     message = _message(3_000_000)

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from contracts.email import SendEmail
-from nightshift.broker import Connection, QueueFull, Refused
+from nightshift.broker import BrokerRefusedError, Connection, QueueFullError
 from nightshift.contract.wire import MAX_MESSAGE_BYTES
 from nightshift.embedded.servers.broker import Broker
-from nightshift.messaging.outbound import JobTooLarge, Outgoing
+from nightshift.messaging.outbound import JobTooLargeError, OutboundMessage
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import Limits
+from nightshift.topology.topology import StreamLimits
 from tests.harness import RunProbe, eventually, probe_topology, stored
 
 Publish = Callable[[Publisher], Coroutine[Any, Any, Any]]
@@ -93,10 +93,10 @@ async def test_what_breaks_its_contract_is_refused_before_it_is_sent(
 
 async def test_a_full_queue_refuses_at_once(publisher: Publisher, connection: Connection) -> None:
     """The producer is told, with the broker's code; nothing is stored and nothing is discarded."""
-    await provision_broker(connection, probe_topology(Limits(queue_bytes=10_000)))
+    await provision_broker(connection, probe_topology(StreamLimits(queue_bytes=10_000)))
     await publisher.publish_body("probe.run", b"x" * 8_000)
     started = time.monotonic()
-    with pytest.raises(QueueFull, match=r"jobs\.probe\.run: .* \(code 10077\); nothing was stored") as raised:
+    with pytest.raises(QueueFullError, match=r"jobs\.probe\.run: .* \(code 10077\); nothing was stored") as raised:
         await publisher.publish_body("probe.run", b"x" * 8_000)
     assert raised.value.code == 10077
     assert time.monotonic() - started < 3
@@ -150,8 +150,8 @@ async def test_orders_to_the_broker_are_refused_by_a_queue(
 ) -> None:
     """Whoever may publish jobs cannot delete, hide or delay those of others: the broker refuses such headers."""
     await publisher.publish(RunProbe(name="kept"))
-    with pytest.raises(Refused, match="nothing was stored") as raised:
-        await publisher.store(Outgoing("jobs.probe.run", {name: value}, b"{}"))
+    with pytest.raises(BrokerRefusedError, match="nothing was stored") as raised:
+        await publisher.store(OutboundMessage("jobs.probe.run", {name: value}, b"{}"))
     assert raised.value.code == code
     assert len(await stored(connection, "PROBE")) == 1
 
@@ -189,19 +189,19 @@ async def test_a_job_type_that_is_none_is_refused(publisher: Publisher, connecti
 
 async def test_our_own_count_of_bytes_is_the_brokers(publisher: Publisher, connection: Connection) -> None:
     """At the limit a message is stored, one byte more is refused: by the same number on both sides."""
-    largest = Outgoing("jobs.probe.run", {"Job-Id": "größer", "note": "x"}, b"")
-    largest = Outgoing(largest.subject, largest.headers, b"x" * (MAX_MESSAGE_BYTES - largest.size()))
+    largest = OutboundMessage("jobs.probe.run", {"Job-Id": "größer", "note": "x"}, b"")
+    largest = OutboundMessage(largest.subject, largest.headers, b"x" * (MAX_MESSAGE_BYTES - largest.size()))
     await publisher.store(largest)
-    with pytest.raises(Refused, match="message size exceeds maximum allowed"):
-        await publisher.store(Outgoing(largest.subject, largest.headers, largest.body + b"x"))
+    with pytest.raises(BrokerRefusedError, match="message size exceeds maximum allowed"):
+        await publisher.store(OutboundMessage(largest.subject, largest.headers, largest.body + b"x"))
     assert [message.body for message in await stored(connection, "PROBE")] == [largest.body]
 
 
 async def test_headers_that_no_message_can_have_are_refused(publisher: Publisher, connection: Connection) -> None:
     """Over 512 KB by us, with the sizes; over 64 KB by the broker; and the connection goes on."""
-    with pytest.raises(JobTooLarge, match=rf"bytes with headers; the limit is {MAX_MESSAGE_BYTES}"):
+    with pytest.raises(JobTooLargeError, match=rf"bytes with headers; the limit is {MAX_MESSAGE_BYTES}"):
         await publisher.publish_body("probe.run", b"{}", headers={"note": "x" * MAX_MESSAGE_BYTES})
-    with pytest.raises(Refused, match="header size exceeds maximum allowed of 64k"):
+    with pytest.raises(BrokerRefusedError, match="header size exceeds maximum allowed of 64k"):
         await publisher.publish_body("probe.run", b"{}", headers={"note": "x" * 100_000})
     assert await stored(connection, "PROBE") == []
 

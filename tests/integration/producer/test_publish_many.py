@@ -5,15 +5,15 @@ from typing import ClassVar
 
 import pytest
 
-from nightshift.broker import Connection, QueueFull, batch
-from nightshift.broker.batch import DuplicateInBatch
+from nightshift.broker import Connection, QueueFullError, batch
+from nightshift.broker.batch import DuplicateInBatchError
 from nightshift.broker.jetstream import Stored
 from nightshift.contract.message import CATALOGUE, Message
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import Entry, Publisher
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import Limits
+from nightshift.topology.topology import StreamLimits
 from tests.harness import FollowProbe, RunProbe, probe_topology, stored
 
 
@@ -70,14 +70,14 @@ async def test_an_id_that_is_known_refuses_the_whole_batch(
     await publisher.publish(RunProbe(name="there"), job_id=f"known-{place}")
     entries = [Entry(RunProbe(name=str(number)), job_id=f"{place}-{number}") for number in range(3)]
     entries[place] = Entry(RunProbe(name="again"), job_id=f"known-{place}")
-    with pytest.raises(DuplicateInBatch):
+    with pytest.raises(DuplicateInBatchError):
         await publisher.publish_many(entries)
     assert len(await stored(connection, "PROBE")) == 1
 
 
 async def test_an_id_twice_in_one_batch_refuses_it(publisher: Publisher, connection: Connection) -> None:
     """The caller has made a mistake: nothing is stored."""
-    with pytest.raises(DuplicateInBatch):
+    with pytest.raises(DuplicateInBatchError):
         await publisher.publish_many(
             [Entry(RunProbe(name="a"), job_id="twice"), Entry(RunProbe(name="b"), job_id="twice")]
         )
@@ -86,8 +86,8 @@ async def test_an_id_twice_in_one_batch_refuses_it(publisher: Publisher, connect
 
 async def test_a_batch_that_does_not_fit_is_refused_whole(publisher: Publisher, connection: Connection) -> None:
     """A queue with room for some of them stores none."""
-    await provision_broker(connection, probe_topology(Limits(queue_bytes=20_000)))
-    with pytest.raises(QueueFull):
+    await provision_broker(connection, probe_topology(StreamLimits(queue_bytes=20_000)))
+    with pytest.raises(QueueFullError):
         await publisher.publish_many([RunProbe(name="x" * 4000) for _ in range(10)])
     assert await stored(connection, "PROBE") == []
     assert len(await publisher.publish_many([RunProbe(name="x" * 4000) for _ in range(3)])) == 3
@@ -103,7 +103,7 @@ async def test_a_lost_answer_is_completed_singly_without_doubling(
     """Stored or not, after the retry every job is there exactly once."""
     atomic = batch._atomic
 
-    async def lose(connection: Connection, messages: Sequence[Outgoing], timeout_seconds: float) -> list[Stored]:
+    async def lose(connection: Connection, messages: Sequence[OutboundMessage], timeout_seconds: float) -> list[Stored]:
         if arrived:
             await atomic(connection, messages, timeout_seconds)
         raise Unavailable("broker", "the answer was lost")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.broker import Connection, NotPermitted, connect
+from nightshift.broker import Connection, NotPermittedError, connect
 from nightshift.broker.jetstream import manage, store
 from nightshift.config.secret import Secret
 from nightshift.config.settings import ProcessSettings
@@ -66,7 +66,7 @@ async def test_the_right_to_ask_for_a_streams_state_is_enough(guarded: Broker) -
     report = await connected(guarded, "report")
     try:
         seen = await StreamDeadLetterCounts(report, ["EMAIL_DLQ", "CRON_DLQ"]).look(NOW)
-        with pytest.raises(NotPermitted):
+        with pytest.raises(NotPermittedError):
             await manage(report, "STREAM.MSG.GET.EMAIL_DLQ", {"seq": 2})
     finally:
         await report.close()

@@ -12,9 +12,9 @@ from nightshift.database import Database
 from nightshift.outcomes import Permanent, Unavailable
 from schema.tables import users
 from services.report import handlers
-from services.report.attempt import TookTooLong
+from services.report.attempt import ReportTimeoutError
 from services.report.queries import repository
-from services.report.queries.repository import ReportNotFound
+from services.report.queries.repository import ReportNotFoundError
 from services.report.registry import Kind
 from tests.integration.report.desk import NOW, Desk, settings
 
@@ -113,7 +113,7 @@ async def test_with_an_address_of_the_application_the_mail_links_there(desk: Des
 
 async def test_a_row_that_is_not_there_yet_is_tried_again(desk: Desk) -> None:
     """No Permanent: its producer's transaction may still be open."""
-    with pytest.raises(ReportNotFound, match="no report has the id 'not-yet'"):
+    with pytest.raises(ReportNotFoundError, match="no report has the id 'not-yet'"):
         await desk.make("not-yet")
 
 
@@ -188,10 +188,10 @@ async def test_a_report_that_takes_too_long_does_not_stay_running(
     desk.settings = settings(job_timeout_seconds=0.2)
     await desk.ask()
     async with asyncio.timeout(5):
-        with pytest.raises(TookTooLong, match=r"it was not made within 0\.18 s"):
+        with pytest.raises(ReportTimeoutError, match=r"it was not made within 0\.18 s"):
             await desk.make(attempt=attempt)
     row = await desk.row()
-    assert (row["status"], row["error"]) == (status, "TookTooLong: it was not made within 0.18 s")
+    assert (row["status"], row["error"]) == (status, "ReportTimeoutError: it was not made within 0.18 s")
 
 
 async def test_an_outage_is_no_fault_of_the_report(desk: Desk) -> None:

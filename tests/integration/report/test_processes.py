@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 
 from contracts.report import GenerateReport
 from nightshift.broker import Connection, connect
-from nightshift.broker.direct_get import all_of
+from nightshift.broker.direct_get import read_all
 from nightshift.broker.jetstream import store
 from nightshift.config.env_settings import load
 from nightshift.config.settings import Settings
@@ -125,7 +125,7 @@ async def test_an_unknown_kind_is_a_dead_letter_and_the_row_says_why(site: Site)
     assert "there is no kind of report 'horoscope'" in failed["error"]
 
     async def found() -> Any:
-        letters = await all_of(site.connection, "REPORT_DLQ")
+        letters = await read_all(site.connection, "REPORT_DLQ")
         return [letter.headers["Dead-Reason"] for letter in letters if letter.headers["Job-Id"] == "report-2"]
 
     assert await eventually(found, what="a dead letter") == ["permanent"]
@@ -136,7 +136,7 @@ async def test_a_job_that_is_faster_than_its_row_waits_for_it(site: Site) -> Non
     await site.publisher.publish(GenerateReport(report_id="report-3"))
 
     async def waits() -> bool:
-        return bool(await all_of(site.connection, "REPORT_LATER"))
+        return bool(await read_all(site.connection, "REPORT_LATER"))
 
     await eventually(waits, what="the job waits for its next attempt")
     async with site.database.write() as connection:

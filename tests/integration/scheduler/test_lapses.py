@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from nightshift.broker import Connection, NotPermitted
+from nightshift.broker import Connection, NotPermittedError
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
 from nightshift.contract.cron import event_subject, manual_subject
@@ -151,7 +151,7 @@ async def test_a_scheduler_that_may_not_look_announces_all_the_same(
     """The alarm is worth less than the event; one warning says that it is missing."""
 
     async def refuse(_connection: Connection, call: str, **_: float) -> None:
-        raise NotPermitted(call, 0, "this user has no permission to publish there")
+        raise NotPermittedError(call, 0, "this user has no permission to publish there")
 
     monkeypatch.setattr(lapses, "manage", refuse)
     await world.started([OFTEN])

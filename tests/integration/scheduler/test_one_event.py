@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.cron.schedule import schedule
-from nightshift.scheduler.state.cron_stream import CronStream, Remembered
+from nightshift.scheduler.state.cron_stream import CronStream, LastEvent
 from nightshift.scheduler.state.direct_get import direct_get
 from nightshift.topology.topology import CRON_STREAM
 from tests.integration.scheduler.world import World
@@ -73,7 +73,7 @@ class Deaf(CronStream):
 
     lose = True
 
-    async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+    async def announce(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
         """Stores, and says that the broker did not answer."""
         answers = await super().announce(events)
         return [Unavailable("broker", "no answer")] * len(events) if self.lose else answers
@@ -99,7 +99,7 @@ class Forgetful(CronStream):
 
     answers = True
 
-    async def memories(self, names: Sequence[str]) -> dict[str, Remembered]:
+    async def memories(self, names: Sequence[str]) -> dict[str, LastEvent]:
         """Fails once, when told to."""
         if not self.answers:
             self.answers = True

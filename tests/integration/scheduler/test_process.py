@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.embedded.processes.clean_env import surroundings
+from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
@@ -34,7 +34,7 @@ def scheduler(broker: Broker, folder: Path, name: str, port: int) -> Process:
         [sys.executable, "-m", "services.scheduler"],
         log=folder / f"{name}.log",
         cwd=ROOT,
-        environment=surroundings() | settings,
+        environment=clean_environment() | settings,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from nightshift.broker import Connection, Refused
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.scheduler.announcing.announcer import Announcer
@@ -87,7 +87,7 @@ class World:
         """The broker may still be removing the files of the one that was deleted."""
         try:
             await manage(self.connections[0], f"STREAM.CREATE.{stream.name}", stream.config(1))
-        except Refused as refused:
+        except BrokerRefusedError as refused:
             if refused.code != _NO_STORE:
                 raise
             return False

@@ -12,7 +12,7 @@ from contracts.email import Attachment, SendEmail
 from nightshift.broker import Connection, connect
 from nightshift.config.settings import Settings, load
 from nightshift.embedded.processes.ports import LOOPBACK
-from nightshift.embedded.servers.object_store import Objects, Tls
+from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
@@ -59,7 +59,7 @@ async def world(certificates: Certificates, tmp_path_factory: pytest.TempPathFac
     """Everything provisioned over TLS, no service running."""
     stack = Stack(tmp_path_factory.mktemp("encrypted"), broker_config=_BROKER_TLS.format(certificates))
     tls = Tls(certificates.certificate, certificates.key, certificates.ca_file)
-    stack.objects = Objects(stack.folder / "objects", log=stack.logs / "weed.log", tls=tls)
+    stack.objects = ObjectServer(stack.folder / "objects", log=stack.logs / "weed.log", tls=tls)
     async with AsyncExitStack() as closing:
         postgres = await closing.enter_async_context(postgres_server(certificates))
         server = smtp_server(tls=certificates.server, require_starttls=True, auth_required=True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.email import SendEmail
-from nightshift.broker import Connection, NotPermitted, Refused, connect
+from nightshift.broker import BrokerRefusedError, Connection, NotPermittedError, connect
 from nightshift.broker.jetstream import manage, store
 from nightshift.messaging.outbound import encode
 from nightshift.messaging.publisher import Publisher
@@ -91,7 +91,7 @@ async def test_no_header_touches_what_others_sent(
     """The broker takes the job or refuses it; of the others none is gone, changed, doubled or moved."""
     headers = {"Job-Id": "hostile", **orders}
     for subject in (SUBJECT, "jobs.email.other"):
-        with contextlib.suppress(Refused, Unavailable):  # to some it does not answer, which is no acceptance
+        with contextlib.suppress(BrokerRefusedError, Unavailable):  # to some it does not answer, which is no acceptance
             await store(producer, subject, headers, encode(MAIL), timeout_seconds=0.5)
     now = await _all(guarded.operator)
     assert [one for one in now if one in others] == others
@@ -104,7 +104,7 @@ _FORBIDDEN = [WAITING, "due.email.send", "dead.email.send", "cron.cleanup.daily"
 @pytest.mark.parametrize("subject", _FORBIDDEN)
 async def test_a_producer_may_publish_jobs_and_nothing_else(producer: Connection, subject: str) -> None:
     """The broker says so, and the client tells who waits for the answer."""
-    with pytest.raises(NotPermitted, match="no permission"):
+    with pytest.raises(NotPermittedError, match="no permission"):
         await producer.ask(subject, b"{}")
 
 
@@ -126,7 +126,7 @@ async def test_batches_that_are_left_open_cost_others_no_job(
         producer.send(SUBJECT.encode(), encode(MAIL), b"", _block(order))
     await producer.flush()
     publisher = Publisher(guarded.operator)
-    with pytest.raises(Refused, match=r"batch is incomplete .* nothing was stored"):
+    with pytest.raises(BrokerRefusedError, match=r"batch is incomplete .* nothing was stored"):
         await publisher.publish_many([MAIL] * 40)
     assert await _all(guarded.operator) == others
     await asyncio.gather(*(publisher.publish(MAIL) for _ in range(60)))

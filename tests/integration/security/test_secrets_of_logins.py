@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from contracts.email import SendEmail
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.servers.object_store import Objects, Tls
+from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.messaging.publisher import Publisher
 from tests.harness import stored
 from tests.integration.email.certificates import Certificates, make_certificates
@@ -31,7 +31,7 @@ class Servers:
     """Three that demand a login over TLS, and authorities: theirs, and another."""
 
     postgres: PostgresServer
-    objects: Objects
+    objects: ObjectServer
     mail: SmtpScript
     own: Certificates
     foreign: Certificates
@@ -42,7 +42,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
     """Running ones."""
     own = make_certificates(tmp_path_factory.mktemp("own"))
     foreign = make_certificates(tmp_path_factory.mktemp("foreign"))
-    objects = Objects(tmp_path_factory.mktemp("s3"), tls=Tls(own.certificate, own.key, own.ca_file))
+    objects = ObjectServer(tmp_path_factory.mktemp("s3"), tls=Tls(own.certificate, own.key, own.ca_file))
     async with AsyncExitStack() as closing:
         postgres = await closing.enter_async_context(postgres_server(own))
         mail = await closing.enter_async_context(smtp_server(tls=own.server, require_starttls=True, auth_required=True))

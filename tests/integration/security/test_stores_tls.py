@@ -13,7 +13,7 @@ from sqlalchemy import text
 from nightshift.config.settings import Settings, SettingsError, load
 from nightshift.database import Database
 from nightshift.embedded.processes.ports import LOOPBACK
-from nightshift.embedded.servers.object_store import Objects, Tls
+from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.objects import S3ObjectStore
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.stores import database_of, object_store
@@ -60,10 +60,10 @@ async def postgres(certificates: Certificates) -> AsyncIterator[PostgresServer]:
 
 
 @pytest.fixture(scope="module")
-async def objects(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Objects]:
+async def objects(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ObjectServer]:
     """An S3 server over HTTPS."""
     tls = Tls(certificates.certificate, certificates.key, certificates.ca_file)
-    async with running(Objects(tmp_path_factory.mktemp("objects"), tls=tls)) as server:
+    async with running(ObjectServer(tmp_path_factory.mktemp("objects"), tls=tls)) as server:
         yield server
 
 
@@ -77,7 +77,7 @@ def _database(url: str, authority: Certificates | None) -> Database:
     return database_of(_settings(DATABASE_URL=url, **ca_file))
 
 
-def _store(objects: Objects, authority: Certificates | None, endpoint: str | None = None) -> S3ObjectStore:
+def _store(objects: ObjectServer, authority: Certificates | None, endpoint: str | None = None) -> S3ObjectStore:
     keys = {"S3_ACCESS_KEY": objects.access_key, "S3_SECRET_KEY": objects.secret_key}
     ca_file = {"S3_CA_FILE": str(authority.ca_file)} if authority else {}
     return object_store(_settings(S3_ENDPOINT=endpoint or objects.endpoint, S3_BUCKET="encrypted", **keys, **ca_file))
@@ -154,7 +154,9 @@ async def test_an_authority_that_is_asked_for_and_not_named_is_an_outage(postgre
     await database.close()
 
 
-async def test_with_the_authority_objects_are_stored_over_tls(objects: Objects, certificates: Certificates) -> None:
+async def test_with_the_authority_objects_are_stored_over_tls(
+    objects: ObjectServer, certificates: Certificates
+) -> None:
     """`S3_CA_FILE` names it; bucket and objects work as without TLS."""
     store = _store(objects, certificates)
     await store.ensure_bucket()
@@ -166,7 +168,7 @@ async def test_with_the_authority_objects_are_stored_over_tls(objects: Objects, 
 
 @pytest.mark.parametrize("case", ["no authority", *REFUSALS])
 async def test_a_store_that_nobody_vouches_for_is_an_outage(
-    objects: Objects, authorities: Authorities, case: str
+    objects: ObjectServer, authorities: Authorities, case: str
 ) -> None:
     """As for the database; without S3_CA_FILE only the well-known authorities are trusted."""
     authority = {"no authority": None, "another authority": authorities.foreign}.get(case, authorities.good)
@@ -186,7 +188,7 @@ async def test_a_store_that_nobody_vouches_for_is_an_outage(
     assert objects.secret_key not in str(caught.value)
 
 
-async def test_a_store_is_spoken_to_in_its_own_way(objects: Objects, certificates: Certificates) -> None:
+async def test_a_store_is_spoken_to_in_its_own_way(objects: ObjectServer, certificates: Certificates) -> None:
     """http:// to a port for TLS, and https:// to one without: an outage that names the setting."""
     plain = _store(objects, None, f"http://localhost:{objects.port}")
     with pytest.raises(Unavailable, match="it speaks TLS only, write https:// in S3_ENDPOINT"):

@@ -9,8 +9,8 @@ from demo.sites.github_api import repository
 from demo.sites.http_site import Reply
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Skip, Snooze
-from services.sync.accounts import AccountNotFound
-from services.sync.connector import SyncFailed
+from services.sync.accounts import AccountNotFoundError
+from services.sync.connector import SyncFailedError
 from services.sync.connectors.github import GitHubConnector
 from tests.integration.sync.desk import OUR_TOKEN, TOKEN, Desk
 
@@ -82,7 +82,7 @@ async def test_our_token_goes_to_our_address_only(desk: Desk) -> None:
         await desk.run(message)
     assert "authorization" not in desk.feed_site.requests[0].headers
     other = await desk.link("github", external_account="ada", base_url=desk.feed_site.url, credentials=TOKEN)
-    with pytest.raises(SyncFailed):
+    with pytest.raises(SyncFailedError):
         await desk.run(other)
     assert desk.feed_site.requests[1].headers["authorization"] == f"Bearer {TOKEN}"
 
@@ -100,7 +100,7 @@ async def test_a_redirect_takes_no_credentials_along(desk: Desk) -> None:
     """Another origin gets the request without them."""
     desk.github.script.append(Reply(307, {"Location": f"{desk.feed_site.url}/user/repos"}))
     message = await desk.link()
-    with pytest.raises(SyncFailed):
+    with pytest.raises(SyncFailedError):
         await desk.run(message)
     assert [request.path for request in desk.feed_site.requests] == ["/user/repos"]
     assert "authorization" not in desk.feed_site.requests[0].headers
@@ -120,7 +120,7 @@ async def test_no_error_shows_credentials(desk: Desk, status: int) -> None:
     message = await desk.link()
     body = json.dumps({"message": f"no {TOKEN} and no {TOKEN.upper()}: {desk.github_site.url}"}).encode()
     desk.github.script.append(Reply(status, {}, body))
-    with pytest.raises((Permanent, SyncFailed)) as error:
+    with pytest.raises((Permanent, SyncFailedError)) as error:
         await desk.run(message)
     account = await desk.account(message)
     assert TOKEN not in str(error.value) + str(account["error"]) + json.dumps(account["checkpoint"])
@@ -131,7 +131,7 @@ async def test_no_error_shows_a_feeds_address(desk: Desk) -> None:
     """Many a private feed is protected by nothing but its address."""
     message = await desk.link_feed("/private/9f8e7d6c5b4a?key=made-up-0123")
     desk.feeds.script.append(b"HTTP/1.1 nonsense\r\n\r\n")
-    with pytest.raises(SyncFailed) as error:
+    with pytest.raises(SyncFailedError) as error:
         await desk.run(message)
     account = await desk.account(message)
     shown = f"{error.value} {account['error']} {json.dumps(account['checkpoint'])}"
@@ -143,7 +143,7 @@ async def test_a_refusal_that_may_pass_is_a_failed_attempt(desk: Desk) -> None:
     """403 without a word about limits: an organisation's policy, a firewall; the account stays as it is."""
     message = await desk.link()
     desk.github.script.append(Reply(403, {}, b'{"message":"Resource not accessible by personal access token"}'))
-    with pytest.raises(SyncFailed, match="not accessible"):
+    with pytest.raises(SyncFailedError, match="not accessible"):
         await desk.run(message)
     assert (await desk.account(message))["status"] == "active"
 
@@ -159,7 +159,7 @@ async def test_an_account_that_is_switched_off_is_left_alone(desk: Desk) -> None
 
 async def test_an_account_that_is_not_there_yet_is_tried_again(desk: Desk) -> None:
     """Its producer's transaction may still be open."""
-    with pytest.raises(AccountNotFound, match="no linked account of github"):
+    with pytest.raises(AccountNotFoundError, match="no linked account of github"):
         await desk.run(SyncExternal(user_id="nobody", service="github"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from demo.sites.feed_site import ATOM_TYPE, MODIFIED, RSS_TYPE, atom, rss
 from demo.sites.http_site import Reply
 from nightshift.outcomes import Permanent
-from services.sync.connector import SyncFailed
+from services.sync.connector import SyncFailedError
 from tests.integration.sync.desk import Desk
 
 
@@ -99,7 +99,7 @@ async def test_a_feed_that_may_come_back_is_a_failed_attempt(desk: Desk, status:
     """Its account stays as it is."""
     desk.feeds.script.append(Reply(status))
     message = await desk.link_feed()
-    with pytest.raises(SyncFailed, match=f"answered {status}"):
+    with pytest.raises(SyncFailedError, match=f"answered {status}"):
         await desk.run(message)
     assert (await desk.account(message))["status"] == "active"
 
@@ -110,7 +110,7 @@ async def test_something_that_is_no_feed_is_a_failed_attempt(desk: Desk) -> None
     message = await desk.link_feed()
     await desk.run(message)
     desk.feeds.script.append(Reply(200, {"Content-Type": "text/html"}, b"<html><p>Back soon</p></html>"))
-    with pytest.raises(SyncFailed, match="expected RSS"):
+    with pytest.raises(SyncFailedError, match="expected RSS"):
         await desk.run(message)
     assert len(await desk.records(message)) == 1
 

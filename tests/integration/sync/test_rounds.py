@@ -9,7 +9,7 @@ from demo.sites.github_api import repository
 from demo.sites.http_site import Reply
 from nightshift.outcomes import Permanent, Snooze
 from schema.tables import external_records
-from services.sync.connector import SyncFailed
+from services.sync.connector import SyncFailedError
 from tests.integration.sync.desk import TOKEN, Desk
 
 ERROR = Reply(500, {"Content-Type": "application/json"}, b'{"message":"Server Error"}')
@@ -52,7 +52,7 @@ async def test_a_retry_goes_on_where_the_attempt_before_stopped(desk: Desk) -> N
     """A page that is stored is not asked for again."""
     message = await desk.link()
     desk.github.script.extend([None, ERROR])
-    with pytest.raises(SyncFailed, match="GitHub answered 500: Server Error"):
+    with pytest.raises(SyncFailedError, match="GitHub answered 500: Server Error"):
         await desk.run(message, job_id="one")
     assert len(await desk.records(message)) == 100
     await desk.run(message, job_id="one")
@@ -64,7 +64,7 @@ async def test_another_job_goes_on_too(desk: Desk) -> None:
     """The checkpoint is the account's, not the job's: a job that was given up on leaves what it got."""
     message = await desk.link()
     desk.github.script.extend([None, ERROR])
-    with pytest.raises(SyncFailed):
+    with pytest.raises(SyncFailedError):
         await desk.run(message)
     await desk.run(message)
     assert desk.pages() == ["1", "2", "2", "3"]
@@ -119,7 +119,7 @@ async def test_a_partial_round_removes_nothing(desk: Desk) -> None:
     await desk.run(message)
     desk.github.accounts["ada"] = desk.github.accounts["ada"][1:]
     desk.github.script.extend([None, ERROR])
-    with pytest.raises(SyncFailed):
+    with pytest.raises(SyncFailedError):
         await desk.run(message)
     assert await desk.records(message, removed=True) == {}
     await desk.run(message)
@@ -196,7 +196,7 @@ async def test_a_round_that_is_too_old_begins_anew(desk: Desk) -> None:
     """What it saw a day ago may be gone: it cannot say what is removed."""
     message = await desk.link()
     desk.github.script.extend([None, ERROR])
-    with pytest.raises(SyncFailed):
+    with pytest.raises(SyncFailedError):
         await desk.run(message)
     desk.later = timedelta(hours=25)
     await desk.run(message)
@@ -217,7 +217,7 @@ async def test_a_next_page_at_another_host_is_not_asked(desk: Desk) -> None:
     message = await desk.link()
     away = desk.feed_site.url
     desk.github.script.append(Reply(200, {"Link": f'<{away}/user/repos?page=2>; rel="next"'}, b"[]"))
-    with pytest.raises(SyncFailed, match="another host"):
+    with pytest.raises(SyncFailedError, match="another host"):
         await desk.run(message)
     assert desk.feed_site.requests == []
 
@@ -227,7 +227,7 @@ async def test_an_answer_that_is_none_is_a_failed_attempt(desk: Desk, body: byte
     """Whatever stands there instead of repositories: it is said, and nothing is stored."""
     message = await desk.link()
     desk.github.script.append(Reply(200, {}, body))
-    with pytest.raises(SyncFailed, match="GitHub's answer"):
+    with pytest.raises(SyncFailedError, match="GitHub's answer"):
         await desk.run(message)
     assert await desk.records(message) == {}
 

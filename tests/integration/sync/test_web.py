@@ -12,7 +12,7 @@ import pytest
 
 from demo.sites.http_site import HttpSite, Reply, Request
 from nightshift.outcomes import Permanent
-from services.sync.connector import SyncFailed
+from services.sync.connector import SyncFailedError
 from services.sync.http.http_client import Web
 from services.sync.http.pinned_transport import PinnedTransport
 
@@ -66,7 +66,7 @@ async def test_a_private_address_is_not_asked_however_it_is_written(site: HttpSi
     """What counts is the address that the system connects to."""
     client = web(allow_private=False)
     port = site.url.rpartition(":")[2]
-    with pytest.raises((Permanent, SyncFailed)):
+    with pytest.raises((Permanent, SyncFailedError)):
         await client.get(f"http://{host}:{port}/", {})
     assert site.requests == []
     await client.close()
@@ -169,7 +169,7 @@ async def test_redirects_have_an_end(site: HttpSite, script: Scripted) -> None:
     """A circle is left after a few rounds."""
     script.reply = Reply(302, {"Location": "/again"})
     client = web()
-    with pytest.raises(SyncFailed, match="redirects more than 5 times"):
+    with pytest.raises(SyncFailedError, match="redirects more than 5 times"):
         await client.get(site.url, {})
     assert len(site.requests) == 6
     await client.close()
@@ -189,7 +189,7 @@ async def test_a_large_answer_is_refused(site: HttpSite, script: Scripted) -> No
     script.paths = {"/fits": Reply(200, {}, b"x" * LIMIT), "/more": Reply(200, {}, b"x" * (LIMIT + 1))}
     client = web()
     assert len((await client.get(f"{site.url}/fits", {})).body) == LIMIT
-    with pytest.raises(SyncFailed, match="more than 100,000 bytes"):
+    with pytest.raises(SyncFailedError, match="more than 100,000 bytes"):
         await client.get(f"{site.url}/more", {})
     await client.close()
 
@@ -199,7 +199,7 @@ async def test_a_bomb_is_not_unpacked(site: HttpSite, script: Scripted) -> None:
     script.reply = Reply(200, {"Content-Encoding": "gzip"}, gzip.compress(bytes(100_000_000)))
     client = web()
     tracemalloc.start()
-    with pytest.raises(SyncFailed, match="more than 100,000 bytes"):
+    with pytest.raises(SyncFailedError, match="more than 100,000 bytes"):
         await client.get(site.url, {})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -223,7 +223,7 @@ async def test_a_wrongly_packed_answer_is_a_failed_attempt(
     """It is said what is wrong with it."""
     script.reply = Reply(200, {"Content-Encoding": encoding}, body)
     client = web()
-    with pytest.raises(SyncFailed, match=problem):
+    with pytest.raises(SyncFailedError, match=problem):
         await client.get(site.url, {})
     await client.close()
 
@@ -242,7 +242,7 @@ async def test_a_broken_answer_is_a_failed_attempt(site: HttpSite, script: Scrip
     """Whatever comes over the wire."""
     script.reply = raw
     client = web()
-    with pytest.raises(SyncFailed, match=r"no answer from 127\.0\.0\.1"):
+    with pytest.raises(SyncFailedError, match=r"no answer from 127\.0\.0\.1"):
         await client.get(site.url, {})
     await client.close()
 
@@ -252,7 +252,7 @@ async def test_an_answer_has_its_time(site: HttpSite, script: Scripted) -> None:
     script.hang = True
     client = web(timeout_seconds=0.2)
     started = time.monotonic()
-    with pytest.raises(SyncFailed):
+    with pytest.raises(SyncFailedError):
         await client.get(site.url, {})
     assert time.monotonic() - started < 3
     await client.close()
@@ -275,7 +275,7 @@ async def test_a_server_that_drips_has_no_more_time(site: HttpSite) -> None:
     del site
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     client = web(timeout_seconds=0.3)
-    with pytest.raises(SyncFailed, match="did not answer within"):
+    with pytest.raises(SyncFailedError, match="did not answer within"):
         await client.get(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {})
     server.close()
     await client.close()
@@ -284,9 +284,9 @@ async def test_a_server_that_drips_has_no_more_time(site: HttpSite) -> None:
 async def test_nobody_there_is_a_failed_attempt() -> None:
     """No server, no host."""
     client = web()
-    with pytest.raises(SyncFailed, match=r"no answer from 127\.0\.0\.1"):
+    with pytest.raises(SyncFailedError, match=r"no answer from 127\.0\.0\.1"):
         await client.get("http://127.0.0.1:9/", {})
-    with pytest.raises(SyncFailed, match="has no address"):
+    with pytest.raises(SyncFailedError, match="has no address"):
         await client.get("http://nobody.invalid/", {})
     await client.close()
 

@@ -11,7 +11,7 @@ from nightshift.broker.jetstream import store
 from nightshift.embedded.stack import ROOT
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Snooze
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from tests.harness import FollowProbe, RunProbe
 from tests.integration.tracing.conftest import Work
 from tests.integration.tracing.recorded import (
@@ -98,7 +98,7 @@ async def test_attempts_stand_beside_each_other_below_the_sender(work: Work, rec
     async def failing(_: RunProbe, _job: Job) -> None:
         raise LookupError("no such account, password=correct-horse")
 
-    async with work({RunProbe: failing}, limits=Limits(2, 60)) as harness:
+    async with work({RunProbe: failing}, limits=JobLimits(2, 60)) as harness:
         await store(harness.connection, "jobs.probe.run", {"Job-Id": "one", "traceparent": HEADER}, BODY)
         (letter,) = await harness.dead_letters()
         spans = await recorded.ended("process probe.run", 3)
@@ -156,7 +156,7 @@ async def test_a_handlers_own_spans_are_children_of_its_jobs_span(work: Work, re
 
 async def test_what_anybody_may_type_names_no_span(work: Work, recorded: Recorded) -> None:
     """A type without a handler is told by its attribute; the span's name and destination stay few."""
-    async with work({RunProbe: nothing}, limits=Limits(0, 60)) as harness:
+    async with work({RunProbe: nothing}, limits=JobLimits(0, 60)) as harness:
         await store(harness.connection, "jobs.probe.r2d2", {"Job-Id": "api_key=abc-def-ghi"}, b"{}")
         span = await recorded.one("process unknown")
     told = attributes(span)

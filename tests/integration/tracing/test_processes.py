@@ -12,7 +12,7 @@ import pytest
 
 from contracts.email import SendEmail
 from nightshift.broker.jetstream import store
-from nightshift.embedded.processes.clean_env import surroundings
+from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.services import Service
@@ -165,7 +165,7 @@ async def probe(broker: Broker, folder: Path, url: str) -> AsyncIterator[Harness
     }
     async with working(broker, None, folder, {}, start=False) as harness:
         command = [sys.executable, "-m", "tests.integration.tracing.traced_service"]
-        environment = surroundings() | settings
+        environment = clean_environment() | settings
         process = Process("probe", command, log=folder / "probe.log", cwd=ROOT, environment=environment)
         try:
             yield harness

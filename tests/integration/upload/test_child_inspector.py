@@ -15,10 +15,10 @@ import pytest
 import uvloop
 from PIL import Image
 
-from services.upload.inspection import Inspection, InspectionInterrupted, Limits, Unreadable
-from services.upload.subprocess_inspector import ChildInspector
+from services.upload.inspection import ImageLimits, Inspection, InspectionInterruptedError, UnreadableFileError
+from services.upload.subprocess_inspector import SubprocessInspector
 
-LIMITS = Limits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
+LIMITS = ImageLimits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 DEADLINE_SECONDS = 20.0
 # A child that says its id, is tied down as the real one is, and then does what the test wants.
 PROLOGUE = """
@@ -33,15 +33,15 @@ confine(request.limits)
 """
 
 
-def inspector(limits: Limits = LIMITS, *, timeout_seconds: float = 30) -> ChildInspector:
+def inspector(limits: ImageLimits = LIMITS, *, timeout_seconds: float = 30) -> SubprocessInspector:
     """The real thing."""
-    return ChildInspector(limits, timeout_seconds=timeout_seconds, processes=2)
+    return SubprocessInspector(limits, timeout_seconds=timeout_seconds, processes=2)
 
 
-def misled(deed: str, limits: Limits = LIMITS, *, timeout_seconds: float = 30) -> ChildInspector:
+def misled(deed: str, limits: ImageLimits = LIMITS, *, timeout_seconds: float = 30) -> SubprocessInspector:
     """An inspector whose decoder does something bad."""
     command = (sys.executable, "-P", "-c", PROLOGUE + deed)
-    return ChildInspector(limits, timeout_seconds=timeout_seconds, processes=2, command=command)
+    return SubprocessInspector(limits, timeout_seconds=timeout_seconds, processes=2, command=command)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_it_works_on_the_loop_that_services_run_on(photo: Path) -> None:
     """Under uvloop, whose subprocesses are its own: findings, and a child killed at its timeout."""
 
     async def both() -> Inspection:
-        with pytest.raises(InspectionInterrupted):
+        with pytest.raises(InspectionInterruptedError):
             await misled("time.sleep(60)", timeout_seconds=0.5).inspect(photo, "image/png")
         return await inspector().inspect(photo, "image/png")
 
@@ -109,7 +109,7 @@ def test_it_works_on_the_loop_that_services_run_on(photo: Path) -> None:
 async def test_the_reason_for_a_refusal_comes_back(photo: Path) -> None:
     """As the child put it."""
     overwrite(photo, b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(Unreadable, match="begins like a PNG image"):
+    with pytest.raises(UnreadableFileError, match="begins like a PNG image"):
         await inspector().inspect(photo, "image/png")
 
 
@@ -129,8 +129,8 @@ async def test_a_crash_is_the_files_fault_and_stays_in_its_process(deed: str, re
     outcomes = await asyncio.gather(
         crashing.inspect(photo, "image/png"), sound.inspect(neighbour, "image/png"), return_exceptions=True
     )
-    assert isinstance(outcomes[0], Unreadable)
-    with pytest.raises(Unreadable, match=reason):
+    assert isinstance(outcomes[0], UnreadableFileError)
+    with pytest.raises(UnreadableFileError, match=reason):
         raise outcomes[0]
     assert isinstance(outcomes[1], Inspection)
     assert (await sound.inspect(photo, "image/png")).metadata["width"] == 64
@@ -146,20 +146,20 @@ async def test_a_document_that_draws_itself_without_end_is_refused(photo: Path) 
         b"4 0 obj<</Length 5>>stream\n/I Do\nendstream endobj\n"
         b"5 0 obj" + form + b"stream\n/I Do /I Do\nendstream endobj\ntrailer<</Root 1 0 R>>\n%%EOF",
     )
-    with pytest.raises(Unreadable, match=r"crashed|memory|processor time"):
+    with pytest.raises(UnreadableFileError, match=r"crashed|memory|processor time"):
         await inspector().inspect(photo, "application/pdf")
 
 
 async def test_endless_computing_is_stopped_and_the_files_fault(photo: Path) -> None:
     """Processor time is counted whatever else the machine does, so the verdict does not depend on its load."""
-    limits = Limits(thumbnail_pixels=320, max_image_pixels=10**6, memory_bytes=2**30, cpu_seconds=1)
-    with pytest.raises(Unreadable, match="more than 1 s of processor time"):
+    limits = ImageLimits(thumbnail_pixels=320, max_image_pixels=10**6, memory_bytes=2**30, cpu_seconds=1)
+    with pytest.raises(UnreadableFileError, match="more than 1 s of processor time"):
         await misled("while True: pass", limits).inspect(photo, "image/png")
 
 
 async def test_a_hang_is_stopped_and_tried_again(photo: Path) -> None:
     """Waiting may be the machine's fault; the process is gone when the job hears of it."""
-    with pytest.raises(InspectionInterrupted, match="longer than 2 s"):
+    with pytest.raises(InspectionInterruptedError, match="longer than 2 s"):
         await misled("time.sleep(600)", timeout_seconds=2).inspect(photo, "image/png")
     assert not lives(int((photo.parent / "pid").read_text()))
 
@@ -167,19 +167,19 @@ async def test_a_hang_is_stopped_and_tried_again(photo: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="address space is limited on Linux only")
 async def test_a_hunger_for_memory_ends_in_a_reason(photo: Path) -> None:
     """A real image within the pixel limit that needs more memory than the process gets."""
-    limits = Limits(thumbnail_pixels=320, max_image_pixels=10**9, memory_bytes=400 * 2**20, cpu_seconds=30)
+    limits = ImageLimits(thumbnail_pixels=320, max_image_pixels=10**9, memory_bytes=400 * 2**20, cpu_seconds=30)
     buffer = io.BytesIO()
     Image.new("1", (16_000, 16_000)).save(buffer, "PNG")
     data = buffer.getvalue()
     overwrite(photo, data)
     assert len(data) < 100_000
-    with pytest.raises(Unreadable, match="more than 400 MiB of memory"):
+    with pytest.raises(UnreadableFileError, match="more than 400 MiB of memory"):
         await inspector(limits).inspect(photo, "image/png")
 
 
 async def test_a_process_killed_from_outside_is_tried_again(photo: Path) -> None:
     """As the kernel does when the machine has no memory left: that need not be the file's fault."""
-    with pytest.raises(InspectionInterrupted, match="killed from outside"):
+    with pytest.raises(InspectionInterruptedError, match="killed from outside"):
         await misled("os.kill(os.getpid(), signal.SIGKILL)").inspect(photo, "image/png")
 
 
@@ -193,7 +193,7 @@ async def test_a_process_killed_from_outside_is_tried_again(photo: Path) -> None
 )
 async def test_a_mistake_of_the_program_is_not_blamed_on_the_file(deed: str, reason: str, photo: Path) -> None:
     """It is tried again, and then a dead letter that can be redriven, with the last line of what went wrong."""
-    with pytest.raises(InspectionInterrupted, match=reason):
+    with pytest.raises(InspectionInterruptedError, match=reason):
         await misled(deed).inspect(photo, "image/png")
 
 
@@ -213,9 +213,9 @@ async def test_processes_die_with_the_worker(photo: Path) -> None:
     """Even if that is killed with -9 and can say nothing to them."""
     worker = (
         "import asyncio, pathlib, sys\n"
-        "from services.upload.subprocess_inspector import ChildInspector\n"
+        "from services.upload.subprocess_inspector import SubprocessInspector\n"
         "from services.upload.inspection import Limits\n"
-        "inspector = ChildInspector(Limits(320, 10**6, 2**30, 30), timeout_seconds=60, processes=1,"
+        "inspector = SubprocessInspector(Limits(320, 10**6, 2**30, 30), timeout_seconds=60, processes=1,"
         " command=(sys.executable, '-P', '-c', sys.argv[2]))\n"
         "asyncio.run(inspector.inspect(pathlib.Path(sys.argv[1]), 'image/png'))\n"
     )
@@ -249,14 +249,14 @@ async def test_no_more_processes_run_than_allowed(photo: Path) -> None:
     for folder in folders:
         (folder / "go").touch()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [InspectionInterrupted] * 3  # none of them wrote a report
+    assert [type(outcome) for outcome in outcomes] == [InspectionInterruptedError] * 3  # none of them wrote a report
 
 
 async def test_a_decoder_sees_none_of_the_workers_secrets(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its environment holds what it needs to start, and its standard input no data."""
     monkeypatch.setenv("S3_SECRET_KEY", "do-not-tell")
     deed = 'request.report.write_text(\'{"unreadable": "%s"}\' % sorted(os.environ))'
-    with pytest.raises(Unreadable) as told:
+    with pytest.raises(UnreadableFileError) as told:
         await misled(deed).inspect(photo, "image/png")
     assert "PYTHONPATH" in str(told.value)
     assert "S3_SECRET_KEY" not in str(told.value)
@@ -264,7 +264,7 @@ async def test_a_decoder_sees_none_of_the_workers_secrets(photo: Path, monkeypat
 
 async def test_ctrl_c_in_the_workers_terminal_is_not_the_childs(photo: Path) -> None:
     """It has a session of its own, so the worker can end its jobs in peace."""
-    with pytest.raises(Unreadable, match="True"):
+    with pytest.raises(UnreadableFileError, match="True"):
         await misled('request.report.write_text(\'{"unreadable": "%s"}\' % (os.getsid(0) == os.getpid()))').inspect(
             photo, "image/png"
         )

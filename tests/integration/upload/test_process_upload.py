@@ -16,17 +16,17 @@ from sqlalchemy import insert, select, update
 from contracts.upload import ProcessUpload
 from nightshift.config.secret import Secret
 from nightshift.database import Database, migrate, open_database
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.job import Job
-from nightshift.objects import ObjectMissing, ObjectStore, open_objects
+from nightshift.objects import ObjectMissingError, ObjectStore, open_objects
 from nightshift.outcomes import Permanent, Skip, Unavailable
 from nightshift.worker.commit import Committer
 from schema.tables import files, users
 from services.upload.handlers import process_upload
-from services.upload.inspection import Inspection, InspectionInterrupted, Inspector
-from services.upload.repository import FileNotFound
+from services.upload.inspection import Inspection, InspectionInterruptedError, Inspector
+from services.upload.repository import FileRowNotFoundError
 from services.upload.settings import UploadSettings
-from services.upload.subprocess_inspector import ChildInspector
+from services.upload.subprocess_inspector import SubprocessInspector
 from services.upload.temp_files import Scratch, open_scratch
 from tests.fakes.objects import FakeObjectStore
 
@@ -90,7 +90,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(objects_server: Objects, database_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(objects_server: ObjectServer, database_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
     """Real ones of everything; nothing may be left in the temporary folder afterwards."""
     await migrate(database_url)
     database = open_database(database_url)
@@ -99,7 +99,7 @@ async def desk(objects_server: Objects, database_url: str, tmp_path: Path) -> As
     server = objects_server
     store = open_objects(server.endpoint, server.access_key, server.secret_key, f"b-{uuid4().hex}")
     await store.ensure_bucket()
-    inspector = ChildInspector(SETTINGS.limits, timeout_seconds=30, processes=2)
+    inspector = SubprocessInspector(SETTINGS.limits, timeout_seconds=30, processes=2)
     with open_scratch(tmp_path / "scratch") as scratch:
         yield Desk(database, store, scratch, inspector)
         assert [path.name for path in scratch.root.iterdir()] == ["life"], "temporary files were left"
@@ -235,14 +235,14 @@ async def test_a_file_whose_owner_is_gone_needs_no_work(desk: Desk) -> None:
 
 async def test_a_row_that_is_not_there_yet_is_tried_again(desk: Desk) -> None:
     """No Permanent: its producer's transaction may still be open."""
-    with pytest.raises(FileNotFound, match="no file has the id 'not-yet'"):
+    with pytest.raises(FileRowNotFoundError, match="no file has the id 'not-yet'"):
         await desk.run(ProcessUpload(file_id="not-yet", user_id="user-17"))
 
 
 async def test_an_object_that_is_not_there_yet_is_tried_again(desk: Desk) -> None:
     """No Permanent, and the row is left as it was: the upload may still be under way."""
     message = await desk.upload(None)
-    with pytest.raises(ObjectMissing, match="there is no object 'uploads/"):
+    with pytest.raises(ObjectMissingError, match="there is no object 'uploads/"):
         await desk.run(message)
     assert (await desk.row(message))["status"] == "uploaded"
 
@@ -252,11 +252,11 @@ async def test_an_interrupted_inspection_is_tried_again(desk: Desk) -> None:
 
     class Interrupted:
         async def inspect(self, source: Path, content_type: str) -> Inspection:
-            raise InspectionInterrupted(f"{source.name} {content_type}")
+            raise InspectionInterruptedError(f"{source.name} {content_type}")
 
     desk.inspector = Interrupted()
     message = await desk.upload(sample("coffee.webp"))
-    with pytest.raises(InspectionInterrupted):
+    with pytest.raises(InspectionInterruptedError):
         await desk.run(message)
     assert (await desk.row(message))["status"] == "uploaded"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.broker.jetstream import store
 from tests.harness import FollowProbe, RunProbe
 from tests.integration.worker.conftest import Work
@@ -82,7 +82,7 @@ async def test_a_job_of_a_new_type_is_done_by_the_replica_that_knows_it(work: Wo
     """An old replica puts it back until a new one takes it."""
     async with work({FollowProbe: never}) as old:
         await store(old.connection, "jobs.probe.run", {}, GOOD)
-        while not old.chassis.metrics._types["probe.run"].retries:
+        while not old.context.metrics._types["probe.run"].retries:
             await old.connection.flush()
         async with work({RunProbe: record}, fresh=False) as new:
             await old.parts.worker.drain(0)
@@ -94,7 +94,7 @@ async def test_a_job_of_a_new_type_is_done_by_the_replica_that_knows_it(work: Wo
 async def test_one_megabyte_is_refused_by_the_broker(work: Work) -> None:
     """The producer is told, nothing is stored, and the connection stays."""
     async with work({RunProbe: record}) as harness:
-        with pytest.raises(Refused, match="message size exceeds maximum"):
+        with pytest.raises(BrokerRefusedError, match="message size exceeds maximum"):
             await store(harness.connection, "jobs.probe.run", {}, b"x" * (1024 * 1024 - 100))
         assert await harness.stored("PROBE") == []
         await still_works(harness)

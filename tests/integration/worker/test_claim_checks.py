@@ -7,7 +7,7 @@ import pytest
 
 from nightshift.broker.jetstream import store
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.servers.object_store import Objects
+from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging import claim_check
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent
@@ -19,7 +19,7 @@ LONG = "x" * 200_000
 pytestmark = pytest.mark.usefixtures("soon")
 
 
-async def test_a_long_body_travels_as_an_object(broker: Broker, objects_server: Objects, tmp_path: Path) -> None:
+async def test_a_long_body_travels_as_an_object(broker: Broker, objects_server: ObjectServer, tmp_path: Path) -> None:
     """The message is empty but for its headers; the handler notices nothing."""
     async with working(broker, objects_server, tmp_path, {RunProbe: record}, start=False) as harness:
         await harness.publisher.publish(RunProbe(name=LONG))
@@ -31,7 +31,9 @@ async def test_a_long_body_travels_as_an_object(broker: Broker, objects_server: 
         assert await harness.effects() == [LONG]
 
 
-async def test_a_long_follow_up_travels_as_an_object(broker: Broker, objects_server: Objects, tmp_path: Path) -> None:
+async def test_a_long_follow_up_travels_as_an_object(
+    broker: Broker, objects_server: ObjectServer, tmp_path: Path
+) -> None:
     """Also one that goes through the outbox."""
     seen: list[str] = []
 
@@ -47,7 +49,7 @@ async def test_a_long_follow_up_travels_as_an_object(broker: Broker, objects_ser
         assert seen == ["a" + LONG]
 
 
-async def test_copies_of_a_job_keep_its_claim(broker: Broker, objects_server: Objects, tmp_path: Path) -> None:
+async def test_copies_of_a_job_keep_its_claim(broker: Broker, objects_server: ObjectServer, tmp_path: Path) -> None:
     """Again later and the dead letter name the same object, which lives long enough."""
     attempts: list[int] = []
 
@@ -60,22 +62,26 @@ async def test_copies_of_a_job_keep_its_claim(broker: Broker, objects_server: Ob
         (letter,) = await harness.dead_letters()
         assert attempts == [1, 2]
         assert letter.headers["Job-Claim"].startswith("claims/")
-        assert await claim_check.fetch(harness.chassis.objects, letter.headers["Job-Claim"])
+        assert await claim_check.fetch(harness.context.objects, letter.headers["Job-Claim"])
 
 
-async def test_a_claim_that_would_lapse_is_stored_anew(broker: Broker, objects_server: Objects, tmp_path: Path) -> None:
+async def test_a_claim_that_would_lapse_is_stored_anew(
+    broker: Broker, objects_server: ObjectServer, tmp_path: Path
+) -> None:
     """A copy gets a claim of its own when the old one's date is nearer than 45 days from its run."""
     body = b'{"name":"long ago"}'
     old = claim_check.key_for(body, datetime.now(UTC) - timedelta(days=40))
     async with working(broker, objects_server, tmp_path, {FollowProbe: never}) as harness:
-        await harness.chassis.objects.put(old, body, "application/json")
+        await harness.context.objects.put(old, body, "application/json")
         await store(harness.connection, "jobs.probe.run", {"Job-Claim": old}, b"")
         (letter,) = await harness.dead_letters()
         assert letter.headers["Job-Claim"] == claim_check.key_for(body, datetime.now(UTC))
-        assert await claim_check.fetch(harness.chassis.objects, letter.headers["Job-Claim"]) == body
+        assert await claim_check.fetch(harness.context.objects, letter.headers["Job-Claim"]) == body
 
 
-async def test_a_claim_that_is_none_is_a_dead_letter(broker: Broker, objects_server: Objects, tmp_path: Path) -> None:
+async def test_a_claim_that_is_none_is_a_dead_letter(
+    broker: Broker, objects_server: ObjectServer, tmp_path: Path
+) -> None:
     """Another prefix, a missing object, another hash, no date: invalid, and nothing else is read."""
     now = datetime.now(UTC)
     missing = claim_check.key_for(b"nobody stored this", now)
@@ -88,8 +94,8 @@ async def test_a_claim_that_is_none_is_a_dead_letter(broker: Broker, objects_ser
         other: "another SHA-256",
     }
     async with working(broker, objects_server, tmp_path, {RunProbe: record}) as harness:
-        await harness.chassis.objects.put(other, b'{"name":"forged"}', "application/json")
-        await harness.chassis.objects.put("uploads/secret.txt", b'{"name":"secret"}', "application/json")
+        await harness.context.objects.put(other, b'{"name":"forged"}', "application/json")
+        await harness.context.objects.put("uploads/secret.txt", b'{"name":"secret"}', "application/json")
         for number, claim in enumerate(claims):
             await store(harness.connection, "jobs.probe.run", {"Job-Id": str(number), "Job-Claim": claim}, b"")
         letters = await harness.dead_letters(len(claims))
@@ -102,7 +108,7 @@ async def test_a_claim_that_is_none_is_a_dead_letter(broker: Broker, objects_ser
 
 
 async def test_a_claim_check_waits_for_the_object_store(
-    broker: Broker, objects_server: Objects, tmp_path: Path
+    broker: Broker, objects_server: ObjectServer, tmp_path: Path
 ) -> None:
     """A body that lies in an object store which is away is no bad body: the job runs when the store is back."""
     body = b'{"name":"' + b"x" * 200_000 + b'"}'

@@ -12,7 +12,7 @@ from nightshift.broker.jetstream import manage
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.job import Job
 from nightshift.worker.commit import Committer
-from nightshift.worker.crash_loop import LastLives
+from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.pipeline import CRASH_LOOP
 from nightshift.worker.pull import Pull
 from tests.harness import Harness, RunProbe, eventually, working
@@ -47,7 +47,7 @@ async def _die_with(harness: Harness, job_id: str, deaths: int, *, begun: bool =
         await eventually(partial(reached, number + 1))
     await pull.stop()
     if last is not None and begun and deaths >= CRASH_LOOP:
-        assert await LastLives("probe", harness.database).begin(last)
+        assert await CrashLoopGuard("probe", harness.database).begin(last)
 
 
 class Company:
@@ -78,7 +78,7 @@ async def test_from_its_third_unexplained_delivery_a_job_runs_alone(work: Work) 
         await harness.parts.worker.start(harness.parts.pulls)
         await harness.publisher.publish_many([RunProbe(name="before"), RunProbe(name="before too")])
         await eventually(lambda: len(company.running) == 2)
-        await eventually(lambda: harness.parts.worker.in_hand == 3, what="the suspect waits")
+        await eventually(lambda: harness.parts.worker.in_flight == 3, what="the suspect waits")
         await harness.publisher.publish(RunProbe(name="after"))
         company.go_on.set()
         await harness.empty()
@@ -168,7 +168,7 @@ async def test_a_last_life_that_ended_in_good_order_proves_nothing(work: Work) -
         pull.ask(1)
         await eventually(lambda: deliveries)
         await pull.stop()
-        last_lives = LastLives("probe", harness.database)
+        last_lives = CrashLoopGuard("probe", harness.database)
         assert await last_lives.begin(deliveries[0])
         assert not await last_lives.begin(deliveries[0])
         await last_lives.ended(deliveries[0])

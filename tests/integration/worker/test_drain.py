@@ -61,7 +61,7 @@ async def test_what_does_not_finish_is_handed_back_at_once_without_an_attempt(wo
         await eventually(lambda: gate.attempts)
         await harness.parts.worker.drain(0)
         assert harness.outcomes() == {"handed-back": 1}
-        assert harness.parts.worker.in_hand == 0
+        assert harness.parts.worker.in_flight == 0
         assert await harness.outbox() == []
         assert await count(harness.connection, "PROBE") == 0
         gate.open.set()
@@ -78,9 +78,9 @@ async def test_jobs_that_wait_for_a_slot_are_handed_back_before_the_grace_period
         await harness.publisher.publish(RunProbe(name="running"), job_id="running")
         await eventually(lambda: gate.attempts)
         await harness.publisher.publish_later(RunProbe(name="waiting"), job_id="waiting", delay=timedelta())
-        await eventually(lambda: harness.parts.worker.in_hand == 2, what="one runs, one waits")
+        await eventually(lambda: harness.parts.worker.in_flight == 2, what="one runs, one waits")
         draining = asyncio.create_task(harness.parts.worker.drain(10))
-        await eventually(lambda: harness.parts.worker.in_hand == 1)
+        await eventually(lambda: harness.parts.worker.in_flight == 1)
         gate.open.set()
         async with work({RunProbe: gate, FollowProbe: nothing}, slots=1, fresh=False) as second:
             await eventually(second.effects)
@@ -114,7 +114,7 @@ async def test_a_handler_that_will_not_end_does_not_hold_up_the_end(
             assert await count(harness.connection, "PROBE") == 1
         finally:
             release.set()
-        await eventually(lambda: harness.parts.worker.in_hand == 0)
+        await eventually(lambda: harness.parts.worker.in_flight == 0)
 
 
 async def test_a_drained_worker_leaves_nothing_behind(work: Work) -> None:

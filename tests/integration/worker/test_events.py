@@ -6,7 +6,7 @@ from nightshift.broker.jetstream import store
 from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Unavailable
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from tests.harness import FollowProbe, Harness, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import never, record
@@ -68,7 +68,7 @@ async def test_a_failing_event_comes_again_without_limit(work: Work) -> None:
         if len(attempts) <= 12:
             raise ConnectionError("not today")
 
-    async with work({DAILY: run_probe, RunProbe: record}, limits=Limits(1, 60.0)) as harness:
+    async with work({DAILY: run_probe, RunProbe: record}, limits=JobLimits(1, 60.0)) as harness:
         await _fire(harness)
         await eventually(harness.effects)
         assert attempts == list(range(1, 14))

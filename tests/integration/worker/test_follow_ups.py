@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
-from nightshift.broker import QueueFull
+from nightshift.broker import QueueFullError
 from nightshift.broker.jetstream import manage, store
 from nightshift.contract.wire import safe_token
 from nightshift.database.tables import outbox
 from nightshift.messaging import outbox as outbox_module
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import Outbox
 from nightshift.outcomes import Permanent, Snooze, Unavailable
 from nightshift.worker.commit import Committer
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from tests.harness import FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, never
@@ -183,7 +183,7 @@ async def test_after_the_commit_a_parent_can_only_wait(work: Work, monkeypatch: 
     async with work({RunProbe: run_probe, FollowProbe: followed}) as harness:
         store_in_truth = harness.publisher.store
 
-        async def refuse(message: Outgoing) -> Any:
+        async def refuse(message: OutboundMessage) -> Any:
             nonlocal refusals
             away.append(harness.parts.circuit.away)
             if message.subject == "jobs.probe.follow" and refusals:
@@ -213,7 +213,7 @@ async def test_a_follow_up_whose_queue_is_full_goes_by_way_of_later(
         await _deliver(harness)
         config = (await manage(harness.connection, "STREAM.INFO.PROBE"))["config"]
         await manage(harness.connection, "STREAM.UPDATE.PROBE", {**config, "max_msgs": 1})
-        with pytest.raises(QueueFull):
+        with pytest.raises(QueueFullError):
             await harness.publisher.publish(FollowProbe(name="one too many"))
         await harness.parts.worker.start(harness.parts.pulls)
         await eventually(lambda: harness.outcomes() == {"done": 1})
@@ -260,7 +260,7 @@ async def test_a_follow_up_that_cannot_be_published_fails_its_parent(work: Work)
     async def run_probe(_: RunProbe, job: Job) -> None:
         job.enqueue(FollowProbe(name="after"), job_id="x" * 600_000)
 
-    async with work({RunProbe: run_probe}, limits=Limits(0, 60.0)) as harness:
+    async with work({RunProbe: run_probe}, limits=JobLimits(0, 60.0)) as harness:
         await store(harness.connection, "jobs.probe.run", {}, GOOD)
         (letter,) = await harness.dead_letters()
         assert letter.headers["Dead-Reason"] == "attempts-exhausted"

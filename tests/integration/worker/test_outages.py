@@ -49,7 +49,7 @@ async def test_while_the_database_is_away_nothing_is_pulled_and_no_attempt_is_lo
                 await harness.publisher.publish(RunProbe(name=f"{number:02}"))
             await eventually(lambda: harness.parts.circuit.away == ["database"])
             await eventually(lambda: harness.outcomes().get("unavailable", 0) >= 3)
-            await eventually(lambda: harness.parts.worker.in_hand == 0)
+            await eventually(lambda: harness.parts.worker.in_flight == 0)
 
             async def all_are_kept() -> bool:  # the broker takes acknowledgements beside its other work
                 kept = [await count(harness.connection, stream) for stream in ("PROBE", "PROBE_LATER")]

@@ -8,7 +8,7 @@ import pytest
 
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip, Snooze
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.router import route
 from tests.harness import RECORD, FollowProbe, RunProbe, eventually
 from tests.integration.worker.conftest import Work
@@ -114,7 +114,7 @@ async def test_a_handler_that_takes_too_long_is_cancelled_and_has_failed(work: W
         job.write(RECORD, {"action": message.name})
 
     table = {RunProbe: route(RunProbe, slow, timeout_seconds=0.1), FollowProbe: neighbour}
-    async with work(table, limits=Limits(1, 30.0)) as harness:
+    async with work(table, limits=JobLimits(1, 30.0)) as harness:
         await harness.publisher.publish(FollowProbe(name="neighbour"))
         await harness.publisher.publish(RunProbe(name="slow"))
         (letter,) = await harness.dead_letters()
@@ -137,7 +137,7 @@ async def test_a_handler_that_returns_although_it_was_cancelled_is_done(work: Wo
             await asyncio.sleep(0)
         job.write(RECORD, {"action": message.name})
 
-    async with work({RunProbe: run_probe}, limits=Limits(0, 0.1)) as harness:
+    async with work({RunProbe: run_probe}, limits=JobLimits(0, 0.1)) as harness:
         for name in ("a", "b"):
             await harness.publisher.publish(RunProbe(name=name))
         await harness.empty()
@@ -160,7 +160,7 @@ async def test_a_handler_that_swallows_its_cancellation_is_cancelled_again(work:
                 if swallowed > 3:
                     raise
 
-    async with work({RunProbe: run_probe}, limits=Limits(0, 0.1)) as harness:
+    async with work({RunProbe: run_probe}, limits=JobLimits(0, 0.1)) as harness:
         await harness.publisher.publish(RunProbe(name="a"))
         (letter,) = await harness.dead_letters()
         assert letter.headers["Dead-Reason"] == "attempts-exhausted"
@@ -176,7 +176,7 @@ async def test_a_cancellation_from_inside_the_handler_is_a_failed_attempt(work: 
         asyncio.get_running_loop().call_soon(task.cancel)
         await task
 
-    async with work({RunProbe: run_probe}, limits=Limits(1, 60.0)) as harness:
+    async with work({RunProbe: run_probe}, limits=JobLimits(1, 60.0)) as harness:
         await harness.publisher.publish(RunProbe(name="a"))
         (letter,) = await harness.dead_letters()
         assert letter.headers["Dead-Reason"] == "attempts-exhausted"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.embedded.processes.clean_env import surroundings
+from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.stack import ROOT
@@ -28,7 +28,7 @@ def _start(broker: Broker, folder: Path, *, name: str = "probe", grace_seconds: 
     }
     command = [sys.executable, "-m", "tests.integration.worker.probe_service"]
     log = folder / f"{name}.log"
-    return Process(name, command, log=log, cwd=ROOT, environment=surroundings() | settings)
+    return Process(name, command, log=log, cwd=ROOT, environment=clean_environment() | settings)
 
 
 async def _began(process: Process, job: str) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from nightshift.broker import QueueFull
+from nightshift.broker import QueueFullError
 from nightshift.broker.jetstream import manage
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.outcomes import Permanent
-from nightshift.topology.topology import Limits as StreamLimits
+from nightshift.topology.topology import StreamLimits
 from nightshift.worker import settlement
 from tests.harness import RECORD, Harness, RunProbe, eventually
 from tests.integration.worker.conftest import Work
@@ -110,11 +110,11 @@ async def test_a_copy_for_later_that_is_refused_leaves_the_job_in_its_queue(
     async with work({RunProbe: run_probe}) as harness:
         store_in_truth = harness.publisher.store
 
-        async def refuse(message: Outgoing) -> Any:
+        async def refuse(message: OutboundMessage) -> Any:
             nonlocal refusals
             if message.subject.startswith("later.") and refusals:
                 refusals -= 1
-                raise QueueFull(message.subject, 10077, "a test")
+                raise QueueFullError(message.subject, 10077, "a test")
             return await store_in_truth(message)
 
         monkeypatch.setattr(harness.publisher, "store", refuse)
@@ -136,11 +136,11 @@ async def test_when_neither_letter_nor_copy_can_be_stored_the_job_stays(
     async with work({RunProbe: hopeless}) as harness:
         store_in_truth = harness.publisher.store
 
-        async def refuse(message: Outgoing) -> Any:
+        async def refuse(message: OutboundMessage) -> Any:
             nonlocal refusals
             if message.subject.startswith(("later.", "dead.")) and refusals:
                 refusals -= 1
-                raise QueueFull(message.subject, 10023, "insufficient resources")
+                raise QueueFullError(message.subject, 10023, "insufficient resources")
             return await store_in_truth(message)
 
         await harness.publisher.publish(RunProbe(name="a"), job_id="one")

@@ -8,7 +8,7 @@ import pytest
 from nightshift.broker.jetstream import store
 from nightshift.messaging.job import Job
 from nightshift.worker import pipeline
-from nightshift.worker.pipeline import Limits
+from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.router import route
 from tests.harness import RECORD, FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
@@ -158,7 +158,7 @@ async def test_how_many_retries_there_are_is_settable(
     """The service's number holds unless the route has its own."""
     flaky = Flaky()
     table = {RunProbe: route(RunProbe, flaky, max_retries=of_route)}
-    async with work(table, limits=Limits(of_service, 60.0)) as harness:
+    async with work(table, limits=JobLimits(of_service, 60.0)) as harness:
         await _publish(harness)
         (letter,) = await harness.dead_letters()
         assert letter.headers["Dead-Attempts"] == str(len(flaky.attempts)) == str(attempts)
@@ -171,7 +171,7 @@ async def test_the_error_of_a_dead_letter_is_one_short_ascii_line(work: Work) ->
     async def run_probe(_: RunProbe, job: Job) -> None:
         raise RuntimeError(f"{job.id}: größer\r\nDead-Reason: none\n postgresql://u:hunter2@db/x " + "long " * 500)
 
-    async with work({RunProbe: run_probe}, limits=Limits(0, 60.0)) as harness:
+    async with work({RunProbe: run_probe}, limits=JobLimits(0, 60.0)) as harness:
         await _publish(harness, Job_Id="one")
         (letter,) = await harness.dead_letters()
     error = letter.headers["Dead-Error"]
@@ -195,7 +195,7 @@ async def test_an_exception_inside_an_effect_is_a_failed_attempt(work: Work) -> 
         job.write(RECORD, {"action": message.name})
         job.transact(decide)
 
-    async with work({RunProbe: run_probe}, limits=Limits(1, 60.0)) as harness:
+    async with work({RunProbe: run_probe}, limits=JobLimits(1, 60.0)) as harness:
         await harness.publisher.publish_many([RunProbe(name=name) for name in ("a", "bad", "b")])
         (letter,) = await harness.dead_letters()
         await harness.empty()

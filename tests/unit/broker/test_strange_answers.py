@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightshift.broker import BrokerTooOld, Connection, Refused, direct_get
+from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, direct_get
 from nightshift.broker.connection import Reply
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.errors import refusal
@@ -83,7 +83,7 @@ async def test_any_answer_to_a_publish_is_a_receipt_or_a_known_error(body: bytes
     """What is not the broker's acknowledgement never passes for one."""
     try:
         stored = await store(_connection(Stranger(body)), "jobs.email.send", {}, b"{}")
-    except (Unavailable, Refused):
+    except (Unavailable, BrokerRefusedError):
         return
     assert isinstance(stored, Stored)
     assert stored.stream
@@ -98,7 +98,7 @@ async def test_any_answer_to_a_management_call_is_an_object_or_a_known_error(bod
         answer = await manage(_connection(Stranger(body)), "STREAM.INFO.EMAIL")
     except Unavailable as outage:
         told = str(outage)
-    except Refused:
+    except BrokerRefusedError:
         return
     else:
         assert isinstance(answer, dict)
@@ -109,7 +109,7 @@ async def test_any_answer_to_a_management_call_is_an_object_or_a_known_error(bod
 @given(error=_ERRORS | _JSON)
 def test_any_error_object_has_an_exception(error: object) -> None:
     """A code that is no number, a description that is no text, no object at all."""
-    assert isinstance(refusal("jobs.email.send", error), (Refused, Unavailable))
+    assert isinstance(refusal("jobs.email.send", error), (BrokerRefusedError, Unavailable))
 
 
 def _block(subject: bytes, sequence: bytes, stored: bytes) -> bytes:
@@ -153,7 +153,7 @@ def test_any_version_is_new_enough_or_too_old(version: str) -> None:
     """What a broker says about itself."""
     try:
         check_version(version)
-    except BrokerTooOld as told:
+    except BrokerTooOldError as told:
         words = str(told)
     else:
         return

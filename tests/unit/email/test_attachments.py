@@ -4,7 +4,7 @@ import pytest
 
 from contracts.email import Attachment
 from nightshift.outcomes import Permanent, Unavailable
-from services.email.attachments import AttachmentMissing, fetch, media_type
+from services.email.attachments import AttachmentMissingError, fetch, media_type
 from services.email.mailer import File
 from tests.fakes.objects import FakeObjectStore
 
@@ -38,7 +38,7 @@ async def test_the_bound_holds_for_all_together(objects: FakeObjectStore) -> Non
 
 async def test_a_missing_object_is_a_failed_attempt(objects: FakeObjectStore) -> None:
     """It may still be on its way there: an ordinary failure that names the key, not a dead letter at once."""
-    with pytest.raises(AttachmentMissing, match=r"'reports/9\.pdf'"):
+    with pytest.raises(AttachmentMissingError, match=r"'reports/9\.pdf'"):
         await fetch(objects, [ONE, Attachment(key="reports/9.pdf", file_name="9.pdf")], limit_bytes=100)
 
 

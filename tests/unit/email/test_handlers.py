@@ -7,7 +7,7 @@ import pytest
 from contracts.email import Attachment, SendEmail
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent
-from services.email.attachments import AttachmentMissing
+from services.email.attachments import AttachmentMissingError
 from services.email.handlers import send_email
 from services.email.mailer import OutgoingMail, Sent
 from tests.fakes.objects import FakeObjectStore
@@ -87,7 +87,7 @@ async def test_attachments_are_sent_along() -> None:
 async def test_no_mail_goes_without_its_attachment() -> None:
     """Where one is missing, nothing is sent."""
     mailer = FakeMailer()
-    with pytest.raises(AttachmentMissing):
+    with pytest.raises(AttachmentMissingError):
         await handle(message(attachments=(Attachment(key="a.txt", file_name="A.txt"),)), mailer)
     assert mailer.mails == []
 

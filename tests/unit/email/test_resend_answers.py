@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import SendFailed
+from services.email.mailer import SendFailedError
 from services.email.resend_errors import AWAY, MISCONFIGURED, accepted_id, refusal, retry_after
 from tests.unit.email.mails import NOW
 
@@ -83,7 +83,7 @@ def test_a_wrong_setting_costs_no_attempt(response: httpx.Response, setting: str
 @pytest.mark.parametrize("code", [408, 425, 500, 507, 200])
 def test_anything_unclear_is_a_failed_attempt(code: int) -> None:
     """Also a success that is not Resend's, from a proxy or a wrong address: the mail is not taken for sent."""
-    assert isinstance(refusal(answer(code, "application_error"), NOW), SendFailed)
+    assert isinstance(refusal(answer(code, "application_error"), NOW), SendFailedError)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from aiosmtplib import SMTPRecipientRefused
 
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import SendFailed
+from services.email.mailer import SendFailedError
 from services.email.smtp_errors import BUSY, LIMITED, MISCONFIGURED, provider_id, recipients_refusal, refusal
 
 
@@ -40,7 +40,7 @@ def test_a_permanent_refusal_is_permanent(code: int, text: str) -> None:
 )
 def test_a_temporary_refusal_is_a_failed_attempt(code: int, text: str) -> None:
     """4xx about this mail or its recipient: again later, and counted."""
-    assert isinstance(refusal("the message", code, text), SendFailed)
+    assert isinstance(refusal("the message", code, text), SendFailedError)
 
 
 @pytest.mark.parametrize(

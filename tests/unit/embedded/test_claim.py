@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.embedded.processes.folder_lock import FolderClaim, FolderTaken
+from nightshift.embedded.processes.folder_lock import FolderLock, FolderTakenError
 
 
 def test_a_folder_belongs_to_one_stack_at_a_time(tmp_path: Path) -> None:
     """The second claim is refused with the holder's process, until the first is given up."""
-    first, second = FolderClaim(tmp_path / "new folder"), FolderClaim(tmp_path / "new folder")
+    first, second = FolderLock(tmp_path / "new folder"), FolderLock(tmp_path / "new folder")
     first.take()
     first.take()
-    with pytest.raises(FolderTaken, match=rf"already running in .*new folder \(process {os.getpid()}\)"):
+    with pytest.raises(FolderTakenError, match=rf"already running in .*new folder \(process {os.getpid()}\)"):
         second.take()
     first.release()
     second.take()

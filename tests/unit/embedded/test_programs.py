@@ -50,7 +50,7 @@ def test_a_broker_that_is_too_old_is_passed_over(bin_folders: tuple[Path, Path])
 def test_only_old_brokers_are_an_error_that_names_them(bin_folders: tuple[Path, Path]) -> None:
     """The error says what was found, which version is needed, and that the compose stack is the way."""
     old = _program(bin_folders[1], "nats-server", "2.13.9")
-    with pytest.raises(binaries.ProgramMissing) as raised:
+    with pytest.raises(binaries.ProgramMissingError) as raised:
         binaries.nats_server()
     text = str(raised.value)
     assert text.startswith("nats-server 2.14 or later was found neither beside")
@@ -66,7 +66,7 @@ def test_only_old_brokers_are_an_error_that_names_them(bin_folders: tuple[Path, 
 def test_a_missing_program_is_named_with_the_way_out(find: object, name: str, package: str) -> None:
     """The error names the program, the package that brings it, PATH, and the compose stack."""
     assert callable(find)
-    with pytest.raises(binaries.ProgramMissing) as raised:
+    with pytest.raises(binaries.ProgramMissingError) as raised:
         find()
     text = str(raised.value)
     assert text.startswith(name)

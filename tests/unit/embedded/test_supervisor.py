@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.embedded.processes import supervisor
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.processes.supervisor import keep_running, next_delay
 
 
@@ -59,7 +59,7 @@ class FakeProgram:
         if len(self.starts) == self._wanted:
             self.done.set()
         if len(self.starts) == 1 and self.fails:
-            raise StartFailed("fake was not ready within 3 s. The end …\nof its log")
+            raise StartFailedError("fake was not ready within 3 s. The end …\nof its log")
 
 
 async def test_a_program_that_ends_is_started_again_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from nightshift.objects import ObjectsRefused
+from nightshift.objects import ObjectStoreRefusedError
 from nightshift.outcomes import Unavailable
 from services.maintenance.expired_claims import is_expired
 from services.maintenance.object_deletion import remove
@@ -49,7 +49,7 @@ async def test_removing_tells_what_was_refused(objects: FakeObjectStore, monkeyp
 
     async def delete(key: str) -> None:
         if key == "a/2":
-            raise ObjectsRefused("locked")
+            raise ObjectStoreRefusedError("locked")
         await original(key)
 
     monkeypatch.setattr(objects, "delete", delete)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.cli.client.contract import checked, message_class
-from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import CATALOGUE
 
@@ -42,7 +42,7 @@ def test_an_invalid_sample_is_refused(path: Path) -> None:
     """What would be a dead letter is not sent, and the reason is the one that its header would give."""
     sample = json.loads(path.read_bytes())
     body = sample["body"].encode() if isinstance(sample["body"], str) else json.dumps(sample["body"]).encode()
-    with pytest.raises(WrongUse) as wrong:
+    with pytest.raises(UsageError) as wrong:
         checked(_type(path), body, unknown_fields=True)
     assert sample["reason"] in str(wrong.value) or "not JSON" in str(wrong.value)
 
@@ -50,7 +50,7 @@ def test_an_invalid_sample_is_refused(path: Path) -> None:
 def test_every_wrong_field_is_named_with_what_may_have_been_meant() -> None:
     """Unknown ones all at once, and the first that breaks the contract."""
     body = json.dumps({"tos": "a@example.com", "subjekt": "Hi", "body": "x"}).encode()
-    with pytest.raises(WrongUse) as wrong:
+    with pytest.raises(UsageError) as wrong:
         checked("email.send", body)
     assert "no field `tos` at `$`; did you mean to?" in str(wrong.value)
     assert "no field `subjekt` at `$`; did you mean subject?" in str(wrong.value)
@@ -60,7 +60,7 @@ def test_every_wrong_field_is_named_with_what_may_have_been_meant() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"to": "\xff"}', b"[]", b"null", b"7"])
 def test_whatever_is_typed_is_refused_in_words(body: bytes) -> None:
     """Never another exception."""
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         checked("email.send", body)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightshift.broker import Connection, Refused
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.connection import Reply
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import encode
@@ -24,7 +24,7 @@ from nightshift.cli.queries.dead_letters import count_in, read, references
 from nightshift.cli.queries.discover_workers import workers
 from nightshift.cli.queries.streams import message_at
 from nightshift.cli.terminal import parse_time
-from nightshift.cli.terminal.exit_codes import Failure, WrongUse
+from nightshift.cli.terminal.exit_codes import CommandError, UsageError
 from nightshift.contract import wire
 from nightshift.contract.message import CATALOGUE
 from nightshift.outcomes import Unavailable
@@ -80,7 +80,7 @@ def test_any_body_is_a_message_or_wrong_use(job_type: str, body: bytes, unknown_
     """Of `send`, and an edited one of `dlq redrive`: the error names the type."""
     try:
         message = checked(job_type, body, unknown_fields=unknown_fields)
-    except WrongUse as wrong:
+    except UsageError as wrong:
         told = str(wrong)
     else:
         assert msgspec.json.decode(msgspec.json.encode(message), type=type(message)) == message
@@ -97,7 +97,7 @@ def test_any_batch_is_messages_or_an_error_that_numbers_the_lines(
     file = tmp_path_factory.getbasetemp() / "batch.jsonl"
     file.write_bytes(b"\n".join([*lines, b"not JSON"]))
     options = argparse.Namespace(batch=str(file), unknown_fields=False, id=None)
-    with pytest.raises(WrongUse, match=f"line {len(lines) + 1}: email.send: ") as caught:
+    with pytest.raises(UsageError, match=f"line {len(lines) + 1}: email.send: ") as caught:
         _checked_lines(options, "email.send")
     assert str(file) in str(caught.value)
 
@@ -105,9 +105,9 @@ def test_any_batch_is_messages_or_an_error_that_numbers_the_lines(
 @pytest.mark.parametrize("name", ["/", "/no/such", "x" * 5_000, "a\0b", "\udc80"])
 def test_a_file_that_cannot_be_read_is_wrong_use(name: str) -> None:
     """A batch, and a body from a file."""
-    with pytest.raises(WrongUse, match="cannot read"):
+    with pytest.raises(UsageError, match="cannot read"):
         _checked_lines(argparse.Namespace(batch=name, unknown_fields=False, id=None), "email.send")
-    with pytest.raises(WrongUse, match="cannot read"):
+    with pytest.raises(UsageError, match="cannot read"):
         read_body(f"@{name}")
 
 
@@ -211,6 +211,6 @@ async def test_any_answer_about_a_message_is_one_or_a_known_failure(message: obj
     room = Room([json.dumps({"message": message}).encode()])
     try:
         found = await message_at(cast("Connection", room), "EMAIL_DLQ", 12)
-    except (Unavailable, Refused, Failure):
+    except (Unavailable, BrokerRefusedError, CommandError):
         return
     assert isinstance(found, Delivery)

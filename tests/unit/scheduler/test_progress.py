@@ -6,7 +6,7 @@ import pytest
 
 from nightshift.contract.cron import ScheduleFired
 from nightshift.scheduler.cron.schedule import schedule
-from nightshift.scheduler.state.cron_stream import Remembered
+from nightshift.scheduler.state.cron_stream import LastEvent
 from nightshift.scheduler.state.schedule_state import Progress
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -18,10 +18,10 @@ def progress(expression: str = "0 * * * *") -> Progress:
     return Progress(schedule("sync.test", expression, "all"), NOON - HOUR / 2)
 
 
-def remembered(due: datetime, expression: str = "0 * * * *", time_zone: str = "UTC") -> Remembered:
+def remembered(due: datetime, expression: str = "0 * * * *", time_zone: str = "UTC") -> LastEvent:
     """An event with this due time, at sequence 7."""
     event = ScheduleFired(name="sync.test", schedule=expression, time_zone=time_zone, due=due, announced=due)
-    return Remembered(7, event)
+    return LastEvent(7, event)
 
 
 def chosen(entry: Progress, now: datetime) -> list[datetime]:
@@ -47,7 +47,7 @@ def test_a_memory_says_where_to_go_on() -> None:
 @pytest.mark.parametrize(
     "memory", [remembered(NOON - 9 * HOUR, "5 * * * *"), remembered(NOON - 9 * HOUR, time_zone="Europe/Berlin")]
 )
-def test_a_memory_of_another_expression_or_zone_starts_at_now(memory: Remembered) -> None:
+def test_a_memory_of_another_expression_or_zone_starts_at_now(memory: LastEvent) -> None:
     """Only its sequence counts."""
     entry = progress()
     assert entry.recall(memory, NOON, at_start=True) is None
@@ -88,7 +88,7 @@ def test_a_memory_that_is_ahead_by_seconds_is_no_error() -> None:
 def test_a_message_that_is_no_event_is_reported() -> None:
     """Its sequence counts, so that the next event can follow it."""
     entry = progress()
-    assert "no event" in str(entry.recall(Remembered(9, None), NOON, at_start=True))
+    assert "no event" in str(entry.recall(LastEvent(9, None), NOON, at_start=True))
     assert (entry.sequence, chosen(entry, NOON)) == (9, [NOON])
 
 

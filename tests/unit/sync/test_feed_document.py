@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demo.sites.feed_site import atom, rss
-from services.sync.connectors.feed_document import MAX_ENTRIES, NotAFeed, read_document
+from services.sync.connectors.feed_document import MAX_ENTRIES, NotAFeedError, read_document
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
 <rss version="2.0"><channel><item><title>&b;</title></item></channel></rss>"""
@@ -21,7 +21,7 @@ def item(inner: str, head: str = '<rss version="2.0">') -> bytes:
 @pytest.mark.parametrize("body", [BOMB, FILE, OUTER], ids=["bomb", "file", "outer"])
 def test_a_document_type_is_refused(body: bytes) -> None:
     """No entity is expanded, no file read, no address asked."""
-    with pytest.raises(NotAFeed, match="document type declaration"):
+    with pytest.raises(NotAFeedError, match="document type declaration"):
         read_document(body)
 
 
@@ -61,7 +61,7 @@ def test_the_first_alternate_link_of_an_atom_entry_is_its_link() -> None:
 
 def test_atom_of_another_namespace_is_no_atom() -> None:
     """The name alone says nothing."""
-    with pytest.raises(NotAFeed, match="expected RSS"):
+    with pytest.raises(NotAFeedError, match="expected RSS"):
         read_document(b'<feed xmlns="http://purl.org/atom/ns#"><entry/></feed>')
 
 
@@ -105,7 +105,7 @@ def test_the_documents_own_encoding_goes_before_the_transports() -> None:
 )
 def test_what_is_no_feed_is_named(body: bytes, problem: str) -> None:
     """The text says what is wrong with it."""
-    with pytest.raises(NotAFeed, match=problem):
+    with pytest.raises(NotAFeedError, match=problem):
         read_document(body)
 
 
@@ -150,6 +150,6 @@ def test_any_bytes_are_a_feed_or_none(body: bytes, charset: str | None) -> None:
     charset = charset if charset is None or (charset.isascii() and charset and charset.isprintable()) else None
     try:
         document = read_document(body, charset)
-    except NotAFeed:
+    except NotAFeedError:
         return
     assert all(isinstance(value, str) for entry in document.entries for value in entry.values())

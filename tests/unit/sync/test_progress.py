@@ -17,7 +17,7 @@ from services.sync.checkpoint import (
     opened,
     source_of,
 )
-from services.sync.connector import Page, Record, Validators
+from services.sync.connector import Record, SourcePage, Validators
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 JSON = st.recursive(
@@ -26,10 +26,10 @@ JSON = st.recursive(
 )
 
 
-def page(*ids: str, following: str | None = None, etag: str | None = "tag", whole: bool = True) -> Page:
+def page(*ids: str, following: str | None = None, etag: str | None = "tag", whole: bool = True) -> SourcePage:
     """A page of records."""
     records = [Record(one, "thing", {}) for one in ids]
-    return Page(records, following, Validators(etag), whole=whole)
+    return SourcePage(records, following, Validators(etag), whole=whole)
 
 
 def test_a_round_in_progress_goes_on() -> None:
@@ -47,9 +47,9 @@ def test_a_round_in_progress_goes_on() -> None:
 def test_an_unchanged_page_leads_where_it_led() -> None:
     """A 304 without links: the next page is that of last time, unless the answer names another."""
     known = closed(advanced(Progress(), page("1", "2", following="p2"), 1), 1, empty=False)
-    same = advanced(known, Page(unchanged=True), 2)
+    same = advanced(known, SourcePage(unchanged=True), 2)
     assert (same.cursor, same.listed, same.records) == ("p2", False, 2)
-    assert advanced(known, Page(unchanged=True, following="p9"), 2).cursor == "p9"
+    assert advanced(known, SourcePage(unchanged=True, following="p9"), 2).cursor == "p9"
 
 
 def test_one_window_makes_the_round_no_whole() -> None:
@@ -80,7 +80,7 @@ def test_the_checkpoint_does_not_grow_with_the_account() -> None:
 def test_a_forgotten_page_is_the_one_at_the_cursor() -> None:
     """The others stay known."""
     progress = advanced(advanced(Progress(), page("1", following="p2"), 1), page("2", following="p3"), 1)
-    at_second = forgotten(advanced(closed(progress, 1, empty=False), Page(unchanged=True), 2))
+    at_second = forgotten(advanced(closed(progress, 1, empty=False), SourcePage(unchanged=True), 2))
     assert set(at_second.known) == {""}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
-from services.sync.connector import Account, Refused, SyncFailed
+from services.sync.connector import Account, SourceRefusedError, SyncFailedError
 from services.sync.http.redaction import hidden
 
 ACCOUNT = Account(
@@ -18,8 +18,8 @@ ACCOUNT = Account(
     "error",
     [
         Permanent("a hunter2hunter2 b"),
-        Refused("a ada.lovelace:hunter2hunter2 b"),
-        SyncFailed("a https://x.example/private/9f8e b"),
+        SourceRefusedError("a ada.lovelace:hunter2hunter2 b"),
+        SyncFailedError("a https://x.example/private/9f8e b"),
         Snooze(timedelta(seconds=9), "a hunter2hunter2 b"),
     ],
 )
@@ -34,7 +34,7 @@ def test_an_outcome_stays_what_it_is_without_secrets(error: Exception) -> None:
 
 def test_an_unexpected_error_is_a_failed_attempt_without_secrets() -> None:
     """Whatever it was, its text goes through here."""
-    with pytest.raises(SyncFailed, match=r"^KeyError: '\*\*\*'$"), hidden(ACCOUNT):
+    with pytest.raises(SyncFailedError, match=r"^KeyError: '\*\*\*'$"), hidden(ACCOUNT):
         raise KeyError("hunter2hunter2")
 
 

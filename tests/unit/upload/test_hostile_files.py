@@ -12,9 +12,9 @@ from PIL import Image
 
 from services.upload.file_type import IMAGES, PDF
 from services.upload.inspect_main import answer
-from services.upload.inspection import Limits, Request
+from services.upload.inspection import ImageLimits, Request
 
-LIMITS = Limits(thumbnail_pixels=32, max_image_pixels=100_000, memory_bytes=2**30, cpu_seconds=30)
+LIMITS = ImageLimits(thumbnail_pixels=32, max_image_pixels=100_000, memory_bytes=2**30, cpu_seconds=30)
 TYPES = (*IMAGES, PDF)
 BEGINNINGS = {
     "image/jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",

@@ -10,9 +10,9 @@ from PIL import Image
 
 from services.upload.file_type import IMAGES, sniff
 from services.upload.images import look_into_image
-from services.upload.inspection import Limits, Unreadable
+from services.upload.inspection import ImageLimits, UnreadableFileError
 
-LIMITS = Limits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
+LIMITS = ImageLimits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 
 
 def gradient(mode: str, size: tuple[int, int] = (640, 400)) -> Image.Image:
@@ -21,7 +21,7 @@ def gradient(mode: str, size: tuple[int, int] = (640, 400)) -> Image.Image:
     return line.resize(size).convert("RGB").convert(mode)
 
 
-def look(data: bytes, folder: Path, limits: Limits = LIMITS) -> tuple[dict[str, Any], Image.Image]:
+def look(data: bytes, folder: Path, limits: ImageLimits = LIMITS) -> tuple[dict[str, Any], Image.Image]:
     """Inspects bytes as the service would."""
     source = folder / "source"
     source.write_bytes(data)
@@ -142,7 +142,7 @@ def test_a_photo_with_a_second_picture_inside_is_a_jpeg(tmp_path: Path) -> None:
 def test_more_pixels_than_allowed_are_refused_undecoded(form: str, tmp_path: Path) -> None:
     """A decompression bomb: few bytes that stand for many pixels."""
     data = encoded(Image.new("L", (1200, 1000)), form)
-    with pytest.raises(Unreadable, match=r"more pixels than the 1,000,000 .*MAX_IMAGE_PIXELS"):
+    with pytest.raises(UnreadableFileError, match=r"more pixels than the 1,000,000 .*MAX_IMAGE_PIXELS"):
         look(data, tmp_path)
 
 
@@ -156,7 +156,7 @@ def test_the_pixel_limit_is_inclusive(tmp_path: Path) -> None:
 def test_the_beginning_of_an_image_is_not_taken_for_the_image(form: str, tmp_path: Path) -> None:
     """Cut off at half its length, a file is refused with a reason that names the format."""
     data = encoded(Image.effect_noise((300, 200), 80), form)
-    with pytest.raises(Unreadable, match=form):
+    with pytest.raises(UnreadableFileError, match=form):
         look(data[: len(data) // 2], tmp_path)
 
 
@@ -167,7 +167,7 @@ def test_wherever_an_image_is_cut_off_it_is_read_or_refused(form: str, tmp_path:
     for length in sorted({*range(12, 200, 7), *range(200, len(data), max(1, len(data) // 40))}):
         try:
             metadata, picture = look(data[:length], tmp_path)
-        except Unreadable as refusal:
+        except UnreadableFileError as refusal:
             assert form in str(refusal)  # noqa: PT017 - either end is right, each has its rule
             continue
         assert (metadata["width"], metadata["height"]) == picture.size == (60, 40)
@@ -181,7 +181,7 @@ def test_what_follows_an_image_does_no_harm(tmp_path: Path) -> None:
 
 def test_a_reason_tells_nothing_of_this_machine(tmp_path: Path) -> None:
     """The file's owner reads it: no paths, no Python objects."""
-    with pytest.raises(Unreadable) as refusal:
+    with pytest.raises(UnreadableFileError) as refusal:
         look(b"\xff\xd8\xff" + b"x" * 100, tmp_path)
     assert str(tmp_path) not in str(refusal.value)
     assert "<" not in str(refusal.value)

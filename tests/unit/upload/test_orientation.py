@@ -8,10 +8,10 @@ from PIL import ExifTags, Image
 
 from services.upload.file_type import sniff
 from services.upload.images import look_into_image
-from services.upload.inspection import Limits
+from services.upload.inspection import ImageLimits
 from services.upload.thumbnails import save
 
-LIMITS = Limits(thumbnail_pixels=64, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
+LIMITS = ImageLimits(thumbnail_pixels=64, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 COLOURS = {(0, 0): (255, 0, 0), (1, 0): (0, 255, 0), (0, 1): (0, 0, 255), (1, 1): (255, 255, 255)}
 # How a camera stores an upright picture, by the orientation that it notes: the inverse of what a viewer does.
 STORED = {

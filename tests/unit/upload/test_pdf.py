@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.upload.inspection import Limits, Unreadable
+from services.upload.inspection import ImageLimits, UnreadableFileError
 from services.upload.pdf import look_into_pdf
 
-LIMITS = Limits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
+LIMITS = ImageLimits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 PADDING = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
 """What stands for an empty password (ISO 32000-1 §7.6.3.3)."""
 
@@ -118,7 +118,7 @@ def test_a_page_of_any_size_costs_one_small_bitmap(size: tuple[float, float], tm
 
 def test_a_broken_document_is_refused_with_a_reason(tmp_path: Path) -> None:
     """What only begins like a PDF."""
-    with pytest.raises(Unreadable, match="PDF that is broken or cut off"):
+    with pytest.raises(UnreadableFileError, match="PDF that is broken or cut off"):
         look_into_pdf(stored(tmp_path, b"%PDF-1.7\n" + b"\xff" * 500), LIMITS)
 
 
@@ -128,7 +128,7 @@ def test_wherever_a_document_is_cut_off_it_is_read_or_refused(tmp_path: Path) ->
     for length in range(5, len(data), 13):
         try:
             metadata, _ = look_into_pdf(stored(tmp_path, data[:length]), LIMITS)
-        except Unreadable as refusal:
+        except UnreadableFileError as refusal:
             assert "PDF" in str(refusal)  # noqa: PT017 - either end is right
             continue
         assert metadata["pages"] == 1

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeAlias
 
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.settings import add_flags
 from nightshift.cli.terminal.exit_codes import WRONG_USE
 
-Run = Callable[[Session, argparse.Namespace], Awaitable[int]]
+Run = Callable[[Context, argparse.Namespace], Awaitable[int]]
 Groups: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse gives its type no public name
 """What commands are added to."""
 

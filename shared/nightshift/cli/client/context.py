@@ -8,8 +8,8 @@ from typing import Self
 
 from nightshift.broker import Connection, connect
 from nightshift.cli.client.settings import OperatorSettings
-from nightshift.cli.terminal.exit_codes import AWAY, WRONG_USE, Failure
-from nightshift.cli.terminal.output import Screen
+from nightshift.cli.terminal.exit_codes import UNAVAILABLE, WRONG_USE, CommandError
+from nightshift.cli.terminal.output import Output
 from nightshift.config.datastore_urls import database_url
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import Database, open_database
@@ -23,10 +23,10 @@ NO_DATABASE = "DATABASE_URL is not set"
 NO_OBJECTS = "S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are not set"
 
 
-class Session:
+class Context:
     """One run of one command. `environ` are the settings that count, `source` says where they come from."""
 
-    def __init__(self, screen: Screen, settings: OperatorSettings, environ: Mapping[str, str], source: str) -> None:
+    def __init__(self, screen: Output, settings: OperatorSettings, environ: Mapping[str, str], source: str) -> None:
         self.screen, self.settings, self.environ, self.source = screen, settings, environ, source
         self.events = load_catalogue()
         self._stack = AsyncExitStack()
@@ -51,7 +51,7 @@ class Session:
         """The broker.
 
         Raises:
-            Failure: it is away, or knows no such user; says where it was looked for.
+            CommandError: it is away, or knows no such user; says where it was looked for.
         """
         if self._connection is None:
             # The name is also the prefix of its inboxes, which a user's permissions name.
@@ -59,9 +59,9 @@ class Session:
             try:
                 self._connection = await connect(self.settings, name=name, wait_seconds=CONNECT_SECONDS)
             except Unavailable as away:
-                raise Failure(f"broker {self.settings.nats_url} ({self.source}): {away}", AWAY) from None
+                raise CommandError(f"broker {self.settings.nats_url} ({self.source}): {away}", UNAVAILABLE) from None
             except (OSError, ValueError) as error:
-                raise Failure(f"broker {self.settings.nats_url} ({self.source}): {error}", WRONG_USE) from None
+                raise CommandError(f"broker {self.settings.nats_url} ({self.source}): {error}", WRONG_USE) from None
             self._stack.push_async_callback(self._connection.close)
         return self._connection
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from nightshift.cli.terminal.exit_codes import WrongUse
-from nightshift.contract.constraints import empty, explain
+from nightshift.cli.terminal.exit_codes import UsageError
+from nightshift.contract.constraints import empty_body_error, explain
 from nightshift.contract.message import CATALOGUE, Message
 
 _UNEXPECTED_CHARACTERS = 60
@@ -24,15 +24,15 @@ def message_class(job_type: str) -> type[Message]:
     """The contract of a job type.
 
     Raises:
-        WrongUse: there is none; names those that there are.
+        UsageError: there is none; names those that there are.
     """
     found = CATALOGUE.get(job_type.removeprefix("jobs."))
     if found is not None:
         return found
     if job_type.startswith("cron."):
-        raise WrongUse(f"{job_type} is a schedule's event; ask for it with: nightshift cron run {job_type[5:]}")
+        raise UsageError(f"{job_type} is a schedule's event; ask for it with: nightshift cron run {job_type[5:]}")
     hint = near(job_type, CATALOGUE) or f"; there are: {', '.join(sorted(CATALOGUE))}"
-    raise WrongUse(f"there is no job type {job_type!r}{hint}")
+    raise UsageError(f"there is no job type {job_type!r}{hint}")
 
 
 def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Message:
@@ -42,23 +42,23 @@ def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Mess
     typing mistakes.
 
     Raises:
-        WrongUse: names each unknown field, or the field that breaks the contract.
+        UsageError: names each unknown field, or the field that breaks the contract.
     """
     kind = message_class(job_type)
     if not body.strip():
-        raise WrongUse(f"{kind.TYPE}: {empty(kind)}")
+        raise UsageError(f"{kind.TYPE}: {empty_body_error(kind)}")
     problems = [] if unknown_fields else list(_unknown(body, kind))
     try:
         message = msgspec.json.decode(body, type=kind)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
         problems.append(explain(error))
     except RecursionError:
-        raise WrongUse(f"{kind.TYPE}: the body is nested too deep") from None
+        raise UsageError(f"{kind.TYPE}: the body is nested too deep") from None
     except msgspec.DecodeError as error:
         text = body[:_UNEXPECTED_CHARACTERS].decode("utf-8", "replace")
-        raise WrongUse(f"{kind.TYPE}: the body is not JSON: {error}: {text}") from None
+        raise UsageError(f"{kind.TYPE}: the body is not JSON: {error}: {text}") from None
     if problems:
-        raise WrongUse(f"{kind.TYPE}: " + "\n  ".join(["the body breaks its contract:", *problems]))
+        raise UsageError(f"{kind.TYPE}: " + "\n  ".join(["the body breaks its contract:", *problems]))
     return message
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION, wrong_addresses
+from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION, invalid_urls
 from nightshift.config.settings import ProcessSettings, Secret, load
 from nightshift.embedded.processes import env_file
 
@@ -32,7 +32,7 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
     def check(self) -> Iterable[str]:
         """Yields what is wrong with the addresses that are known, and with whom to trust there."""
         yield from super().check()
-        yield from wrong_addresses(self)
+        yield from invalid_urls(self)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from nightshift.broker.batch import DuplicateInBatch
-from nightshift.cli.client.context import Session
+from nightshift.broker.batch import DuplicateInBatchError
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import checked, message_class
-from nightshift.cli.terminal.exit_codes import DONE, WrongUse
+from nightshift.cli.terminal.exit_codes import DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.messaging.publisher import Entry, Publisher, Receipt
 
@@ -31,11 +31,11 @@ class BatchSent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     runs_at: datetime | None = None
 
 
-async def send_batch(session: Session, options: argparse.Namespace, runs_at: datetime | None) -> int:
+async def send_batch(session: Context, options: argparse.Namespace, runs_at: datetime | None) -> int:
     """Checks all lines, then sends them in groups that the broker stores whole or not at all.
 
     Raises:
-        WrongUse: lines are wrong, or the file cannot be read; nothing was sent.
+        UsageError: lines are wrong, or the file cannot be read; nothing was sent.
     """
     job_type = message_class(options.type).TYPE
     entries = _checked_lines(options, job_type)
@@ -55,14 +55,14 @@ def _checked_lines(options: argparse.Namespace, job_type: str) -> list[Entry]:
     for number, line in _lines(options.batch):
         try:
             message = checked(job_type, line, unknown_fields=options.unknown_fields)
-        except WrongUse as wrong:
+        except UsageError as wrong:
             problems.append(f"line {number}: {wrong}")
             continue
         entries.append(Entry(message, f"{options.id}-{number}" if options.id else None))
     if problems:
         more = f"\n… and {len(problems) - _SHOWN_PROBLEMS} more lines" if len(problems) > _SHOWN_PROBLEMS else ""
         shown = "\n".join(problems[:_SHOWN_PROBLEMS])
-        raise WrongUse(
+        raise UsageError(
             f"{plural(len(problems), 'line')} of {options.batch} cannot be sent, so nothing was:\n{shown}{more}"
         )
     return entries
@@ -73,7 +73,7 @@ def _lines(name: str) -> Iterator[tuple[int, bytes]]:
     try:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except (OSError, ValueError) as error:
-        raise WrongUse(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
     return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())
 
 
@@ -84,7 +84,7 @@ async def _send(publisher: Publisher, entries: Sequence[Entry], runs_at: datetim
         )
     try:
         return await publisher.publish_many(entries)
-    except DuplicateInBatch:  # the file is sent again: what is there already is told apart one by one
+    except DuplicateInBatchError:  # the file is sent again: what is there already is told apart one by one
         return await _singly([publisher.publish(entry.message, job_id=entry.job_id) for entry in entries])
 
 
@@ -92,7 +92,7 @@ async def _singly(publishing: Sequence["asyncio._CoroutineLike[Receipt]"]) -> li
     return list(await asyncio.gather(*publishing))
 
 
-def _tell(session: Session, job_type: str, receipts: Sequence[Receipt], runs_at: datetime | None) -> None:
+def _tell(session: Context, job_type: str, receipts: Sequence[Receipt], runs_at: datetime | None) -> None:
     duplicates = sum(receipt.duplicate for receipt in receipts)
     sent = BatchSent(
         type=job_type,

@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from nightshift.cli.client.command import Groups, command, group
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.queries import timetable
 from nightshift.cli.terminal.exit_codes import DONE
 from nightshift.cli.terminal.formatting import instant, span
 from nightshift.cli.terminal.output import Column
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, manual_subject
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import new_job_id
 from nightshift.scheduler.timetable.listing import listing
 from nightshift.topology import schedule_pauses
@@ -130,14 +130,14 @@ def columns(now: datetime) -> tuple[Column, ...]:
     )
 
 
-async def _list(session: Session, _options: argparse.Namespace) -> int:
+async def _list(session: Context, _options: argparse.Namespace) -> int:
     connection, known = await session.connection(), timetable.schedules(session)
     rows = await timetable.entries(connection, known, session.now)
     session.screen.rows(rows, columns(session.now), none="The timetable is empty.")
     return DONE
 
 
-async def _next(session: Session, options: argparse.Namespace) -> int:
+async def _next(session: Context, options: argparse.Namespace) -> int:
     known = timetable.schedules(session)
     wanted = [timetable.named(known, options.name)] if options.name else known
     rows = [
@@ -154,14 +154,14 @@ async def _next(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _history(session: Session, options: argparse.Namespace) -> int:
+async def _history(session: Context, options: argparse.Namespace) -> int:
     schedule = timetable.named(timetable.schedules(session), options.name)
     rows = await timetable.history(await session.connection(), schedule.name)
     session.screen.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
     return DONE
 
 
-async def _run(session: Session, options: argparse.Namespace) -> int:
+async def _run(session: Context, options: argparse.Namespace) -> int:
     schedule = timetable.named(timetable.schedules(session), options.name)
     now, job_id = session.now, new_job_id()
     event = ScheduleFired(
@@ -170,7 +170,7 @@ async def _run(session: Session, options: argparse.Namespace) -> int:
     subject = manual_subject(schedule.name)
     headers = {wire.JOB_ID: job_id, wire.MSG_ID: f"{schedule.name}/{job_id}"}
     publisher = await session.publisher()
-    with publisher.sending([Outgoing(subject, headers, msgspec.json.encode(event))]) as (message,):
+    with publisher.sending([OutboundMessage(subject, headers, msgspec.json.encode(event))]) as (message,):
         stored = await publisher.store(message)
     if session.screen.as_json:
         session.screen.json(Asked(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
@@ -178,19 +178,19 @@ async def _run(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _pause(session: Session, options: argparse.Namespace) -> int:
+async def _pause(session: Context, options: argparse.Namespace) -> int:
     schedule = timetable.named(timetable.schedules(session), options.name)
     await schedule_pauses.pause(await session.connection(), schedule.name, session.now)
     return _tell(session, schedule.name, paused=True)
 
 
-async def _resume(session: Session, options: argparse.Namespace) -> int:
+async def _resume(session: Context, options: argparse.Namespace) -> int:
     schedule = timetable.named(timetable.schedules(session), options.name)
     await schedule_pauses.resume(await session.connection(), schedule.name)
     return _tell(session, schedule.name, paused=False)
 
 
-def _tell(session: Session, name: str, *, paused: bool) -> int:
+def _tell(session: Context, name: str, *, paused: bool) -> int:
     if session.screen.as_json:
         session.screen.json(Switched(name=name, paused=paused))
     session.screen.line(

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.commands import dlq_show
 from nightshift.cli.queries.dead_letters import Filter, letters
 from nightshift.cli.queries.discover_workers import of_service
@@ -15,8 +15,8 @@ from nightshift.cli.queries.streams import stream_info
 from nightshift.cli.terminal.formatting import number, size, span
 from nightshift.cli.terminal.output import Column
 from nightshift.contract.message import CATALOGUE
-from nightshift.topology.discovery import Worker
-from nightshift.topology.topology import Topology, dead_letters_of, queue_of
+from nightshift.topology.discovery import WorkerInfo
+from nightshift.topology.topology import Topology, dead_letter_stream, queue_stream
 
 _LAST_ERRORS = 5
 _FAILED = frozenset({"retry", "dead"})
@@ -51,7 +51,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     streams: list[StreamRow]
     consumers: list[dict[str, Any]]
     types: list[TypeRow]
-    workers: list[Worker]
+    workers: list[WorkerInfo]
     last_errors: list[dlq_show.LetterRow]
 
 
@@ -74,7 +74,7 @@ _TYPES = (
 
 
 async def show(
-    session: Session, topology: Topology, figures: Figures, alive: Sequence[Worker], columns: Sequence[Column]
+    session: Context, topology: Topology, figures: Figures, alive: Sequence[WorkerInfo], columns: Sequence[Column]
 ) -> None:
     """Shows a service whole."""
     mine = of_service(alive, figures.service)
@@ -106,10 +106,10 @@ async def show(
     screen.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
 
 
-async def _streams(session: Session, topology: Topology, service: str) -> list[StreamRow]:
+async def _streams(session: Context, topology: Topology, service: str) -> list[StreamRow]:
     rows = list[StreamRow]()
     for stream in topology.streams:
-        if stream.name.split("_")[0] != queue_of(service):
+        if stream.name.split("_")[0] != queue_stream(service):
             continue
         info = await stream_info(await session.connection(), stream.name)
         state, config = info["state"], info["config"]
@@ -125,10 +125,10 @@ async def _streams(session: Session, topology: Topology, service: str) -> list[S
     return rows
 
 
-async def _types(session: Session, service: str, mine: Sequence[Worker]) -> list[TypeRow]:
+async def _types(session: Context, service: str, mine: Sequence[WorkerInfo]) -> list[TypeRow]:
     connection = await session.connection()
-    waiting = await stream_info(connection, queue_of(service), subjects_filter=f"jobs.{service}.>")
-    dead = await stream_info(connection, dead_letters_of(service), subjects_filter=f"dead.{service}.>")
+    waiting = await stream_info(connection, queue_stream(service), subjects_filter=f"jobs.{service}.>")
+    dead = await stream_info(connection, dead_letter_stream(service), subjects_filter=f"dead.{service}.>")
     in_queue: dict[str, int] = waiting["state"].get("subjects") or {}
     in_dlq: dict[str, int] = dead["state"].get("subjects") or {}
     names = {name for name in CATALOGUE if name.startswith(f"{service}.")}
@@ -137,7 +137,7 @@ async def _types(session: Session, service: str, mine: Sequence[Worker]) -> list
     return sorted(rows, key=lambda row: (-row.failed, -(row.mean_seconds or 0), row.type))
 
 
-def _type_row(name: str, waiting: int, dead: int, mine: Sequence[Worker]) -> TypeRow:
+def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) -> TypeRow:
     counted = [worker.types[name] for worker in mine if name in worker.types]
     finished = sum(sum(counts.outcomes.values()) for counts in counted)
     put_off = sum(counts.outcomes.get("snooze", 0) for counts in counted)

@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.cli.client.command import Groups, Parser, command, destructive, group
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import checked, near
 from nightshift.cli.commands import dlq_show
 from nightshift.cli.commands.redrive import Redrive, remove
 from nightshift.cli.commands.send import read_body
 from nightshift.cli.queries.dead_letters import CRON, Filter, Letter, aged, letters, references
 from nightshift.cli.queries.job_search import all_types
-from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, WrongUse
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.cli.terminal.parse_time import duration
 from nightshift.contract import wire
@@ -83,7 +83,7 @@ def _add_filters(parser: Parser) -> None:
     parser.add_argument("--newer", type=duration, metavar="SPAN", help="only what died since: 1h")
 
 
-async def _list(session: Session, options: argparse.Namespace) -> int:
+async def _list(session: Context, options: argparse.Namespace) -> int:
     newest = deque[Letter](maxlen=options.limit or None)
     async for letter in letters(await session.connection(), _filter(session, options)):
         newest.append(letter)
@@ -94,13 +94,13 @@ async def _list(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _show(session: Session, options: argparse.Namespace) -> int:
+async def _show(session: Context, options: argparse.Namespace) -> int:
     found = [letter async for letter in _whole(session, await _meant(session, options))]
     dlq_show.show(session.screen, found)
     return DONE if found else ANSWER_IS_NO
 
 
-async def _redrive(session: Session, options: argparse.Namespace) -> int:
+async def _redrive(session: Context, options: argparse.Namespace) -> int:
     found = await _meant(session, options)
     body = _edited(options, found)
     if not found or not session.screen.confirm(f"Redrive {_described(found)}? They run again."):
@@ -111,7 +111,7 @@ async def _redrive(session: Session, options: argparse.Namespace) -> int:
         with session.screen.progress() as progress:
             task = progress.add_task("redriving", total=len(found))
             await work.all_of(_whole(session, found), body, lambda done: progress.update(task, completed=done))
-    except (Refused, Unavailable):
+    except (BrokerRefusedError, Unavailable):
         session.screen.note(
             f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others stay where they are"
         )
@@ -120,7 +120,7 @@ async def _redrive(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _purge(session: Session, options: argparse.Namespace) -> int:
+async def _purge(session: Context, options: argparse.Namespace) -> int:
     found = await _meant(session, options)
     if not found or not session.screen.confirm(f"Delete {_described(found)} for good?"):
         return ANSWER_IS_NO
@@ -131,22 +131,22 @@ async def _purge(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _meant(session: Session, options: argparse.Namespace) -> list[Letter]:
+async def _meant(session: Context, options: argparse.Namespace) -> list[Letter]:
     """The letters that a command is about, without their bodies, of which there may be more than fit into memory.
 
     Raises:
-        WrongUse: nothing says which.
+        UsageError: nothing says which.
     """
     wanted = _filter(session, options)
     if not (wanted.narrow or options.service or getattr(options, "all", False)):
-        raise WrongUse(f"which dead letters? {_WHICH}")
+        raise UsageError(f"which dead letters? {_WHICH}")
     found = [letter.light() async for letter in letters(await session.connection(), wanted)]
     if not found:
         session.screen.note("No dead letter is meant by that.")
     return found
 
 
-async def _whole(session: Session, meant: Sequence[Letter]) -> AsyncIterator[Letter]:
+async def _whole(session: Context, meant: Sequence[Letter]) -> AsyncIterator[Letter]:
     """The same letters one after the other, with their bodies; none that has come since, redriven in vain."""
     refs = {letter.ref for letter in meant}
     services = tuple(dict.fromkeys(letter.service for letter in meant))
@@ -155,12 +155,12 @@ async def _whole(session: Session, meant: Sequence[Letter]) -> AsyncIterator[Let
             yield letter
 
 
-def _filter(session: Session, options: argparse.Namespace) -> Filter:
+def _filter(session: Context, options: argparse.Namespace) -> Filter:
     services = [*sorted({wire.service_of(job_type) for job_type in all_types()}), CRON]
     if options.service and options.service not in services:
-        raise WrongUse(f"there is no service {options.service!r}{near(options.service, services)}")
+        raise UsageError(f"there is no service {options.service!r}{near(options.service, services)}")
     if options.reason and options.reason not in wire.REASONS:
-        raise WrongUse(f"there is no reason {options.reason!r}{near(options.reason, wire.REASONS)}")
+        raise UsageError(f"there is no reason {options.reason!r}{near(options.reason, wire.REASONS)}")
     refs, ids = references(options.which, services)
     before, after = aged(session.now, options.older, options.newer)
     return Filter(
@@ -180,7 +180,7 @@ def _edited(options: argparse.Namespace, found: Sequence[Letter]) -> bytes | Non
     if options.body is None or not found:
         return None
     if len(found) != 1:
-        raise WrongUse(f"--body is for one dead letter, and {len(found)} are meant")
+        raise UsageError(f"--body is for one dead letter, and {len(found)} are meant")
     body = read_body(options.body)
     checked(found[0].type, body)
     return body
@@ -191,7 +191,7 @@ def _described(found: Sequence[Letter]) -> str:
     return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
 
 
-def _tell(session: Session, what: str, matched: int, done: int) -> None:
+def _tell(session: Context, what: str, matched: int, done: int) -> None:
     if session.screen.as_json:
         session.screen.json(Done(matched=matched, done=done))
     session.screen.line(f"{plural(done, 'dead letter')} {what}")

@@ -7,7 +7,7 @@ import msgspec
 
 from nightshift.cli.queries.dead_letters import Facts, Letter
 from nightshift.cli.terminal.formatting import brief, instant, size
-from nightshift.cli.terminal.output import Column, Screen
+from nightshift.cli.terminal.output import Column, Output
 
 COLUMNS = (
     Column("REF", lambda row: row.ref),
@@ -39,7 +39,7 @@ def row(letter: Letter) -> LetterRow:
     return LetterRow(**_facts(letter))
 
 
-def show(screen: Screen, letters: Sequence[Letter]) -> None:
+def show(screen: Output, letters: Sequence[Letter]) -> None:
     """Shows letters whole."""
     if screen.as_json:
         screen.json([_whole(letter) for letter in letters])
@@ -50,7 +50,7 @@ def show(screen: Screen, letters: Sequence[Letter]) -> None:
         _show_one(screen, letter)
 
 
-def _show_one(screen: Screen, letter: Letter) -> None:
+def _show_one(screen: Output, letter: Letter) -> None:
     screen.line(f"{letter.ref}  {letter.type}  {letter.job_id}", "bold")
     screen.line(f"{letter.reason} after {letter.attempts} attempts, {instant(letter.died)}")
     screen.line(letter.error or "(no error text)", "red")

@@ -2,12 +2,12 @@
 
 import argparse
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.cli.client.command import Groups, command
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.checks import CHECKS, WITHOUT_BROKER, Check
 from nightshift.cli.doctor.finding import Finding, wrong
-from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, Failure
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError
 from nightshift.cli.terminal.output import Column
 from nightshift.outcomes import Unavailable
 
@@ -32,7 +32,7 @@ def register(groups: Groups) -> None:
     )
 
 
-async def _run(session: Session, _options: argparse.Namespace) -> int:
+async def _run(session: Context, _options: argparse.Namespace) -> int:
     findings = list[Finding]()
     checks = CHECKS if await _reached(session, findings) else WITHOUT_BROKER
     for check in checks:
@@ -43,11 +43,11 @@ async def _run(session: Session, _options: argparse.Namespace) -> int:
     return ANSWER_IS_NO if any(finding.state == "wrong" for finding in findings) else DONE
 
 
-async def _reached(session: Session, findings: list[Finding]) -> bool:
+async def _reached(session: Context, findings: list[Finding]) -> bool:
     """Whether the broker can be talked to; what needs it is not looked at otherwise."""
     try:
         await session.connection()
-    except Failure as away:
+    except CommandError as away:
         findings.append(
             wrong("broker", str(away), "start it, or say where it is and who you are: --url, --creds, --user")
         )
@@ -55,9 +55,9 @@ async def _reached(session: Session, findings: list[Finding]) -> bool:
     return True
 
 
-async def _looked(check: Check, session: Session) -> list[Finding]:
+async def _looked(check: Check, session: Context) -> list[Finding]:
     """What a check found; what stops it is a finding too, so that the others are still made."""
     try:
         return list(await check(session))
-    except (Failure, Refused, Unavailable) as error:
+    except (CommandError, BrokerRefusedError, Unavailable) as error:
         return [wrong(check.__name__, str(error), "mend what else is wrong first, then look again")]

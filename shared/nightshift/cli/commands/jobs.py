@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from nightshift.broker import Refused
+from nightshift.broker import BrokerRefusedError
 from nightshift.broker.jetstream import manage
 from nightshift.cli.client.command import Groups, command, destructive, group
-from nightshift.cli.client.context import NO_DATABASE, Session
+from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.client.contract import message_class
 from nightshift.cli.queries.job_search import Trace, all_types, later_traces, queue_traces, traces
 from nightshift.cli.queries.streams import consumer_info, must_exist
-from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, Failure
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError
 from nightshift.cli.terminal.formatting import instant
 from nightshift.cli.terminal.output import Column
 from nightshift.contract import wire
-from nightshift.topology.topology import later_of
+from nightshift.topology.topology import later_stream
 
 _COLUMNS = (
     Column("STATE", lambda trace: trace.state, style=lambda trace: trace.state),
@@ -63,7 +63,7 @@ def register(groups: Groups) -> None:
     destructive(cancel)
 
 
-async def _find(session: Session, options: argparse.Namespace) -> int:
+async def _find(session: Context, options: argparse.Namespace) -> int:
     await _can_look(session, _types(options))
     with session.screen.busy("looking through queues, dead letters and database …"):
         found = await traces(session, options.id, _types(options))
@@ -74,14 +74,14 @@ async def _find(session: Session, options: argparse.Namespace) -> int:
     return DONE if found else ANSWER_IS_NO
 
 
-async def _cancel(session: Session, options: argparse.Namespace) -> int:
+async def _cancel(session: Context, options: argparse.Namespace) -> int:
     types = _types(options)
     await _can_look(session, types)
     waiting = [trace for job_type in types async for trace in later_traces(session, job_type, options.id)]
     waiting += [trace for job_type in types async for trace in queue_traces(session, job_type, options.id)]
     startable = [trace for trace in waiting if trace.state != "in flight"]
     if not startable:
-        raise Failure(await _why_not(session, options.id, types, waiting))
+        raise CommandError(await _why_not(session, options.id, types, waiting))
     said = ", ".join(f"{trace.type} ({trace.state})" for trace in startable)
     if not session.screen.confirm(f"Cancel job {options.id}: {said}? It will not run."):
         return ANSWER_IS_NO
@@ -92,21 +92,21 @@ async def _cancel(session: Session, options: argparse.Namespace) -> int:
     for row in rows:
         session.screen.line(f"cancelled {row.type} {row.job_id}, which was {row.state}")
     if len(rows) < len(startable):
-        raise Failure(f"job {options.id} has started meanwhile: it was not cancelled everywhere")
+        raise CommandError(f"job {options.id} has started meanwhile: it was not cancelled everywhere")
     return DONE
 
 
-async def _can_look(session: Session, types: Sequence[str]) -> None:
+async def _can_look(session: Context, types: Sequence[str]) -> None:
     """Makes sure that the streams are there and may be looked into: else a look would get no answer at all."""
     for service in {wire.service_of(job_type) for job_type in types}:
-        await must_exist(await session.connection(), later_of(service))
+        await must_exist(await session.connection(), later_stream(service))
 
 
 def _types(options: argparse.Namespace) -> list[str]:
     return [message_class(options.type).TYPE] if options.type else all_types()
 
 
-async def _why_not(session: Session, job_id: str, types: Sequence[str], waiting: Sequence[Trace]) -> str:
+async def _why_not(session: Context, job_id: str, types: Sequence[str], waiting: Sequence[Trace]) -> str:
     if waiting:
         return f"job {job_id} is in flight: a worker has it in hand, and it cannot be cancelled any more"
     found = await traces(session, job_id, types)
@@ -115,14 +115,14 @@ async def _why_not(session: Session, job_id: str, types: Sequence[str], waiting:
     return f"no trace of job {job_id}: nothing was cancelled"
 
 
-async def _taken_back(session: Session, trace: Trace) -> bool:
+async def _taken_back(session: Context, trace: Trace) -> bool:
     """Takes one out of its stream; False when it started, or left, before that."""
     connection = await session.connection()
     if trace.state in {"scheduled", "retrying"}:
         return await (await session.publisher()).cancel(trace.type, trace.job_id)
     try:
         await manage(connection, f"STREAM.MSG.DELETE.{trace.stream}", {"seq": trace.sequence, "no_erase": True})
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code in _NO_MESSAGE:
             return False
         raise

@@ -8,18 +8,18 @@ import msgspec
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.cli.client.command import Groups, command, destructive, group
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.commands import describe
 from nightshift.cli.commands.queue_table import FOREVER, HEADS, columns
 from nightshift.cli.queries.discover_workers import workers
 from nightshift.cli.queries.queue_stats import measured
 from nightshift.cli.queries.streams import stream_info
 from nightshift.cli.queries.topology import declared, known, services
-from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, WrongUse
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import instant, plural
 from nightshift.cli.terminal.parse_time import duration
 from nightshift.contract import wire
-from nightshift.topology.topology import later_of, queue_of
+from nightshift.topology.topology import later_stream, queue_stream
 
 _SAMPLE = timedelta(seconds=1)
 
@@ -89,7 +89,7 @@ def register(groups: Groups) -> None:
     destructive(purge)
 
 
-async def _list(session: Session, options: argparse.Namespace) -> int:
+async def _list(session: Context, options: argparse.Namespace) -> int:
     connection = await session.connection()
     alive = await workers(connection)
     rows = await measured(connection, declared(session), services(session), alive, options.sample.total_seconds())
@@ -97,7 +97,7 @@ async def _list(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _describe(session: Session, options: argparse.Namespace) -> int:
+async def _describe(session: Context, options: argparse.Namespace) -> int:
     name = known(session, options.name)
     connection = await session.connection()
     alive = await workers(connection)
@@ -106,7 +106,7 @@ async def _describe(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _pause(session: Session, options: argparse.Namespace) -> int:
+async def _pause(session: Context, options: argparse.Namespace) -> int:
     name = known(session, options.name)
     until = min(session.now + options.span, FOREVER) if options.span is not None else FOREVER
     await _set_pause(session, name, until)
@@ -114,21 +114,21 @@ async def _pause(session: Session, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _resume(session: Session, options: argparse.Namespace) -> int:
+async def _resume(session: Context, options: argparse.Namespace) -> int:
     name = known(session, options.name)
     await _set_pause(session, name, None)
     _tell(session, Paused(service=name, paused=False))
     return DONE
 
 
-async def _set_pause(session: Session, service: str, until: datetime | None) -> None:
+async def _set_pause(session: Context, service: str, until: datetime | None) -> None:
     connection = await session.connection()
     request = {"pause_until": until.isoformat().replace("+00:00", "Z")} if until is not None else {}
     for consumer in declared(session).consumers_of(service):
         await manage(connection, f"CONSUMER.PAUSE.{consumer.stream}.{consumer.name}", request)
 
 
-def _tell(session: Session, row: Paused) -> None:
+def _tell(session: Context, row: Paused) -> None:
     if session.screen.as_json:
         session.screen.json(row)
     if not row.paused:
@@ -138,11 +138,13 @@ def _tell(session: Session, row: Paused) -> None:
     session.screen.line(f"{row.service} is paused {how}; what workers have in hand they finish")
 
 
-async def _purge(session: Session, options: argparse.Namespace) -> int:
+async def _purge(session: Context, options: argparse.Namespace) -> int:
     name = known(session, options.name)
     job_type = _type_of(name, options.type)
     connection = await session.connection()
-    stream, subject = (later_of(name), f"later.{job_type}") if options.later else (queue_of(name), f"jobs.{job_type}")
+    stream, subject = (
+        (later_stream(name), f"later.{job_type}") if options.later else (queue_stream(name), f"jobs.{job_type}")
+    )
     if options.later:
         subject += "" if subject.endswith(">") else ".>"
     count = await _count(connection, stream, subject)
@@ -163,7 +165,7 @@ def _type_of(service: str, job_type: str | None) -> str:
     if job_type is None:
         return f"{service}.>"
     if wire.service_of(job_type) != service:
-        raise WrongUse(f"{job_type} is not a type of {service}: its types begin with {service}.")
+        raise UsageError(f"{job_type} is not a type of {service}: its types begin with {service}.")
     return job_type
 
 

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
-from nightshift.broker import Connection, Refused
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.cli.queries.dead_letters import Letter
 from nightshift.contract import wire
 from nightshift.messaging import outbound
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
 from nightshift.worker import rescheduling
@@ -18,26 +18,26 @@ from nightshift.worker.identify import identify
 _NO_MESSAGE = frozenset({10037, 10057})
 
 
-def copy_of(letter: Letter, body: bytes | None = None) -> Outgoing:
+def copy_of(letter: Letter, body: bytes | None = None) -> OutboundMessage:
     """The job again: same id, attempts counted anew, without the broker's orders and without what it died of.
 
     An edited body takes the place of the old one, and of its claim check.
     """
     message = letter.message
-    kept = outbound.without_orders(message.headers)
+    kept = outbound.strip_broker_headers(message.headers)
     headers = {name: value for name, value in kept.items() if not name.lower().startswith(wire.DEAD_PREFIX.lower())}
     headers.pop(wire.ATTEMPT_BASE, None)
     if body is not None:
         headers.pop(wire.CLAIM, None)
     own = {wire.JOB_ID: identify(letter.service, message).job.id, wire.MSG_ID: f"redrive:{message.origin()}"}
-    return Outgoing(wire.job_subject(letter.type), {**headers, **own}, message.body if body is None else body)
+    return OutboundMessage(wire.job_subject(letter.type), {**headers, **own}, message.body if body is None else body)
 
 
 async def remove(connection: Connection, letter: Letter) -> bool:
     """Takes a dead letter out of its stream; False when it is gone already."""
     try:
         await manage(connection, f"STREAM.MSG.DELETE.{letter.stream}", {"seq": letter.sequence, "no_erase": True})
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code not in _NO_MESSAGE:
             raise
         return False
@@ -62,7 +62,7 @@ class Redrive:
         """Redrives them one after the other.
 
         Raises:
-            Refused, Unavailable: the broker takes no more; `done` says how many were redriven, the others stay.
+            BrokerRefusedError, Unavailable: the broker takes no more; `done` counts those redriven, the others stay.
             BadClaim: a body went by claim check and cannot be kept for long enough.
         """
         async for letter in letters:
@@ -76,7 +76,7 @@ class Redrive:
         now = datetime.now(UTC)
         copy = copy_of(letter, body)
         if self._objects is not None:
-            copy = await rescheduling.renewed(self._objects, copy, now)
+            copy = await rescheduling.renew_claim(self._objects, copy, now)
         copy = await self._publisher.claimed(copy, now)
         await self._publisher.store(copy)
         await remove(self._connection, letter)

@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from nightshift.cli.client.command import Groups, command
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import checked, message_class
 from nightshift.cli.commands.batch import send_batch
 from nightshift.cli.commands.wait import Ending, dead_letters_so_far, follow
-from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, WrongUse
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import brief
 from nightshift.cli.terminal.formatting import instant as shown
 from nightshift.cli.terminal.parse_time import duration, instant
@@ -58,17 +58,17 @@ def register(groups: Groups) -> None:
     parser.add_argument("--unknown-fields", action="store_true", help="send fields that the contract does not know")
 
 
-async def run(session: Session, options: argparse.Namespace) -> int:
+async def run(session: Context, options: argparse.Namespace) -> int:
     """Publishes."""
     runs_at = _when(session, options)
     if options.batch is not None:
         if options.body is not None or options.wait or options.wait_for:
-            raise WrongUse(
+            raise UsageError(
                 "--batch takes its bodies from the file, and cannot be followed: leave out the body and --wait"
             )
         return await send_batch(session, options, runs_at)
     if options.body is None:
-        raise WrongUse(f"the body is missing: give JSON, @FILE, or - for standard input{_example(options.type)}")
+        raise UsageError(f"the body is missing: give JSON, @FILE, or - for standard input{_example(options.type)}")
     message = checked(options.type, read_body(options.body), unknown_fields=options.unknown_fields)
     followed = options.wait or options.wait_for is not None
     after = await dead_letters_so_far(session, message.TYPE) if followed else 0
@@ -90,7 +90,7 @@ def read_body(text: str) -> bytes:
     """The body that an argument means: itself, a file's content, or standard input.
 
     Raises:
-        WrongUse: the file cannot be read.
+        UsageError: the file cannot be read.
     """
     if text == "-":
         return sys.stdin.buffer.read()
@@ -99,17 +99,17 @@ def read_body(text: str) -> bytes:
     try:
         return Path(text[1:]).read_bytes()
     except (OSError, ValueError) as error:
-        raise WrongUse(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
+        raise UsageError(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
 
 
-async def _publish(session: Session, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
+async def _publish(session: Context, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
     publisher = await session.publisher()
     if runs_at is None:
         return await publisher.publish(message, job_id=job_id)
     return await publisher.publish_later(message, at=runs_at, job_id=job_id)
 
 
-def _when(session: Session, options: argparse.Namespace) -> datetime | None:
+def _when(session: Context, options: argparse.Namespace) -> datetime | None:
     if options.at is not None:
         at: datetime = options.at
         return at
@@ -118,7 +118,7 @@ def _when(session: Session, options: argparse.Namespace) -> datetime | None:
     try:
         later: datetime = session.now + options.delay
     except OverflowError:
-        raise WrongUse("--delay reaches beyond the year 9999") from None
+        raise UsageError("--delay reaches beyond the year 9999") from None
     return later
 
 
@@ -133,7 +133,7 @@ def _sent(receipt: Receipt, runs_at: datetime | None) -> Sent:
     )
 
 
-def _tell(session: Session, sent: Sent) -> None:
+def _tell(session: Context, sent: Sent) -> None:
     facts = {"job id": sent.job_id, "stored at": f"{sent.stream}, message {sent.sequence}, subject {sent.subject}"}
     if sent.runs_at is not None:
         facts["runs at"] = shown(sent.runs_at)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from nightshift.cli.client.command import Groups, command
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.commands import cron, dlq_show, queue_table, workers
 from nightshift.cli.queries import timetable
 from nightshift.cli.queries.dead_letters import Filter, Letter, letters
@@ -23,7 +23,7 @@ from nightshift.cli.terminal.exit_codes import DONE
 from nightshift.cli.terminal.formatting import instant
 from nightshift.cli.terminal.output import table
 from nightshift.cli.terminal.parse_time import duration
-from nightshift.topology.discovery import Worker
+from nightshift.topology.discovery import WorkerInfo
 
 _LAST_ERRORS = 8
 _SHORTEST_SECONDS = 0.2
@@ -56,10 +56,10 @@ def register(groups: Groups) -> None:
 class Watch:
     """Looks again and again; what it saw last makes the rates."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Context) -> None:
         self._session = session
         self._shots: dict[str, Snapshot] = {}
-        self._workers = list[Worker]()
+        self._workers = list[WorkerInfo]()
         self._looked = 0.0
         self._letters: dict[str, deque[Letter]] = {}
 
@@ -97,7 +97,7 @@ class Watch:
         return [dlq_show.row(letter) for letter in newest[-_LAST_ERRORS:]]
 
 
-async def _run(session: Session, options: argparse.Namespace) -> int:
+async def _run(session: Context, options: argparse.Namespace) -> int:
     watch, seconds = Watch(session), max(options.every.total_seconds(), _SHORTEST_SECONDS)
     picture = await watch.look()
     if options.once or session.screen.as_json or not session.screen.out.is_terminal:
@@ -112,7 +112,7 @@ async def _run(session: Session, options: argparse.Namespace) -> int:
             live.update(drawn(session, await watch.look()), refresh=True)
 
 
-def drawn(session: Session, picture: Picture) -> Group:
+def drawn(session: Context, picture: Picture) -> Group:
     """The picture as tables below each other."""
     now = session.now
     return Group(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import select
 
-from nightshift.cli.client.context import NO_DATABASE, Session
+from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.queries.dead_letters import Filter, letters
 from nightshift.cli.queries.job_search import Trace, later_traces, queue_traces
 from nightshift.cli.queries.streams import message_at, stream_info
@@ -15,7 +15,7 @@ from nightshift.cli.terminal.formatting import instant
 from nightshift.contract import wire
 from nightshift.database.tables import processed_messages
 from nightshift.messaging.publisher import Receipt
-from nightshift.topology.topology import dead_letters_of
+from nightshift.topology.topology import dead_letter_stream
 
 _POLL_SECONDS = 0.05
 _LONGEST_POLL_SECONDS = 1.0
@@ -33,13 +33,13 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     seconds: float = 0.0
 
 
-async def dead_letters_so_far(session: Session, job_type: str) -> int:
+async def dead_letters_so_far(session: Context, job_type: str) -> int:
     """The last sequence among the dead letters, to be asked before the job is published: later ones may be its own."""
-    info = await stream_info(await session.connection(), dead_letters_of(wire.service_of(job_type)))
+    info = await stream_info(await session.connection(), dead_letter_stream(wire.service_of(job_type)))
     return int(info["state"]["last_seq"])
 
 
-async def follow(session: Session, job_type: str, receipt: Receipt, after: int, patience: timedelta | None) -> Ending:
+async def follow(session: Context, job_type: str, receipt: Receipt, after: int, patience: timedelta | None) -> Ending:
     """Waits for the end of a job, saying what it does meanwhile; at most for `patience`, if given.
 
     `after` is what `dead_letters_so_far` said.
@@ -52,7 +52,7 @@ async def follow(session: Session, job_type: str, receipt: Receipt, after: int, 
     return ending
 
 
-async def _end(session: Session, job_type: str, receipt: Receipt, after: int, patience: timedelta | None) -> Ending:
+async def _end(session: Context, job_type: str, receipt: Receipt, after: int, patience: timedelta | None) -> Ending:
     deadline = time.monotonic() + patience.total_seconds() if patience is not None else None
     told, unseen, pause = "", 0, _POLL_SECONDS
     while True:
@@ -72,7 +72,7 @@ async def _end(session: Session, job_type: str, receipt: Receipt, after: int, pa
         await asyncio.sleep(pause)
 
 
-async def _gone(session: Session, job_type: str, job_id: str, after: int) -> Ending:
+async def _gone(session: Context, job_type: str, job_id: str, after: int) -> Ending:
     """What became of a job that is at the broker no more: its dead letter or its inbox row says so."""
     wanted = Filter(services=(wire.service_of(job_type),), type=job_type, job_ids=(job_id,))
     async for letter in letters(await session.connection(), wanted, after=after):
@@ -84,7 +84,7 @@ async def _gone(session: Session, job_type: str, job_id: str, after: int) -> End
     return Ending(state="gone", detail="from the broker, with neither inbox row nor dead letter: cancelled or purged?")
 
 
-async def _where(session: Session, job_type: str, receipt: Receipt) -> Trace | None:
+async def _where(session: Context, job_type: str, receipt: Receipt) -> Trace | None:
     """Where the job is at the broker: at its own place first, which is one question."""
     if not receipt.duplicate and receipt.subject.startswith(wire.JOBS):
         stored = await message_at(await session.connection(), receipt.stream, receipt.sequence)
@@ -107,7 +107,7 @@ def _said(where: Trace | None) -> str:
     return f"{where.state}: runs{attempt} at {instant(where.at)}"
 
 
-async def _done_at(session: Session, job_type: str, job_id: str) -> datetime | None:
+async def _done_at(session: Context, job_type: str, job_id: str) -> datetime | None:
     database, table = session.database(), processed_messages
     if database is None:
         return None

@@ -9,13 +9,13 @@ import msgspec
 
 from nightshift.broker import Connection
 from nightshift.cli.client.command import Groups, command, group
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.queries.discover_workers import workers
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE
 from nightshift.cli.terminal.formatting import number, span
 from nightshift.cli.terminal.output import Column
 from nightshift.cli.terminal.parse_time import duration
-from nightshift.topology.discovery import Worker
+from nightshift.topology.discovery import WorkerInfo
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -66,7 +66,7 @@ def columns(now: datetime) -> tuple[Column, ...]:
     )
 
 
-async def _list(session: Session, options: argparse.Namespace) -> int:
+async def _list(session: Context, options: argparse.Namespace) -> int:
     rows = await measured(await session.connection(), options.sample.total_seconds())
     session.screen.rows(rows, columns(session.now), none="No process answers.")
     return DONE if rows else ANSWER_IS_NO
@@ -82,13 +82,13 @@ async def measured(connection: Connection, seconds: float) -> list[WorkerRow]:
     return rows_of(before, after, asyncio.get_running_loop().time() - began if seconds else 0)
 
 
-def rows_of(before: Sequence[Worker], after: Sequence[Worker], seconds: float) -> list[WorkerRow]:
+def rows_of(before: Sequence[WorkerInfo], after: Sequence[WorkerInfo], seconds: float) -> list[WorkerRow]:
     """The rows of those that answered last; who had answered before too has a rate."""
     known = {worker.name: worker.finished for worker in before}
     return [_row(worker, known.get(worker.name), seconds) for worker in after]
 
 
-def _row(worker: Worker, finished_before: int | None, seconds: float) -> WorkerRow:
+def _row(worker: WorkerInfo, finished_before: int | None, seconds: float) -> WorkerRow:
     measured_well = seconds > 0 and finished_before is not None and worker.slots > 0
     return WorkerRow(
         service=worker.service,

@@ -4,9 +4,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from nightshift.broker import BrokerTooOld, Refused
+from nightshift.broker import BrokerRefusedError, BrokerTooOldError
 from nightshift.broker.jetstream import manage, store
-from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Session
+from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
 from nightshift.cli.doctor.mail_checks import check_mail
 from nightshift.cli.doctor.work_checks import orphans, work
@@ -16,7 +16,7 @@ from nightshift.cli.terminal.formatting import size
 from nightshift.database.migrations.runner import current_revision, head
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
-from nightshift.topology.topology import later_of
+from nightshift.topology.topology import later_stream
 
 _PROVISION = "python -m nightshift.runtime.provision"
 _SKEW_SECONDS = 2.0
@@ -24,17 +24,17 @@ _FULL = 0.8
 _WRONG_EXPECTATION = 10060
 
 
-Check = Callable[[Session], Awaitable[Sequence[Finding]]]
+Check = Callable[[Context], Awaitable[Sequence[Finding]]]
 
 
-async def broker(session: Session) -> list[Finding]:
+async def broker(session: Context) -> list[Finding]:
     """Version, JetStream, disk, and the clock."""
     connection = await session.connection()
     info: dict[str, Any] = connection._server_info  # noqa: SLF001 - the library has no public form of it
     found = [ok("broker", f"nats-server {info.get('version')} at {session.settings.nats_url} ({session.source})")]
     try:
         check_version(str(info.get("version", "")))
-    except BrokerTooOld as old:
+    except BrokerTooOldError as old:
         found = [wrong("broker", str(old), "update the broker")]
     account = await manage(connection, "INFO")
     used, limit = int(account.get("storage", 0)), int(account.get("limits", {}).get("max_storage", -1))
@@ -44,7 +44,7 @@ async def broker(session: Session) -> list[Finding]:
     return [*found, ok("disk", f"{size(used)} used" + (f" of {size(limit)}" if limit > 0 else ""))]
 
 
-async def clock(session: Session) -> list[Finding]:
+async def clock(session: Context) -> list[Finding]:
     """Whether this machine's clock is the broker's: schedules are set by one and come due by the other."""
     connection = await session.connection()
     before = time.time()
@@ -60,7 +60,7 @@ async def clock(session: Session) -> list[Finding]:
     return [ok("clock", "the broker's clock agrees with this machine's")]
 
 
-async def streams(session: Session) -> list[Finding]:
+async def streams(session: Context) -> list[Finding]:
     """Streams and consumers against what is declared."""
     found = await differences(await session.connection(), declared(session))
     lasting = [line for line in found if "num_replicas" not in line and "max_bytes" not in line]
@@ -73,13 +73,13 @@ async def streams(session: Session) -> list[Finding]:
     return said or [ok("topology", "streams and consumers are as declared")]
 
 
-async def permissions(session: Session) -> list[Finding]:
+async def permissions(session: Context) -> list[Finding]:
     """Whether this user may publish jobs and cancel; both are asked in a way that changes nothing."""
     connection, found = await session.connection(), list[Finding]()
     for service in services(session):
         try:
             await store(connection, f"jobs.{service}.doctor", {"Nats-Expected-Stream": "none"}, b"", timeout_seconds=2)
-        except Refused as refused:
+        except BrokerRefusedError as refused:
             if refused.code != _WRONG_EXPECTATION:
                 found.append(
                     wrong(
@@ -90,8 +90,8 @@ async def permissions(session: Session) -> list[Finding]:
                 )
         try:
             request = {"filter": f"later.{service}.doctor.none"}
-            await manage(connection, f"STREAM.PURGE.{later_of(service)}", request, timeout_seconds=2)
-        except Refused as refused:
+            await manage(connection, f"STREAM.PURGE.{later_stream(service)}", request, timeout_seconds=2)
+        except BrokerRefusedError as refused:
             found.append(
                 wrong(
                     "permissions",
@@ -102,7 +102,7 @@ async def permissions(session: Session) -> list[Finding]:
     return found or [ok("permissions", "this user may publish, cancel and purge")]
 
 
-async def database(session: Session) -> list[Finding]:
+async def database(session: Context) -> list[Finding]:
     """Whether it answers, and is of this version."""
     opened = session.database()
     if opened is None:
@@ -118,7 +118,7 @@ async def database(session: Session) -> list[Finding]:
     return [ok("database", f"answers; its schema is at revision {at}")]
 
 
-async def objects(session: Session) -> list[Finding]:
+async def objects(session: Context) -> list[Finding]:
     """Whether the bucket can be used."""
     store_ = session.objects()
     if store_ is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import aiosmtplib
 
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
 from nightshift.config.settings import SettingsError, load
 from services.email.settings import EmailSettings
@@ -14,7 +14,7 @@ from services.email.smtp_config import SmtpServer
 _SECONDS = 5.0
 
 
-async def check_mail(session: Session) -> Sequence[Finding]:
+async def check_mail(session: Context) -> Sequence[Finding]:
     """Greets the mail server and logs in; sends nothing."""
     if not any(name in session.environ for name in ("SMTP_HOST", "MAIL_TRANSPORT", "RESEND_API_KEY")):
         return [skipped("mail", "SMTP_HOST is not set")]

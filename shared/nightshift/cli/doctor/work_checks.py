@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.jetstream import manage
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.finding import Finding, ok, warning, wrong
 from nightshift.cli.queries import timetable
 from nightshift.cli.queries.discover_workers import workers
@@ -14,13 +14,13 @@ from nightshift.cli.queries.streams import consumer_info
 from nightshift.cli.queries.topology import declared, services
 from nightshift.cli.terminal.formatting import plural
 from nightshift.housekeeping.overdue import OVERDUE, due_at
-from nightshift.topology.topology import later_of
+from nightshift.topology.topology import later_stream
 
 _LOOKED_THROUGH = 2_000
 _SKEW = timedelta(seconds=2)
 
 
-async def work(session: Session) -> list[Finding]:
+async def work(session: Context) -> list[Finding]:
     """Workers, pauses, dead letters and what is overdue."""
     connection = await session.connection()
     alive = await workers(connection)
@@ -74,7 +74,7 @@ async def work(session: Session) -> list[Finding]:
     return found or [ok("workers", f"{plural(len(alive), 'process')} answer, none is paused; no dead letters")]
 
 
-async def orphans(session: Session) -> list[Finding]:
+async def orphans(session: Context) -> list[Finding]:
     """Jobs that lie in a queue without being delivered any more."""
     connection, found = await session.connection(), list[Finding]()
     for service in services(session):
@@ -101,7 +101,7 @@ async def orphans(session: Session) -> list[Finding]:
 async def _overdue(connection: Connection, service: str, now: datetime) -> int:
     sequence, overdue, seen = 1, 0, 0
     while seen < _LOOKED_THROUGH and (
-        page := await direct_get.page(connection, later_of(service), f"later.{service}.>", sequence)
+        page := await direct_get.page(connection, later_stream(service), f"later.{service}.>", sequence)
     ):
         sequence, seen = page[-1].sequence + 1, seen + len(page)
         due = (due_at(message.headers) for message in page)

@@ -11,9 +11,9 @@ import msgspec
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.cli.queries.streams import must_exist, stored_at
-from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract import wire
-from nightshift.topology.topology import dead_letters_of
+from nightshift.topology.topology import dead_letter_stream
 
 CRON = "cron"
 _DIGITS = 16
@@ -96,24 +96,24 @@ def aged(now: datetime, older: timedelta | None, newer: timedelta | None) -> tup
     """The bounds that `--older` and `--newer` mean.
 
     Raises:
-        WrongUse: nothing can be between them.
+        UsageError: nothing can be between them.
     """
     before = now - older if older is not None else None
     after = now - newer if newer is not None else None
     if before is not None and after is not None and before <= after:
-        raise WrongUse("--older is not less than --newer: nothing is between them")
+        raise UsageError("--older is not less than --newer: nothing is between them")
     return before, after
 
 
 async def letters(connection: Connection, wanted: Filter, *, after: int = 0) -> AsyncIterator[Letter]:
     """Every dead letter that is meant behind a sequence, the oldest of each service first; held page by page only."""
     for service in wanted.services:
-        stream = dead_letters_of(service)
+        stream = dead_letter_stream(service)
         only = _only_sequences(wanted, service)
         if only is not None and not only:
             continue
         await must_exist(connection, stream)
-        async for message in direct_get.each(connection, stream, sequence=min(only) if only else after + 1):
+        async for message in direct_get.read_each(connection, stream, sequence=min(only) if only else after + 1):
             letter = read(message, service)
             if wanted.takes(letter):
                 yield letter

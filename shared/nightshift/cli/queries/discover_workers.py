@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import msgspec
 
 from nightshift.broker import Connection
-from nightshift.topology.discovery import HERE, PING, Worker
+from nightshift.topology.discovery import HERE, PING, WorkerInfo
 
 _LONGEST = 1.0  # seconds
 _QUIET = 0.25  # seconds
 """When nobody has answered for so long, all have; a worker whose event loop stands still does not count as alive."""
-_decode = msgspec.json.Decoder(Worker).decode
+_decode = msgspec.json.Decoder(WorkerInfo).decode
 
 
-async def workers(connection: Connection) -> list[Worker]:
+async def workers(connection: Connection) -> list[WorkerInfo]:
     """Every process that answers, by service and name."""
-    found = dict[str, Worker]()
+    found = dict[str, WorkerInfo]()
     heard = time.monotonic()
 
     def take(_subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
@@ -43,6 +43,6 @@ async def workers(connection: Connection) -> list[Worker]:
     return sorted(found.values(), key=lambda worker: (worker.service, worker.host, worker.pid))
 
 
-def of_service(all_workers: Sequence[Worker], service: str) -> list[Worker]:
+def of_service(all_workers: Sequence[WorkerInfo], service: str) -> list[WorkerInfo]:
     """Those of one service."""
     return [worker for worker in all_workers if worker.service == service]

@@ -8,14 +8,14 @@ from sqlalchemy import select
 
 from nightshift.broker import direct_get
 from nightshift.broker.delivery import Delivery
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.queries.dead_letters import Filter, count_in, letters
 from nightshift.cli.queries.streams import consumer_info, last_on, stored_at
 from nightshift.contract import wire
 from nightshift.contract.message import CATALOGUE
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
-from nightshift.topology.topology import later_of, queue_of
+from nightshift.topology.topology import later_stream, queue_stream
 from nightshift.worker.identify import identify
 
 RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
@@ -37,7 +37,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sequence: int = 0
 
 
-async def traces(session: Session, job_id: str, types: Iterable[str]) -> list[Trace]:
+async def traces(session: Context, job_id: str, types: Iterable[str]) -> list[Trace]:
     """All traces of a job id among jobs of these types, the one that says where it is first."""
     found = list[Trace]()
     for job_type in types:
@@ -54,10 +54,10 @@ def all_types() -> list[str]:
     return sorted(CATALOGUE)
 
 
-async def later_traces(session: Session, job_type: str, job_id: str) -> AsyncIterator[Trace]:
+async def later_traces(session: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
     """The schedule that the job waits as, if it does."""
     service, subject = wire.service_of(job_type), wire.later_subject(job_type, job_id)
-    waiting = await last_on(await session.connection(), later_of(service), subject)
+    waiting = await last_on(await session.connection(), later_stream(service), subject)
     if waiting is None:
         return
     base = count_in(waiting.headers.get(wire.ATTEMPT_BASE, ""))
@@ -74,13 +74,13 @@ async def later_traces(session: Session, job_type: str, job_id: str) -> AsyncIte
     )
 
 
-async def queue_traces(session: Session, job_type: str, job_id: str) -> AsyncIterator[Trace]:
+async def queue_traces(session: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
     """The job among those to do now, and those whose time has come. Reads the whole queue of its type."""
     connection, service = await session.connection(), wire.service_of(job_type)
-    places = ((queue_of(service), wire.job_subject(job_type)), (later_of(service), wire.due_subject(job_type)))
+    places = ((queue_stream(service), wire.job_subject(job_type)), (later_stream(service), wire.due_subject(job_type)))
     for stream, subject in places:
         delivered = -1
-        async for delivery in direct_get.each(connection, stream, subject):
+        async for delivery in direct_get.read_each(connection, stream, subject):
             if not _is(delivery, service, job_id):
                 continue
             if delivered < 0:
@@ -89,7 +89,7 @@ async def queue_traces(session: Session, job_type: str, job_id: str) -> AsyncIte
             yield _in_queue(delivery, service, started=delivery.sequence <= delivered)
 
 
-async def dead_traces(session: Session, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+async def dead_traces(session: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
     """The dead letters of a job."""
     services = sorted({wire.service_of(job_type) for job_type in types})
     async for letter in letters(await session.connection(), Filter(services=tuple(services), job_ids=(job_id,))):
@@ -126,7 +126,7 @@ def _in_queue(delivery: Delivery, service: str, *, started: bool) -> Trace:
     )
 
 
-async def _done(session: Session, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+async def _done(session: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
     database = session.database()
     if database is None:
         return
@@ -146,7 +146,7 @@ async def _done(session: Session, job_id: str, types: Iterable[str]) -> AsyncIte
         )
 
 
-async def _in_outbox(session: Session, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+async def _in_outbox(session: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
     database = session.database()
     if database is None:
         return

@@ -11,8 +11,8 @@ from nightshift.broker import Connection, direct_get
 from nightshift.cli.queries.discover_workers import of_service
 from nightshift.cli.queries.streams import consumer_info, stream_info, time_of
 from nightshift.contract import wire
-from nightshift.topology.discovery import Worker
-from nightshift.topology.topology import Topology, dead_letters_of, later_of, queue_of
+from nightshift.topology.discovery import WorkerInfo
+from nightshift.topology.topology import Topology, dead_letter_stream, later_stream, queue_stream
 
 _LOOKED_THROUGH = 2_000
 """Of jobs that wait for their time at most so many are looked at, to tell retries from schedules."""
@@ -50,20 +50,23 @@ class Snapshot(msgspec.Struct, frozen=True):
     taken: float
 
 
-async def snapshot(connection: Connection, topology: Topology, service: str, workers: Sequence[Worker]) -> Snapshot:
+async def snapshot(connection: Connection, topology: Topology, service: str, workers: Sequence[WorkerInfo]) -> Snapshot:
     """Reads the figures of a service.
 
     Raises:
         Failure: its streams do not exist.
     """
     queue, later, dead = await asyncio.gather(
-        *(stream_info(connection, name) for name in (queue_of(service), later_of(service), dead_letters_of(service)))
+        *(
+            stream_info(connection, name)
+            for name in (queue_stream(service), later_stream(service), dead_letter_stream(service))
+        )
     )
     infos = await asyncio.gather(
         *(consumer_info(connection, consumer.stream, service) for consumer in topology.consumers_of(service))
     )
     by_stream: dict[str, dict[str, Any]] = {info["stream_name"]: info for info in infos}
-    jobs, due, cron = (by_stream.get(name, {}) for name in (queue_of(service), later_of(service), "CRON"))
+    jobs, due, cron = (by_stream.get(name, {}) for name in (queue_stream(service), later_stream(service), "CRON"))
     in_later = max(0, later["state"]["messages"] - _held(due))
     retrying = await _retrying(connection, service, in_later)
     figures = Figures(
@@ -94,7 +97,7 @@ def with_rates(before: Snapshot, after: Snapshot) -> Figures:
 
 
 async def measured(
-    connection: Connection, topology: Topology, services: Sequence[str], workers: Sequence[Worker], seconds: float
+    connection: Connection, topology: Topology, services: Sequence[str], workers: Sequence[WorkerInfo], seconds: float
 ) -> list[Figures]:
     """The figures of several services; rates over `seconds`, none for 0."""
     first = await asyncio.gather(*(snapshot(connection, topology, name, workers) for name in services))
@@ -121,6 +124,6 @@ async def _retrying(connection: Connection, service: str, count: int) -> int | N
     if count > _LOOKED_THROUGH:
         return None
     found = 0
-    async for message in direct_get.each(connection, later_of(service), f"later.{service}.>"):
+    async for message in direct_get.read_each(connection, later_stream(service), f"later.{service}.>"):
         found += message.headers.get(wire.ATTEMPT_BASE, "0") != "0"
     return found

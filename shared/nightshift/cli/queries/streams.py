@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from nightshift.broker import Connection, Refused, direct_get
+from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.errors import not_understood
 from nightshift.broker.headers import decode
 from nightshift.broker.jetstream import manage
-from nightshift.cli.terminal.exit_codes import REFUSED, Failure
+from nightshift.cli.terminal.exit_codes import REFUSED, CommandError
 
 _NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
 
@@ -28,7 +28,7 @@ async def message_at(connection: Connection, stream: str, sequence: int) -> Deli
     """The message of a stream with this sequence; None when it is gone."""
     try:
         answer = await manage(connection, f"STREAM.MSG.GET.{stream}", {"seq": sequence})
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code == _NO_MESSAGE:
             return None
         raise
@@ -56,7 +56,7 @@ async def must_exist(connection: Connection, stream: str) -> None:
     """Makes sure that a stream can be asked: the broker says nothing about what is in one that does not exist.
 
     Raises:
-        Failure: there is no such stream; says how it comes to be.
+        CommandError: there is no such stream; says how it comes to be.
     """
     await stream_info(connection, stream)
 
@@ -71,13 +71,13 @@ async def stream_info(connection: Connection, stream: str, **request: Any) -> di
     """What the broker says about a stream.
 
     Raises:
-        Failure: there is no such stream; says how it comes to be.
+        CommandError: there is no such stream; says how it comes to be.
     """
     try:
         return await manage(connection, f"STREAM.INFO.{stream}", request or None)
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code == _NO_STREAM:
-            raise Failure(
+            raise CommandError(
                 f"the broker has no stream {stream}: run `python -m nightshift.runtime.provision`", REFUSED
             ) from None
         raise
@@ -87,14 +87,14 @@ async def consumer_info(connection: Connection, stream: str, consumer: str) -> d
     """What the broker says about a consumer.
 
     Raises:
-        Failure: there is no such consumer; says how it comes to be.
+        CommandError: there is no such consumer; says how it comes to be.
     """
     try:
         return await manage(connection, f"CONSUMER.INFO.{stream}.{consumer}")
-    except Refused as refused:
+    except BrokerRefusedError as refused:
         if refused.code in {_NO_STREAM, _NO_CONSUMER}:
             text = f"the broker has no consumer {consumer} on {stream}: run `python -m nightshift.runtime.provision`"
-            raise Failure(text, REFUSED) from None
+            raise CommandError(text, REFUSED) from None
         raise
 
 

@@ -7,10 +7,10 @@ import msgspec
 
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.delivery import Delivery
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import near
 from nightshift.cli.queries.streams import last_on, must_exist, stored_at
-from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.timetable.listing import Listed, listing
@@ -46,29 +46,29 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     paused: bool
 
 
-def schedules(session: Session) -> tuple[Schedule, ...]:
+def schedules(session: Context) -> tuple[Schedule, ...]:
     """The timetable that the scheduler has: the built-in one and SCHEDULES_FILE.
 
     Raises:
-        WrongUse: the file is wrong; says where.
+        UsageError: the file is wrong; says where.
     """
     try:
         return load_timetable(session.settings.schedules_file)
     except TimetableError as error:
-        raise WrongUse(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def named(timetable: Iterable[Schedule], name: str) -> Schedule:
     """The schedule of this name.
 
     Raises:
-        WrongUse: there is none; says what may have been meant.
+        UsageError: there is none; says what may have been meant.
     """
     by_name = {schedule.name: schedule for schedule in timetable}
     name = name.removeprefix("cron.")
     if name not in by_name:
         hint = near(name, by_name) or f"; there are: {', '.join(sorted(by_name))}"
-        raise WrongUse(f"there is no schedule {name!r}{hint} (SCHEDULES_FILE names a file with more)")
+        raise UsageError(f"there is no schedule {name!r}{hint} (SCHEDULES_FILE names a file with more)")
     return by_name[name]
 
 
@@ -105,7 +105,7 @@ async def history(connection: Connection, name: str) -> list[Fired]:
     found = [
         message
         for subject in (event_subject(name), manual_subject(name))
-        for message in await direct_get.all_of(connection, CRON_STREAM, subject)
+        for message in await direct_get.read_all(connection, CRON_STREAM, subject)
     ]
     return [fired(message) for message in sorted(found, key=lambda message: message.sequence)]
 

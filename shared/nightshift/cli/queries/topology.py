@@ -1,29 +1,29 @@
 """What there should be at the broker: streams, consumers, and the services that they are for."""
 
-from nightshift.cli.client.context import Session
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import near
-from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.message import CATALOGUE
 from nightshift.topology.topology import Topology, topology
 
 
-def declared(session: Session) -> Topology:
+def declared(session: Context) -> Topology:
     """The streams and consumers that there should be."""
     return topology(CATALOGUE, session.events)
 
 
-def services(session: Session) -> list[str]:
+def services(session: Context) -> list[str]:
     """Every service that has queues."""
     return sorted({consumer.name for consumer in declared(session).consumers})
 
 
-def known(session: Session, name: str) -> str:
+def known(session: Context, name: str) -> str:
     """The service of this name, whatever its case.
 
     Raises:
-        WrongUse: there is none.
+        UsageError: there is none.
     """
     names = services(session)
     if name.lower() not in names:
-        raise WrongUse(f"there is no queue {name!r}{near(name.lower(), names) or '; there are: ' + ', '.join(names)}")
+        raise UsageError(f"there is no queue {name!r}{near(name.lower(), names) or '; there are: ' + ', '.join(names)}")
     return name.lower()

@@ -3,7 +3,7 @@
 DONE = 0
 ANSWER_IS_NO = 1
 WRONG_USE = 2
-AWAY = 3
+UNAVAILABLE = 3
 REFUSED = 4
 FAULT = 70
 INTERRUPTED = 130
@@ -12,14 +12,14 @@ MEANINGS = {
     DONE: "done",
     ANSWER_IS_NO: "the answer is no: nothing found, a check failed, the job that was waited for is dead",
     WRONG_USE: "wrong command line or settings, or a body that breaks its contract; nothing was done",
-    AWAY: "broker, database or object store is away",
+    UNAVAILABLE: "broker, database or object store is away",
     REFUSED: "the broker refused: the queue is full, or this user may not do that",
     FAULT: "a fault of the command line itself",
     INTERRUPTED: "stopped by Ctrl-C",
 }
 
 
-class Failure(Exception):  # noqa: N818 - states how a command ended
+class CommandError(Exception):
     """The command ends here: `str()` is what, where, and what to do."""
 
     def __init__(self, text: str, code: int = ANSWER_IS_NO) -> None:
@@ -27,7 +27,7 @@ class Failure(Exception):  # noqa: N818 - states how a command ended
         self.code = code
 
 
-class WrongUse(Failure):
+class UsageError(CommandError):
     """What was typed cannot be done."""
 
     def __init__(self, text: str) -> None:

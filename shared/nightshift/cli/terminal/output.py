@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from nightshift.cli.terminal.exit_codes import WrongUse
+from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.cli.terminal.formatting import safe
 
 _WIDE = 10_000
@@ -39,7 +39,7 @@ class Column:
     style: Callable[[Any], str] | None = None
 
 
-class Screen:
+class Output:
     """Where a command's words go. With `as_json` standard output holds one JSON value and nothing else."""
 
     def __init__(
@@ -98,12 +98,12 @@ class Screen:
         """Asks before something is destroyed.
 
         Raises:
-            WrongUse: nobody is there to answer, and `--yes` was not given.
+            UsageError: nobody is there to answer, and `--yes` was not given.
         """
         if self.yes:
             return True
         if not (sys.stdin.isatty() and self.err.is_terminal):
-            raise WrongUse(f"{question} Nobody is there to answer: add --yes to do it.")
+            raise UsageError(f"{question} Nobody is there to answer: add --yes to do it.")
         self.err.print(Text(f"{safe(question)} [y/N] "), end="", soft_wrap=True)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

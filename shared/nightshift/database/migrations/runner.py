@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from nightshift.config import database_url
 from nightshift.database.engine import Database
-from nightshift.database.postgres import Limits, postgres_engine
+from nightshift.database.postgres import PoolLimits, postgres_engine
 from nightshift.database.sqlite import sqlite_engine
 
 _ADVISORY_LOCK = 0x6E69676874
@@ -59,7 +59,7 @@ async def _migrating(url: str) -> AsyncIterator[Database]:
     if address.get_backend_name() == "sqlite":
         engine = sqlite_engine(address, writes=True, connections=1, foreign_keys=False)
     else:
-        limits = Limits(statement_seconds=0, idle_transaction_seconds=0)
+        limits = PoolLimits(statement_seconds=0, idle_transaction_seconds=0)
         engine = postgres_engine(address, connections=1, limits=limits)
     database = Database(engine, engine, url=url)
     try:

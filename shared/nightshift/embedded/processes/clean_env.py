@@ -8,7 +8,7 @@ _NAMES |= {"SYSTEMROOT", "COMSPEC", "PATHEXT", "USERPROFILE", "APPDATA", "LOCALA
 _PREFIXES = ("LC_", "PYTHON")
 
 
-def surroundings(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def clean_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables that any program needs, and no settings.
 
     A provider's key or a broker's address that happens to be set in the user's shell must not turn a demonstration

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import IO
 
 
-class FolderTaken(Exception):  # noqa: N818 - says what is the case
+class FolderTakenError(Exception):
     """Another running stack uses the folder; the text says which process."""
 
 
-class FolderClaim:
+class FolderLock:
     """An exclusive claim on a folder. Even a holder that is killed leaves nothing to clean up."""
 
     def __init__(self, folder: Path) -> None:
@@ -21,7 +21,7 @@ class FolderClaim:
         """Claim the folder, creating it if need be; claiming twice is fine.
 
         Raises:
-            FolderTaken: another process has it (not noticed on Windows).
+            FolderTakenError: another process has it (not noticed on Windows).
         """
         if self._held:
             return
@@ -31,7 +31,7 @@ class FolderClaim:
             held.seek(0)
             holder = held.read().strip() or "unknown"
             held.close()
-            raise FolderTaken(
+            raise FolderTakenError(
                 f"a stack is already running in {self._file.parent} (process {holder}): "
                 "stop it first, or use another folder"
             )

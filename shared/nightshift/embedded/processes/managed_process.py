@@ -1,9 +1,9 @@
 """What servers and services have in common: one process at a time, which can be ended and started again."""
 
-from nightshift.embedded.processes.process import Process, StartFailed
+from nightshift.embedded.processes.process import Process, StartFailedError
 
 
-class Life:
+class ManagedProcess:
     """The process of a program, if it was started; whoever inherits starts it. `name` is for messages."""
 
     name: str
@@ -16,10 +16,10 @@ class Life:
         """The run in hand, or the last one.
 
         Raises:
-            StartFailed: it was never started.
+            StartFailedError: it was never started.
         """
         if self._process is None:
-            raise StartFailed(f"{self.name} was not started yet")
+            raise StartFailedError(f"{self.name} was not started yet")
         return self._process
 
     @property

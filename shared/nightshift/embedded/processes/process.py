@@ -19,11 +19,11 @@ _LARGE_LOG_BYTES = 20_000_000
 _PORT_TAKEN = ("address already in use", "cannot be used", "only one usage of each socket address")
 
 
-class StartFailed(Exception):  # noqa: N818 - says what is the case
+class StartFailedError(Exception):
     """A program ended or stayed silent when it should not; the text quotes the end of its log."""
 
 
-class PortTaken(StartFailed):
+class PortTakenError(StartFailedError):
     """It ended because another program has its port: worth another try on other ports."""
 
 
@@ -58,8 +58,8 @@ class Process:
         """Return once `probe` answers True; connection errors in it mean "not yet".
 
         Raises:
-            PortTaken: it ended because its port is in use.
-            StartFailed: it ended for another reason, or is not ready in time (it is killed then).
+            PortTakenError: it ended because its port is in use.
+            StartFailedError: it ended for another reason, or is not ready in time (it is killed then).
         """
         deadline = time.monotonic() + timeout_seconds
         while self.exit_code is None:
@@ -124,12 +124,12 @@ class Process:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
-    def failure(self, what: str) -> StartFailed:
+    def failure(self, what: str) -> StartFailedError:
         """Return an error that says what happened and quotes the end of the log."""
         tail = "\n".join(self.output().splitlines()[-_QUOTED_LINES:]) or "(it printed nothing)"
         text = f"{self.name} {what}. The end of its log, {self.log}:\n{tail}"
         taken = self.exit_code is not None and any(sign in tail.lower() for sign in _PORT_TAKEN)
-        return PortTaken(text) if taken else StartFailed(text)
+        return PortTakenError(text) if taken else StartFailedError(text)
 
 
 def _prepare(log: Path) -> int:

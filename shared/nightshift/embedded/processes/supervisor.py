@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from nightshift.embedded.processes.process import StartFailed
+from nightshift.embedded.processes.process import StartFailedError
 
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 30.0
@@ -87,7 +87,7 @@ async def keep_running(program: Program, say: Callable[[str], None]) -> None:
                 say(f"{program.name} does not start with these settings:\n{program.process.output().strip()}")
                 return
             what = f"{program.name} {_end(code)}{_last_words(program.process) if code and code > 0 else ''}"
-        except (StartFailed, OSError) as failed:
+        except (StartFailedError, OSError) as failed:
             what = str(failed).splitlines()[0]
         delay = next_delay(delay, time.monotonic() - started)
         say(f"{what}; it starts again in {delay:g} s. Its log: {program.log}")

@@ -43,7 +43,7 @@ class Tls:
     ca_file: Path
 
 
-class Objects(Server):
+class ObjectServer(Server):
     """A SeaweedFS of its own, whose S3 side demands keys that only this folder knows.
 
     Only S3 checks keys: SeaweedFS' inner ports, on loopback as well, are open to other users of the machine.

@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from nightshift.embedded.processes.clean_env import surroundings
-from nightshift.embedded.processes.managed_process import Life
+from nightshift.embedded.processes.clean_env import clean_environment
+from nightshift.embedded.processes.managed_process import ManagedProcess
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
-from nightshift.embedded.processes.process import PortTaken, Process, StartFailed
+from nightshift.embedded.processes.process import PortTakenError, Process, StartFailedError
 
 _TRIES = 5
 
 
-class Server(Life, abc.ABC):
+class Server(ManagedProcess, abc.ABC):
     """A program that serves on loopback ports and keeps its state in `folder`.
 
     It remembers its ports in the folder: started there again, also by a later stack, it takes the same ones if they
@@ -49,10 +49,10 @@ class Server(Life, abc.ABC):
         """The port that clients use.
 
         Raises:
-            StartFailed: it was never started, so it has none.
+            StartFailedError: it was never started, so it has none.
         """
         if not self._ports:
-            raise StartFailed(f"{self.name} was not started yet: it has no port")
+            raise StartFailedError(f"{self.name} was not started yet: it has no port")
         return self._ports[0]
 
     @property
@@ -65,7 +65,7 @@ class Server(Life, abc.ABC):
 
         Raises:
             ProgramMissing: the program is not on this machine.
-            StartFailed: it did not become ready; the text quotes its log.
+            StartFailedError: it did not become ready; the text quotes its log.
         """
         if self.running:
             return
@@ -76,7 +76,7 @@ class Server(Life, abc.ABC):
             ports = self._remembered_ports() or self._usual_ports() or self._choose_ports()
             try:
                 await self._start_on(ports)
-            except PortTaken:
+            except PortTakenError:
                 self._port_file.unlink(missing_ok=True)
                 if not remaining:
                     raise
@@ -106,13 +106,13 @@ class Server(Life, abc.ABC):
         self.folder.mkdir(parents=True, exist_ok=True)
         command = self._command(ports)
         self._port_file.write_text(json.dumps(list(ports)))
-        environment = surroundings() | self._environment()
+        environment = clean_environment() | self._environment()
         cwd = self.working_directory or self.folder
         self._process = Process(self.name, command, log=self.log, cwd=cwd, environment=environment)
         self._ports, before = list(ports), self._ports
         try:
             await self._process.ready(self._answers)
-        except StartFailed:
+        except StartFailedError:
             self._ports = before
             raise
 

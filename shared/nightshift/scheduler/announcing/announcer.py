@@ -14,8 +14,8 @@ from nightshift.scheduler.cron.clock import SystemTime, Timekeeper
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.state.broker_wait import LONGEST_BACKOFF_SECONDS, read_memories, until_up
-from nightshift.scheduler.state.cron_stream import EventStream, Remembered
-from nightshift.scheduler.state.event_log import Reports
+from nightshift.scheduler.state.cron_stream import EventStream, LastEvent
+from nightshift.scheduler.state.event_log import EventLog
 from nightshift.scheduler.state.paused_schedules import LOOK_AGAIN, Holding
 from nightshift.scheduler.state.schedule_state import Progress
 
@@ -46,7 +46,7 @@ class Announcer:
         self._stream, self._lapses = stream, lapses
         self._standby = Standby(stream)
         self._metrics = metrics or ScheduleMetrics(self._entries)
-        self._reports = Reports()
+        self._reports = EventLog()
         self._agenda = Agenda()
         self._holding = Holding(stream, self._reports)
         self.recalled = asyncio.Event()
@@ -197,7 +197,7 @@ class Announcer:
         for entry, why in refused:
             self._after_refusal(entry, memories.get(entry.schedule.name), why)
 
-    def _after_refusal(self, entry: Progress, memory: Remembered | None, why: Exception) -> None:
+    def _after_refusal(self, entry: Progress, memory: LastEvent | None, why: Exception) -> None:
         wanted = entry.waiting[0]
         self._take_in(entry, memory)
         if entry.done >= wanted:
@@ -208,7 +208,7 @@ class Announcer:
             entry.alone, entry.failures = True, entry.failures + 1
             self._agenda.put(entry, self._time.now())
 
-    def _take_in(self, entry: Progress, memory: Remembered | None, *, at_start: bool = False) -> None:
+    def _take_in(self, entry: Progress, memory: LastEvent | None, *, at_start: bool = False) -> None:
         wrong = entry.recall(memory, self._time.now(), at_start=at_start)
         if wrong:
             self._reports.strange_memory(entry.schedule.name, wrong)

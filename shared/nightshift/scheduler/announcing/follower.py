@@ -6,7 +6,7 @@ It only saves work: who is first is decided by the broker alone, and whoever fin
 import asyncio
 from collections.abc import Sequence
 
-from nightshift.scheduler.state.cron_stream import EventStream, Remembered
+from nightshift.scheduler.state.cron_stream import EventStream, LastEvent
 from nightshift.scheduler.state.schedule_state import Progress
 
 _HEAD_START_SECONDS = 0.1
@@ -42,6 +42,6 @@ class Standby:
                 return
 
 
-def _moved(entry: Progress, memories: dict[str, Remembered]) -> bool:
+def _moved(entry: Progress, memories: dict[str, LastEvent]) -> bool:
     memory = memories.get(entry.schedule.name)
     return memory is not None and memory.sequence != entry.sequence

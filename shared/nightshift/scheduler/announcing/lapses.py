@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import msgspec
 
 from contracts.publishers import EVENT_CONSUMERS
-from nightshift.broker import Connection, Refused
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.metrics import ScheduleMetrics
-from nightshift.scheduler.state.cron_stream import CronStream, Remembered
+from nightshift.scheduler.state.cron_stream import CronStream, LastEvent
 from nightshift.scheduler.state.schedule_state import Progress
 from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT
 
@@ -39,18 +39,18 @@ class Position:
     done: int
     """It has acknowledged everything up to here."""
     waiting: int
-    in_hand: int
+    in_flight: int
 
     def may_lose(self, last: int) -> bool:
         """Whether the oldest event of a schedule whose newest is `last` may be one that it has not done."""
-        return self.waiting >= EVENTS_KEPT or (self.in_hand > 0 and last - self.done >= EVENTS_KEPT)
+        return self.waiting >= EVENTS_KEPT or (self.in_flight > 0 and last - self.done >= EVENTS_KEPT)
 
 
 @dataclass(slots=True, frozen=True)
 class Doomed:
     """An event that the next one of its schedule pushes out."""
 
-    event: Remembered
+    event: LastEvent
     never_delivered: bool
     """Else it was delivered, and only the broker knows whether it was acknowledged."""
 
@@ -74,7 +74,7 @@ class Lapses:
     ) -> None:
         """`consumers` says which service has the events of schedules whose name begins so."""
         self._connection, self._stream, self._metrics, self._consumers = connection, stream, metrics, consumers
-        self._unsure: dict[int, tuple[str, Remembered]] = {}
+        self._unsure: dict[int, tuple[str, LastEvent]] = {}
         self._spare: dict[str, tuple[int, int]] = {}
         """How many more events of a schedule push out nothing undone, and after which one that was so."""
         self._dropped = deque[int](maxlen=_REMEMBERED)
@@ -129,8 +129,8 @@ class Lapses:
         try:
             call = f"CONSUMER.INFO.{CRON_STREAM}.{service}"
             info = await manage(self._connection, call, timeout_seconds=_TIMEOUT_SECONDS)
-        except (Unavailable, Refused) as error:
-            if not (isinstance(error, Refused) and error.code in _NO_CONSUMER):
+        except (Unavailable, BrokerRefusedError) as error:
+            if not (isinstance(error, BrokerRefusedError) and error.code in _NO_CONSUMER):
                 self._tell(str(error))
             return None
         delivered, done = info["delivered"]["stream_seq"], info["ack_floor"]["stream_seq"]
@@ -162,7 +162,7 @@ class Lapses:
         else:
             self._dropped.append(sequence)
 
-    def _lapsed(self, name: str, event: Remembered) -> None:
+    def _lapsed(self, name: str, event: LastEvent) -> None:
         self._metrics.lapsed[name] += 1
         count, service = self._metrics.lapsed[name], self._consumers[name.partition(".")[0]]
         due = f"{event.event.due:%Y-%m-%dT%H:%M:%SZ}" if event.event else "an unknown time"

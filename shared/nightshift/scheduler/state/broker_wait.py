@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from nightshift.backoff import backoff
 from nightshift.outcomes import Unavailable
-from nightshift.scheduler.state.cron_stream import EventStream, Remembered
-from nightshift.scheduler.state.event_log import Reports
+from nightshift.scheduler.state.cron_stream import EventStream, LastEvent
+from nightshift.scheduler.state.event_log import EventLog
 
 LONGEST_BACKOFF_SECONDS = 5.0
 _LOOK_FOR_BROKER_SECONDS = 0.25
@@ -23,8 +23,8 @@ async def until_up(stream: EventStream, stop: asyncio.Event) -> bool:
 
 
 async def read_memories(
-    stream: EventStream, names: Sequence[str], stop: asyncio.Event, reports: Reports
-) -> dict[str, Remembered] | None:
+    stream: EventStream, names: Sequence[str], stop: asyncio.Event, reports: EventLog
+) -> dict[str, LastEvent] | None:
     """Returns the newest event of each schedule, however long that takes; None when it is time to stop instead."""
     failures = 0
     while await until_up(stream, stop):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from nightshift.broker import Connection, Refused
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.batch import store_batch
 from nightshift.broker.jetstream import store
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.wire import MSG_ID
-from nightshift.messaging.outbound import Outgoing
+from nightshift.messaging.outbound import OutboundMessage
 from nightshift.outcomes import Unavailable
-from nightshift.scheduler.state.direct_get import Found, direct_get
+from nightshift.scheduler.state.direct_get import StoredEvent, direct_get
 from nightshift.topology import schedule_pauses
 from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT
 
@@ -29,7 +29,7 @@ _TIMEOUT_SECONDS = 5.0
 _decode = msgspec.json.Decoder(ScheduleFired).decode
 
 
-class Remembered(msgspec.Struct, frozen=True):
+class LastEvent(msgspec.Struct, frozen=True):
     """The newest event of a schedule; `event` is None when somebody put something else there."""
 
     sequence: int
@@ -44,7 +44,7 @@ class EventStream(Protocol):
         """Whether the broker can be talked to."""
         ...
 
-    async def memories(self, names: Sequence[str]) -> dict[str, Remembered]:
+    async def memories(self, names: Sequence[str]) -> dict[str, LastEvent]:
         """Returns the newest event of each of these schedules that has one."""
         ...
 
@@ -56,11 +56,11 @@ class EventStream(Protocol):
         """Returns the names of the schedules that the operator has paused."""
         ...
 
-    async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+    async def announce(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
         """Stores events of different schedules, all or none; returns their sequences, or for each why not."""
         ...
 
-    async def announce_singly(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+    async def announce_singly(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
         """Stores events of different schedules each by itself; returns their sequences, or why one was refused."""
         ...
 
@@ -76,13 +76,13 @@ class CronStream:
         """Whether the broker can be talked to."""
         return self._connection.up.is_set()
 
-    async def memories(self, names: Sequence[str]) -> dict[str, Remembered]:
+    async def memories(self, names: Sequence[str]) -> dict[str, LastEvent]:
         """Returns the newest event of each of these schedules that has one.
 
         Raises:
             Unavailable: the broker or the stream is away.
         """
-        memories: dict[str, Remembered] = {}
+        memories: dict[str, LastEvent] = {}
         for start in range(0, len(names), _PAGE):
             wanted = {event_subject(name): name for name in names[start : start + _PAGE]}
             while wanted:
@@ -102,7 +102,7 @@ class CronStream:
         events = [remembered.event for remembered in await self.kept(name)]
         return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
 
-    async def kept(self, name: str) -> list[Remembered]:
+    async def kept(self, name: str) -> list[LastEvent]:
         """Returns the events of a schedule that are still kept, the oldest first.
 
         Raises:
@@ -120,7 +120,7 @@ class CronStream:
         """
         return await schedule_pauses.paused(self._connection)
 
-    async def announce(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+    async def announce(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
         """Stores events, of a different schedule each; returns their sequences, or why one was not stored.
 
         Several are stored all or none (one disk write for all): when one is refused, that answer stands for each.
@@ -130,34 +130,36 @@ class CronStream:
                 if len(traced) == 1:
                     return [await self._store(traced[0])]
                 return [stored.seq for stored in await store_batch(self._connection, traced, timeout_seconds=5)]
-        except (Unavailable, Refused) as answer:
+        except (Unavailable, BrokerRefusedError) as answer:
             return [answer] * len(events)
 
-    async def announce_singly(self, events: Sequence[Outgoing]) -> list[int | Exception]:
+    async def announce_singly(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
         """Stores events each by itself, so that one that is refused stands in nobody's way."""
         results = await asyncio.gather(*(self.announce([event]) for event in events))
         return [result for (result,) in results]
 
-    def _sending(self, events: Sequence[Outgoing]) -> AbstractContextManager[Sequence[Outgoing]]:
+    def _sending(self, events: Sequence[OutboundMessage]) -> AbstractContextManager[Sequence[OutboundMessage]]:
         """With spans where tracing is on; none for what is refused, which another scheduler announced first."""
-        return nullcontext(events) if self._spans is None else self._spans.sending(events, no_matter=(Refused,))
+        return (
+            nullcontext(events) if self._spans is None else self._spans.sending(events, no_matter=(BrokerRefusedError,))
+        )
 
-    async def _store(self, event: Outgoing) -> int:
+    async def _store(self, event: OutboundMessage) -> int:
         stored = await store(
             self._connection, event.subject, event.headers, event.body, timeout_seconds=_TIMEOUT_SECONDS
         )
         return stored.seq
 
 
-def outgoing_event(event: ScheduleFired, last_sequence: int) -> Outgoing:
+def outgoing_event(event: ScheduleFired, last_sequence: int) -> OutboundMessage:
     """Returns the message of an event, which is stored only if no other came since `last_sequence` (0: none yet)."""
     due = event.due.isoformat().replace("+00:00", "Z")
     headers = {MSG_ID: f"{event.name}@{due}", EXPECTED_SEQUENCE: str(last_sequence)}
-    return Outgoing(event_subject(event.name), headers, msgspec.json.encode(event))
+    return OutboundMessage(event_subject(event.name), headers, msgspec.json.encode(event))
 
 
-def _remembered(message: Found) -> Remembered:
+def _remembered(message: StoredEvent) -> LastEvent:
     try:
-        return Remembered(message.sequence, _decode(message.body))
+        return LastEvent(message.sequence, _decode(message.body))
     except msgspec.DecodeError:
-        return Remembered(message.sequence, None)
+        return LastEvent(message.sequence, None)

@@ -16,7 +16,7 @@ _NO_ANSWER = "503"
 _SEQUENCE = re.compile(r"[0-9]{1,20}")
 
 
-class Found(msgspec.Struct, frozen=True):
+class StoredEvent(msgspec.Struct, frozen=True):
     """One stored message."""
 
     subject: str
@@ -29,8 +29,8 @@ class Answers:
 
     def __init__(self, stream: str) -> None:
         self._stream = stream
-        self._found: list[Found] = []
-        self.done: asyncio.Future[list[Found]] = asyncio.get_running_loop().create_future()
+        self._found: list[StoredEvent] = []
+        self.done: asyncio.Future[list[StoredEvent]] = asyncio.get_running_loop().create_future()
 
     def receive(self, _subject: bytes, _reply: bytes, header: bytes, body: bytes) -> None:
         """Takes one answer; never raises."""
@@ -43,7 +43,7 @@ class Answers:
             if not _SEQUENCE.fullmatch(sequence):
                 self.done.set_exception(Unavailable("broker", "direct get: a message without its sequence"))
                 return
-            self._found.append(Found(headers.get("Nats-Subject", ""), int(sequence), body))
+            self._found.append(StoredEvent(headers.get("Nats-Subject", ""), int(sequence), body))
         elif status in (_END, _NONE):
             self.done.set_result(self._found)
         elif status == _NO_ANSWER:
@@ -56,7 +56,7 @@ class Answers:
 
 async def direct_get(
     connection: Connection, stream: str, request: Mapping[str, Any], *, timeout_seconds: float = 5.0
-) -> list[Found]:
+) -> list[StoredEvent]:
     """Returns the messages that the request asks for; fewer than there are when an answer would be too large.
 
     Raises:

@@ -9,7 +9,7 @@ _FEW = 20
 _log = get_logger("scheduler")
 
 
-class Reports:
+class EventLog:
     """Collects what happens in one go, and says it at its end."""
 
     def __init__(self) -> None:

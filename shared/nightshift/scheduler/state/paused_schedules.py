@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from nightshift.scheduler.state.cron_stream import EventStream
-from nightshift.scheduler.state.event_log import Reports
+from nightshift.scheduler.state.event_log import EventLog
 from nightshift.scheduler.state.schedule_state import Progress
 
 LOOK_AGAIN = timedelta(seconds=1)
@@ -14,7 +14,7 @@ LOOK_AGAIN = timedelta(seconds=1)
 class Holding:
     """Knows which schedules are paused; asks the stream whenever something is due, so that nobody has to tell it."""
 
-    def __init__(self, stream: EventStream, reports: Reports) -> None:
+    def __init__(self, stream: EventStream, reports: EventLog) -> None:
         self._stream, self._reports = stream, reports
         self._held: frozenset[str] = frozenset()
 

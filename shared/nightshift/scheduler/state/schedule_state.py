@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from nightshift.contract.cron import ScheduleFired
 from nightshift.scheduler.cron.due_times import GRACE, missed, next_due
 from nightshift.scheduler.cron.schedule import Schedule
-from nightshift.scheduler.state.cron_stream import Remembered
+from nightshift.scheduler.state.cron_stream import LastEvent
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _CHOICE_HOLDS = timedelta(seconds=10)
@@ -40,7 +40,7 @@ class Progress:
     def __post_init__(self) -> None:
         self.next = next_due(self.schedule, self.done)
 
-    def recall(self, memory: Remembered | None, now: datetime, *, at_start: bool = False) -> str | None:
+    def recall(self, memory: LastEvent | None, now: datetime, *, at_start: bool = False) -> str | None:
         """Takes in the newest event on the subject; returns what is wrong with it, in words, or None.
 
         At start it says where to go on. Later (another scheduler was first) it never takes back what is done.
