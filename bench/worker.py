@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from bench.peers.counting import payload
 from nightshift.broker import Connection
 from nightshift.contract.cron import ScheduleFired
-from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.message import Message
 from nightshift.database import Database
 from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
@@ -34,7 +34,6 @@ class RunBench(Message):
     payload: str
 
 
-del CATALOGUE[RunBench.TYPE]  # no contract of the product
 PAYLOAD = RunBench(payload="x" * 185)
 
 

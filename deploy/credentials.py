@@ -10,11 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from contracts.publishers import PUBLISHES
-from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
+from nightshift.contract.catalogue import Catalogue, load_catalogue
 from nightshift.topology.permissions import Permissions, broker_config, users
-from nightshift.topology.topology import Topology, topology
+from nightshift.topology.topology import Topology, declared_topology
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
 PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"
@@ -48,9 +46,9 @@ class Vault:
         part.replace(file)
 
 
-def issue(vault: Vault, declared: Topology, publishes: Mapping[str, Sequence[str]]) -> list[str]:
+def issue(vault: Vault, declared: Topology, catalogue: Catalogue) -> list[str]:
     """Makes what is missing, brings what is derived up to date; returns the broker's users."""
-    table = users(declared, publishes)
+    table = users(declared, catalogue)
     _broker(vault, table)
     database = _database(vault)
     services = {consumer.name for consumer in declared.consumers}
@@ -100,9 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
     options = parser.parse_args(arguments)
-    events = load_catalogue()
+    catalogue = load_catalogue()
     try:
-        names = issue(Vault(options.out), topology(CATALOGUE, events), PUBLISHES)
+        names = issue(Vault(options.out), declared_topology(catalogue), catalogue)
     except OSError as error:
         print(f"the credentials cannot be written: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 1

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from contracts.publishers import PUBLISHES
 from nightshift.broker import connect
 from nightshift.config.secret import Secret
 from nightshift.config.settings import ProcessSettings
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.mail_server import MailServer
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.embedded.stack import Stack
 from nightshift.topology.permissions import broker_config, users
 from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import topology
+from nightshift.topology.topology import declared_topology
 from tests.servers import running
 
 # A shell's background job ignores it, and so would every process that a test starts and interrupts.
@@ -35,8 +33,8 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brok
 @pytest.fixture(scope="module")
 async def guarded(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
     """A provisioned broker with the shipped users; the password of `email` is `email-password`."""
-    declared = topology(CATALOGUE, load_catalogue())
-    table = users(declared, PUBLISHES)
+    declared = declared_topology(load_catalogue())
+    table = users(declared, load_catalogue())
     config = broker_config(table, {name: f"{name}-password" for name in table})
     async with running(Broker(tmp_path_factory.mktemp("guarded"), extra=config)) as server:
         settings = ProcessSettings(nats_url=server.url, nats_user="operator", nats_password=Secret("operator-password"))

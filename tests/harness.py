@@ -18,7 +18,7 @@ from nightshift.broker.headers import Headers, decode
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
 from nightshift.contract.cron import ScheduleFired
-from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.message import Message
 from nightshift.database import Database, migrate, open_database
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.broker import Broker
@@ -58,8 +58,8 @@ class FollowProbe(Message):
     name: str
 
 
-for probe in (RunProbe, FollowProbe):
-    del CATALOGUE[probe.TYPE]  # no contract of the product: nobody else is to see it
+EVENT_CONSUMERS = {"probe": "probe"}
+"""With the messages above, this module is a package of contracts: CONTRACTS_PACKAGE=tests.harness."""
 
 
 def probe_topology(limits: StreamLimits | None = None) -> Topology:

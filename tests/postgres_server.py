@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.servers import find
 from nightshift.embedded.processes.ports import free_ports
 from nightshift.embedded.processes.process import Process
-from tests.integration.email.certificates import Certificates
+from tests.integration.services.email.certificates import Certificates
 from tests.servers import needing_programs
 
 _LOGIN_RULES = """\

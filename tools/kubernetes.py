@@ -12,9 +12,8 @@ from typing import Any
 import yaml
 
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.embedded.services import discover
-from nightshift.topology.topology import Consumer, topology
+from nightshift.topology.topology import Consumer, declared_topology
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "kubernetes"
 SCHEDULER = "scheduler"
@@ -36,8 +35,7 @@ Manifest = dict[str, Any]
 
 def manifests() -> dict[str, list[Manifest]]:
     """Every service's manifests, by file name."""
-    events = load_catalogue()
-    declared = topology(CATALOGUE, events)
+    declared = declared_topology(load_catalogue())
     return {f"{service}.yaml": _of_service(service, declared.consumers_of(service)) for service in discover()}
 
 

@@ -1,12 +1,12 @@
 """Runs the report service: `python -m services.report`."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.report import GenerateReport
-from nightshift.contract.message import CATALOGUE
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.wire import service_of
 from nightshift.observability.log import get_logger
 from nightshift.runtime.composition import ServiceContext
@@ -30,16 +30,18 @@ async def handlers(settings: ReportSettings, context: ServiceContext) -> AsyncIt
             generate_report,
             database=context.database,
             objects=context.objects,
-            dead_letters=StreamDeadLetterCounts(context.connection, dead_letter_streams()),
+            dead_letters=StreamDeadLetterCounts(
+                context.connection, dead_letter_streams(load_catalogue(settings.contracts_package).messages)
+            ),
             settings=settings,
         ),
         "cron.report.weekly": partial(weekly_report, settings=settings),
     }
 
 
-def dead_letter_streams() -> list[str]:
+def dead_letter_streams(job_types: Iterable[str]) -> list[str]:
     """The streams of every service's dead letters, and of the schedules'."""
-    return sorted({dead_letter_stream(service_of(job_type)) for job_type in [*CATALOGUE, "cron.any"]})
+    return sorted({dead_letter_stream(service_of(job_type)) for job_type in [*job_types, "cron.any"]})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nightshift.config.settings import SettingsError, describe, load
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.observability.log import configure
 from nightshift.runtime.process import WRONG_SETTINGS, run_until_stopped
 from nightshift.scheduler.app import serve
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = load(SchedulerSettings, os.environ)
-        timetable = load_timetable(settings.schedules_file)
+        timetable = load_timetable(load_catalogue(settings.contracts_package), settings.schedules_file)
     except (SettingsError, TimetableError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return WRONG_SETTINGS

@@ -13,10 +13,11 @@ from nightshift.broker import BrokerRefusedError
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.direct_get import read_each
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.mailbox import messages
-from nightshift.messaging.outbound import OutboundMessage, strip_broker_headers
+from nightshift.messaging.outbound import strip_broker_headers
 from nightshift.outcomes import Unavailable
 from tests.chaos.events import said_to_have_lapsed
 from tests.chaos.ledger import Facts, Work

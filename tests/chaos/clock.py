@@ -10,7 +10,7 @@ from nightshift.scheduler.cron.clock import SystemTime
 from nightshift.scheduler.cron.schedule import schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.state.cron_stream import CronStream, LastEvent
-from tests.chaos.messages import EVENTS
+from tests.chaos.messages import EVENT_CONSUMERS
 
 MOVED = "chaos.moved"
 
@@ -44,7 +44,7 @@ class MovedScheduler:
         self.time = MovedTime()
         entry = schedule(MOVED, "*/2 * * * * *", "latest")
         stream, metrics = CronStream(connection), ScheduleMetrics([MOVED])
-        self.lapses = NotedLapses(connection, stream, metrics, EVENTS)
+        self.lapses = NotedLapses(connection, stream, metrics, EVENT_CONSUMERS)
         self.lapses.noted = []
         self._announcer = Announcer([entry], stream, time=self.time, metrics=metrics, lapses=self.lapses)
         self._stop = asyncio.Event()

@@ -12,8 +12,8 @@ from typing import Any
 
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import Stored
+from nightshift.broker.message import OutboundMessage
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.worker.commit import Committer

@@ -1,9 +1,9 @@
 """The jobs of the service `chaos`, which exists only while its faults are tried out."""
 
+import os
 from typing import ClassVar, Literal
 
-from contracts.publishers import EVENT_CONSUMERS
-from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.message import Message
 
 Kind = Literal[
     "plain", "parent", "flaky", "snooze", "slow", "wide", "blocker", "hopeless", "permanent", "hang", "killer", "skip"
@@ -43,13 +43,9 @@ class TickChaos(Message):
 
 MESSAGES: tuple[type[Message], ...] = (RunChaos, FollowChaos, TickChaos)
 TYPES = [message.TYPE for message in MESSAGES]
-EVENTS = {"chaos": "chaos"}
-
-for _message in MESSAGES:
-    del CATALOGUE[_message.TYPE]  # no contract of the product: the tests that look through it must not see it
+EVENT_CONSUMERS = {"chaos": "chaos"}
 
 
 def offer() -> None:
-    """Makes the service known in this process, as contracts of the product are."""
-    CATALOGUE.update({message.TYPE: message for message in MESSAGES})
-    EVENT_CONSUMERS.update(EVENTS)
+    """Make this module the contracts of the process, as a setting does."""
+    os.environ["CONTRACTS_PACKAGE"] = __name__

@@ -22,7 +22,7 @@ from nightshift.topology.topology import StreamLimits, Topology, topology
 from tests.chaos.clock import MovedScheduler
 from tests.chaos.events import EventWatch
 from tests.chaos.journal import Journal
-from tests.chaos.messages import EVENTS, TYPES
+from tests.chaos.messages import EVENT_CONSUMERS, TYPES
 from tests.chaos.pace import Pace
 from tests.chaos.replica import Replica
 from tests.chaos.tables import create
@@ -89,7 +89,9 @@ class World:
 def chaos_topology() -> Topology:
     """The streams of the services `chaos` and `email`, small enough to be filled."""
     return topology(
-        [*TYPES, SendEmail.TYPE], EVENTS, StreamLimits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES)
+        [*TYPES, SendEmail.TYPE],
+        EVENT_CONSUMERS,
+        StreamLimits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES),
     )
 
 

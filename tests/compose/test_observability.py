@@ -13,7 +13,7 @@ from nightshift.embedded.services import discover
 from tests.compose import work
 from tests.compose.conftest import Eventually
 from tests.compose.project import ROOT, Project, run
-from tests.integration.ops.expressions import ALERTS
+from tests.integration.cli.expressions import ALERTS
 from tests.servers import absent
 
 CONFIGURATION = ROOT / "deploy" / "prometheus" / "prometheus.yml"

@@ -10,15 +10,16 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from contracts.sync import SyncAll
+from nightshift.broker.message import OutboundMessage
 from nightshift.config.secret import Secret
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
 from nightshift.database import migrate, open_database
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import rows_of
 from nightshift.scheduler.state.cron_stream import outgoing_event
 from nightshift.scheduler.state.schedule_state import Progress
-from nightshift.scheduler.timetable.timetable import BUILT_IN
+from nightshift.scheduler.timetable.timetable import load_timetable
 from schema.tables import linked_accounts, users
 from services.maintenance.handlers import enqueue_cleanups
 from services.report.handlers import weekly_report
@@ -74,7 +75,7 @@ def report() -> list[OutboundMessage]:
 def scheduler() -> list[OutboundMessage]:
     """Every schedule that there is comes due."""
     found = []
-    for schedule in BUILT_IN:
+    for schedule in load_timetable(load_catalogue()):
         progress = Progress(schedule, NOW - timedelta(days=8))
         progress.choose(NOW)
         found.append(outgoing_event(progress.event(NOW), 0))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.publishers import EVENT_CONSUMERS, PUBLISHES
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.wire import CRON, service_of, type_of
 from tests.contract.broken_pacts import BROKEN, changed, of_team
 from tests.contract.producers import PRODUCERS, produced
@@ -37,10 +37,12 @@ def test_every_message_that_leaves_a_service_has_a_pact() -> None:
     """Each of our consumers has said what it relies on, for all that each of our providers publishes."""
     expected = {
         (service_of(job_type), service, f"jobs.{job_type}")
-        for service, types in PUBLISHES.items()
+        for service, types in load_catalogue().publishes.items()
         for job_type in types
     }
-    expected |= {(EVENT_CONSUMERS[name.partition(".")[0]], "scheduler", CRON + name) for name in schedules()}
+    expected |= {
+        (load_catalogue().event_consumers[name.partition(".")[0]], "scheduler", CRON + name) for name in schedules()
+    }
     covered = {(pact.consumer, pact.provider, one.subject) for pact in ALL for one in pact.interactions}
     assert expected <= covered, f"no pact for {sorted(expected - covered)}"
 
@@ -52,7 +54,7 @@ def test_everything_that_is_published_is_declared() -> None:
         if provider == "scheduler":
             assert published == {CRON + name for name in schedules()}
         else:
-            assert published == set(PUBLISHES[provider])
+            assert published == set(load_catalogue().publishes[provider])
 
 
 @pytest.mark.parametrize("case", BROKEN)

@@ -7,8 +7,7 @@ from typing import Literal
 from contracts.publishers import EVENT_CONSUMERS, PUBLISHES
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
-from nightshift.scheduler.timetable.timetable import BUILT_IN
+from nightshift.scheduler.timetable.timetable import load_timetable
 
 Action = Literal["receive", "send"]
 
@@ -30,13 +29,16 @@ class Operation:
 
 def schedules() -> list[str]:
     """Returns the names of the schedules that there are without any settings."""
-    return sorted(schedule.name for schedule in BUILT_IN)
+    return sorted(schedule.name for schedule in load_timetable(load_catalogue()))
 
 
 def channels() -> list[str]:
     """Returns every channel: a subject, but for the job id that ends one on `later.`."""
-    load_catalogue()
-    jobs = [f"{first}.{job_type}" for job_type in sorted(CATALOGUE) for first in ("jobs", "later", "due", "dead")]
+    jobs = [
+        f"{first}.{job_type}"
+        for job_type in sorted(load_catalogue().messages)
+        for first in ("jobs", "later", "due", "dead")
+    ]
     names = schedules()
     events = [wire.CRON + name + end for name in names for end in ("", wire.MANUAL)]
     return [*jobs, *events, *(wire.dead_subject(wire.CRON + name) for name in names)]
@@ -49,8 +51,7 @@ def operations() -> list[Operation]:
 
 
 def _of_jobs() -> Iterator[Operation]:
-    load_catalogue()
-    for job_type in CATALOGUE:
+    for job_type in load_catalogue().messages:
         service = wire.service_of(job_type)
         yield Operation(service, "receive", f"jobs.{job_type}", "Works off a job.")
         yield Operation(service, "receive", f"due.{job_type}", "Works off a job whose time has come.")

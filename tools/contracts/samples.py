@@ -7,7 +7,7 @@ from typing import Any
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
-from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.message import Message
 from nightshift.contract.wire import CRON, type_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,11 +58,10 @@ def class_of(subject: str) -> type[Message]:
     """
     if subject.startswith(CRON):
         return ScheduleFired
-    load_catalogue()
-    job_type = type_of(subject)
-    if job_type not in CATALOGUE:
-        raise LookupError(f"{subject}: there is no message {job_type!r}; there are {', '.join(sorted(CATALOGUE))}")
-    return CATALOGUE[job_type]
+    messages, job_type = load_catalogue().messages, type_of(subject)
+    if job_type not in messages:
+        raise LookupError(f"{subject}: there is no message {job_type!r}; there are {', '.join(sorted(messages))}")
+    return messages[job_type]
 
 
 def _name(subject: str) -> str:

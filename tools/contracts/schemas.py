@@ -10,7 +10,7 @@ import msgspec
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.headers import KINDS
-from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.message import Message
 from tools.contracts.samples import Sample, of_message
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,8 +28,7 @@ REAL_DAY = "A date must be a day that exists (no 30th of February)."
 
 def messages() -> dict[str, type[Message]]:
     """Returns every message by its name: job types, and `cron` for the events of schedules."""
-    load_catalogue()
-    return {**dict(sorted(CATALOGUE.items())), EVENT: ScheduleFired}
+    return {**dict(sorted(load_catalogue().messages.items())), EVENT: ScheduleFired}
 
 
 def subject_of(name: str) -> str:

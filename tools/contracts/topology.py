@@ -5,7 +5,6 @@ from typing import Any
 from nightshift import backoff
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.messaging.claim_check import MAX_CLAIM_BYTES
 from nightshift.topology import discovery, topology
 from nightshift.topology.topology import Consumer, Stream, Topology
@@ -27,7 +26,7 @@ SUBJECTS = {
 
 def declared() -> Topology:
     """Returns the streams and consumers that the contracts call for."""
-    return topology.topology(CATALOGUE, load_catalogue())
+    return topology.declared_topology(load_catalogue())
 
 
 def document() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from nightshift.broker.connection import Connection
 from nightshift.broker.errors import BrokerRefusedError
 from nightshift.broker.headers import encode
 from nightshift.broker.jetstream import Stored, store
-from nightshift.messaging.outbound import OutboundMessage
+from nightshift.broker.message import OutboundMessage
 from nightshift.outcomes import Unavailable
 
 MAX_BATCH = 1000

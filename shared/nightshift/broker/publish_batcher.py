@@ -11,8 +11,8 @@ from nightshift.broker.batch import store_batch
 from nightshift.broker.connection import Connection
 from nightshift.broker.errors import BrokerRefusedError
 from nightshift.broker.jetstream import Stored, store
+from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
-from nightshift.messaging.outbound import OutboundMessage
 
 MAX_GROUP = 500
 WORTH_A_BATCH = 25

@@ -42,6 +42,12 @@ _NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
 class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
     """What a process needs that talks to the broker and can be watched, and nothing else (the scheduler)."""
 
+    contracts_package: Annotated[
+        str,
+        Pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "contracts"),
+        Meta(description="Python package of the contracts."),
+    ] = "contracts"
+
     nats_url: Annotated[
         str,
         Pattern(rf"{_NATS_SERVER}(?:\s*,\s*{_NATS_SERVER})*", "nats://127.0.0.1:4222 (several with commas)"),

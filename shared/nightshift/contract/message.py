@@ -1,4 +1,4 @@
-"""The base of every message, and the catalogue of those that exist."""
+"""The base of every message."""
 
 import re
 from typing import ClassVar, TypeVar, dataclass_transform
@@ -15,10 +15,10 @@ M = TypeVar("M", bound="Message")
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One message type: its fields are the JSON body, in camelCase, with nothing around them.
 
-    A subclass names its `SUBJECT`, once, and is in the `CATALOGUE` from then on.
+    A subclass names its `SUBJECT`, once.
 
     Raises:
-        TypeError: at import, when `SUBJECT` is missing, malformed, or taken by another class.
+        TypeError: at import, when `SUBJECT` is missing or malformed.
     """
 
     SUBJECT: ClassVar[str] = ""
@@ -26,22 +26,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        _register(cls)
+        _name(cls)
 
 
-CATALOGUE: dict[str, type[Message]] = {}
-"""Every job type that exists, by its name on the wire (`email.send`)."""
-
-
-def _register(cls: type[Message]) -> None:
+def _name(cls: type[Message]) -> None:
+    """Set the job type that the subject names; an event has none."""
     subject = cls.__dict__.get("SUBJECT", "")
     if subject == _EVENT_SUBJECT:
         return
     match = _JOB_SUBJECT.fullmatch(subject)
     if match is None:
         raise TypeError(f"{cls.__name__}: SUBJECT is {subject!r}, expected 'jobs.<service>.<verb>' in lower case")
-    job_type = match[1]
-    if job_type in CATALOGUE:
-        raise TypeError(f"{cls.__name__}: SUBJECT {subject!r} belongs to {CATALOGUE[job_type].__name__} already")
-    cls.TYPE = job_type
-    CATALOGUE[job_type] = cls
+    cls.TYPE = match[1]

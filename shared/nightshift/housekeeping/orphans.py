@@ -12,8 +12,8 @@ from datetime import datetime
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import OutboundMessage
 from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, carried_out
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import CRON_STREAM, Consumer

@@ -10,10 +10,10 @@ from nightshift.broker import BrokerRefusedError, Connection, NotPermittedError,
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import Headers
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import SCHEDULE, SCHEDULE_TARGET, OutboundMessage
 from nightshift.contract import wire
 from nightshift.messaging import outbound
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import SCHEDULE, SCHEDULE_TARGET, OutboundMessage
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import later_stream

@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from nightshift.broker.message import SCHEDULE, SCHEDULE_TARGET, OutboundMessage
 from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.messaging import claim_check
 from nightshift.objects import ObjectStore
 
-SCHEDULE = "Nats-Schedule"
-SCHEDULE_TARGET = "Nats-Schedule-Target"
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2261, 12, 31, tzinfo=UTC)
 """The broker counts nanoseconds from 1970 in 64 bits: beyond, a late schedule fires at once and an early one never."""
 _MAX_CARRIED = 48 * 1024
@@ -19,23 +18,6 @@ _MAX_CARRIED = 48 * 1024
 _OURS = frozenset({wire.JOB_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TRACEPARENT})
 _MAX_HEADER_BYTES = wire.MAX_MESSAGE_BYTES - wire.MAX_INLINE_BYTES - 1024
 """Leaves room for an inline body, and for what a copy adds."""
-
-
-class OutboundMessage(msgspec.Struct, frozen=True):
-    """What goes to the broker."""
-
-    subject: str
-    headers: dict[str, str]
-    body: bytes
-
-    def size(self) -> int:
-        """Bytes that count against the broker's limits: body and header block."""
-        pairs = self.headers.items()
-        return (
-            len(self.body)
-            + sum(len(name) + len(value.encode("utf-8", "surrogateescape")) + 4 for name, value in pairs)
-            + 12
-        )
 
 
 class JobTooLargeError(ValueError):

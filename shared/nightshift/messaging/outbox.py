@@ -9,12 +9,12 @@ from sqlalchemy import Select, and_, bindparam, delete, or_, select
 
 from nightshift.batcher import Batcher
 from nightshift.broker import BrokerRefusedError
+from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.database.tables import outbox as table
 from nightshift.messaging import outbound
 from nightshift.messaging.job import FollowUp, Job
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import Publisher
 
 RELAY_AGE = timedelta(minutes=1)

@@ -13,11 +13,11 @@ import msgspec
 from nightshift.broker import Connection
 from nightshift.broker.batch import MAX_BATCH, store_batch
 from nightshift.broker.jetstream import Stored, manage
+from nightshift.broker.message import OutboundMessage
 from nightshift.broker.publish_batcher import PublishBatcher
 from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.messaging import outbound
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.objects import ObjectStore
 from nightshift.topology.topology import later_stream
 

@@ -17,14 +17,13 @@ from msgspec import Meta
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
 from nightshift.config.settings import Settings, SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.database import MigrationError, migrate
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.stores import database_address, object_store
 from nightshift.topology.provisioning import differences, provision_broker
-from nightshift.topology.topology import StreamLimits, Topology, topology
+from nightshift.topology.topology import StreamLimits, Topology, declared_topology
 
 _log = get_logger("provision")
 
@@ -43,12 +42,8 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
     def topology(self) -> Topology:
         """The declared topology with these limits."""
-        events = load_catalogue()
-        return topology(
-            CATALOGUE,
-            events,
-            StreamLimits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes),
-        )
+        limits = StreamLimits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes)
+        return declared_topology(load_catalogue(self.contracts_package), limits)
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:

@@ -14,7 +14,6 @@ from nightshift.broker import Connection, connect
 from nightshift.config.settings import Settings, SettingsError, describe, load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
-from nightshift.contract.message import CATALOGUE
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import configure, get_logger
 from nightshift.observability.metrics import Metrics
@@ -25,7 +24,7 @@ from nightshift.runtime.process import BROKEN, STOPPED, WRONG_SETTINGS, run_unti
 from nightshift.runtime.stores import database_of, object_store
 from nightshift.runtime.tracing import tracing
 from nightshift.topology.discovery import TypeCounts, WorkerInfo, answer, describe_self
-from nightshift.topology.topology import topology
+from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
 from nightshift.worker.pipeline import JobLimits
 from nightshift.worker.pull_watch import PullWatch
@@ -67,7 +66,7 @@ def _parser(name: str, settings_type: type[Settings]) -> argparse.ArgumentParser
 
 async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) -> int:
     """Runs a service on this event loop until it is asked to stop."""
-    metrics, checks = Metrics(_types(name)), Checks()
+    metrics, checks = Metrics(load_catalogue(settings.contracts_package).types_of(name)), Checks()
     async with AsyncExitStack() as stack:
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
         _background(stack, checks.run())
@@ -113,8 +112,9 @@ async def _worker(
     stack: AsyncExitStack, settings: Settings, context: ServiceContext, checks: Checks, handlers: Handlers
 ) -> Worker:
     table = routes(handlers, ScheduleFired)
-    check_complete(context.name, table)
-    consumers = topology(CATALOGUE, load_catalogue()).consumers_of(context.name)
+    catalogue = load_catalogue(settings.contracts_package)
+    check_complete(context.name, table, catalogue.types_of(context.name))
+    consumers = declared_topology(catalogue).consumers_of(context.name)
     limits = JobLimits(settings.max_retries, settings.job_timeout_seconds)
     parts = compose(context, table, consumers, slots=settings.slots, limits=limits)
     stack.push_async_callback(parts.circuit.stop)
@@ -138,11 +138,6 @@ async def _be_present(context: ServiceContext, worker: Worker, slots: int, healt
         return replace(me, slots=slots, in_flight=worker.in_flight, finished=finished, types=types)
 
     await answer(context.connection, now)
-
-
-def _types(name: str) -> list[str]:
-    load_catalogue()
-    return [job_type for job_type in CATALOGUE if job_type.startswith(f"{name}.")]
 
 
 def _background(stack: AsyncExitStack, work: Any) -> None:

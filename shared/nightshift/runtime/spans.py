@@ -26,10 +26,10 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import SCHEDULE_TARGET, OutboundMessage
 from nightshift.config.redaction import may_hold_secret, one_line
 from nightshift.contract import wire
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import SCHEDULE_TARGET, OutboundMessage
 from nightshift.worker.identify import Identity
 from nightshift.worker.router import Handler, Route
 from nightshift.worker.verdict import Ack, DeadLetter, Verdict

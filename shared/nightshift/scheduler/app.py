@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from nightshift.broker import Connection, connect
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
@@ -45,7 +46,8 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         connection = connecting.result()
         stack.push_async_callback(connection.close)
         stream = CronStream(connection, spans)
-        lapses = Lapses(connection, stream, schedule_metrics)
+        consumers = load_catalogue(settings.contracts_package).event_consumers
+        lapses = Lapses(connection, stream, schedule_metrics, consumers=consumers)
         announcer = Announcer(timetable, stream, metrics=schedule_metrics, lapses=lapses)
         checks.ready("announcer", _readiness(connection, announcer))
         gc_tuning.freeze()

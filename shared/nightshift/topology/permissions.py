@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from contracts.publishers import COUNTS_DEAD_LETTERS
 from nightshift.contract import wire
+from nightshift.contract.catalogue import Catalogue
 from nightshift.topology import discovery
 from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, Topology, later_stream, queue_stream
 
@@ -24,7 +24,9 @@ class Permissions(msgspec.Struct, frozen=True):
     subscribe: tuple[str, ...]
 
 
-def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Permissions:
+def of_service(
+    service: str, topology: Topology, enqueues: Sequence[str], *, counts_dead_letters: bool = False
+) -> Permissions:
     """A service's own consumers, its follow-up jobs, its copies for later and its dead letters.
 
     It also reads and repairs its own queues, message by message, and relays what the outbox holds for them. It can
@@ -42,7 +44,7 @@ def of_service(service: str, topology: Topology, enqueues: Sequence[str]) -> Per
             publish.add("dead." + consumer.filter)
     for queue in (queue_stream(service), later_stream(service)):
         publish |= {f"$JS.API.DIRECT.GET.{queue}", f"$JS.API.STREAM.MSG.DELETE.{queue}"}
-    if service in COUNTS_DEAD_LETTERS:
+    if counts_dead_letters:
         publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
     publish.add(discovery.reply_subject(service))
     return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>", discovery.PING))
@@ -76,10 +78,17 @@ def of_operator() -> Permissions:
     return Permissions((">",), (">",))
 
 
-def users(topology: Topology, enqueues: Mapping[str, Sequence[str]]) -> dict[str, Permissions]:
+def users(topology: Topology, catalogue: Catalogue) -> dict[str, Permissions]:
     """Every user of the broker and what it may do."""
-    services = sorted({consumer.name for consumer in topology.consumers})
-    table = {service: of_service(service, topology, enqueues.get(service, ())) for service in services}
+    table = {
+        service: of_service(
+            service,
+            topology,
+            catalogue.publishes.get(service, ()),
+            counts_dead_letters=service in catalogue.counts_dead_letters,
+        )
+        for service in sorted({consumer.name for consumer in topology.consumers})
+    }
     return {**table, "scheduler": of_scheduler(topology), "producer": of_producer(), "operator": of_operator()}
 
 

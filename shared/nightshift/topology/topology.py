@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from nightshift.contract.catalogue import Catalogue
 from nightshift.contract.wire import MAX_MESSAGE_BYTES, service_of
 
 _GIB = 1024**3
@@ -94,6 +95,11 @@ def dead_letter_stream(service: str) -> str:
 
 CRON_STREAM = "CRON"
 CRON_PAUSED_STREAM = "CRON_PAUSED"
+
+
+def declared_topology(catalogue: Catalogue, limits: StreamLimits | None = None) -> Topology:
+    """Compute the topology of a whole catalogue."""
+    return topology(catalogue.messages, catalogue.event_consumers, limits)
 
 
 def topology(

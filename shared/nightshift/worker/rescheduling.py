@@ -4,12 +4,12 @@ import re
 from datetime import UTC, datetime
 
 from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import OutboundMessage
 from nightshift.config.redaction import one_line
 from nightshift.contract import wire
 from nightshift.messaging import claim_check, outbound
 from nightshift.messaging.claim_check import InvalidClaimError
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.objects import ObjectStore
 from nightshift.worker.verdict import DeadLetter, Reschedule
 

@@ -1,7 +1,7 @@
 """Which handler works off which job type, with its decoder made once."""
 
 import difflib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import msgspec
 
 from nightshift.contract import wire
 from nightshift.contract.constraints import empty_body_error
-from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.message import Message
 from nightshift.messaging.job import Job
 
 Handler = Callable[[Any, Job], Awaitable[None]]
@@ -60,13 +60,13 @@ def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:
     return table
 
 
-def check_complete(service: str, table: Mapping[str, Route]) -> None:
-    """Refuses a service that has no handler for one of its job types, or one for another's.
+def check_complete(service: str, table: Mapping[str, Route], job_types: Iterable[str]) -> None:
+    """Refuses a service that has no handler for one of its job types, or one for a type that is not among them.
 
     Raises:
         LookupError: names the types; a mistake of the program, found at its start.
     """
-    mine = {name for name in CATALOGUE if wire.service_of(name) == service}
+    mine = set(job_types)
     offered = {name for name in table if not wire.is_event(name)}
     if mine != offered:
         raise LookupError(

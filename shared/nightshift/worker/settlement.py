@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from nightshift.backoff import backoff
 from nightshift.broker import BrokerRefusedError
+from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.messaging import outbound
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore

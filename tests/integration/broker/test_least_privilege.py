@@ -4,17 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.publishers import PUBLISHES
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.embedded.servers.broker import Broker
 from nightshift.topology.permissions import users
-from nightshift.topology.topology import topology
+from nightshift.topology.topology import declared_topology
 from tests.nats_cli import NatsCli
 
-EVENTS = load_catalogue()
-TOPOLOGY = topology(CATALOGUE, EVENTS)
-USERS = users(TOPOLOGY, PUBLISHES)
+EVENTS = load_catalogue().event_consumers
+TOPOLOGY = declared_topology(load_catalogue())
+USERS = users(TOPOLOGY, load_catalogue())
 SERVICES = sorted({consumer.name for consumer in TOPOLOGY.consumers})
 STREAMS = [stream.name for stream in TOPOLOGY.streams]
 JOB = '{"to":"ada@example.com","subject":"Hi","body":"Hi"}'
@@ -52,7 +50,7 @@ def everything() -> set[str]:
     subjects = {subject for stream in STREAMS for subject in (*changes_of(stream), *reads_of(stream))}
     for consumer in TOPOLOGY.consumers:
         subjects |= {*of_consumer(consumer.stream, consumer.name), f"$JS.API.CONSUMER.DELETE.{consumer.stream}.x"}
-    for job_type in CATALOGUE:
+    for job_type in load_catalogue().messages:
         service = job_type.partition(".")[0]
         subjects |= {f"jobs.{job_type}", f"due.{job_type}", f"later.{job_type}.id1", f"dead.{job_type}"}
         subjects |= {f"jobs.{service}.other", f"later.{service}.other.id1"}
@@ -70,7 +68,7 @@ def needs_of(service: str) -> set[str]:
         needs |= set(of_consumer(consumer.stream, consumer.name))
     own = (f"jobs.{service}.", f"due.{service}.", f"later.{service}.", f"dead.{service}.")
     needs |= {subject for subject in everything() if subject.startswith(own)}
-    for job_type in PUBLISHES[service]:
+    for job_type in load_catalogue().publishes[service]:
         needs |= {f"jobs.{job_type}", f"later.{job_type}.id1"}
     needs |= {f"dead.cron.{event}.daily" for event, consumer in EVENTS.items() if consumer == service}
     if service == "report":

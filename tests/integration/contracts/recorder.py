@@ -13,8 +13,8 @@ import msgspec
 import nats
 from nats.aio.client import Client
 
-from contracts.publishers import PUBLISHES
 from nightshift.contract import wire
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.constraints import explain
 from nightshift.contract.headers import KINDS, kind_of
 from nightshift.topology import discovery
@@ -101,7 +101,7 @@ def _understood(body: bytes) -> bool:
 def _subject(service: str, kind: str, message: Published) -> Iterator[str]:
     job_type = _type(kind, message)
     own, headers = wire.service_of(job_type) == service, message.headers
-    follows = job_type in PUBLISHES.get(service, ())
+    follows = job_type in load_catalogue().publishes.get(service, ())
     allowed = {
         "jobs": follows,
         "later": own or follows,

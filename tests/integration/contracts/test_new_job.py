@@ -15,7 +15,7 @@ from tools.new_job.scaffold import AlreadyExistsError, scaffold
 
 LEFT_OUT = shutil.ignore_patterns(".venv*", ".git", "var", "__pycache__", ".pytest_cache", ".hypothesis")
 QUICK = ("tests/unit/email", "tests/unit/test_routes.py", "tests/contract", "tests/test_architecture.py")
-TOUCHED = ("contracts/email.py", "services/email", "tests/unit/email/test_digest.py")
+TOUCHED = ("contracts/email.py", "services/email", "tests/unit/services/email/test_digest.py")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_new_job_is_green_but_for_the_test_that_says_what_to_fill_in(tree: Pat
     code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", *QUICK)
     assert code == 1, output
     failed = re.findall(r"^FAILED (\S+)", output, re.MULTILINE)
-    assert failed == ["tests/unit/email/test_digest.py::test_digest_email_is_filled_in"], output
+    assert failed == ["tests/unit/services/email/test_digest.py::test_digest_email_is_filled_in"], output
     assert "fill in digest_email in services/email/digest.py, the fields of DigestEmail in contracts/email.py" in output
 
 
@@ -80,12 +80,12 @@ def test_a_job_that_was_filled_in_is_green_and_done_by_the_service(tree: Path) -
     handler, test = _guide("python")
     assert handler.startswith("# services/email/digest.py\n")
     (tree / "services/email/digest.py").write_text(handler.partition("\n")[2], encoding="utf-8")
-    path = tree / "tests/unit/email/test_digest.py"
+    path = tree / "tests/unit/services/email/test_digest.py"
     text = path.read_text(encoding="utf-8")
     text = text[: text.index("async def test_")] + test
     path.write_text(text.replace("import pytest\n\n", ""), encoding="utf-8")
     _lint(tree)
-    code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/email/test_digest.py")
+    code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/services/email/test_digest.py")
     assert code == 0, output
     providers = "tests/integration/contracts/test_providers.py"
     code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", providers, "-k", "email or commands")

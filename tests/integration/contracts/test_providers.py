@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from contracts.publishers import EVENT_CONSUMERS, PUBLISHES
 from nightshift.config.redaction import one_line
 from nightshift.contract import wire
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.headers import kind_of
 from nightshift.topology import discovery
 from tests.harness import eventually
@@ -34,7 +34,7 @@ class Fed:
 
 def _service(subject: str) -> str:
     name = wire.type_of(subject)
-    return EVENT_CONSUMERS[name.split(".")[1]] if wire.is_event(name) else wire.service_of(name)
+    return load_catalogue().event_consumers[name.split(".")[1]] if wire.is_event(name) else wire.service_of(name)
 
 
 def _samples(service: str) -> list[Fed]:
@@ -50,7 +50,7 @@ def _samples(service: str) -> list[Fed]:
     return list(fed.values())
 
 
-@pytest.mark.parametrize("service", sorted(PUBLISHES))
+@pytest.mark.parametrize("service", sorted(load_catalogue().publishes))
 async def test_a_service_does_what_is_valid_and_gives_up_on_what_is_not(running: Running, service: str) -> None:
     """Valid samples, also those of releases that are supported, are done; the others are dead letters at once."""
     fed = _samples(service)
@@ -77,7 +77,9 @@ async def test_a_service_does_what_is_valid_and_gives_up_on_what_is_not(running:
         problems = [line for message in own for line in undeclared(service, message)]
         assert not problems, "\n".join(problems)
         published = {wire.type_of(one.subject) for one in world.recorder.by_service() if kind_of(one.subject) == "jobs"}
-        assert published == set(PUBLISHES[service]), "what the contracts say that it publishes is what it does"
+        assert published == set(load_catalogue().publishes[service]), (
+            "what the contracts say that it publishes is what it does"
+        )
 
 
 async def _all_settled(world: World, fed: list[Fed]) -> None:

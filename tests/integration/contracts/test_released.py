@@ -12,7 +12,6 @@ import pytest
 from nightshift.broker import Connection
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.database import open_database
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.job import Job
@@ -26,7 +25,6 @@ from tests.harness import connected, eventually, opened_objects, stored
 from tools.contracts import released, samples, topology
 from tools.contracts.released import Contracts
 
-load_catalogue()
 RELEASES = released.supported()
 
 
@@ -53,7 +51,7 @@ def _worker(release: Contracts, service: str, context: ServiceContext, taken: li
     """A worker of a service, with the contracts of a release."""
     routes = {
         job_type: Route(partial(_take, taken=taken), _decoder(release.schemas[f"jobs.{job_type}"]))
-        for job_type in CATALOGUE
+        for job_type in load_catalogue().messages
         if wire.service_of(job_type) == service and f"jobs.{job_type}" in release.schemas
     }
     consumers = [one for one in topology.declared().consumers_of(service) if one.stream != "CRON"]
@@ -78,14 +76,16 @@ async def test_workers_of_a_release_take_todays_messages(provisioned: Stack, rel
     async with connected(provisioned.broker) as connection, opened_objects(provisioned.objects) as objects:
         published = await _publish_all(connection, release)
         workers = []
-        for service in sorted({wire.service_of(job_type) for job_type in CATALOGUE}):
-            metrics = Metrics([job_type for job_type in CATALOGUE if wire.service_of(job_type) == service])
+        for service in sorted({wire.service_of(job_type) for job_type in load_catalogue().messages}):
+            metrics = Metrics(
+                [job_type for job_type in load_catalogue().messages if wire.service_of(job_type) == service]
+            )
             context = ServiceContext(service, connection, database, objects, Publisher(connection, objects), metrics)
             workers.append(_worker(release, service, context, taken))
             await workers[-1].worker.start(workers[-1].pulls)
         try:
             await eventually(lambda: published <= set(taken), what="everything is taken")
-            for service in {wire.service_of(job_type) for job_type in CATALOGUE}:
+            for service in {wire.service_of(job_type) for job_type in load_catalogue().messages}:
                 letters = await stored(connection, f"{service.upper()}_DLQ")
                 assert not [one.headers for one in letters if one.headers["Dead-Reason"] == "invalid"]
         finally:

@@ -11,7 +11,6 @@ from sqlalchemy import RowMapping, delete, func, insert, select
 
 import nightshift.messaging.paging
 from nightshift.contract import wire
-from nightshift.contract.message import CATALOGUE
 from nightshift.database import Database, migrate, open_database
 from nightshift.database.tables import outbox
 from nightshift.messaging.job import Job
@@ -140,5 +139,4 @@ def _example() -> dict[str, Any]:
     }
     scope |= {"datetime": datetime, "ClassVar": ClassVar}
     exec(code, scope)  # noqa: S102 - our own documentation
-    del CATALOGUE["history.forget"]
     return scope

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from nightshift.broker import direct_get
+from nightshift.broker.message import OutboundMessage
 from nightshift.cli.commands.redrive import copy_of, remove
 from nightshift.cli.queries.dead_letters import read
-from nightshift.messaging.outbound import OutboundMessage
 from tests.chaos.fault_points import KILLER_CODE
 from tests.chaos.pace import BRISK
 from tests.harness import eventually

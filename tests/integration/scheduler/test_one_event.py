@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from nightshift.broker.message import OutboundMessage
 from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.cron.schedule import schedule
 from nightshift.scheduler.state.cron_stream import CronStream, LastEvent

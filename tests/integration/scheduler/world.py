@@ -8,6 +8,7 @@ import msgspec
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.scheduler.announcing.announcer import Announcer
 from nightshift.scheduler.announcing.lapses import Lapses
@@ -105,7 +106,7 @@ class World:
         connection = self.connections[len(self._running) % len(self.connections)]
         metrics = ScheduleMetrics(entry.name for entry in entries)
         events = CronStream(connection)
-        lapses = Lapses(connection, events, metrics)
+        lapses = Lapses(connection, events, metrics, consumers=load_catalogue().event_consumers)
         announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics, lapses=lapses)
         self.announcers.append(announcer)
         self.metrics.append(metrics)

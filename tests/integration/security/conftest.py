@@ -7,20 +7,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from contracts.publishers import PUBLISHES
 from nightshift.broker import Connection, connect
 from nightshift.config.secret import Secret
 from nightshift.config.settings import ProcessSettings
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.topology.permissions import broker_config, users
-from nightshift.topology.topology import topology
+from nightshift.topology.topology import declared_topology
 
-EVENTS = load_catalogue()
-TOPOLOGY = topology(CATALOGUE, EVENTS)
-USERS = users(TOPOLOGY, PUBLISHES)
+TOPOLOGY = declared_topology(load_catalogue())
+USERS = users(TOPOLOGY, load_catalogue())
 
 
 @dataclass

@@ -16,7 +16,7 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
 from tests.harness import RunProbe, probe_topology
-from tests.integration.email.certificates import Certificates, make_certificates
+from tests.integration.services.email.certificates import Certificates, make_certificates
 
 _TLS = """
 tls {{

@@ -18,9 +18,9 @@ from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.runtime.stores import database_of, object_store
 from tests.harness import eventually, stored
-from tests.integration.email.certificates import Certificates, make_certificates
-from tests.integration.email.smtp_script import SmtpScript, smtp_server
-from tests.integration.ops.desk import said
+from tests.integration.cli.desk import said
+from tests.integration.services.email.certificates import Certificates, make_certificates
+from tests.integration.services.email.smtp_script import SmtpScript, smtp_server
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.servers import needing_programs
 

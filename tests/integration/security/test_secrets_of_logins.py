@@ -14,12 +14,12 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.messaging.publisher import Publisher
 from tests.harness import stored
-from tests.integration.email.certificates import Certificates, make_certificates
-from tests.integration.email.smtp_script import SmtpScript, smtp_server
-from tests.integration.ops.desk import said
+from tests.integration.cli.desk import said
 from tests.integration.security.conftest import Guarded
 from tests.integration.security.credentials_files import Key, new_authority
 from tests.integration.security.test_secrets import said_by
+from tests.integration.services.email.certificates import Certificates, make_certificates
+from tests.integration.services.email.smtp_script import SmtpScript, smtp_server
 from tests.postgres_server import PostgresServer, postgres_server
 
 DATABASE, STORE, MAIL = "dbpw-Qs38/pa?ss", "s3key-Lm91-secret", "smtp-Hd26-pass"

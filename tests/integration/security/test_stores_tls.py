@@ -18,7 +18,7 @@ from nightshift.objects import S3ObjectStore
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.stores import database_of, object_store
 from tests.harness import eventually
-from tests.integration.email.certificates import Certificates, make_certificates
+from tests.integration.services.email.certificates import Certificates, make_certificates
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.servers import running
 

@@ -8,7 +8,7 @@ from opentelemetry import trace
 
 from nightshift.embedded.stack import Stack
 from tests.harness import connected, stored
-from tests.integration.ops.desk import said
+from tests.integration.cli.desk import said
 from tests.integration.tracing.collector import Collector, collecting
 
 BODY = '{"to":"ada@example.com","subject":"Hello","body":"<p>Hello Ada</p>"}'

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from nightshift.config.settings import load
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.stack import Stack
 from nightshift.runtime import span_export
 from nightshift.runtime.service import serve
@@ -74,7 +75,7 @@ async def test_one_trace_over_three_services(stack: Stack, ended: Ended, tmp_pat
     environ = stack.environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
     of_report = load(ReportSettings, environ | {"ADMIN_EMAIL": "ada@example.com"})
     of_email, of_scheduler = load(EmailSettings, environ), load(SchedulerSettings, environ)
-    timetable = load_timetable(tmp_path / "schedules.toml")
+    timetable = load_timetable(load_catalogue(), tmp_path / "schedules.toml")
     async with AsyncExitStack() as services:
         for service in (
             lambda stop: serve("email", of_email, email_handlers, stop),

@@ -1,11 +1,11 @@
 """The service `probe` with a span of its handler's own: `python -m tests.integration.tracing.traced_service`."""
 
+import os
 import sys
 
 from opentelemetry import trace
 
 from nightshift.config.settings import Settings
-from nightshift.contract.message import CATALOGUE
 from nightshift.messaging.job import Job
 from nightshift.runtime.service import plain, run
 from nightshift.worker.router import Handlers
@@ -23,6 +23,6 @@ async def follow_probe(_: FollowProbe, _job: Job) -> None:
 
 
 if __name__ == "__main__":
-    CATALOGUE.update({probe.TYPE: probe for probe in (RunProbe, FollowProbe)})
+    os.environ["CONTRACTS_PACKAGE"] = "tests.harness"
     table: Handlers = {RunProbe: run_probe, FollowProbe: follow_probe}
     sys.exit(run("probe", Settings, lambda _settings, _chassis: plain(table)))

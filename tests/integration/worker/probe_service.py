@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 
 from nightshift.config.settings import Settings
-from nightshift.contract.message import CATALOGUE
 from nightshift.messaging.job import Job
 from nightshift.runtime.service import plain, run
 from nightshift.worker.router import Handlers
@@ -27,6 +27,6 @@ async def follow_probe(_: FollowProbe, _job: Job) -> None:
 
 
 if __name__ == "__main__":
-    CATALOGUE.update({probe.TYPE: probe for probe in (RunProbe, FollowProbe)})
+    os.environ["CONTRACTS_PACKAGE"] = "tests.harness"
     table: Handlers = {RunProbe: run_probe, FollowProbe: follow_probe}
     sys.exit(run("probe", Settings, lambda _settings, _chassis: plain(table)))

@@ -8,11 +8,11 @@ from sqlalchemy import insert, update
 
 from nightshift.broker import QueueFullError
 from nightshift.broker.jetstream import manage, store
+from nightshift.broker.message import OutboundMessage
 from nightshift.contract.wire import safe_token
 from nightshift.database.tables import outbox
 from nightshift.messaging import outbox as outbox_module
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.outbox import Outbox
 from nightshift.outcomes import Permanent, Snooze, Unavailable
 from nightshift.worker.commit import Committer

@@ -7,8 +7,8 @@ import pytest
 
 from nightshift.broker import QueueFullError
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import OutboundMessage
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.outcomes import Permanent
 from nightshift.topology.topology import StreamLimits
 from nightshift.worker import settlement

@@ -3,23 +3,21 @@
 import json
 import re
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from contracts.publishers import PUBLISHES
 from deploy import credentials, password
 from deploy.credentials import Vault, issue
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
-from nightshift.topology.topology import Topology, topology
+from nightshift.topology.topology import Topology, declared_topology
 
 
 @pytest.fixture
 def declared() -> Topology:
     """The real topology."""
-    events = load_catalogue()
-    return topology(CATALOGUE, events)
+    return declared_topology(load_catalogue())
 
 
 def contents(root: Path) -> dict[str, str]:
@@ -29,15 +27,15 @@ def contents(root: Path) -> dict[str, str]:
 
 def test_a_second_start_keeps_every_secret(tmp_path: Path, declared: Topology) -> None:
     """Passwords that databases and clients know by now must not change."""
-    issue(Vault(tmp_path), declared, PUBLISHES)
+    issue(Vault(tmp_path), declared, load_catalogue())
     before = contents(tmp_path)
-    issue(Vault(tmp_path), declared, PUBLISHES)
+    issue(Vault(tmp_path), declared, load_catalogue())
     assert contents(tmp_path) == before
 
 
 def test_every_user_of_the_broker_has_a_password_of_its_own(tmp_path: Path, declared: Topology) -> None:
     """Long, random, and the one that the broker's configuration holds."""
-    names = issue(Vault(tmp_path), declared, PUBLISHES)
+    names = issue(Vault(tmp_path), declared, load_catalogue())
     users = (tmp_path / "nats" / "users.conf").read_text()
     held = dict(re.findall(r'user: "(\w+)", password: "([^"]+)"', users))
     assert sorted(held) == names
@@ -50,7 +48,7 @@ def test_every_user_of_the_broker_has_a_password_of_its_own(tmp_path: Path, decl
 
 def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, declared: Topology) -> None:
     """The scheduler has no database; only the database server knows its superuser's password."""
-    issue(Vault(tmp_path), declared, PUBLISHES)
+    issue(Vault(tmp_path), declared, load_catalogue())
     files = {folder.name: sorted(file.name for file in folder.iterdir()) for folder in tmp_path.iterdir()}
     worker = ["database-url", "nats-password", "s3-secret-key"]
     assert files == {
@@ -67,7 +65,7 @@ def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, decl
 
 def test_the_services_may_use_one_bucket_and_make_none(tmp_path: Path, declared: Topology) -> None:
     """The keys that the object store knows are those that the services have."""
-    issue(Vault(tmp_path), declared, PUBLISHES)
+    issue(Vault(tmp_path), declared, load_catalogue())
     known = {one["name"]: one for one in json.loads((tmp_path / "seaweedfs" / "s3.json").read_text())["identities"]}
     assert all(action.endswith(":nightshift") for action in known["nightshift"]["actions"])
     assert known["nightshift"]["credentials"][0]["secretKey"] == (tmp_path / "email" / "s3-secret-key").read_text()
@@ -76,16 +74,20 @@ def test_the_services_may_use_one_bucket_and_make_none(tmp_path: Path, declared:
 
 def test_nobody_else_on_the_machine_can_read_them(tmp_path: Path, declared: Topology) -> None:
     """Readable by owner and group, writable by nobody."""
-    issue(Vault(tmp_path), declared, PUBLISHES)
+    issue(Vault(tmp_path), declared, load_catalogue())
     modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.rglob("*") if file.is_file()}
     assert modes == {0o440}
 
 
 def test_new_permissions_reach_the_broker(tmp_path: Path, declared: Topology) -> None:
     """What is computed is written anew; the passwords in it stay."""
-    issue(Vault(tmp_path), declared, {**PUBLISHES, "upload": ()})
+    issue(Vault(tmp_path), declared, replace(load_catalogue(), publishes={**load_catalogue().publishes, "upload": ()}))
     before = (tmp_path / "nats" / "users.conf").read_text()
-    issue(Vault(tmp_path), declared, {**PUBLISHES, "upload": ("email.send",)})
+    issue(
+        Vault(tmp_path),
+        declared,
+        replace(load_catalogue(), publishes={**load_catalogue().publishes, "upload": ("email.send",)}),
+    )
     after = (tmp_path / "nats" / "users.conf").read_text()
     assert before != after
     assert re.findall(r'password: "([^"]+)"', before) == re.findall(r'password: "([^"]+)"', after)
@@ -104,7 +106,7 @@ def test_a_person_can_ask_for_each_password(
     tmp_path: Path, declared: Topology, capsys: pytest.CaptureFixture[str], whose: str
 ) -> None:
     """Alone on its line, for `$(…)`."""
-    issue(Vault(tmp_path), declared, PUBLISHES)
+    issue(Vault(tmp_path), declared, load_catalogue())
     assert password.main([whose, "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out == (tmp_path / password.FILES[whose]).read_text() + "\n"
 

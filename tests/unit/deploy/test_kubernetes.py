@@ -14,10 +14,9 @@ from jsonschema import Draft202012Validator
 
 from nightshift.config.settings import variables
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 from nightshift.embedded.services import discover
 from nightshift.runtime.provision import ProvisionSettings
-from nightshift.topology.topology import topology
+from nightshift.topology.topology import declared_topology
 from services.email.settings import EmailSettings
 from services.upload.settings import UploadSettings
 from tools import kubernetes
@@ -115,8 +114,7 @@ def test_every_service_has_its_deployment_budget_and_scaling() -> None:
 
 def test_each_consumer_of_a_service_scales_it() -> None:
     """Jobs that wait in any of its streams wake it, from zero too."""
-    events = load_catalogue()
-    declared = topology(CATALOGUE, events)
+    declared = declared_topology(load_catalogue())
     for service, document in of_kind("ScaledObject").items():
         triggers = [(t["metadata"]["stream"], t["metadata"]["consumer"]) for t in document["spec"]["triggers"]]
         assert triggers == [(consumer.stream, consumer.name) for consumer in declared.consumers_of(service)]

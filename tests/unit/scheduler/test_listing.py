@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.scheduler.timetable.listing import as_json, as_table, listing
-from nightshift.scheduler.timetable.timetable import BUILT_IN
+from nightshift.scheduler.timetable.timetable import load_timetable
 from services.scheduler.__main__ import main
 
 NOW = datetime(2026, 7, 24, 5, tzinfo=UTC)
@@ -14,14 +15,14 @@ NOW = datetime(2026, 7, 24, 5, tzinfo=UTC)
 
 def test_the_table_shows_the_soonest_first() -> None:
     """Each line has a schedule, its zone and policy, and its next due times."""
-    head, first, *_ = as_table(listing(BUILT_IN, NOW, 2)).splitlines()
+    head, first, *_ = as_table(listing(load_timetable(load_catalogue()), NOW, 2)).splitlines()
     assert head.split() == ["NAME", "SCHEDULE", "TIME", "ZONE", "MISFIRE", "NEXT", "DUE", "(UTC)"]
     assert first == "sync.all       0 */6 * * *  UTC        latest   2026-07-24 06:00:00, 2026-07-24 12:00:00"
 
 
 def test_the_list_is_also_json() -> None:
     """Fields are in camelCase, instants in RFC 3339."""
-    rows = json.loads(as_json(listing(BUILT_IN, NOW, 1)))
+    rows = json.loads(as_json(listing(load_timetable(load_catalogue()), NOW, 1)))
     assert rows[0] == {
         "name": "sync.all",
         "schedule": "0 */6 * * *",

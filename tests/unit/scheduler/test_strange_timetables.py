@@ -12,12 +12,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contracts.publishers import EVENT_CONSUMERS
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import event_subject, manual_subject
 from nightshift.scheduler.cron.cron_expression import MAX_CHARACTERS, Expression, ExpressionError, _first_day, parse
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.timetable.entry import check_entry
-from nightshift.scheduler.timetable.timetable import BUILT_IN, TimetableError, load_timetable
+from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
 
 T = TypeVar("T")
 MOST_STEPS = 400_000
@@ -39,7 +39,7 @@ _EXPRESSIONS = st.one_of(
         lambda text: f"{text} * * * *"
     ),
 )
-_KNOWN = {entry.name: entry for entry in BUILT_IN}
+_KNOWN = {entry.name: entry for entry in load_timetable(load_catalogue())}
 
 
 class TooManyStepsError(Exception):
@@ -111,7 +111,7 @@ def test_a_day_that_never_comes_is_said_in_bounded_steps(text: str) -> None:
 _NAMES = st.one_of(
     st.text(st.characters(), max_size=20),
     st.sampled_from(["sync.a", "report.weekly", "cleanup.daily", "sync.a.manual", "sync.", "Sync.a", "other.a"]),
-    st.sampled_from([*EVENT_CONSUMERS]).flatmap(
+    st.sampled_from([*load_catalogue().event_consumers]).flatmap(
         lambda first: st.text("abc.-*> 0", max_size=140).map(f"{first}.".__add__)
     ),
 )
@@ -149,7 +149,7 @@ _ENTRIES = st.fixed_dictionaries(
 @settings(max_examples=300)
 def test_any_entry_is_a_schedule_or_has_problems_in_words(entry: object) -> None:
     """What is read can be evaluated: in its zone, over a year, in bounded steps."""
-    checked = check_entry(entry, _KNOWN)
+    checked = check_entry(entry, _KNOWN, load_catalogue().event_consumers)
     if checked.problems:
         assert all(checked.problems)
         return
@@ -200,7 +200,7 @@ def test_any_file_is_a_timetable_or_an_error_that_names_it(
     file = tmp_path_factory.getbasetemp() / "strange.toml"
     file.write_bytes(content)
     try:
-        timetable = load_timetable(file)
+        timetable = load_timetable(load_catalogue(), file)
     except TimetableError as error:
         told = error
     else:
@@ -216,7 +216,7 @@ def test_any_file_is_a_timetable_or_an_error_that_names_it(
 def test_a_path_that_is_no_file_is_an_error_that_names_it(path: str) -> None:
     """Missing, a folder, too long for a name."""
     with pytest.raises(TimetableError, match="cannot be read"):
-        load_timetable(Path(path))
+        load_timetable(load_catalogue(), Path(path))
 
 
 @given(name=_NAMES)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.scheduler.timetable.timetable import BUILT_IN, TimetableError, load_timetable
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
 
 
 @pytest.fixture
@@ -17,14 +18,14 @@ def problems(file: Path, content: str) -> tuple[str, ...]:
     """What is wrong with this content."""
     file.write_text(content)
     with pytest.raises(TimetableError) as caught:
-        load_timetable(file)
+        load_timetable(load_catalogue(), file)
     assert str(file) in str(caught.value)
     return caught.value.problems
 
 
 def test_the_built_in_schedules_are_those_that_services_handle() -> None:
     """Without a file there are three schedules, in UTC."""
-    assert [(entry.name, entry.expression.text, entry.time_zone) for entry in load_timetable()] == [
+    assert [(entry.name, entry.expression.text, entry.time_zone) for entry in load_timetable(load_catalogue())] == [
         ("cleanup.daily", "0 0 * * *", "UTC"),
         ("sync.all", "0 */6 * * *", "UTC"),
         ("report.weekly", "0 9 * * 1", "UTC"),
@@ -47,7 +48,10 @@ def test_a_file_adds_changes_and_switches_off(file: Path) -> None:
         misfire = "skip"
         """
     )
-    entries = [(entry.name, entry.expression.text, entry.time_zone, entry.misfire) for entry in load_timetable(file)]
+    entries = [
+        (entry.name, entry.expression.text, entry.time_zone, entry.misfire)
+        for entry in load_timetable(load_catalogue(), file)
+    ]
     assert entries == [
         ("sync.all", "0 */6 * * *", "Europe/Berlin", "latest"),
         ("report.weekly", "0 9 * * 1", "UTC", "all"),
@@ -58,7 +62,7 @@ def test_a_file_adds_changes_and_switches_off(file: Path) -> None:
 def test_an_empty_file_changes_nothing(file: Path) -> None:
     """A file without entries leaves the built-in schedules."""
     file.write_text("# nothing yet\n")
-    assert load_timetable(file) == BUILT_IN
+    assert load_timetable(load_catalogue(), file) == load_timetable(load_catalogue())
 
 
 def test_every_wrong_entry_and_field_is_named_at_once(file: Path) -> None:
@@ -123,7 +127,7 @@ def test_a_file_of_another_shape_is_told_what_is_expected(file: Path, content: s
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A missing file and one that is no text are errors in words."""
     with pytest.raises(TimetableError, match="No such file"):
-        load_timetable(tmp_path / "nowhere.toml")
+        load_timetable(load_catalogue(), tmp_path / "nowhere.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(TimetableError, match="not UTF-8"):
-        load_timetable(tmp_path / "binary.toml")
+        load_timetable(load_catalogue(), tmp_path / "binary.toml")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.terminal.exit_codes import DONE
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.message import CATALOGUE
 
 _BASH = """\
 # bash completion for nightshift; put this into ~/.bashrc:  source <(nightshift completion bash)
@@ -74,5 +73,4 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _job_types() -> list[str]:
-    load_catalogue()
-    return sorted(CATALOGUE)
+    return sorted(load_catalogue().messages)

@@ -28,7 +28,7 @@ class Context:
 
     def __init__(self, screen: Output, settings: OperatorSettings, environ: Mapping[str, str], source: str) -> None:
         self.screen, self.settings, self.environ, self.source = screen, settings, environ, source
-        self.events = load_catalogue()
+        self.catalogue = load_catalogue(settings.contracts_package)
         self._stack = AsyncExitStack()
         self._connection: Connection | None = None
         self._database: Database | None = None

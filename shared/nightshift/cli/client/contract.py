@@ -2,16 +2,19 @@
 
 import difflib
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.constraints import empty_body_error, explain
-from nightshift.contract.message import CATALOGUE, Message
+from nightshift.contract.message import Message
 
 _UNEXPECTED_CHARACTERS = 60
+
+Messages = Mapping[str, type[Message]]
+"""The contracts by job type, as the catalogue has them."""
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -20,22 +23,22 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def message_class(job_type: str) -> type[Message]:
+def message_class(messages: Messages, job_type: str) -> type[Message]:
     """The contract of a job type.
 
     Raises:
         UsageError: there is none; names those that there are.
     """
-    found = CATALOGUE.get(job_type.removeprefix("jobs."))
+    found = messages.get(job_type.removeprefix("jobs."))
     if found is not None:
         return found
     if job_type.startswith("cron."):
         raise UsageError(f"{job_type} is a schedule's event; ask for it with: nightshift cron run {job_type[5:]}")
-    hint = near(job_type, CATALOGUE) or f"; there are: {', '.join(sorted(CATALOGUE))}"
+    hint = near(job_type, messages) or f"; there are: {', '.join(sorted(messages))}"
     raise UsageError(f"there is no job type {job_type!r}{hint}")
 
 
-def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Message:
+def checked(messages: Messages, job_type: str, body: bytes, *, unknown_fields: bool = False) -> Message:
     """The message that a body says.
 
     Workers ignore fields that they do not know, so that old ones understand new producers; from a person they are
@@ -44,7 +47,7 @@ def checked(job_type: str, body: bytes, *, unknown_fields: bool = False) -> Mess
     Raises:
         UsageError: names each unknown field, or the field that breaks the contract.
     """
-    kind = message_class(job_type)
+    kind = message_class(messages, job_type)
     if not body.strip():
         raise UsageError(f"{kind.TYPE}: {empty_body_error(kind)}")
     problems = [] if unknown_fields else list(_unknown(body, kind))

@@ -11,7 +11,7 @@ import msgspec
 
 from nightshift.broker.batch import DuplicateInBatchError
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import checked, message_class
+from nightshift.cli.client.contract import Messages, checked, message_class
 from nightshift.cli.terminal.exit_codes import DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.messaging.publisher import Entry, Publisher, Receipt
@@ -37,8 +37,8 @@ async def send_batch(session: Context, options: argparse.Namespace, runs_at: dat
     Raises:
         UsageError: lines are wrong, or the file cannot be read; nothing was sent.
     """
-    job_type = message_class(options.type).TYPE
-    entries = _checked_lines(options, job_type)
+    job_type = message_class(session.catalogue.messages, options.type).TYPE
+    entries = _checked_lines(session.catalogue.messages, options, job_type)
     receipts = list[Receipt]()
     publisher = await session.publisher()
     with session.screen.progress() as progress:
@@ -50,11 +50,11 @@ async def send_batch(session: Context, options: argparse.Namespace, runs_at: dat
     return DONE
 
 
-def _checked_lines(options: argparse.Namespace, job_type: str) -> list[Entry]:
+def _checked_lines(messages: Messages, options: argparse.Namespace, job_type: str) -> list[Entry]:
     entries, problems = list[Entry](), list[str]()
     for number, line in _lines(options.batch):
         try:
-            message = checked(job_type, line, unknown_fields=options.unknown_fields)
+            message = checked(messages, job_type, line, unknown_fields=options.unknown_fields)
         except UsageError as wrong:
             problems.append(f"line {number}: {wrong}")
             continue

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from nightshift.broker.message import OutboundMessage
 from nightshift.cli.client.command import Groups, command, group
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries import timetable
@@ -14,7 +15,6 @@ from nightshift.cli.terminal.formatting import instant, span
 from nightshift.cli.terminal.output import Column
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, manual_subject
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import new_job_id
 from nightshift.scheduler.timetable.listing import listing
 from nightshift.topology import schedule_pauses

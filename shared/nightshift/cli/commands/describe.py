@@ -14,7 +14,6 @@ from nightshift.cli.queries.queue_stats import Figures
 from nightshift.cli.queries.streams import stream_info
 from nightshift.cli.terminal.formatting import number, size, span
 from nightshift.cli.terminal.output import Column
-from nightshift.contract.message import CATALOGUE
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.topology import Topology, dead_letter_stream, queue_stream
 
@@ -131,7 +130,7 @@ async def _types(session: Context, service: str, mine: Sequence[WorkerInfo]) -> 
     dead = await stream_info(connection, dead_letter_stream(service), subjects_filter=f"dead.{service}.>")
     in_queue: dict[str, int] = waiting["state"].get("subjects") or {}
     in_dlq: dict[str, int] = dead["state"].get("subjects") or {}
-    names = {name for name in CATALOGUE if name.startswith(f"{service}.")}
+    names = set(session.catalogue.types_of(service))
     names |= {subject.partition(".")[2] for subject in (*in_queue, *in_dlq)}
     rows = [_type_row(name, in_queue.get(f"jobs.{name}", 0), in_dlq.get(f"dead.{name}", 0), mine) for name in names]
     return sorted(rows, key=lambda row: (-row.failed, -(row.mean_seconds or 0), row.type))

@@ -102,7 +102,7 @@ async def _show(session: Context, options: argparse.Namespace) -> int:
 
 async def _redrive(session: Context, options: argparse.Namespace) -> int:
     found = await _meant(session, options)
-    body = _edited(options, found)
+    body = _edited(session, options, found)
     if not found or not session.screen.confirm(f"Redrive {_described(found)}? They run again."):
         return ANSWER_IS_NO
     connection, publisher = await session.connection(), await session.publisher()
@@ -156,7 +156,7 @@ async def _whole(session: Context, meant: Sequence[Letter]) -> AsyncIterator[Let
 
 
 def _filter(session: Context, options: argparse.Namespace) -> Filter:
-    services = [*sorted({wire.service_of(job_type) for job_type in all_types()}), CRON]
+    services = [*sorted({wire.service_of(job_type) for job_type in all_types(session)}), CRON]
     if options.service and options.service not in services:
         raise UsageError(f"there is no service {options.service!r}{near(options.service, services)}")
     if options.reason and options.reason not in wire.REASONS:
@@ -175,14 +175,14 @@ def _filter(session: Context, options: argparse.Namespace) -> Filter:
     )
 
 
-def _edited(options: argparse.Namespace, found: Sequence[Letter]) -> bytes | None:
+def _edited(session: Context, options: argparse.Namespace, found: Sequence[Letter]) -> bytes | None:
     """The body that takes the old one's place, held against its contract."""
     if options.body is None or not found:
         return None
     if len(found) != 1:
         raise UsageError(f"--body is for one dead letter, and {len(found)} are meant")
     body = read_body(options.body)
-    checked(found[0].type, body)
+    checked(session.catalogue.messages, found[0].type, body)
     return body
 
 

@@ -64,9 +64,9 @@ def register(groups: Groups) -> None:
 
 
 async def _find(session: Context, options: argparse.Namespace) -> int:
-    await _can_look(session, _types(options))
+    await _can_look(session, _types(session, options))
     with session.screen.busy("looking through queues, dead letters and database …"):
-        found = await traces(session, options.id, _types(options))
+        found = await traces(session, options.id, _types(session, options))
     none = f"No trace of job {options.id}" + (
         f" ({NO_DATABASE}: jobs that are done cannot be seen)" if session.database() is None else ""
     )
@@ -75,7 +75,7 @@ async def _find(session: Context, options: argparse.Namespace) -> int:
 
 
 async def _cancel(session: Context, options: argparse.Namespace) -> int:
-    types = _types(options)
+    types = _types(session, options)
     await _can_look(session, types)
     waiting = [trace for job_type in types async for trace in later_traces(session, job_type, options.id)]
     waiting += [trace for job_type in types async for trace in queue_traces(session, job_type, options.id)]
@@ -102,8 +102,8 @@ async def _can_look(session: Context, types: Sequence[str]) -> None:
         await must_exist(await session.connection(), later_stream(service))
 
 
-def _types(options: argparse.Namespace) -> list[str]:
-    return [message_class(options.type).TYPE] if options.type else all_types()
+def _types(session: Context, options: argparse.Namespace) -> list[str]:
+    return [message_class(session.catalogue.messages, options.type).TYPE] if options.type else all_types(session)
 
 
 async def _why_not(session: Context, job_id: str, types: Sequence[str], waiting: Sequence[Trace]) -> str:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import OutboundMessage
 from nightshift.cli.queries.dead_letters import Letter
 from nightshift.contract import wire
 from nightshift.messaging import outbound
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
 from nightshift.worker import rescheduling

@@ -9,7 +9,7 @@ import msgspec
 
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import checked, message_class
+from nightshift.cli.client.contract import Messages, checked, message_class
 from nightshift.cli.commands.batch import send_batch
 from nightshift.cli.commands.wait import Ending, dead_letters_so_far, follow
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
@@ -68,8 +68,10 @@ async def run(session: Context, options: argparse.Namespace) -> int:
             )
         return await send_batch(session, options, runs_at)
     if options.body is None:
-        raise UsageError(f"the body is missing: give JSON, @FILE, or - for standard input{_example(options.type)}")
-    message = checked(options.type, read_body(options.body), unknown_fields=options.unknown_fields)
+        needs = _example(session.catalogue.messages, options.type)
+        raise UsageError(f"the body is missing: give JSON, @FILE, or - for standard input{needs}")
+    body, messages = read_body(options.body), session.catalogue.messages
+    message = checked(messages, options.type, body, unknown_fields=options.unknown_fields)
     followed = options.wait or options.wait_for is not None
     after = await dead_letters_so_far(session, message.TYPE) if followed else 0
     receipt = await _publish(session, message, options.id, runs_at)
@@ -144,7 +146,7 @@ def _tell(session: Context, sent: Sent) -> None:
         )
 
 
-def _example(job_type: str) -> str:
-    kind = message_class(job_type)
+def _example(messages: Messages, job_type: str) -> str:
+    kind = message_class(messages, job_type)
     fields = [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
     return f"; {kind.TYPE} needs: {brief(', '.join(fields))}" if fields else ""

@@ -12,7 +12,6 @@ from nightshift.cli.client.context import Context
 from nightshift.cli.queries.dead_letters import Filter, count_in, letters
 from nightshift.cli.queries.streams import consumer_info, last_on, stored_at
 from nightshift.contract import wire
-from nightshift.contract.message import CATALOGUE
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
 from nightshift.topology.topology import later_stream, queue_stream
@@ -49,9 +48,9 @@ async def traces(session: Context, job_id: str, types: Iterable[str]) -> list[Tr
     return sorted(found, key=lambda trace: (RANK.index(trace.state), trace.at.timestamp() if trace.at else 0))
 
 
-def all_types() -> list[str]:
+def all_types(session: Context) -> list[str]:
     """Every job type that there is."""
-    return sorted(CATALOGUE)
+    return sorted(session.catalogue.messages)
 
 
 async def later_traces(session: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:

@@ -53,7 +53,7 @@ def schedules(session: Context) -> tuple[Schedule, ...]:
         UsageError: the file is wrong; says where.
     """
     try:
-        return load_timetable(session.settings.schedules_file)
+        return load_timetable(session.catalogue, session.settings.schedules_file)
     except TimetableError as error:
         raise UsageError(str(error)) from None
 

@@ -3,13 +3,12 @@
 from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import near
 from nightshift.cli.terminal.exit_codes import UsageError
-from nightshift.contract.message import CATALOGUE
-from nightshift.topology.topology import Topology, topology
+from nightshift.topology.topology import Topology, declared_topology
 
 
 def declared(session: Context) -> Topology:
     """The streams and consumers that there should be."""
-    return topology(CATALOGUE, session.events)
+    return declared_topology(session.catalogue)
 
 
 def services(session: Context) -> list[str]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from contracts.publishers import EVENT_CONSUMERS
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.observability.log import get_logger
@@ -70,7 +69,7 @@ class Lapses:
         connection: Connection,
         stream: CronStream,
         metrics: ScheduleMetrics,
-        consumers: Mapping[str, str] = EVENT_CONSUMERS,
+        consumers: Mapping[str, str],
     ) -> None:
         """`consumers` says which service has the events of schedules whose name begins so."""
         self._connection, self._stream, self._metrics, self._consumers = connection, stream, metrics, consumers

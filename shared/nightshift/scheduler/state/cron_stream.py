@@ -11,9 +11,9 @@ import msgspec
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.batch import store_batch
 from nightshift.broker.jetstream import store
+from nightshift.broker.message import OutboundMessage
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.wire import MSG_ID
-from nightshift.messaging.outbound import OutboundMessage
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.state.direct_get import StoredEvent, direct_get
 from nightshift.topology import schedule_pauses

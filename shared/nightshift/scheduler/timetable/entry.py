@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from contracts.publishers import EVENT_CONSUMERS
 from nightshift.contract.cron import event_subject
 from nightshift.scheduler.cron.cron_expression import Expression, ExpressionError, parse
 from nightshift.scheduler.cron.schedule import UTC_ZONE, Misfire, Schedule
@@ -33,7 +32,7 @@ def near(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{matches[0]}'?" if matches else ""
 
 
-def check_entry(entry: Any, known: Mapping[str, Schedule]) -> Checked:
+def check_entry(entry: Any, known: Mapping[str, Schedule], consumers: Mapping[str, str]) -> Checked:
     """Checks every field of one table; `known` are the built-in schedules that it may change."""
     checked = Checked()
     if not isinstance(entry, dict):
@@ -42,7 +41,7 @@ def check_entry(entry: Any, known: Mapping[str, Schedule]) -> Checked:
     for unknown in (name for name in entry if name not in _FIELDS):
         hint = near(unknown, _FIELDS) or f" ({', '.join(_FIELDS)} are)"
         checked.problems.append(f"'{unknown}' is no field{hint}")
-    checked.name = _name(entry, checked.problems)
+    checked.name = _name(entry, consumers, checked.problems)
     base = known.get(checked.name)
     checked.enabled = _enabled(entry, checked.problems)
     expression = _expression(entry, base, known, checked)
@@ -53,7 +52,7 @@ def check_entry(entry: Any, known: Mapping[str, Schedule]) -> Checked:
     return checked
 
 
-def _name(entry: dict[str, Any], problems: list[str]) -> str:
+def _name(entry: dict[str, Any], consumers: Mapping[str, str], problems: list[str]) -> str:
     name = entry.get("name")
     if not isinstance(name, str):
         problems.append("name: it is missing" if name is None else f"name: {name!r} is no text")
@@ -64,8 +63,8 @@ def _name(entry: dict[str, Any], problems: list[str]) -> str:
         problems.append(f"name: {error}")
         return ""
     first = name.partition(".")[0]
-    if first not in EVENT_CONSUMERS:
-        hint = near(first, EVENT_CONSUMERS) or f" ({', '.join(EVENT_CONSUMERS)} have one)"
+    if first not in consumers:
+        hint = near(first, consumers) or f" ({', '.join(consumers)} have one)"
         problems.append(f"name: no service handles events of '{first}'{hint}")
     return name
 

@@ -32,8 +32,10 @@ class TimetableError(Exception):
         super().__init__(f"the schedules in {file} (SCHEDULES_FILE) are wrong:\n{listed}")
 
 
-def changed_by_file(file: Path, known: Mapping[str, Schedule]) -> tuple[Schedule, ...]:
-    """Returns the known schedules with those of the file added, changed or switched off.
+def read_file(file: Path, known: Mapping[str, Schedule], consumers: Mapping[str, str]) -> tuple[Schedule, ...]:
+    """Return the known schedules with those of the file added, changed or switched off.
+
+    `consumers` maps the first token of a name to the service that handles such events.
 
     Raises:
         TimetableError: the file cannot be read, or entries are wrong.
@@ -42,7 +44,7 @@ def changed_by_file(file: Path, known: Mapping[str, Schedule]) -> tuple[Schedule
     timetable: dict[str, Schedule | None] = dict(known)
     seen: dict[str, int] = {}
     for number, entry in enumerate(_entries(file), start=1):
-        found = check_entry(entry, known)
+        found = check_entry(entry, known, consumers)
         where = f"schedule {number}" + (f" ({found.name})" if found.name else "")
         if found.name in seen:
             found.problems.append(f"name: schedule {seen[found.name]} has the same")

@@ -1,26 +1,23 @@
 """The timetable: which schedules there are, as data."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from nightshift.scheduler.cron.schedule import Schedule, schedule
-from nightshift.scheduler.timetable.file import TimetableError, changed_by_file
+from nightshift.contract.catalogue import Catalogue
+from nightshift.scheduler.cron.schedule import Schedule
+from nightshift.scheduler.timetable.file import TimetableError, read_file
 
-__all__ = ["BUILT_IN", "TimetableError", "load_timetable"]
-
-BUILT_IN = (
-    schedule("cleanup.daily", "0 0 * * *", "latest"),
-    schedule("sync.all", "0 */6 * * *", "latest"),
-    # A report is about the week that its due time ends: after an outage each week's is still wanted.
-    schedule("report.weekly", "0 9 * * 1", "all"),
-)
+__all__ = ["TimetableError", "load_timetable"]
 
 
-def load_timetable(file: Path | None = None, built_in: Iterable[Schedule] = BUILT_IN) -> tuple[Schedule, ...]:
-    """Returns the built-in schedules, changed and added to by the settings file, if there is one.
+def load_timetable(catalogue: Catalogue, file: Path | None = None) -> tuple[Schedule, ...]:
+    """Return the schedules that ship with the contracts, changed and added to by a file, if there is one.
 
     Raises:
-        TimetableError: the file cannot be read, or entries are wrong; names every wrong entry and field.
+        TimetableError: a file cannot be read, or entries are wrong; names every wrong entry and field.
     """
-    known = {entry.name: entry for entry in built_in}
-    return tuple(known.values()) if file is None else changed_by_file(file, known)
+    shipped: tuple[Schedule, ...] = ()
+    if catalogue.timetable is not None:
+        shipped = read_file(catalogue.timetable, {}, catalogue.event_consumers)
+    if file is None:
+        return shipped
+    return read_file(file, {entry.name: entry for entry in shipped}, catalogue.event_consumers)

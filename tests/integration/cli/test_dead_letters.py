@@ -1,0 +1,244 @@
+"""`nightshift dlq`: finding dead letters, showing them, sending them to work again, deleting them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from nightshift.broker.jetstream import manage
+from nightshift.config.env_settings import load
+from nightshift.config.settings import Settings
+from nightshift.contract import wire
+from nightshift.messaging.claim_check import key_for
+from nightshift.runtime.stores import object_store
+from tests.harness import stored
+from tests.integration.cli.desk import Desk
+
+MAIL = {"to": "ada@example.com", "subject": "Hi", "body": "<p>Hi</p>"}
+NOW = datetime.now(UTC)
+
+
+async def bury(desk: Desk, job_id: str, *, job_type: str = "email.send", **headers: str) -> str:
+    """Writes a dead letter as a worker does; returns its reference."""
+    service = job_type.partition(".")[0]
+    usual = {
+        wire.JOB_ID: job_id,
+        "Nats-Msg-Id": f"dead:{service}:{job_id}",
+        wire.ATTEMPT_BASE: "3",
+        wire.DEAD_REASON: "attempts-exhausted",
+        wire.DEAD_ERROR: "connection refused by the mail server",
+        wire.DEAD_ATTEMPTS: "4",
+        wire.DEAD_TIME: NOW.isoformat().replace("+00:00", "Z"),
+        "Answer-To": "somebody",
+    }
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = given.pop("body", json.dumps(MAIL)).encode()
+    stored_at = await desk.connection.jetstream().publish(
+        f"dead.{job_type}",
+        body,
+        headers={**usual, **given, "Nats-Msg-Id": f"dead:{job_id}:{datetime.now(UTC).timestamp()}"},
+    )
+    return f"{service}:{stored_at.seq}"
+
+
+@pytest.fixture
+async def five(desk: Desk) -> list[str]:
+    """Five dead letters of several types, reasons and ages."""
+    old = (NOW - timedelta(days=20)).isoformat()
+    return [
+        await bury(desk, "one"),
+        await bury(desk, "two", Dead_Reason="invalid", Dead_Error="Expected str, got int - at $.subject"),
+        await bury(desk, "three", Dead_Time=old),
+        await bury(desk, "four", job_type="upload.process", Dead_Reason="permanent", Dead_Error="no such picture"),
+        await bury(desk, "five", job_type="cron.sync.all", Dead_Reason="unknown-type"),
+    ]
+
+
+async def test_an_empty_list_is_said(desk: Desk) -> None:
+    """Words for a person, an empty list for a program, exit code 0."""
+    assert (await desk.run("dlq", "list")).out == "No dead letters.\n"
+    assert (await desk.run("dlq", "list", "--json")).json == []
+
+
+async def test_the_list_shows_what_died_of_what(desk: Desk, five: list[str]) -> None:
+    """Reference, type, id, reason, attempts and error, a line each."""
+    said = await desk.run("dlq", "list")
+    assert said.code == 0
+    line = next(line for line in said.out.splitlines() if line.startswith(five[0]))
+    for word in ("email.send", "one", "attempts-exhausted", "4", "connection refused"):
+        assert word in line
+
+
+@pytest.mark.parametrize(
+    ("filters", "ids"),
+    [
+        ((), ["three", "one", "two", "four", "five"]),
+        (("--type", "email.send"), ["three", "one", "two"]),
+        (("--type", "email.*", "--newer", "1d"), ["one", "two"]),
+        (("--service", "cron"), ["five"]),
+        (("--reason", "permanent"), ["four"]),
+        (("--error", "EXPECTED str"), ["two"]),
+        (("--older", "14d"), ["three"]),
+        (("one", "four"), ["one", "four"]),
+        (("--limit", "2"), ["four", "five"]),
+    ],
+)
+@pytest.mark.usefixtures("five")
+async def test_a_filter_leaves_what_it_says(desk: Desk, filters: tuple[str, ...], ids: list[str]) -> None:
+    """By type, service, reason, text of the error, age, id, and number."""
+    said = await desk.run("dlq", "list", "--json", *filters)
+    assert sorted(row["jobId"] for row in said.json) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        (("--reason", "permanant"), "did you mean permanent?"),
+        (("--service", "emial"), "did you mean email?"),
+        (("--older", "1d", "--newer", "2h"), "nothing is between"),
+    ],
+)
+async def test_a_filter_that_cannot_be_is_refused(desk: Desk, filters: tuple[str, ...], words: str) -> None:
+    """With what may have been meant; exit code 2."""
+    said = await desk.run("dlq", "list", *filters)
+    assert (said.code, words in said.err) == (2, True)
+
+
+async def test_a_letter_is_shown_whole(desk: Desk, five: list[str]) -> None:
+    """Error, headers and the body, indented."""
+    said = await desk.run("dlq", "show", five[1])
+    assert "Expected str, got int" in said.out
+    assert "Answer-To: somebody" in said.out
+    assert '  "to": "ada@example.com"' in said.out
+    (whole,) = (await desk.run("dlq", "show", five[1], "--json")).json
+    assert (whole["body"], whole["headers"]["Answer-To"]) == (MAIL, "somebody")
+
+
+async def test_what_somebody_typed_cannot_steer_the_terminal(desk: Desk) -> None:
+    """Control characters of body and headers are shown as escapes."""
+    ref = await bury(desk, "evil\x1b[2J", body="\x1b]0;owned\x07")
+    for command in ("show", "list"):
+        said = await desk.run("dlq", command, ref)
+        assert "evil" in said.out
+        assert "\x1b" not in said.out
+        assert "\x07" not in said.out
+
+
+async def test_a_redriven_job_keeps_its_id_and_loses_its_death(desk: Desk, five: list[str]) -> None:
+    """Its own headers travel along; the broker's orders, the attempts and what it died of do not."""
+    said = await desk.run("dlq", "redrive", five[0], "--yes")
+    (job,) = await stored(desk.connection, "EMAIL")
+    assert (said.code, "1 dead letter redriven" in said.out) == (0, True)
+    assert (job.subject, json.loads(job.body)) == ("jobs.email.send", MAIL)
+    assert {name for name in job.headers if name != "Nats-Msg-Id"} == {"Job-Id", "Answer-To"}
+    assert job.headers["Job-Id"] == "one"
+    assert job.headers["Nats-Msg-Id"].startswith("redrive:EMAIL_DLQ:")
+    assert "one" not in [letter.headers["Job-Id"] for letter in await stored(desk.connection, "EMAIL_DLQ")]
+
+
+@pytest.mark.usefixtures("five")
+async def test_many_are_redriven_by_a_filter(desk: Desk) -> None:
+    """The others stay dead."""
+    said = await desk.run("dlq", "redrive", "--type", "email.send", "--error", "refused", "--yes", "--json")
+    assert said.json == {"matched": 2, "done": 2}
+    assert sorted(job.headers["Job-Id"] for job in await stored(desk.connection, "EMAIL")) == ["one", "three"]
+    assert len(await stored(desk.connection, "EMAIL_DLQ")) == 1
+
+
+@pytest.mark.usefixtures("five")
+async def test_all_are_redriven_each_where_it_belongs(desk: Desk) -> None:
+    """Jobs to their queues, an event to where events are asked for by hand."""
+    assert (await desk.run("dlq", "redrive", "--all", "--yes", "--rate", "0")).code == 0
+    assert [job.subject for job in await stored(desk.connection, "UPLOAD")] == ["jobs.upload.process"]
+    assert [event.subject for event in await stored(desk.connection, "CRON")] == ["cron.sync.all.manual"]
+    assert (await desk.run("dlq", "list", "--json")).json == []
+
+
+async def test_the_rate_is_kept(desk: Desk) -> None:
+    """At most so many a second."""
+    for number in range(6):
+        await bury(desk, f"slow-{number}")
+    started = datetime.now(UTC)
+    await desk.run("dlq", "redrive", "--all", "--yes", "--rate", "10")
+    assert datetime.now(UTC) - started > timedelta(seconds=0.5)
+
+
+async def test_an_edited_body_takes_the_old_ones_place(desk: Desk, five: list[str]) -> None:
+    """It is held against its contract; the job keeps its id."""
+    edited = json.dumps({**MAIL, "subject": "Corrected"})
+    assert (await desk.run("dlq", "redrive", five[1], "--yes", "--body", edited)).code == 0
+    (job,) = await stored(desk.connection, "EMAIL")
+    assert (json.loads(job.body)["subject"], job.headers["Job-Id"]) == ("Corrected", "two")
+
+
+async def test_an_edited_body_that_breaks_the_contract_is_refused(desk: Desk, five: list[str]) -> None:
+    """The dead letter stays."""
+    said = await desk.run("dlq", "redrive", five[1], "--yes", "--body", '{"subject":"x"}')
+    assert (said.code, await stored(desk.connection, "EMAIL")) == (2, [])
+    assert len(await stored(desk.connection, "EMAIL_DLQ")) == 3
+
+
+async def test_a_body_is_for_one_letter(desk: Desk, five: list[str]) -> None:
+    """Two letters with one body would be two jobs that say the same."""
+    said = await desk.run("dlq", "redrive", *five[:2], "--yes", "--body", "{}")
+    assert (said.code, "is for one dead letter, and 2 are meant" in said.err) == (2, True)
+
+
+async def test_a_claim_is_kept_for_long_enough(desk: Desk) -> None:
+    """The body that went by claim check is stored anew, for a job that runs now."""
+    objects_body = json.dumps({**MAIL, "body": "x" * 200_000}).encode()
+    old = key_for(objects_body, NOW - timedelta(days=20))
+    objects = object_store(load(Settings, desk.environ))
+    await objects.put(old, objects_body, "application/json")
+    ref = await bury(desk, "claimed", body="", Job_Claim=old)
+    await desk.run("dlq", "redrive", ref, "--yes")
+    (job,) = await stored(desk.connection, "EMAIL")
+    assert job.headers["Job-Claim"] == key_for(objects_body, datetime.now(UTC))
+    assert await objects.read(job.headers["Job-Claim"], limit=10**7) == objects_body
+    await objects.close()
+
+
+async def test_a_full_queue_stops_a_redrive_and_loses_nothing(desk: Desk) -> None:
+    """How far it came is said; what was not redriven stays a dead letter."""
+    for number in range(4):
+        await bury(desk, f"full-{number}")
+    config = (await manage(desk.connection, "STREAM.INFO.EMAIL"))["config"]
+    await manage(desk.connection, "STREAM.UPDATE.EMAIL", {**config, "max_msgs": 2})
+    try:
+        said = await desk.run("dlq", "redrive", "--all", "--yes")
+    finally:
+        await manage(desk.connection, "STREAM.UPDATE.EMAIL", config)
+    assert said.code == 4
+    assert "2 of 4 dead letters redriven; the others stay" in said.err
+    assert len(await stored(desk.connection, "EMAIL")) == 2
+    assert len(await stored(desk.connection, "EMAIL_DLQ")) == 2
+
+
+@pytest.mark.usefixtures("five")
+async def test_letters_are_deleted_by_a_filter(desk: Desk) -> None:
+    """The others stay."""
+    said = await desk.run("dlq", "purge", "--older", "14d", "--yes")
+    assert (said.code, "1 dead letter deleted" in said.out) == (0, True)
+    assert len((await desk.run("dlq", "list", "--json")).json) == 4
+
+
+@pytest.mark.parametrize("command", ["redrive", "purge", "show"])
+async def test_nothing_is_meant_by_nothing(desk: Desk, command: str) -> None:
+    """A command that would touch all of them has to be told so."""
+    said = await desk.run("dlq", command)
+    assert (said.code, "which dead letters?" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["redrive", "purge"])
+async def test_it_asks_before_it_acts(desk: Desk, five: list[str], command: str) -> None:
+    """Where nobody can answer, --yes is needed; nothing happens without it."""
+    said = await desk.run("dlq", command, five[0])
+    assert (said.code, "add --yes" in said.err) == (2, True)
+    assert len((await desk.run("dlq", "list", "--json")).json) == 5
+
+
+@pytest.mark.usefixtures("five")
+async def test_a_reference_that_does_not_exist_is_said(desk: Desk) -> None:
+    """Exit code 1."""
+    said = await desk.run("dlq", "show", "email:99999999")
+    assert (said.code, "No dead letter is meant" in said.err) == (1, True)

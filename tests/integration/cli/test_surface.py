@@ -1,0 +1,243 @@
+"""What the command line looks like from outside, as a process: help, exit codes, terminals, signals, completion."""
+
+import contextlib
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nightshift.cli.__main__ import parser
+from nightshift.cli.client.completion import script
+from nightshift.embedded.processes import env_file
+from nightshift.embedded.stack import ROOT
+from tests.integration.cli.desk import Desk, said
+
+BASH = shutil.which("bash")
+COMMANDS = (
+    ("send",),
+    *(("queues", name) for name in ("list", "describe", "pause", "resume", "purge")),
+    *(("jobs", name) for name in ("find", "cancel")),
+    *(("dlq", name) for name in ("list", "show", "redrive", "purge")),
+    *(("cron", name) for name in ("list", "next", "history", "run", "pause", "resume")),
+    ("workers", "list"),
+    ("top",),
+    ("doctor",),
+    ("completion",),
+)
+
+
+def nightshift(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line as a process."""
+    command = [sys.executable, "-m", "ops", *arguments]
+    surroundings = {**os.environ, "NATS_URL": "nats://127.0.0.1:9", **environ}
+    return subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own program
+
+
+def in_bash(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs a script in bash, at the project's root."""
+    command = [BASH or "bash", "-c", script]
+    surroundings = {**os.environ, **environ}
+    return subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own words
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_with_an_example(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--help says what it does and shows one use of it that parses."""
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([*command, "--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert f"nightshift {' '.join(command)}" in text.split("example:")[1]
+
+
+def test_the_help_lists_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """So that nobody has to guess."""
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--help"])
+    text = capsys.readouterr().out
+    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "demo", "exit codes:"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("quues", "list"), "did you mean queues?"),
+        (("queues", "lst"), "did you mean list?"),
+        (("send", "email.send", "{}", "--delay", "soon"), "expected one like 90s"),
+        (("send", "email.send", "{}", "--at", "2026-07-25T06:00:00"), "no time zone"),
+        (("send", "email.send", "{}", "--at", "tomorrow"), "expected one like 2026-07-25T06:00:00Z"),
+        ((), "required"),
+    ],
+)
+def test_a_mistyped_command_says_what_was_meant(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and where to read more."""
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(arguments)
+    text = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert words in text
+    assert "--help" in text
+
+
+def test_wrong_settings_are_named_without_a_traceback() -> None:
+    """As a service does it, with exit code 2."""
+    ran = nightshift("queues", "list", NATS_URL="here", DATABASE_URL="there")
+    assert ran.returncode == 2
+    assert "NATS_URL: is 'here'" in ran.stderr
+    assert "DATABASE_URL: is not usable" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_flags_may_stand_before_the_command_or_behind_it() -> None:
+    """Both reach it."""
+    before = parser().parse_args(["--json", "--url", "nats://a", "queues", "list"])
+    behind = parser().parse_args(["queues", "list", "--json", "--url", "nats://a"])
+    assert (before.json, before.url) == (behind.json, behind.url) == (True, "nats://a")
+
+
+async def test_a_running_embedded_stack_is_found_by_itself(desk: Desk, tmp_path: Path) -> None:
+    """Without any setting the command line uses the stack that `nightshift up` runs, and says so."""
+    with env_file.written(tmp_path, desk.environ) as file:
+        assert file.stat().st_mode & 0o077 == 0
+        assert env_file.read(tmp_path) == desk.environ
+        found = await said(("queues", "list", "--sample", "0s"), {}, tmp_path)
+        doctor = await said(("doctor",), {}, tmp_path)
+    assert found.code == 0
+    assert f"the embedded stack in {tmp_path}" in doctor.out
+    assert env_file.read(tmp_path) == {}
+
+
+async def test_an_address_that_is_given_counts_more_than_the_embedded_stack(desk: Desk, tmp_path: Path) -> None:
+    """Nobody's job goes to another broker than the one that was named."""
+    with env_file.written(tmp_path, desk.environ):
+        other = await said(("queues", "list"), {"NATS_URL": "nats://127.0.0.1:9"}, tmp_path)
+    assert (other.code, "127.0.0.1:9 (NATS_URL)" in other.err) == (3, True)
+
+
+def test_there_is_colour_on_a_terminal_and_nowhere_else(desk_url: str) -> None:
+    """And not where NO_COLOR is set."""
+    plain = nightshift("queues", "list", "--sample", "0s", NATS_URL=desk_url)
+    assert "\x1b[" not in plain.stdout
+    assert "\x1b[" in _on_a_terminal(desk_url)
+    assert "\x1b[31m" not in _on_a_terminal(desk_url, NO_COLOR="1")
+
+
+def test_the_live_screen_runs_until_ctrl_c(desk_url: str) -> None:
+    """It draws itself again and again, and ends with exit code 130 and the terminal as it was."""
+    with _terminal("top", "--every", "0.2s", NATS_URL=desk_url) as (process, read):
+        shown = _until(read, r"QUEUE.*QUEUE")
+        process.send_signal(signal.SIGINT)
+        shown += _until(read, r"\x1b\[\?1049l")
+        assert process.wait(timeout=20) == 130
+    assert "Traceback" not in shown
+
+
+@pytest.mark.skipif(not BASH, reason="there is no bash to make a pipe in")
+def test_a_reader_who_has_seen_enough_is_no_error(desk_url: str) -> None:
+    """As in `nightshift … | head -1`."""
+    ran = in_bash(
+        f"'{sys.executable}' -m nightshift.cli queues list --sample 0s | true; echo ${{PIPESTATUS[0]}}",
+        NATS_URL=desk_url,
+    )
+    assert ran.stdout.strip() == "0"
+    assert "BrokenPipe" not in ran.stderr
+
+
+@pytest.fixture(scope="module")
+def completion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script that the command line prints."""
+    file = tmp_path_factory.mktemp("completion") / "nightshift.bash"
+    file.write_text(nightshift("completion", "bash").stdout, encoding="utf-8")
+    return file
+
+
+@pytest.mark.skipif(not BASH, reason="there is no bash to complete in")
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("nightshift ", {"send", "queues", "jobs", "dlq", "cron", "doctor"}),
+        ("nightshift queues ", {"list", "describe", "pause", "resume", "purge"}),
+        ("nightshift queues pa", {"pause"}),
+        ("nightshift send em", {"email.send"}),
+        ("nightshift dlq redrive --ye", {"--yes"}),
+        ("nightshift --json dlq ", {"list", "show", "redrive", "purge"}),
+    ],
+)
+def test_bash_completes(typed: str, expected: set[str], completion: Path) -> None:
+    """Commands, options and job types, where each can stand."""
+    words = typed.split(" ")
+    given = " ".join(f"'{word}'" for word in words)
+    ask = f"COMP_WORDS=({given}); COMP_CWORD={len(words) - 1}; _nightshift; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    ran = in_bash(f"source '{completion}'; {ask}")
+    assert expected <= set(ran.stdout.split())
+    assert ran.stderr == ""
+
+
+def test_zsh_has_what_bash_has() -> None:
+    """The same script under zsh's own emulation."""
+    assert script("zsh", {}).startswith("# zsh completion")
+    assert "bashcompinit" in script("zsh", {})
+    assert "complete -F _nightshift nightshift" in script("zsh", {})
+
+
+@pytest.fixture
+def desk_url(desk: Desk) -> str:
+    """The broker's address, for processes."""
+    return desk.stack.broker.url
+
+
+def _on_a_terminal(url: str, **environ: str) -> str:
+    with _terminal("queues", "list", "--sample", "0s", NATS_URL=url, **environ) as (process, read):
+        shown = _until(read, "upload.*\n")
+        process.wait(timeout=20)
+    return shown
+
+
+@contextlib.contextmanager
+def _terminal(*arguments: str, **environ: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Runs the command line on a terminal of its own; gives the process and what to read from."""
+    ours, theirs = pty.openpty()
+    surroundings = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150", "LINES": "60", **environ}
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "ops", *arguments],
+        cwd=ROOT,
+        env=surroundings,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield process, ours
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _until(read: int, pattern: str) -> str:
+    """Reads from a terminal until a pattern has appeared."""
+    shown, deadline = "", time.monotonic() + 30
+    while not re.search(pattern, shown, re.DOTALL):
+        ready, _, _ = select.select([read], [], [], max(0.0, deadline - time.monotonic()))
+        assert ready, f"{pattern!r} did not appear in {shown!r}"
+        try:
+            shown += os.read(read, 65_536).decode("utf-8", "replace")
+        except OSError:  # the process has ended
+            break
+    return shown

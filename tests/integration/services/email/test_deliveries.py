@@ -1,0 +1,40 @@
+"""A sent mail leaves a row behind."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from contracts.email import SendEmail
+from nightshift.database import migrate, open_database
+from nightshift.messaging.job import Job
+from schema.tables import email_deliveries
+from services.email.handlers import send_email
+from services.email.smtp import SmtpMailer
+from tests.fakes.objects import FakeObjectStore
+from tests.integration.services.email.smtp_script import SmtpScript
+from tests.integration.services.email.test_conformance import server_of
+
+
+async def test_the_row_of_a_delivery_can_be_read_back(script: SmtpScript, database_url: str) -> None:
+    """To whom, through what, when, under which ids: as the table keeps it."""
+    await migrate(database_url)
+    mailer, job = SmtpMailer(server_of(script)), Job("email", "email.send", "job-1", "job-1")
+    message = SendEmail(to=("ada@example.com", "bob@example.com"), subject="Grüße", body="<p>Hi</p>")
+    before = datetime.now(UTC)
+    await send_email(
+        message, job, mailer=mailer, objects=FakeObjectStore(), sender="hello@acme.example", attachment_bytes=0
+    )
+    await mailer.close()
+    database = open_database(database_url)
+    async with database.write() as connection:
+        for statement, values in job.statements:
+            await connection.execute(statement, dict(values or {}))
+    async with database.read() as connection:
+        (row,) = (await connection.execute(select(email_deliveries))).all()
+    await database.close()
+    assert row.job_id == "job-1"
+    assert row.recipients == ["ada@example.com", "bob@example.com"]
+    assert (row.subject, row.transport, row.provider_id) == ("Grüße", "smtp", "4bXy1z")
+    assert row.message_id == "<job-1.email.send@acme.example>"
+    assert f"Message-ID: {row.message_id}\r\n".encode() in script.received[0].content
+    assert before <= row.sent_at <= datetime.now(UTC)

@@ -1,0 +1,142 @@
+"""What becomes of a feed's entries."""
+
+import gzip
+
+import pytest
+
+from demo.sites.feed_site import ATOM_TYPE, MODIFIED, RSS_TYPE, atom, rss
+from demo.sites.http_site import Reply
+from nightshift.outcomes import Permanent
+from services.sync.connector import SyncFailedError
+from tests.integration.services.sync.desk import Desk
+
+
+async def test_rss_entries_become_records(desk: Desk) -> None:
+    """Under their `guid`, with dates in one form."""
+    desk.feeds.documents["/feed"] = (rss([1, 2]), RSS_TYPE)
+    message = await desk.link_feed()
+    await desk.run(message)
+    records = await desk.records(message)
+    assert list(records) == ["entry-1", "entry-2"]
+    assert records["entry-1"]["kind"] == "entry"
+    assert records["entry-1"]["data"] == {
+        "title": "Entry 1",
+        "url": "https://blog.example/1",
+        "summary": "<p>Text 1</p>",
+        "author": None,
+        "published": "2026-03-01T12:01:00Z",
+        "updated": None,
+    }
+
+
+async def test_atom_entries_become_records(desk: Desk) -> None:
+    """Under their `id`; of XHTML the text."""
+    desk.feeds.documents["/feed"] = (atom([1]), ATOM_TYPE)
+    message = await desk.link_feed()
+    await desk.run(message)
+    assert (await desk.records(message))["urn:entry:1"]["data"] == {
+        "title": "Entry 1",
+        "url": "https://blog.example/1",
+        "summary": "Text 1",
+        "author": "Ada",
+        "published": None,
+        "updated": "2026-03-01T11:01:00Z",
+    }
+
+
+async def test_a_feed_is_asked_conditionally(desk: Desk) -> None:
+    """With both that it gave; unchanged, its entries count as seen."""
+    desk.feeds.documents["/feed"] = (rss([1, 2]), RSS_TYPE)
+    message = await desk.link_feed()
+    await desk.run(message)
+    await desk.run(message)
+    headers = desk.feed_site.requests[1].headers
+    assert headers["if-none-match"].startswith('"')
+    assert headers["if-modified-since"] == MODIFIED
+    assert {record["generation"] for record in (await desk.records(message)).values()} == {2}
+    assert desk.metrics.pages["feed", "unchanged"] == 1
+
+
+async def test_an_entry_that_has_slid_out_of_the_feed_stays(desk: Desk) -> None:
+    """A feed shows the newest: what it no longer shows still exists. It is rewritten when it changes."""
+    desk.feeds.documents["/feed"] = (rss([1, 2]), RSS_TYPE)
+    message = await desk.link_feed()
+    await desk.run(message)
+    desk.feeds.documents["/feed"] = (rss([2, 3], title="New title"), RSS_TYPE)
+    await desk.run(message)
+    records = await desk.records(message)
+    assert {name: record["data"]["title"] for name, record in records.items()} == {
+        "entry-1": "Entry 1",
+        "entry-2": "New title 2",
+        "entry-3": "New title 3",
+    }
+
+
+async def test_a_complete_feed_removes_what_it_no_longer_has(desk: Desk) -> None:
+    """RFC 5005 §2: such a feed says that it has all there is."""
+    desk.feeds.documents["/feed"] = (rss([1, 2], complete=True), RSS_TYPE)
+    message = await desk.link_feed()
+    await desk.run(message)
+    desk.feeds.documents["/feed"] = (rss([2], complete=True), RSS_TYPE)
+    await desk.run(message)
+    await desk.run(message)
+    assert list(await desk.records(message, removed=True)) == ["entry-1"]
+    assert list(await desk.records(message)) == ["entry-2"]
+
+
+@pytest.mark.parametrize("status", [401, 410])
+async def test_a_feed_that_is_gone_or_closed_revokes_the_account(desk: Desk, status: int) -> None:
+    """401 refuses the credentials, 410 says that it will not come back."""
+    desk.feeds.script.append(Reply(status))
+    message = await desk.link_feed()
+    with pytest.raises(Permanent, match=f"linked anew: the feed's server answered {status}"):
+        await desk.run(message)
+    assert (await desk.account(message))["status"] == "revoked"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+async def test_a_feed_that_may_come_back_is_a_failed_attempt(desk: Desk, status: int) -> None:
+    """Its account stays as it is."""
+    desk.feeds.script.append(Reply(status))
+    message = await desk.link_feed()
+    with pytest.raises(SyncFailedError, match=f"answered {status}"):
+        await desk.run(message)
+    assert (await desk.account(message))["status"] == "active"
+
+
+async def test_something_that_is_no_feed_is_a_failed_attempt(desk: Desk) -> None:
+    """A page that says that the site is being worked on, with 200: said, and nothing is lost."""
+    desk.feeds.documents["/feed"] = (rss([1], complete=True), RSS_TYPE)
+    message = await desk.link_feed()
+    await desk.run(message)
+    desk.feeds.script.append(Reply(200, {"Content-Type": "text/html"}, b"<html><p>Back soon</p></html>"))
+    with pytest.raises(SyncFailedError, match="expected RSS"):
+        await desk.run(message)
+    assert len(await desk.records(message)) == 1
+
+
+async def test_credentials_are_a_name_and_password_or_a_token(desk: Desk) -> None:
+    """Basic with a colon, Bearer without."""
+    desk.feeds.documents["/feed"] = (rss([1]), RSS_TYPE)
+    await desk.run(await desk.link_feed(credentials="ada:made-up"))
+    await desk.run(await desk.link_feed(credentials="made-up-token"))
+    sent = [request.headers["authorization"] for request in desk.feed_site.requests]
+    assert sent == ["Basic YWRhOm1hZGUtdXA=", "Bearer made-up-token"]
+
+
+async def test_a_packed_feed_is_unpacked(desk: Desk) -> None:
+    """Nothing but gzip is asked for."""
+    body = rss([1])
+    desk.feeds.documents["/feed"] = (gzip.compress(body), {**RSS_TYPE, "Content-Encoding": "gzip"})
+    message = await desk.link_feed()
+    await desk.run(message)
+    assert desk.feed_site.requests[0].headers["accept-encoding"] == "gzip"
+    assert list(await desk.records(message)) == ["entry-1"]
+
+
+async def test_a_large_feed_is_read_like_any_other(desk: Desk) -> None:
+    """In a thread, where it holds up nobody."""
+    desk.feeds.documents["/feed"] = (rss(range(1000)), RSS_TYPE)
+    message = await desk.link_feed()
+    await desk.run(message)
+    assert len(await desk.records(message)) == 1000

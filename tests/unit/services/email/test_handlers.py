@@ -1,0 +1,99 @@
+"""What the handler does with a mail."""
+
+from typing import Any
+
+import pytest
+
+from contracts.email import Attachment, SendEmail
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent
+from services.email.attachments import AttachmentMissingError
+from services.email.handlers import send_email
+from services.email.mailer import OutgoingMail, Sent
+from tests.fakes.objects import FakeObjectStore
+from tests.unit.services.email.mails import NOW
+
+
+class FakeMailer:
+    """Records mails; raises `refusal` if there is one."""
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        self.mails: list[OutgoingMail] = []
+        self.refusal = refusal
+
+    async def send(self, mail: OutgoingMail) -> Sent:
+        """See `Mailer`."""
+        if self.refusal:
+            raise self.refusal
+        self.mails.append(mail)
+        return Sent("smtp", "4bXy1z")
+
+    async def close(self) -> None:
+        """See `Mailer`."""
+
+
+async def handle(message: SendEmail, mailer: FakeMailer, objects: FakeObjectStore | None = None) -> Job:
+    """Runs the handler and returns the job with what it wants written."""
+    job = Job("email", "email.send", "job/1", "~key")
+    await send_email(
+        message,
+        job,
+        mailer=mailer,
+        objects=objects or FakeObjectStore(),
+        sender="Acme <hello@acme.example>",
+        attachment_bytes=100,
+        now=lambda: NOW,
+    )
+    return job
+
+
+def message(**changes: Any) -> SendEmail:
+    """A message with whatever should be different."""
+    return SendEmail(**{"to": "Ada <ada@example.com>", "subject": "Hi", "body": "<p>Hi</p>"} | changes)
+
+
+async def test_a_sent_mail_is_noted() -> None:
+    """A row says to whom, through what, when, under which ids; it is one statement for all mails."""
+    mailer = FakeMailer()
+    job = await handle(message(bcc="bob@example.com"), mailer)
+    other = await handle(message(), mailer)
+    (statement, values), ((other_statement, _),) = job.statements[0], other.statements
+    assert statement is other_statement
+    assert values == {
+        "job_id": "job/1",
+        "recipients": ["ada@example.com", "bob@example.com"],
+        "subject": "Hi",
+        "transport": "smtp",
+        "provider_id": "4bXy1z",
+        "message_id": "<~key.email.send@acme.example>",
+        "sent_at": NOW,
+    }
+
+
+async def test_a_refusal_is_passed_on_and_nothing_noted() -> None:
+    """What the mailer says is what the chassis hears."""
+    with pytest.raises(Permanent, match="no such user"):
+        await handle(message(), FakeMailer(Permanent("no such user")))
+
+
+async def test_attachments_are_sent_along() -> None:
+    """The bytes come from the object store."""
+    objects, mailer = FakeObjectStore(), FakeMailer()
+    await objects.put("a.txt", b"hello", "text/plain")
+    await handle(message(attachments=(Attachment(key="a.txt", file_name="A.txt"),)), mailer, objects)
+    assert mailer.mails[0].files[0].content == b"hello"
+
+
+async def test_no_mail_goes_without_its_attachment() -> None:
+    """Where one is missing, nothing is sent."""
+    mailer = FakeMailer()
+    with pytest.raises(AttachmentMissingError):
+        await handle(message(attachments=(Attachment(key="a.txt", file_name="A.txt"),)), mailer)
+    assert mailer.mails == []
+
+
+async def test_long_html_is_read_off_the_event_loop() -> None:
+    """The result is the same; other jobs go on meanwhile."""
+    mailer = FakeMailer()
+    await handle(message(body="<p>word</p>" * 20_000), mailer)
+    assert mailer.mails[0].text.count("word") == 20_000

@@ -1,0 +1,63 @@
+"""The dispatch table: what a service offers, and what it says about types that it does not."""
+
+import pytest
+
+from nightshift.contract.cron import ScheduleFired
+from nightshift.messaging.job import Job
+from nightshift.worker.router import Handlers, check_complete, route, routes, unknown
+from tests.harness import FollowProbe, RunProbe
+
+
+async def _handle(_: RunProbe, _job: Job) -> None:
+    """Does nothing."""
+
+
+TYPES = ["probe.run", "probe.follow"]
+
+
+def test_handlers_are_found_by_the_type_on_the_wire() -> None:
+    """A class gives its own type, an event its name; each has a decoder of its message."""
+    handlers: Handlers = {RunProbe: _handle, "cron.probe.daily": _handle}
+    table = routes(handlers, ScheduleFired)
+    assert set(table) == {"probe.run", "cron.probe.daily"}
+    assert table["probe.run"].decode(b'{"name":"a"}') == RunProbe(name="a")
+    assert table["probe.run"].inbox
+    assert table["probe.run"].timeout_seconds is None
+
+
+def test_a_route_keeps_its_options() -> None:
+    """They override the service's."""
+    table = routes({RunProbe: route(RunProbe, _handle, inbox=False, timeout_seconds=5, max_retries=0)}, ScheduleFired)
+    assert not table["probe.run"].inbox
+    assert (table["probe.run"].timeout_seconds, table["probe.run"].max_retries) == (5, 0)
+
+
+def test_a_service_that_lacks_a_handler_does_not_start() -> None:
+    """Forgetting one is named."""
+    with pytest.raises(LookupError, match=r"service probe: no handler for \['probe.follow'\]"):
+        check_complete("probe", routes({RunProbe: _handle}, ScheduleFired), TYPES)
+
+
+def test_a_handler_for_a_type_of_another_service_is_refused() -> None:
+    """It would never be called."""
+    with pytest.raises(LookupError, match=r"handlers for unknown \['probe.follow', 'probe.run'\]"):
+        check_complete("other", routes({RunProbe: _handle, FollowProbe: _handle}, ScheduleFired), [])
+
+
+def test_events_are_no_part_of_the_catalogue() -> None:
+    """A service may handle any number of them."""
+    handlers: Handlers = {RunProbe: _handle, FollowProbe: _handle, "cron.probe.daily": _handle}
+    check_complete("probe", routes(handlers, ScheduleFired), TYPES)
+
+
+@pytest.mark.parametrize(
+    ("job_type", "text"),
+    [
+        ("probe.runn", "no handler for probe.runn; did you mean probe.run? (this service knows probe.run)"),
+        ("x.y", "no handler for x.y (this service knows probe.run)"),
+    ],
+)
+def test_an_unknown_type_is_told_what_may_have_been_meant(job_type: str, text: str) -> None:
+    """And what there is."""
+    assert unknown(job_type, routes({RunProbe: _handle}, ScheduleFired)) == text
+    assert "knows none" in unknown(job_type, {})
