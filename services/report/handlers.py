@@ -73,7 +73,7 @@ async def weekly_report(event: ScheduleFired, job: Job, *, settings: ReportSetti
         report_id, kind=WEEKLY_SUMMARY, email=settings.admin_email, parameters=parameters, written_at=due
     )
     job.write(repository.ASKED_FOR, row)
-    job.enqueue(GenerateReport(report_id=report_id), job_id=report_id)
+    job.enqueue(GenerateReport(report_id=report_id))
 
 
 def _period(report: Report, kind: Kind) -> Period:
@@ -119,5 +119,5 @@ def _tell(
         link=link_to(settings.report_url, report.id) if settings.report_url else None,
         attachment_bytes=settings.report_attachment_bytes,
     )
-    job.enqueue(mail, job_id=f"report-ready/{report.id}")
+    job.enqueue(mail)
     return None

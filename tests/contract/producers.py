@@ -68,7 +68,7 @@ def report() -> list[OutboundMessage]:
     )
     file = StoredFile(f"reports/weekly/{date(2026, 7, 26)}.html", "weekly-summary.html", 1000)
     mail = announcement(document, "ada@example.com", [file], application="Nightshift", link=None, attachment_bytes=5000)
-    job.enqueue(mail, job_id="report-ready/weekly-20260727T090000Z")
+    job.enqueue(mail)
     return _enqueued(job)
 
 
