@@ -23,7 +23,7 @@ jetstream {{
   sync_interval: always
   max_file_store: {max_file_store}
   # By default fifty batches that somebody left open block everybody's batches on that stream for ten seconds.
-  limits {{ batch {{ max_inflight_per_stream: 1000, max_inflight_total: 5000, timeout: "2s" }} }}
+  limits {{ batch {{ max_inflight_per_stream: 200, max_inflight_total: 2000, timeout: "2s" }} }}
 }}
 {extra}
 """
