@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from contracts.report import GenerateReport
 from nightshift.contract.cron import ScheduleFired
 from nightshift.database import Database
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
@@ -27,10 +28,6 @@ from services.report.settings import ReportSettings
 _log = get_logger("report")
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def generate_report(
     message: GenerateReport,
     job: Job,
@@ -39,7 +36,7 @@ async def generate_report(
     objects: ObjectStore,
     dead_letters: DeadLetterCounts,
     settings: ReportSettings,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Makes the report that a row asks for, stores it, notes where, and has who asked for it told.
 

@@ -1,12 +1,12 @@
 """Which kinds of report there are."""
 
-import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.outcomes import Permanent
+from nightshift.text import did_you_mean
 from services.report.rendering.document import Document
 from services.report.reports import storage_usage, user_activity, weekly_summary
 from services.report.request import Order
@@ -38,6 +38,4 @@ def kind_of(name: str) -> Kind:
     """
     if name in KINDS:
         return KINDS[name]
-    close = difflib.get_close_matches(name, list(KINDS), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise Permanent(f"there is no kind of report {name!r}{hint} (there are {', '.join(KINDS)})")
+    raise Permanent(f"there is no kind of report {name!r}{did_you_mean(name, KINDS)} (there are {', '.join(KINDS)})")
