@@ -1,11 +1,15 @@
-"""No text becomes markup, whatever stands in it."""
+"""No text becomes markup, whatever it contains, and a misspelt name in a template is an error."""
 
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
 
-from services.report.rendering.markup import Markup, element, join, text
+from services.report.rendering.document import Document, Section, Table, Tile
+from services.report.rendering.html_page import page
+from services.report.rendering.templates import render
 
 
 class Seen(HTMLParser):
@@ -19,39 +23,39 @@ class Seen(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Notes an element."""
+        """Record an element."""
         self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        """Notes a text."""
+        """Record a text."""
         self.text += data
+
+
+def page_with(text: str) -> str:
+    """Render a page that shows the text in an element and in an attribute."""
+    report = Document("R", "a", text, [Tile(text, 1)], [Section(text, [])], Table("T", [], []))
+    return page(report, application="Acme", report_id="1", zone="UTC")
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
 def test_a_text_stays_a_text(value: str) -> None:
     """In an element and in an attribute a reader finds exactly what was given."""
-    seen = Seen(element("p", value, title=value))
-    assert seen.elements == [("p", {"title": value})]
-    assert seen.text == value
-
-
-def test_markup_is_not_escaped_again() -> None:
-    """Elements go into elements, in as many layers as there are."""
-    inner = element("b", "1 < 2")
-    assert element("p", [inner, ["and ", (Markup("<br/>"),)]]) == "<p><b>1 &lt; 2</b>and <br/></p>"
-    assert text(inner) is inner
+    seen = Seen(page_with(value))
+    assert ("section", {"class": "tile", "title": f"Compared with {value}"}) in seen.elements
+    assert seen.text.count(value) >= 3
 
 
 def test_characters_that_html_forbids_are_replaced() -> None:
-    """A control character or half a character would break the page, or its encoding."""
-    assert text("a\x00b\x1bc\ud800d") == "a?b?c?d".replace("?", "\N{REPLACEMENT CHARACTER}")
+    """A control character or half a surrogate pair would break the page, or its encoding."""
+    assert "a?b?c?d".replace("?", "\N{REPLACEMENT CHARACTER}") in page_with("a\x00b\x1bc\ud800d")
 
 
-def test_attributes_are_written_as_html_names_them() -> None:
-    """Underscores are hyphens, one at the end is none; None leaves it out."""
-    assert element("line", class_="a", aria_label="b", x1=0, title=None) == '<line class="a" aria-label="b" x1="0"/>'
-
-
-def test_pieces_of_nothing_are_nothing() -> None:
-    """An empty text or list adds no markup."""
-    assert join(["", []]) == ""
+def test_a_name_that_a_template_was_not_given_is_an_error() -> None:
+    """A misspelt variable must not become an empty place in somebody's mail."""
+    with pytest.raises(UndefinedError, match="left_out"):
+        render(
+            "notification_mail.html",
+            report=Document("R", "a", "b", [], [], Table("T", [], [])),
+            link=None,
+            attached=[],
+        )
