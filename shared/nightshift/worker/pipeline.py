@@ -90,8 +90,8 @@ class Pipeline:
         self._last_lives = last_lives
         self._turns = KeyedLock()
 
-    async def work(self, hand: InFlightJob) -> None:
-        """Takes one delivery from receipt to acknowledgement; whatever happens, it ends settled or handed back."""
+    async def work(self, hand: InFlightJob) -> Verdict:
+        """Take one delivery from receipt to acknowledgement; return what became of it."""
         started = time.perf_counter()
         identity = identify(self._service, hand.delivery)
         job = identity.job
@@ -119,6 +119,7 @@ class Pipeline:
             error=None if isinstance(verdict, Ack) else verdict.error,
             trace_id=identity.trace_id or None,
         )
+        return verdict
 
     async def release(self, hand: InFlightJob) -> None:
         """Gives a delivery that was not begun to another worker, at once and without an attempt."""

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from contracts.email import SendEmail
 from nightshift.database import migrate, open_database
 from nightshift.messaging.job import Job
+from nightshift.testing import FakeObjectStore
 from schema.tables import email_deliveries
 from services.email.handlers import send_email
 from services.email.smtp import SmtpMailer
-from tests.fakes.objects import FakeObjectStore
 from tests.integration.services.email.smtp_script import SmtpScript
 from tests.integration.services.email.test_conformance import server_of
 

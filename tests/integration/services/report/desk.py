@@ -15,13 +15,13 @@ from nightshift.contract.cron import ScheduleFired
 from nightshift.database import Database
 from nightshift.database.tables import outbox
 from nightshift.messaging.job import Job
+from nightshift.testing import FakeObjectStore
 from nightshift.worker.commit import Committer
 from schema.tables import reports
 from services.report.handlers import generate_report, weekly_report
 from services.report.queries.dead_letters import DeadLetters
 from services.report.registry import KINDS, Kinds
 from services.report.settings import ReportSettings
-from tests.fakes.objects import FakeObjectStore
 
 NOW = datetime(2026, 11, 23, 9, 0, 5, tzinfo=UTC)
 

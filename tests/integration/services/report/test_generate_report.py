@@ -202,12 +202,12 @@ async def test_a_report_that_takes_too_long_does_not_stay_running(
 async def test_an_outage_is_no_fault_of_the_report(desk: Desk) -> None:
     """Even at the last attempt: it waits, and its row does not say failed."""
     await desk.ask()
-    desk.objects.away = "no route"
+    desk.objects.unavailable = "no route"
     with pytest.raises(Unavailable, match="objects"):
         await desk.make(is_last_attempt=True)
     row = await desk.row()
     assert (row["status"], "no route" in row["error"]) == ("pending", True)
-    desk.objects.away = ""
+    desk.objects.unavailable = ""
     await desk.make()
     row = await desk.row()
     assert (row["status"], row["error"]) == ("done", None)
