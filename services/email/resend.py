@@ -77,6 +77,13 @@ class ResendMailer:
             raise outcome
         return Sent("resend", provider_id)
 
+    async def check(self) -> None:
+        """See `Mailer.check`. Any answer will do: a key that may only send cannot be tried without sending."""
+        try:
+            await self._client.get(self._url)
+        except httpx.HTTPError as error:
+            raise Snooze(AWAY, f"Resend ({self._url}) cannot be reached: {_words(error)}") from error
+
     async def close(self) -> None:
         """Closes all connections."""
         await self._client.aclose()

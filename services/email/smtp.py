@@ -48,6 +48,15 @@ class SmtpMailer:
         except _StaleConnectionError:
             return await self._send(mail, content, fresh=True)
 
+    async def check(self) -> None:
+        """See `Mailer.check`. Greets the server and logs in, on a connection of its own."""
+        pool = SmtpPool(self._server)
+        try:
+            async with pool.link():
+                pass
+        finally:
+            await pool.close()
+
     async def close(self) -> None:
         """Says QUIT on all connections."""
         await self._pool.close()

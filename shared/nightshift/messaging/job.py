@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Executable
@@ -37,7 +37,11 @@ class Job:
     key: str
     """The id as a safe token: at most 200 of `[A-Za-z0-9_-]`, else `~` and its SHA-256."""
     attempt: int = 1
-    """Counts failures of the handler, from 1."""
+    """The number of this attempt, from 1."""
+    is_last_attempt: bool = False
+    """Whether a failure of this attempt makes the job a dead letter."""
+    timeout: timedelta | None = None
+    """Time that the handler has; it is cancelled then. None outside of a worker."""
     trace: Mapping[str, str] = field(default_factory=dict)
     """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
     writes: list[tuple[Executable, Mapping[str, Any] | None]] = field(default_factory=list)

@@ -28,6 +28,9 @@ class FakeMailer:
         self.mails.append(mail)
         return Sent("smtp", "4bXy1z")
 
+    async def check(self) -> None:
+        """See `Mailer`."""
+
     async def close(self) -> None:
         """See `Mailer`."""
 
