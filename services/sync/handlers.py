@@ -66,7 +66,7 @@ async def sync_external(
     except Permanent as permanent:
         await mark_refused(database, account, str(permanent), now(), revoked=False)
         raise
-    job.transact(visit.finish)
+    job.run_in_transaction(visit.finish)
 
 
 async def _round(connector: Connector, account: Account, visit: Visit, metrics: SyncMetrics, limit: TimeLimit) -> None:
