@@ -112,9 +112,11 @@ class Outbox:
         sent, after = 0, _FIRST
         while True:
             rows = await self._rows(query, {**parameters, **after})
-            async with asyncio.TaskGroup() as sending:
-                tasks = [sending.create_task(self._send(row)) for row in rows]
-            sent += sum(task.result() for task in tasks)
+            results = await asyncio.gather(*(self._send(row) for row in rows), return_exceptions=True)
+            errors = [result for result in results if isinstance(result, Exception)]
+            if errors:  # each row was tried: what is refused keeps no other one back
+                raise ExceptionGroup("follow-up jobs could not be published", errors)
+            sent += results.count(True)
             if len(rows) < RELAY_PAGE:
                 return sent
             after = {"after_time": rows[-1]["created_at"], "after_id": rows[-1]["id"]}
