@@ -162,6 +162,7 @@ def _pipeline(
     circuit = CircuitBreaker({}, metrics)
     settler = Settler(
         InMemoryPublisher(objects),
+        table,
         committer=committer,
         outbox=outbox,
         objects=objects,
