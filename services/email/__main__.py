@@ -22,6 +22,7 @@ from services.email.smtp import SmtpMailer
 async def handlers(settings: EmailSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
     """Chooses every real dependency of the service's handlers."""
     mailer = _mailer(settings)
+    context.dependencies.register(_provider(settings), mailer.check)
     try:
         yield {
             SendEmail: partial(
@@ -42,6 +43,12 @@ def _mailer(settings: EmailSettings) -> Mailer:
     return ResendMailer(
         api_key=settings.resend_api_key or Secret(""), url=settings.resend_url, pace=Pace(settings.resend_per_second)
     )
+
+
+def _provider(settings: EmailSettings) -> str:
+    if settings.mail_transport == "smtp":
+        return f"mail server {settings.smtp}"
+    return f"Resend at {settings.resend_url} (without trying the key)"
 
 
 if __name__ == "__main__":

@@ -86,5 +86,12 @@ class Mailer(Protocol):
             SendFailedError: anything else, also when it is not known whether the mail was accepted.
         """
 
+    async def check(self) -> None:
+        """Find out whether mail can be handed over, without sending any.
+
+        Raises:
+            Snooze: it cannot; the text says why, and which setting to look at.
+        """
+
     async def close(self) -> None:
         """Ends all connections; no mail may be in hand any more."""

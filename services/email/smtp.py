@@ -10,7 +10,7 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from services.email.mailer import OutgoingMail, SendFailedError, Sent
 from services.email.mime import render
 from services.email.smtp_config import SmtpServer
@@ -47,6 +47,15 @@ class SmtpMailer:
             return await self._send(mail, content, fresh=False)
         except _StaleConnectionError:
             return await self._send(mail, content, fresh=True)
+
+    async def check(self) -> None:
+        """See `Mailer.check`. Greets the server and logs in, on a connection of its own."""
+        pool = SmtpPool(self._server)
+        try:
+            async with pool.link():
+                pass
+        finally:
+            await pool.close()
 
     async def close(self) -> None:
         """Says QUIT on all connections."""
@@ -103,7 +112,7 @@ class SmtpMailer:
         return Sent("smtp", provider_id(reply.message))
 
     def _broken(self, error: Exception, known: str) -> SendFailedError:
-        words = one_line(str(error), 300)
+        words = single_line(str(error), 300)
         return SendFailedError(f"the connection to the mail server {self._server} broke ({words}): {known}")
 
 

@@ -15,21 +15,23 @@ Content = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OperatorChannel:
-    """A channel that is no business of producers; `payload` None: the message is empty."""
+    """A channel that is no business of producers."""
 
     key: str
     address: str
-    payload: type[msgspec.Struct] | None
+    payload: type[msgspec.Struct]
     summary: str
     parameter: str = ""
 
     @property
     def name(self) -> str:
         """The message's name."""
-        return self.payload.__name__ if self.payload else "Ping"
+        return self.payload.__name__
 
 
-PING = OperatorChannel("workers.ping", discovery.PING, None, "The operator asks who is there; nothing is stored.")
+PING = OperatorChannel(
+    "workers.ping", discovery.PING, discovery.Ping, "The operator asks who is there; nothing is stored."
+)
 HERE = OperatorChannel(
     "workers.here",
     f"{discovery.HERE}.{{service}}",
@@ -72,7 +74,7 @@ def operations() -> Content:
 
 def payloads() -> list[type[msgspec.Struct]]:
     """Returns the types of the bodies."""
-    return [one.payload for one in ALL if one.payload]
+    return [one.payload for one in ALL]
 
 
 def _channel(one: OperatorChannel) -> Content:
@@ -88,10 +90,8 @@ def _channel(one: OperatorChannel) -> Content:
 
 
 def _message(one: OperatorChannel) -> Content:
-    payload: Content = {"type": "string", "maxLength": 0, "description": "Empty."}
-    if one.payload:
-        payload = {"$ref": f"#/components/schemas/{one.payload.__name__}"}
-    description = inspect.cleandoc(one.payload.__doc__ or "") if one.payload else one.summary
+    payload = {"$ref": f"#/components/schemas/{one.payload.__name__}"}
+    description = inspect.cleandoc(one.payload.__doc__ or "")
     return {"name": one.name, "title": f"{one.name} on {one.key}", "summary": description, "payload": payload}
 
 

@@ -120,7 +120,7 @@ class Publisher:
             for entry, job_id in zip(batch, ids, strict=True)
         ]
         with self.sending(messages) as traced:
-            stored = await store_batch(self._connection, traced, timeout_seconds=self._timeout_seconds)
+            stored = await self.store_all(traced)
         return [
             _receipt(job_id, message.subject, answer)
             for job_id, message, answer in zip(ids, messages, stored, strict=True)
@@ -128,10 +128,7 @@ class Publisher:
 
     async def cancel(self, job_type: str, job_id: str) -> bool:
         """Takes back a job that waits for its time (delayed, or between two attempts); False when there is none."""
-        request = {"filter": wire.later_subject(_type(job_type), job_id)}
-        call = f"STREAM.PURGE.{later_stream(wire.service_of(job_type))}"
-        answer = await manage(self._connection, call, request, timeout_seconds=self._timeout_seconds)
-        return bool(answer.get("purged"))
+        return await self.purge(later_stream(wire.service_of(_type(job_type))), wire.later_subject(job_type, job_id))
 
     async def claimed(self, message: OutboundMessage, runs_at: datetime) -> OutboundMessage:
         """The same message, its body as a claim check when it is too long to travel."""
@@ -144,6 +141,17 @@ class Publisher:
     async def store(self, message: OutboundMessage) -> Stored:
         """Stores a finished message as it is: a copy for later, a dead letter, a follow-up."""
         return await self._grouped(message)
+
+    async def store_all(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored]:
+        """Store finished messages of one queue, all or none; return where each is."""
+        return await store_batch(self._connection, messages, timeout_seconds=self._timeout_seconds)
+
+    async def purge(self, stream: str, subject: str) -> bool:
+        """Remove what waits on a subject; return whether there was anything."""
+        answer = await manage(
+            self._connection, f"STREAM.PURGE.{stream}", {"filter": subject}, timeout_seconds=self._timeout_seconds
+        )
+        return bool(answer.get("purged"))
 
     async def _store(self, job_id: str, message: OutboundMessage, runs_at: datetime) -> Receipt:
         own = wire.TRACEPARENT in message.headers  # whoever gives a job its trace has a span for it already

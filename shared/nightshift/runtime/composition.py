@@ -1,7 +1,7 @@
 """Puts a worker together from its parts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
@@ -11,6 +11,7 @@ from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import S3ObjectStore
 from nightshift.observability.metrics import Metrics
+from nightshift.runtime.dependencies import Dependencies
 from nightshift.topology.topology import Consumer
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
@@ -37,6 +38,8 @@ class ServiceContext:
     metrics: Metrics
     spans: "Spans | None" = None
     """None while tracing is off."""
+    dependencies: Dependencies = field(default_factory=Dependencies)
+    """Where a service registers checks of what it needs outside, for `nightshift doctor`."""
 
 
 @dataclass(slots=True, frozen=True)

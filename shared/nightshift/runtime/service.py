@@ -23,7 +23,7 @@ from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.process import BROKEN, STOPPED, WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
 from nightshift.runtime.stores import database_of, object_store
 from nightshift.runtime.tracing import tracing
-from nightshift.topology.discovery import TypeCounts, WorkerInfo, answer, describe_self
+from nightshift.topology.discovery import Responder, TypeCounts, WorkerInfo, describe_self
 from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
 from nightshift.worker.pipeline import JobLimits
@@ -78,7 +78,7 @@ async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) ->
         context = await _chassis(stack, name, settings, connecting.result(), metrics, spans=spans)
         handlers = await stack.enter_async_context(build(settings, context))
         worker = await _worker(stack, settings, context, checks, handlers)
-        await _be_present(context, worker, settings.slots, health.url)
+        await _be_present(stack, context, worker, settings.slots, health.url)
         gc_tuning.freeze()
         _log.info("working", f"{name} works: {settings.slots} slots, {len(worker.pulls)} streams")
         stopped = await wait_unless_stopped(stop.wait(), context.connection.closed)
@@ -128,7 +128,7 @@ async def _worker(
     return parts.worker
 
 
-async def _be_present(context: ServiceContext, worker: Worker, slots: int, health: str) -> None:
+async def _be_present(stack: AsyncExitStack, context: ServiceContext, worker: Worker, slots: int, health: str) -> None:
     """Answers the operator who asks which workers there are."""
     me = describe_self(context.name, health)
 
@@ -137,7 +137,9 @@ async def _be_present(context: ServiceContext, worker: Worker, slots: int, healt
         finished = context.metrics.finished
         return replace(me, slots=slots, in_flight=worker.in_flight, finished=finished, types=types)
 
-    await answer(context.connection, now)
+    responder = Responder(context.connection, now, context.dependencies.check)
+    await responder.start()
+    _background(stack, responder.run())
 
 
 def _background(stack: AsyncExitStack, work: Any) -> None:

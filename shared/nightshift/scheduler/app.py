@@ -1,7 +1,7 @@
 """The scheduler as a process: connection, health, announcer, and a clean end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.settings import SchedulerSettings
 from nightshift.scheduler.state.cron_stream import CronStream
-from nightshift.topology.discovery import answer, describe_self
+from nightshift.topology.discovery import Responder, describe_self
 from nightshift.worker import gc_tuning
 
 _log = get_logger("scheduler")
@@ -38,7 +38,7 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
     async with AsyncExitStack() as stack:
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
         spans = await stack.enter_async_context(tracing("scheduler", settings))
-        await stack.enter_async_context(_fresh(checks))
+        await stack.enter_async_context(_background(checks.run()))
         _log.info("starting", f"scheduler starts; health at {health.url}", health=health.url)
         connecting = asyncio.create_task(connect(settings, name="scheduler"))
         if not await wait_unless_stopped(connecting, stop):
@@ -52,19 +52,21 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         checks.ready("announcer", _readiness(connection, announcer))
         gc_tuning.freeze()
         me = describe_self("scheduler", health.url)
-        await answer(connection, lambda: me)
+        responder = Responder(connection, lambda: me)
+        await responder.start()
+        await stack.enter_async_context(_background(responder.run()))
         return await _announce(announcer, connection, checks, stop)
 
 
 @asynccontextmanager
-async def _fresh(checks: Checks) -> AsyncIterator[None]:
-    """Keeps the checks going, from before there is a broker: who waits for it is alive."""
-    checking = asyncio.create_task(checks.run())
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a coroutine beside the block."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
-        checking.cancel()
-        await asyncio.gather(checking, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _announce(announcer: Announcer, connection: Connection, checks: Checks, stop: asyncio.Event) -> int:

@@ -1,14 +1,15 @@
-"""Lets a process say that it is there when the operator asks: one question to all, one answer from each.
+"""Discovery of running processes: the operator asks one question, and every process answers.
 
-Plain messages outside of every stream: nothing is stored, and nothing is sent while nobody asks. An answer goes to a
+Plain messages outside of every stream: nothing is stored, and nothing is sent while nobody asks. Answers go to a
 subject of the service's own, so that no service needs the right to publish to whatever inbox a question names.
 """
 
+import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 from msgspec import Meta
@@ -20,16 +21,34 @@ PING = "workers.ping"
 HERE = "workers.here"
 """Answers come on `workers.here.<service>`."""
 
+CHECKS_SECONDS = 10.0
+"""An answer with checks of dependencies comes within this time; one without, at once."""
+
+
+class Ping(msgspec.Struct, frozen=True, rename="camel"):
+    """The operator's question. An empty body means the same as `{}`: only who is there."""
+
+    checks: bool = False
+    """Check the outside dependencies of the service first, and answer with the results."""
+
+
+class CheckResult(msgspec.Struct, frozen=True, rename="camel"):
+    """The result of checking one outside dependency of a service; `error` is empty if it can be used."""
+
+    name: str
+    ok: bool
+    error: str = ""
+
 
 class TypeCounts(msgspec.Struct, frozen=True, rename="camel"):
-    """What a worker did with jobs of one type since it started: how often each outcome, and seconds in the handler."""
+    """Jobs of one type since the worker started: how often each outcome, and the seconds they took in all."""
 
     outcomes: dict[str, int]
     seconds: float
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A process that is there."""
+    """A running process."""
 
     service: str
     version: str
@@ -41,31 +60,72 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     in_flight: int = 0
     finished: int = 0
     types: Mapping[str, TypeCounts] = {}
+    checks: list[CheckResult] | None = None
+    """None in an answer to a question without checks, and from processes that know of none (older versions)."""
 
     @property
     def name(self) -> str:
-        """What tells it from its fellows."""
+        """The name that is different for every process."""
         return f"{self.service}@{self.host}:{self.pid}"
 
 
 def reply_subject(service: str) -> str:
-    """Where a service's processes answer."""
+    """Return the subject on which a service's processes answer."""
     return f"{HERE}.{service}"
 
 
 def describe_self(service: str, health: str) -> WorkerInfo:
-    """This process, before it did anything."""
+    """Describe this process as it starts."""
     now = datetime.now(UTC)
     return WorkerInfo(
         service=service, version=VERSION, host=socket.gethostname(), pid=os.getpid(), started=now, health=health
     )
 
 
-async def answer(connection: Connection, now: Callable[[], WorkerInfo]) -> None:
-    """Answers every question from now on, for as long as the connection lives."""
+async def _no_checks() -> list[CheckResult]:
+    return []
 
-    def take(_subject: bytes, _reply: bytes, _headers: bytes, _body: bytes) -> None:
-        worker = now()
-        connection.send(reply_subject(worker.service).encode(), msgspec.json.encode(worker))
 
-    await connection.listen(PING, take)
+class Responder:
+    """Answers the operator's questions for one process, for as long as its connection lives.
+
+    A question without checks is answered at once, by the reader of the connection. Checks take time: they are run by
+    `run`, one round after another, and questions that come during a round share the next.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        describe: Callable[[], WorkerInfo],
+        check: Callable[[], Awaitable[list[CheckResult]]] = _no_checks,
+    ) -> None:
+        self._connection, self._describe, self._check = connection, describe, check
+        self._asked = asyncio.Event()
+
+    async def start(self) -> None:
+        """Listen for questions."""
+        await self._connection.listen(PING, self._receive)
+
+    async def run(self) -> NoReturn:
+        """Answer the questions that ask for checks, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            checks = await self._check()
+            self._answer(msgspec.structs.replace(self._describe(), checks=checks))
+
+    def _receive(self, _subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
+        if _wants_checks(body):
+            self._asked.set()
+        else:
+            self._answer(self._describe())
+
+    def _answer(self, info: WorkerInfo) -> None:
+        self._connection.send(reply_subject(info.service).encode(), msgspec.json.encode(info))
+
+
+def _wants_checks(body: bytes) -> bool:
+    try:
+        return msgspec.json.decode(body or b"{}", type=Ping).checks
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # a question all the same
+        return False

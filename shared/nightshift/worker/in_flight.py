@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from nightshift.broker.delivery import Delivery
 
@@ -19,7 +20,7 @@ class InFlightJob:
     unaccounted_deliveries: int
     """Deliveries, this one included, whose end nobody reported: their worker died, or lost the broker."""
     progress_at: float = field(default_factory=time.monotonic)
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[Any] | None = None
     timeout_seconds: float = 0.0
     deadline: float | None = None
     timed_out: bool = False

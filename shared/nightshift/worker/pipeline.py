@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -89,8 +90,8 @@ class Pipeline:
         self._last_lives = last_lives
         self._turns = KeyedLock()
 
-    async def work(self, hand: InFlightJob) -> None:
-        """Takes one delivery from receipt to acknowledgement; whatever happens, it ends settled or handed back."""
+    async def work(self, hand: InFlightJob) -> Verdict:
+        """Take one delivery from receipt to acknowledgement; return what became of it."""
         started = time.perf_counter()
         identity = identify(self._service, hand.delivery, hand.delivery.delivered)
         job = identity.job
@@ -118,6 +119,7 @@ class Pipeline:
             error=None if isinstance(verdict, Ack) else verdict.error,
             trace_id=identity.trace_id or None,
         )
+        return verdict
 
     async def release(self, hand: InFlightJob) -> None:
         """Gives a delivery that was not begun to another worker, at once and without an attempt."""
@@ -147,15 +149,16 @@ class Pipeline:
 
     def _failed(self, job: Job, error: Exception, *, event: bool) -> Verdict:
         known = isinstance(error, UnknownTypeError)
-        found = self._routes.get(job.type)
-        allowed = self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
         if not isinstance(error, (UnknownTypeError, HandlerTimeoutError)):
             _log.debug("attempt_failed", f"{job.type} {job.id}: {describe(error)}", error_type=type(error).__name__)
-        if job.attempt > allowed and (known or not event):
+        if job.attempt > self._max_retries(self._routes.get(job.type)) and (known or not event):
             reason: wire.Reason = "unknown-type" if known else "attempts-exhausted"
             return DeadLetter(reason, describe(error), job.attempt, error_type=type(error).__name__)
         self._metrics.retried(job.type)
         return Reschedule("retry", backoff(job.attempt), job.attempt, describe(error), type(error).__name__)
+
+    def _max_retries(self, found: Route | None) -> int:
+        return self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
 
     async def _attempt(self, hand: InFlightJob, identity: Identity) -> Verdict:
         job, delivery = identity.job, hand.delivery
@@ -211,11 +214,14 @@ class Pipeline:
         return None
 
     async def _run(self, found: Route, message: Any, job: Job, hand: InFlightJob) -> Verdict:
-        hand.begin(found.timeout_seconds or self._limits.timeout_seconds)
+        seconds = found.timeout_seconds or self._limits.timeout_seconds
+        job.timeout = timedelta(seconds=seconds)
+        job.is_last_attempt = job.attempt > self._max_retries(found) and not wire.is_event(job.type)
+        hand.begin(seconds)
         try:
             await found.handler(message, job)
         except Skip:
-            job.forget()
+            job.discard_effects()
             return SKIPPED
         except asyncio.CancelledError:
             if hand.timed_out:

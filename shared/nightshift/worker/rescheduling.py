@@ -1,11 +1,12 @@
 """Copies of a delivery that outlive it: again later, and dead letters."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from nightshift.broker.message import OutboundMessage, StoredMessage
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.contract import wire
+from nightshift.instants import rfc3339
 from nightshift.messaging import claim_check, outbound
 from nightshift.messaging.claim_check import InvalidClaimError
 from nightshift.messaging.job import Job
@@ -31,12 +32,12 @@ def dead_letter(message: StoredMessage, job: Job, verdict: DeadLetter, now: date
         wire.JOB_ID: job.id,
         wire.MSG_ID: f"dead:{message.origin()}",
         wire.DEAD_REASON: verdict.reason,
-        wire.DEAD_ERROR: one_line(verdict.error),
+        wire.DEAD_ERROR: single_line(verdict.error),
         wire.DEAD_ATTEMPTS: str(verdict.attempts),
-        wire.DEAD_SUBJECT: one_line(message.subject),
+        wire.DEAD_SUBJECT: single_line(message.subject),
         wire.DEAD_STREAM: message.stream,
         wire.DEAD_SEQUENCE: str(message.sequence),
-        wire.DEAD_TIME: now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        wire.DEAD_TIME: rfc3339(now, "milliseconds"),
     }
     return OutboundMessage(wire.dead_subject(job.type), headers, message.body)
 
@@ -50,7 +51,7 @@ def with_dead_mark(copy: OutboundMessage, verdict: DeadLetter) -> OutboundMessag
     """The copy for later of a job whose dead letter could not be stored: its next delivery goes straight there."""
     mark = {
         wire.DEAD_REASON: verdict.reason,
-        wire.DEAD_ERROR: one_line(verdict.error),
+        wire.DEAD_ERROR: single_line(verdict.error),
         wire.DEAD_ATTEMPTS: str(verdict.attempts),
     }
     return OutboundMessage(copy.subject, {**copy.headers, **mark}, copy.body)

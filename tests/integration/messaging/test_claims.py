@@ -17,7 +17,7 @@ from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import S3ObjectStore
 from nightshift.outcomes import Unavailable
-from tests.fakes.objects import FakeObjectStore
+from nightshift.testing import FakeObjectStore
 from tests.harness import RunProbe, opened_objects, stored, working
 
 
@@ -93,7 +93,7 @@ async def test_without_an_object_store_a_long_body_is_refused_with_advice(
 async def test_while_the_object_store_is_away_nothing_is_published(connection: Connection) -> None:
     """A job whose body is nowhere must not exist."""
     objects = FakeObjectStore()
-    objects.away = "on holiday"
+    objects.unavailable = "on holiday"
     with pytest.raises(Unavailable, match="objects"):
         await Publisher(connection, objects).publish(_message(MAX_INLINE_BYTES + 1))
     assert await stored(connection, "PROBE") == []

@@ -24,42 +24,6 @@ from tests.harness import RunProbe, eventually, probe_topology, stored
 Publish = Callable[[Publisher], Coroutine[Any, Any, Any]]
 
 
-async def test_a_receipt_says_where_the_job_is(publisher: Publisher, connection: Connection) -> None:
-    """Subject, stream and sequence are the broker's own; body and headers are what the design page says."""
-    receipt = await publisher.publish(RunProbe(name="a", number=7), job_id="order-17", headers={"traceparent": "00-ab"})
-    (message,) = await stored(connection, "PROBE")
-    assert (receipt.job_id, receipt.subject, receipt.stream, receipt.sequence, receipt.duplicate) == (
-        "order-17",
-        "jobs.probe.run",
-        "PROBE",
-        message.sequence,
-        False,
-    )
-    assert message.body == b'{"name":"a","number":7}'
-    assert message.headers == {"Job-Id": "order-17", "Nats-Msg-Id": "probe.run/order-17", "traceparent": "00-ab"}
-
-
-async def test_a_job_without_an_id_gets_one_that_sorts_by_time(publisher: Publisher) -> None:
-    """Two publishes are two jobs unless the caller says otherwise."""
-    ids = [(await publisher.publish(RunProbe(name="a"))).job_id for _ in range(3)]
-    assert len(set(ids)) == 3
-    assert [job_id[:11] for job_id in ids] == sorted(job_id[:11] for job_id in ids)
-
-
-async def test_the_same_id_twice_is_one_job(publisher: Publisher, connection: Connection) -> None:
-    """The second receipt says that the broker had it already."""
-    first = await publisher.publish(RunProbe(name="a"), job_id="once")
-    second = await publisher.publish(RunProbe(name="b"), job_id="once")
-    assert (first.duplicate, second.duplicate) == (False, True)
-    assert [message.body for message in await stored(connection, "PROBE")] == [b'{"name":"a","number":0}']
-
-
-async def test_the_same_id_of_another_type_is_another_job(publisher: Publisher) -> None:
-    """The type belongs to the identity."""
-    await publisher.publish_body("probe.run", b"{}", job_id="shared")
-    assert not (await publisher.publish_body("probe.follow", b"{}", job_id="shared")).duplicate
-
-
 async def test_many_at_the_same_time_keep_their_own_answers(publisher: Publisher, connection: Connection) -> None:
     """Each caller gets the receipt of its own job, and one that is a duplicate spoils no other."""
     ids = [f"j{number % 90}" for number in range(100)]
@@ -69,12 +33,6 @@ async def test_many_at_the_same_time_keep_their_own_answers(publisher: Publisher
     messages = {message.sequence: message.headers["Job-Id"] for message in await stored(connection, "PROBE")}
     assert len(messages) == 90
     assert all(messages[receipt.sequence] == receipt.job_id for receipt in receipts if not receipt.duplicate)
-
-
-async def test_a_body_is_published_as_it_is(publisher: Publisher, connection: Connection) -> None:
-    """`publish_body` checks nothing: the worker judges it."""
-    await publisher.publish_body("probe.run", b"\xffnot JSON", job_id="raw")
-    assert (await stored(connection, "PROBE"))[0].body == b"\xffnot JSON"
 
 
 async def test_what_breaks_its_contract_is_refused_before_it_is_sent(
@@ -157,15 +115,6 @@ async def test_orders_to_the_broker_are_refused_by_a_queue(
     assert len(await stored(connection, "PROBE")) == 1
 
 
-@pytest.mark.parametrize("name", ["Nats-Rollup", "nats-rollup", "NATS-TTL", "Nats-Msg-Id"])
-async def test_our_own_publisher_sends_no_orders_of_its_caller(publisher: Publisher, name: str) -> None:
-    """On `later.` the broker would obey a rollup, which deletes what the stream holds."""
-    with pytest.raises(ValueError, match="orders to the broker"):
-        await publisher.publish(RunProbe(name="a"), headers={name: "all"})
-    with pytest.raises(ValueError, match="orders to the broker"):
-        await publisher.publish_later(RunProbe(name="a"), delay=timedelta(1), headers={name: "all"})
-
-
 async def test_line_breaks_in_headers_and_ids_inject_nothing(publisher: Publisher, connection: Connection) -> None:
     """They arrive as blanks within their own header, and the connection goes on."""
     attack = "x\r\nNats-Rollup: all\r\n\r\nPUB jobs.probe.run 2\r\n{}\r\n"
@@ -174,18 +123,6 @@ async def test_line_breaks_in_headers_and_ids_inject_nothing(publisher: Publishe
     _, message = await stored(connection, "PROBE")
     assert message.headers.keys() == {"Job-Id", "Nats-Msg-Id", "traceparent"}
     assert message.headers["traceparent"] == attack.replace("\r", " ").replace("\n", " ").strip()
-
-
-@pytest.mark.parametrize(
-    "job_type",
-    ["", "probe", "probe.run 5\r\nPUB x", "probe.*", "probe.>", "probe..run", ".run", "probe.", "probe.run\n"],
-)
-async def test_a_job_type_that_is_none_is_refused(publisher: Publisher, connection: Connection, job_type: str) -> None:
-    """A type becomes part of a subject, where a wildcard would cancel the jobs of others and a blank end the line."""
-    for call in (publisher.publish_body(job_type, b"{}"), publisher.cancel(job_type, "x")):
-        with pytest.raises(ValueError, match="is no job type"):
-            await call
-    assert await stored(connection, "PROBE") == []
 
 
 async def test_our_own_count_of_bytes_is_the_brokers(publisher: Publisher, connection: Connection) -> None:

@@ -21,18 +21,6 @@ async def _due(connection: Connection, count: int) -> list[bytes]:
     return bodies
 
 
-async def test_a_job_waits_on_a_subject_of_its_own(publisher: Publisher, connection: Connection) -> None:
-    """The subject is its identity; it carries no message id, with which it could not be replaced."""
-    at = datetime(2040, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
-    receipt = await publisher.publish_later(RunProbe(name="a"), at=at, job_id="order-17")
-    (message,) = await stored(connection, "PROBE_LATER")
-    assert receipt.subject == message.subject == "later.probe.run.order-17"
-    assert message.headers["Job-Id"] == "order-17"
-    assert message.headers["Nats-Schedule"] == "@at 2040-05-06T07:08:09.123456Z"
-    assert message.headers["Nats-Schedule-Target"] == "due.probe.run"
-    assert "Nats-Msg-Id" not in message.headers
-
-
 async def test_it_fires_when_its_time_has_come_and_not_before(publisher: Publisher, connection: Connection) -> None:
     """Given as a delay or as an instant in any zone, within a second of its time; its id goes along."""
     asked = datetime.now(UTC)
@@ -96,49 +84,8 @@ async def test_the_same_id_again_replaces_it(publisher: Publisher, connection: C
     assert await stored(connection, "PROBE_LATER", "later.>") == []
 
 
-async def test_a_waiting_job_can_be_cancelled_and_set_again(publisher: Publisher, connection: Connection) -> None:
-    """True when it was taken back, False when there is none any more; other jobs stay; setting it again works."""
-    for job_id in ("one", "other"):
-        await publisher.publish_later(RunProbe(name=job_id), delay=timedelta(days=1), job_id=job_id)
-    assert await publisher.cancel("probe.run", "one") is True
-    assert await publisher.cancel("probe.run", "one") is False
-    assert [message.headers["Job-Id"] for message in await stored(connection, "PROBE_LATER")] == ["other"]
-    assert not (await publisher.publish_later(RunProbe(name="x"), delay=timedelta(days=1), job_id="one")).duplicate
-    assert len(await stored(connection, "PROBE_LATER")) == 2
-
-
-async def test_an_id_that_is_no_token_waits_and_is_cancelled_like_any(
-    publisher: Publisher, connection: Connection
-) -> None:
-    """Ids with dots, blanks and wildcards, or of any length, name one job and no other."""
-    ids = ["a.b", "*", ">", "a b", "x" * 5000, "ü"]
-    for job_id in ids:
-        await publisher.publish_later(RunProbe(name="a"), delay=timedelta(days=1), job_id=job_id)
-    assert len(await stored(connection, "PROBE_LATER")) == len(ids)
-    for left, job_id in zip(reversed(range(len(ids))), ids, strict=True):
-        assert await publisher.cancel("probe.run", job_id)
-        assert len(await stored(connection, "PROBE_LATER")) == left
-
-
 async def test_a_job_that_has_become_due_cannot_be_cancelled(publisher: Publisher, connection: Connection) -> None:
     """Cancel says so instead of pretending."""
     await publisher.publish_later(RunProbe(name="a"), delay=timedelta(0), job_id="gone")
     await _due(connection, 1)
     assert await publisher.cancel("probe.run", "gone") is False
-
-
-@pytest.mark.parametrize(
-    ("when", "message"),
-    [
-        ({}, "either `at` or `delay`"),
-        ({"at": datetime(2040, 1, 1, tzinfo=UTC), "delay": timedelta(1)}, "either `at` or `delay`"),
-        ({"at": datetime(2040, 1, 1)}, "no time zone"),  # noqa: DTZ001 - the rule under test
-    ],
-)
-async def test_a_time_that_is_unclear_is_refused(
-    publisher: Publisher, connection: Connection, when: dict[str, Any], message: str
-) -> None:
-    """Neither, both, or an instant without a zone: a ValueError that says what to give."""
-    with pytest.raises(ValueError, match=message):
-        await publisher.publish_later(RunProbe(name="a"), **when)
-    assert await stored(connection, "PROBE_LATER") == []

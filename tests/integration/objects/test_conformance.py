@@ -3,7 +3,7 @@
 import pytest
 
 from nightshift.objects import ObjectStore, S3ObjectStore
-from tests.fakes.objects import FakeObjectStore
+from nightshift.testing import FakeObjectStore
 from tests.integration.objects.rules import ObjectStoreRules, folder
 
 __all__ = ["folder"]

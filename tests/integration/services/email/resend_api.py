@@ -134,7 +134,7 @@ async def _request(reader: asyncio.StreamReader) -> Request | None:
         name, _, value = header.partition(":")
         headers[name.lower()] = value.strip()
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Request(line, headers, json.loads(body))
+    return Request(line, headers, json.loads(body or b"null"))
 
 
 def _response(answer: Answer) -> bytes:

@@ -210,6 +210,23 @@ async def test_a_provider_out_of_reach_costs_no_attempt(kind: str) -> None:
     assert outcome.value.delay >= timedelta(seconds=10)
 
 
+async def test_a_check_succeeds_and_sends_nothing(provider: Provider) -> None:
+    """The operator may check at any time."""
+    await provider.mailer.check()
+    assert provider.deliveries() == []
+
+
+@pytest.mark.parametrize("kind", ["smtp", "resend"])
+async def test_a_check_says_why_no_mail_can_be_handed_over(kind: str) -> None:
+    """The text names the server."""
+    async with serving(kind) as provider:
+        pass
+    mailer = provider.another()
+    with pytest.raises(Snooze, match=r"127\.0\.0\.1.* cannot be (used|reached)"):
+        await mailer.check()
+    await mailer.close()
+
+
 async def test_closing_twice_is_closing(provider: Provider) -> None:
     """A mailer may be closed before anything was sent, and again."""
     await provider.mailer.close()

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from contracts.email import SendEmail
 from nightshift.database import migrate, open_database
 from nightshift.messaging.job import Job
+from nightshift.testing import FakeObjectStore
 from schema.tables import email_deliveries
 from services.email.handlers import send_email
 from services.email.smtp import SmtpMailer
-from tests.fakes.objects import FakeObjectStore
 from tests.integration.services.email.smtp_script import SmtpScript
 from tests.integration.services.email.test_conformance import server_of
 
@@ -27,7 +27,7 @@ async def test_the_row_of_a_delivery_can_be_read_back(script: SmtpScript, databa
     await mailer.close()
     database = open_database(database_url)
     async with database.write() as connection:
-        for statement, values in job.statements:
+        for statement, values in job.writes:
             await connection.execute(statement, dict(values or {}))
     async with database.read() as connection:
         (row,) = (await connection.execute(select(email_deliveries))).all()

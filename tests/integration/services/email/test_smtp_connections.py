@@ -184,4 +184,6 @@ async def test_a_wrong_password_costs_no_attempt(certificates: Certificates) -> 
             await mailer.send(mail())
         assert "wrong-one" not in str(outcome.value)
         assert script.received == []
+        with pytest.raises(Snooze, match="refused our login, check SMTP_USER"):
+            await mailer.check()
         await mailer.close()

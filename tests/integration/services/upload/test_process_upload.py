@@ -20,6 +20,7 @@ from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectMissingError, ObjectStore, open_objects
 from nightshift.outcomes import Permanent, Skip, Unavailable
+from nightshift.testing import FakeObjectStore
 from nightshift.worker.commit import Committer
 from schema.tables import files, users
 from services.upload.handlers import process_upload
@@ -28,7 +29,6 @@ from services.upload.repository import FileRowNotFoundError
 from services.upload.settings import UploadSettings
 from services.upload.subprocess_inspector import SubprocessInspector
 from services.upload.temp_files import Scratch, open_scratch
-from tests.fakes.objects import FakeObjectStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SAMPLES = Path("demo/samples")
@@ -266,7 +266,7 @@ async def test_an_outage_of_the_object_store_is_no_fault_of_the_file(desk: Desk)
     store = FakeObjectStore()
     desk.objects = store
     message = await desk.upload(b"something")
-    store.away = "no route"
+    store.unavailable = "no route"
     with pytest.raises(Unavailable, match="objects"):
         await desk.run(message)
     assert (await desk.row(message))["status"] == "uploaded"

@@ -4,9 +4,9 @@ import pytest
 
 from contracts.email import Attachment
 from nightshift.outcomes import Permanent, Unavailable
+from nightshift.testing import FakeObjectStore
 from services.email.attachments import AttachmentMissingError, fetch, media_type
 from services.email.mailer import File
-from tests.fakes.objects import FakeObjectStore
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_a_missing_object_is_a_failed_attempt(objects: FakeObjectStore) ->
 
 async def test_an_outage_of_the_store_is_no_attempt(objects: FakeObjectStore) -> None:
     """The chassis knows what to do where our own infrastructure is away."""
-    objects.away = "gone"
+    objects.unavailable = "gone"
     with pytest.raises(Unavailable):
         await fetch(objects, [ONE], limit_bytes=100)
 

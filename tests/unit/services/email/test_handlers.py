@@ -7,10 +7,10 @@ import pytest
 from contracts.email import Attachment, SendEmail
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent
+from nightshift.testing import FakeObjectStore
 from services.email.attachments import AttachmentMissingError
 from services.email.handlers import send_email
 from services.email.mailer import OutgoingMail, Sent
-from tests.fakes.objects import FakeObjectStore
 from tests.unit.services.email.mails import NOW
 
 
@@ -27,6 +27,9 @@ class FakeMailer:
             raise self.refusal
         self.mails.append(mail)
         return Sent("smtp", "4bXy1z")
+
+    async def check(self) -> None:
+        """See `Mailer`."""
 
     async def close(self) -> None:
         """See `Mailer`."""
@@ -57,7 +60,7 @@ async def test_a_sent_mail_is_noted() -> None:
     mailer = FakeMailer()
     job = await handle(message(bcc="bob@example.com"), mailer)
     other = await handle(message(), mailer)
-    (statement, values), ((other_statement, _),) = job.statements[0], other.statements
+    (statement, values), ((other_statement, _),) = job.writes[0], other.writes
     assert statement is other_statement
     assert values == {
         "job_id": "job/1",

@@ -6,10 +6,10 @@ import pytest
 
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.outcomes import Unavailable
+from nightshift.testing import FakeObjectStore
 from services.maintenance.expired_claims import is_expired
 from services.maintenance.object_deletion import remove
 from services.maintenance.object_pages import object_pages
-from tests.fakes.objects import FakeObjectStore
 
 KEYS = ["a/1", "a/2", "a/3", "b/1", "b/2", "c/1"]
 
@@ -59,7 +59,7 @@ async def test_removing_tells_what_was_refused(objects: FakeObjectStore, monkeyp
 
 async def test_an_outage_while_removing_is_one(objects: FakeObjectStore) -> None:
     """It reaches the chassis as it is, which lets the job wait."""
-    objects.away = "unplugged"
+    objects.unavailable = "unplugged"
     with pytest.raises(Unavailable, match="unplugged"):
         await remove(objects, ["a/1", "a/2"])
 

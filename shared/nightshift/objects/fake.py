@@ -1,21 +1,32 @@
-"""An object store in memory, which keeps the same rules as the real one (tests/integration/objects)."""
+"""An object store in memory for tests; the real store's own tests run on it, too."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nightshift.objects import ObjectInfo, ObjectMissingError, ObjectTooLargeError
 from nightshift.objects.keys import check_key
+from nightshift.objects.object_store import (
+    ObjectInfo,
+    ObjectMissingError,
+    ObjectStoreRefusedError,
+    ObjectTooLargeError,
+)
 from nightshift.outcomes import Unavailable
 
 
 class FakeObjectStore:
-    """`contents` holds the objects; set `away` to a reason, and every call raises Unavailable."""
+    """Keep objects in memory.
+
+    `contents` holds the objects by key. Set `unavailable` to a reason, and every call raises `Unavailable`; set
+    `refused`, and every call that writes raises `ObjectStoreRefusedError`, which `refusals` counts.
+    """
 
     def __init__(self) -> None:
         self.contents: dict[str, tuple[ObjectInfo, bytes]] = {}
-        self.away = ""
+        self.unavailable = ""
+        self.refused = ""
+        self.refusals = 0
 
     async def stat(self, key: str) -> ObjectInfo:
         """See `ObjectStore`."""
@@ -37,7 +48,7 @@ class FakeObjectStore:
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """See `ObjectStore`."""
         check_key(key)
-        await self._answer()
+        await self._answer(writing=True)
         info = ObjectInfo(key, len(data), content_type, datetime.now(UTC))
         self.contents[key] = (info, bytes(data))
 
@@ -48,7 +59,7 @@ class FakeObjectStore:
 
     async def delete(self, key: str) -> None:
         """See `ObjectStore`."""
-        await self._answer()
+        await self._answer(writing=True)
         self.contents.pop(key, None)
 
     async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectInfo]:
@@ -64,8 +75,11 @@ class FakeObjectStore:
             raise ObjectMissingError(key)
         return self.contents[key]
 
-    async def _answer(self) -> None:
-        """Gives the others their turn, as a real store does, and can be away."""
+    async def _answer(self, *, writing: bool = False) -> None:
+        """Let other tasks run, as a real store does; then raise what the test asked for."""
         await asyncio.sleep(0)
-        if self.away:
-            raise Unavailable("objects", self.away)
+        if self.unavailable:
+            raise Unavailable("objects", self.unavailable)
+        if writing and self.refused:
+            self.refusals += 1
+            raise ObjectStoreRefusedError(self.refused)

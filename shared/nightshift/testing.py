@@ -1,0 +1,219 @@
+"""Testing kit: run one job through the real pipeline and commit, without a broker; fakes of the ports."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from nightshift.broker.delivery import Delivery
+from nightshift.contract import wire
+from nightshift.contract.cron import ScheduleFired, event_subject
+from nightshift.contract.message import Message
+from nightshift.database import Database, migrate, open_database, sqlite_url
+from nightshift.messaging.in_memory import InMemoryPublisher, PublishedJob
+from nightshift.messaging.job import Job
+from nightshift.messaging.outbox import Outbox
+from nightshift.objects import ObjectStore
+from nightshift.objects.fake import FakeObjectStore
+from nightshift.observability.metrics import Metrics
+from nightshift.worker.circuit_breaker import CircuitBreaker
+from nightshift.worker.commit import Committer
+from nightshift.worker.crash_loop import CrashLoopGuard
+from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.pipeline import JobLimits, Pipeline
+from nightshift.worker.router import Handler, Route, route
+from nightshift.worker.settlement import Settler
+from nightshift.worker.verdict import Verdict
+
+__all__ = [
+    "FakeObjectStore",
+    "InMemoryPublisher",
+    "JobResult",
+    "PublishedJob",
+    "perform_job",
+    "temporary_database",
+]
+_TICK_SECONDS = 0.02
+
+
+@dataclass(slots=True, frozen=True)
+class JobResult:
+    """What became of a job that ran in a test; the rows that it wrote are in the test's database."""
+
+    verdict: Verdict
+    """What the worker did: `Ack`, `Reschedule` or `DeadLetter`, with reason, delay and error."""
+    follow_ups: list[PublishedJob]
+    """The jobs that it enqueued, as they were published after its commit."""
+    job_id: str
+    nakked: bool = False
+    """The job was left to the broker, which delivers it again: its copy for later could not be stored."""
+    exception: Exception | None = None
+    """What the handler raised; `raise` it in a test that expects nothing of the kind, to see where it comes from."""
+
+    @property
+    def outcome(self) -> str:
+        """The outcome in one word: `done`, `skipped`, `duplicate`, `retry`, `snooze`, `unavailable`, `dead`."""
+        return self.verdict.outcome
+
+
+async def perform_job(
+    handler: Handler | Route,
+    message: Message | bytes,
+    *,
+    database: Database | None = None,
+    objects: ObjectStore | None = None,
+    job_type: str = "",
+    service: str = "",
+    job_id: str = "",
+    attempt: int = 1,
+    headers: Mapping[str, str] | None = None,
+    limits: JobLimits | None = None,
+) -> JobResult:
+    """Run one job through the worker's own pipeline: decode, inbox, handler, commit, follow-ups.
+
+    `handler` takes the message and the job; bind what else it needs with `functools.partial`. `database` may be left
+    out for a route without inbox; `temporary_database` opens one. The same `job_id` again is a second delivery of the
+    same job. `job_type` and `service` follow from the message, but for one that is given as bytes. `attempt` counts
+    from 1.
+
+    Raises:
+        TypeError: no database for a route that needs one, or no job type for a body.
+    """
+    job_type = job_type or _type_of(message)
+    kept = _route(handler, message)
+    if database is None and kept.inbox:
+        raise TypeError("perform_job needs a database: pass database=, or a route with inbox=False")
+    raised: list[Exception] = []
+    objects = objects or FakeObjectStore()
+    published = InMemoryPublisher(objects)
+    pipeline = _pipeline(
+        service or wire.service_of(job_type.removeprefix(wire.CRON)),
+        {job_type: replace(kept, handler=_recording(kept.handler, raised))},
+        database,
+        objects,
+        follow_ups=published,
+        limits=limits or JobLimits(),
+    )
+    job_id = job_id or uuid4().hex
+    given = {wire.JOB_ID: job_id, wire.ATTEMPT_BASE: str(attempt - 1), **(headers or {})}
+    body = message if isinstance(message, bytes) else msgspec.json.encode(message)
+    in_flight = InFlightJob(_delivery(job_type, given, body, attempt), 1)
+    verdict = await _work(pipeline, in_flight)
+    return JobResult(verdict, published.published, job_id, in_flight.nakked, raised[-1] if raised else None)
+
+
+@asynccontextmanager
+async def temporary_database(folder: Path | None = None) -> AsyncIterator[Database]:
+    """Open an SQLite database with all tables, in `folder` (pytest's `tmp_path`) or in a folder that is removed."""
+    with TemporaryDirectory() as made:
+        url = sqlite_url((folder or Path(made)) / "nightshift.db")
+        await migrate(url)
+        database = open_database(url)
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+def _type_of(message: Message | bytes) -> str:
+    if isinstance(message, bytes):
+        raise TypeError("perform_job needs a job type for a body: pass job_type=")
+    return event_subject(message.name) if isinstance(message, ScheduleFired) else message.TYPE
+
+
+def _route(handler: Handler | Route, message: Message | bytes) -> Route:
+    if isinstance(handler, Route):
+        return handler
+    if isinstance(message, bytes):
+        raise TypeError("perform_job needs a route for a body: pass route(<message class>, <handler>)")
+    return route(type(message), handler)
+
+
+def _recording(handler: Handler, raised: list[Exception]) -> Handler:
+    async def recording(message: Any, job: Job) -> None:
+        try:
+            await handler(message, job)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    return recording
+
+
+def _pipeline(
+    service: str,
+    table: Mapping[str, Route],
+    database: Any,
+    objects: ObjectStore,
+    *,
+    follow_ups: InMemoryPublisher,
+    limits: JobLimits,
+) -> Pipeline:
+    committer, outbox = Committer(database), Outbox(service, database, follow_ups)
+    metrics = Metrics(registry=CollectorRegistry())
+    circuit = CircuitBreaker({}, metrics)
+    settler = Settler(
+        InMemoryPublisher(objects),
+        committer=committer,
+        outbox=outbox,
+        objects=objects,
+        circuit=circuit,
+        metrics=metrics,
+        refused=lambda: None,
+    )
+    return Pipeline(
+        service,
+        table,
+        committer=committer,
+        outbox=outbox,
+        objects=objects,
+        settler=settler,
+        last_lives=CrashLoopGuard(service, database),
+        circuit=circuit,
+        metrics=metrics,
+        limits=limits,
+    )
+
+
+async def _work(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:
+    """Run one delivery, and end a handler that takes longer than it may, as a worker does."""
+    in_flight.task = task = asyncio.create_task(pipeline.work(in_flight))
+    while not task.done():
+        in_flight.tick(time.monotonic(), float("inf"))
+        await asyncio.wait([task], timeout=_TICK_SECONDS)
+    return await task
+
+
+def _delivery(job_type: str, headers: dict[str, str], body: bytes, delivered: int) -> Delivery:
+    subject = job_type if wire.is_event(job_type) else wire.job_subject(job_type)
+    nobody: Any = _Unconnected()
+    return Delivery(
+        stream="TEST",
+        subject=subject,
+        sequence=1,
+        stored_ns=time.time_ns(),
+        body=body,
+        headers=headers,
+        connection=nobody,
+        reply=b"",
+        delivered=delivered,
+        pending=0,
+    )
+
+
+class _Unconnected:
+    """Takes the answers of a delivery that no broker has made."""
+
+    def send(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
+        """Does nothing."""
+
+    async def ask(self, *_: Any, **__: Any) -> None:
+        """Does nothing."""
