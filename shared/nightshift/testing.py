@@ -53,6 +53,8 @@ class JobResult:
     follow_ups: list[PublishedJob]
     """The jobs that it enqueued, as they were published after its commit."""
     job_id: str
+    nakked: bool = False
+    """The job was left to the broker, which delivers it again: its copy for later could not be stored."""
     exception: Exception | None = None
     """What the handler raised; `raise` it in a test that expects nothing of the kind, to see where it comes from."""
 
@@ -103,8 +105,9 @@ async def perform_job(
     job_id = job_id or uuid4().hex
     given = {wire.JOB_ID: job_id, wire.ATTEMPT_BASE: str(attempt - 1), **(headers or {})}
     body = message if isinstance(message, bytes) else msgspec.json.encode(message)
-    verdict = await _work(pipeline, _delivery(job_type, given, body, attempt))
-    return JobResult(verdict, published.published, job_id, raised[-1] if raised else None)
+    in_flight = InFlightJob(_delivery(job_type, given, body, attempt), 1)
+    verdict = await _work(pipeline, in_flight)
+    return JobResult(verdict, published.published, job_id, in_flight.nakked, raised[-1] if raised else None)
 
 
 @asynccontextmanager
@@ -159,6 +162,7 @@ def _pipeline(
     circuit = CircuitBreaker({}, metrics)
     settler = Settler(
         InMemoryPublisher(objects),
+        table,
         committer=committer,
         outbox=outbox,
         objects=objects,
@@ -180,9 +184,8 @@ def _pipeline(
     )
 
 
-async def _work(pipeline: Pipeline, delivery: Delivery) -> Verdict:
+async def _work(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:
     """Run one delivery, and end a handler that takes longer than it may, as a worker does."""
-    in_flight = InFlightJob(delivery, 1)
     in_flight.task = task = asyncio.create_task(pipeline.work(in_flight))
     while not task.done():
         in_flight.tick(time.monotonic(), float("inf"))
@@ -193,7 +196,18 @@ async def _work(pipeline: Pipeline, delivery: Delivery) -> Verdict:
 def _delivery(job_type: str, headers: dict[str, str], body: bytes, delivered: int) -> Delivery:
     subject = job_type if wire.is_event(job_type) else wire.job_subject(job_type)
     nobody: Any = _Unconnected()
-    return Delivery(nobody, subject, b"", b"", body, "TEST", 1, delivered, time.time_ns(), 0, headers)
+    return Delivery(
+        stream="TEST",
+        subject=subject,
+        sequence=1,
+        stored_ns=time.time_ns(),
+        body=body,
+        headers=headers,
+        connection=nobody,
+        reply=b"",
+        delivered=delivered,
+        pending=0,
+    )
 
 
 class _Unconnected:
