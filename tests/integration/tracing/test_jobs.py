@@ -164,7 +164,7 @@ async def test_what_anybody_may_type_names_no_span(work: Work, recorded: Recorde
     assert told["messaging.destination.name"] == "PROBE"
     assert told["nightshift.job.type"] == "probe.r2d2"
     assert told["messaging.message.id"] == "api_key=***"
-    assert (told["nightshift.job.outcome"], told["error.type"]) == ("dead", "UnknownType")
+    assert (told["nightshift.job.outcome"], told["error.type"]) == ("dead", "UnknownTypeError")
 
 
 async def test_a_body_that_breaks_its_contract_is_an_error_of_its_own_type(work: Work, recorded: Recorded) -> None:
