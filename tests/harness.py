@@ -129,7 +129,7 @@ class Harness:
 
     async def inbox(self) -> list[tuple[str, str]]:
         """Type and id of every job that is done."""
-        query = select(processed_messages.c.type, processed_messages.c.id).where(processed_messages.c.type != "sweep")
+        query = select(processed_messages.c.type, processed_messages.c.id)
         async with self.database.read() as connection:
             return [(row[0], row[1]) for row in await connection.execute(query)]
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from nightshift.config.database_url import place
-from nightshift.database.json_text import json_text
+from nightshift.database.column_types import json_text
 from nightshift.database.outages import unavailable
 
 _SOME_PAGES = text(

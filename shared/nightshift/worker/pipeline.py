@@ -102,7 +102,7 @@ class Pipeline:
             judged = await self._judge(hand, identity)
             verdict = await self._settler.settle(hand, job, judged, event=identity.event)
             if hand.nakked and hand.unaccounted_deliveries >= CRASH_LOOP:
-                await self._last_lives.ended(hand.delivery)
+                await self._last_lives.clear(hand.delivery)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.job_finished(job.type, verdict.outcome, seconds)
@@ -206,7 +206,7 @@ class Pipeline:
     async def _hopeless(self, hand: InFlightJob, identity: Identity) -> DeadLetter | None:
         if identity.malformed:
             return DeadLetter(identity.malformed.reason, identity.malformed.text, identity.job.attempt)
-        if not identity.event and not await self._last_lives.begin(hand.delivery):
+        if not identity.event and not await self._last_lives.mark_started(hand.delivery):
             text = f"delivered {hand.delivery.delivered} times, and no worker lived to report how it ended"
             return DeadLetter("crash-loop", text, identity.job.attempt)
         return None

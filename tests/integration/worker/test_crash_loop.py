@@ -47,7 +47,7 @@ async def _die_with(harness: Harness, job_id: str, deaths: int, *, begun: bool =
         await eventually(partial(reached, number + 1))
     await pull.stop()
     if last is not None and begun and deaths >= CRASH_LOOP:
-        assert await CrashLoopGuard("probe", harness.database).begin(last)
+        assert await CrashLoopGuard("probe", harness.database).mark_started(last)
 
 
 class Company:
@@ -169,10 +169,10 @@ async def test_a_last_life_that_ended_in_good_order_proves_nothing(work: Work) -
         await eventually(lambda: deliveries)
         await pull.stop()
         last_lives = CrashLoopGuard("probe", harness.database)
-        assert await last_lives.begin(deliveries[0])
-        assert not await last_lives.begin(deliveries[0])
-        await last_lives.ended(deliveries[0])
-        assert await last_lives.begin(deliveries[0])
+        assert await last_lives.mark_started(deliveries[0])
+        assert not await last_lives.mark_started(deliveries[0])
+        await last_lives.clear(deliveries[0])
+        assert await last_lives.mark_started(deliveries[0])
 
 
 async def test_a_job_that_kills_its_worker_after_its_commit_is_done(work: Work) -> None:
