@@ -1,1 +1,1 @@
-"""The report service: figures of the application as a page and a table, stored and announced by mail."""
+"""The report service: build reports about the application, store them, and announce them by mail."""

@@ -1,4 +1,4 @@
-"""Runs the report service: `python -m services.report`."""
+"""Run the report service: `python -m services.report`."""
 
 import sys
 from collections.abc import AsyncIterator, Iterable
@@ -22,9 +22,9 @@ _log = get_logger("report")
 
 @asynccontextmanager
 async def handlers(settings: ReportSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
-    """Chooses every real dependency of the service's handlers."""
+    """Bind the service's handlers to their real dependencies."""
     if settings.admin_email is None:
-        _log.warning("nobody_to_tell", "ADMIN_EMAIL is not set: the weekly report is stored, and mailed to nobody")
+        _log.warning("nobody_to_tell", "ADMIN_EMAIL is not set: the weekly report is stored, and nobody gets a mail")
     yield {
         GenerateReport: partial(
             generate_report,
@@ -40,7 +40,7 @@ async def handlers(settings: ReportSettings, context: ServiceContext) -> AsyncIt
 
 
 def dead_letter_streams(job_types: Iterable[str]) -> list[str]:
-    """The streams of every service's dead letters, and of the schedules'."""
+    """Return the names of all dead-letter streams: the services' and the schedules'."""
     return sorted({dead_letter_stream(service_of(job_type)) for job_type in [*job_types, "cron.any"]})
 
 

@@ -1,34 +1,37 @@
-"""Works off one report: from row and figures to page, table and mail; asks for the weekly one when it is due."""
+"""Handle report jobs: from row and figures to page, table and mail; turn the weekly event into such a job."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from contracts.report import GenerateReport
 from nightshift.contract.cron import ScheduleFired
 from nightshift.database import Database
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Permanent
-from services.report.attempt import attempt
-from services.report.notification_mail import announcement, can_be_told, link_to
-from services.report.parameters import period_of, read
-from services.report.period import Period, day_before
+from nightshift.outcomes import Permanent, Unavailable
+from services.report.notification_mail import is_mail_address, link_to, notification_mail
+from services.report.parameters import ReportRequest, parse_parameters, period_of
+from services.report.period import Period, last_midnight
 from services.report.queries import repository
 from services.report.queries.dead_letters import DeadLetterCounts
 from services.report.queries.repository import Report
-from services.report.registry import WEEKLY_SUMMARY, Kind, kind_of
+from services.report.registry import KINDS, WEEKLY_SUMMARY, Kind, Kinds, kind_of
 from services.report.rendering.document import Document
-from services.report.report_store import StoredFile, store
-from services.report.request import Order
+from services.report.report_store import StoredFile, store_report
 from services.report.settings import ReportSettings
 
+_MAX_ERROR_LENGTH = 500
+_MAX_MARGIN = timedelta(seconds=10)
 _log = get_logger("report")
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+class ReportTimeoutError(Exception):
+    """The report took longer than its job may take."""
 
 
 async def generate_report(
@@ -39,48 +42,89 @@ async def generate_report(
     objects: ObjectStore,
     dead_letters: DeadLetterCounts,
     settings: ReportSettings,
-    now: Callable[[], datetime] = _utc_now,
+    kinds: Kinds = KINDS,
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Makes the report that a row asks for, stores it, notes where, and has who asked for it told.
+    """Generate the report that a row asks for, store it, record its keys, and mail whoever asked for it.
 
-    A row that asks for what cannot be made becomes a dead letter at once, and says `failed` and why; so does one
-    whose last attempt failed or took too long. A row that is not there yet is tried again. What is made follows from
-    the row and the database alone, so a repeated run stores the same under the same keys, and is announced once.
+    The result follows from the row and the database alone, so that a repeated run stores the same files under the
+    same keys, and notifies once. A row that does not exist yet is tried again; it may not be committed yet.
+
+    Raises:
+        Permanent: the row asks for something that does not exist; it is marked as failed.
     """
     report = await repository.find(database, message.report_id)
-    async with attempt(report, job, database=database, settings=settings, now=now()):
-        kind = kind_of(report.kind)
-        period = _period(report, kind)
-        document = await _document(
+    async with _failure_recorded(report, job, database=database, now=now()):
+        kind = kind_of(report.kind, kinds)
+        period = period_of(parse_parameters(report.parameters), report.created_at, default_days=kind.default_days)
+        document = await _build(
             report, kind, period, database=database, dead_letters=dead_letters, settings=settings, now=now()
         )
-        files = await store(objects, document, report, period, application=settings.app_name)
-    trouble = _tell(job, report, document, files, settings)
+        files = await store_report(objects, document, report, period, application=settings.app_name)
+    problem = _notify(job, report, document, files, settings)
     html, csv = files
-    job.write(repository.DONE, repository.done(report, html_key=html.key, csv_key=csv.key, error=trouble, now=now()))
+    job.write(repository.DONE, repository.done(report, html_key=html.key, csv_key=csv.key, error=problem, now=now()))
 
 
 async def weekly_report(event: ScheduleFired, job: Job, *, settings: ReportSettings) -> None:
-    """Asks for the report about the seven days that were over when the schedule was due, once per due time."""
+    """Request the report about the seven days that were over when the schedule was due, once per due time."""
     due = event.due.astimezone(UTC)
     try:
-        until = day_before(due, ZoneInfo(event.time_zone))
+        until = last_midnight(due, ZoneInfo(event.time_zone))
     except (KeyError, ValueError, OSError) as error:
         raise Permanent(f"there is no time zone {event.time_zone!r}") from error
     report_id = f"weekly-{due:%Y%m%dT%H%M%SZ}"
     parameters = {"until": until.isoformat(), "timeZone": event.time_zone}
-    row = repository.asked_for(
-        report_id, kind=WEEKLY_SUMMARY, email=settings.admin_email, parameters=parameters, written_at=due
+    row = repository.requested(
+        report_id, kind=WEEKLY_SUMMARY, email=settings.admin_email, parameters=parameters, created_at=due
     )
-    job.write(repository.ASKED_FOR, row)
+    job.write(repository.REQUESTED, row)
     job.enqueue(GenerateReport(report_id=report_id), job_id=report_id)
 
 
-def _period(report: Report, kind: Kind) -> Period:
-    return period_of(read(report.parameters), written_at=report.created_at, usual_days=kind.usual_days)
+@asynccontextmanager
+async def _failure_recorded(report: Report, job: Job, *, database: Database, now: datetime) -> AsyncIterator[None]:
+    """Record on the row what goes wrong inside, and raise it again.
+
+    The status is `failed` if the job is given up, else `pending`. The time limit is a little shorter than the job's:
+    once the worker has cancelled the job, nothing can be recorded.
+    """
+    limit = asyncio.timeout(None if job.timeout is None else _own_limit(job.timeout).total_seconds())
+    try:
+        try:
+            async with limit:
+                yield
+        except TimeoutError:
+            if not limit.expired() or job.timeout is None:
+                raise
+            seconds = _own_limit(job.timeout).total_seconds()
+            raise ReportTimeoutError(f"it was not made within {seconds:g} s") from None
+    except Permanent as refusal:
+        reason = f"report {report.id!r} cannot be made: {refusal}"
+        await repository.mark_failed(database, report, reason, now)
+        raise Permanent(reason) from refusal
+    except Unavailable as unavailable:
+        if unavailable.component != "database":
+            await repository.mark_pending(database, report, _error_line(unavailable))
+        raise
+    except Exception as error:
+        if job.is_last_attempt:
+            await repository.mark_failed(database, report, _error_line(error), now)
+        else:
+            await repository.mark_pending(database, report, _error_line(error))
+        raise
 
 
-async def _document(
+def _own_limit(timeout: timedelta) -> timedelta:
+    return timeout - min(_MAX_MARGIN, timeout / 10)
+
+
+def _error_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:_MAX_ERROR_LENGTH]
+
+
+async def _build(
     report: Report,
     kind: Kind,
     period: Period,
@@ -90,28 +134,27 @@ async def _document(
     settings: ReportSettings,
     now: datetime,
 ) -> Document:
-    """All figures of the database come from one snapshot; those of the broker from the first attempt."""
-    seen = repository.kept(report.parameters)
-    if kind.counts_dead_letters and seen is None:
-        seen = await dead_letters.look(now)
-    seen = await repository.begin(database, report, seen)
+    """Build the report: the database's figures from one snapshot, the broker's as the first attempt counted them."""
+    counts = repository.recorded_counts(report.parameters)
+    if kind.counts_dead_letters and counts is None:
+        counts = await dead_letters.count(now)
+    counts = await repository.start(database, report, counts)
     async with database.read() as connection:
-        earlier = await repository.seen_a_week_before(connection, report) if kind.counts_dead_letters else None
-        order = Order(period, settings.report_rows, seen, earlier)
-        return await kind.build(connection, order)
+        earlier = await repository.counts_a_week_before(connection, report) if kind.counts_dead_letters else None
+        return await kind.build(connection, ReportRequest(period, settings.report_rows, counts, earlier))
 
 
-def _tell(
+def _notify(
     job: Job, report: Report, document: Document, files: tuple[StoredFile, ...], settings: ReportSettings
 ) -> str | None:
-    """Adds the mail to who asked; returns what stands in its way, which is no fault of the report."""
+    """Enqueue the mail to whoever asked; return what prevents it, which does not make the report a failure."""
     if not report.email:
         return None
-    if not can_be_told(report.email):
-        trouble = f"nobody was told: {report.email!r} is no email address"
-        _log.warning("report_untold", f"Report {report.id} is ready, but {trouble}", report_id=report.id)
-        return trouble
-    mail = announcement(
+    if not is_mail_address(report.email):
+        problem = f"no notification was sent: {report.email!r} is not an email address"
+        _log.warning("report_untold", f"Report {report.id} is ready, but {problem}", report_id=report.id)
+        return problem
+    mail = notification_mail(
         document,
         report.email,
         files,

@@ -1,5 +1,6 @@
-"""What a report's row may ask for: about how many days, until when, in which time zone."""
+"""What a report's row may ask for: how many days, until when, in which time zone."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -15,23 +16,39 @@ MAX_DAYS = 92
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The row's `parameters`; unknown ones are ignored, those that are not there have a default."""
+    """The row's `parameters`: unknown ones are ignored, missing ones have a default."""
 
     days: Annotated[int, Meta(ge=1, le=MAX_DAYS)] | None = None
-    """Calendar days; if not set, as many as the kind usually has."""
+    """Calendar days; the kind of report has a default."""
     until: Annotated[datetime, Meta(tz=True)] | None = None
-    """The end, RFC 3339 with a zone; if not set, when the row was written."""
+    """End of the period, RFC 3339 with a zone; by default the time at which the row was created."""
     time_zone: str = "UTC"
-    """Whose midnights part the days (IANA name)."""
+    """IANA name of the zone whose midnights separate the days."""
     dead_letters: DeadLetters | None = None
-    """Not asked for: what the first attempt saw at the broker, so that the next one shows the same."""
+    """Written by the first attempt, not by the requester: what it counted at the broker, so that a retry shows it."""
 
 
-def read(parameters: Any) -> Parameters:
-    """Reads them from the row.
+@dataclass(slots=True, frozen=True)
+class ReportRequest:
+    """What a report is built from besides the database: period, size of its sheet, dead letters now and a week ago."""
+
+    period: Period
+    sheet_rows: int
+    dead_letters: DeadLetters | None = None
+    earlier_dead_letters: DeadLetters | None = None
+
+    @property
+    def compared_with(self) -> str:
+        """Return the label of the previous period."""
+        days = len(self.period.days)
+        return "the day before" if days == 1 else f"the {days} days before"
+
+
+def parse_parameters(parameters: Any) -> Parameters:
+    """Read the row's parameters.
 
     Raises:
-        Permanent: names what is wrong.
+        Permanent: names the parameter that is wrong.
     """
     try:
         return msgspec.convert(parameters, Parameters)
@@ -39,21 +56,21 @@ def read(parameters: Any) -> Parameters:
         raise Permanent(f"its parameters are wrong: {error}") from error
 
 
-def period_of(parameters: Parameters, *, written_at: datetime, usual_days: int) -> Period:
-    """The days that the report is about.
+def period_of(parameters: Parameters, created_at: datetime, *, default_days: int) -> Period:
+    """Return the days that the report covers.
 
     Raises:
-        Permanent: there is no such time zone, or no such days in the calendar.
+        Permanent: the time zone does not exist, or the days lie outside of the calendar.
     """
     try:
         zone = ZoneInfo(parameters.time_zone)
-    except (KeyError, ValueError, OSError):  # not found, not a name at all, a folder
+    except (KeyError, ValueError, OSError):  # not found, not a valid name, a folder
         raise Permanent(
             f"its parameters are wrong: there is no time zone {parameters.time_zone!r} - at `$.timeZone`"
         ) from None
     try:
-        period = days_until(parameters.until or written_at, zone, parameters.days or usual_days)
+        period = days_until(parameters.until or created_at, zone, parameters.days or default_days)
         period.before.before  # noqa: B018 - must exist as well
     except OverflowError:
-        raise Permanent(f"its parameters are wrong: {parameters.until} is out of reach - at `$.until`") from None
+        raise Permanent(f"its parameters are wrong: {parameters.until} is out of range - at `$.until`") from None
     return period

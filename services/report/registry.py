@@ -1,43 +1,43 @@
-"""Which kinds of report there are."""
+"""The kinds of report."""
 
-import difflib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.outcomes import Permanent
+from nightshift.text import did_you_mean
+from services.report.parameters import ReportRequest
 from services.report.rendering.document import Document
 from services.report.reports import storage_usage, user_activity, weekly_summary
-from services.report.request import Order
 
 WEEKLY_SUMMARY = "weekly-summary"
 
 
 @dataclass(slots=True, frozen=True)
 class Kind:
-    """How a report of one kind is made: `build` reads all its figures through one connection, in one snapshot."""
+    """How to build one kind of report; `build` reads all figures through one connection, from one snapshot."""
 
-    build: Callable[[AsyncConnection, Order], Awaitable[Document]]
-    usual_days: int
+    build: Callable[[AsyncConnection, ReportRequest], Awaitable[Document]]
+    default_days: int
     counts_dead_letters: bool = False
 
 
-KINDS = {
+Kinds = Mapping[str, Kind]
+
+KINDS: Kinds = {
     WEEKLY_SUMMARY: Kind(weekly_summary.weekly_summary, weekly_summary.DAYS, counts_dead_letters=True),
     "user-activity": Kind(user_activity.user_activity, user_activity.DAYS),
     "storage-usage": Kind(storage_usage.storage_usage, storage_usage.DAYS),
 }
 
 
-def kind_of(name: str) -> Kind:
-    """Returns the kind of this name.
+def kind_of(name: str, kinds: Kinds = KINDS) -> Kind:
+    """Return the kind of this name.
 
     Raises:
-        Permanent: there is none; says which there are.
+        Permanent: there is none; lists those that exist.
     """
-    if name in KINDS:
-        return KINDS[name]
-    close = difflib.get_close_matches(name, list(KINDS), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise Permanent(f"there is no kind of report {name!r}{hint} (there are {', '.join(KINDS)})")
+    if name in kinds:
+        return kinds[name]
+    raise Permanent(f"there is no kind of report {name!r}{did_you_mean(name, kinds)} (there are {', '.join(kinds)})")

@@ -1,4 +1,4 @@
-"""Puts a report into the object store, as a page and as a table, under keys that follow from its id."""
+"""Store a report in the object store, as page and as CSV file, under keys derived from its id."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ HTML, CSV = "text/html; charset=utf-8", "text/csv; charset=utf-8"
 
 @dataclass(slots=True, frozen=True)
 class StoredFile:
-    """A file of the report: its key in the object store, the name that a person sees, and its size."""
+    """A stored file of the report; `file_name` is the name that people see."""
 
     key: str
     file_name: str
     size_bytes: int
 
 
-async def store(
+async def store_report(
     objects: ObjectStore, document: Document, report: Report, period: Period, *, application: str
 ) -> tuple[StoredFile, StoredFile]:
-    """Writes and stores page and table; a repeated run replaces them with the same."""
+    """Render and store page and CSV file; a repeated run replaces them with the same."""
     zone = period.zone.key
 
-    def written() -> tuple[bytes, bytes]:
+    def rendered() -> tuple[bytes, bytes]:
         html = page(document, application=application, report_id=report.id, zone=zone)
         return html.encode(errors="replace"), spreadsheet(document.sheet)
 
-    html, csv = await asyncio.to_thread(written)  # ten thousand rows would hold up the other jobs
+    html, csv = await asyncio.to_thread(rendered)  # ten thousand rows would block the other jobs
     folder, name = f"reports/{wire.safe_token(report.id)}", f"{report.kind}-{period.days[-1].date}"
     return (
         await _put(objects, f"{folder}/report.html", html, HTML, f"{name}.html"),

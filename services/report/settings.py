@@ -11,20 +11,20 @@ _MEBIBYTE = 1024 * 1024
 
 
 class ReportSettings(Settings, frozen=True, kw_only=True):
-    """Who gets the weekly report, and how reports present themselves."""
+    """Who gets the weekly report, and what reports and their mails look like."""
 
     slots: Annotated[
-        int, Meta(ge=1, description="Reports that a worker makes at the same time; each reads much of the database.")
+        int, Meta(ge=1, description="Reports that a worker builds at the same time; each reads much of the database.")
     ] = 4
     admin_email: Annotated[
         str | None,
         Pattern(ADDRESS, "admin@example.com"),
-        Meta(description="Who gets the weekly report by mail; if not set it is made and stored only."),
+        Meta(description="Who gets the weekly report by mail; if not set, it is only stored."),
     ] = None
     app_name: Annotated[
         str,
         Pattern(r"[^\x00-\x1f\x7f]{1,80}", "Acme"),
-        Meta(description="Name of the application, on reports and in their mails."),
+        Meta(description="Name of the application, shown on reports and in their mails."),
     ] = "Nightshift"
     report_url: Annotated[
         str | None,
@@ -35,8 +35,10 @@ class ReportSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = None
     report_rows: Annotated[
-        int, Meta(ge=1, le=50_000, description="Rows that a report's CSV file has at most; held in memory.")
+        int,
+        Meta(ge=1, le=50_000, description="Most rows in a report's CSV file, which are held in memory."),
     ] = 10_000
     report_attachment_bytes: Annotated[
-        int, Meta(ge=0, description="A larger file is not attached to a report's mail, which says where it is.")
+        int,
+        Meta(ge=0, description="A larger file is not attached to the report's mail, which names it instead."),
     ] = 4 * _MEBIBYTE

@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.database import Database
 from nightshift.outcomes import Skip, Snooze
+from nightshift.retry_after import bounded
 from services.sync import checkpoint as steps
 from services.sync.accounts import keep_checkpoint, locked, mark_synced
 from services.sync.checkpoint import Holder, Progress
 from services.sync.connector import Account, SourcePage
-from services.sync.http.rate_limits import bounded, growing
+from services.sync.http.rate_limits import growing
 from services.sync.records import REMOVED_PAGE, has_records, remove_unseen, see_records, write_records
 
 LEASE = timedelta(minutes=5)

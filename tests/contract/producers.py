@@ -23,7 +23,7 @@ from nightshift.scheduler.timetable.timetable import load_timetable
 from schema.tables import linked_accounts, users
 from services.maintenance.handlers import enqueue_cleanups
 from services.report.handlers import weekly_report
-from services.report.notification_mail import announcement
+from services.report.notification_mail import notification_mail
 from services.report.rendering.document import Document, Table, Tile
 from services.report.report_store import StoredFile
 from services.report.settings import ReportSettings
@@ -67,7 +67,9 @@ def report() -> list[OutboundMessage]:
         sheet=Table("Days", [], []),
     )
     file = StoredFile(f"reports/weekly/{date(2026, 7, 26)}.html", "weekly-summary.html", 1000)
-    mail = announcement(document, "ada@example.com", [file], application="Nightshift", link=None, attachment_bytes=5000)
+    mail = notification_mail(
+        document, "ada@example.com", [file], application="Nightshift", link=None, attachment_bytes=5000
+    )
     job.enqueue(mail, job_id="report-ready/weekly-20260727T090000Z")
     return _enqueued(job)
 

@@ -1,1 +1,1 @@
-"""What reports read from database and broker."""
+"""Read a report's figures from the database and the broker."""

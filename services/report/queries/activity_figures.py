@@ -1,4 +1,4 @@
-"""The figures of user activity, from the database."""
+"""Read the figures of user activity from the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ACTIONS_SHOWN = 12
 
 @dataclass(slots=True, frozen=True)
 class ActiveUser:
-    """What one user did."""
+    """One user's activity."""
 
     id: str
     name: str
@@ -28,7 +28,7 @@ class ActiveUser:
 
 @dataclass(slots=True, frozen=True)
 class ActivityFigures:
-    """Who did how much. `comparable` is false where the log does not reach back over the whole stretch before."""
+    """Activity by user, day and action. `comparable` is false if the log does not cover the previous period."""
 
     users: int
     active: int
@@ -40,8 +40,8 @@ class ActivityFigures:
     comparable: bool
 
 
-async def activity_figures(connection: AsyncConnection, period: Period, *, most_users: int) -> ActivityFigures:
-    """Counts; at most `most_users` users are named."""
+async def activity_figures(connection: AsyncConnection, period: Period, *, max_users: int) -> ActivityFigures:
+    """Read the figures; list at most `max_users` users."""
     in_all = await connection.execute(select(func.count()).where(users.c.created_at < period.end))
     oldest = (await connection.execute(select(func.min(_AT)))).scalar_one()
     return ActivityFigures(
@@ -51,7 +51,7 @@ async def activity_figures(connection: AsyncConnection, period: Period, *, most_
         active_by_day=await distinct_by_day(connection, period, _AT, activity_logs.c.user_id),
         actions=await count_by_day(connection, period, _AT),
         by_action=await _by_action(connection, period),
-        most_active=await _most_active(connection, period, most_users),
+        most_active=await _most_active(connection, period, max_users),
         comparable=oldest is not None and oldest < period.before.start,
     )
 
@@ -68,13 +68,13 @@ async def _by_action(connection: AsyncConnection, period: Period) -> list[tuple[
     return [(row[0], row[1]) for row in await connection.execute(ordered)]
 
 
-async def _most_active(connection: AsyncConnection, period: Period, most_users: int) -> list[ActiveUser]:
+async def _most_active(connection: AsyncConnection, period: Period, max_users: int) -> list[ActiveUser]:
     by_user = (
         select(activity_logs.c.user_id, func.count().label("actions"), func.max(_AT).label("last_at"))
         .where(activity_logs.c.user_id.is_not(None), *within(period, _AT))
         .group_by(activity_logs.c.user_id)
         .order_by(func.count().desc(), activity_logs.c.user_id)
-        .limit(most_users)
+        .limit(max_users)
         .subquery()
     )
     query = (

@@ -1,4 +1,4 @@
-"""Counts rows by calendar day in the database: the days come as bounds, so that it needs no function for dates."""
+"""Count rows by calendar day in the database; days are passed as bounds, so no date function is needed there."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,43 +11,43 @@ from services.report.period import Period
 
 @dataclass(slots=True, frozen=True)
 class Days:
-    """A figure of each day of a period, and of each day of the one before."""
+    """A figure for each day of a period (`now`), and for each day of the previous one (`before`)."""
 
     now: tuple[int, ...]
     before: tuple[int, ...]
 
     @property
     def total(self) -> int:
-        """Of the whole period."""
+        """Return the sum over the period."""
         return sum(self.now)
 
     @property
     def total_before(self) -> int:
-        """Of the whole period before."""
+        """Return the sum over the previous period."""
         return sum(self.before)
 
 
 async def count_by_day(connection: AsyncConnection, period: Period, at: ColumnElement[Any]) -> Days:
-    """How many rows have their instant `at` on which day."""
+    """Count the rows of each day by their instant `at`."""
     return await _by_day(connection, period, at, func.count, literal(1))
 
 
 async def sum_by_day(
     connection: AsyncConnection, period: Period, at: ColumnElement[Any], summed: ColumnElement[Any]
 ) -> Days:
-    """The sum of a column over the rows of each day; NULL counts as nothing."""
+    """Sum a column over the rows of each day; NULL counts as zero."""
     return await _by_day(connection, period, at, func.sum, summed)
 
 
 async def distinct_by_day(
     connection: AsyncConnection, period: Period, at: ColumnElement[Any], counted: ColumnElement[Any]
 ) -> Days:
-    """How many different values of a column the rows of each day have, NULL not counted."""
+    """Count the distinct values of a column among the rows of each day, without NULL."""
     return await _by_day(connection, period, at, lambda column: func.count(column.distinct()), counted)
 
 
 def within(period: Period, at: ColumnElement[Any]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """The condition that an instant is in the period."""
+    """Return the conditions that an instant lies in the period."""
     return at >= period.start, at < period.end
 
 

@@ -1,4 +1,4 @@
-"""Counts dead letters by asking the broker about its dead-letter streams, and for nothing that is in them."""
+"""Count dead letters by asking the broker for the state of its dead-letter streams."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,25 +10,25 @@ from nightshift.broker.jetstream import manage
 from nightshift.outcomes import Permanent
 from services.report.queries.dead_letters import DeadLetters
 
-_MOST_TYPES = 50
-"""Anybody can misspell a type, and each spelling has its dead letters: the rest are counted together."""
+_MAX_TYPES = 50
+"""Each misspelt type has dead letters of its own: beyond this many types, the rest are counted together."""
 _OTHERS = "other types"
 _NO_STREAM = 10059
 _PREFIX = "dead."
 
 
 class StreamDeadLetterCounts:
-    """`DeadLetterCounts` over `$JS.API.STREAM.INFO.<stream>` of each of the streams.
+    """`DeadLetterCounts` by `$JS.API.STREAM.INFO.<stream>`.
 
-    That request tells how many messages a stream holds on which subjects, and gives none of them away: this service
-    needs no right to read, to delete or to make a consumer there.
+    The answer says how many messages a stream holds on which subjects, and contains none of them: the service needs
+    no permission to read or delete dead letters, or to create a consumer.
     """
 
     def __init__(self, connection: Connection, streams: Sequence[str]) -> None:
         self._connection, self._streams = connection, streams
 
-    async def look(self, now: datetime) -> DeadLetters:
-        """See `DeadLetterCounts`."""
+    async def count(self, now: datetime) -> DeadLetters:
+        """See `DeadLetterCounts.count`."""
         waiting, ever = Counter[str](), dict[str, int]()
         for stream in self._streams:
             state = await self._state(stream)
@@ -38,7 +38,7 @@ class StreamDeadLetterCounts:
         return DeadLetters(seen_at=now, waiting=_bounded(waiting), ever=ever)
 
     async def _state(self, stream: str) -> dict[str, Any] | None:
-        """What the broker says; None where there is no such stream (yet), so no dead letter either."""
+        """Return the stream's state; None if it does not exist (yet), and so holds no dead letter."""
         call = f"STREAM.INFO.{stream}"
         try:
             answer = await manage(self._connection, call, {"subjects_filter": ">"})
@@ -62,6 +62,6 @@ def _by_type(state: dict[str, Any]) -> Counter[str]:
 
 
 def _bounded(waiting: Counter[str]) -> dict[str, int]:
-    kept = dict(waiting.most_common(_MOST_TYPES))
+    kept = dict(waiting.most_common(_MAX_TYPES))
     rest = waiting.total() - sum(kept.values())
     return kept | ({_OTHERS: kept.get(_OTHERS, 0) + rest} if rest else {})

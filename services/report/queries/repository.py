@@ -1,4 +1,4 @@
-"""The row of a report: how it is found and asked for, and what becomes of it."""
+"""The row of a report: request it, find it, and record its progress and result."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,16 +13,16 @@ from schema.tables import reports, users
 from services.report.parameters import Parameters
 from services.report.queries.dead_letters import DeadLetters
 
-_A_WEEK_OR_SO = timedelta(days=6)
+_ALMOST_A_WEEK = timedelta(days=6)
 
 
 class ReportNotFoundError(Exception):
-    """No row has this id, or not yet: its producer's transaction may still be open."""
+    """No row has this id (yet): its producer's transaction may still be open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the row asks for; `email` is whom to tell, None if nobody."""
+    """What the row asks for; `email` is whom to notify, None for nobody."""
 
     id: str
     kind: str
@@ -50,8 +50,8 @@ _FIND = (
     .where(_THIS)
 )
 _LOCK = select(reports.c.parameters).where(_THIS).with_for_update()
-_KEEP = update(reports).where(_THIS).values({reports.c.parameters: _new("parameters")})
-_BEGUN = update(reports).where(_THIS, _UNFINISHED).values({reports.c.status: "running", reports.c.error: None})
+_RECORD = update(reports).where(_THIS).values({reports.c.parameters: _new("parameters")})
+_RUNNING = update(reports).where(_THIS, _UNFINISHED).values({reports.c.status: "running", reports.c.error: None})
 _FAILED = (
     update(reports)
     .where(_THIS, _UNFINISHED)
@@ -59,7 +59,7 @@ _FAILED = (
         {reports.c.status: "failed", reports.c.error: _new("error"), reports.c.finished_at: _new("finished_at")},
     )
 )
-_WAITING = (
+_PENDING = (
     update(reports).where(_THIS, _UNFINISHED).values({reports.c.status: "pending", reports.c.error: _new("error")})
 )
 _EARLIER = (
@@ -73,7 +73,7 @@ _EARLIER = (
     .limit(1)
 )
 
-ASKED_FOR = insert(reports).from_select(
+REQUESTED = insert(reports).from_select(
     ["id", "kind", "requester_email", "parameters", "status", "created_at", "requested_by"],
     select(
         bindparam("this_id", type_=reports.c.id.type),
@@ -85,7 +85,7 @@ ASKED_FOR = insert(reports).from_select(
         null(),
     ).where(~exists().where(_THIS)),
 )
-"""Asks for a report that nobody in particular wants; its values are made by `asked_for`. Once per id."""
+"""Inserts a report requested by no user, unless its id exists; `requested` makes the parameters."""
 
 DONE = (
     update(reports)
@@ -97,11 +97,11 @@ DONE = (
         }
     )
 )
-"""Notes the result; its values are made by `done`."""
+"""Records the result; `done` makes the parameters."""
 
 
 async def find(database: Database, report_id: str) -> Report:
-    """Returns the report of this id.
+    """Return the report of this id.
 
     Raises:
         ReportNotFoundError: there is no such row (yet).
@@ -113,31 +113,31 @@ async def find(database: Database, report_id: str) -> Report:
     return Report(**{**row, "parameters": row["parameters"] or {}})
 
 
-async def begin(database: Database, report: Report, seen: DeadLetters | None) -> DeadLetters | None:
-    """Notes on the row that it is being made, and what was seen; returns what the first attempt saw.
+async def start(database: Database, report: Report, counts: DeadLetters | None) -> DeadLetters | None:
+    """Mark the row as running and record the counts of dead letters; return those of the first attempt.
 
-    In a transaction of its own, so that an attempt that fails has said it; repeating it changes nothing.
+    In a transaction of its own, so that it holds even if the attempt fails. Idempotent.
     """
     this = {"this_id": report.id}
     async with database.write() as connection:
-        noted = (await connection.execute(_LOCK, this)).scalar_one_or_none() or {}
-        first = kept(noted)
-        if seen is not None and first is None:
-            parameters = {**noted, "deadLetters": msgspec.to_builtins(seen)}
-            await connection.execute(_KEEP, {**this, "new_parameters": parameters})
-        await connection.execute(_BEGUN, this)
-    return first or seen
+        recorded = (await connection.execute(_LOCK, this)).scalar_one_or_none() or {}
+        first = recorded_counts(recorded)
+        if counts is not None and first is None:
+            parameters = {**recorded, "deadLetters": msgspec.to_builtins(counts)}
+            await connection.execute(_RECORD, {**this, "new_parameters": parameters})
+        await connection.execute(_RUNNING, this)
+    return first or counts
 
 
-async def seen_a_week_before(connection: AsyncConnection, report: Report) -> DeadLetters | None:
-    """What the last report of the same kind saw that is about a week older; None if there is none."""
-    values = {"this_kind": report.kind, "before": report.created_at - _A_WEEK_OR_SO}
+async def counts_a_week_before(connection: AsyncConnection, report: Report) -> DeadLetters | None:
+    """Return the counts of the last report of the same kind that is about a week older; None if there is none."""
+    values = {"this_kind": report.kind, "before": report.created_at - _ALMOST_A_WEEK}
     parameters = (await connection.execute(_EARLIER, values)).scalar_one_or_none()
-    return kept(parameters or {})
+    return recorded_counts(parameters or {})
 
 
-def kept(parameters: dict[str, Any]) -> DeadLetters | None:
-    """What an attempt has kept there."""
+def recorded_counts(parameters: dict[str, Any]) -> DeadLetters | None:
+    """Return the counts that an earlier attempt recorded in the row's parameters; None if there are none."""
     try:
         return msgspec.convert(parameters, Parameters).dead_letters
     except msgspec.ValidationError:
@@ -145,23 +145,23 @@ def kept(parameters: dict[str, Any]) -> DeadLetters | None:
 
 
 async def mark_failed(database: Database, report: Report, reason: str, now: datetime) -> None:
-    """Notes on the row why the report cannot be made.
+    """Mark the row as failed, with the reason.
 
-    In a transaction of its own, because a dead letter rolls a job's effects back; repeating it changes nothing, and
-    a report that another delivery has made stays as it is.
+    In a transaction of its own, because a dead letter rolls the job's effects back. Idempotent; a report that another
+    delivery has finished stays done.
     """
     async with database.write() as connection:
         await connection.execute(_FAILED, {"this_id": report.id, "new_error": reason, "new_finished_at": now})
 
 
-async def mark_waiting(database: Database, report: Report, reason: str) -> None:
-    """Notes on the row that it is not being made just now, and why the last attempt did not make it; as above."""
+async def mark_pending(database: Database, report: Report, reason: str) -> None:
+    """Mark the row as pending, with the error of the last attempt; otherwise like `mark_failed`."""
     async with database.write() as connection:
-        await connection.execute(_WAITING, {"this_id": report.id, "new_error": reason})
+        await connection.execute(_PENDING, {"this_id": report.id, "new_error": reason})
 
 
 def done(report: Report, *, html_key: str, csv_key: str, error: str | None, now: datetime) -> dict[str, Any]:
-    """Returns the values of `DONE`; `error` is what went wrong beside the report itself."""
+    """Return the parameters of `DONE`; `error` is a problem that does not concern the report itself."""
     return {
         "this_id": report.id,
         "new_error": error,
@@ -171,15 +171,15 @@ def done(report: Report, *, html_key: str, csv_key: str, error: str | None, now:
     }
 
 
-def asked_for(
-    report_id: str, *, kind: str, email: str | None, parameters: dict[str, Any], written_at: datetime
+def requested(
+    report_id: str, *, kind: str, email: str | None, parameters: dict[str, Any], created_at: datetime
 ) -> dict[str, Any]:
-    """Returns the values of `ASKED_FOR`."""
+    """Return the parameters of `REQUESTED`."""
     return {
         "this_id": report_id,
         "new_kind": kind,
         "new_requester_email": email,
         "new_parameters": parameters,
         "new_status": "pending",
-        "new_created_at": written_at,
+        "new_created_at": created_at,
     }

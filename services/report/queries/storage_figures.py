@@ -1,4 +1,4 @@
-"""The figures of stored files, from the database."""
+"""Read the figures of stored files from the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _LARGEST_SHOWN = 10
 
 @dataclass(slots=True, frozen=True)
 class Stored:
-    """Files of one sort, and their size in bytes together."""
+    """Number and total bytes of the files of one sort."""
 
     of: str | None
     files: int
@@ -29,7 +29,7 @@ class Stored:
 
 @dataclass(slots=True, frozen=True)
 class Owner:
-    """Whose files they are, and how much that is."""
+    """A user with the number and total bytes of their files."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class Owner:
 
 @dataclass(slots=True, frozen=True)
 class LargeFile:
-    """One file; `owner` None: it has none any more."""
+    """One file; `owner` is None if the owner was deleted."""
 
     name: str
     owner: str | None
@@ -50,7 +50,7 @@ class LargeFile:
 
 @dataclass(slots=True, frozen=True)
 class StorageFigures:
-    """What was stored at the end and `at_start`, by what it is and whose; `added` is by day."""
+    """What was stored at the start and the end of the period, by status, type and owner; what was added by day."""
 
     at_end: Stored
     at_start: Stored
@@ -64,8 +64,8 @@ class StorageFigures:
     largest_files: Sequence[LargeFile]
 
 
-async def storage_figures(connection: AsyncConnection, period: Period, *, most_owners: int) -> StorageFigures:
-    """Counts the files that there are now, by the time of their upload; at most `most_owners` owners are named."""
+async def storage_figures(connection: AsyncConnection, period: Period, *, max_owners: int) -> StorageFigures:
+    """Count the files that exist now by the time of their upload; list at most `max_owners` owners."""
     until = period.end > _AT
     owners = select(func.count(files.c.user_id.distinct())).where(until)
     return StorageFigures(
@@ -75,9 +75,9 @@ async def storage_figures(connection: AsyncConnection, period: Period, *, most_o
         added=await count_by_day(connection, period, _AT),
         added_bytes=await sum_by_day(connection, period, _AT, files.c.size),
         by_status=await _by(connection, files.c.status, until),
-        by_type=await _by(connection, files.c.content_type, until, most=_TYPES_SHOWN),
+        by_type=await _by(connection, files.c.content_type, until, limit=_TYPES_SHOWN),
         owners=int((await connection.execute(owners)).scalar_one()),
-        largest_owners=await _owners(connection, until, most_owners),
+        largest_owners=await _owners(connection, until, max_owners),
         largest_files=await _largest(connection, until),
     )
 
@@ -88,20 +88,20 @@ async def _stored(connection: AsyncConnection, *conditions: ColumnElement[bool])
 
 
 async def _by(
-    connection: AsyncConnection, column: ColumnElement[Any], until: ColumnElement[bool], most: int | None = None
+    connection: AsyncConnection, column: ColumnElement[Any], until: ColumnElement[bool], limit: int | None = None
 ) -> list[Stored]:
     query = select(column.label("sort"), _COUNT, _BYTES).where(until).group_by(column)
-    ordered = query.order_by(_BYTES.desc(), _COUNT.desc(), column).limit(most)
+    ordered = query.order_by(_BYTES.desc(), _COUNT.desc(), column).limit(limit)
     return [Stored(row.sort, int(row.files), int(row.bytes)) for row in await connection.execute(ordered)]
 
 
-async def _owners(connection: AsyncConnection, until: ColumnElement[bool], most: int) -> list[Owner]:
+async def _owners(connection: AsyncConnection, until: ColumnElement[bool], limit: int) -> list[Owner]:
     owned = (
         select(files.c.user_id, _COUNT, _BYTES)
         .where(until, files.c.user_id.is_not(None))
         .group_by(files.c.user_id)
         .order_by(_BYTES.desc(), files.c.user_id)
-        .limit(most)
+        .limit(limit)
         .subquery()
     )
     query = (

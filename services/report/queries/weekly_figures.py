@@ -1,4 +1,4 @@
-"""The figures of a weekly summary, from the database."""
+"""Read the figures of a weekly summary from the database."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from services.report.queries.daily_counts import Days, count_by_day, sum_by_day,
 
 @dataclass(slots=True, frozen=True)
 class WeeklyFigures:
-    """Users at the end and when the stretch before ended; the rest by day."""
+    """Users at the end of the period and of the previous one; everything else by day."""
 
     users: int
     users_before: int
@@ -25,7 +25,7 @@ class WeeklyFigures:
 
 
 async def weekly_figures(connection: AsyncConnection, period: Period) -> WeeklyFigures:
-    """Counts; what was deleted since is not counted any more."""
+    """Read the figures; rows that were deleted since are not counted."""
     failed = files.c.status == "failed"
     return WeeklyFigures(
         users=await _count(connection, users.c.created_at < period.end),

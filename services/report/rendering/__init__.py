@@ -1,1 +1,1 @@
-"""How a report looks: HTML, CSV, charts."""
+"""Turn a report into HTML, SVG and CSV."""

@@ -1,32 +1,33 @@
-"""Writes a table as CSV that spreadsheets open as it is meant, whatever stands in its texts (RFC 4180)."""
+"""Write a table as CSV (RFC 4180) that spreadsheets open as intended, whatever its texts contain."""
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
+from nightshift.instants import rfc3339
 from services.report.rendering.document import Table
 from services.report.rendering.formatting import Value
 
 _FORMULA = frozenset("=+-@\t\r")
-"""A cell that begins so would be computed by a spreadsheet: a name must not be able to run anything there."""
-_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""A spreadsheet would evaluate a cell that begins with one of these: a name must not become a formula."""
+_BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """Tells spreadsheets that the file is UTF-8."""
 
 
 def spreadsheet(table: Table) -> bytes:
-    """The table with its heading. Numbers are plain, instants RFC 3339 in UTC, what is not known stays empty."""
+    """Return the table with its headings: plain numbers, instants as RFC 3339 in UTC, nothing for unknown values."""
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow([column.label for column in table.columns])
     writer.writerows([_cell(value) for value in row] for row in table.rows)
-    return (_MARK + written.getvalue()).encode(errors="replace")
+    return (_BYTE_ORDER_MARK + written.getvalue()).encode(errors="replace")
 
 
 def _cell(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return rfc3339(value, "seconds")
     if isinstance(value, int | date):
         return str(value)
     safe = value.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,4 +1,4 @@
-"""What a report consists of, before it is a page, a table or a mail: figures, charts by day, tables."""
+"""A report's content, before it is rendered as a page, a CSV file or a mail: tiles, charts by day, tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from services.report.rendering.formatting import Unit, Value
 
 Rows: TypeAlias = Sequence[Sequence[Value]]
 Better = Literal["more", "less", "neither"]
-"""Which way of changing is good news."""
+"""Which direction of change is good news."""
 
 
 @dataclass(slots=True, frozen=True)
 class Tile:
-    """One figure that stands for itself. `value` None: it is not known; `note` says why, or more about it."""
+    """A single figure. `value` is None where it is unknown; `note` says why, or adds a detail."""
 
     label: str
     value: int | None
     before: int | None = None
-    """The same figure of the stretch before; None: there is nothing to compare with."""
+    """The same figure of the previous period; None if there is nothing to compare with."""
     unit: Unit = "count"
     better: Better = "more"
     note: str = ""
@@ -27,7 +27,7 @@ class Tile:
 
 @dataclass(slots=True, frozen=True)
 class DayChart:
-    """A figure of each day; `before` are the days of the stretch before, in the same order."""
+    """A figure by day; `before` holds the days of the previous period, in the same order."""
 
     title: str
     days: Sequence[date]
@@ -40,17 +40,17 @@ class DayChart:
 
 @dataclass(slots=True, frozen=True)
 class Column:
-    """A column of a table. On the page `bar` draws its values as bars too, and `under` puts them under the first's."""
+    """A column of a table. On the page, `bar` adds a bar beside each value, `below` moves it into the first column."""
 
     label: str
     unit: Unit = "count"
     bar: bool = False
-    under: bool = False
+    below: bool = False
 
 
 @dataclass(slots=True, frozen=True)
 class Table:
-    """Rows under columns; `note` says what is not in it."""
+    """Rows and columns; `note` says what was left out."""
 
     title: str
     columns: Sequence[Column]
@@ -70,14 +70,14 @@ class Section:
 
 @dataclass(slots=True, frozen=True)
 class Document:
-    """A finished report: `sheet` is what the CSV file holds."""
+    """A finished report; `sheet` becomes the CSV file."""
 
     name: str
-    """Of which kind, in words: `Weekly summary`."""
+    """The kind of report: `Weekly summary`."""
     about: str
-    """Which days, in words."""
+    """The period, in words."""
     compared_with: str
-    """What `before` means, in words: `the 7 days before`."""
+    """The previous period, in words: `the 7 days before`."""
     tiles: Sequence[Tile]
     sections: Sequence[Section]
     sheet: Table

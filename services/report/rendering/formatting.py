@@ -1,38 +1,34 @@
-"""Numbers as people read them: grouped, with units, and compared."""
+"""Format numbers for people: grouped digits, units, comparisons."""
 
 from datetime import UTC, date, datetime
 from typing import Literal
 
+from nightshift import text
+
 Unit = Literal["count", "bytes"]
 Value = int | str | date | datetime | None
-"""What stands in a cell of a table."""
+"""The value of a table cell."""
 
-_SIZES = ("bytes", "KB", "MB", "GB", "TB", "PB")
 _STEP = 1000
 _TEN = 10
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _SPACE = "\N{NO-BREAK SPACE}"
 NOTHING = "\N{EM DASH}"
+MINUS = "\N{MINUS SIGN}"
 
 
 def amount(value: int, unit: Unit = "count") -> str:
-    """`12,345`, or `3.4 MB` (decimal: a thousand bytes are 1 KB)."""
+    """Format as `12,345`, or as `3.4 MB` (decimal: 1 KB is 1,000 bytes)."""
     return size(value) if unit == "bytes" else f"{value:,}"
 
 
 def size(value: int) -> str:
-    """Bytes with the unit that leaves one to three digits before the point."""
-    number, power = float(value), 0
-    # The limit is where rounding would already write 1,000.
-    while abs(number) >= _STEP - 0.5 and power < len(_SIZES) - 1:
-        number, power = number / _STEP, power + 1
-    if power == 0:
-        return f"{value}{_SPACE}{'byte' if abs(value) == 1 else 'bytes'}"
-    return f"{number:.1f}{_SPACE}{_SIZES[power]}" if abs(number) < _TEN else f"{number:,.0f}{_SPACE}{_SIZES[power]}"
+    """Format bytes with the unit that leaves one to three digits before the point."""
+    return text.size(value, space=_SPACE)
 
 
 def share(part: int, whole: int) -> str:
-    """`12 %` of the whole; what is there never shows as nothing."""
+    """Format as a percentage; a share that is not zero is never shown as `0 %`."""
     if whole <= 0:
         return NOTHING
     percent = 100 * part / whole
@@ -40,7 +36,7 @@ def share(part: int, whole: int) -> str:
 
 
 def change(value: int, before: int) -> str:
-    """How a figure compares with an earlier one: `+12 %`, `unchanged`; in absolute numbers where there was nothing."""
+    """Format the difference from an earlier figure: `+12 %`, `unchanged`; absolute where the earlier one is zero."""
     if value == before:
         return "unchanged"
     if before == 0:
@@ -52,11 +48,8 @@ def change(value: int, before: int) -> str:
     return f"{'+' if percent > 0 else MINUS}{digits}{_THIN}%"
 
 
-MINUS = "\N{MINUS SIGN}"
-
-
 def shown(value: Value, unit: Unit = "count") -> str:
-    """A cell's value as text: a dash where there is none, instants to the minute in UTC."""
+    """Format a cell: a dash for no value, instants to the minute in UTC."""
     if value is None or value == "":
         return NOTHING
     if isinstance(value, datetime):

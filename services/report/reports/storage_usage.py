@@ -5,30 +5,30 @@ from itertools import accumulate
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.report.period import in_words
+from services.report.parameters import ReportRequest
+from services.report.period import period_label
 from services.report.queries.storage_figures import Owner, StorageFigures, storage_figures
 from services.report.rendering.document import Column, DayChart, Document, Rows, Section, Table, Tile
 from services.report.rendering.formatting import Value, share
-from services.report.request import Order
 
 DAYS = 30
 _OWNERS_SHOWN = 15
 
 
-async def storage_usage(connection: AsyncConnection, order: Order) -> Document:
-    """Reads the figures and lays them out."""
-    return lay_out(await storage_figures(connection, order.period, most_owners=order.sheet_rows), order)
+async def storage_usage(connection: AsyncConnection, request: ReportRequest) -> Document:
+    """Read the figures and build the report."""
+    return lay_out(await storage_figures(connection, request.period, max_owners=request.sheet_rows), request)
 
 
-def lay_out(figures: StorageFigures, order: Order) -> Document:
-    """Arranges the figures: tiles, growth, what the files are, whose they are."""
+def lay_out(figures: StorageFigures, request: ReportRequest) -> Document:
+    """Build the report from its figures: tiles, growth, what the files are, whose they are."""
     return Document(
         name="Storage usage",
-        about=in_words(order.period),
-        compared_with=order.compared_with,
+        about=period_label(request.period),
+        compared_with=request.compared_with,
         tiles=list(_tiles(figures)),
         sections=[
-            Section("Growth", list(_growth(figures, order)), _OF_WHAT),
+            Section("Growth", list(_growth(figures, request)), _OF_WHAT),
             Section("What is stored", [_types(figures), _statuses(figures)]),
             Section("Whose it is", [_owners(figures)]),
             Section("Largest files", [_largest(figures)]),
@@ -50,8 +50,8 @@ def _tiles(figures: StorageFigures) -> Iterator[Tile]:
     yield Tile("Without owner", figures.ownerless.bytes, None, "bytes", "less", note)
 
 
-def _growth(figures: StorageFigures, order: Order) -> Iterator[DayChart]:
-    dates = [day.date for day in order.period.days]
+def _growth(figures: StorageFigures, request: ReportRequest) -> Iterator[DayChart]:
+    dates = [day.date for day in request.period.days]
     if not figures.at_end.bytes:
         yield DayChart("Stored at the end of each day", dates, [0] * len(dates), empty="Nothing is stored.")
         return
@@ -91,7 +91,7 @@ def _owners(figures: StorageFigures) -> Table:
     rows: Rows = [[own.name or own.email, own.email, own.files, own.bytes, share(own.bytes, total)] for own in shown]
     columns = [
         Column("Name"),
-        Column("Email", under=True),
+        Column("Email", below=True),
         Column("Files"),
         Column("Stored", "bytes", bar=True),
         Column("Share"),
@@ -105,5 +105,5 @@ def _largest(figures: StorageFigures) -> Table:
     rows: Rows = [
         [file.name, file.owner or "no owner", file.content_type, file.bytes] for file in figures.largest_files
     ]
-    columns = [Column("File"), Column("Owner", under=True), Column("Type"), Column("Size", "bytes", bar=True)]
+    columns = [Column("File"), Column("Owner", below=True), Column("Type"), Column("Size", "bytes", bar=True)]
     return Table("The ten largest files", columns, rows, empty="Nothing is stored.")

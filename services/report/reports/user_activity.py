@@ -4,32 +4,32 @@ from collections.abc import Iterator
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.report.period import in_words
+from services.report.parameters import ReportRequest
+from services.report.period import period_label
 from services.report.queries.activity_figures import ActiveUser, ActivityFigures, activity_figures
 from services.report.queries.daily_counts import Days
 from services.report.rendering.document import Column, DayChart, Document, Rows, Section, Table, Tile
 from services.report.rendering.formatting import Value, share
-from services.report.request import Order
 
 DAYS = 14
 """So that log entries, which are kept for 30 days, reach back over the days before as well."""
 _USERS_SHOWN = 20
 
 
-async def user_activity(connection: AsyncConnection, order: Order) -> Document:
-    """Reads the figures and lays them out."""
-    return lay_out(await activity_figures(connection, order.period, most_users=order.sheet_rows), order)
+async def user_activity(connection: AsyncConnection, request: ReportRequest) -> Document:
+    """Read the figures and build the report."""
+    return lay_out(await activity_figures(connection, request.period, max_users=request.sheet_rows), request)
 
 
-def lay_out(figures: ActivityFigures, order: Order) -> Document:
-    """Arranges the figures: tiles, both of them by day, the kinds of action, the most active users."""
+def lay_out(figures: ActivityFigures, request: ReportRequest) -> Document:
+    """Build the report from its figures: tiles, both of them by day, the kinds of action, the most active users."""
     return Document(
         name="User activity",
-        about=in_words(order.period),
-        compared_with=order.compared_with,
+        about=period_label(request.period),
+        compared_with=request.compared_with,
         tiles=list(_tiles(figures)),
         sections=[
-            Section("Day by day", list(_charts(figures, order))),
+            Section("Day by day", list(_charts(figures, request))),
             Section("What they did", [_actions(figures)]),
             Section("Most active users", [_users(figures)]),
         ],
@@ -50,8 +50,8 @@ def _mean(values: tuple[int, ...]) -> int:
     return round(sum(values) / len(values))
 
 
-def _charts(figures: ActivityFigures, order: Order) -> Iterator[DayChart]:
-    dates = [day.date for day in order.period.days]
+def _charts(figures: ActivityFigures, request: ReportRequest) -> Iterator[DayChart]:
+    dates = [day.date for day in request.period.days]
 
     def chart(title: str, days: Days) -> DayChart:
         before = days.before if figures.comparable else None
@@ -87,7 +87,7 @@ def _users(figures: ActivityFigures) -> Table:
     hidden = figures.active - len(shown)
     return Table(
         "Users by number of actions",
-        [Column("Name"), Column("Email", under=True), Column("Actions", bar=True), Column("Last action (UTC)")],
+        [Column("Name"), Column("Email", below=True), Column("Actions", bar=True), Column("Last action (UTC)")],
         rows,
         note=_where_the_rest_is(hidden, in_sheet=len(figures.most_active) - len(shown)) if hidden else "",
         empty="No user was active in these days.",

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -148,15 +149,16 @@ class Pipeline:
 
     def _failed(self, job: Job, error: Exception, *, event: bool) -> Verdict:
         known = isinstance(error, UnknownTypeError)
-        found = self._routes.get(job.type)
-        allowed = self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
         if not isinstance(error, (UnknownTypeError, HandlerTimeoutError)):
             _log.debug("attempt_failed", f"{job.type} {job.id}: {describe(error)}", error_type=type(error).__name__)
-        if job.attempt > allowed and (known or not event):
+        if job.attempt > self._max_retries(self._routes.get(job.type)) and (known or not event):
             reason: wire.Reason = "unknown-type" if known else "attempts-exhausted"
             return DeadLetter(reason, describe(error), job.attempt, error_type=type(error).__name__)
         self._metrics.retried(job.type)
         return Reschedule("retry", backoff(job.attempt), job.attempt, describe(error), type(error).__name__)
+
+    def _max_retries(self, found: Route | None) -> int:
+        return self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
 
     async def _attempt(self, hand: InFlightJob, identity: Identity) -> Verdict:
         job, delivery = identity.job, hand.delivery
@@ -212,11 +214,14 @@ class Pipeline:
         return None
 
     async def _run(self, found: Route, message: Any, job: Job, hand: InFlightJob) -> Verdict:
-        hand.begin(found.timeout_seconds or self._limits.timeout_seconds)
+        seconds = found.timeout_seconds or self._limits.timeout_seconds
+        job.timeout = timedelta(seconds=seconds)
+        job.is_last_attempt = job.attempt > self._max_retries(found) and not wire.is_event(job.type)
+        hand.begin(seconds)
         try:
             await found.handler(message, job)
         except Skip:
-            job.forget()
+            job.discard_effects()
             return SKIPPED
         except asyncio.CancelledError:
             if hand.timed_out:

@@ -14,11 +14,12 @@ from nightshift.broker.delivery import Delivery
 from nightshift.contract import wire
 from nightshift.messaging.claim_check import InvalidClaimError, _parse
 from nightshift.outcomes import Permanent, Snooze
+from nightshift.retry_after import retry_after
 from nightshift.worker.rescheduling import dead_mark
 from services.email.mailer import SendFailedError
-from services.email.resend_errors import accepted_id, refusal, retry_after
+from services.email.resend_errors import accepted_id, refusal
 from services.maintenance.expired_claims import is_expired
-from services.report.parameters import period_of, read
+from services.report.parameters import parse_parameters, period_of
 from services.report.period import Period
 from services.sync.connector import RateLimitedError, SourcePage, SourceRefusedError, SyncFailedError
 from services.sync.connectors import github_responses
@@ -112,7 +113,7 @@ PARAMETERS = st.dictionaries(
 def test_any_parameters_of_a_report_are_a_period_or_a_dead_letter_in_words(parameters: Any) -> None:
     """A row that the application wrote: what is wrong is named."""
     try:
-        period = period_of(read(parameters), written_at=NOW, usual_days=7)
+        period = period_of(parse_parameters(parameters), NOW, default_days=7)
     except Permanent as error:
         told = str(error)
     else:

@@ -1,7 +1,7 @@
 """Where reports are asked for and made, as the chassis has it: handler, then commit."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from nightshift.worker.commit import Committer
 from schema.tables import reports
 from services.report.handlers import generate_report, weekly_report
 from services.report.queries.dead_letters import DeadLetters
+from services.report.registry import KINDS, Kinds
 from services.report.settings import ReportSettings
 
 NOW = datetime(2026, 11, 23, 9, 0, 5, tzinfo=UTC)
@@ -31,13 +32,13 @@ class FakeDeadLetterCounts:
     def __init__(self) -> None:
         self.waiting = {"email.send": 2}
         self.refusal: Exception | None = None
-        self.looks = 0
+        self.counted = 0
 
-    async def look(self, now: datetime) -> DeadLetters:
+    async def count(self, now: datetime) -> DeadLetters:
         """See `DeadLetterCounts`."""
         if self.refusal:
             raise self.refusal
-        self.looks += 1
+        self.counted += 1
         return DeadLetters(seen_at=now, waiting=dict(self.waiting), ever={"EMAIL_DLQ": sum(self.waiting.values())})
 
 
@@ -56,6 +57,7 @@ class Desk:
     objects: FakeObjectStore = field(default_factory=FakeObjectStore)
     dead_letters: FakeDeadLetterCounts = field(default_factory=FakeDeadLetterCounts)
     settings: ReportSettings = field(default_factory=settings)
+    kinds: Kinds = field(default_factory=lambda: KINDS)
 
     async def ask(self, report_id: str = "report-1", **changes: Any) -> str:
         """Writes a row, as an application does."""
@@ -64,10 +66,17 @@ class Desk:
             await connection.execute(insert(reports), row | {"created_at": NOW} | changes)
         return report_id
 
-    async def make(self, report_id: str = "report-1", *, attempt: int = 1, now: datetime = NOW) -> None:
+    async def make(
+        self,
+        report_id: str = "report-1",
+        *,
+        is_last_attempt: bool = False,
+        timeout: timedelta | None = None,
+        now: datetime = NOW,
+    ) -> None:
         """Works the job off, as a delivery of its own."""
         job_id = uuid4().hex
-        job = Job("report", GenerateReport.TYPE, job_id, job_id, attempt)
+        job = Job("report", GenerateReport.TYPE, job_id, job_id, is_last_attempt=is_last_attempt, timeout=timeout)
         await generate_report(
             GenerateReport(report_id=report_id),
             job,
@@ -75,6 +84,7 @@ class Desk:
             objects=self.objects,
             dead_letters=self.dead_letters,
             settings=self.settings,
+            kinds=self.kinds,
             now=lambda: now,
         )
         assert await Committer(self.database).commit(job)

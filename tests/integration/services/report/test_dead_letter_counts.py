@@ -53,7 +53,7 @@ async def test_dead_letters_are_counted_by_type(guarded: Broker) -> None:
     """Those that wait; and how many there have been, also those that were taken out since."""
     admin = await connected(guarded, "admin")
     try:
-        seen = await StreamDeadLetterCounts(admin, STREAMS).look(NOW)
+        seen = await StreamDeadLetterCounts(admin, STREAMS).count(NOW)
     finally:
         await admin.close()
     assert seen.waiting == {"email.send": 1, "email.sned": 1, "cron.report.weekly": 1}
@@ -65,7 +65,7 @@ async def test_the_right_to_ask_for_a_streams_state_is_enough(guarded: Broker) -
     """Counting needs nothing else: this user cannot read a single dead letter."""
     report = await connected(guarded, "report")
     try:
-        seen = await StreamDeadLetterCounts(report, ["EMAIL_DLQ", "CRON_DLQ"]).look(NOW)
+        seen = await StreamDeadLetterCounts(report, ["EMAIL_DLQ", "CRON_DLQ"]).count(NOW)
         with pytest.raises(NotPermittedError):
             await manage(report, "STREAM.MSG.GET.EMAIL_DLQ", {"seq": 2})
     finally:
@@ -78,7 +78,7 @@ async def test_a_missing_right_is_named(guarded: Broker) -> None:
     report = await connected(guarded, "report")
     try:
         with pytest.raises(Permanent, match=r"permit it to publish to \$JS.API.STREAM.INFO.SYNC_DLQ"):
-            await StreamDeadLetterCounts(report, STREAMS).look(NOW)
+            await StreamDeadLetterCounts(report, STREAMS).count(NOW)
     finally:
         await report.close()
 
@@ -87,7 +87,7 @@ async def test_a_stream_that_does_not_exist_holds_none(guarded: Broker) -> None:
     """A service that was never provisioned has no dead letters."""
     admin = await connected(guarded, "admin")
     try:
-        seen = await StreamDeadLetterCounts(admin, ["NOBODY_DLQ"]).look(NOW)
+        seen = await StreamDeadLetterCounts(admin, ["NOBODY_DLQ"]).count(NOW)
     finally:
         await admin.close()
     assert (seen.waiting, seen.ever) == ({}, {})
@@ -99,7 +99,7 @@ async def test_a_thousand_misspelt_types_do_not_swell_the_answer(guarded: Broker
     try:
         for number in range(60):
             await store(admin, f"dead.sync.typo{number}", {}, b"{}")
-        seen = await StreamDeadLetterCounts(admin, ["SYNC_DLQ"]).look(NOW)
+        seen = await StreamDeadLetterCounts(admin, ["SYNC_DLQ"]).count(NOW)
     finally:
         await admin.close()
     assert len(seen.waiting) == 51
@@ -116,6 +116,6 @@ async def test_a_broker_that_is_away_is_an_outage(tmp_path: Path) -> None:
         await server.kill()
         counts = StreamDeadLetterCounts(connection, ["EMAIL_DLQ"])
         with pytest.raises(Unavailable, match="broker"):
-            await counts.look(NOW)
+            await counts.count(NOW)
     finally:
         await connection.close()

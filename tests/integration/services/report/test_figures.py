@@ -127,7 +127,7 @@ async def test_activity_is_counted_by_day_user_and_kind(database: Database) -> N
     ]
     await fill(database, activity_logs, [action(number, *each) for number, each in enumerate(done)])
     async with database.read() as connection:
-        figures = await activity_figures(connection, week(), most_users=10)
+        figures = await activity_figures(connection, week(), max_users=10)
     assert (figures.users, figures.active, figures.active_before) == (2, 2, 1)
     assert figures.active_by_day.now == (2, 0, 0, 0, 0, 0, 1)
     assert figures.actions.now == (3, 1, 0, 0, 0, 0, 1)
@@ -143,7 +143,7 @@ async def test_no_more_users_are_named_than_asked_for(database: Database) -> Non
     logs = [action(10 * number + each, number, "login", at(18)) for number in range(5) for each in range(number)]
     await fill(database, activity_logs, logs)
     async with database.read() as connection:
-        figures = await activity_figures(connection, week(), most_users=2)
+        figures = await activity_figures(connection, week(), max_users=2)
     assert [each.id for each in figures.most_active] == ["user-4", "user-3"]
     assert figures.active == 4
 
@@ -152,7 +152,7 @@ async def test_activity_is_comparable_only_as_far_back_as_the_log_reaches(databa
     """Entries that were cleaned up are no growth."""
     await fill(database, activity_logs, [action(1, None, "login", at(9))])
     async with database.read() as connection:
-        figures = await activity_figures(connection, week(), most_users=2)
+        figures = await activity_figures(connection, week(), max_users=2)
     assert not figures.comparable
 
 
@@ -164,7 +164,7 @@ async def test_storage_is_counted_by_owner_type_and_status(database: Database) -
     rows += [file(5, at(23), size=9999)]
     await fill(database, files, rows)
     async with database.read() as connection:
-        figures = await storage_figures(connection, week(), most_owners=10)
+        figures = await storage_figures(connection, week(), max_owners=10)
     assert (figures.at_end, figures.at_start) == (Stored(None, 4, 9000), Stored(None, 1, 1000))
     assert figures.ownerless == Stored(None, 1, 3000)
     assert figures.added_bytes.now == (5000, 0, 0, 0, 0, 0, 3000)
@@ -186,7 +186,7 @@ async def test_sizes_beyond_32_bits_are_added_up(database: Database) -> None:
     """A terabyte is no mistake."""
     await fill(database, files, [file(number, at(18), user_id=None, size=10**15) for number in range(3)])
     async with database.read() as connection:
-        figures = await storage_figures(connection, week(), most_owners=10)
+        figures = await storage_figures(connection, week(), max_owners=10)
     assert (figures.at_end.bytes, figures.added_bytes.total) == (3 * 10**15, 3 * 10**15)
 
 
@@ -197,9 +197,9 @@ async def test_an_empty_database_has_figures_too(database: Database, kind: str) 
         if kind == "weekly":
             assert (await weekly_figures(connection, week())).users == 0
         elif kind == "activity":
-            assert (await activity_figures(connection, week(), most_users=5)).most_active == []
+            assert (await activity_figures(connection, week(), max_users=5)).most_active == []
         else:
-            assert (await storage_figures(connection, week(), most_owners=5)).at_end == Stored(None, 0, 0)
+            assert (await storage_figures(connection, week(), max_owners=5)).at_end == Stored(None, 0, 0)
 
 
 async def test_all_figures_come_from_one_moment(database: Database) -> None:

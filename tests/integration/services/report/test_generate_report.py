@@ -11,8 +11,7 @@ from contracts.email import Attachment
 from nightshift.database import Database
 from nightshift.outcomes import Permanent, Unavailable
 from schema.tables import users
-from services.report import handlers
-from services.report.attempt import ReportTimeoutError
+from services.report.handlers import ReportTimeoutError
 from services.report.queries import repository
 from services.report.queries.repository import ReportNotFoundError
 from services.report.registry import Kind
@@ -54,7 +53,7 @@ async def test_a_repeated_run_stores_the_same_under_the_same_keys(desk: Desk) ->
     desk.dead_letters.waiting = {"sync.external": 99}
     await desk.make(now=LATER)
     assert {key: data for key, (_, data) in desk.objects.contents.items()} == first
-    assert desk.dead_letters.looks == 1
+    assert desk.dead_letters.counted == 1
     assert (await desk.row())["status"] == "done"
 
 
@@ -97,7 +96,10 @@ async def test_an_address_that_is_none_does_not_cost_the_report(desk: Desk) -> N
     await desk.ask(requester_email="ada at example.com")
     await desk.make()
     row = await desk.row()
-    assert (row["status"], row["error"]) == ("done", "nobody was told: 'ada at example.com' is no email address")
+    assert (row["status"], row["error"]) == (
+        "done",
+        "no notification was sent: 'ada at example.com' is not an email address",
+    )
     assert await desk.mails() == []
 
 
@@ -158,38 +160,41 @@ async def test_a_late_failure_does_not_undo_a_success(desk: Desk) -> None:
     assert (row["status"], row["error"]) == ("done", None)
 
 
-@pytest.mark.parametrize(("attempt", "status"), [(1, "pending"), (3, "pending"), (4, "failed")])
+@pytest.mark.parametrize(("is_last", "status"), [(False, "pending"), (True, "failed")])
 async def test_an_attempt_that_fails_is_the_rows_end_only_when_it_is_the_last(
-    desk: Desk, attempt: int, status: str, monkeypatch: pytest.MonkeyPatch
+    desk: Desk,
+    is_last: bool,  # noqa: FBT001 - a table
+    status: str,
 ) -> None:
-    """With three retries the fourth: before, it waits for the next. What went wrong stands there in both cases."""
+    """Before, the report waits for the next attempt. The row has the error in both cases."""
 
     async def fails(*_: object) -> None:
         raise RuntimeError("a mistake of ours\nin two lines")
 
-    monkeypatch.setattr(handlers, "kind_of", lambda _: Kind(fails, 7))  # type: ignore[arg-type]  # it returns nothing
+    desk.kinds = {"weekly-summary": Kind(fails, 7)}  # type: ignore[arg-type]  # it returns nothing
     await desk.ask()
     with pytest.raises(RuntimeError):
-        await desk.make(attempt=attempt)
+        await desk.make(is_last_attempt=is_last)
     row = await desk.row()
     assert (row["status"], row["error"]) == (status, "RuntimeError: a mistake of ours")
 
 
-@pytest.mark.parametrize(("attempt", "status"), [(1, "pending"), (4, "failed")])
+@pytest.mark.parametrize(("is_last", "status"), [(False, "pending"), (True, "failed")])
 async def test_a_report_that_takes_too_long_does_not_stay_running(
-    desk: Desk, attempt: int, status: str, monkeypatch: pytest.MonkeyPatch
+    desk: Desk,
+    is_last: bool,  # noqa: FBT001 - a table
+    status: str,
 ) -> None:
     """It gives up a little before its worker would cancel it, while it can still say so."""
 
     async def hangs(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(handlers, "kind_of", lambda _: Kind(hangs, 7))  # type: ignore[arg-type]  # it never returns
-    desk.settings = settings(job_timeout_seconds=0.2)
+    desk.kinds = {"weekly-summary": Kind(hangs, 7)}  # type: ignore[arg-type]  # it never returns
     await desk.ask()
     async with asyncio.timeout(5):
         with pytest.raises(ReportTimeoutError, match=r"it was not made within 0\.18 s"):
-            await desk.make(attempt=attempt)
+            await desk.make(is_last_attempt=is_last, timeout=timedelta(seconds=0.2))
     row = await desk.row()
     assert (row["status"], row["error"]) == (status, "ReportTimeoutError: it was not made within 0.18 s")
 
@@ -199,7 +204,7 @@ async def test_an_outage_is_no_fault_of_the_report(desk: Desk) -> None:
     await desk.ask()
     desk.objects.unavailable = "no route"
     with pytest.raises(Unavailable, match="objects"):
-        await desk.make(attempt=4)
+        await desk.make(is_last_attempt=True)
     row = await desk.row()
     assert (row["status"], "no route" in row["error"]) == ("pending", True)
     desk.objects.unavailable = ""
@@ -229,7 +234,7 @@ async def test_dead_letters_are_compared_with_the_weekly_report_before(desk: Des
     await desk.ask("new")
     await desk.make("new")
     page = desk.objects.contents["reports/new/report.html"][1].decode()
-    assert "3 came since the report before" in page
+    assert "3 new since the previous report" in page
     assert " from 2</p>" in page
 
 
@@ -237,8 +242,8 @@ async def test_of_two_deliveries_at_once_both_show_what_the_first_has_noted(desk
     """Both have found the row empty and looked at the broker; the one that is later takes the other's word."""
     await desk.ask()
     found = await repository.find(desk.database, "report-1")
-    seen = [await desk.dead_letters.look(NOW), await desk.dead_letters.look(LATER)]
-    assert [await repository.begin(desk.database, found, each) for each in seen] == [seen[0], seen[0]]
+    seen = [await desk.dead_letters.count(NOW), await desk.dead_letters.count(LATER)]
+    assert [await repository.start(desk.database, found, each) for each in seen] == [seen[0], seen[0]]
     assert (await repository.find(desk.database, "report-1")).parameters["deadLetters"][
         "seenAt"
     ] == "2026-11-23T09:00:05Z"

@@ -5,12 +5,11 @@ from datetime import date
 
 import pytest
 
-from services.report.rendering.chart import chart
-from services.report.rendering.document import DayChart, Document
+from services.report.rendering.document import DayChart, Document, Section, Table
 from services.report.rendering.html_page import page
 from services.report.reports import storage_usage, user_activity, weekly_summary
-from tests.unit.services.report.figures import NONE, activity, dead_letters, order, storage, weekly
-from tests.unit.services.report.test_markup import Seen
+from tests.unit.services.report.figures import NONE, activity, dead_letters, request, storage, weekly
+from tests.unit.services.report.test_templates import Seen
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;"
 OURS = {"html", "head", "meta", "title", "style", "body", "main", "header", "section", "footer", "div", "p", "b", "i"}
@@ -22,9 +21,9 @@ def reports(name: str = "Ada") -> list[Document]:
     """One of each kind."""
     letters = dead_letters({"email.send": 1})
     return [
-        weekly_summary.lay_out(weekly(), order(dead_letters=letters, earlier_dead_letters=letters)),
-        user_activity.lay_out(activity(name, by_action=[(name, 3)]), order()),
-        storage_usage.lay_out(storage(name), order()),
+        weekly_summary.lay_out(weekly(), request(dead_letters=letters, earlier_dead_letters=letters)),
+        user_activity.lay_out(activity(name, by_action=[(name, 3)]), request()),
+        storage_usage.lay_out(storage(name), request()),
     ]
 
 
@@ -74,29 +73,30 @@ def test_the_same_report_is_the_same_page() -> None:
 def test_good_and_bad_news_are_told_by_sign_as_well_as_by_colour() -> None:
     """More dead letters are bad news, more users good."""
     now, before = dead_letters({"email.send": 4}), dead_letters({"email.send": 2})
-    html = written(weekly_summary.lay_out(weekly(), order(dead_letters=now, earlier_dead_letters=before)))
+    html = written(weekly_summary.lay_out(weekly(), request(dead_letters=now, earlier_dead_letters=before)))
     assert re.search(r'<b class="bad">\+100.%</b> from 2<', html)
     assert re.search(r'<b class="good">\+30.%</b> from 92<', html)
 
 
 def test_what_is_not_there_is_said_in_words() -> None:
     """No empty axes, no table without rows."""
-    html = written(weekly_summary.lay_out(weekly(NONE, failed_uploads=0), order(dead_letters=dead_letters())))
+    html = written(weekly_summary.lay_out(weekly(NONE, failed_uploads=0), request(dead_letters=dead_letters())))
     assert '<p class="empty">Nobody signed up.</p>' in html
-    assert "No dead letter waits: every job was worked off." in html
+    assert "No dead letters are waiting." in html
     assert 'class="plot"' not in html
     assert "<table" not in html
 
 
 def test_a_figure_that_is_not_known_is_a_dash() -> None:
     """And never a zero."""
-    html = written(weekly_summary.lay_out(weekly(), order()))
+    html = written(weekly_summary.lay_out(weekly(), request()))
     assert '<p class="figure">\N{EM DASH}</p>' in html
 
 
 def drawn(values: tuple[int, ...], before: tuple[int, ...] | None = None) -> str:
-    """Bars of November's first days."""
-    return chart(DayChart("T", [date(2026, 11, 1 + number) for number in range(len(values))], values, before), "b")
+    """Draw bars of November's first days."""
+    chart = DayChart("T", [date(2026, 11, 1 + number) for number in range(len(values))], values, before)
+    return written(Document("T", "a", "b", [], [Section("S", [chart])], Table("T", [], [])))
 
 
 def test_bars_are_as_high_as_their_values() -> None:

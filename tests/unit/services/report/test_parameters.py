@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nightshift.outcomes import Permanent
-from services.report.parameters import period_of, read
+from services.report.parameters import parse_parameters, period_of
 from services.report.period import Period
 from services.report.registry import KINDS, kind_of
 
@@ -15,7 +15,7 @@ WRITTEN = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
 
 def period(parameters: Any) -> Period:
     """The days that a row asks for."""
-    return period_of(read(parameters), written_at=WRITTEN, usual_days=7)
+    return period_of(parse_parameters(parameters), WRITTEN, default_days=7)
 
 
 def test_a_row_that_asks_for_nothing_gets_the_usual_days_until_it_was_written() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.report.period import day_before, days_until, in_words
+from services.report.period import days_until, last_midnight, period_label
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -73,7 +73,7 @@ def test_days_touch_each_other_and_end_where_they_should(until: datetime, zone: 
 def test_the_last_day_that_is_over() -> None:
     """At nine on Monday in Berlin that is Sunday, which ended at 23:00 UTC."""
     due = datetime(2026, 11, 23, 9, tzinfo=BERLIN)
-    assert day_before(due, BERLIN) == datetime(2026, 11, 22, 23, tzinfo=UTC)
+    assert last_midnight(due, BERLIN) == datetime(2026, 11, 22, 23, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_the_last_day_that_is_over() -> None:
 )
 def test_a_period_in_words(until: datetime, count: int, words: str) -> None:
     """Names each month and year once."""
-    assert in_words(days_until(until, UTC_ZONE, count)) == words
+    assert period_label(days_until(until, UTC_ZONE, count)) == words

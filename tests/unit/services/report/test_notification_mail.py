@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from contracts.email import Attachment, SendEmail
-from services.report.notification_mail import announcement, can_be_told, link_to
+from services.report.notification_mail import is_mail_address, link_to, notification_mail
 from services.report.rendering.document import Document
 from services.report.report_store import StoredFile
 from services.report.reports import user_activity, weekly_summary
-from tests.unit.services.report.figures import activity, dead_letters, order, weekly
+from tests.unit.services.report.figures import activity, dead_letters, request, weekly
 
 FILES = (
     StoredFile("reports/r/report.html", "weekly-summary-2026-11-22.html", 20_000),
@@ -20,9 +20,9 @@ FILES = (
 
 def mail(report: Document | None = None, **changes: Any) -> SendEmail:
     """A mail that has been through its own contract."""
-    report = report or weekly_summary.lay_out(weekly(), order(dead_letters=dead_letters({"email.send": 2})))
+    report = report or weekly_summary.lay_out(weekly(), request(dead_letters=dead_letters({"email.send": 2})))
     settings: dict[str, Any] = {"application": "Acme", "link": None, "attachment_bytes": 1_000_000}
-    made = announcement(report, "ada@example.com", FILES, **(settings | changes))
+    made = notification_mail(report, "ada@example.com", FILES, **(settings | changes))
     return msgspec.json.decode(msgspec.json.encode(made), type=SendEmail)
 
 
@@ -60,12 +60,12 @@ def test_an_id_in_a_link_stays_one_part_of_its_path() -> None:
 @pytest.mark.parametrize(("email", "usable"), [("ada@example.com", True), ("ada", False), ("a@example.com\nb", False)])
 def test_an_address_is_looked_at_before_a_mail_is_made(email: str, usable: bool) -> None:  # noqa: FBT001 - a table
     """The report must not fail for it."""
-    assert can_be_told(email) is usable
+    assert is_mail_address(email) is usable
 
 
 def test_texts_are_escaped() -> None:
     """Figures only, but their labels may one day come from elsewhere."""
-    report = user_activity.lay_out(activity(), order())
+    report = user_activity.lay_out(activity(), request())
     hostile = Document("<b>", "<i>", "<u>", report.tiles, [], report.sheet)
     body = mail(hostile).body
     assert "<i>" not in body

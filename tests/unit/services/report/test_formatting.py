@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.report.rendering.chart import labelled, ticks
 from services.report.rendering.formatting import Unit, Value, change, share, shown, size
-from services.report.rendering.scale import labelled, ticks
 
 
 def plain(text: str) -> str:
