@@ -10,7 +10,7 @@ from nightshift.database import Database
 from nightshift.housekeeping.lease import take_lease
 from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.housekeeping.overdue import publish_overdue
-from nightshift.messaging.outbox import RELAY_PAGE, Outbox
+from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
@@ -57,8 +57,7 @@ class Housekeeping:
     async def _relay_for_ever(self) -> None:
         while True:
             try:
-                while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
-                    pass
+                await self._outbox.relay(datetime.now(UTC))
             except* (Unavailable, BrokerRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
