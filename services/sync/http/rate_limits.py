@@ -1,22 +1,22 @@
-"""How long a service wants us to wait: what its headers say, and what we do where they say nothing."""
+"""How long to wait before the next request: as the service's headers say, or with a growing delay of our own."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-SHORTEST = timedelta(seconds=1)
-LONGEST = timedelta(days=1)
-_FIRST = timedelta(minutes=1)
-_CEILING = timedelta(hours=1)
+MIN_DELAY = timedelta(seconds=1)
+MAX_DELAY = timedelta(days=1)
+_FIRST_DELAY = timedelta(minutes=1)
+_MAX_OWN_DELAY = timedelta(hours=1)
 
 
 def bounded(delay: timedelta) -> timedelta:
-    """Between a second and a day: whatever a server says, a job neither spins nor sleeps for good."""
-    return min(max(delay, SHORTEST), LONGEST)
+    """Limit a delay to between a second and a day, whatever the server says."""
+    return min(max(delay, MIN_DELAY), MAX_DELAY)
 
 
 def http_date(value: str | None) -> datetime | None:
-    """Reads an HTTP date; None if it is none."""
+    """Parse an HTTP date; return None if it is not one."""
     try:
         moment = parsedate_to_datetime(value or "")
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -25,28 +25,28 @@ def http_date(value: str | None) -> datetime | None:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """What `Retry-After` (RFC 9110 §10.2.3) says, in seconds or as a date; None if it says nothing."""
+    """Parse `Retry-After` (RFC 9110 §10.2.3), seconds or a date; return None if there is none."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
-        return bounded(timedelta(seconds=min(int(value[:12]), LONGEST.total_seconds())))
+        return bounded(timedelta(seconds=min(int(value[:12]), MAX_DELAY.total_seconds())))
     moment = http_date(value)
     return None if moment is None else bounded(moment - server_time(headers, now))
 
 
 def until_reset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """How long until `X-RateLimit-Reset`, in seconds since 1970; a second more, as it has no fractions."""
+    """Return the time until `X-RateLimit-Reset` (seconds since 1970), plus one second, as it has no fractions."""
     value = headers.get("x-ratelimit-reset", "").strip()
     if not (value.isascii() and value.isdigit()):
         return None
     seconds = int(value[:12]) + 1 - server_time(headers, now).timestamp()
-    return bounded(timedelta(seconds=min(seconds, LONGEST.total_seconds())))
+    return bounded(timedelta(seconds=min(seconds, MAX_DELAY.total_seconds())))
 
 
 def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
-    """The server's own clock, which its reset is meant by; ours where it does not say."""
+    """Return the server's own time, by which its reset is meant; ours if it sends none."""
     return http_date(headers.get("date")) or now
 
 
-def growing(refusals: int) -> timedelta:
-    """A minute, and twice that each time the service refuses again, up to an hour: what GitHub asks for."""
-    return min(_FIRST * int(2 ** min(refusals, 10)), _CEILING)
+def growing_delay(refusals: int) -> timedelta:
+    """Return a minute, doubled with each consecutive refusal, up to an hour, as GitHub asks for."""
+    return min(_FIRST_DELAY * int(2 ** min(refusals, 10)), _MAX_OWN_DELAY)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sync.http.rate_limits import LONGEST, SHORTEST, bounded, growing, retry_after, until_reset
+from services.sync.http.rate_limits import MAX_DELAY, MIN_DELAY, bounded, growing_delay, retry_after, until_reset
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -50,9 +50,9 @@ def test_a_reset_that_is_no_number_says_nothing(value: str) -> None:
 
 def test_refusals_in_a_row_wait_twice_as_long_each() -> None:
     """From a minute up to an hour."""
-    minutes = [growing(refusals).total_seconds() / 60 for refusals in range(8)]
+    minutes = [growing_delay(refusals).total_seconds() / 60 for refusals in range(8)]
     assert minutes == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert growing(10**9) == timedelta(hours=1)
+    assert growing_delay(10**9) == timedelta(hours=1)
 
 
 @given(st.text(), st.text(), st.text())
@@ -60,13 +60,13 @@ def test_no_header_is_too_strange(retry: str, reset: str, date: str) -> None:
     """Whatever a server writes there: a wait within bounds, or none."""
     headers = {"retry-after": retry, "x-ratelimit-reset": reset, "date": date}
     for wait in (retry_after(headers, NOW), until_reset(headers, NOW)):
-        assert wait is None or SHORTEST <= wait <= LONGEST
+        assert wait is None or MIN_DELAY <= wait <= MAX_DELAY
 
 
 @given(st.timedeltas())
 def test_every_wait_is_within_bounds(delay: timedelta) -> None:
     """A job neither spins nor sleeps for good."""
-    assert SHORTEST <= bounded(delay) <= LONGEST
+    assert MIN_DELAY <= bounded(delay) <= MAX_DELAY
 
 
 @given(st.integers(min_value=0, max_value=10**12))
@@ -74,5 +74,5 @@ def test_the_wait_reaches_the_reset(reset: int) -> None:
     """Within the bounds it ends behind the reset, never before."""
     wait = until_reset({"x-ratelimit-reset": str(reset)}, NOW)
     assert wait is not None
-    if SHORTEST < wait < LONGEST:
+    if MIN_DELAY < wait < MAX_DELAY:
         assert (NOW + wait).timestamp() > reset
