@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import insert
 
 from contracts.email import SendEmail
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from schema.tables import email_deliveries
@@ -20,10 +21,6 @@ _LONG = 64 * 1024
 """Characters. Reading the text out of longer HTML takes long enough to do it in a thread, where it holds up nobody."""
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def send_email(
     message: SendEmail,
     job: Job,
@@ -32,7 +29,7 @@ async def send_email(
     objects: ObjectStore,
     sender: str,
     attachment_bytes: int,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Sends a mail to all of its recipients or to none, and notes to whom, through what, when and under which ids.
 

@@ -4,14 +4,15 @@ import asyncio
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
 import msgspec
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.config.secret import Secret
+from nightshift.instants import utc_now
 from nightshift.outcomes import Snooze
 from services.email.mailer import Mailbox, OutgoingMail, SendFailedError, Sent
 from services.email.rate_limiter import Pace
@@ -22,10 +23,6 @@ _LARGE = 256 * 1024
 _CONNECT_SECONDS = 15.0
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _PLAIN_NAME = re.compile(r"[^,;:@.()\[\]]*")
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class ResendMailer:
@@ -42,7 +39,7 @@ class ResendMailer:
         url: str,
         pace: Pace,
         timeout_seconds: float = 30.0,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._url = f"{url.rstrip('/')}/emails"
         self._pace, self._now = pace, now
@@ -120,4 +117,4 @@ def _address(box: Mailbox) -> str:
 
 
 def _words(error: httpx.HTTPError) -> str:
-    return one_line(str(error), 300) or type(error).__name__
+    return single_line(str(error), 300) or type(error).__name__

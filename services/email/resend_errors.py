@@ -14,13 +14,13 @@ An attempt counts only where the mail itself may be the cause. Error names as in
 """
 
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import httpx
 import msgspec
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.outcomes import Permanent, Snooze
+from nightshift.retry_after import retry_after
 from services.email.mailer import SendFailedError
 
 AWAY = timedelta(seconds=30)
@@ -28,7 +28,6 @@ MISCONFIGURED = timedelta(minutes=5)
 _RATE_WINDOW = timedelta(seconds=1)
 _QUOTA = timedelta(hours=1)
 _CONCURRENT = timedelta(seconds=5)
-_LONGEST_WAIT = timedelta(days=1)
 
 _ABOUT_THE_MAIL = frozenset({"validation_error", "invalid_from_address"})
 _TEMPORARY = frozenset({408, 425})
@@ -62,7 +61,7 @@ def refusal(response: httpx.Response, now: datetime) -> Permanent | Snooze | Sen
     """Returns the outcome of a mail that was not accepted; `now` is for a `Retry-After` that names a time."""
     error = _error(response)
     code = response.status_code
-    words = f"Resend answered {code} {one_line(f'{error.name}: {error.message}'.strip(': '), 500)}".rstrip()
+    words = f"Resend answered {code} {single_line(f'{error.name}: {error.message}'.strip(': '), 500)}".rstrip()
     if response.is_success:
         return SendFailedError(f"{words}, which is no answer of Resend's; check RESEND_URL")
     if usual := _pause(code, error.name):
@@ -70,16 +69,6 @@ def refusal(response: httpx.Response, now: datetime) -> Permanent | Snooze | Sen
     if setting := _wrong_setting(code, error.name):
         return Snooze(MISCONFIGURED, f"{words}; check {setting}")
     return SendFailedError(words) if code in _TEMPORARY or code >= _SERVER_ERROR else Permanent(words)
-
-
-def retry_after(headers: httpx.Headers, now: datetime) -> timedelta | None:
-    """Returns what a `Retry-After` header says, in seconds or as a date; between a second and a day."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        wait = timedelta(seconds=float(value)) if value[:1].isdigit() else parsedate_to_datetime(value) - now
-    except (ValueError, TypeError, OverflowError):  # absent, not a date, a date without zone, a number beyond measure
-        return None
-    return min(max(wait, timedelta(seconds=1)), _LONGEST_WAIT)
 
 
 def _pause(code: int, name: str) -> timedelta | None:
@@ -102,4 +91,4 @@ def _error(response: httpx.Response) -> _Error:
     try:
         return msgspec.json.decode(response.content, type=_Error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Error(message=one_line(response.text[:300], 300))
+        return _Error(message=single_line(response.text[:300], 300))

@@ -10,7 +10,7 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from services.email.mailer import OutgoingMail, SendFailedError, Sent
 from services.email.mime import render
 from services.email.smtp_config import SmtpServer
@@ -112,7 +112,7 @@ class SmtpMailer:
         return Sent("smtp", provider_id(reply.message))
 
     def _broken(self, error: Exception, known: str) -> SendFailedError:
-        words = one_line(str(error), 300)
+        words = single_line(str(error), 300)
         return SendFailedError(f"the connection to the mail server {self._server} broke ({words}): {known}")
 
 

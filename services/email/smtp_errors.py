@@ -18,7 +18,7 @@ from datetime import timedelta
 
 from aiosmtplib import SMTPRecipientRefused
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import SendFailedError
 
@@ -39,7 +39,7 @@ Outcome = Permanent | Snooze | SendFailedError
 
 def refusal(what: str, code: int, text: str) -> Outcome:
     """Returns the outcome that says: the server refused `what` with this reply."""
-    words = f"the mail server refused {what}: {code} {one_line(text, 500)}"
+    words = f"the mail server refused {what}: {code} {single_line(text, 500)}"
     if code in _CREDENTIALS:
         return Snooze(MISCONFIGURED, f"{words}; check SMTP_USER, SMTP_PASSWORD and SMTP_TLS")
     if code >= _PERMANENT:
@@ -66,4 +66,4 @@ def recipients_refusal(refused: Sequence[SMTPRecipientRefused], accepted: int) -
 def provider_id(text: str) -> str:
     """Returns the name under which the server queued a message, or all it said where that is not recognised."""
     found = _QUEUE_ID.search(text)
-    return one_line(found[1] if found else text, _LONGEST_ID)
+    return single_line(found[1] if found else text, _LONGEST_ID)

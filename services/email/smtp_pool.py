@@ -17,7 +17,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.outcomes import Snooze
 from services.email.smtp_config import SmtpServer
 from services.email.smtp_errors import BUSY, MISCONFIGURED
@@ -119,7 +119,7 @@ async def _introduce(client: SMTP) -> None:
 def _unusable(server: SmtpServer, error: Exception) -> Snooze:
     """Whatever happens before a mail is offered is not the mail's fault: it waits, and no attempt is counted."""
     said = f"{error.code} {error.message}" if isinstance(error, SMTPResponseException) else str(error)
-    words = one_line(said, 500) or type(error).__name__
+    words = single_line(said, 500) or type(error).__name__
     if isinstance(error, SMTPAuthenticationError):
         return Snooze(MISCONFIGURED, f"the mail server {server} refused our login, check SMTP_USER: {words}")
     if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.database import Database
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.observability.log import get_logger
 from schema.tables import cleanup_runs
@@ -31,11 +32,6 @@ _FINISH = (
     )
 )
 _log = get_logger("cleanup")
-
-
-def utc_now() -> datetime:
-    """The clock of the service; a parameter wherever it is used."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)

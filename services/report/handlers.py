@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from contracts.report import GenerateReport
 from nightshift.contract.cron import ScheduleFired
 from nightshift.database import Database
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
@@ -33,10 +34,6 @@ class ReportTimeoutError(Exception):
     """The report took longer than its job may take."""
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def generate_report(
     message: GenerateReport,
     job: Job,
@@ -46,7 +43,7 @@ async def generate_report(
     dead_letters: DeadLetterCounts,
     settings: ReportSettings,
     kinds: Kinds = KINDS,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Generate the report that a row asks for, store it, record its keys, and mail whoever asked for it.
 

@@ -1,12 +1,12 @@
 """The kinds of report."""
 
-import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.outcomes import Permanent
+from nightshift.text import did_you_mean
 from services.report.parameters import ReportRequest
 from services.report.rendering.document import Document
 from services.report.reports import storage_usage, user_activity, weekly_summary
@@ -40,6 +40,4 @@ def kind_of(name: str, kinds: Kinds = KINDS) -> Kind:
     """
     if name in kinds:
         return kinds[name]
-    close = difflib.get_close_matches(name, list(kinds), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise Permanent(f"there is no kind of report {name!r}{hint} (there are {', '.join(kinds)})")
+    raise Permanent(f"there is no kind of report {name!r}{did_you_mean(name, kinds)} (there are {', '.join(kinds)})")

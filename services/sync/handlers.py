@@ -1,15 +1,16 @@
 """Sync one linked account: save its pages in the database, then mark what is gone."""
 
-import difflib
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from contracts.sync import SyncExternal
 from nightshift.database import Database
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.messaging.paging import TimeLimit
 from nightshift.outcomes import Permanent, Snooze
+from nightshift.text import did_you_mean
 from services.sync.accounts import find_account, mark_refused
 from services.sync.checkpoint import Checkpoint, source_of
 from services.sync.connector import (
@@ -30,10 +31,6 @@ MAX_PAGES = 10_000
 _MAKE_WAY = timedelta(seconds=1)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 async def sync_external(
     message: SyncExternal,
     job: Job,
@@ -42,7 +39,7 @@ async def sync_external(
     connectors: Connectors,
     metrics: SyncMetrics,
     run_seconds: float,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Copy what a user has at an external service; done when a round through all pages is complete.
 
@@ -69,7 +66,7 @@ async def sync_external(
     except Permanent as permanent:
         await mark_refused(database, account, str(permanent), now(), revoked=False)
         raise
-    job.transact(run.complete)
+    job.run_in_transaction(run.complete)
 
 
 async def _round(connector: Connector, account: Account, run: SyncRun, metrics: SyncMetrics, limit: TimeLimit) -> None:
@@ -111,6 +108,5 @@ async def _pause(
 def _connector(connectors: Connectors, name: str) -> Connector:
     if name in connectors:
         return connectors[name]
-    close = difflib.get_close_matches(name, list(connectors), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(name, connectors)
     raise Permanent(f"there is no connector for {name!r}{hint} (there are {', '.join(sorted(connectors))})")

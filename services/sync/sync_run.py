@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.database import Database
 from nightshift.outcomes import Skip, Snooze
+from nightshift.retry_after import bounded
 from services.sync import checkpoint as rounds
 from services.sync.accounts import lock_account, mark_synced, save_checkpoint
 from services.sync.checkpoint import Checkpoint, Holder
 from services.sync.connector import Account, SourcePage
-from services.sync.http.rate_limits import bounded, growing_delay
+from services.sync.http.rate_limits import growing_delay
 from services.sync.records import REMOVED_PAGE, has_records, mark_seen, remove_unseen, write_records
 
 LEASE = timedelta(minutes=5)

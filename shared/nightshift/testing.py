@@ -53,6 +53,8 @@ class JobResult:
     follow_ups: list[PublishedJob]
     """The jobs that it enqueued, as they were published after its commit."""
     job_id: str
+    nakked: bool = False
+    """The job was left to the broker, which delivers it again: its copy for later could not be stored."""
     exception: Exception | None = None
     """What the handler raised; `raise` it in a test that expects nothing of the kind, to see where it comes from."""
 
@@ -103,8 +105,9 @@ async def perform_job(
     job_id = job_id or uuid4().hex
     given = {wire.JOB_ID: job_id, wire.ATTEMPT_BASE: str(attempt - 1), **(headers or {})}
     body = message if isinstance(message, bytes) else msgspec.json.encode(message)
-    verdict = await _work(pipeline, _delivery(job_type, given, body, attempt))
-    return JobResult(verdict, published.published, job_id, raised[-1] if raised else None)
+    in_flight = InFlightJob(_delivery(job_type, given, body, attempt), 1)
+    verdict = await _work(pipeline, in_flight)
+    return JobResult(verdict, published.published, job_id, in_flight.nakked, raised[-1] if raised else None)
 
 
 @asynccontextmanager
@@ -180,9 +183,8 @@ def _pipeline(
     )
 
 
-async def _work(pipeline: Pipeline, delivery: Delivery) -> Verdict:
+async def _work(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:
     """Run one delivery, and end a handler that takes longer than it may, as a worker does."""
-    in_flight = InFlightJob(delivery, 1)
     in_flight.task = task = asyncio.create_task(pipeline.work(in_flight))
     while not task.done():
         in_flight.tick(time.monotonic(), float("inf"))

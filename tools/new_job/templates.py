@@ -114,7 +114,7 @@ async def _run(folder: Path, message: {names.message}) -> Job:
 async def test_{names.function}_leaves_a_note(tmp_path: Path) -> None:
     """One row says for whom it was done."""
     job = await _run(tmp_path, {names.message}(user_id="user-17"))
-    assert [values for _, values in job.statements] == [{{"action": "{names.type} for user-17"}}]
+    assert [values for _, values in job.writes] == [{{"action": "{names.type} for user-17"}}]
 
 
 def test_{names.function}_is_filled_in() -> None:

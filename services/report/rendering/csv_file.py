@@ -2,8 +2,9 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
+from nightshift.instants import rfc3339
 from services.report.rendering.document import Table
 from services.report.rendering.formatting import Value
 
@@ -26,7 +27,7 @@ def _cell(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return rfc3339(value, "seconds")
     if isinstance(value, int | date):
         return str(value)
     safe = value.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime
 from typing import Literal
 
+from nightshift import text
+
 Unit = Literal["count", "bytes"]
 Value = int | str | date | datetime | None
 """The value of a table cell."""
 
-_SIZES = ("bytes", "KB", "MB", "GB", "TB", "PB")
 _STEP = 1000
 _TEN = 10
 _THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -23,13 +24,7 @@ def amount(value: int, unit: Unit = "count") -> str:
 
 def size(value: int) -> str:
     """Format bytes with the unit that leaves one to three digits before the point."""
-    number, power = float(value), 0
-    # From here on, rounding would print 1,000.
-    while abs(number) >= _STEP - 0.5 and power < len(_SIZES) - 1:
-        number, power = number / _STEP, power + 1
-    if power == 0:
-        return f"{value}{_SPACE}{'byte' if abs(value) == 1 else 'bytes'}"
-    return f"{number:.1f}{_SPACE}{_SIZES[power]}" if abs(number) < _TEN else f"{number:,.0f}{_SPACE}{_SIZES[power]}"
+    return text.size(value, space=_SPACE)
 
 
 def share(part: int, whole: int) -> str:

@@ -4,11 +4,13 @@ import asyncio
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.message import Message
 
 from nightshift.config.secret import Secret
+from nightshift.instants import utc_now
 from nightshift.outcomes import Permanent
+from nightshift.retry_after import retry_after
 from services.sync.connector import (
     Account,
     RateLimitedError,
@@ -21,17 +23,12 @@ from services.sync.connector import (
 from services.sync.connectors.feed_document import Document, read_document
 from services.sync.http import sanitize
 from services.sync.http.http_client import Answer, Web, parse_url
-from services.sync.http.rate_limits import retry_after
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _LARGE = 64 * 1024
 """Bytes. A larger document is parsed in a thread, so that it does not block other jobs."""
 _DEFAULT_DELAY = timedelta(minutes=15)
 _OK, _NOT_MODIFIED, _UNAUTHORIZED, _GONE, _TOO_MANY, _AWAY = 200, 304, 401, 410, 429, 503
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class FeedConnector:
@@ -42,7 +39,7 @@ class FeedConnector:
 
     name = "feed"
 
-    def __init__(self, web: Web, *, allow_plain: bool = False, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, web: Web, *, allow_plain: bool = False, now: Callable[[], datetime] = utc_now) -> None:
         self._web, self._allow_plain, self._now = web, allow_plain, now
 
     def start(self, account: Account) -> str:

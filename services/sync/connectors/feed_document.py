@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.parsers import expat
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from services.sync.connector import SyncFailedError
 from services.sync.http.sanitize import MAX_LENGTH
 
@@ -67,7 +67,7 @@ def read_document(body: bytes, charset: str | None = None) -> Document:
         where = f"line {error.lineno}, column {error.offset}"
         raise NotAFeedError(f"the feed is no well-formed XML: {expat.ErrorString(error.code)} ({where})") from None
     except (ValueError, LookupError, UnicodeError) as error:
-        raise NotAFeedError(f"the feed's encoding cannot be read: {one_line(str(error), 200)}") from None
+        raise NotAFeedError(f"the feed's encoding cannot be read: {single_line(str(error), 200)}") from None
     return reader.document
 
 
@@ -102,7 +102,7 @@ class _Reader:
         """An element begins."""
         self._path.append(name)
         if len(self._path) == 1 and name not in _FIELDS:
-            raise NotAFeedError(f"the document is a {one_line(name, 60)!r}, expected RSS 2.0 or Atom")
+            raise NotAFeedError(f"the document is a {single_line(name, 60)!r}, expected RSS 2.0 or Atom")
         if len(self._path) > MAX_DEPTH:
             raise NotAFeedError(f"the feed's elements are nested more than {MAX_DEPTH} deep")
         entry = _ENTRY[self._path[0]]

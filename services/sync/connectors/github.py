@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from nightshift.config.secret import Secret
+from nightshift.instants import utc_now
 from nightshift.outcomes import Permanent, Snooze
 from services.sync.connector import Account, RateLimitedError, SourcePage, Validators
 from services.sync.connectors.github_responses import PAGE_SIZE, page, refusal
@@ -12,10 +13,6 @@ from services.sync.http.http_client import Web, origin
 
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _WRONG_TOKEN = timedelta(minutes=5)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class GitHubConnector:
@@ -33,7 +30,7 @@ class GitHubConnector:
         url: str,
         token: Secret | None = None,
         allow_plain: bool = False,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._web, self._url, self._token, self._allow_plain, self._now = web, url.rstrip("/"), token, allow_plain, now
         self._limited_until = datetime.min.replace(tzinfo=UTC)

@@ -17,8 +17,9 @@ from typing import Any
 
 import msgspec
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.outcomes import Permanent
+from nightshift.retry_after import retry_after
 from services.sync.connector import (
     RateLimitedError,
     Record,
@@ -30,7 +31,7 @@ from services.sync.connector import (
 from services.sync.http import sanitize
 from services.sync.http.http_client import Answer, origin
 from services.sync.http.link_header import links
-from services.sync.http.rate_limits import retry_after, until_reset
+from services.sync.http.rate_limits import until_reset
 
 PAGE_SIZE = 100
 """GitHub's maximum."""
@@ -66,7 +67,7 @@ def page(answer: Answer, url: str, now: datetime, *, conditional: bool) -> Sourc
 def refusal(answer: Answer, now: datetime, *, of_account: bool) -> Exception:
     """Return the error that any other response means; `of_account` tells that the address names the account."""
     said = _error_text(answer.body)
-    words = f"GitHub answered {answer.status}{': ' if said else ''}{one_line(said, 300)}"
+    words = f"GitHub answered {answer.status}{': ' if said else ''}{single_line(said, 300)}"
     if answer.status in {_FORBIDDEN, _TOO_MANY}:
         wait = retry_after(answer.headers, now)
         used_up = answer.headers.get("x-ratelimit-remaining") == "0"
@@ -98,7 +99,7 @@ def _listed(body: bytes) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(body, type=list[dict[str, Any]])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SyncFailedError(f"GitHub's answer is no list of repositories: {one_line(str(error), 200)}") from None
+        raise SyncFailedError(f"GitHub's answer is no list of repositories: {single_line(str(error), 200)}") from None
 
 
 def _record(repository: dict[str, Any]) -> Record:

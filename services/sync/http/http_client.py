@@ -7,7 +7,7 @@ from typing import Self
 
 import httpx
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.outcomes import Permanent
 from services.sync.connector import SyncFailedError
 from services.sync.http.bounded_body import ACCEPTED, read_body
@@ -73,7 +73,7 @@ class Web:
         except TimeoutError:
             raise SyncFailedError(f"{_host(url)} did not answer within {self._timeout_seconds:g} s") from None
         except httpx.HTTPError as error:
-            words = one_line(str(error), 300) or type(error).__name__
+            words = single_line(str(error), 300) or type(error).__name__
             raise SyncFailedError(f"no answer from {_host(url)}: {words}") from None
 
     async def close(self) -> None:
@@ -118,7 +118,7 @@ def parse_url(url: str) -> httpx.URL:
     if parsed is None or not 0 <= (parsed.port or 0) <= _LAST_PORT:
         raise Permanent("the account's address is not valid: expected something like https://example.com/feed")
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise Permanent(f"the account's address begins with {one_line(parsed.scheme, 40)!r}, expected http or https")
+        raise Permanent(f"the account's address begins with {single_line(parsed.scheme, 40)!r}, expected http or https")
     if parsed.userinfo:
         raise Permanent("the account's address contains credentials: put them into the account's own field")
     return parsed

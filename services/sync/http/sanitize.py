@@ -5,7 +5,9 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urljoin
 
-from services.sync.http.rate_limits import http_date
+from nightshift.instants import rfc3339
+from nightshift.retry_after import http_date
+from nightshift.text import storable
 
 MAX_LENGTH = 10_000
 """Characters of one text."""
@@ -15,7 +17,7 @@ _MAX_URL_LENGTH = 2_000
 
 def clean(value: str, limit: int = MAX_LENGTH) -> str:
     """Remove NUL, which PostgreSQL refuses, and replace lone surrogates, which UTF-8 cannot encode."""
-    return value[:limit].replace("\0", "").encode("utf-8", "replace").decode()
+    return storable(value[:limit])
 
 
 def cleaned(value: Any, limit: int = MAX_LENGTH) -> str | None:
@@ -44,7 +46,7 @@ def instant(value: str | None) -> str | None:
     text = (value or "").strip()[:100]
     moment = _iso(text) or http_date(text)
     try:
-        return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return None if moment is None else rfc3339(moment)
     except (OverflowError, ValueError):
         return None
 

@@ -1,7 +1,6 @@
 """Builds a typed settings object from environment variables, and names everything that is wrong with them."""
 
 import contextlib
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
@@ -9,8 +8,9 @@ from typing import Any, TypeVar, dataclass_transform
 import msgspec
 
 from nightshift.config.env_fields import Variable, variables
-from nightshift.config.redaction import one_line, protect, protect_password, redact
+from nightshift.config.redaction import protect, protect_password, redact, single_line
 from nightshift.config.secret import Secret
+from nightshift.text import closest, escape_unprintable
 
 _LARGEST_SECRET_BYTES = 65_536
 _LARGEST_NUMBER: dict[type, float] = {int: 2**53, float: 1e9, bool: 1}
@@ -22,7 +22,7 @@ class SettingsError(Exception):
     """The environment is wrong; the text lists every wrong and missing variable, one line each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(printable(problem) for problem in problems)
+        self.problems = tuple(escape_unprintable(problem) for problem in problems)
         super().__init__("the settings are wrong:\n" + "\n".join(f"  {problem}" for problem in self.problems))
 
 
@@ -141,13 +141,6 @@ def _is_text(text: str) -> bool:
     return True
 
 
-def printable(text: str) -> str:
-    """What was written, with an escape for whatever would not show, or would do something to a terminal."""
-    return "".join(
-        mark if mark.isprintable() else mark.encode("unicode_escape", "surrogatepass").decode() for mark in text
-    )
-
-
 def _prepared(variable: Variable, text: str) -> Any:
     if variable.choices:
         return text.lower()
@@ -161,7 +154,7 @@ def _from_text(kind: type, text: Any) -> Any:
 
 
 def _wrong(variable: Variable, text: str) -> str:
-    shown = "is not usable" if variable.secret else f"is '{one_line(text, 80)}'"
+    shown = "is not usable" if variable.secret else f"is '{single_line(text, 80)}'"
     return f"{variable.name}: {shown}, expected {variable.expected}"
 
 
@@ -171,6 +164,6 @@ def _missing(variable: Variable, known: tuple[Variable, ...], environ: Mapping[s
     names |= {f"{known_one.name}_FILE" for known_one in known if known_one.secret}
     unknown = [name for name in environ if name not in names]
     wanted = [variable.name, f"{variable.name}_FILE"] if variable.secret else [variable.name]
-    near = [match for name in wanted for match in difflib.get_close_matches(name, unknown, n=1, cutoff=0.8)]
+    near = [match for name in wanted if (match := closest(name, unknown, cutoff=0.8))]
     hint = f" ({near[0]} is set: a typing mistake?)" if near else ""
     return f"{variable.name} is missing{hint}, expected {variable.expected}"

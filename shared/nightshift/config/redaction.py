@@ -123,7 +123,7 @@ def names_secret(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
-def one_line(text: str, limit_bytes: int = 1024) -> str:
+def single_line(text: str, limit_bytes: int = 1024) -> str:
     r"""Returns `text` as one line of printable ASCII without secrets, as a message header can carry it.
 
     Line breaks become spaces, what is not ASCII its escape (`\xe9`); the end is cut off at `limit_bytes`.

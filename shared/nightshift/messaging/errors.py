@@ -25,6 +25,13 @@ def unwrap_group(error: Exception) -> Exception:
     return error
 
 
+def flatten(error: BaseException) -> list[BaseException]:
+    """Return the errors that groups wrap, in order; an error that is no group is its own list."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in flatten(inner)]
+    return [error]
+
+
 def describe(error: BaseException) -> str:
     """What goes into the log and the dead letter: our own say it all, others are named."""
     text = str(error).strip()

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.contract.message import Message
 
-Effect = Callable[[AsyncConnection], Awaitable[None]]
+TransactionStep = Callable[[AsyncConnection], Awaitable[None]]
+"""Reads and decides on the connection of the job's own transaction."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -43,28 +44,32 @@ class Job:
     """Time that the handler has; it is cancelled then. None outside of a worker."""
     trace: Mapping[str, str] = field(default_factory=dict)
     """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
-    statements: list[tuple[Executable, Mapping[str, Any] | None]] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
+    writes: list[tuple[Executable, Mapping[str, Any] | None]] = field(default_factory=list)
+    steps: list[TransactionStep] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
 
-    def forget(self) -> None:
-        """Drops all that was recorded: there is nothing to do any more."""
-        self.statements.clear()
-        self.effects.clear()
+    def discard_effects(self) -> None:
+        """Drop everything that was recorded: there is nothing left to do."""
+        self.writes.clear()
+        self.steps.clear()
         self.follow_ups.clear()
 
     def write(self, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
-        """Adds a statement to the job's commit.
+        """Add a statement to the job's commit.
 
         Jobs that finish together share a transaction: a statement made once per module, with its
         parameters in `values`, is sent to the database once for all of them.
         """
-        self.statements.append((statement, values))
+        self.writes.append((statement, values))
 
-    def transact(self, effect: Effect) -> None:
-        """Adds an effect that has to read and decide inside the transaction; raising rolls all back."""
-        self.effects.append(effect)
+    def run_in_transaction(self, step: TransactionStep) -> None:
+        """Add a step that has to read and decide inside the transaction; raising rolls everything back.
+
+        It executes on the connection that it is given, and may enqueue follow-up jobs. It may run more than once,
+        each time in a new transaction: a transaction is tried again without the jobs that failed in it.
+        """
+        self.steps.append(step)
 
     def enqueue(self, message: Message, *, job_id: str | None = None, at: datetime | None = None) -> None:
-        """Adds a follow-up job, published after the commit; `at` (aware) makes it a delayed one."""
+        """Add a follow-up job, published after the commit; `at` (aware) makes it a delayed one."""
         self.follow_ups.append(FollowUp(message, job_id, at))

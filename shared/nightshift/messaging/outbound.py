@@ -8,6 +8,7 @@ import msgspec
 from nightshift.broker.message import SCHEDULE, SCHEDULE_TARGET, OutboundMessage
 from nightshift.contract import wire
 from nightshift.contract.message import Message
+from nightshift.instants import rfc3339
 from nightshift.messaging import claim_check
 from nightshift.objects import ObjectStore
 
@@ -59,7 +60,7 @@ def due(now: datetime, delay: timedelta) -> datetime:
 def schedule_at(at: datetime) -> str:
     """The value of `Nats-Schedule` for one instant (ADR-51), or for the nearest that the broker can count."""
     at = min(max(at, EARLIEST), LATEST)
-    return "@at " + at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return "@at " + rfc3339(at, "microseconds")
 
 
 def strip_broker_headers(headers: Mapping[str, str]) -> dict[str, str]:

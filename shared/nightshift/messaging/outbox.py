@@ -106,9 +106,10 @@ class Outbox:
 
     async def _send_page(self, query: Select[Any], parameters: dict[str, Any]) -> int:
         rows = await self._database.ask(lambda connection: connection.execute(query, parameters).mappings().all())
-        async with asyncio.TaskGroup() as sending:
-            for row in rows:
-                sending.create_task(self._send(row))
+        results = await asyncio.gather(*(self._send(row) for row in rows), return_exceptions=True)
+        errors = [result for result in results if isinstance(result, Exception)]
+        if errors:  # each row was tried: what is refused keeps no other one back
+            raise ExceptionGroup("follow-up jobs could not be published", errors)
         return len(rows)
 
     async def _send(self, row: Any) -> None:

@@ -19,13 +19,14 @@ class FakeObjectStore:
     """Keep objects in memory.
 
     `contents` holds the objects by key. Set `unavailable` to a reason, and every call raises `Unavailable`; set
-    `refused`, and every call that writes raises `ObjectStoreRefusedError`.
+    `refused`, and every call that writes raises `ObjectStoreRefusedError`, which `refusals` counts.
     """
 
     def __init__(self) -> None:
         self.contents: dict[str, tuple[ObjectInfo, bytes]] = {}
         self.unavailable = ""
         self.refused = ""
+        self.refusals = 0
 
     async def stat(self, key: str) -> ObjectInfo:
         """See `ObjectStore`."""
@@ -80,4 +81,5 @@ class FakeObjectStore:
         if self.unavailable:
             raise Unavailable("objects", self.unavailable)
         if writing and self.refused:
+            self.refusals += 1
             raise ObjectStoreRefusedError(self.refused)

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
+from nightshift.instants import rfc3339
 from nightshift.observability.sanitize import clean_fields, clean_text
+from nightshift.text import escape_unprintable
 
 ROOT = "nightshift"
 """The logger above all of ours, so that our level is not the libraries'."""
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 _BREAKING = re.compile("[\x7f-\x9f\u2028\u2029]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # the last two: text that runs backwards
 _COLOURS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _FIRST_FIELDS = ("timestamp", "level", "service", "event", "message", "logger")
@@ -23,7 +24,7 @@ _FIRST_FIELDS = ("timestamp", "level", "service", "event", "message", "logger")
 
 def timestamp(unix_seconds: float) -> str:
     """Returns an instant as RFC 3339 in UTC with milliseconds: `2026-11-24T09:06:34.125Z`."""
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(datetime.fromtimestamp(unix_seconds, UTC), "milliseconds")
 
 
 def fields_of(record: logging.LogRecord, service: str) -> dict[str, Any]:
@@ -66,14 +67,15 @@ def text_line(line: dict[str, Any], *, coloured: bool) -> bytes:
     paint, dim, reset = (_COLOURS.get(line["level"], ""), _DIM, _RESET) if coloured else ("", "", "")
     clock, level = line["timestamp"][11:23], line["level"].upper()
     rest = " ".join(
-        f"{_escaped(name)}={_one_piece(value)}"
+        f"{escape_unprintable(name)}={_one_piece(value)}"
         for name, value in line.items()
         if name not in {*_FIRST_FIELDS, "traceback"}
     )
-    head = f"{dim}{clock}{reset} {paint}{level:<7}{reset} {line['service']}: {paint}{_escaped(line['message'])}{reset}"
+    message = escape_unprintable(line["message"])
+    head = f"{dim}{clock}{reset} {paint}{level:<7}{reset} {line['service']}: {paint}{message}{reset}"
     text = f"{head} {dim}{rest}{reset}" if rest else head
     for trace_line in str(line.get("traceback", "")).splitlines():
-        text += f"\n    {_escaped(trace_line)}"
+        text += f"\n    {escape_unprintable(trace_line)}"
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
@@ -86,8 +88,4 @@ def _message(record: logging.LogRecord) -> str:
 
 def _one_piece(value: Any) -> str:
     text = value if isinstance(value, str) else _ENCODER.encode(value).decode()
-    return _escaped(text if text and " " not in text else f"'{text}'")
-
-
-def _escaped(text: str) -> str:
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return escape_unprintable(text if text and " " not in text else f"'{text}'")

@@ -6,6 +6,7 @@ from typing import Any
 
 from nightshift.config.redaction import names_secret, redact
 from nightshift.config.secret import HIDDEN
+from nightshift.text import escape_surrogates
 
 _DEEPEST = 5
 _LONGEST = 16_384
@@ -19,8 +20,7 @@ def clean_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def clean_text(text: str) -> str:
     """Returns a text without secrets, of bounded length, that can be encoded as UTF-8."""
-    text = redact(str.__str__(text if len(text) <= _LONGEST else text[:_LONGEST] + "…"))
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return escape_surrogates(redact(str.__str__(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")))
 
 
 def _clean_field(name: str, value: Any, depth: int) -> Any:

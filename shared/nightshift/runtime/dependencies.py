@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.topology.discovery import CHECKS_SECONDS, CheckResult
 
 DependencyCheck = Callable[[], Awaitable[None]]
@@ -35,5 +35,5 @@ class Dependencies:
         except TimeoutError as error:
             return CheckResult(name, ok=False, error=str(error) or f"no answer within {self._timeout_seconds:g} s")
         except Exception as error:  # noqa: BLE001 - whatever a check raises is its result
-            return CheckResult(name, ok=False, error=one_line(str(error) or type(error).__name__, _ERROR_BYTES))
+            return CheckResult(name, ok=False, error=single_line(str(error) or type(error).__name__, _ERROR_BYTES))
         return CheckResult(name, ok=True)

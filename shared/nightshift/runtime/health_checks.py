@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 
 LivenessCheck = Callable[[], str | None]
 ReadinessCheck = Callable[[], Awaitable[None]]
@@ -90,7 +90,7 @@ class Checks:
         except TimeoutError:
             self._not_ready[name] = f"no answer within {self._timeout_seconds:g} s"
         except Exception as error:  # noqa: BLE001 - whatever a check raises is its reason
-            self._not_ready[name] = one_line(str(error) or type(error).__name__, _REASON_BYTES)
+            self._not_ready[name] = single_line(str(error) or type(error).__name__, _REASON_BYTES)
         else:
             self._not_ready.pop(name, None)
 
@@ -113,4 +113,4 @@ def _ask(check: LivenessCheck) -> str | None:
         reason = check()
     except Exception as error:  # noqa: BLE001 - a check that breaks is a reason
         reason = f"the check itself failed: {type(error).__name__}: {error}"
-    return one_line(reason, _REASON_BYTES) if reason else None
+    return single_line(reason, _REASON_BYTES) if reason else None

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, ClassVar
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.health_checks import Checks
 
@@ -119,7 +119,7 @@ class _Request(BaseHTTPRequestHandler):
             status, content_type, body = self.server.answers.to(self.path, self.headers.get("Accept", ""))
         except Exception as error:  # noqa: BLE001 - told to whoever asked; the process goes on
             status, content_type = HTTPStatus.INTERNAL_SERVER_ERROR, _TEXT
-            body = one_line(f"{type(error).__name__}: {error}").encode() + b"\n"
+            body = single_line(f"{type(error).__name__}: {error}").encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

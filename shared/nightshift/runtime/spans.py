@@ -27,7 +27,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.message import SCHEDULE_TARGET, OutboundMessage
-from nightshift.config.redaction import may_hold_secret, one_line
+from nightshift.config.redaction import may_hold_secret, single_line
 from nightshift.contract import wire
 from nightshift.messaging.job import Job
 from nightshift.worker.identify import Identity
@@ -142,7 +142,7 @@ def _operation(operation: str, destination: str, job_type: str, job_id: str) -> 
 def _shown(job_id: str) -> str:
     """The id as a span may have it; most are as they should be, which is found out in a tenth of the time."""
     plain = len(job_id) <= _LONGEST_ID and job_id.isascii() and job_id.isprintable() and not may_hold_secret(job_id)
-    return job_id if plain else one_line(job_id, _LONGEST_ID)
+    return job_id if plain else single_line(job_id, _LONGEST_ID)
 
 
 def _within_span(handler: Handler) -> Callable[[Any, Job], Awaitable[None]]:
@@ -171,4 +171,4 @@ def _trace(span: Span) -> dict[str, str]:
 
 def _fail(span: Span, error_type: str, text: str) -> None:
     span.set_attribute("error.type", error_type)
-    span.set_status(StatusCode.ERROR, one_line(text))
+    span.set_status(StatusCode.ERROR, single_line(text))

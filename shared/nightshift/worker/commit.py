@@ -1,11 +1,13 @@
 """Commits jobs: inbox row, effects and outbox rows, in one short transaction shared by those that finish together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Executable, insert
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.batcher import Batcher
 from nightshift.database import Database
@@ -89,15 +91,38 @@ class Committer:
 
     async def _write(self, jobs: list[Job]) -> None:
         now = datetime.now(UTC)
-        if not any(job.effects for job in jobs):
+        if not any(job.steps for job in jobs):
             await self._database.commit(lambda connection: _finish(_begin(connection, jobs, now), jobs, now))
             return
-        async with self._database.write() as connection:
-            await connection.run_sync(_begin, jobs, now)
-            for job in jobs:
-                for effect in job.effects:
-                    await effect(connection)
-            await connection.run_sync(_finish, jobs, now)
+        with _restored_on_error(jobs):
+            async with self._database.write() as connection:
+                await connection.run_sync(_begin, jobs, now)
+                for job in jobs:
+                    await _run_steps(job, connection)
+                await connection.run_sync(_finish, jobs, now)
+
+
+@contextmanager
+def _restored_on_error(jobs: list[Job]) -> Iterator[None]:
+    """Take out what the jobs' steps have recorded when the transaction is rolled back: they will run again."""
+    recorded = [(job, len(job.steps), len(job.follow_ups)) for job in jobs]
+    try:
+        yield
+    except BaseException:
+        for job, steps, follow_ups in recorded:
+            del job.steps[steps:], job.follow_ups[follow_ups:]
+        raise
+
+
+async def _run_steps(job: Job, connection: AsyncConnection) -> None:
+    writes = len(job.writes)
+    for step in job.steps:
+        await step(connection)
+    if len(job.writes) > writes:
+        del job.writes[writes:]
+        raise RuntimeError(
+            f"{job.type}: job.write() inside a step of the transaction comes too late: use its connection to execute"
+        )
 
 
 class _AlreadyDone(Exception):  # noqa: N818 - states a fact
@@ -113,7 +138,7 @@ def _begin(connection: Connection, jobs: list[Job], now: datetime) -> Connection
 
 
 def _finish(connection: Connection, jobs: list[Job], now: datetime) -> None:
-    """The follow-ups last: an effect that reads and decides may have added some."""
+    """Write the follow-ups last: a step of the transaction may have added some."""
     rows = [row for job in jobs for row in outbox.rows_of(job, now)]
     if rows:
         connection.execute(_OUTBOX, rows)
@@ -125,11 +150,11 @@ def _grouped(jobs: Sequence[Job]) -> list[tuple[Executable, list[Mapping[str, An
     Only values with the same keys are merged: the first ones decide which columns the database is told of.
     """
     groups: list[tuple[Executable, list[Mapping[str, Any]]]] = []
-    for position in range(max((len(job.statements) for job in jobs), default=0)):
+    for position in range(max((len(job.writes) for job in jobs), default=0)):
         merged: dict[tuple[int, *tuple[str, ...]], tuple[Executable, list[Mapping[str, Any]]]] = {}
         for job in jobs:
-            if position < len(job.statements):
-                statement, values = job.statements[position]
+            if position < len(job.writes):
+                statement, values = job.writes[position]
                 if values is None:
                     groups.append((statement, []))
                 else:

@@ -221,7 +221,7 @@ class Pipeline:
         try:
             await found.handler(message, job)
         except Skip:
-            job.forget()
+            job.discard_effects()
             return SKIPPED
         except asyncio.CancelledError:
             if hand.timed_out:

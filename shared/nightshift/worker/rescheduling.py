@@ -1,12 +1,13 @@
 """Copies of a delivery that outlive it: again later, and dead letters."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.message import OutboundMessage
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.contract import wire
+from nightshift.instants import rfc3339
 from nightshift.messaging import claim_check, outbound
 from nightshift.messaging.claim_check import InvalidClaimError
 from nightshift.messaging.job import Job
@@ -32,12 +33,12 @@ def dead_letter(delivery: Delivery, job: Job, verdict: DeadLetter, now: datetime
         wire.JOB_ID: job.id,
         wire.MSG_ID: f"dead:{delivery.origin()}",
         wire.DEAD_REASON: verdict.reason,
-        wire.DEAD_ERROR: one_line(verdict.error),
+        wire.DEAD_ERROR: single_line(verdict.error),
         wire.DEAD_ATTEMPTS: str(verdict.attempts),
-        wire.DEAD_SUBJECT: one_line(delivery.subject),
+        wire.DEAD_SUBJECT: single_line(delivery.subject),
         wire.DEAD_STREAM: delivery.stream,
         wire.DEAD_SEQUENCE: str(delivery.sequence),
-        wire.DEAD_TIME: now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        wire.DEAD_TIME: rfc3339(now, "milliseconds"),
     }
     return OutboundMessage(wire.dead_subject(job.type), headers, delivery.body)
 
@@ -51,7 +52,7 @@ def with_dead_mark(copy: OutboundMessage, verdict: DeadLetter) -> OutboundMessag
     """The copy for later of a job whose dead letter could not be stored: its next delivery goes straight there."""
     mark = {
         wire.DEAD_REASON: verdict.reason,
-        wire.DEAD_ERROR: one_line(verdict.error),
+        wire.DEAD_ERROR: single_line(verdict.error),
         wire.DEAD_ATTEMPTS: str(verdict.attempts),
     }
     return OutboundMessage(copy.subject, {**copy.headers, **mark}, copy.body)

@@ -1,6 +1,5 @@
 """Which handler works off which job type, with its decoder made once."""
 
-import difflib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from nightshift.contract import wire
 from nightshift.contract.constraints import empty_body_error
 from nightshift.contract.message import Message
 from nightshift.messaging.job import Job
+from nightshift.text import did_you_mean
 
 Handler = Callable[[Any, Job], Awaitable[None]]
 """A plain async function of its typed message and the job in hand; what else it needs is bound beforehand."""
@@ -76,6 +76,5 @@ def check_complete(service: str, table: Mapping[str, Route], job_types: Iterable
 
 def unknown(job_type: str, table: Mapping[str, Route]) -> str:
     """What is wrong with a type that has no handler here, and what may have been meant."""
-    close = difflib.get_close_matches(job_type, list(table), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(job_type, table)
     return f"no handler for {job_type}{hint} (this service knows {', '.join(sorted(table)) or 'none'})"

@@ -9,10 +9,11 @@ from nightshift.broker import BrokerRefusedError
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.messaging import outbound
+from nightshift.messaging.errors import describe, flatten
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import ObjectStore
+from nightshift.objects import ObjectStore, ObjectStoreRefusedError
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
@@ -24,6 +25,9 @@ from nightshift.worker.verdict import DUPLICATE, Ack, DeadLetter, Reschedule, Ve
 
 _DEAD_LETTER_AGAIN = timedelta(minutes=1)
 """When a dead-letter stream has refused, somebody has to make room: the job asks again after this."""
+_FOLLOW_UPS_CEILING_SECONDS = 15.0
+_TO_WAIT_FOR = (BrokerRefusedError, ObjectStoreRefusedError, Unavailable)
+"""What may keep a message from being stored, without being an error of the program."""
 _log = get_logger("settle")
 
 
@@ -57,20 +61,26 @@ class Settler:
                 return await self._dead(hand, job, verdict, event=event)
 
     async def publish_follow_ups(self, job: Job) -> None:
-        """Publishes what the committed parent left. It cannot fail any more, only wait for the broker."""
+        """Publish the follow-up jobs of a committed job.
+
+        Such a job cannot fail any more, whatever is wrong: it waits, and tries again until they are published.
+        """
         attempt = 0
         while True:
             try:
                 return await self._outbox.publish(job)
-            except* (Unavailable, BrokerRefusedError) as errors:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the job is done
                 attempt += 1
-                for away in errors.exceptions:
-                    if isinstance(away, Unavailable):
-                        self._circuit.trip(away)
-                _log.warning(
-                    "follow_ups_wait", f"{job.type} {job.id} is done; its follow-up jobs wait: {_first(errors)}"
-                )
-            await asyncio.sleep(min(backoff(attempt).total_seconds(), 15.0))
+                self._follow_ups_wait(job, error)
+            await asyncio.sleep(min(backoff(attempt).total_seconds(), _FOLLOW_UPS_CEILING_SECONDS))
+
+    def _follow_ups_wait(self, job: Job, error: Exception) -> None:
+        causes = flatten(error)
+        for cause in causes:
+            if isinstance(cause, Unavailable):
+                self._circuit.trip(cause)
+        tell = _log.warning if isinstance(causes[0], _TO_WAIT_FOR) else _log.exception
+        tell("follow_ups_wait", f"{job.type} {job.id} is done; its follow-up jobs wait: {describe(causes[0])}")
 
     async def _again(
         self, hand: InFlightJob, job: Job, verdict: Reschedule, *, event: bool, dead: DeadLetter | None = None
@@ -83,7 +93,7 @@ class Settler:
         try:
             copy = await rescheduling.renew_claim(self._objects, copy, outbound.due(now, verdict.delay))
             await self._publisher.store(rescheduling.with_dead_mark(copy, dead) if dead else copy)
-        except (BrokerRefusedError, Unavailable) as error:
+        except _TO_WAIT_FOR as error:
             self._could_not_store(error, "the copy for later", job)
             hand.nak_delivery(max(verdict.delay, backoff(hand.delivery.delivered)))
             return verdict
@@ -98,7 +108,7 @@ class Settler:
                 return DUPLICATE
             letter = rescheduling.dead_letter(hand.delivery, job, verdict, datetime.now(UTC))
             await self._publisher.store(await self._kept(letter))
-        except (BrokerRefusedError, Unavailable) as error:
+        except _TO_WAIT_FOR as error:
             self._could_not_store(error, "the dead letter", job)
             again = Reschedule("dead-letter-refused", _DEAD_LETTER_AGAIN, job.attempt - 1, f"{verdict.error} ({error})")
             return await self._again(hand, job, again, event=event, dead=verdict)
@@ -119,15 +129,8 @@ class Settler:
         except Exception:  # noqa: BLE001 - the dead letter is stored; its id keeps a second one out
             hand.delivery.ack()
 
-    def _could_not_store(self, error: BrokerRefusedError | Unavailable, what: str, job: Job) -> None:
+    def _could_not_store(self, error: Exception, what: str, job: Job) -> None:
         _log.error("not_stored", f"{job.type} {job.id}: {what} could not be stored, the job stays: {error}")
         if isinstance(error, Unavailable):
             self._circuit.trip(error)
         self._refused()
-
-
-def _first(errors: BaseExceptionGroup[Exception]) -> str:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)

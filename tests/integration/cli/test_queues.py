@@ -121,7 +121,7 @@ async def test_a_service_is_described_whole(desk: Desk) -> None:
     await desk.publisher.publish(MAIL)
     await desk.connection.jetstream().publish("dead.email.send", b"{}", headers={"Dead-Error": "mailbox is full"})
     said = await desk.run("queues", "describe", "email")
-    for words in ("EMAIL_LATER", "1.0 GB", "jobs.email.>", "email.send", "mailbox is full"):
+    for words in ("EMAIL_LATER", "1.0 GiB", "jobs.email.>", "email.send", "mailbox is full"):
         assert words in said.out
     described = (await desk.run("queues", "describe", "email", "--json")).json
     (of_type,) = described["types"]

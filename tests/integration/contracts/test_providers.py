@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.headers import kind_of
@@ -108,7 +108,7 @@ def _check_letter(letter: Published, fed: Fed) -> None:
     """Its type's subject, the reason of the sample, the first attempt, and the body as it came."""
     assert letter.subject == wire.dead_subject(wire.type_of(fed.subject))
     assert letter.headers[wire.DEAD_REASON] == "invalid"
-    assert one_line(fed.sample.reason) in letter.headers[wire.DEAD_ERROR], fed.job_id
+    assert single_line(fed.sample.reason) in letter.headers[wire.DEAD_ERROR], fed.job_id
     assert letter.headers[wire.DEAD_ATTEMPTS] == "1"
     assert letter.headers[wire.DEAD_SUBJECT] == fed.subject
     assert letter.body == fed.sample.body

@@ -79,7 +79,7 @@ async def test_a_job_whose_effect_fails_spoils_nobody_else(database: Database) -
     """It alone gets its exception, and nothing of it is there."""
     committer = Committer(database)
     jobs = [job("a", "a"), job("bad", "bad", follow=FollowProbe(name="f")), job("b", "b")]
-    jobs[1].transact(_fail)
+    jobs[1].run_in_transaction(_fail)
     first, bad, last = await asyncio.gather(*(committer.commit(one) for one in jobs), return_exceptions=True)
     assert (first, last) == (True, True)
     assert isinstance(bad, LookupError)
@@ -92,7 +92,7 @@ async def test_when_the_first_of_two_deliveries_fails_the_second_is_committed(da
     """A duplicate is one of what has happened, not of what was tried."""
     committer = Committer(database)
     bad, good = job("a", "bad"), job("a", "good")
-    bad.transact(_fail)
+    bad.run_in_transaction(_fail)
     results = await asyncio.gather(committer.commit(bad), committer.commit(good), return_exceptions=True)
     assert isinstance(results[0], LookupError)
     assert results[1] is True

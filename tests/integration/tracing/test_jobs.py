@@ -139,7 +139,7 @@ async def test_a_handlers_own_spans_are_children_of_its_jobs_span(work: Work, re
         get_current_span().set_attribute("probe.name", message.name)
         with tracer.start_as_current_span(f"ask for {message.name}"):
             pass
-        job.transact(own_effect)
+        job.run_in_transaction(own_effect)
 
     async def own_effect(_: Any) -> None:
         assert not get_current_span().get_span_context().is_valid  # many jobs' effects share a transaction

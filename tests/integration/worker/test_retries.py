@@ -193,7 +193,7 @@ async def test_an_exception_inside_an_effect_is_a_failed_attempt(work: Work) -> 
                 raise LookupError("no such row")
 
         job.write(RECORD, {"action": message.name})
-        job.transact(decide)
+        job.run_in_transaction(decide)
 
     async with work({RunProbe: run_probe}, limits=JobLimits(1, 60.0)) as harness:
         await harness.publisher.publish_many([RunProbe(name=name) for name in ("a", "bad", "b")])

@@ -47,14 +47,6 @@ def test_a_span_is_said_in_its_two_largest_units(seconds: float, words: str) -> 
     assert formatting.span(timedelta(seconds=seconds)) == words
 
 
-@pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KB"), (1024**3, "1.0 GB"), (1024**5, "1024.0 TB")]
-)
-def test_a_size_is_said_in_its_unit(count: int, words: str) -> None:
-    """Powers of 1024."""
-    assert formatting.size(count) == words
-
-
 def test_a_text_of_others_cannot_steer_a_terminal() -> None:
     """Control characters, and marks that turn the direction of text, are shown as escapes."""
     assert formatting.safe("a\x1b[2Jb\u202ec\rd") == "a\\x1b[2Jb\\u202ec\\rd"

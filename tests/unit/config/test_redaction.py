@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.config import redaction
-from nightshift.config.redaction import Redactor, one_line
+from nightshift.config.redaction import Redactor, single_line
 
 PLAIN = st.text(st.characters(exclude_characters="*", codec="utf-8"))
 SECRETS = st.text(st.characters(exclude_characters="*", codec="utf-8"), min_size=8, max_size=40)
@@ -120,7 +120,7 @@ def test_a_longer_secret_is_hidden_whole() -> None:
 @given(text=st.text(), limit_bytes=st.integers(0, 200))
 def test_one_line_is_one_printable_ascii_line_within_its_limit(text: str, limit_bytes: int) -> None:
     """It can be a header's value whatever it was."""
-    line = one_line(text, limit_bytes)
+    line = single_line(text, limit_bytes)
     assert len(line.encode("ascii")) <= limit_bytes
     assert line.isprintable()
     assert line == line.strip()
@@ -128,11 +128,11 @@ def test_one_line_is_one_printable_ascii_line_within_its_limit(text: str, limit_
 
 def test_one_line_keeps_what_can_be_read() -> None:
     """Line ends become spaces, foreign characters and controls their escapes, backslashes stay."""
-    assert one_line("Caf\xe9 \u20ac\r\n\tC:\\x\x1b[0m\udc80\n") == r"Caf\xe9 \u20ac C:\x\x1b[0m\udc80"
+    assert single_line("Caf\xe9 \u20ac\r\n\tC:\\x\x1b[0m\udc80\n") == r"Caf\xe9 \u20ac C:\x\x1b[0m\udc80"
 
 
 def test_one_line_hides_secrets_before_it_cuts() -> None:
     """No half of a secret is left at the limit."""
     redaction.protect("swordfish-swordfish")
-    assert one_line("x" * 10 + " swordfish-swordfish", 20) == "x" * 10 + " ***"
-    assert one_line("y " * 2_000_000, 10) == "y y y y y"
+    assert single_line("x" * 10 + " swordfish-swordfish", 20) == "x" * 10 + " ***"
+    assert single_line("y " * 2_000_000, 10) == "y y y y y"

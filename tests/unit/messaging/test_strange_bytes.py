@@ -14,9 +14,10 @@ from nightshift.broker.delivery import Delivery
 from nightshift.contract import wire
 from nightshift.messaging.claim_check import InvalidClaimError, _parse
 from nightshift.outcomes import Permanent, Snooze
+from nightshift.retry_after import retry_after
 from nightshift.worker.rescheduling import dead_mark
 from services.email.mailer import SendFailedError
-from services.email.resend_errors import accepted_id, refusal, retry_after
+from services.email.resend_errors import accepted_id, refusal
 from services.maintenance.expired_claims import is_expired
 from services.report.parameters import parse_parameters, period_of
 from services.report.period import Period

@@ -11,7 +11,7 @@ from nightshift.broker import Connection
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import decode, encode
 from nightshift.broker.message import OutboundMessage
-from nightshift.config.redaction import one_line
+from nightshift.config.redaction import single_line
 from nightshift.contract import wire
 from nightshift.worker import rescheduling
 from nightshift.worker.identify import identify
@@ -109,7 +109,7 @@ def test_a_dead_letter_tells_its_story() -> None:
 @given(st.sampled_from(wire.REASONS), st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=100))
 def test_a_mark_is_read_as_the_verdict_it_was_made_of(reason: wire.Reason, error: str) -> None:
     """The job whose dead letter had no room goes straight there at its next delivery, for the same reason."""
-    verdict = DeadLetter(reason, one_line(error), 3)
+    verdict = DeadLetter(reason, single_line(error), 3)
     copy = rescheduling.with_dead_mark(_again(_delivery({"Job-Id": "one"})), verdict)
     assert rescheduling.dead_mark(_delivery(decode(encode(copy.headers)), subject="due.probe.run")) == verdict
 

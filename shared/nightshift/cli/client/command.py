@@ -1,7 +1,6 @@
 """How a command is declared: name, words, example, and the function that runs it."""
 
 import argparse
-import difflib
 import re
 import sys
 from collections.abc import Awaitable, Callable
@@ -10,6 +9,7 @@ from typing import NoReturn, TypeAlias
 from nightshift.cli.client.context import Context
 from nightshift.cli.client.settings import add_flags
 from nightshift.cli.terminal.exit_codes import WRONG_USE
+from nightshift.text import did_you_mean
 
 Run = Callable[[Context, argparse.Namespace], Awaitable[int]]
 Groups: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse gives its type no public name
@@ -26,10 +26,8 @@ class Parser(argparse.ArgumentParser):
         match = _INVALID_CHOICE.search(message)
         if match:
             known = [word.strip(" '") for word in match[2].split(",")]
-            close = difflib.get_close_matches(match[1], known, n=1)
-            message = f"there is no '{match[1]}'; " + (
-                f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}"
-            )
+            hint = did_you_mean(match[1], known) or f"; there are: {', '.join(known)}"
+            message = f"there is no '{match[1]}'{hint}"
         sys.stderr.write(f"{self.prog}: {message}\nTry: {self.prog} --help\n")
         raise SystemExit(WRONG_USE)
 

@@ -1,8 +1,7 @@
 """Holds a body against its contract, and says which field is wrong and what may have been meant."""
 
-import difflib
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,17 +9,12 @@ import msgspec
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.constraints import empty_body_error, explain
 from nightshift.contract.message import Message
+from nightshift.text import did_you_mean
 
 _UNEXPECTED_CHARACTERS = 60
 
 Messages = Mapping[str, type[Message]]
 """The contracts by job type, as the catalogue has them."""
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` when a known word resembles this one, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def message_class(messages: Messages, job_type: str) -> type[Message]:
@@ -34,7 +28,7 @@ def message_class(messages: Messages, job_type: str) -> type[Message]:
         return found
     if job_type.startswith("cron."):
         raise UsageError(f"{job_type} is a schedule's event; ask for it with: nightshift cron run {job_type[5:]}")
-    hint = near(job_type, messages) or f"; there are: {', '.join(sorted(messages))}"
+    hint = did_you_mean(job_type, messages) or f"; there are: {', '.join(sorted(messages))}"
     raise UsageError(f"there is no job type {job_type!r}{hint}")
 
 
@@ -87,7 +81,7 @@ def _unknown_in(value: Any, kind: Any, path: str) -> Iterator[str]:
         if name in fields:
             yield from _unknown_in(inner, fields[name].type, f"{path}.{name}")
         else:
-            hint = near(name, fields) or f"; there are: {', '.join(fields)}"
+            hint = did_you_mean(name, fields) or f"; there are: {', '.join(fields)}"
             yield f"there is no field `{name}` at `{path}`{hint}"
 
 

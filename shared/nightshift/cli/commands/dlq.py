@@ -9,7 +9,7 @@ import msgspec
 from nightshift.broker import BrokerRefusedError
 from nightshift.cli.client.command import Groups, Parser, command, destructive, group
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import checked, near
+from nightshift.cli.client.contract import checked
 from nightshift.cli.commands import dlq_show
 from nightshift.cli.commands.redrive import Redrive, remove
 from nightshift.cli.commands.send import read_body
@@ -20,6 +20,7 @@ from nightshift.cli.terminal.formatting import plural
 from nightshift.cli.terminal.parse_time import duration
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
+from nightshift.text import did_you_mean
 
 _USUAL_RATE = 100.0
 _WHICH = "name them (email:12, or a job id), filter them, or say --all"
@@ -158,9 +159,9 @@ async def _whole(session: Context, meant: Sequence[Letter]) -> AsyncIterator[Let
 def _filter(session: Context, options: argparse.Namespace) -> Filter:
     services = [*sorted({wire.service_of(job_type) for job_type in all_types(session)}), CRON]
     if options.service and options.service not in services:
-        raise UsageError(f"there is no service {options.service!r}{near(options.service, services)}")
+        raise UsageError(f"there is no service {options.service!r}{did_you_mean(options.service, services)}")
     if options.reason and options.reason not in wire.REASONS:
-        raise UsageError(f"there is no reason {options.reason!r}{near(options.reason, wire.REASONS)}")
+        raise UsageError(f"there is no reason {options.reason!r}{did_you_mean(options.reason, wire.REASONS)}")
     refs, ids = references(options.which, services)
     before, after = aged(session.now, options.older, options.newer)
     return Filter(

@@ -19,6 +19,7 @@ from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import instant, plural
 from nightshift.cli.terminal.parse_time import duration
 from nightshift.contract import wire
+from nightshift.instants import rfc3339
 from nightshift.topology.topology import later_stream, queue_stream
 
 _SAMPLE = timedelta(seconds=1)
@@ -123,7 +124,7 @@ async def _resume(session: Context, options: argparse.Namespace) -> int:
 
 async def _set_pause(session: Context, service: str, until: datetime | None) -> None:
     connection = await session.connection()
-    request = {"pause_until": until.isoformat().replace("+00:00", "Z")} if until is not None else {}
+    request = {"pause_until": rfc3339(until)} if until is not None else {}
     for consumer in declared(session).consumers_of(service):
         await manage(connection, f"CONSUMER.PAUSE.{consumer.stream}.{consumer.name}", request)
 

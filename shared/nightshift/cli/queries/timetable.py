@@ -8,13 +8,13 @@ import msgspec
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import near
 from nightshift.cli.queries.streams import last_on, must_exist, stored_at
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.timetable.listing import Listed, listing
 from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
+from nightshift.text import did_you_mean
 from nightshift.topology import schedule_pauses
 from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM
 
@@ -67,7 +67,7 @@ def named(timetable: Iterable[Schedule], name: str) -> Schedule:
     by_name = {schedule.name: schedule for schedule in timetable}
     name = name.removeprefix("cron.")
     if name not in by_name:
-        hint = near(name, by_name) or f"; there are: {', '.join(sorted(by_name))}"
+        hint = did_you_mean(name, by_name) or f"; there are: {', '.join(sorted(by_name))}"
         raise UsageError(f"there is no schedule {name!r}{hint} (SCHEDULES_FILE names a file with more)")
     return by_name[name]
 

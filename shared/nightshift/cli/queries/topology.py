@@ -1,8 +1,8 @@
 """What there should be at the broker: streams, consumers, and the services that they are for."""
 
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import near
 from nightshift.cli.terminal.exit_codes import UsageError
+from nightshift.text import did_you_mean
 from nightshift.topology.topology import Topology, declared_topology
 
 
@@ -24,5 +24,7 @@ def known(session: Context, name: str) -> str:
     """
     names = services(session)
     if name.lower() not in names:
-        raise UsageError(f"there is no queue {name!r}{near(name.lower(), names) or '; there are: ' + ', '.join(names)}")
+        raise UsageError(
+            f"there is no queue {name!r}{did_you_mean(name.lower(), names) or '; there are: ' + ', '.join(names)}"
+        )
     return name.lower()

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+from nightshift import text
 from nightshift.config.redaction import redact
+from nightshift.text import escape_unprintable
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _TWO_UNITS = 2
-_KIBI = 1024
 
 
 def instant(at: datetime | None) -> str:
@@ -35,13 +36,8 @@ def number(value: float | None, *, digits: int = 0) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes in the unit that fits."""
-    value = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if value < _KIBI:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= _KIBI
-    return f"{value:.1f} TB"
+    """Bytes in the unit that fits, binary as the broker's limits are."""
+    return text.size(count, binary=True)
 
 
 def plural(count: int, word: str) -> str:
@@ -52,10 +48,7 @@ def plural(count: int, word: str) -> str:
 
 def safe(text: str) -> str:
     """Text that somebody else typed: without secrets, and without what a terminal would obey."""
-    return "".join(
-        mark if mark.isprintable() or mark == "\n" else mark.encode("unicode_escape", "surrogatepass").decode()
-        for mark in redact(text)
-    )
+    return escape_unprintable(redact(text), keep="\n")
 
 
 def brief(text: str, limit: int = 100) -> str:

@@ -14,6 +14,7 @@ from nightshift.broker.jetstream import store
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.wire import MSG_ID
+from nightshift.instants import rfc3339
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.state.direct_get import StoredEvent, direct_get
 from nightshift.topology import schedule_pauses
@@ -153,7 +154,7 @@ class CronStream:
 
 def outgoing_event(event: ScheduleFired, last_sequence: int) -> OutboundMessage:
     """Returns the message of an event, which is stored only if no other came since `last_sequence` (0: none yet)."""
-    due = event.due.isoformat().replace("+00:00", "Z")
+    due = rfc3339(event.due)
     headers = {MSG_ID: f"{event.name}@{due}", EXPECTED_SEQUENCE: str(last_sequence)}
     return OutboundMessage(event_subject(event.name), headers, msgspec.json.encode(event))
 

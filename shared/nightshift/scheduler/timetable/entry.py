@@ -1,6 +1,5 @@
 """Checks one schedule of the settings file, field by field."""
 
-import difflib
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from nightshift.contract.cron import event_subject
 from nightshift.scheduler.cron.cron_expression import Expression, ExpressionError, parse
 from nightshift.scheduler.cron.schedule import UTC_ZONE, Misfire, Schedule
+from nightshift.text import closest
 
 _FIELDS = ("name", "schedule", "time_zone", "misfire", "enabled")
 _POLICIES: tuple[Misfire, ...] = get_args(Misfire)
@@ -28,8 +28,8 @@ class Checked:
 
 def near(word: str, known: Iterable[str]) -> str:
     """Returns `, did you mean '…'?` when a known word resembles this one, else nothing."""
-    matches = difflib.get_close_matches(word.lower(), list(known), n=1)
-    return f", did you mean '{matches[0]}'?" if matches else ""
+    match = closest(word, known)
+    return f", did you mean '{match}'?" if match else ""
 
 
 def check_entry(entry: Any, known: Mapping[str, Schedule], consumers: Mapping[str, str]) -> Checked:
@@ -108,9 +108,7 @@ def _zone(entry: dict[str, Any], base: Schedule | None, problems: list[str]) -> 
             return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
         pass
-    spelled = {zone.lower(): zone for zone in _zones()}
-    matches = difflib.get_close_matches(str(name).lower(), spelled, n=1)
-    hint = f", did you mean '{spelled[matches[0]]}'?" if matches else ", expected one like 'Europe/Berlin' or 'UTC'"
+    hint = near(str(name), _zones()) or ", expected one like 'Europe/Berlin' or 'UTC'"
     problems.append(f"time_zone: {name!r} is no time zone{hint}")
     return UTC_ZONE
 

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nightshift.config.env_settings import printable
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.timetable.entry import check_entry, near
+from nightshift.text import escape_unprintable
 
 _TABLE = "schedules"
 _HOW = 'write one [[schedules]] table per schedule, with name = "sync.often" and schedule = "*/15 * * * *"'
@@ -27,7 +27,7 @@ class TimetableError(Exception):
     """The schedules in the settings file are wrong; the text lists every problem, one line each."""
 
     def __init__(self, file: Path, problems: list[str]) -> None:
-        self.problems = tuple(printable(problem) for problem in problems)
+        self.problems = tuple(escape_unprintable(problem) for problem in problems)
         listed = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"the schedules in {file} (SCHEDULES_FILE) are wrong:\n{listed}")
 

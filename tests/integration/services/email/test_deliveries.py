@@ -27,7 +27,7 @@ async def test_the_row_of_a_delivery_can_be_read_back(script: SmtpScript, databa
     await mailer.close()
     database = open_database(database_url)
     async with database.write() as connection:
-        for statement, values in job.statements:
+        for statement, values in job.writes:
             await connection.execute(statement, dict(values or {}))
     async with database.read() as connection:
         (row,) = (await connection.execute(select(email_deliveries))).all()

@@ -60,7 +60,7 @@ async def test_a_sent_mail_is_noted() -> None:
     mailer = FakeMailer()
     job = await handle(message(bcc="bob@example.com"), mailer)
     other = await handle(message(), mailer)
-    (statement, values), ((other_statement, _),) = job.statements[0], other.statements
+    (statement, values), ((other_statement, _),) = job.writes[0], other.writes
     assert statement is other_statement
     assert values == {
         "job_id": "job/1",

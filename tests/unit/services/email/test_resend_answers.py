@@ -1,14 +1,13 @@
 """What an answer of Resend's API means for the job."""
 
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
 
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import SendFailedError
-from services.email.resend_errors import AWAY, MISCONFIGURED, accepted_id, refusal, retry_after
+from services.email.resend_errors import AWAY, MISCONFIGURED, accepted_id, refusal
 from tests.unit.services.email.mails import NOW
 
 
@@ -101,21 +100,3 @@ def test_anything_unclear_is_a_failed_attempt(code: int) -> None:
 def test_only_resends_own_yes_counts(response: httpx.Response, name: str | None) -> None:
     """A mail is sent when Resend has given it a name."""
     assert accepted_id(response) == name
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("3", 3),
-        ("0", 1),
-        ("2.5", 2.5),
-        ("Fri, 24 Jul 2026 09:00:00 GMT", 1),
-        ("1e400", None),
-        ("soon", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    """At least a second; what is neither says nothing."""
-    wait: Any = retry_after(httpx.Headers({"Retry-After": value}), NOW)
-    assert wait == (None if seconds is None else timedelta(seconds=seconds))
