@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from sqlalchemy import func, select
 
 from nightshift.broker import BrokerRefusedError
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.direct_get import read_each
 from nightshift.broker.jetstream import manage
-from nightshift.broker.message import OutboundMessage
+from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.mailbox import messages
@@ -77,7 +76,7 @@ def alarms(world: World) -> frozenset[str]:
     return frozenset(said_to_have_lapsed("\n".join(logs))) | frozenset(world.moved.lapses.noted)
 
 
-def dead_letters(world: World, stream: str) -> AsyncIterator[Delivery]:
+def dead_letters(world: World, stream: str) -> AsyncIterator[StoredMessage]:
     """Every dead letter of a stream."""
     return read_each(world.connection, stream, "dead.>")
 

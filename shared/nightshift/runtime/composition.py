@@ -74,6 +74,7 @@ def compose(
     )
     settler = Settler(
         context.publisher,
+        table,
         committer=committer,
         outbox=outbox,
         objects=context.objects,

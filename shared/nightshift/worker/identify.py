@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import UNREADABLE
+from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.messaging.job import Job
 
@@ -35,23 +35,23 @@ class Identity:
     trace_id: str = ""
 
 
-def identify(service: str, delivery: Delivery) -> Identity:
-    """Reads type, id, attempt and trace from subject and headers."""
-    headers = delivery.headers
-    job_type, malformed = _type(service, delivery.subject)
+def identify(service: str, message: StoredMessage, delivered: int = 1) -> Identity:
+    """Read type, id, attempt and trace from subject and headers; an event counts its deliveries instead."""
+    headers = message.headers
+    job_type, malformed = _type(service, message.subject)
     event = wire.is_event(job_type)
     if not headers:
-        attempt = delivery.delivered if event else 1
-        origin = delivery.origin()
+        attempt = delivered if event else 1
+        origin = message.origin()
         return Identity(Job(service, job_type, origin, wire.safe_token(origin), attempt), event, malformed)
-    job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or delivery.origin()
+    job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or message.origin()
     base = headers.get(wire.ATTEMPT_BASE)
     if UNREADABLE in headers:
         malformed = Malformed("invalid", f"the message's headers cannot be read: {headers[UNREADABLE]}")
     elif base is not None and not _ATTEMPTS.fullmatch(base):
         text = f"the header {wire.ATTEMPT_BASE} is {base[:40]!r}, expected a whole number"
         malformed, base = Malformed("invalid", text), None
-    attempt = delivery.delivered if event else int(base or 0) + 1
+    attempt = delivered if event else int(base or 0) + 1
     job = Job(service, job_type, job_id, wire.safe_token(job_id), attempt)
     trace = headers.get(wire.TRACEPARENT)
     if trace is None or (match := _TRACE.fullmatch(trace)) is None:

@@ -93,7 +93,7 @@ class Pipeline:
     async def work(self, hand: InFlightJob) -> Verdict:
         """Take one delivery from receipt to acknowledgement; return what became of it."""
         started = time.perf_counter()
-        identity = identify(self._service, hand.delivery)
+        identity = identify(self._service, hand.delivery, hand.delivery.delivered)
         job = identity.job
         self._metrics.job_started(job.type, max(0.0, time.time() - hand.delivery.stored_ns / 1e9))
         traced = self._spans
@@ -123,7 +123,7 @@ class Pipeline:
 
     async def release(self, hand: InFlightJob) -> None:
         """Gives a delivery that was not begun to another worker, at once and without an attempt."""
-        identity = identify(self._service, hand.delivery)
+        identity = identify(self._service, hand.delivery, hand.delivery.delivered)
         job = identity.job
         again = Reschedule("handed-back", IMMEDIATELY, job.attempt - 1, "the worker is shutting down")
         await self._settler.settle(hand, job, again, event=identity.event)

@@ -1,7 +1,7 @@
 """Carries out a verdict: acknowledge, copy for later, or dead letter. A delivery leaves only when that is stored."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from nightshift.backoff import backoff
@@ -20,7 +20,9 @@ from nightshift.outcomes import Unavailable
 from nightshift.worker import rescheduling
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
+from nightshift.worker.dead_letter_hook import run_hook
 from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.router import Route
 from nightshift.worker.verdict import DUPLICATE, Ack, DeadLetter, Reschedule, Verdict
 
 _DEAD_LETTER_AGAIN = timedelta(minutes=1)
@@ -37,6 +39,7 @@ class Settler:
     def __init__(
         self,
         publisher: Publisher,
+        routes: Mapping[str, Route],
         *,
         committer: Committer,
         outbox: Outbox,
@@ -46,7 +49,7 @@ class Settler:
         refused: Callable[[], None],
     ) -> None:
         """`refused` is told when the broker refused something, so that what may lie behind is swept up."""
-        self._publisher, self._committer, self._outbox = publisher, committer, outbox
+        self._publisher, self._routes, self._committer, self._outbox = publisher, routes, committer, outbox
         self._objects, self._circuit, self._metrics, self._refused = objects, circuit, metrics, refused
 
     async def settle(self, hand: InFlightJob, job: Job, verdict: Verdict, *, event: bool) -> Verdict:
@@ -106,6 +109,7 @@ class Settler:
                 await self.publish_follow_ups(job)
                 hand.delivery.ack()
                 return DUPLICATE
+            await run_hook(self._routes.get(job.type), hand.delivery, job, verdict.error, self._objects)
             letter = rescheduling.dead_letter(hand.delivery, job, verdict, datetime.now(UTC))
             await self._publisher.store(await self._kept(letter))
         except _TO_WAIT_FOR as error:

@@ -31,5 +31,5 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (pipeline, settlement, worker):
         monkeypatch.setattr(module, "backoff", moment)
-    monkeypatch.setattr("nightshift.worker.circuit_breaker.Circuit.delay", moment)
+    monkeypatch.setattr("nightshift.worker.circuit_breaker.CircuitBreaker.delay", moment)
     monkeypatch.setattr("nightshift.worker.circuit_breaker._FIRST_PROBE_SECONDS", 0.1)

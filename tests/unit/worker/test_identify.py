@@ -32,7 +32,8 @@ def delivered(subject: bytes = b"jobs.probe.run", block: bytes = b"", *, times: 
 def identified(subject: bytes = b"jobs.probe.run", *, times: int = 1, **headers: str) -> Identity:
     """Who such a delivery is."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return identify("probe", delivered(subject, encode(named) if named else b"", times=times))
+    delivery = delivered(subject, encode(named) if named else b"", times=times)
+    return identify("probe", delivery, delivery.delivered)
 
 
 subjects = st.binary(max_size=60) | st.sampled_from([b"jobs.probe.", b"due.probe.", b"cron.", b"jobs."]).flatmap(

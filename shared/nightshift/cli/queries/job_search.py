@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import select
 
 from nightshift.broker import direct_get
-from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries.dead_letters import Filter, count_in, letters
 from nightshift.cli.queries.streams import consumer_info, last_on, stored_at
@@ -79,13 +79,13 @@ async def queue_traces(session: Context, job_type: str, job_id: str) -> AsyncIte
     places = ((queue_stream(service), wire.job_subject(job_type)), (later_stream(service), wire.due_subject(job_type)))
     for stream, subject in places:
         delivered = -1
-        async for delivery in direct_get.read_each(connection, stream, subject):
-            if not _is(delivery, service, job_id):
+        async for message in direct_get.read_each(connection, stream, subject):
+            if not _is(message, service, job_id):
                 continue
             if delivered < 0:
                 info = await consumer_info(connection, stream, service)
                 delivered = int(info["delivered"]["stream_seq"])
-            yield _in_queue(delivery, service, started=delivery.sequence <= delivered)
+            yield _in_queue(message, service, started=message.sequence <= delivered)
 
 
 async def dead_traces(session: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
@@ -105,23 +105,23 @@ async def dead_traces(session: Context, job_id: str, types: Iterable[str]) -> As
         )
 
 
-def _is(delivery: Delivery, service: str, job_id: str) -> bool:
-    job = identify(service, delivery).job
+def _is(message: StoredMessage, service: str, job_id: str) -> bool:
+    job = identify(service, message).job
     return job_id in {job.id, job.key}
 
 
-def _in_queue(delivery: Delivery, service: str, *, started: bool) -> Trace:
-    job = identify(service, delivery).job
+def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Trace:
+    job = identify(service, message).job
     return Trace(
         state="in flight" if started else "waiting",
         type=job.type,
         job_id=job.id,
-        where=f"{delivery.stream}, message {delivery.sequence}",
-        at=stored_at(delivery),
+        where=f"{message.stream}, message {message.sequence}",
+        at=stored_at(message),
         attempt=job.attempt,
         detail="a worker has it" if started else "no worker has had it yet",
-        stream=delivery.stream,
-        sequence=delivery.sequence,
+        stream=message.stream,
+        sequence=message.sequence,
     )
 
 

@@ -1,4 +1,4 @@
-"""A publisher on empty streams of the service `probe`."""
+"""What several folders share: a publisher on empty streams of the service `probe`."""
 
 from collections.abc import AsyncIterator
 
