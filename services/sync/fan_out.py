@@ -23,9 +23,12 @@ _log = get_logger("sync")
 
 
 async def sync_due(event: ScheduleFired, job: Job, *, service: str | None = None) -> None:
-    """Turn a schedule's event into one job that does the work, however often the event is delivered."""
+    """Turn a schedule's event into one job that does the work, however often the event is delivered.
+
+    Nobody can guess that job's id, and so neither the ids of the jobs that it enqueues.
+    """
     del event
-    job.enqueue(SyncAll(service=service), job_id=job.id)
+    job.enqueue(SyncAll(service=service))
 
 
 async def sync_all(
