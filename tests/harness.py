@@ -24,7 +24,7 @@ from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.objects.s3 import S3ObjectStore, open_objects
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose
 from nightshift.topology.provisioning import provision_broker

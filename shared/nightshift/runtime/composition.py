@@ -9,7 +9,6 @@ from nightshift.database import Database
 from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
 from nightshift.topology.topology import Consumer
@@ -23,6 +22,7 @@ from nightshift.worker.settlement import Settler
 from nightshift.worker.worker import Worker
 
 if TYPE_CHECKING:
+    from nightshift.objects.s3 import S3ObjectStore
     from nightshift.runtime.spans import Spans
 
 
@@ -33,7 +33,7 @@ class ServiceContext:
     name: str
     connection: Connection
     database: Database
-    objects: S3ObjectStore
+    objects: "S3ObjectStore"
     publisher: Publisher
     metrics: Metrics
     spans: "Spans | None" = None

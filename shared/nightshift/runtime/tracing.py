@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from nightshift.config.extras import extra
 from nightshift.config.settings import ProcessSettings, SettingsError
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ async def tracing(name: str, settings: ProcessSettings) -> AsyncIterator["Spans 
         yield None
         return
     try:
-        from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
+        with extra("tracing", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+            from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
     except ValueError as error:  # the library reads some variables when it is imported
         raise SettingsError([str(error)]) from None
     async with exporting(name, settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers) as spans:
