@@ -1,10 +1,11 @@
-"""Remembers which deliveries were begun as the last that a job is granted: what kills its worker is proven by that.
+"""Marks the last permitted delivery of a job as started; a mark that is still there means that its worker died.
 
-The broker counts a delivery that was handed back like one whose worker has died, and only the worker that handed it
-back knows better; so the count alone, in the eyes of another replica, proves nothing.
+The broker counts a delivery that was nak'ed like one whose worker has died, and only the worker that nak'ed it knows
+better; so the count alone, as another replica sees it, proves nothing.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy import bindparam, delete
 from sqlalchemy.engine import Connection
@@ -14,10 +15,11 @@ from nightshift.database import Database
 from nightshift.database.tables import processed_messages
 from nightshift.messaging import inbox
 from nightshift.messaging.job import Job
+from nightshift.worker.policies import utc_now
 
 MARK = "last-life"
-"""The type of such rows in the inbox; they go with its other old rows."""
-_ENDED = delete(processed_messages).where(
+"""Row type of the marks, which are in the inbox; deleted with its other old rows."""
+_CLEAR = delete(processed_messages).where(
     processed_messages.c.consumer == bindparam("service"),
     processed_messages.c.type == MARK,
     processed_messages.c.id == bindparam("origin"),
@@ -25,30 +27,30 @@ _ENDED = delete(processed_messages).where(
 
 
 class CrashLoopGuard:
-    """The last lives of one service's jobs, known to all its replicas."""
+    """The crash marks of one service's jobs, shared by all its replicas."""
 
-    def __init__(self, service: str, database: Database) -> None:
-        self._service, self._database = service, database
+    def __init__(self, service: str, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._service, self._database, self._now = service, database, now
 
-    async def begin(self, delivery: Delivery) -> bool:
-        """Notes that the job is begun, alone; False when it was begun so before and nobody lived to report its end.
+    async def mark_started(self, delivery: Delivery) -> bool:
+        """Mark the job as started; return False when it was marked before and no worker lived to clear that.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
         origin = delivery.origin()
         mark = Job(self._service, MARK, origin, origin)
-        return await self._database.commit(lambda connection: inbox.enter(connection, [mark], datetime.now(UTC)))
+        return await self._database.commit(lambda connection: inbox.enter(connection, [mark], self._now()))
 
-    async def ended(self, delivery: Delivery) -> None:
-        """Notes that the job has ended in good order, although it comes again.
+    async def clear(self, delivery: Delivery) -> None:
+        """Remove the mark: the job has ended in good order, although it comes again.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
         values = {"service": self._service, "origin": delivery.origin()}
 
         def forget(connection: Connection) -> None:
-            connection.execute(_ENDED, values)
+            connection.execute(_CLEAR, values)
 
         await self._database.commit(forget)

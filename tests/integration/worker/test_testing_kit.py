@@ -14,7 +14,7 @@ from nightshift.database import Database
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
 from nightshift.testing import FakeObjectStore, perform_job, temporary_database
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import route
 from nightshift.worker.verdict import DeadLetter, Reschedule
 from schema.tables import activity_logs

@@ -16,7 +16,7 @@ from nightshift.database import Database, open_database
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import S3ObjectStore, open_objects
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.tracing import tracing
+from nightshift.runtime.tracing import open_tracing
 
 CONNECT_SECONDS = 4.0
 NO_DATABASE = "DATABASE_URL is not set"
@@ -90,5 +90,5 @@ class Context:
     async def publisher(self) -> Publisher:
         """Publishes jobs; big bodies only where the object store is known."""
         connection = await self.connection()
-        spans = await self._stack.enter_async_context(tracing("operator", self.settings))
-        return Publisher(connection, self.objects(), spans=spans)
+        tracing = await self._stack.enter_async_context(open_tracing("operator", self.settings))
+        return Publisher(connection, self.objects(), tracing=tracing)
