@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up seed test compose-test check contracts new-job manifests chaos format bench-quick bench lock clean
+.PHONY: help demo up seed test compose-test check contracts permissions new-job manifests chaos format bench-quick bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: half 
 
 contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients from the contracts
 	@$(RUN) -m tools.contracts
+
+permissions: $(VENV)/.dev ## Write who may do what at the broker into docs/security.md
+	@$(RUN) -m tools.permissions
 
 new-job: $(VENV)/.dev ## Scaffold a job: contract, samples, handler, tests (NAME=email.digest)
 	@$(RUN) -m tools.new_job "$(NAME)"

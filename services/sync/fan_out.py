@@ -23,9 +23,12 @@ _log = get_logger("sync")
 
 
 async def sync_due(event: ScheduleFired, job: Job, *, service: str | None = None) -> None:
-    """Turns a schedule's event into the job that does the work; the event's id makes it one, however often it comes."""
+    """Turn a schedule's event into the job that does the work.
+
+    Nobody can guess that job's id, nor therefore the ids of the jobs that it makes of the accounts.
+    """
     del event
-    job.enqueue(SyncAll(service=service), job_id=job.id)
+    job.enqueue(SyncAll(service=service))
 
 
 async def sync_all(

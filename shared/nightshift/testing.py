@@ -168,7 +168,18 @@ async def _work(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:
 def _delivery(job_type: str, headers: dict[str, str], body: bytes, delivered: int) -> Delivery:
     subject = job_type if wire.is_event(job_type) else wire.job_subject(job_type)
     nobody: Any = _Unconnected()
-    return Delivery(nobody, subject, b"", b"", body, "TEST", 1, delivered, time.time_ns(), 0, headers)
+    return Delivery(
+        stream="TEST",
+        subject=subject,
+        sequence=1,
+        stored_ns=time.time_ns(),
+        body=body,
+        headers=headers,
+        connection=nobody,
+        reply=b"",
+        delivered=delivered,
+        pending=0,
+    )
 
 
 class _Unconnected:

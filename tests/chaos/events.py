@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from nightshift.broker import Connection
+from nightshift.broker import Connection, direct_get
 from nightshift.contract.cron import ScheduleFired
 from nightshift.outcomes import Unavailable
-from nightshift.scheduler.state.direct_get import direct_get
 from nightshift.topology.topology import CRON_STREAM
 
 _decode = msgspec.json.Decoder(ScheduleFired).decode
@@ -42,9 +41,8 @@ class EventWatch:
 
     async def look(self) -> None:
         """Reads what is new; a broker that is away is asked again next time."""
-        request = {"seq": self._next, "batch": 500, "next_by_subj": "cron.chaos.>"}
         try:
-            found = await direct_get(self._connection, CRON_STREAM, request)
+            found = await direct_get.page(self._connection, CRON_STREAM, "cron.chaos.>", self._next)
         except Unavailable:
             return
         for message in found:

@@ -15,7 +15,7 @@ from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.housekeeping.overdue import publish_overdue
 from nightshift.messaging import inbox
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbox import RELAY_PAGE, Outbox
+from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
@@ -67,8 +67,7 @@ class Housekeeping:
     async def _relay_for_ever(self) -> None:
         while True:
             try:
-                while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
-                    pass
+                await self._outbox.relay(datetime.now(UTC))
             except* (Unavailable, BrokerRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn

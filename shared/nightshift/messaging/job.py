@@ -74,5 +74,9 @@ class Job:
         self.steps.append(step)
 
     def enqueue(self, message: Message, *, job_id: str | None = None, at: datetime | None = None) -> None:
-        """Add a follow-up job, published after the commit; `at` (aware) makes it a delayed one."""
+        """Add a follow-up job, published after the commit; `at` (aware) makes it a delayed one.
+
+        Leave out `job_id` unless others publish the same job too: an id that can be guessed can be taken first, by
+        any producer of that type, and the follow-up then counts as done.
+        """
         self.follow_ups.append(FollowUp(message, job_id, at))

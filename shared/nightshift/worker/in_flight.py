@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import UNREADABLE, Headers
+from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.messaging.job import Job
 from nightshift.messaging.tracing import NO_TRACING, JobSpan
@@ -120,12 +121,12 @@ def identify(service: str, delivery: Delivery, known_naks: int = 0) -> InFlightJ
     return InFlightJob(delivery, job, is_event, malformed, trace_id, delivery.delivered - known_naks)
 
 
-def job_of(service: str, message: Delivery) -> Job:
+def job_of(service: str, message: StoredMessage) -> Job:
     """Return the job that a stored message is, which nobody delivers. Never fails, whatever was typed."""
     return _read(service, message, 1)[0]
 
 
-def _read(service: str, message: Delivery, delivered: int) -> tuple[Job, bool, Malformed | None, str]:
+def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bool, Malformed | None, str]:
     """Read type, id, attempt and trace from subject and headers; an event counts its deliveries as attempts."""
     headers = message.headers
     job_type, is_event, malformed = _type(service, message.subject)

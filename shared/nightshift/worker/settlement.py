@@ -19,6 +19,7 @@ from nightshift.worker import rescheduling
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
 from nightshift.worker.crash_loop import CrashLoopGuard
+from nightshift.worker.dead_letter_hook import run_hook
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 from nightshift.worker.verdict import DUPLICATE, Ack, DeadLetter, Reschedule, Verdict
@@ -122,6 +123,7 @@ class Settler:
                 await self.publish_follow_ups(job)
                 in_flight.delivery.ack()
                 return DUPLICATE
+            await run_hook(in_flight, verdict.error, self._objects)
             letter = rescheduling.dead_letter(in_flight.delivery, job, verdict, self._policies.now())
             await self._publisher.store(await self._with_renewed_claim(letter))
         except _TO_WAIT_FOR as error:

@@ -120,7 +120,7 @@ async def test_of_two_replicas_one_sweeps_and_earlier_turns_are_forgotten(
         swept.append("")
         return 0, 0
 
-    monkeypatch.setattr(loop, "sweep", noted)
+    monkeypatch.setattr(loop, "publish_overdue", noted)
     monkeypatch.setattr(loop, "SWEEP_SECONDS", 0.25)
     async with (
         working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, start=False) as first,

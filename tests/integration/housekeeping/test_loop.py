@@ -60,7 +60,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     outbox: Any = FakeOutbox()
     chores = Housekeeping("probe", (), connection=nothing, database=database, outbox=outbox, publisher=nothing)
     scene = Scene(chores, outbox)
-    monkeypatch.setattr(module, "sweep", scene.sweep)
+    monkeypatch.setattr(module, "publish_overdue", scene.sweep)
     yield scene
     await database.close()
 

@@ -26,8 +26,8 @@ NO_OBJECTS = "S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are not set"
 class Context:
     """One run of one command. `environ` are the settings that count, `source` says where they come from."""
 
-    def __init__(self, screen: Output, settings: OperatorSettings, environ: Mapping[str, str], source: str) -> None:
-        self.screen, self.settings, self.environ, self.source = screen, settings, environ, source
+    def __init__(self, output: Output, settings: OperatorSettings, environ: Mapping[str, str], source: str) -> None:
+        self.output, self.settings, self.environ, self.source = output, settings, environ, source
         self.catalogue = load_catalogue(settings.contracts_package)
         self._stack = AsyncExitStack()
         self._connection: Connection | None = None

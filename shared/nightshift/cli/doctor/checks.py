@@ -27,11 +27,11 @@ _WRONG_EXPECTATION = 10060
 Check = Callable[[Context], Awaitable[Sequence[Finding]]]
 
 
-async def broker(session: Context) -> list[Finding]:
+async def broker(context: Context) -> list[Finding]:
     """Version, JetStream, disk, and the clock."""
-    connection = await session.connection()
+    connection = await context.connection()
     info: dict[str, Any] = connection._server_info  # noqa: SLF001 - the library has no public form of it
-    found = [ok("broker", f"nats-server {info.get('version')} at {session.settings.nats_url} ({session.source})")]
+    found = [ok("broker", f"nats-server {info.get('version')} at {context.settings.nats_url} ({context.source})")]
     try:
         check_version(str(info.get("version", "")))
     except BrokerTooOldError as old:
@@ -44,9 +44,9 @@ async def broker(session: Context) -> list[Finding]:
     return [*found, ok("disk", f"{size(used)} used" + (f" of {size(limit)}" if limit > 0 else ""))]
 
 
-async def clock(session: Context) -> list[Finding]:
+async def clock(context: Context) -> list[Finding]:
     """Whether this machine's clock is the broker's: schedules are set by one and come due by the other."""
-    connection = await session.connection()
+    connection = await context.connection()
     before = time.time()
     answer = await manage(connection, "STREAM.INFO.CRON")
     after = time.time()
@@ -60,9 +60,9 @@ async def clock(session: Context) -> list[Finding]:
     return [ok("clock", "the broker's clock agrees with this machine's")]
 
 
-async def streams(session: Context) -> list[Finding]:
+async def streams(context: Context) -> list[Finding]:
     """Streams and consumers against what is declared."""
-    found = await differences(await session.connection(), declared(session))
+    found = await differences(await context.connection(), declared(context))
     lasting = [line for line in found if "num_replicas" not in line and "max_bytes" not in line]
     chosen = [line for line in found if line not in lasting]
     said = [wrong("topology", line, f"run `{_PROVISION}` with this version's settings") for line in lasting]
@@ -73,10 +73,10 @@ async def streams(session: Context) -> list[Finding]:
     return said or [ok("topology", "streams and consumers are as declared")]
 
 
-async def permissions(session: Context) -> list[Finding]:
+async def permissions(context: Context) -> list[Finding]:
     """Whether this user may publish jobs and cancel; both are asked in a way that changes nothing."""
-    connection, found = await session.connection(), list[Finding]()
-    for service in services(session):
+    connection, found = await context.connection(), list[Finding]()
+    for service in services(context):
         try:
             await store(connection, f"jobs.{service}.doctor", {"Nats-Expected-Stream": "none"}, b"", timeout_seconds=2)
         except BrokerRefusedError as refused:
@@ -102,9 +102,9 @@ async def permissions(session: Context) -> list[Finding]:
     return found or [ok("permissions", "this user may publish, cancel and purge")]
 
 
-async def database(session: Context) -> list[Finding]:
+async def database(context: Context) -> list[Finding]:
     """Whether it answers, and is of this version."""
-    opened = session.database()
+    opened = context.database()
     if opened is None:
         return [skipped("database", NO_DATABASE)]
     try:
@@ -118,12 +118,12 @@ async def database(session: Context) -> list[Finding]:
     return [ok("database", f"answers; its schema is at revision {at}")]
 
 
-async def objects(session: Context) -> list[Finding]:
+async def objects(context: Context) -> list[Finding]:
     """Whether the bucket can be used."""
-    store_ = session.objects()
+    store_ = context.objects()
     if store_ is None:
         return [skipped("objects", NO_OBJECTS)]
-    bucket, key = session.settings.s3_bucket, f"doctor/{time.time_ns()}"
+    bucket, key = context.settings.s3_bucket, f"doctor/{time.time_ns()}"
     try:
         await store_.probe()
         await store_.put(key, b"{}", "application/json")
