@@ -117,7 +117,7 @@ async def test_refused_credentials_are_a_dead_letter_without_them(stack: Stack) 
 
         (letter,) = await eventually(dead, what="the dead letter")
         assert letter.headers[wire.DEAD_REASON] == "permanent"
-        assert "linked anew: GitHub answered 401: Bad credentials" in letter.headers[wire.DEAD_ERROR]
+        assert "linked again: GitHub answered 401: Bad credentials" in letter.headers[wire.DEAD_ERROR]
         assert "gho_revoked" not in str(letter) + here.service.log.read_text()
 
 
