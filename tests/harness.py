@@ -26,7 +26,7 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
-from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.objects.s3 import S3ObjectStore, open_objects
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose
 from nightshift.topology.provisioning import provision_broker
@@ -133,7 +133,7 @@ class Harness:
 
     async def inbox(self) -> list[tuple[str, str]]:
         """Type and id of every job that is done."""
-        query = select(processed_messages.c.type, processed_messages.c.id).where(processed_messages.c.type != "sweep")
+        query = select(processed_messages.c.type, processed_messages.c.id)
         async with self.database.read() as connection:
             return [(row[0], row[1]) for row in await connection.execute(query)]
 

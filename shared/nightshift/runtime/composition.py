@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
 from nightshift.database import Database
@@ -9,7 +10,6 @@ from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
-from nightshift.objects import S3ObjectStore
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
 from nightshift.topology.topology import Consumer
@@ -20,6 +20,9 @@ from nightshift.worker.pull import Pull
 from nightshift.worker.router import Route
 from nightshift.worker.worker import Worker
 
+if TYPE_CHECKING:
+    from nightshift.objects.s3 import S3ObjectStore
+
 
 @dataclass(slots=True, frozen=True)
 class ServiceContext:
@@ -28,7 +31,7 @@ class ServiceContext:
     name: str
     connection: Connection
     database: Database
-    objects: S3ObjectStore
+    objects: "S3ObjectStore"
     publisher: Publisher
     metrics: Metrics
     tracing: Tracing = NO_TRACING

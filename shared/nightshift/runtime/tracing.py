@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from nightshift.config.extras import extra
 from nightshift.config.settings import ProcessSettings, SettingsError
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 
@@ -19,7 +20,8 @@ async def open_tracing(name: str, settings: ProcessSettings) -> AsyncIterator[Tr
         yield NO_TRACING
         return
     try:
-        from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
+        with extra("tracing", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+            from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
     except ValueError as error:  # the library reads some variables when it is imported
         raise SettingsError([str(error)]) from None
     async with exporting(name, settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers) as spans:

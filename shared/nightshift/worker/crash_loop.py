@@ -1,28 +1,27 @@
-"""Marks the last permitted delivery of a job as started; a mark that is still there means that its worker died.
+"""Marks the last permitted delivery of a job as started; a mark that is still there means that the worker died.
 
-The broker counts a delivery that was nak'ed like one whose worker has died, and only the worker that nak'ed it knows
-better; so the count alone, as another replica sees it, proves nothing.
+The broker counts a delivery that was released like one whose worker has died, and only the worker that released it
+knows better; so the count alone, as another replica sees it, proves nothing.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import bindparam, delete
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from nightshift.broker.delivery import Delivery
 from nightshift.database import Database
-from nightshift.database.tables import processed_messages
-from nightshift.messaging import inbox
-from nightshift.messaging.job import Job
+from nightshift.database.tables import crash_marks
 from nightshift.worker.policies import utc_now
 
-MARK = "last-life"
-"""Row type of the marks, which are in the inbox; deleted with its other old rows."""
-_CLEAR = delete(processed_messages).where(
-    processed_messages.c.consumer == bindparam("service"),
-    processed_messages.c.type == MARK,
-    processed_messages.c.id == bindparam("origin"),
+_MARK = {
+    "sqlite": sqlite.insert(crash_marks).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(crash_marks).on_conflict_do_nothing(),
+}
+_CLEAR = delete(crash_marks).where(
+    crash_marks.c.service == bindparam("of_service"), crash_marks.c.origin == bindparam("of_origin")
 )
 
 
@@ -38,9 +37,12 @@ class CrashLoopGuard:
         Raises:
             Unavailable: the database is unavailable.
         """
-        origin = delivery.origin()
-        mark = Job(self._service, MARK, origin, origin)
-        return await self._database.commit(lambda connection: inbox.enter(connection, [mark], self._now()))
+        row = {"service": self._service, "origin": delivery.origin(), "marked_at": self._now()}
+
+        def mark(connection: Connection) -> bool:
+            return connection.execute(_MARK[connection.dialect.name], row).rowcount == 1
+
+        return await self._database.commit(mark)
 
     async def clear(self, delivery: Delivery) -> None:
         """Remove the mark: the job has ended in good order, although it comes again.
@@ -48,9 +50,9 @@ class CrashLoopGuard:
         Raises:
             Unavailable: the database is unavailable.
         """
-        values = {"service": self._service, "origin": delivery.origin()}
+        values = {"of_service": self._service, "of_origin": delivery.origin()}
 
-        def forget(connection: Connection) -> None:
+        def clear(connection: Connection) -> None:
             connection.execute(_CLEAR, values)
 
-        await self._database.commit(forget)
+        await self._database.commit(clear)
