@@ -20,7 +20,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.topology import Topology, topology
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Handlers, route, routes
 from schema.tables import activity_logs
 

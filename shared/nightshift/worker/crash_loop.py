@@ -4,7 +4,8 @@ The broker counts a delivery that was released like one whose worker has died, a
 knows better; so the count alone, as another replica sees it, proves nothing.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy import bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Connection
 from nightshift.broker.delivery import Delivery
 from nightshift.database import Database
 from nightshift.database.tables import crash_marks
+from nightshift.worker.policies import utc_now
 
 _MARK = {
     "sqlite": sqlite.insert(crash_marks).on_conflict_do_nothing(),
@@ -26,8 +28,8 @@ _CLEAR = delete(crash_marks).where(
 class CrashLoopGuard:
     """The crash marks of one service's jobs, shared by all its replicas."""
 
-    def __init__(self, service: str, database: Database) -> None:
-        self._service, self._database = service, database
+    def __init__(self, service: str, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._service, self._database, self._now = service, database, now
 
     async def mark_started(self, delivery: Delivery) -> bool:
         """Mark the job as started; return False when it was marked before and no worker lived to clear that.
@@ -35,7 +37,7 @@ class CrashLoopGuard:
         Raises:
             Unavailable: the database is unavailable.
         """
-        row = {"service": self._service, "origin": delivery.origin(), "marked_at": datetime.now(UTC)}
+        row = {"service": self._service, "origin": delivery.origin(), "marked_at": self._now()}
 
         def mark(connection: Connection) -> bool:
             return connection.execute(_MARK[connection.dialect.name], row).rowcount == 1

@@ -16,7 +16,7 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import Database, open_database
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.tracing import tracing
+from nightshift.runtime.tracing import open_tracing
 
 if TYPE_CHECKING:
     from nightshift.objects.s3 import S3ObjectStore
@@ -95,5 +95,5 @@ class Context:
     async def publisher(self) -> Publisher:
         """Publishes jobs; big bodies only where the object store is known."""
         connection = await self.connection()
-        spans = await self._stack.enter_async_context(tracing("operator", self.settings))
-        return Publisher(connection, self.objects(), spans=spans)
+        tracing = await self._stack.enter_async_context(open_tracing("operator", self.settings))
+        return Publisher(connection, self.objects(), tracing=tracing)
