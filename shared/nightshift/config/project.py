@@ -16,20 +16,28 @@ class Project:
     folder: Path = field(default_factory=Path.cwd)
     contracts: str = "contracts"
     services: str = "services"
+    schema: str | None = None
+    """The package of the application's tables; None: `schema`, if there is one."""
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> Self:
-        """Return the project that PROJECT_FOLDER, CONTRACTS_PACKAGE and SERVICES_PACKAGE name."""
+        """Return the project that PROJECT_FOLDER, CONTRACTS_PACKAGE, SERVICES_PACKAGE and SCHEMA_PACKAGE name."""
         return cls(
             Path(environ.get("PROJECT_FOLDER") or Path.cwd()).absolute(),
             environ.get("CONTRACTS_PACKAGE") or "contracts",
             environ.get("SERVICES_PACKAGE") or "services",
+            environ.get("SCHEMA_PACKAGE") or None,
         )
 
     @property
     def state_folder(self) -> Path:
         """The folder in which the embedded stack keeps its state, unless told otherwise."""
         return self.folder / _STATE
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings that tell a process of the project what its packages are called."""
+        schema = {"SCHEMA_PACKAGE": self.schema} if self.schema else {}
+        return {"CONTRACTS_PACKAGE": self.contracts, **schema}
 
     def service_names(self) -> list[str]:
         """Return the names of the services: the folders of the package of services that can be run."""

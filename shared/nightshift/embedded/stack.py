@@ -122,7 +122,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Return the settings with which a service uses this stack. The stack must have been started once."""
         return {
-            "CONTRACTS_PACKAGE": self.project.contracts,
+            **self.project.settings(),
             "NATS_URL": self.broker.url,
             "DATABASE_URL": f"sqlite+aiosqlite:///{self.database.as_posix()}",
             "S3_ENDPOINT": self.objects.endpoint,

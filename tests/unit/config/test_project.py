@@ -18,11 +18,13 @@ def _runnable(folder: Path) -> None:
 def test_the_working_directory_is_the_project_unless_a_setting_names_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its folder, its contracts and its services each have a setting."""
+    """Its folder, its contracts and its services each have a setting, and the tables."""
     monkeypatch.chdir(tmp_path)
     assert Project.of_environment({}) == Project(tmp_path, "contracts", "services")
     named = {"PROJECT_FOLDER": "/srv/shop", "CONTRACTS_PACKAGE": "shop.messages", "SERVICES_PACKAGE": "shop.workers"}
-    assert Project.of_environment(named) == Project(Path("/srv/shop"), "shop.messages", "shop.workers")
+    shop = Project.of_environment({**named, "SCHEMA_PACKAGE": "shop.tables"})
+    assert shop == Project(Path("/srv/shop"), "shop.messages", "shop.workers", "shop.tables")
+    assert shop.settings() == {"CONTRACTS_PACKAGE": "shop.messages", "SCHEMA_PACKAGE": "shop.tables"}
     assert Project.of_environment({"PROJECT_FOLDER": "shop"}).folder == tmp_path / "shop"
 
 

@@ -13,7 +13,7 @@ from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
 from nightshift.cli.queries.topology import declared, services
 from nightshift.cli.terminal.formatting import size
-from nightshift.database.migrations.runner import current_revision, head
+from nightshift.database import MigrationError, history_states
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
 from nightshift.topology.topology import later_stream
@@ -109,13 +109,22 @@ async def database(context: Context) -> list[Finding]:
         return [skipped("database", NO_DATABASE)]
     try:
         await opened.probe()
-        at, newest = await current_revision(opened), head()
+        states = await history_states(opened, context.settings.schema_package)
     except Unavailable as away:
         return [wrong("database", str(away), "check DATABASE_URL, and that the server runs and can be reached")]
-    if at != newest:
-        text = f"its schema is at revision {at or 'nothing'}, this version needs {newest}"
-        return [wrong("database", text, f"run `{_PROVISION}`, or a newer version if the database is ahead")]
-    return [ok("database", f"answers; its schema is at revision {at}")]
+    except MigrationError as error:
+        return [wrong("database", str(error), "check SCHEMA_PACKAGE and the rights of DATABASE_URL's user")]
+    said = [
+        wrong(
+            "database",
+            f"the tables of {one.package} are at revision {one.at or 'nothing'}, this version needs {one.head}",
+            f"run `{_PROVISION}`, or a newer version if the database is ahead",
+        )
+        for one in states
+        if one.at != one.head
+    ]
+    at = ", ".join(f"{one.package} {one.at}" for one in states)
+    return said or [ok("database", f"answers; its tables are at revision {at}")]
 
 
 async def objects(context: Context) -> list[Finding]:

@@ -15,7 +15,7 @@ from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
 from nightshift.topology.topology import later_stream, queue_stream
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 
 RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
 """Of several traces the first of these says where a job is: what is done stays done, whatever duplicates wait."""
@@ -106,12 +106,12 @@ async def dead_traces(context: Context, job_id: str, types: Iterable[str]) -> As
 
 
 def _is(message: StoredMessage, service: str, job_id: str) -> bool:
-    job = identify(service, message).job
+    job = job_of(service, message)
     return job_id in {job.id, job.key}
 
 
 def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Trace:
-    job = identify(service, message).job
+    job = job_of(service, message)
     return Trace(
         state="in flight" if started else "waiting",
         type=job.type,
