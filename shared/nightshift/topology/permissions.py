@@ -54,18 +54,15 @@ def _holds_dead_letters(stream: Stream) -> bool:
     return all(subject.startswith("dead.") for subject in stream.subjects)
 
 
-def of_scheduler(topology: Topology) -> Permissions:
-    """The scheduler publishes events, reads its memory, and looks whether their consumers keep up."""
-    consumers = [consumer.name for consumer in topology.consumers if consumer.stream == CRON_STREAM]
+def of_scheduler() -> Permissions:
+    """The scheduler publishes events and reads the last ones and the pauses."""
     publish = (
         "cron.>",
-        *(f"$JS.API.CONSUMER.INFO.{CRON_STREAM}.{name}" for name in sorted(set(consumers))),
         f"$JS.API.DIRECT.GET.{CRON_STREAM}",
         f"$JS.API.DIRECT.GET.{CRON_PAUSED_STREAM}",
         discovery.reply_subject("scheduler"),
     )
-    dropped = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{CRON_STREAM}.*"
-    return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING, dropped))
+    return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING))
 
 
 def of_producer() -> Permissions:
@@ -89,7 +86,7 @@ def users(topology: Topology, catalogue: Catalogue) -> dict[str, Permissions]:
         )
         for service in sorted({consumer.name for consumer in topology.consumers})
     }
-    return {**table, "scheduler": of_scheduler(topology), "producer": of_producer(), "operator": of_operator()}
+    return {**table, "scheduler": of_scheduler(), "producer": of_producer(), "operator": of_operator()}
 
 
 def broker_config(table: Mapping[str, Permissions], passwords: Mapping[str, str]) -> str:
