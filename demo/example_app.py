@@ -27,7 +27,7 @@ from nightshift.database import Database, open_database
 from nightshift.embedded.processes import env_file
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
+from nightshift.objects.s3 import S3ObjectStore
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.stores import object_store

@@ -13,6 +13,7 @@ import yaml
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.services import discover
+from nightshift.topology.permissions import ACCOUNT
 from nightshift.topology.topology import Consumer, declared_topology
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "kubernetes"
@@ -150,7 +151,7 @@ def _scaled_object(service: str, consumers: Sequence[Consumer]) -> Manifest:
 def _trigger(service: str, consumer: Consumer) -> Manifest:
     metadata = {
         "natsServerMonitoringEndpoint": _MONITORING,
-        "account": "$G",
+        "account": ACCOUNT,
         "stream": consumer.stream,
         "consumer": consumer.name,
         "lagThreshold": str(LAG_PER_REPLICA.get(service, USUAL_LAG_PER_REPLICA)),

@@ -128,7 +128,7 @@ def test_the_image_holds_what_runs_and_nothing_else(stack: Project) -> None:
     """No tests, no embedded programs, no pip; built from the lock of what runs."""
     code = "import pathlib; print(sorted(p.name for p in pathlib.Path('/app').iterdir()))"
     assert stack.compose("exec", "-T", "email", "python", "-c", code).strip() == str(
-        ["contracts", "deploy", "embedded", "ops", "services", "shared"]
+        ["contracts", "deploy", "schema", "services", "shared"]
     )
     installed = stack.compose("exec", "-T", "email", "sh", "-c", "ls /venv/bin /venv/lib/python3*/site-packages")
     assert not {"pip", "nats-server", "weed", "pytest", "aiosmtpd"} & set(installed.split())

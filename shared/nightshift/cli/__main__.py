@@ -72,27 +72,27 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path = R
     """Runs what was parsed; no exception leaves it but that of a closed pipe."""
     if getattr(options, "at_once", None) is not None:
         return int(options.at_once(options))
-    screen = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
+    output = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - the constant is a name, not a path
         configure("nightshift", "text", "error", nowhere)
         try:
-            return asyncio.run(perform(screen, options, environ, stack))
+            return asyncio.run(perform(output, options, environ, stack))
         except (KeyboardInterrupt, asyncio.CancelledError):
-            screen.note("Stopped.")
+            output.note("Stopped.")
             return INTERRUPTED
 
 
-async def perform(screen: Output, options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
+async def perform(output: Output, options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
     """Runs a command on this event loop; what goes wrong is said on the screen."""
     try:
         counts, source = environment(options, environ, stack)
-        async with Context(screen, settings(counts), counts, source) as session:
-            return int(await options.run(session, options))
+        async with Context(output, settings(counts), counts, source) as context:
+            return int(await options.run(context, options))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a traceback tells a person on call nothing
         text, code = _in_words(error)
-        screen.error(text, code)
+        output.error(text, code)
         return code
 
 

@@ -24,6 +24,7 @@ from nightshift.config.tls import ca_file_problem, no_credentials
 __all__ = [
     "Pattern",
     "ProcessSettings",
+    "SchemaPackage",
     "Secret",
     "Settings",
     "SettingsError",
@@ -36,6 +37,16 @@ __all__ = [
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+_PACKAGE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+SchemaPackage = Annotated[
+    str | None,
+    Pattern(_PACKAGE, "schema"),
+    Meta(
+        description="Python package of the application's tables; its migrations are in <package>.migrations. Unset: "
+        "schema, if there is one. none: the application has no tables, or migrates them itself."
+    ),
+]
+"""For the processes that look after the database's tables."""
 _NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
 
 
@@ -44,7 +55,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
     contracts_package: Annotated[
         str,
-        Pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "contracts"),
+        Pattern(_PACKAGE, "contracts"),
         Meta(description="Python package of the contracts."),
     ] = "contracts"
 

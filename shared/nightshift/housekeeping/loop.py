@@ -3,19 +3,14 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from sqlalchemy import bindparam, delete
-from sqlalchemy.engine import Connection as DatabaseConnection
+from datetime import UTC, datetime, timedelta
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.database import Database
-from nightshift.database.tables import processed_messages
+from nightshift.housekeeping.lease import take_lease
 from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.housekeeping.overdue import publish_overdue
-from nightshift.messaging import inbox
-from nightshift.messaging.job import Job
-from nightshift.messaging.outbox import RELAY_PAGE, Outbox
+from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
@@ -28,11 +23,6 @@ SWEEP_SHARE = 0.02
 """Of a replica's time, at most: with more than about 10,000 jobs waiting (0.4 s) a sweep comes more rarely."""
 SWEEP_AT_LEAST_EVERY_SECONDS = 3600.0
 SWEEP_AFTER_REFUSAL_SECONDS = 20.0
-_EARLIER_SWEEPS = delete(processed_messages).where(
-    processed_messages.c.consumer == bindparam("service"),
-    processed_messages.c.type == "sweep",
-    processed_messages.c.id < bindparam("slot"),
-)
 _log = get_logger("chores")
 
 
@@ -67,8 +57,7 @@ class Housekeeping:
     async def _relay_for_ever(self) -> None:
         while True:
             try:
-                while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
-                    pass
+                await self._outbox.relay(datetime.now(UTC))
             except* (Unavailable, BrokerRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
@@ -101,15 +90,9 @@ class Housekeeping:
         await asyncio.sleep(SWEEP_AFTER_REFUSAL_SECONDS)
 
     async def _is_mine(self, now: datetime) -> bool:
-        """Whether this replica sweeps this time: the first to write the time's slot into the inbox."""
-        slot = f"{int(now.timestamp() // SWEEP_SECONDS):012d}"
-        turn = Job(self._service, "sweep", slot, slot)
-
-        def enter(connection: DatabaseConnection) -> bool:
-            connection.execute(_EARLIER_SWEEPS, {"service": self._service, "slot": slot})
-            return inbox.enter(connection, [turn], now)
-
-        return await self._database.commit(enter)
+        """Return whether this replica sweeps this time: the first one to ask after the last one's lease expired."""
+        until = now + timedelta(seconds=SWEEP_SECONDS)
+        return await take_lease(self._database, self._service, "sweep", now=now, until=until)
 
 
 def pause_after(sweep_seconds: float) -> float:

@@ -24,12 +24,12 @@ Example::
     async def forget_searches(message: ForgetSearches, job: Job, *, database: Database, seconds: float = 60) -> None:
         matching = (activity_logs.c.action == "search", activity_logs.c.created_at < message.before)
 
-        async def forget(page: Page[RowMapping]) -> None:
+        async def forget(page: KeysetPage[RowMapping]) -> None:
             async with database.write() as connection:
                 await connection.execute(delete(activity_logs).where(BY_AGE.within(page), *matching))
 
         query = select(activity_logs.c.created_at, activity_logs.c.id).where(*matching)
-        walk = await work_through(table_pages(database, query, BY_AGE), forget, limit=TimeLimit(seconds))
+        walk = await process_pages(table_pages(database, query, BY_AGE), forget, limit=TimeLimit(seconds))
         if not walk.done:
             enqueue_successor(job, message)
 """

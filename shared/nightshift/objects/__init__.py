@@ -1,4 +1,4 @@
-"""The object store: a port, and its implementation for any S3 server."""
+"""The object store: a port, which needs no client, and its implementation for any S3 server in `s3`."""
 
 from nightshift.objects.object_store import (
     ObjectInfo,
@@ -7,7 +7,6 @@ from nightshift.objects.object_store import (
     ObjectStoreRefusedError,
     ObjectTooLargeError,
 )
-from nightshift.objects.s3 import S3ObjectStore, open_objects
 
 __all__ = [
     "ObjectInfo",
@@ -15,6 +14,4 @@ __all__ = [
     "ObjectStore",
     "ObjectStoreRefusedError",
     "ObjectTooLargeError",
-    "S3ObjectStore",
-    "open_objects",
 ]

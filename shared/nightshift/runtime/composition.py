@@ -9,21 +9,19 @@ from nightshift.database import Database
 from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
 from nightshift.topology.topology import Consumer
+from nightshift.worker.assembly import build_pipeline
 from nightshift.worker.circuit_breaker import CircuitBreaker
-from nightshift.worker.commit import Committer
-from nightshift.worker.crash_loop import CrashLoopGuard
-from nightshift.worker.pipeline import JobLimits, Pipeline
+from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.pull import Pull
 from nightshift.worker.router import Route
-from nightshift.worker.settlement import Settler
 from nightshift.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
+    from nightshift.objects.s3 import S3ObjectStore
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,11 +31,10 @@ class ServiceContext:
     name: str
     connection: Connection
     database: Database
-    objects: S3ObjectStore
+    objects: "S3ObjectStore"
     publisher: Publisher
     metrics: Metrics
-    spans: "Spans | None" = None
-    """None while tracing is off."""
+    tracing: Tracing = NO_TRACING
     dependencies: Dependencies = field(default_factory=Dependencies)
     """Where a service registers checks of what it needs outside, for `nightshift doctor`."""
 
@@ -53,16 +50,24 @@ class WorkerParts:
 
 
 def compose(
-    context: ServiceContext, table: Mapping[str, Route], consumers: Sequence[Consumer], *, slots: int, limits: JobLimits
+    context: ServiceContext,
+    table: Mapping[str, Route],
+    consumers: Sequence[Consumer],
+    *,
+    slots: int,
+    limits: JobLimits,
+    policies: Policies = DEFAULT_POLICIES,
 ) -> WorkerParts:
     """Builds a worker that has these routes and pulls these consumers; nothing runs yet."""
-    committer, outbox = Committer(context.database), Outbox(context.name, context.database, context.publisher)
+    outbox = Outbox(context.name, context.database, context.publisher)
 
     async def broker() -> None:
         await context.connection.up.wait()
 
     circuit = CircuitBreaker(
-        {"database": context.database.probe, "objects": context.objects.probe, "broker": broker}, context.metrics
+        {"database": context.database.probe, "objects": context.objects.probe, "broker": broker},
+        context.metrics,
+        policies,
     )
     chores = Housekeeping(
         context.name,
@@ -72,30 +77,22 @@ def compose(
         outbox=outbox,
         publisher=context.publisher,
     )
-    settler = Settler(
-        context.publisher,
-        committer=committer,
-        outbox=outbox,
-        objects=context.objects,
-        circuit=circuit,
-        metrics=context.metrics,
-        refused=chores.refused,
-    )
-    pipeline = Pipeline(
+    pipeline = build_pipeline(
         context.name,
         table,
-        committer=committer,
-        outbox=outbox,
+        database=context.database,
         objects=context.objects,
-        settler=settler,
-        last_lives=CrashLoopGuard(context.name, context.database),
+        publisher=context.publisher,
+        outbox=outbox,
         circuit=circuit,
         metrics=context.metrics,
         limits=limits,
-        spans=context.spans,
+        on_refused=chores.refused,
+        policies=policies,
+        tracing=context.tracing,
     )
-    worker = Worker(pipeline, circuit, slots=slots)
-    circuit.on_close = worker.ask
+    worker = Worker(pipeline, circuit, slots=slots, policies=policies)
+    circuit.on_close = worker.request
     pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     return WorkerParts(worker, pulls, chores, circuit)

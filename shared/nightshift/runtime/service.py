@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from nightshift.config.settings import Settings, SettingsError, describe, load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.publisher import Publisher
+from nightshift.messaging.tracing import Tracing
 from nightshift.observability.log import configure, get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
@@ -22,17 +23,14 @@ from nightshift.runtime.health import HealthServer
 from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.process import BROKEN, STOPPED, WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
 from nightshift.runtime.stores import database_of, object_store
-from nightshift.runtime.tracing import tracing
+from nightshift.runtime.tracing import open_tracing
 from nightshift.topology.discovery import Responder, TypeCounts, WorkerInfo, describe_self
 from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.pull_watch import PullWatch
 from nightshift.worker.router import Handlers, check_complete, routes
 from nightshift.worker.worker import Worker
-
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
 
 S = TypeVar("S", bound=Settings)
 _log = get_logger("service")
@@ -42,7 +40,7 @@ Build = Callable[[S, ServiceContext], AbstractAsyncContextManager[Handlers]]
 """A service's composition root: opens what its handlers need, yields them, closes it again."""
 
 
-def run(name: str, settings_type: type[S], build: Build[S]) -> int:
+def run(name: str, settings_type: type[S], build: Build[S], policies: Policies = DEFAULT_POLICIES) -> int:
     """Runs a service until SIGTERM or Ctrl-C; returns the exit code: 0 stopped, 1 broken, 2 wrong settings."""
     _parser(name, settings_type).parse_args()
     try:
@@ -51,7 +49,7 @@ def run(name: str, settings_type: type[S], build: Build[S]) -> int:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return WRONG_SETTINGS
     configure(name, settings.log_format, settings.log_level)
-    return run_until_stopped(lambda stop: serve(name, settings, build, stop))
+    return run_until_stopped(lambda stop: serve(name, settings, build, stop, policies=policies))
 
 
 def _parser(name: str, settings_type: type[Settings]) -> argparse.ArgumentParser:
@@ -64,20 +62,22 @@ def _parser(name: str, settings_type: type[Settings]) -> argparse.ArgumentParser
     )
 
 
-async def serve(name: str, settings: S, build: Build[S], stop: asyncio.Event) -> int:
+async def serve(
+    name: str, settings: S, build: Build[S], stop: asyncio.Event, *, policies: Policies = DEFAULT_POLICIES
+) -> int:
     """Runs a service on this event loop until it is asked to stop."""
     metrics, checks = Metrics(load_catalogue(settings.contracts_package).types_of(name)), Checks()
     async with AsyncExitStack() as stack:
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
         _background(stack, checks.run())
         _log.info("starting", f"{name} starts; health at {health.url}", health=health.url)
-        spans = await stack.enter_async_context(tracing(name, settings))
+        traced = await stack.enter_async_context(open_tracing(name, settings))
         connecting = asyncio.ensure_future(connect(settings, name=name))
         if not await wait_unless_stopped(connecting, stop):
             return STOPPED
-        context = await _chassis(stack, name, settings, connecting.result(), metrics, spans=spans)
+        context = await _chassis(stack, name, settings, connecting.result(), metrics, tracing=traced)
         handlers = await stack.enter_async_context(build(settings, context))
-        worker = await _worker(stack, settings, context, checks, handlers)
+        worker = await _worker(stack, settings, context, checks, handlers, policies=policies)
         await _be_present(stack, context, worker, settings.slots, health.url)
         gc_tuning.freeze()
         _log.info("working", f"{name} works: {settings.slots} slots, {len(worker.pulls)} streams")
@@ -97,26 +97,32 @@ async def _chassis(
     connection: Connection,
     metrics: Metrics,
     *,
-    spans: "Spans | None",
+    tracing: Tracing,
 ) -> ServiceContext:
     stack.push_async_callback(connection.close)
     database = database_of(settings)
     stack.push_async_callback(database.close)
     objects = object_store(settings)
     stack.push_async_callback(objects.close)
-    publisher = Publisher(connection, objects, spans=spans)
-    return ServiceContext(name, connection, database, objects, publisher, metrics, spans)
+    publisher = Publisher(connection, objects, tracing=tracing)
+    return ServiceContext(name, connection, database, objects, publisher, metrics, tracing)
 
 
 async def _worker(
-    stack: AsyncExitStack, settings: Settings, context: ServiceContext, checks: Checks, handlers: Handlers
+    stack: AsyncExitStack,
+    settings: Settings,
+    context: ServiceContext,
+    checks: Checks,
+    handlers: Handlers,
+    *,
+    policies: Policies,
 ) -> Worker:
     table = routes(handlers, ScheduleFired)
     catalogue = load_catalogue(settings.contracts_package)
     check_complete(context.name, table, catalogue.types_of(context.name))
     consumers = declared_topology(catalogue).consumers_of(context.name)
     limits = JobLimits(settings.max_retries, settings.job_timeout_seconds)
-    parts = compose(context, table, consumers, slots=settings.slots, limits=limits)
+    parts = compose(context, table, consumers, slots=settings.slots, limits=limits, policies=policies)
     stack.push_async_callback(parts.circuit.stop)
     watch = PullWatch(parts.pulls, context.connection, parts.circuit, context.metrics)
     checks.ready("broker", watch.ask)

@@ -12,7 +12,7 @@ from nightshift.outcomes import Unavailable
 from nightshift.runtime.health import HealthServer
 from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.process import BROKEN, STOPPED, wait_unless_stopped
-from nightshift.runtime.tracing import tracing
+from nightshift.runtime.tracing import open_tracing
 from nightshift.scheduler.announcing.announcer import Announcer
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
@@ -35,7 +35,7 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
     metrics.registry.register(schedule_metrics)
     async with AsyncExitStack() as stack:
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
-        spans = await stack.enter_async_context(tracing("scheduler", settings))
+        tracing = await stack.enter_async_context(open_tracing("scheduler", settings))
         await stack.enter_async_context(_background(checks.run()))
         _log.info("starting", f"scheduler starts; health at {health.url}", health=health.url)
         connecting = asyncio.create_task(connect(settings, name="scheduler"))
@@ -43,7 +43,7 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
             return STOPPED
         connection = connecting.result()
         stack.push_async_callback(connection.close)
-        stream = CronStream(connection, spans)
+        stream = CronStream(connection, tracing)
         announcer = Announcer(timetable, stream, metrics=schedule_metrics)
         checks.ready("announcer", _readiness(connection, announcer))
         gc_tuning.freeze()

@@ -69,7 +69,7 @@ def needs_of(service: str) -> set[str]:
     own = (f"jobs.{service}.", f"due.{service}.", f"later.{service}.", f"dead.{service}.")
     needs |= {subject for subject in everything() if subject.startswith(own)}
     for job_type in load_catalogue().publishes[service]:
-        needs |= {f"jobs.{job_type}", f"later.{job_type}.id1"}
+        needs.add(f"jobs.{job_type}")
     needs |= {f"dead.cron.{event}.daily" for event, consumer in EVENTS.items() if consumer == service}
     if service == "report":
         needs |= {f"$JS.API.STREAM.INFO.{stream}" for stream in STREAMS if stream.endswith("_DLQ")}
@@ -79,7 +79,7 @@ def needs_of(service: str) -> set[str]:
 NEEDS = {service: needs_of(service) for service in SERVICES} | {
     "scheduler": {f"cron.{event}.daily" for event in EVENTS}
     | {"$JS.API.DIRECT.GET.CRON", "$JS.API.DIRECT.GET.CRON_PAUSED", "workers.here.scheduler"},
-    "producer": {subject for subject in everything() if subject.startswith("jobs.")},
+    "producer": {f"jobs.{job_type}" for job_type in load_catalogue().public()},
 }
 
 

@@ -88,7 +88,7 @@ def test_any_answer_of_github_is_a_page_or_a_known_error(status: int, headers: d
         github_responses.refusal(answer, NOW, of_account=True), (RateLimitedError, SourceRefusedError, SyncFailedError)
     )
     try:
-        page = github_responses.page(answer, url, NOW, asked=True)
+        page = github_responses.page(answer, url, NOW, conditional=True)
     except SyncFailedError as error:
         told = str(error)
     else:

@@ -12,7 +12,7 @@ from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.config.redaction import single_line
 from nightshift.contract import wire
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 from nightshift.worker.verdict import DeadLetter, Reschedule
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,11 +35,11 @@ def _delivery(given_headers: dict[str, str], body: bytes = b"{}", subject: str =
 
 
 def _again(delivery: StoredMessage, delay: timedelta = timedelta(minutes=5)) -> OutboundMessage:
-    return rescheduling.reschedule(delivery, identify("probe", delivery).job, Reschedule("retry", delay, 2), NOW)
+    return rescheduling.reschedule(delivery, job_of("probe", delivery), Reschedule("retry", delay, 2), NOW)
 
 
 def _dead(delivery: StoredMessage, error: str = "why") -> OutboundMessage:
-    return rescheduling.dead_letter(delivery, identify("probe", delivery).job, DeadLetter("permanent", error, 3), NOW)
+    return rescheduling.dead_letter(delivery, job_of("probe", delivery), DeadLetter("permanent", error, 3), NOW)
 
 
 @pytest.mark.parametrize(("kind", "copy"), [("again", _again), ("dead", _dead)])

@@ -14,12 +14,12 @@ from services.email.smtp_config import SmtpServer
 _SECONDS = 5.0
 
 
-async def check_mail(session: Context) -> Sequence[Finding]:
+async def check_mail(context: Context) -> Sequence[Finding]:
     """Greets the mail server and logs in; sends nothing."""
-    if not any(name in session.environ for name in ("SMTP_HOST", "MAIL_TRANSPORT", "RESEND_API_KEY")):
+    if not any(name in context.environ for name in ("SMTP_HOST", "MAIL_TRANSPORT", "RESEND_API_KEY")):
         return [skipped("mail", "SMTP_HOST is not set")]
     try:
-        settings = load(EmailSettings, session.environ)
+        settings = load(EmailSettings, context.environ)
     except SettingsError as error:
         return [wrong("mail", "; ".join(error.problems), "correct the email service's settings")]
     if settings.mail_transport == "resend":

@@ -45,14 +45,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     paused: bool
 
 
-def schedules(session: Context) -> tuple[Schedule, ...]:
+def schedules(context: Context) -> tuple[Schedule, ...]:
     """The timetable that the scheduler has: the built-in one and SCHEDULES_FILE.
 
     Raises:
         UsageError: the file is wrong; says where.
     """
     try:
-        return load_timetable(session.catalogue, session.settings.schedules_file)
+        return load_timetable(context.catalogue, context.settings.schedules_file)
     except TimetableError as error:
         raise UsageError(str(error)) from None
 

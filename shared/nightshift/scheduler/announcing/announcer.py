@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from nightshift.backoff import backoff
+from nightshift.backoff import RetryPolicy
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.announcing.due_queue import Agenda
 from nightshift.scheduler.announcing.follower import Standby
@@ -178,7 +178,7 @@ class Announcer:
 
     def _try_again(self, entry: Progress, why: Exception) -> None:
         entry.failures += 1
-        wait = backoff(entry.failures, ceiling_seconds=LONGEST_BACKOFF_SECONDS)
+        wait = RetryPolicy(ceiling_seconds=LONGEST_BACKOFF_SECONDS).delay(entry.failures)
         self._agenda.put(entry, self._time.now() + wait)
         self._reports.not_announced(entry.schedule.name, why)
 

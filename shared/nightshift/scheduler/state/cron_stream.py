@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -15,12 +15,10 @@ from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.wire import MSG_ID
 from nightshift.instants import rfc3339
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.outcomes import Unavailable
 from nightshift.topology import schedule_pauses
 from nightshift.topology.topology import CRON_STREAM
-
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
 
 EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 _TIMEOUT_SECONDS = 5.0
@@ -68,8 +66,8 @@ class EventStream(Protocol):
 class CronStream:
     """The stream at the broker. It must allow direct gets; atomic batches make many events at once cheap."""
 
-    def __init__(self, connection: Connection, spans: "Spans | None" = None) -> None:
-        self._connection, self._spans = connection, spans
+    def __init__(self, connection: Connection, tracing: Tracing = NO_TRACING) -> None:
+        self._connection, self._tracing = connection, tracing
 
     @property
     def is_up(self) -> bool:
@@ -124,9 +122,7 @@ class CronStream:
 
     def _sending(self, events: Sequence[OutboundMessage]) -> AbstractContextManager[Sequence[OutboundMessage]]:
         """With spans where tracing is on; none for what is refused, which another scheduler announced first."""
-        return (
-            nullcontext(events) if self._spans is None else self._spans.sending(events, no_matter=(BrokerRefusedError,))
-        )
+        return self._tracing.sending(events, no_matter=(BrokerRefusedError,))
 
     async def _store(self, event: OutboundMessage) -> int:
         stored = await store(

@@ -214,8 +214,8 @@ async def test_processes_die_with_the_worker(photo: Path) -> None:
     worker = (
         "import asyncio, pathlib, sys\n"
         "from services.upload.subprocess_inspector import SubprocessInspector\n"
-        "from services.upload.inspection import Limits\n"
-        "inspector = SubprocessInspector(Limits(320, 10**6, 2**30, 30), timeout_seconds=60, processes=1,"
+        "from services.upload.inspection import ImageLimits\n"
+        "inspector = SubprocessInspector(ImageLimits(320, 10**6, 2**30, 30), timeout_seconds=60, processes=1,"
         " command=(sys.executable, '-P', '-c', sys.argv[2]))\n"
         "asyncio.run(inspector.inspect(pathlib.Path(sys.argv[1]), 'image/png'))\n"
     )

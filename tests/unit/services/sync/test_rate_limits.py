@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.retry_after import LONGEST, SHORTEST
-from services.sync.http.rate_limits import growing, until_reset
+from services.sync.http.rate_limits import growing_delay, until_reset
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -30,9 +30,9 @@ def test_a_reset_that_is_no_number_says_nothing(value: str) -> None:
 
 def test_refusals_in_a_row_wait_twice_as_long_each() -> None:
     """From a minute up to an hour."""
-    minutes = [growing(refusals).total_seconds() / 60 for refusals in range(8)]
+    minutes = [growing_delay(refusals).total_seconds() / 60 for refusals in range(8)]
     assert minutes == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert growing(10**9) == timedelta(hours=1)
+    assert growing_delay(10**9) == timedelta(hours=1)
 
 
 @given(st.text(), st.text())

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.sync.connector import Validators
 from services.sync.http import sanitize
-from services.sync.http.conditional_requests import conditions, validators
 
 
 @given(st.text(alphabet=st.characters()) | st.text(alphabet=st.sampled_from("\0\ud800a")))
@@ -76,5 +76,5 @@ def test_an_address_is_one_of_the_web(value: str | None, address: str | None) ->
 @given(st.text(), st.text())
 def test_validators_can_be_sent_back(etag: str, modified: str) -> None:
     """What could not stand in a header counts as not there."""
-    headers = conditions(validators({"etag": etag, "last-modified": modified}))
+    headers = Validators.from_headers({"etag": etag, "last-modified": modified}).conditions()
     assert all(value.isascii() and value.isprintable() and len(value) <= 512 for value in headers.values())

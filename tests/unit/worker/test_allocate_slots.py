@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshift.worker.slots import allocate_slots
+from nightshift.worker.worker import allocate_slots
 
 FREE = st.integers(-5, 1_000)
 BUSY = st.lists(st.booleans(), max_size=6)

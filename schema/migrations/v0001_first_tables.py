@@ -1,4 +1,4 @@
-"""Revision 0001: the tables of the chassis and of the services.
+"""Revision 0001: the tables of the services.
 
 A revision says everything itself and never imports `schema.tables`, which goes on changing.
 """
@@ -52,9 +52,7 @@ def _refers(table: str, column: str, target: str, on_delete: str) -> sa.ForeignK
 
 
 def upgrade() -> None:
-    """Creates everything."""
-    _inbox()
-    _outbox()
+    """Create everything."""
     _users()
     _sessions()
     _activity_logs()
@@ -64,36 +62,6 @@ def upgrade() -> None:
     _reports()
     _email_deliveries()
     _cleanup_runs()
-
-
-def _inbox() -> None:
-    op.create_table(
-        "processed_messages",
-        _text("consumer"),
-        _text("type"),
-        _text("id"),
-        _instant("processed_at"),
-        _key("processed_messages", "consumer", "type", "id"),
-    )
-    _index("processed_messages", "processed_at")
-
-
-def _outbox() -> None:
-    op.create_table(
-        "outbox",
-        _text("id"),
-        _text("consumer"),
-        _text("type", null=True),
-        _text("parent_id", null=True),
-        _text("subject"),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        _document("headers"),
-        _instant("not_before", null=True),
-        _instant("created_at"),
-        _key("outbox", "id"),
-    )
-    _index("outbox", "consumer", "type", "parent_id")
-    _index("outbox", "created_at")
 
 
 def _users() -> None:
@@ -266,7 +234,7 @@ def _cleanup_runs() -> None:
 
 
 def downgrade() -> None:
-    """Refuses: going back would throw all data away. Restore a backup instead.
+    """Refuse: going back would throw all data away. Restore a backup instead.
 
     Raises:
         RuntimeError: always.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.upload.declared_type import claim_note
+from services.upload.declared_type import compare_types
 from services.upload.repository import File
 
 
@@ -30,10 +30,10 @@ def file(name: str, claimed: str | None = None, metadata: dict[str, Any] | None 
 )
 def test_a_claim_is_noted_where_it_differs(name: str, claimed: str | None, real: str, note: dict[str, Any]) -> None:
     """`mislabelled` only where the bytes leave no doubt: plain text may well be a table."""
-    assert claim_note(file(name, claimed), real) == note
+    assert compare_types(file(name, claimed), real) == note
 
 
 def test_the_first_claim_is_remembered() -> None:
     """Worked off again, the row has the real type, and the note stays."""
     earlier = {"claimedType": "image/jpeg", "mislabelled": True}
-    assert claim_note(file("a", "image/png", earlier), "image/png") == earlier
+    assert compare_types(file("a", "image/png", earlier), "image/png") == earlier

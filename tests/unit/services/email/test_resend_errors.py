@@ -7,7 +7,7 @@ import pytest
 
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import SendFailedError
-from services.email.resend_errors import AWAY, MISCONFIGURED, accepted_id, refusal
+from services.email.resend_errors import MISCONFIGURED, UNREACHABLE, accepted_id, refusal
 from tests.unit.services.email.mails import NOW
 
 
@@ -47,8 +47,8 @@ def test_what_is_wrong_with_the_mail_is_permanent(code: int, name: str) -> None:
         (answer(429, "monthly_quota_exceeded", Retry_After="999999999"), timedelta(days=1)),
         (answer(409, "concurrent_idempotent_requests"), timedelta(seconds=5)),
         (answer(503, Retry_After="Fri, 24 Jul 2026 09:32:00 GMT"), timedelta(minutes=2)),
-        (answer(502), AWAY),
-        (answer(504), AWAY),
+        (answer(502), UNREACHABLE),
+        (answer(504), UNREACHABLE),
     ],
 )
 def test_limits_and_outages_cost_no_attempt(response: httpx.Response, delay: timedelta) -> None:
