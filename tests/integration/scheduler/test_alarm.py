@@ -13,7 +13,6 @@ from nightshift.broker import Connection, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.contract.cron import event_subject
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.stack import ROOT
 from nightshift.scheduler.cron.schedule import schedule
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT, Consumer, Topology
@@ -21,6 +20,7 @@ from nightshift.worker.pull import Pull
 from tests.harness import eventually
 from tests.integration.cli.expressions import ALERTS
 from tests.integration.scheduler.world import World
+from tests.repository import ROOT
 
 SECOND = timedelta(seconds=1)
 SYNC = Consumer(stream=CRON_STREAM, name="sync", filter="cron.sync.>", new_only=True)
