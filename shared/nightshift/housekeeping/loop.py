@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from sqlalchemy import bindparam, delete
 from sqlalchemy.engine import Connection as DatabaseConnection
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Connection as DatabaseConnection
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.database import Database
 from nightshift.database.tables import processed_messages
+from nightshift.heartbeat import Heartbeat
 from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.housekeeping.overdue import publish_overdue
 from nightshift.messaging import inbox
@@ -28,6 +30,10 @@ SWEEP_SHARE = 0.02
 """Of a replica's time, at most: with more than about 10,000 jobs waiting (0.4 s) a sweep comes more rarely."""
 SWEEP_AT_LEAST_EVERY_SECONDS = 3600.0
 SWEEP_AFTER_REFUSAL_SECONDS = 20.0
+RELAY_STALLED_SECONDS = 300.0
+"""For one page of the outbox: it takes seconds, or fails within them."""
+SWEEP_STALLED_SECONDS = 900.0
+"""For one sweep: one of a million waiting jobs takes less than a minute."""
 _EARLIER_SWEEPS = delete(processed_messages).where(
     processed_messages.c.consumer == bindparam("service"),
     processed_messages.c.type == "sweep",
@@ -58,25 +64,23 @@ class Housekeeping:
         """Notes that the broker refused something: schedules may have missed their time."""
         self._refused.set()
 
-    async def run(self) -> None:
-        """Goes on until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._relay_for_ever(), name="relay")
-            tasks.create_task(self._sweep_for_ever(), name="sweep")
-
-    async def _relay_for_ever(self) -> None:
+    async def relay(self, heartbeat: Heartbeat) -> NoReturn:
+        """Publish what is left in the outbox, again and again until cancelled."""
         while True:
+            heartbeat.beat(RELAY_STALLED_SECONDS)
             try:
                 while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
-                    pass
+                    heartbeat.beat(RELAY_STALLED_SECONDS)
             except* (Unavailable, BrokerRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
                 _log.exception("relay_failed", "The outbox's relay met an error; it tries again")
             await asyncio.sleep(RELAY_SECONDS)
 
-    async def _sweep_for_ever(self) -> None:
+    async def sweep(self, heartbeat: Heartbeat) -> NoReturn:
+        """Look for overdue and orphaned jobs, again and again until cancelled."""
         while True:
+            heartbeat.beat(SWEEP_STALLED_SECONDS)
             again_seconds = SWEEP_SECONDS
             try:
                 now = datetime.now(UTC)
@@ -89,6 +93,7 @@ class Housekeeping:
                 _log.debug("sweep_waits", f"The sweep waits: {error}")
             except Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
                 _log.exception("sweep_failed", "The sweep met an error; it tries again")
+            heartbeat.beat()
             await self._until_due(again_seconds)
 
     async def _until_due(self, seconds: float) -> None:

@@ -2,24 +2,34 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
+from typing import Any
 
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 
 _FIRST_PROBE_SECONDS, _LAST_PROBE_SECONDS = 0.5, 15.0
+_PROBE_SECONDS = 60.0
+"""For one probe: one that hangs must not keep the circuit open for ever."""
 _log = get_logger("circuit")
 
 Probe = Callable[[], Awaitable[None]]
+Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+"""Starts a task of this name, and sees to it that no exception of it goes unnoticed."""
+
+
+def spawn_task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """Start a task that nobody supervises, for tests and tools."""
+    return asyncio.create_task(work, name=name)
 
 
 class CircuitBreaker:
     """Opens when a component is found away, probes it, and closes when it answers."""
 
-    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics) -> None:
-        self._probes, self._metrics = probes, metrics
+    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics, *, spawn: Spawn = spawn_task) -> None:
+        self._probes, self._metrics, self._spawn = probes, metrics, spawn
         self.on_close: Callable[[], None] = lambda: None
         self._open: dict[str, asyncio.Task[None]] = {}
         for component in probes:
@@ -42,7 +52,7 @@ class CircuitBreaker:
             return
         _log.error("circuit_open", f"{unavailable}: pulling stops until it answers", component=component)
         self._metrics.circuit(component, is_open=True)
-        self._open[component] = asyncio.create_task(self._probe(component))
+        self._open[component] = self._spawn(self._probe(component), f"probe of {component}")
 
     def delay(self) -> timedelta:
         """How long a job waits that met the outage: it comes back at some time after the first probes."""
@@ -59,7 +69,8 @@ class CircuitBreaker:
         while True:
             await asyncio.sleep(wait)
             try:
-                await self._probes[component]()
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    await self._probes[component]()
             except Exception:  # noqa: BLE001 - whatever a probe raises, it is not there yet
                 wait = min(wait * 2, _LAST_PROBE_SECONDS)
             else:

@@ -6,9 +6,11 @@ import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from typing import NoReturn
 
 from nightshift.backoff import backoff
 from nightshift.broker.delivery import Delivery
+from nightshift.heartbeat import Heartbeat
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import PROGRESS_SECONDS
 from nightshift.worker import gc_tuning
@@ -19,6 +21,8 @@ from nightshift.worker.pull import Pull
 from nightshift.worker.slots import allocate_slots
 
 TICK_SECONDS = 1.0
+_STALLED_SECONDS = 30.0
+"""A tick waits for nothing: when none has come for so long, none will."""
 _SETTLING_SECONDS = 5.0
 """After the grace period: for what has only to be handed back."""
 _EXPLAINED_KEPT = 10_000
@@ -38,7 +42,6 @@ class Worker:
         self._draining = False
         self._asking = False
         self._explained: OrderedDict[str, int] = OrderedDict()
-        self._ticker: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
 
     @property
@@ -47,11 +50,10 @@ class Worker:
         return len(self._waiting) + len(self._running)
 
     async def start(self, pulls: Sequence[Pull]) -> None:
-        """Begins to pull."""
+        """Begin to pull; `tick` has to run as well."""
         self.pulls = pulls
         for pull in pulls:
             await pull.start()
-        self._ticker = asyncio.create_task(self._tick_for_ever())
         self.ask()
 
     def receive(self, delivery: Delivery) -> None:
@@ -83,10 +85,6 @@ class Worker:
             hand.release()
         await self._until_idle(_SETTLING_SECONDS)
         await self._leave_behind()
-        if self._ticker is not None:
-            self._ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticker
 
     async def _hand_back_waiting(self) -> None:
         waiting, self._waiting = list(self._waiting), deque()
@@ -168,8 +166,10 @@ class Worker:
             self._asking = True
             asyncio.get_running_loop().call_soon(self.ask)
 
-    async def _tick_for_ever(self) -> None:
+    async def tick(self, heartbeat: Heartbeat) -> NoReturn:
+        """Report progress, enforce time limits and check the pulls, every second until cancelled (after `drain`)."""
         while True:
+            heartbeat.beat(_STALLED_SECONDS)
             await asyncio.sleep(TICK_SECONDS)
             now = time.monotonic()
             for hand in (*self._waiting, *self._running):

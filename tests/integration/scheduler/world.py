@@ -10,6 +10,7 @@ from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired, event_subject
+from nightshift.heartbeat import Heartbeat
 from nightshift.scheduler.announcing.announcer import Announcer
 from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.cron.schedule import Schedule
@@ -110,7 +111,7 @@ class World:
         announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics, lapses=lapses)
         self.announcers.append(announcer)
         self.metrics.append(metrics)
-        self._running.append((asyncio.create_task(announcer.run(stop)), stop))
+        self._running.append((asyncio.create_task(announcer.run(stop, Heartbeat())), stop))
         return announcer
 
     async def started(self, *timetables: Iterable[Schedule]) -> None:
