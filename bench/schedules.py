@@ -13,8 +13,8 @@ from pathlib import Path
 from bench.report import write_figures
 from bench.scale import processor_seconds
 from nightshift.broker import Connection, connect, direct_get
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import StoredMessage
 from nightshift.config.settings import ProcessSettings
 from nightshift.embedded.processes.ports import free_ports
 from nightshift.embedded.processes.process import Process
@@ -33,7 +33,7 @@ def quantile(late: list[float], share: float) -> float:
     return 1000 * sorted(late)[min(int(share * len(late)), len(late) - 1)]
 
 
-def seconds_late(event: Delivery) -> float:
+def seconds_late(event: StoredMessage) -> float:
     """From an event's due time until the broker had stored it."""
     due = event.headers["Nats-Msg-Id"].rpartition("@")[2]
     return event.stored_ns / 1e9 - datetime.fromisoformat(due).timestamp()

@@ -15,6 +15,9 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
 }
 """Service -> the job types that it enqueues. What is not here, the broker does not let it publish."""
 
+INTERNAL: frozenset[str] = frozenset({"sync.all", *PUBLISHES["maintenance"]})
+"""Job types that only the product's own services and the operator publish, never a producer."""
+
 COUNTS_DEAD_LETTERS: frozenset[str] = frozenset({"report"})
 """Services that ask the broker how many dead letters there are; the answer holds numbers, no job."""
 

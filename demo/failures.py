@@ -2,7 +2,7 @@
 
 from contracts.email import SendEmail
 from demo.runner import Stage
-from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 
 
@@ -30,7 +30,7 @@ async def play(stage: Stage) -> None:
 
 
 async def _dead(stage: Stage, job_id: str, reason: str, expectation: str) -> None:
-    async def found() -> list[Delivery]:
+    async def found() -> list[StoredMessage]:
         letters = await stage.dead_letters("EMAIL_DLQ", job_id)
         return [letter for letter in letters if letter.headers.get(wire.DEAD_REASON) == reason]
 

@@ -12,15 +12,15 @@ from rich.table import Table
 from sqlalchemy import Executable
 
 from nightshift.broker import Connection
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.direct_get import read_all
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import StoredMessage
 from nightshift.database import Database
 from nightshift.embedded.servers.mailbox import messages
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
+from nightshift.objects.s3 import S3ObjectStore
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
 
@@ -101,7 +101,7 @@ class Stage:
         """The files of mails that this recipient got."""
         return [mail for mail in messages(self.stack.mail.mailbox) if recipient in mail.read_text("utf-8", "replace")]
 
-    async def dead_letters(self, stream: str, job_id: str) -> list[Delivery]:
+    async def dead_letters(self, stream: str, job_id: str) -> list[StoredMessage]:
         """The dead letters of a job."""
         found = await read_all(self.connection, stream)
         return [letter for letter in found if letter.headers.get("Job-Id") == job_id]

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightshift.contract.catalogue import Catalogue, load_catalogue
-from nightshift.topology.permissions import Permissions, broker_config, users
+from nightshift.topology.permissions import ACCOUNT, Permissions, broker_config, users
+from nightshift.topology.producers import ProducersError, read_producers
 from nightshift.topology.topology import Topology, declared_topology
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
@@ -46,9 +47,11 @@ class Vault:
         part.replace(file)
 
 
-def issue(vault: Vault, declared: Topology, catalogue: Catalogue) -> list[str]:
-    """Makes what is missing, brings what is derived up to date; returns the broker's users."""
-    table = users(declared, catalogue)
+def issue(
+    vault: Vault, declared: Topology, catalogue: Catalogue, producers: Mapping[str, Sequence[str]] | None = None
+) -> list[str]:
+    """Make what is missing, bring what is derived up to date; return the broker's users."""
+    table = users(declared, catalogue, producers)
     _broker(vault, table)
     database = _database(vault)
     services = {consumer.name for consumer in declared.consumers}
@@ -64,12 +67,14 @@ def issue(vault: Vault, declared: Topology, catalogue: Catalogue) -> list[str]:
 
 def _broker(vault: Vault, table: Mapping[str, Permissions]) -> None:
     # `provision` is what the operator does at every start.
-    passwords = {user: vault.secret(f"{_folder(user)}/{PASSWORD}") for user in table}
+    passwords = {user: vault.secret(_password_file(user, permissions)) for user, permissions in table.items()}
     vault.write("nats/users.conf", broker_config(table, passwords))
 
 
-def _folder(user: str) -> str:
-    return PROVISION if user == OPERATOR else user
+def _password_file(user: str, permissions: Permissions) -> str:
+    if permissions.account != ACCOUNT and user != PRODUCER:
+        return f"{PRODUCER}/{user}-password"
+    return f"{PROVISION if user == OPERATOR else user}/{PASSWORD}"
 
 
 def _database(vault: Vault) -> str:
@@ -91,16 +96,23 @@ def _identity(name: str, secret: str, actions: Sequence[str]) -> dict[str, objec
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; exit code 0 when all is in place, 1 when a folder cannot be written."""
+    """Run from the command line; exit code 0: all is in place, 1: a folder cannot be written, 2: wrong producers."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.credentials",
         description="Makes passwords and keys for broker, database and object store; what exists stays as it is.",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
+    parser.add_argument("--producers", type=Path, help="TOML file that says which user may publish which jobs")
     options = parser.parse_args(arguments)
     catalogue = load_catalogue()
+    declared = declared_topology(catalogue)
+    taken = frozenset({*(consumer.name for consumer in declared.consumers), "scheduler", OPERATOR, PROVISION})
     try:
-        names = issue(Vault(options.out), declared_topology(catalogue), catalogue)
+        producers = read_producers(options.producers, catalogue, taken) if options.producers else None
+        names = issue(Vault(options.out), declared, catalogue, producers)
+    except ProducersError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command's output
+        return 2
     except OSError as error:
         print(f"the credentials cannot be written: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 1

@@ -23,11 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.password", description="Prints one password that the stack made at its first start."
     )
-    parser.add_argument("whose", choices=sorted(FILES), help="a user of the broker, the database, the object store")
+    parser.add_argument(
+        "whose", help=f"one of {', '.join(sorted(FILES))}, or another producer of deploy/producers.toml"
+    )
     parser.add_argument("--out", type=Path, default=Path("/volumes/credentials"), help="where the credentials are")
     options = parser.parse_args(arguments)
+    file = FILES.get(options.whose, f"producer/{Path(options.whose).name}-password")
     try:
-        print((options.out / FILES[options.whose]).read_text(encoding="utf-8"))  # noqa: T201 - what it is for
+        print((options.out / file).read_text(encoding="utf-8"))  # noqa: T201 - what it is for
     except OSError as error:
         print(f"no such password: {error} (was the stack started?)", file=sys.stderr)  # noqa: T201 - a command's output
         return 1

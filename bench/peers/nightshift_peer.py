@@ -19,13 +19,13 @@ from nightshift.database import migrate, open_database
 from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from nightshift.observability.log import configure
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.provisioning import provision_broker
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Handlers, route, routes
 from schema.tables import activity_logs
 

@@ -1,4 +1,4 @@
-"""Runs the email service: `python -m services.email`."""
+"""Run the email service: `python -m services.email`."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
 from services.email.handlers import send_email
 from services.email.mailer import Mailer
-from services.email.rate_limiter import Pace
+from services.email.rate_limiter import RateLimiter
 from services.email.resend import ResendMailer
 from services.email.settings import EmailSettings
 from services.email.smtp import SmtpMailer
@@ -20,7 +20,7 @@ from services.email.smtp import SmtpMailer
 
 @asynccontextmanager
 async def handlers(settings: EmailSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
-    """Chooses every real dependency of the service's handlers."""
+    """Choose the real dependencies of the service's handlers."""
     mailer = _mailer(settings)
     context.dependencies.register(_provider(settings), mailer.check)
     try:
@@ -41,7 +41,9 @@ def _mailer(settings: EmailSettings) -> Mailer:
     if settings.mail_transport == "smtp":
         return SmtpMailer(settings.smtp)
     return ResendMailer(
-        api_key=settings.resend_api_key or Secret(""), url=settings.resend_url, pace=Pace(settings.resend_per_second)
+        api_key=settings.resend_api_key or Secret(""),
+        url=settings.resend_url,
+        rate_limiter=RateLimiter(settings.resend_per_second),
     )
 
 

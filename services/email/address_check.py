@@ -1,4 +1,4 @@
-"""Turns the address texts of a message into mailboxes that every mail server understands."""
+"""Parse the addresses of a message into mailboxes that every mail server understands."""
 
 import re
 
@@ -12,7 +12,7 @@ _MAX_DOMAIN = 253
 
 
 def mailbox(text: str) -> Mailbox:
-    """Parses an address that the contract accepted: `ada@example.com` or `Ada Lovelace <ada@example.com>`.
+    """Parse an address that the contract accepted: `ada@example.com` or `Ada Lovelace <ada@example.com>`.
 
     Raises:
         Permanent: its domain cannot exist.
@@ -25,7 +25,7 @@ def mailbox(text: str) -> Mailbox:
 
 
 def mailboxes(texts: str | tuple[str, ...]) -> tuple[Mailbox, ...]:
-    """Parses one address or several.
+    """Parse one address or several.
 
     Raises:
         Permanent: a domain among them cannot exist.
@@ -34,12 +34,12 @@ def mailboxes(texts: str | tuple[str, ...]) -> tuple[Mailbox, ...]:
 
 
 def domain_of(box: Mailbox) -> str:
-    """Returns the part behind the @."""
+    """Return the part after the @."""
     return box.address.rpartition("@")[2]
 
 
 def _ascii(address: str) -> str:
-    """The address with its domain as DNS knows it (IDNA 2008; the standard library's codec would make ß an ss)."""
+    """Return the address with its domain as in DNS (IDNA 2008; the standard library's codec turns ß into ss)."""
     local, _, domain = address.rpartition("@")
     try:
         if not domain.isascii():

@@ -1,4 +1,4 @@
-"""Fetches the attachments of a mail from the object store, within a bound for all of them together."""
+"""Read the attachments of a mail from the object store, up to a bound for all of them together."""
 
 import re
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ _UNKNOWN_TYPE = "application/octet-stream"
 class AttachmentMissingError(Exception):
     """An attachment is not in the object store.
 
-    It may still be on its way there, so this is a failed attempt, and a dead letter only after the last one.
+    It may still be being uploaded, so this is a failed attempt, and a dead letter only after the last one.
     """
 
 
 async def fetch(objects: ObjectStore, attachments: Sequence[Attachment], *, limit_bytes: int) -> list[File]:
-    """Reads all attachments into memory; nothing is read when they are too large together.
+    """Read all attachments into memory; none if they are too large together.
 
     Raises:
         AttachmentMissingError: one of them is not there (yet).
@@ -40,7 +40,7 @@ async def fetch(objects: ObjectStore, attachments: Sequence[Attachment], *, limi
 
 
 def media_type(content_type: str) -> str:
-    """Returns the `type/subtype` of an attachment; what is not one, or would be taken apart, becomes plain bytes."""
+    """Return the `type/subtype` of an attachment; invalid and composite types become `application/octet-stream`."""
     match = _TYPE.match(content_type.strip())
     kind = match[1].lower() if match else _UNKNOWN_TYPE
     return _UNKNOWN_TYPE if kind.startswith(("multipart/", "message/")) else kind

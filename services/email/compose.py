@@ -1,4 +1,4 @@
-"""Decides everything about a mail: from a `SendEmail` to an `OutgoingMail`, the same at every attempt."""
+"""Turn a `SendEmail` into a complete `OutgoingMail`, the same at every attempt."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,12 +10,12 @@ from services.email.mailer import File, OutgoingMail
 
 
 def compose(message: SendEmail, *, job_key: str, sender: str, files: Sequence[File], now: datetime) -> OutgoingMail:
-    """Fills in what the message leaves open: its sender, its plain text, and the ids that follow from the job.
+    """Fill in what the message leaves open: its sender, its plain text, and the ids derived from the job.
 
     Args:
-        message: what was asked for.
+        message: the mail as requested.
         job_key: the job's id as a safe token, which makes `Message-ID` and idempotency key the same at every attempt.
-        sender: who the mail comes from when the message does not say.
+        sender: the sender of a message that names none.
         files: the attachments, with their bytes.
         now: the mail's date.
 

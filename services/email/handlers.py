@@ -1,4 +1,4 @@
-"""Works off one mail: composes it, has it sent, notes that it was."""
+"""Send one mail and record its delivery."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from services.email.mailer import Mailer
 
 _RECORD = insert(email_deliveries)
 _LONG = 64 * 1024
-"""Characters. Reading the text out of longer HTML takes long enough to do it in a thread, where it holds up nobody."""
+"""Characters. Longer HTML is converted to text in a thread, so that it does not block the event loop."""
 
 
 async def send_email(
@@ -31,18 +31,18 @@ async def send_email(
     attachment_bytes: int,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Sends a mail to all of its recipients or to none, and notes to whom, through what, when and under which ids.
+    """Send a mail to all of its recipients or to none, and record recipients, transport, time and ids.
 
-    `Mailer.send` says which refusal is a dead letter, which waits and which counts as an attempt. An attachment that
-    is not in the object store counts as an attempt: it may still be on its way there.
+    `Mailer.send` defines which refusal is a dead letter, which waits and which counts as an attempt. A missing
+    attachment counts as an attempt: it may still be being uploaded.
 
     Args:
-        message: what was asked for.
-        job: whose id makes a repeated mail recognisable.
-        mailer: what sends it.
-        objects: where the attachments are.
-        sender: who it comes from when the message does not say.
-        attachment_bytes: the attachments together may have so many.
+        message: the mail as requested.
+        job: its id makes a repeated mail recognisable.
+        mailer: the transport.
+        objects: the store of the attachments.
+        sender: the sender of a message that names none.
+        attachment_bytes: the limit of all attachments together.
         now: the clock.
     """
     files = await fetch(objects, message.attachments, limit_bytes=attachment_bytes) if message.attachments else []

@@ -1,12 +1,12 @@
-"""Derives the plain-text alternative of a mail from its HTML."""
+"""Derive the plain-text alternative of a mail from its HTML."""
 
 import html
 import re
 from collections.abc import Iterator
 
-# One pass from left to right, as the HTML standard's tokenizer goes: what is not closed reaches to the end. So the
-# time is proportional to the length whatever the input; html.parser takes quadratic time on some, in the versions
-# of Python that still get security fixes only.
+# One pass from left to right, like the HTML standard's tokenizer: an unclosed tag reaches to the end. So the time is
+# proportional to the length for any input; html.parser takes quadratic time on some, in those versions of Python that
+# get only security fixes.
 _QUOTE_OR_END = re.compile(r"""=[ \t\r\n\f]*(["'])|>""")
 _TAG_NAME = re.compile(r"/?[A-Za-z][^\s/>]*")
 _HREF = re.compile(r"""\bhref[ \t]{0,9}=[ \t]{0,9}(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
@@ -23,16 +23,16 @@ _SPACED = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _LINE_EDGES = re.compile(r" *\n *")
 _LINE, _PARAGRAPH = 1, 2
-"""Line breaks that a block has around it at least; neighbours share them."""
+"""Minimum line breaks around a block; neighbouring blocks share them."""
 _BREAK = 0
-"""A line break of its own, which adds to those before it."""
+"""A line break that adds to those before it."""
 _BULLET = "- "
 
 
 def plain_text(document: str) -> str:
-    """Returns what a person would read: paragraphs with empty lines between, links with their address behind them.
+    """Return the text as a person would read it: paragraphs separated by empty lines, links followed by their address.
 
-    Never empty, and takes time in proportion to the length of the document.
+    Never empty; takes time proportional to the length of the document.
     """
     shown: list[str] = []
     gap = breaks = 0
@@ -78,7 +78,7 @@ def _link(kind: str, attributes: str, links: list[str]) -> Iterator[str]:
 
 
 def _tokens(document: str) -> Iterator[tuple[str, str]]:
-    """Yields ("text", text) and (tag name, attributes), an end tag's name with a slash before it."""
+    """Yield ("text", text) and (tag name, attributes), an end tag's name with a slash before it."""
     position, end = 0, len(document)
     while position < end:
         opening = document.find("<", position)
@@ -104,7 +104,7 @@ def _tokens(document: str) -> Iterator[tuple[str, str]]:
 
 
 def _tag_end(document: str, position: int) -> int:
-    """Where the text goes on behind a tag; a `>` in a quoted attribute does not end it."""
+    """Return the position after a tag; a `>` in a quoted attribute does not end it."""
     while found := _QUOTE_OR_END.search(document, position):
         if found[0] == ">":
             return found.end()

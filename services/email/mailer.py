@@ -1,4 +1,4 @@
-"""The port `Mailer`: what is handed to whatever sends mail, and what it may answer."""
+"""The port `Mailer`, the mail that it sends, and its outcomes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ Transport = Literal["smtp", "resend"]
 
 
 class SendFailedError(Exception):
-    """This attempt failed in a way that the mail itself may be the cause of: it counts, and is made again later."""
+    """This attempt failed, perhaps because of the mail itself: it counts and is retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An attachment with its bytes; `content_type` is `type/subtype` without parameters."""
+    """An attachment; `content_type` is `type/subtype` without parameters."""
 
     name: str
     content_type: str
@@ -30,9 +30,9 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMail:
-    """A mail with everything decided, the same for every way of sending it.
+    """A complete mail, independent of the transport.
 
-    Two attempts at the same job make the same mail but for `date`.
+    All attempts of a job make the same mail except for `date`.
     """
 
     sender: Mailbox
@@ -47,23 +47,23 @@ class OutgoingMail:
     message_id: str
     """With its angle brackets."""
     idempotency_key: str
-    """At most 256 ASCII characters, the same for every attempt at the job."""
+    """At most 256 ASCII characters, the same for every attempt of the job."""
     date: datetime
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Every address that gets it, once, in the order of to, cc, bcc."""
+        """Every recipient address once, in the order of to, cc, bcc."""
         return tuple(dict.fromkeys(mailbox.address for mailbox in (*self.to, *self.cc, *self.bcc)))
 
     @property
     def size(self) -> int:
-        """About how many bytes it holds; what takes long to process is judged by it."""
+        """Approximate size in bytes, to decide what is processed in a thread."""
         return len(self.html) + len(self.text) + sum(len(file.content) for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The mail was accepted for all of its recipients; `provider_id` is the name that its transport gave it."""
+    """The mail was accepted for all of its recipients; `provider_id` is the transport's id for it."""
 
     transport: Transport
     provider_id: str
@@ -72,16 +72,16 @@ class Sent:
 class Mailer(Protocol):
     """Sends a mail to all of its recipients or to none.
 
-    All or none, because a job is done or it is not: a mail that went to some would be sent to them once more by the
-    next attempt, or the others' refusal would be noted nowhere.
+    All or none, because a job is done or it is not: a mail that reached some recipients would be sent to them again by
+    the next attempt, or the refusal of the others would be lost.
     """
 
     async def send(self, mail: OutgoingMail) -> Sent:
-        """Returns when the mail was accepted.
+        """Send the mail; return when it was accepted.
 
         Raises:
-            Permanent: it was refused for good; the text says who refused what, in the refusing server's words.
-            Snooze: not this mail is at fault but the service that should take it (out of reach, busy, limiting,
+            Permanent: it was refused for good; the text says who refused what, in the server's words.
+            Snooze: not the mail is at fault but the service that should accept it (unreachable, busy, rate limiting,
                 greylisting, or refusing our credentials).
             SendFailedError: anything else, also when it is not known whether the mail was accepted.
         """
@@ -94,4 +94,4 @@ class Mailer(Protocol):
         """
 
     async def close(self) -> None:
-        """Ends all connections; no mail may be in hand any more."""
+        """Close all connections; no mail may be in flight any more."""

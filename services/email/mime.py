@@ -1,4 +1,4 @@
-"""Writes an `OutgoingMail` as the bytes that SMTP transports."""
+"""Render an `OutgoingMail` as the bytes that SMTP transports."""
 
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -8,12 +8,12 @@ from email.utils import format_datetime
 from services.email.mailer import OutgoingMail
 from services.email.mime_headers import address_header, text_header
 
-# 7 bit whatever the server announces: everything else is quoted-printable or base64.
+# 7 bit whatever the server announces: the rest is quoted-printable or base64.
 _POLICY = SMTP.clone(cte_type="7bit")
 
 
 def render(mail: OutgoingMail) -> bytes:
-    """Returns the message: HTML with its plain-text alternative, attachments behind; bcc is in no header."""
+    """Return the message: HTML with its plain-text alternative, then the attachments; bcc is in no header."""
     return "".join(_headers(mail)).encode("ascii") + _content(mail).as_bytes()
 
 

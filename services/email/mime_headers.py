@@ -1,7 +1,8 @@
-r"""Writes header lines of a mail: RFC 5322 folding, RFC 2047 encoded words.
+"""Format header lines of a mail: RFC 5322 folding, RFC 2047 encoded words.
 
-By hand, because the standard library's folding (Python 3.11) encodes the comma between two addresses when a name
-beside it is not ASCII, which loses a recipient. What comes in is free of line breaks: the contract refuses them.
+By hand, because the standard library of Python 3.11.0 to 3.11.8 and 3.12.0 to 3.12.2 encodes the comma between two
+addresses when it folds there and the next name is not ASCII, which loses a recipient (python/cpython#100884,
+CVE-2025-1795). The input has no line breaks: the contract refuses them.
 """
 
 import base64
@@ -12,7 +13,7 @@ from services.email.mailer import Mailbox
 
 _LINE = 76
 _WORD_BYTES = 45
-"""Become 60 characters of base64: with `=?utf-8?b?` and `?=` an encoded word has at most 75 (RFC 2047, section 2)."""
+"""They become 60 characters of base64; with `=?utf-8?b?` and `?=` an encoded word has at most 75 (RFC 2047 §2)."""
 
 _PLAIN_TEXT = re.compile(r"(?!.*=\?)[!-~]{1,200}(?: [!-~]{1,200})*")
 _PLAIN_NAME = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -20,13 +21,13 @@ _QUOTABLE_NAME = re.compile(r"(?!.*=\?)[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 
 
 def text_header(name: str, text: str) -> str:
-    """Returns the lines of a header that holds text, such as a subject."""
+    """Return the lines of a header that holds text, such as a subject."""
     words = text.split(" ") if _PLAIN_TEXT.fullmatch(text) else _encoded_words(text)
     return _folded(name, words)
 
 
 def address_header(name: str, boxes: Iterable[Mailbox]) -> str:
-    """Returns the lines of a header that holds mailboxes."""
+    """Return the lines of a header that holds mailboxes."""
     words: list[str] = []
     for box in boxes:
         if words:
@@ -44,7 +45,7 @@ def _phrase(name: str) -> Iterable[str]:
 
 
 def _encoded_words(text: str) -> Iterator[str]:
-    """Splits between characters, never inside one: each encoded word must be readable alone."""
+    """Split between characters, never inside one: each encoded word must be decodable alone."""
     chunk = b""
     for character in text:
         encoded = character.encode()
@@ -62,7 +63,7 @@ def _encoded_word(chunk: bytes) -> str:
 def _folded(name: str, words: Iterable[str]) -> str:
     lines = [f"{name}:"]
     for word in words:
-        # The first word stays beside the name: a first line without a word would not be a header to every reader.
+        # The first word stays on the line of the name: some readers do not accept a first line without one.
         if len(lines[-1]) + 1 + len(word) > _LINE and not lines[-1].endswith(":"):
             lines.append("")
         lines[-1] += f" {word}"

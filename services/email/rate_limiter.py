@@ -1,4 +1,4 @@
-"""Spreads requests over time, so that a provider's limit is kept and not run into."""
+"""Spread requests over time, to stay below a provider's rate limit."""
 
 import asyncio
 import time
@@ -8,13 +8,13 @@ from datetime import timedelta
 from nightshift.outcomes import Snooze
 
 LONGEST_TURN_SECONDS = 10.0
-"""Whose turn is later comes back then, and keeps no slot meanwhile. Less than what a worker has to drain."""
+"""A request whose turn comes later is snoozed and holds no slot. Less than a worker's drain grace."""
 LONGEST_HOLD = timedelta(minutes=1)
-"""What a provider says for longer is about the mail's own wait; others may ask again by then."""
+"""A provider's longer pause applies to the refused mail alone; others may try again after this."""
 
 
-class Pace:
-    """Gives turns, `1 / per_second` apart; the first at once."""
+class RateLimiter:
+    """Admits requests `1 / per_second` apart; the first at once."""
 
     def __init__(
         self,
@@ -27,11 +27,11 @@ class Pace:
         self._clock, self._sleep = clock, sleep
         self._next = self._later = 0.0
 
-    async def turn(self) -> None:
-        """Returns when it is this one's turn.
+    async def acquire(self) -> None:
+        """Wait for this request's turn.
 
         Raises:
-            Snooze: that would take too long. Who is put off comes back behind those put off before, each in its turn.
+            Snooze: the wait would be too long. Snoozed requests keep their order.
         """
         now = self._clock()
         wait = max(0.0, self._next - now)
@@ -43,6 +43,6 @@ class Pace:
         if wait:
             await self._sleep(wait)
 
-    def hold(self, delay: timedelta) -> None:
-        """Gives no new turns for a while, because the provider has said that it takes no more; given ones stay."""
+    def pause(self, delay: timedelta) -> None:
+        """Admit no new requests for a while, because the provider takes no more; admitted ones go on."""
         self._next = max(self._next, self._clock() + min(delay, LONGEST_HOLD).total_seconds())

@@ -1,4 +1,4 @@
-"""Sends mail through Resend's HTTP API (https://resend.com/docs/api-reference/emails/send-email)."""
+"""Send mail through Resend's HTTP API (https://resend.com/docs/api-reference/emails/send-email)."""
 
 import asyncio
 import re
@@ -15,21 +15,21 @@ from nightshift.config.secret import Secret
 from nightshift.instants import utc_now
 from nightshift.outcomes import Snooze
 from services.email.mailer import Mailbox, OutgoingMail, SendFailedError, Sent
-from services.email.rate_limiter import Pace
-from services.email.resend_errors import AWAY, TOO_MANY, accepted_id, refusal
+from services.email.rate_limiter import RateLimiter
+from services.email.resend_errors import TOO_MANY, UNREACHABLE, accepted_id, refusal
 
 _LARGE = 256 * 1024
-"""Bytes. Encoding a larger mail takes long enough to do it in a thread, where it holds up nobody."""
+"""Bytes. A larger mail is encoded in a thread, so that it does not block the event loop."""
 _CONNECT_SECONDS = 15.0
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _PLAIN_NAME = re.compile(r"[^,;:@.()\[\]]*")
 
 
 class ResendMailer:
-    """Posts each mail to Resend with the job's idempotency key: sent again within 24 hours, it is sent once.
+    """Post each mail to Resend with the job's idempotency key: sent again within 24 hours, it is sent once.
 
-    The window: a mail that is sent again more than 24 hours after an attempt whose answer was lost (Resend forgets
-    the key by then) may arrive twice. Resend gives mails a `Message-ID` of its own.
+    A mail that is sent again more than 24 hours after an attempt whose answer was lost may arrive twice: Resend has
+    forgotten the key by then. Resend gives mails a `Message-ID` of its own.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class ResendMailer:
         *,
         api_key: Secret,
         url: str,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         timeout_seconds: float = 30.0,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._url = f"{url.rstrip('/')}/emails"
-        self._pace, self._now = pace, now
+        self._rate_limiter, self._now = rate_limiter, now
         self._client = httpx.AsyncClient(
             headers={
                 "Authorization": f"Bearer {api_key.reveal()}",
@@ -53,15 +53,15 @@ class ResendMailer:
         )
 
     async def send(self, mail: OutgoingMail) -> Sent:
-        """See `Mailer.send`; `resend_answers` says which answer means what."""
+        """Implement `Mailer.send`; `resend_errors` maps answers to outcomes."""
         content = await asyncio.to_thread(encode, mail) if mail.size > _LARGE else encode(mail)
-        await self._pace.turn()
+        await self._rate_limiter.acquire()
         try:
             response = await self._client.post(
                 self._url, content=content, headers={"Idempotency-Key": mail.idempotency_key}
             )
         except _NOTHING_SENT as error:
-            raise Snooze(AWAY, f"Resend ({self._url}) cannot be reached: {_words(error)}") from error
+            raise Snooze(UNREACHABLE, f"Resend ({self._url}) cannot be reached: {_words(error)}") from error
         except httpx.HTTPError as error:
             raise SendFailedError(
                 f"no answer from Resend ({self._url}), it may have taken the mail: {_words(error)}"
@@ -70,24 +70,24 @@ class ResendMailer:
         if provider_id is None:
             outcome = refusal(response, self._now())
             if response.status_code == TOO_MANY and isinstance(outcome, Snooze):
-                self._pace.hold(outcome.delay)
+                self._rate_limiter.pause(outcome.delay)
             raise outcome
         return Sent("resend", provider_id)
 
     async def check(self) -> None:
-        """See `Mailer.check`. Any answer will do: a key that may only send cannot be tried without sending."""
+        """Implement `Mailer.check`: any answer will do, because a key that may only send cannot be tried otherwise."""
         try:
             await self._client.get(self._url)
         except httpx.HTTPError as error:
-            raise Snooze(AWAY, f"Resend ({self._url}) cannot be reached: {_words(error)}") from error
+            raise Snooze(UNREACHABLE, f"Resend ({self._url}) cannot be reached: {_words(error)}") from error
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._client.aclose()
 
 
 def encode(mail: OutgoingMail) -> bytes:
-    """Returns the request's body: the same bytes for every attempt at a job, or the idempotency key is refused."""
+    """Return the request's body: the same bytes for every attempt of a job, else the idempotency key is refused."""
     body: dict[str, Any] = {
         "from": _address(mail.sender),
         "to": [_address(box) for box in mail.to],

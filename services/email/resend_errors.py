@@ -1,4 +1,4 @@
-"""What an answer of Resend's API means for the job.
+"""Map the answers of Resend's API to outcomes of the job.
 
 An attempt counts only where the mail itself may be the cause. Error names as in https://resend.com/docs/api-reference/errors
 
@@ -8,7 +8,7 @@ An attempt counts only where the mail itself may be the cause. Error names as in
 | 429 with another name (a quota is used up) | `Snooze` as long as `Retry-After` says, or an hour |
 | 409 `concurrent_idempotent_requests` | `Snooze`: another delivery of this job is being sent |
 | 401, 403 about the API key, redirects, 404, 405 | `Snooze` of 5 minutes: a setting is wrong, not the mail |
-| 502, 503, 504 | `Snooze`: the service is away |
+| 502, 503, 504 | `Snooze`: the service is unavailable |
 | 408, 425, other 5xx, a 2xx that is not Resend's | `SendFailedError` |
 | any other 4xx (409 `invalid_idempotent_request`, 422 …) | `Permanent` with Resend's message |
 """
@@ -23,7 +23,7 @@ from nightshift.outcomes import Permanent, Snooze
 from nightshift.retry_after import retry_after
 from services.email.mailer import SendFailedError
 
-AWAY = timedelta(seconds=30)
+UNREACHABLE = timedelta(seconds=30)
 MISCONFIGURED = timedelta(minutes=5)
 _RATE_WINDOW = timedelta(seconds=1)
 _QUOTA = timedelta(hours=1)
@@ -48,7 +48,7 @@ class _Error(msgspec.Struct):
 
 
 def accepted_id(response: httpx.Response) -> str | None:
-    """Returns the name that Resend gave the mail; None if this is not Resend's answer to an accepted mail."""
+    """Return Resend's id of the mail; None if this is not Resend's answer to an accepted mail."""
     if not response.is_success:
         return None
     try:
@@ -58,7 +58,7 @@ def accepted_id(response: httpx.Response) -> str | None:
 
 
 def refusal(response: httpx.Response, now: datetime) -> Permanent | Snooze | SendFailedError:
-    """Returns the outcome of a mail that was not accepted; `now` is for a `Retry-After` that names a time."""
+    """Return the outcome of a mail that was not accepted; `now` is for a `Retry-After` that names a time."""
     error = _error(response)
     code = response.status_code
     words = f"Resend answered {code} {single_line(f'{error.name}: {error.message}'.strip(': '), 500)}".rstrip()
@@ -72,16 +72,16 @@ def refusal(response: httpx.Response, now: datetime) -> Permanent | Snooze | Sen
 
 
 def _pause(code: int, name: str) -> timedelta | None:
-    """How long to wait where the answer does not say, if waiting is all that is needed."""
+    """Return the default delay of answers that only ask to wait."""
     if code == TOO_MANY:
         return _RATE_WINDOW if name == "rate_limit_exceeded" else _QUOTA
     if code == _CONFLICT and name == "concurrent_idempotent_requests":
         return _CONCURRENT
-    return AWAY if code in _GATEWAY else None
+    return UNREACHABLE if code in _GATEWAY else None
 
 
 def _wrong_setting(code: int, name: str) -> str | None:
-    """The setting that the answer blames, if it blames one."""
+    """Return the setting that the answer blames, if any."""
     if code == _UNAUTHORIZED or (code == _FORBIDDEN and name not in _ABOUT_THE_MAIL):
         return "RESEND_API_KEY"
     return "RESEND_URL" if code < _CLIENT_ERROR or code in _WRONG_ADDRESS else None

@@ -19,10 +19,10 @@ _USUAL_PORT: dict[Tls, int] = {"none": 25, "starttls": 587, "implicit": 465}
 
 
 class EmailSettings(Settings, frozen=True, kw_only=True):
-    """Who mail comes from, and what it is handed to."""
+    """Sender and transport of mail."""
 
     slots: Annotated[
-        int, Meta(ge=1, description="Mails that a worker has in hand at the same time, with their attachments.")
+        int, Meta(ge=1, description="Mails that a worker sends at the same time, with their attachments.")
     ] = 16
     mail_from: Annotated[
         str,
@@ -40,7 +40,7 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     ] = 10 * _MEBIBYTE
 
     smtp_host: Annotated[
-        str | None, Pattern(r"[^\s/:@]+", "smtp.example.com"), Meta(description="Mail server that takes the mail.")
+        str | None, Pattern(r"[^\s/:@]+", "smtp.example.com"), Meta(description="Mail server that accepts the mail.")
     ] = None
     smtp_port: Annotated[
         Annotated[int, Meta(ge=1, le=65_535)] | None,
@@ -57,7 +57,7 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     smtp_helo: Annotated[
         str | None,
         Pattern(r"[A-Za-z0-9._\[\]:-]+", "app.example.com"),
-        Meta(description="How we introduce ourselves to the mail server; this machine's name if not set."),
+        Meta(description="Our name in EHLO to the mail server; this machine's name if not set."),
     ] = None
     smtp_connections: Annotated[int, Meta(ge=1, description="Connections to the mail server at the same time.")] = 8
 
@@ -72,13 +72,13 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
         float,
         Meta(
             gt=0,
-            description="Mails that this worker hands to Resend in a second at most. Resend's own limit is for a whole "
+            description="Mails per second that this worker sends to Resend at most. Resend's own limit is for a whole "
             "team (2 unless more was granted): share it among the replicas.",
         ),
     ] = 2.0
 
     def check(self) -> Iterable[str]:
-        """Yields what is missing for the chosen transport, and what would not be safe."""
+        """Yield what is missing for the chosen transport, and what would not be safe."""
         yield from super().check()
         if self.mail_transport == "resend" and not self.resend_api_key:
             yield "RESEND_API_KEY is missing: MAIL_TRANSPORT=resend needs it"
@@ -91,7 +91,7 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
 
     @property
     def smtp(self) -> SmtpServer:
-        """The mail server to hand mail to."""
+        """The mail server to send through."""
         return SmtpServer(
             host=self.smtp_host or "",
             port=self.smtp_port or _USUAL_PORT[self.smtp_tls],

@@ -1,4 +1,4 @@
-"""Sends mail by SMTP."""
+"""Send mail by SMTP."""
 
 import asyncio
 
@@ -15,25 +15,25 @@ from services.email.mailer import OutgoingMail, SendFailedError, Sent
 from services.email.mime import render
 from services.email.smtp_config import SmtpServer
 from services.email.smtp_errors import Outcome, provider_id, recipients_refusal, refusal
-from services.email.smtp_pool import Link, SmtpPool
+from services.email.smtp_pool import PooledConnection, SmtpPool
 
 _LARGE = 256 * 1024
-"""Bytes. Writing out a larger mail takes long enough to do it in a thread, where it holds up nobody."""
+"""Bytes. A larger mail is rendered in a thread, so that it does not block the event loop."""
 _CLOSING = 421
 
 
 class _StaleConnectionError(Exception):
-    """A connection that was used before is dead; nothing of the mail went over it."""
+    """A reused connection turned out to be dead; nothing of the mail was transmitted."""
 
 
 class SmtpMailer:
-    """Hands each mail to an SMTP server in one transaction: to all of its recipients, or to none.
+    """Sends each mail to an SMTP server in one transaction: to all of its recipients, or to none.
 
-    When a recipient is refused the transaction is broken off before the message is transmitted.
+    When a recipient is refused the transaction is aborted before the message is transmitted.
 
-    The window: when the connection breaks, or no answer comes, after the message was transmitted, the server may or
-    may not have taken it. That is a failed attempt, and the next one sends the mail again under the same
-    `Message-ID`, by which many receivers recognise it.
+    When the connection breaks, or no answer comes, after the message was transmitted, the server may or may not have
+    accepted it. That is a failed attempt, and the next one sends the mail again under the same `Message-ID`, by which
+    many receivers recognise duplicates.
     """
 
     def __init__(self, server: SmtpServer) -> None:
@@ -41,7 +41,7 @@ class SmtpMailer:
         self._pool = SmtpPool(server)
 
     async def send(self, mail: OutgoingMail) -> Sent:
-        """See `Mailer.send`; `smtp_replies` says which refusal means what."""
+        """Implement `Mailer.send`; `smtp_errors` maps replies to outcomes."""
         content = await asyncio.to_thread(render, mail) if mail.size > _LARGE else render(mail)
         try:
             return await self._send(mail, content, fresh=False)
@@ -49,45 +49,45 @@ class SmtpMailer:
             return await self._send(mail, content, fresh=True)
 
     async def check(self) -> None:
-        """See `Mailer.check`. Greets the server and logs in, on a connection of its own."""
+        """Implement `Mailer.check`: greet the server and log in, on a connection of its own."""
         pool = SmtpPool(self._server)
         try:
-            async with pool.link():
+            async with pool.connection():
                 pass
         finally:
             await pool.close()
 
     async def close(self) -> None:
-        """Says QUIT on all connections."""
+        """Send QUIT on all connections."""
         await self._pool.close()
 
     async def _send(self, mail: OutgoingMail, content: bytes, *, fresh: bool) -> Sent:
-        async with self._pool.link(fresh=fresh) as link:
-            refused = await self._begin(link, mail, len(content)) or await self._offer(link.client, mail)
-            result = refused or await self._transmit(link.client, content)
+        async with self._pool.connection(fresh=fresh) as connection:
+            refused = await self._begin(connection, mail, len(content)) or await self._offer(connection.client, mail)
+            result = refused or await self._transmit(connection.client, content)
             if not isinstance(result, Sent):
-                await _abandon(link.client)
+                await _abort(connection.client)
         if isinstance(result, Sent):
             return result
         raise result
 
-    async def _begin(self, link: Link, mail: OutgoingMail, size: int) -> Outcome | None:
-        """Opens the transaction; the first command on a reused connection shows whether it still lives."""
-        options = [f"SIZE={size}"] if link.client.supports_extension("size") else []
+    async def _begin(self, connection: PooledConnection, mail: OutgoingMail, size: int) -> Outcome | None:
+        """Open the transaction; the first command on a reused connection shows whether it is still alive."""
+        options = [f"SIZE={size}"] if connection.client.supports_extension("size") else []
         try:
-            await link.client.mail(mail.sender.address, options=options)
+            await connection.client.mail(mail.sender.address, options=options)
         except SMTPSenderRefused as error:
-            if link.reused and error.code == _CLOSING:
+            if connection.reused and error.code == _CLOSING:
                 raise _StaleConnectionError from error
             return refusal(f"the sender {mail.sender.address}", error.code, error.message)
         except SMTPException as error:
-            if link.reused:
+            if connection.reused:
                 raise _StaleConnectionError from error
             raise self._broken(error, "nothing was transmitted") from error
         return None
 
     async def _offer(self, client: SMTP, mail: OutgoingMail) -> Outcome | None:
-        """Names all recipients; returns the outcome if not every one of them is accepted."""
+        """Name all recipients; return the outcome if not all of them are accepted."""
         refused: list[SMTPRecipientRefused] = []
         try:
             for address in mail.recipients:
@@ -108,7 +108,7 @@ class SmtpMailer:
         except SMTPDataError as error:
             return refusal("the message", error.code, error.message)
         except SMTPException as error:
-            raise self._broken(error, "the message may have been accepted all the same") from error
+            raise self._broken(error, "the message may have been accepted") from error
         return Sent("smtp", provider_id(reply.message))
 
     def _broken(self, error: Exception, known: str) -> SendFailedError:
@@ -116,8 +116,8 @@ class SmtpMailer:
         return SendFailedError(f"the connection to the mail server {self._server} broke ({words}): {known}")
 
 
-async def _abandon(client: SMTP) -> None:
-    """Ends the transaction, so that the connection can be used for the next mail; else the connection."""
+async def _abort(client: SMTP) -> None:
+    """Abort the transaction so that the connection can be reused; if that fails close the connection."""
     try:
         await client.rset()
     except SMTPException:

@@ -1,4 +1,4 @@
-"""Where and how an SMTP server is reached, as one value."""
+"""The address and connection options of an SMTP server."""
 
 import ssl
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Tls = Literal["none", "starttls", "implicit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """An SMTP server to hand mail to: a relay, a provider's submission port, a catcher."""
+    """An SMTP server to send through: a relay, a provider's submission port, a catcher."""
 
     host: str
     port: int
@@ -22,19 +22,19 @@ class SmtpServer:
     ca_file: Path | None = None
     """Certificate authorities to trust instead of the system's (PEM)."""
     helo: str
-    """How we introduce ourselves."""
+    """Our name in EHLO."""
     connect_timeout_seconds: float = 15.0
     timeout_seconds: float = 30.0
-    """For each answer but the one to a transmitted message."""
+    """For each reply except the one to a transmitted message."""
     data_timeout_seconds: float = 300.0
-    """For the answer to a transmitted message. Long, because giving up there may send a mail twice."""
+    """For the reply to a transmitted message. Long, because giving up there may send a mail twice."""
     connections: int = 4
-    """At most so many at a time; a mail waits for one of them."""
+    """Maximum at a time; a mail waits for one of them."""
     idle_seconds: float = 20.0
-    """A connection that was unused for longer is not used any more: the server, or a firewall between, forgets it."""
+    """A connection that was idle for longer is not reused: the server, or a firewall, may have dropped it."""
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """Returns what TLS is to be made with; certificate and host name are always verified.
+        """Return the TLS context; certificate and host name are always verified.
 
         Raises:
             OSError: the CA file cannot be read or holds no certificate.

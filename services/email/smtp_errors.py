@@ -1,4 +1,4 @@
-"""What an SMTP server's refusals mean for the job.
+"""Map the replies of an SMTP server to outcomes of the job.
 
 An attempt counts only where the mail itself may be the cause.
 
@@ -38,7 +38,7 @@ Outcome = Permanent | Snooze | SendFailedError
 
 
 def refusal(what: str, code: int, text: str) -> Outcome:
-    """Returns the outcome that says: the server refused `what` with this reply."""
+    """Return the outcome of the server refusing `what` with this reply."""
     words = f"the mail server refused {what}: {code} {single_line(text, 500)}"
     if code in _CREDENTIALS:
         return Snooze(MISCONFIGURED, f"{words}; check SMTP_USER, SMTP_PASSWORD and SMTP_TLS")
@@ -52,7 +52,7 @@ def refusal(what: str, code: int, text: str) -> Outcome:
 
 
 def recipients_refusal(refused: Sequence[SMTPRecipientRefused], accepted: int) -> Outcome:
-    """Returns the one outcome of a mail that was refused for some recipients; names all of them."""
+    """Return the one outcome of a mail that was refused for some recipients; name all of them."""
     outcomes = [refusal(f"the recipient {one.recipient}", one.code, one.message) for one in refused]
     words = "; ".join(map(str, outcomes))
     if accepted:
@@ -64,6 +64,6 @@ def recipients_refusal(refused: Sequence[SMTPRecipientRefused], accepted: int) -
 
 
 def provider_id(text: str) -> str:
-    """Returns the name under which the server queued a message, or all it said where that is not recognised."""
+    """Return the server's queue id of a message, or its whole reply where no id is recognised."""
     found = _QUEUE_ID.search(text)
     return single_line(found[1] if found else text, _LONGEST_ID)

@@ -1,4 +1,4 @@
-"""Connections to an SMTP server: opened when needed, used again, dropped when stale."""
+"""Connections to an SMTP server: opened on demand, reused, dropped when stale."""
 
 import asyncio
 import contextlib
@@ -26,8 +26,8 @@ _QUIT_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Link:
-    """A connection in somebody's hands."""
+class PooledConnection:
+    """A connection that is in use."""
 
     client: SMTP
     reused: bool
@@ -45,36 +45,36 @@ class SmtpPool:
         self._free = asyncio.Semaphore(server.connections)
 
     @asynccontextmanager
-    async def link(self, *, fresh: bool = False) -> AsyncIterator[Link]:
-        """Gives a connection that nobody else uses meanwhile; one left by an exception is not used again.
+    async def connection(self, *, fresh: bool = False) -> AsyncIterator[PooledConnection]:
+        """Provide a connection for exclusive use; after an exception it is not reused.
 
         Args:
-            fresh: open a new one, because a reused one has just turned out to be dead.
+            fresh: open a new one, because a reused one has turned out to be dead.
 
         Raises:
-            Snooze: no connection can be had: the server is out of reach or refuses us.
+            Snooze: no connection can be opened: the server is unreachable or refuses us.
         """
         async with self._free:
-            client = None if fresh else self._used()
-            link = Link(client or await self._open(), reused=client is not None)
+            client = None if fresh else self._reusable()
+            connection = PooledConnection(client or await self._open(), reused=client is not None)
             try:
-                yield link
+                yield connection
             except BaseException:
-                link.client.close()
+                connection.client.close()
                 raise
             if self._closed:
-                await _quit(link.client)
-            elif link.client.is_connected:
-                self._idle.append((link.client, self._clock()))
+                await _quit(connection.client)
+            elif connection.client.is_connected:
+                self._idle.append((connection.client, self._clock()))
 
     async def close(self) -> None:
-        """Says QUIT on every connection: now, or when whoever uses it is done."""
+        """Send QUIT on every connection: idle ones now, others when they are released."""
         self._closed = True
         idle, self._idle = self._idle, []
         await asyncio.gather(*(_quit(client) for client, _ in idle))
 
-    def _used(self) -> SMTP | None:
-        """The connection that was used last: the others get to be left alone and are dropped one day."""
+    def _reusable(self) -> SMTP | None:
+        """Return the idle connection that was used last, so that the surplus ones expire."""
         while self._idle:
             client, since = self._idle.pop()
             if client.is_connected and self._clock() - since <= self._server.idle_seconds:
@@ -108,7 +108,7 @@ class SmtpPool:
 
 
 async def _introduce(client: SMTP) -> None:
-    """Says EHLO unless connecting did, so that the server's extensions are known before the first mail."""
+    """Send EHLO unless connecting did, so that the server's extensions are known before the first mail."""
     if client.is_ehlo_or_helo_needed:
         try:
             await client.ehlo()
@@ -117,7 +117,7 @@ async def _introduce(client: SMTP) -> None:
 
 
 def _unusable(server: SmtpServer, error: Exception) -> Snooze:
-    """Whatever happens before a mail is offered is not the mail's fault: it waits, and no attempt is counted."""
+    """Return the outcome of a failed connection: not the mail's fault, so it waits and no attempt is counted."""
     said = f"{error.code} {error.message}" if isinstance(error, SMTPResponseException) else str(error)
     words = single_line(said, 500) or type(error).__name__
     if isinstance(error, SMTPAuthenticationError):

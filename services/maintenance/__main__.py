@@ -1,4 +1,4 @@
-"""Runs the maintenance service: `python -m services.maintenance`."""
+"""Run the maintenance service: `python -m services.maintenance`."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanI
 from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
-from services.maintenance.cleanup_runs import Runs
+from services.maintenance.cleanup_runs import CleanupRuns
 from services.maintenance.handlers import (
     clean_activity,
     clean_claims,
@@ -24,10 +24,10 @@ from services.maintenance.settings import MaintenanceSettings
 
 @asynccontextmanager
 async def handlers(settings: MaintenanceSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
-    """Chooses every real dependency of the service's handlers."""
+    """Choose every real dependency of the service's handlers."""
     metrics = CleanupMetrics(["sessions", "activity", "files", "claims", "inbox"])
     context.metrics.registry.register(metrics)
-    runs = Runs(context.database, metrics)
+    runs = CleanupRuns(context.database, metrics)
     yield {
         "cron.cleanup.daily": enqueue_cleanups,
         CleanSessions: partial(clean_sessions, runs=runs, settings=settings),

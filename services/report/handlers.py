@@ -79,7 +79,7 @@ async def weekly_report(event: ScheduleFired, job: Job, *, settings: ReportSetti
         report_id, kind=WEEKLY_SUMMARY, email=settings.admin_email, parameters=parameters, created_at=due
     )
     job.write(repository.REQUESTED, row)
-    job.enqueue(GenerateReport(report_id=report_id), job_id=report_id)
+    job.enqueue(GenerateReport(report_id=report_id))
 
 
 @asynccontextmanager
@@ -162,5 +162,5 @@ def _notify(
         link=link_to(settings.report_url, report.id) if settings.report_url else None,
         attachment_bytes=settings.report_attachment_bytes,
     )
-    job.enqueue(mail, job_id=f"report-ready/{report.id}")
+    job.enqueue(mail)
     return None

@@ -1,4 +1,4 @@
-"""What the uploader said about a file, beside what its bytes say: the bytes win, and the difference is noted."""
+"""Compare the type that the uploader declared with the type of the bytes: the bytes win, a difference is recorded."""
 
 import mimetypes
 from typing import Any
@@ -7,31 +7,31 @@ from services.upload.file_type import IMAGES, PDF, UNKNOWN
 from services.upload.repository import File
 
 _CERTAIN = {*IMAGES, PDF}
-"""Types that are told from the bytes beyond doubt; of the others many share one signature (a .docx is a ZIP)."""
+"""Types whose signature is unambiguous; many of the others share one (a .docx is a ZIP)."""
 
-# Python's own table: what else this machine's files say must not make a difference.
+# Python's own table, without the machine's: the result must not depend on the machine.
 _NAMES = mimetypes.MimeTypes(filenames=())
 
 
-def claim_note(file: File, content_type: str) -> dict[str, Any]:
-    """Returns `claimedType` where the claim differs from the real type, and `mislabelled` where it is plainly wrong.
+def compare_types(file: File, content_type: str) -> dict[str, Any]:
+    """Return `claimedType` where it differs from the real type, and `mislabelled` where it is certainly wrong.
 
-    The claim is the type on the row, or the one that its file name's ending stands for.
+    The declared type is the one on the row, else the one that the file name's extension stands for.
     """
-    claimed = _claimed_type(file)
-    if claimed is None or claimed == content_type:
+    declared = _declared_type(file)
+    if declared is None or declared == content_type:
         return {}
-    if content_type in _CERTAIN or claimed in _CERTAIN:
-        return {"claimedType": claimed, "mislabelled": True}
-    return {"claimedType": claimed}
+    if content_type in _CERTAIN or declared in _CERTAIN:
+        return {"claimedType": declared, "mislabelled": True}
+    return {"claimedType": declared}
 
 
-def _claimed_type(file: File) -> str | None:
+def _declared_type(file: File) -> str | None:
     by_name, _ = _NAMES.guess_type(file.original_name)
-    # A file that was worked off before has its real type on the row, and the first claim beside it.
+    # A file that was processed before has its real type on the row, and what was declared first in its metadata.
     earlier = (file.metadata or {}).get("claimedType")
-    for claim in (earlier, file.content_type, by_name):
-        essence = str(claim or "").partition(";")[0].strip().lower()
+    for declared in (earlier, file.content_type, by_name):
+        essence = str(declared or "").partition(";")[0].strip().lower()
         if essence and essence != UNKNOWN:
             return essence
     return None

@@ -1,4 +1,4 @@
-"""Brings the bytes of an upload to this machine, and says what they are."""
+"""Download the bytes of an upload and identify them."""
 
 import asyncio
 import hashlib
@@ -12,22 +12,22 @@ from services.upload.file_type import HEAD_BYTES, sniff
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The file on this machine's disk."""
+    """A downloaded file."""
 
     path: Path
     size: int
     checksum: str
     """SHA-256 in hexadecimal."""
     content_type: str
-    """From the bytes."""
+    """The type of its bytes."""
 
 
 async def fetch(objects: ObjectStore, key: str, folder: Path, *, max_bytes: int) -> Source:
-    """Streams the object into `folder`, which holds nothing else.
+    """Stream the object into `folder`, which holds nothing else.
 
     Raises:
         ObjectMissing: there is no such object (yet).
-        Permanent: it is empty, or larger than `max_bytes`: then it is not fetched.
+        Permanent: it is empty, or larger than `max_bytes` (then it is not downloaded).
     """
     _refuse((await objects.stat(key)).size, max_bytes)
     path = folder / "source"

@@ -1,4 +1,4 @@
-"""The part of a picture's EXIF data that is kept: camera, time, orientation, and of the place only that it is there."""
+"""Read the EXIF data that is kept: camera, time, orientation, and whether there is a location (not which)."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -13,8 +13,8 @@ _ORIENTATIONS = range(1, 9)
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns how the picture has to be turned to be upright, 1 to 8 (EXIF 2.32 §4.6.4 A); 1 where nothing is said."""
-    with suppress(Exception):  # whatever is wrong with the EXIF data, the picture is still a picture
+    """Return the orientation, 1 to 8 (EXIF 2.32 §4.6.4 A); 1 where none is given."""
+    with suppress(Exception):  # damaged EXIF data does not spoil the picture
         value = image.getexif().get(ExifTags.Base.Orientation)
         if isinstance(value, int) and value in _ORIENTATIONS:
             return value
@@ -22,7 +22,7 @@ def orientation(image: Image.Image) -> int:
 
 
 def selection(image: Image.Image) -> dict[str, Any]:
-    """Returns what is worth keeping: `camera`, `takenAt`, `hasLocation`; where a picture was taken is not read out."""
+    """Return `camera`, `takenAt` and `hasLocation`, as far as they are known."""
     kept: dict[str, Any] = {}
     base: dict[int, Any] = {}
     details: dict[int, Any] = {}
@@ -44,12 +44,12 @@ def _camera(base: dict[int, Any]) -> str:
 
 
 def _taken_at(details: dict[int, Any]) -> str | None:
-    """The camera's local time in ISO 8601, with its offset from UTC only where the camera wrote one."""
+    """Return the camera's local time in ISO 8601, with an offset from UTC only where the camera wrote one."""
     taken = clean(details.get(ExifTags.Base.DateTimeOriginal, ""))
     offset = clean(details.get(ExifTags.Base.OffsetTimeOriginal, ""))
     for text, form in ((taken + offset, "%Y:%m:%d %H:%M:%S%z"), (taken, "%Y:%m:%d %H:%M:%S")):
         with suppress(ValueError):
-            return datetime.strptime(text, form).isoformat()  # noqa: DTZ007 - the zone is unknown, and not made up
+            return datetime.strptime(text, form).isoformat()  # noqa: DTZ007 - the time zone is unknown
     return None
 
 

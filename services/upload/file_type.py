@@ -1,13 +1,13 @@
-"""The type of a file, from its first bytes and from nothing else.
+"""Identify the type of a file by its first bytes alone.
 
-A small table of our own: the rules for these types in the WHATWG MIME Sniffing Standard (§6.2, §7.1) at offset 0, the
-ISO base media brands (ISO/IEC 14496-12 §4.3), and the standard's text rule. A name or a claimed type is never asked.
+A small table: the rules for these types in the WHATWG MIME Sniffing Standard (§6.2, §7.1) at offset 0, the
+ISO base media brands (ISO/IEC 14496-12 §4.3), and the standard's rule for text.
 """
 
 import codecs
 
 HEAD_BYTES = 1445
-"""How much of a file is looked at: what the WHATWG standard calls the resource header."""
+"""How much of a file is examined: what the WHATWG standard calls the resource header."""
 
 UNKNOWN = "application/octet-stream"
 PDF = "application/pdf"
@@ -53,7 +53,7 @@ _TEXT_CONTROLS = frozenset(b"\t\n\x0c\r\x1b")
 
 
 def sniff(head: bytes) -> str:
-    """Returns the media type of a file that begins with `head` (at most `HEAD_BYTES` are looked at)."""
+    """Return the media type of a file that begins with `head`, of which at most `HEAD_BYTES` are examined."""
     head = head[:HEAD_BYTES]
     for signature, media_type in _SIGNATURES:
         if head.startswith(signature):

@@ -1,14 +1,16 @@
-"""Works off one uploaded file: from its row and its bytes to checksum, metadata and thumbnail."""
+"""Process one uploaded file: from its row and its bytes to checksum, metadata and thumbnail."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from contracts.upload import ProcessUpload
 from nightshift.database import Database
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.outcomes import Permanent
-from services.upload.declared_type import claim_note
+from nightshift.worker.router import Handlers, route
+from services.upload.declared_type import compare_types
 from services.upload.download import Source, fetch
 from services.upload.file_type import IMAGES, PDF
 from services.upload.inspection import THUMBNAIL_TYPE, Inspection, Inspector, UnreadableFileError
@@ -21,6 +23,28 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def upload_routes(
+    *,
+    database: Database,
+    objects: ObjectStore,
+    inspector: Inspector,
+    scratch: Scratch,
+    settings: UploadSettings,
+    now: Callable[[], datetime] = _utc_now,
+) -> Handlers:
+    """Return the service's handlers with their dependencies bound."""
+    handler = partial(
+        process_upload,
+        database=database,
+        objects=objects,
+        inspector=inspector,
+        scratch=scratch,
+        settings=settings,
+        now=now,
+    )
+    return {ProcessUpload: route(ProcessUpload, handler, on_dead_letter=partial(give_up, database=database, now=now))}
+
+
 async def process_upload(
     message: ProcessUpload,
     job: Job,
@@ -30,12 +54,13 @@ async def process_upload(
     inspector: Inspector,
     scratch: Scratch,
     settings: UploadSettings,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime],
 ) -> None:
-    """Finds out what an uploaded file is and notes it on its row, with a thumbnail where it has something to show.
+    """Find out what an uploaded file is and record it on its row, with a thumbnail where there is something to show.
 
-    A file that cannot be worked off becomes a dead letter at once, and its row says `failed` and why. A row or an
-    object that is not there yet, and an inspection that was interrupted, are tried again.
+    Raises:
+        Permanent: the file cannot be processed, however often it is tried.
+        Exception: a row or an object that is not there yet, or an interrupted inspection: tried again.
     """
     file = await find_file(database, message)
     with scratch.folder() as folder:
@@ -43,11 +68,17 @@ async def process_upload(
             source = await fetch(objects, file.object_key, folder, max_bytes=settings.max_file_bytes)
             inspection = await _inspect(inspector, source)
         except (Permanent, UnreadableFileError) as refusal:
-            reason = f"file {file.id!r} cannot be processed: {refusal}"
-            await mark_failed(database, file, reason, now())
-            raise Permanent(reason) from refusal
+            raise Permanent(f"file {file.id!r} cannot be processed: {refusal}") from refusal
         thumbnail_key = await _store_thumbnail(objects, inspection, source, settings.thumbnail_pixels)
     job.write(PROCESSED, _result(file, source, inspection, thumbnail_key, now()))
+
+
+async def give_up(
+    message: ProcessUpload, job: Job, reason: str, *, database: Database, now: Callable[[], datetime]
+) -> None:
+    """Record on the file's row why its job became a dead letter, so that its owner does not wait for ever."""
+    del job
+    await mark_failed(database, message, reason, now())
 
 
 async def _inspect(inspector: Inspector, source: Source) -> Inspection:
@@ -57,7 +88,7 @@ async def _inspect(inspector: Inspector, source: Source) -> Inspection:
 
 
 async def _store_thumbnail(objects: ObjectStore, inspection: Inspection, source: Source, pixels: int) -> str | None:
-    """The key follows from the content, so a repeated delivery, or the same file uploaded again, changes nothing."""
+    """Store the thumbnail under a key made from the content: repeating this, or uploading again, changes nothing."""
     if inspection.thumbnail is None:
         return None
     key = f"thumbnails/{source.checksum}-{pixels}.webp"
@@ -73,7 +104,7 @@ def _result(
         size=source.size,
         content_type=source.content_type,
         checksum=source.checksum,
-        metadata=inspection.metadata | claim_note(file, source.content_type),
+        metadata=inspection.metadata | compare_types(file, source.content_type),
         thumbnail_key=thumbnail_key,
         now=now,
     )

@@ -1,4 +1,4 @@
-"""Looks into an image: how large, what kind, by which camera; and a small upright picture of it."""
+"""Inspect an image: its metadata and a thumbnail."""
 
 import warnings
 from pathlib import Path
@@ -20,7 +20,7 @@ from services.upload.inspection import ImageLimits, UnreadableFileError
 from services.upload.sanitize import clean
 from services.upload.thumbnails import UPRIGHT, small, turned
 
-# Named here, or Pillow imports all of its forty decoders to look for the one it lacks.
+# Imported here, or Pillow imports all of its forty decoders in search of a missing one.
 DECODERS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin)
 
 _ANIMATED = ("GIF", "PNG", "WEBP")
@@ -28,7 +28,7 @@ _TURNS_ITSELF = "TIFF"  # Pillow's TIFF decoder applies the orientation while lo
 
 
 def look_into_image(source: Path, content_type: str, limits: ImageLimits) -> tuple[dict[str, Any], Image.Image]:
-    """Returns the metadata of the image and a thumbnail of its first frame.
+    """Return the metadata of the image and a thumbnail of its first frame.
 
     Raises:
         UnreadableFileError: it is broken, or has more pixels than may be decoded.
@@ -36,7 +36,7 @@ def look_into_image(source: Path, content_type: str, limits: ImageLimits) -> tup
     decoder = IMAGES[content_type]
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the decoder's remarks on odd but readable files
+        warnings.simplefilter("ignore")  # about odd but readable files
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # given before anything is decoded
         try:
             with Image.open(source, formats=[decoder]) as image:
@@ -49,7 +49,7 @@ def look_into_image(source: Path, content_type: str, limits: ImageLimits) -> tup
             ) from refusal
         except MemoryError:
             raise
-        except Exception as problem:  # a decoder fed with anything may raise anything
+        except Exception as problem:  # a decoder may raise anything on hostile input
             words = clean(problem) or type(problem).__name__
             raise UnreadableFileError(f"it is a {decoder} image that is broken or cut off: {words}") from problem
 

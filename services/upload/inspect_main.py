@@ -1,4 +1,4 @@
-"""The process that looks into one file and ends: whatever the file does to its decoder, it does to no other."""
+"""Inspect one file in a process of its own, so that whatever the file does to its decoder stays there."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from services.upload.rlimits import confine, die_with_parent
 
 
 def main(argument: str) -> None:
-    """Inspects the file of the request in `argument` and leaves the answer beside it."""
+    """Inspect the file of the request in `argument` and write the answer beside it."""
     request = Request.from_json(argument)
     die_with_parent()
     confine(request.limits)
@@ -18,7 +18,7 @@ def main(argument: str) -> None:
 
 
 def answer(request: Request) -> dict[str, Any]:
-    """Returns `{"metadata": …}`, or `{"unreadable": reason}`; the thumbnail is written where the request says."""
+    """Return `{"metadata": …}`, or `{"unreadable": reason}`; the thumbnail is written where the request says."""
     try:
         return {"metadata": _look(request)}
     except UnreadableFileError as refusal:
@@ -30,7 +30,7 @@ def answer(request: Request) -> dict[str, Any]:
 
 
 def _look(request: Request) -> dict[str, Any]:
-    # Imported here: each decoder costs tens of milliseconds, and a process needs one of them.
+    # Imported late: each decoder costs tens of milliseconds, and a process needs one of them.
     from services.upload import thumbnails  # noqa: PLC0415 - see above
 
     if request.content_type == PDF:

@@ -1,4 +1,4 @@
-"""What is asked of an inspection and what it answers: the words between the worker and its child process."""
+"""The request to an inspection and its result, as worker and child process exchange them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,16 +9,16 @@ THUMBNAIL_TYPE = "image/webp"
 
 
 class UnreadableFileError(Exception):
-    """The file is broken, or more than may be decoded; the text says why and is fit for the file's owner."""
+    """The file is broken, or more than may be decoded; the text says why and is safe to show to the uploader."""
 
 
 class InspectionInterruptedError(Exception):
-    """The inspection did not come to an end, for a reason that need not be the file's: trying again may help."""
+    """The inspection did not finish, for a reason that need not be the file's: trying again may help."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """How much an inspection may use and make."""
+    """Bounds of one inspection."""
 
     thumbnail_pixels: int
     """Longer side of a thumbnail."""
@@ -32,7 +32,7 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One file to look at; the answer and the thumbnail are written into `folder`."""
+    """One file to inspect; the answer and the thumbnail are written into `folder`."""
 
     source: Path
     content_type: str
@@ -41,21 +41,21 @@ class Request:
 
     @property
     def report(self) -> Path:
-        """Where the child leaves its answer."""
+        """The path of the child's answer."""
         return self.folder / "report.json"
 
     @property
     def thumbnail(self) -> Path:
-        """Where the child leaves the thumbnail."""
+        """The path of the thumbnail."""
         return self.folder / "thumbnail.webp"
 
     def to_json(self) -> str:
-        """Returns the request as the child's argument."""
+        """Return the request as the child's argument."""
         return json.dumps(asdict(self) | {"source": str(self.source), "folder": str(self.folder)})
 
     @classmethod
     def from_json(cls, text: str) -> "Request":
-        """Reads what `to_json` wrote."""
+        """Parse the result of `to_json`."""
         fields = json.loads(text)
         return cls(
             Path(fields["source"]), fields["content_type"], Path(fields["folder"]), ImageLimits(**fields["limits"])
@@ -64,20 +64,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found in a file."""
+    """The findings about a file."""
 
     metadata: dict[str, Any]
     thumbnail: Path | None = None
 
 
 class Inspector(Protocol):
-    """Looks into an image or a PDF without putting the worker at risk."""
+    """Inspects an image or a PDF without putting the worker at risk."""
 
     async def inspect(self, source: Path, content_type: str) -> Inspection:
-        """Looks into `source`, which is alone in its folder; the thumbnail is made beside it.
+        """Inspect `source`, which is alone in its folder; the thumbnail is written beside it.
 
         Raises:
-            UnreadableFileError: the file cannot be worked off, however often it is tried.
-            InspectionInterruptedError: this try failed.
+            UnreadableFileError: the file cannot be processed, however often it is tried.
+            InspectionInterruptedError: this attempt failed.
         """
         ...

@@ -1,4 +1,4 @@
-"""Looks into a PDF: its pages and title, and a small picture of page one."""
+"""Inspect a PDF: its page count, its title and a thumbnail of page one."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ _UNPROTECTED = -1
 
 
 def look_into_pdf(source: Path, limits: ImageLimits) -> tuple[dict[str, Any], Image.Image | None]:
-    """Returns the metadata of the document and a thumbnail of page one; of a locked document, only that it is locked.
+    """Return the metadata of the document and a thumbnail of page one; of a locked document only that it is locked.
 
     The thumbnail's size is fixed before rendering, so a page of any size costs the same bitmap.
 
@@ -47,7 +47,7 @@ def _metadata(document: Any) -> dict[str, Any]:
 def _title(document: Any) -> str:
     try:
         return clean(document.get_metadata_value("Title"))
-    except UnicodeDecodeError:  # half a character: no title
+    except UnicodeDecodeError:  # cut inside a character
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The row of an uploaded file: how it is found, and what becomes of it."""
+"""Find and update the row of an uploaded file."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ class FileRowNotFoundError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What the row says before the file is worked off; the name and the claimed type are the uploader's words."""
+    """The row before the file is processed; name and declared type are the uploader's."""
 
     id: str
     user_id: str
@@ -62,17 +62,17 @@ PROCESSED = (
         }
     )
 )
-"""Notes the result; its values are made by `processed`. Nothing happens if the row is gone or has another object."""
+"""Records the result (values from `processed`). Does nothing if the row is gone or has another object."""
 
 _FAILED = (
     update(files)
-    .where(*_THIS, files.c.processed == false())
+    .where(files.c.id == bindparam("this_id"), files.c.user_id == bindparam("this_user"), files.c.processed == false())
     .values({files.c.status: "failed", files.c.error: _new("error"), files.c.updated_at: _new("updated_at")})
 )
 
 
 async def find_file(database: Database, message: ProcessUpload) -> File:
-    """Returns the file that the message speaks of.
+    """Return the file that the message names.
 
     Raises:
         FileRowNotFoundError: there is no such row (yet).
@@ -92,13 +92,13 @@ async def find_file(database: Database, message: ProcessUpload) -> File:
     return File(**row)
 
 
-async def mark_failed(database: Database, file: File, reason: str, now: datetime) -> None:
-    """Notes on the row why the file cannot be worked off.
+async def mark_failed(database: Database, message: ProcessUpload, reason: str, now: datetime) -> None:
+    """Record on the row why the file was given up on.
 
-    In a transaction of its own, because a dead letter rolls a job's effects back; repeating it changes nothing, and
-    a row that another delivery has processed stays as it is.
+    In a transaction of its own, because a dead letter rolls back its job's effects. Repeating it changes nothing, a
+    row that another delivery has processed stays as it is, and so does the row of another user.
     """
-    values = _this(file) | {"new_error": reason, "new_updated_at": now}
+    values = {"this_id": message.file_id, "this_user": message.user_id, "new_error": reason, "new_updated_at": now}
     async with database.write() as connection:
         await connection.execute(_FAILED, values)
 
@@ -113,7 +113,7 @@ def processed(
     thumbnail_key: str | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """Returns the values of `PROCESSED`: `size` in bytes, `checksum` the SHA-256 in hexadecimal."""
+    """Return the values of `PROCESSED`: `size` in bytes, `checksum` the SHA-256 in hexadecimal."""
     return _this(file) | {
         "new_size": size,
         "new_content_type": content_type,

@@ -1,4 +1,4 @@
-"""Ties the hands of this process: little memory and time, first to go when memory is short, gone with its parent."""
+"""Set the resource limits of an inspection: memory, CPU time, OOM priority, die with the parent."""
 
 import contextlib
 import os
@@ -15,9 +15,9 @@ _POLITENESS = 10
 
 
 def confine(limits: ImageLimits) -> None:
-    """Limits what a decoder can do that a hostile file has taken over or led astray.
+    """Limit the resources of a decoder that a hostile file may have taken over.
 
-    This bounds resources and is no security boundary: the process has the rights of its user.
+    This is no security boundary: the process keeps the rights of its user.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, limits.cpu_seconds)
@@ -27,11 +27,11 @@ def confine(limits: ImageLimits) -> None:
         _limit(resource.RLIMIT_AS, limits.memory_bytes)
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")
-    os.nice(_POLITENESS)  # the worker's event loop has to stay punctual
+    os.nice(_POLITENESS)  # the worker's event loop comes first
 
 
 def die_with_parent(lifeline: int = 0) -> None:
-    """Ends this process when `lifeline`, a pipe whose other end only the parent holds, is closed: by whatever death."""
+    """Exit when `lifeline`, a pipe whose other end only the parent holds, is closed: however the parent died."""
     threading.Thread(target=_wait_for_the_end, args=(lifeline,), daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""Text from inside a file, made fit to be stored: whoever wrote the file chose it."""
+"""Make text from inside a file safe to store: whoever wrote the file chose it."""
 
 import unicodedata
 
@@ -6,6 +6,6 @@ MAX_CHARACTERS = 300
 
 
 def clean(text: object) -> str:
-    """Returns `text` on one line, without control characters (PostgreSQL refuses NUL) and surrogates, cut to length."""
+    """Return `text` on one line, without control characters (PostgreSQL refuses NUL) and surrogates, cut to length."""
     spaced = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in str(text)[: 4 * MAX_CHARACTERS])
     return " ".join(spaced.split())[:MAX_CHARACTERS]

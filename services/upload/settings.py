@@ -15,18 +15,20 @@ _MEBIBYTE = 1024 * 1024
 
 
 class UploadSettings(Settings, frozen=True, kw_only=True):
-    """How large a file may be, what its inspection may use, and how large a thumbnail is."""
+    """Limits of files, inspections and thumbnails."""
 
     slots: Annotated[
-        int, Meta(ge=1, description="Files that a worker has in hand at the same time; each may fill MAX_FILE_BYTES.")
+        int, Meta(ge=1, description="Files that a worker processes at the same time; each may fill MAX_FILE_BYTES.")
     ] = 8
     thumbnail_pixels: Annotated[int, Meta(ge=16, le=2048, description="Longer side of a thumbnail, in pixels.")] = 320
-    max_file_bytes: Annotated[int, Meta(ge=1, description="A larger file is refused, unfetched.")] = 512 * _MEBIBYTE
+    max_file_bytes: Annotated[int, Meta(ge=1, description="A larger file is refused without downloading it.")] = (
+        512 * _MEBIBYTE
+    )
     max_image_pixels: Annotated[
-        int, Meta(ge=1, description="An image with more pixels (width times height) is refused, undecoded.")
+        int, Meta(ge=1, description="An image with more pixels (width times height) is refused without decoding it.")
     ] = 105_000_000
     inspect_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="An inspection that takes longer is stopped and tried again later.")
+        float, Meta(gt=0, description="An inspection that takes longer is stopped and retried later.")
     ] = 60
     inspect_cpu_seconds: Annotated[
         int, Meta(ge=1, description="A file that takes more processor time to read is refused.")
@@ -43,18 +45,19 @@ class UploadSettings(Settings, frozen=True, kw_only=True):
         int, Meta(ge=0, description="Inspections at the same time; 0 is one per processor.")
     ] = 0
     scratch_folder: Annotated[
-        Path | None, Meta(description="Where files are kept while they are worked off; the system's choice if not set.")
+        Path | None,
+        Meta(description="Folder for files while they are processed; the system's temporary folder if not set."),
     ] = None
 
     def check(self) -> Iterable[str]:
-        """Yields what cannot work together: the job's own time must leave room for its inspection."""
+        """Yield settings that contradict each other: the job's timeout must leave room for its inspection."""
         yield from super().check()
         if self.inspect_timeout_seconds >= self.job_timeout_seconds:
             yield "INSPECT_TIMEOUT_SECONDS must be less than JOB_TIMEOUT_SECONDS: the job would be cancelled first"
 
     @property
     def limits(self) -> ImageLimits:
-        """What one inspection may use and make."""
+        """The limits of one inspection."""
         return ImageLimits(
             thumbnail_pixels=self.thumbnail_pixels,
             max_image_pixels=self.max_image_pixels,

@@ -1,4 +1,4 @@
-"""Runs one child process per file, so that a crash, a hang or a memory hunger harms only the job it belongs to."""
+"""Run one child process per file, so that a crash, a hang or a lack of memory harms only its own job."""
 
 import asyncio
 import json
@@ -23,9 +23,9 @@ class SubprocessInspector:
     """An `Inspector` whose decoders run in child processes.
 
     Args:
-        limits: what one child may use.
-        timeout_seconds: how long one child may take; longer, and it is killed.
-        processes: how many may run at the same time.
+        limits: the limits of one child.
+        timeout_seconds: a child that takes longer is killed.
+        processes: the number of children at the same time.
         command: the child's program, for tests.
     """
 
@@ -79,13 +79,13 @@ async def _end(child: asyncio.subprocess.Process) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The imports of this process, and none of its secrets."""
+    """Return the environment of a child: what imports need, and none of the worker's secrets."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return kept | {"PYTHONPATH": os.pathsep.join([str(_PROGRAM_ROOT), *(entry for entry in sys.path if entry)])}
 
 
 def _explanation(code: int, request: Request) -> Exception:
-    """What the end of a child says: about the file, or about this try."""
+    """Tell from a child's exit code whether the file or this attempt is at fault."""
     if code == -signal.SIGXCPU:
         return UnreadableFileError(f"reading it takes more than {request.limits.cpu_seconds} s of processor time")
     if code in {-signal.SIGKILL, -signal.SIGTERM}:
@@ -93,7 +93,7 @@ def _explanation(code: int, request: Request) -> Exception:
     if code < 0:
         return UnreadableFileError(f"its decoder crashed on it ({signal.Signals(-code).name})")
     tail = (request.folder / "child.log").read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")
-    last_line = (tail.strip().splitlines() or ["it said nothing"])[-1]
+    last_line = (tail.strip().splitlines() or ["no output"])[-1]
     return InspectionInterruptedError(f"the inspecting process failed with exit code {code}: {clean(last_line)}")
 
 
@@ -107,5 +107,5 @@ def _read(request: Request) -> Inspection:
         raise UnreadableFileError(str(report["unreadable"]))
     metadata = report.get("metadata") if isinstance(report, dict) else None
     if not isinstance(metadata, dict):
-        raise InspectionInterruptedError("the inspecting process left a report that is none")
+        raise InspectionInterruptedError("the inspecting process left a malformed report")
     return Inspection(metadata, request.thumbnail if request.thumbnail.exists() else None)

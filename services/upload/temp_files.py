@@ -1,4 +1,4 @@
-"""Temporary folders that leave nothing behind: neither after a job, nor after a worker that was killed."""
+"""Temporary folders that are removed after each job, and after a worker that was killed."""
 
 import fcntl
 import os
@@ -11,32 +11,33 @@ from typing import IO
 
 
 class Scratch:
-    """One worker's place for temporary files."""
+    """One worker's folder for temporary files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """Gives a new empty folder, removed with all that is in it at the end of the block."""
+        """Provide a new empty folder; remove it with its contents at the end of the block."""
         path = Path(tempfile.mkdtemp(dir=self.root))
         try:
             yield path
         finally:
-            # A download that was cancelled may still be writing here: what it leaves goes with the root.
+            # A cancelled download may still be writing here: what it leaves is removed with the root.
             shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
 def open_scratch(parent: Path) -> Iterator[Scratch]:
-    """Makes a worker's place under `parent`, removed at the end, and removes those of workers that are dead.
+    """Make a worker's folder under `parent`, removed at the end, and remove those of dead workers.
 
-    A lock that dies with its holder says which worker lives: process ids repeat, in containers always.
+    A file lock, released when its holder dies, tells which worker is alive: process ids repeat, above all in
+    containers.
     """
     prefix = f"nightshift-upload-{os.getuid()}"
     parent.mkdir(parents=True, exist_ok=True)
     with _open(parent / f"{prefix}.lock") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)  # between a folder's making and its locking nobody may sweep
+        fcntl.flock(door, fcntl.LOCK_EX)  # nobody may clean up between a folder's creation and its locking
         for old in parent.glob(f"{prefix}-*"):
             _remove_if_dead(old)
         root = Path(tempfile.mkdtemp(dir=parent, prefix=f"{prefix}-"))
@@ -54,7 +55,7 @@ def _remove_if_dead(folder: Path) -> None:
         with _open(folder / "life") as life:
             fcntl.flock(life, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
-    except OSError:  # its worker lives, or it is gone already
+    except OSError:  # its worker is alive, or it is gone already
         return
 
 

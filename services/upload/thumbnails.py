@@ -1,4 +1,4 @@
-"""Makes the small picture: any colour mode, turned upright, in sRGB, and nothing in the file but pixels."""
+"""Make thumbnails: from any colour mode, upright, in sRGB, with nothing in the file but pixels."""
 
 import io
 from contextlib import suppress
@@ -12,7 +12,7 @@ _QUALITY = 80
 
 
 class Turn(NamedTuple):
-    """What brings a picture of one orientation upright."""
+    """The transposition that brings a picture of one orientation upright."""
 
     method: Image.Transpose | None
     swaps_sides: bool
@@ -32,7 +32,7 @@ UPRIGHT = {
 
 
 def small(image: Image.Image, pixels: int) -> Image.Image:
-    """Returns the image in sRGB, with an alpha channel if it had transparency, its longer side at most `pixels`."""
+    """Return the image in sRGB, with an alpha channel if it had transparency, its longer side at most `pixels`."""
     transparent = image.has_transparency_data
     profile = image.info.get("icc_profile")
     if image.mode == "RGBA" or (image.mode in {"RGB", "L", "CMYK"} and not transparent):
@@ -46,19 +46,19 @@ def small(image: Image.Image, pixels: int) -> Image.Image:
 
 
 def turned(picture: Image.Image, orientation: int) -> Image.Image:
-    """Returns the picture upright."""
+    """Return the picture upright."""
     method = UPRIGHT[orientation].method
     return picture if method is None else picture.transpose(method)
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Writes the pixels as WebP, and nothing else: no EXIF data, no location, no comment."""
+    """Write the pixels as WebP, and nothing else: no EXIF data, no location, no comment."""
     bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())
     bare.save(path, WebPImagePlugin.WebPImageFile.format, quality=_QUALITY)
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Greys of 16 bits keep their meaning; of 32 bits and floats, the darkest becomes black and the lightest white."""
+    """Scale 16-bit greys by their range, 32-bit ones and floats from their darkest to their lightest value."""
     if image.mode.startswith("I;16"):
         return image.point(lambda grey: grey * (1 / _HALF_PRECISION)).convert("L")
     low, high = image.getextrema()

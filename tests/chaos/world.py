@@ -15,7 +15,7 @@ from nightshift.config.settings import ProcessSettings
 from nightshift.database import Database, migrate, open_database
 from nightshift.embedded.stack import BUCKET, Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, topology

@@ -70,7 +70,7 @@ def report() -> list[OutboundMessage]:
     mail = notification_mail(
         document, "ada@example.com", [file], application="Nightshift", link=None, attachment_bytes=5000
     )
-    job.enqueue(mail, job_id="report-ready/weekly-20260727T090000Z")
+    job.enqueue(mail)
     return _enqueued(job)
 
 

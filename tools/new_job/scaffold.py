@@ -39,7 +39,7 @@ def _new_files(names: Names) -> dict[str, str]:
     return {
         **{f"contracts/samples/{path}": text for path, text in templates.samples(names).items()},
         f"services/{names.service}/{names.module}.py": templates.handler(names),
-        f"tests/unit/{names.service}/test_{names.module}.py": templates.test(names),
+        f"tests/unit/services/{names.service}/test_{names.module}.py": templates.test(names),
     }
 
 

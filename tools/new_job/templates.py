@@ -8,7 +8,7 @@ CONTRACT_IMPORTS = """\
 from typing import Annotated, ClassVar
 
 from nightshift.contract.message import Message
-from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, shape
+from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, pattern
 """
 
 
@@ -23,7 +23,7 @@ class {names.message}(Message):
 
     user_id: Annotated[
         str,
-        shape(
+        pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
             description="Who it is done for.",
@@ -83,7 +83,7 @@ from services.{names.service}.{names.module} import {names.function}
 
 def handler_line(names: Names) -> str:
     """The handler's line in the service's entry point."""
-    return f"{names.message}: partial({names.function}, database=chassis.database),"
+    return f"{names.message}: partial({names.function}, database=context.database),"
 
 
 def test(names: Names) -> str:
@@ -134,14 +134,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from nightshift.runtime.composition import Chassis
+from nightshift.runtime.composition import ServiceContext
 from nightshift.worker.router import Handlers
 from nightshift.runtime.service import run
 from nightshift.config.settings import Settings
 
 
 @asynccontextmanager
-async def handlers(settings: Settings, chassis: Chassis) -> AsyncIterator[Handlers]:
+async def handlers(settings: Settings, context: ServiceContext) -> AsyncIterator[Handlers]:
     """Chooses every real dependency of the service's handlers."""
     del settings
     yield {{

@@ -14,6 +14,9 @@ from nightshift.outcomes import Unavailable
 MAX_BATCH = 1000
 """The broker's own limit."""
 _DUPLICATE_ID = 10201
+_INCOMPLETE = 10176
+"""The broker has dropped a part: its limit of open batches, everybody's together, was reached."""
+_AGAIN_SECONDS = 0.25
 _ID, _SEQUENCE, _COMMIT = "Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit"
 
 
@@ -22,9 +25,15 @@ class DuplicateInBatchError(BrokerRefusedError):
 
 
 async def store_batch(
-    connection: Connection, messages: Sequence[OutboundMessage], *, timeout_seconds: float = 10.0
+    connection: Connection,
+    messages: Sequence[OutboundMessage],
+    *,
+    timeout_seconds: float = 10.0,
+    wait_for_room: bool = True,
 ) -> list[Stored]:
-    """Stores up to 1,000 messages of one stream, all or nothing; returns where each is.
+    """Store up to 1,000 messages of one stream, all or nothing; return where each is.
+
+    `wait_for_room` says whether to wait while others' open batches take all the room that the broker has for batches.
 
     When the answer to a first try is lost the batch may be stored or not. Then every message is published singly:
     the ids that all of them carry make that a completion, never a doubling.
@@ -38,10 +47,25 @@ async def store_batch(
     if len(messages) > 1:  # one message needs no batch
         await connection.ready(timeout_seconds)
         try:
-            return await _atomic(connection, messages, (deadline - loop.time()) / 2)
+            half = loop.time() + (deadline - loop.time()) / 2
+            return await _until_complete(connection, messages, half, again=wait_for_room)
         except Unavailable:
             pass
     return [await _single(connection, message, max(deadline - loop.time(), 0.01)) for message in messages]
+
+
+async def _until_complete(
+    connection: Connection, messages: Sequence[OutboundMessage], deadline: float, *, again: bool
+) -> list[Stored]:
+    """Try again while others' open batches take all the room: the broker forgets them after some seconds."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            return await _atomic(connection, messages, max(deadline - loop.time(), 0.01))
+        except BrokerRefusedError as refused:
+            if not again or refused.code != _INCOMPLETE or loop.time() + _AGAIN_SECONDS > deadline:
+                raise
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _single(connection: Connection, message: OutboundMessage, timeout_seconds: float) -> Stored:

@@ -1,98 +1,153 @@
-"""Reads a stream's messages page by page, without a consumer (batched direct get, ADR-31)."""
+"""The one reader of stored messages: page by page, without a consumer (JetStream direct get, ADR-31).
+
+The broker appends its own headers to those that the producer typed, who may have typed the same names: the last of a
+name is the broker's.
+"""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
-from nightshift.broker import Connection
-from nightshift.broker.delivery import Delivery
+from nightshift.broker.connection import Connection
 from nightshift.broker.errors import not_understood
-from nightshift.broker.headers import decode
+from nightshift.broker.headers import DESCRIPTION, STATUS, decode
+from nightshift.broker.message import StoredMessage
 from nightshift.outcomes import Unavailable
 
 PAGE = 256
 PAGE_BYTES = 4 * 1024 * 1024
-_PAGE_SECONDS = 10.0
-_NOBODY = b"NATS/1.0 503"
-_SUBJECT, _SEQUENCE, _STORED = b"Nats-Subject", b"Nats-Sequence", b"Nats-Time-Stamp"
-
-
-async def page(connection: Connection, stream: str, subject: str, sequence: int = 1) -> list[Delivery]:
-    """The next messages from a sequence on whose subjects match; none when there are no more.
-
-    What it returns cannot be acknowledged: nothing was delivered.
-
-    Raises:
-        Unavailable: the broker is away, or there is no such stream.
-    """
-    found = list[Delivery]()
-    finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def take(_subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
-        if finished.done():
-            return
-        if _broker_header(raw, _SUBJECT):
-            try:
-                found.append(_stored(connection, stream, raw, body))
-            except (ValueError, OverflowError):
-                finished.set_exception(not_understood(f"DIRECT.GET.{stream}"))
-        elif raw.startswith(_NOBODY):
-            finished.set_exception(Unavailable("broker", f"no stream {stream} answers (has `provision` been run?)"))
-        else:
-            finished.set_result(None)
-
-    inbox = connection.new_inbox()
-    sid = await connection.listen(inbox, take)
-    request = {"seq": sequence, "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": subject}
-    try:
-        connection.send(f"$JS.API.DIRECT.GET.{stream}".encode(), json.dumps(request).encode(), inbox.encode())
-        async with asyncio.timeout(_PAGE_SECONDS):
-            await finished
-    except TimeoutError:
-        raise Unavailable("broker", f"no answer about the messages of {stream}") from None
-    finally:
-        await connection.unlisten(sid)
-    return found
-
-
-def _stored(connection: Connection, stream: str, raw: bytes, body: bytes) -> Delivery:
-    return Delivery(
-        connection=connection,
-        subject=_broker_header(raw, _SUBJECT).decode("utf-8", "surrogateescape"),
-        reply=b"",
-        raw_headers=raw,
-        body=body,
-        stream=stream,
-        sequence=int(_broker_header(raw, _SEQUENCE)),
-        delivered=0,
-        stored_ns=nanoseconds(_broker_header(raw, _STORED).decode()),
-        pending=0,
-        headers=decode(raw),
-    )
-
-
-def _broker_header(raw: bytes, name: bytes) -> bytes:
-    """A header that the broker added: it does so behind the producer's own, who may have typed the same name."""
-    return raw.rpartition(b"\r\n%b: " % name)[2].partition(b"\r\n")[0] if b"\r\n%b: " % name in raw else b""
-
-
-def nanoseconds(text: str) -> int:
-    """An instant of RFC 3339 in UTC, exactly; `datetime` knows no nanoseconds."""
-    whole, _, fraction = text.removesuffix("Z").partition(".")
-    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0"))
+_SUBJECTS_PER_REQUEST = 500
+"""The broker answers for at most 1,024."""
+_TIMEOUT_SECONDS = 10.0
+_END_OF_PAGE, _NOTHING_FOUND, _NO_RESPONDERS = "204", "404", "503"
+_SUBJECT, _SEQUENCE, _STORED_AT = b"\r\nNats-Subject: ", b"\r\nNats-Sequence: ", b"\r\nNats-Time-Stamp: "
+_FIRST_APPENDED = b"Nats-Stream: "
+"""It begins a line, unless the producer's own block was cut short."""
 
 
 async def read_each(
     connection: Connection, stream: str, subject: str = ">", *, sequence: int = 1
-) -> AsyncIterator[Delivery]:
-    """Every message from a sequence on, read page by page; raises what `page` does."""
+) -> AsyncIterator[StoredMessage]:
+    """Yield every message from a sequence on, read page by page.
+
+    Raises:
+        Unavailable: as `page`.
+    """
     while messages := await page(connection, stream, subject, sequence):
         for message in messages:
             yield message
         sequence = messages[-1].sequence + 1
 
 
-async def read_all(connection: Connection, stream: str, subject: str = ">") -> list[Delivery]:
-    """Every message of a stream that is small enough to be held in memory."""
+async def read_all(connection: Connection, stream: str, subject: str = ">") -> list[StoredMessage]:
+    """Return every message of a stream that is small enough to be held in memory.
+
+    Raises:
+        Unavailable: as `page`.
+    """
     return [message async for message in read_each(connection, stream, subject)]
+
+
+async def read_last(connection: Connection, stream: str, subjects: Iterable[str]) -> dict[str, StoredMessage]:
+    """Return the newest message on each of these subjects that has one; wildcards are not allowed.
+
+    Raises:
+        Unavailable: as `page`.
+    """
+    left, newest = list(subjects), dict[str, StoredMessage]()
+    while left:
+        wanted = left[:_SUBJECTS_PER_REQUEST]
+        found = await _request(connection, stream, {"multi_last": wanted, "batch": len(wanted)})
+        newest |= {message.subject: message for message in found}
+        # An answer that grows too large ends early: what it left out is asked for again.
+        unanswered = [subject for subject in wanted if subject not in newest] if found else []
+        left = [*unanswered, *left[_SUBJECTS_PER_REQUEST:]]
+    return newest
+
+
+async def page(connection: Connection, stream: str, subject: str, sequence: int = 1) -> list[StoredMessage]:
+    """Return the next messages from a sequence on whose subjects match; none when there are no more.
+
+    Raises:
+        Unavailable: the broker is unavailable, or there is no such stream, or it did not answer to the end.
+    """
+    request = {"seq": sequence, "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": subject}
+    return await _request(connection, stream, request)
+
+
+async def _request(connection: Connection, stream: str, request: Mapping[str, Any]) -> list[StoredMessage]:
+    inbox, answer = connection.new_inbox(), _Answer(stream)
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            await connection.up.wait()
+            sid = await connection.listen(inbox, answer.receive)
+            try:
+                subject = f"$JS.API.DIRECT.GET.{stream}".encode()
+                connection.send(subject, json.dumps(request).encode(), inbox.encode())
+                return await answer.complete
+            finally:
+                await connection.unlisten(sid)
+    except TimeoutError:
+        raise Unavailable("broker", f"no answer about the messages of {stream}") from None
+
+
+class _Answer:
+    """Collects the messages of one page until the status that ends it."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._found: list[StoredMessage] = []
+        self.complete: asyncio.Future[list[StoredMessage]] = asyncio.get_running_loop().create_future()
+
+    def receive(self, _subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
+        """Take one message or the final status; never raise."""
+        if self.complete.done():
+            return
+        if not _appended(raw, _SEQUENCE):  # no status has one, whatever else the broker puts beside it
+            self._end(decode(raw))
+            return
+        try:
+            self._found.append(_stored_message(self._stream, raw, body))
+        except (ValueError, OverflowError):
+            self.complete.set_exception(not_understood(f"DIRECT.GET.{self._stream}"))
+
+    def _end(self, headers: Mapping[str, str]) -> None:
+        """Return what was found only if the broker says that this is all: nothing else means the end."""
+        status = headers.get(STATUS, "")
+        if status in (_END_OF_PAGE, _NOTHING_FOUND):
+            self.complete.set_result(self._found)
+        elif status == _NO_RESPONDERS:
+            why = f"no stream {self._stream} answers (has `provision` been run?)"
+            self.complete.set_exception(Unavailable("broker", why))
+        else:
+            why = f"the messages of {self._stream} cannot be read: {status} {headers.get(DESCRIPTION, '')}"
+            self.complete.set_exception(Unavailable("broker", why.rstrip(": ")))
+
+
+def _stored_message(stream: str, raw: bytes, body: bytes) -> StoredMessage:
+    return StoredMessage(
+        stream=stream,
+        subject=_appended(raw, _SUBJECT).decode("utf-8", "surrogateescape"),
+        sequence=int(_appended(raw, _SEQUENCE)),
+        stored_ns=nanoseconds(_appended(raw, _STORED_AT).decode()),
+        headers=decode(raw.rpartition(_FIRST_APPENDED)[0] or raw),
+        body=body,
+    )
+
+
+def _appended(raw: bytes, name: bytes) -> bytes:
+    """Return a header that the broker appended; empty when there is none."""
+    _, found, rest = raw.rpartition(name)
+    return rest.partition(b"\r\n")[0] if found else b""
+
+
+def nanoseconds(text: str) -> int:
+    """Return an RFC 3339 instant in UTC as nanoseconds since 1970; `datetime` would lose the last three digits.
+
+    Raises:
+        ValueError, OverflowError: it is no such instant.
+    """
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 1_000_000_000 + int(fraction.ljust(9, "0"))

@@ -37,13 +37,15 @@ class PublishBatcher:
         service = wire.service_of(wire.type_of(message.subject))
         gather = self._gathers.get(service)
         if gather is None:
-            gather = self._gathers[service] = Batcher(self._group, most=MAX_GROUP)
+            gather = self._gathers[service] = Batcher(self._group, max_size=MAX_GROUP)
         return await gather(message)
 
     async def _group(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored | BaseException]:
         if len(messages) >= WORTH_A_BATCH:
             try:
-                return await store_batch(self._connection, messages, timeout_seconds=self._timeout_seconds)
+                return await store_batch(
+                    self._connection, messages, timeout_seconds=self._timeout_seconds, wait_for_room=False
+                )
             except BrokerRefusedError:  # one of them is a duplicate, or too much: each gets its own answer
                 pass
         return await asyncio.gather(*(self._single(message) for message in messages), return_exceptions=True)

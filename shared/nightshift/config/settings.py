@@ -1,6 +1,6 @@
 """The settings that every service has; a service subclasses `Settings` and adds its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,14 +20,17 @@ from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.secret import Secret
 from nightshift.config.tls import ca_file_problem, no_credentials
+from nightshift.contract.catalogue import exists
 
 __all__ = [
     "Pattern",
     "ProcessSettings",
+    "SchemaPackage",
     "Secret",
     "Settings",
     "SettingsError",
     "Variable",
+    "contracts_problem",
     "describe",
     "load",
     "variables",
@@ -36,6 +39,16 @@ __all__ = [
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+_PACKAGE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+SchemaPackage = Annotated[
+    str | None,
+    Pattern(_PACKAGE, "schema"),
+    Meta(
+        description="Python package of the application's tables; its migrations are in <package>.migrations. Unset: "
+        "schema, if there is one. none: the application has no tables, or migrates them itself."
+    ),
+]
+"""For the processes that look after the database's tables."""
 _NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
 
 
@@ -44,7 +57,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
     contracts_package: Annotated[
         str,
-        Pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", "contracts"),
+        Pattern(_PACKAGE, "contracts"),
         Meta(description="Python package of the contracts."),
     ] = "contracts"
 
@@ -104,6 +117,12 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
         yield from ca_file_problem("NATS_CA_FILE", self.nats_ca_file)
 
 
+def contracts_problem(package: str) -> Iterator[str]:
+    """Yield what is wrong where the package of contracts cannot be found."""
+    if not exists(package):
+        yield f"CONTRACTS_PACKAGE: there is no package {package!r}: run this in the folder that holds it, or install it"
+
+
 class Settings(ProcessSettings, frozen=True, kw_only=True):
     """What a worker needs besides: database, objects, and how much it takes in hand."""
 
@@ -145,6 +164,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     ] = 25
 
     def check(self) -> Iterable[str]:
-        """Yields what is wrong with the addresses of database and object store, and with whom to trust there."""
+        """Yield what is wrong with contracts, with addresses of database and object store, and whom to trust there."""
         yield from super().check()
+        yield from contracts_problem(self.contracts_package)
         yield from invalid_urls(self)

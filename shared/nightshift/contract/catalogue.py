@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,14 +29,28 @@ class Catalogue:
     messages: Mapping[str, type[Message]]
     publishes: Mapping[str, tuple[str, ...]]
     event_consumers: Mapping[str, str]
+    internal: frozenset[str]
+    """Job types that no producer may publish."""
     counts_dead_letters: frozenset[str]
     """Services that ask the broker how many dead letters there are."""
     timetable: Path | None
     """The schedules that ship with the contracts, a TOML file; None without any."""
 
+    def public(self) -> list[str]:
+        """Return the job types that a producer may be allowed to publish."""
+        return [job_type for job_type in self.messages if job_type not in self.internal]
+
     def types_of(self, service: str) -> list[str]:
         """Return the job types that a service handles."""
         return [job_type for job_type in self.messages if service_of(job_type) == service]
+
+
+def exists(package: str) -> bool:
+    """Return whether there is such a package of contracts; its parents are imported to look."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 @functools.cache
@@ -61,6 +76,7 @@ def load_catalogue(package: str = PACKAGE) -> Catalogue:
         messages=messages,
         publishes=declared.get("PUBLISHES", {}),
         event_consumers=declared.get("EVENT_CONSUMERS", {}),
+        internal=declared.get("INTERNAL", frozenset()),
         counts_dead_letters=declared.get("COUNTS_DEAD_LETTERS", frozenset()),
         timetable=timetable if timetable is not None and timetable.is_file() else None,
     )

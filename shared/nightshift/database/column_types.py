@@ -1,9 +1,10 @@
-"""Instants in the database: aware UTC datetimes in, aware UTC datetimes out."""
+"""How values are stored: instants as aware UTC datetimes, structured data as JSON."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import DateTime
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
@@ -49,3 +50,8 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def json_text(value: object) -> str:
+    """Return the JSON text of a value; several times as fast as the standard library."""
+    return msgspec.json.encode(value).decode()

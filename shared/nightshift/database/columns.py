@@ -1,25 +1,23 @@
-"""What all tables share: the metadata with its naming convention, and the kinds of columns."""
+"""What all tables share: the naming convention of their metadata, and the kinds of columns."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, MetaData, Text
+from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from nightshift.database.column_types import Instant
 
-metadata = MetaData(
-    # Names that follow from a rule let a later migration drop or change what it did not name itself.
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""For a `MetaData`: names that follow from a rule let a later migration change what it did not name itself."""
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """Structured data; Python's None is NULL, not JSON's null."""

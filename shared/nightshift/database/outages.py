@@ -75,12 +75,19 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
     refused = explain_tls_error(cause, ca="DATABASE_CA_FILE", address="DATABASE_URL")
     if refused is not None:
         return Unavailable("database", f"{place}: {refused}")
+    text = reason(cause)
+    if text.startswith(_NO_AUTHORITY):
+        text = f"{text}: DATABASE_CA_FILE can name another"
+    return Unavailable("database", f"{place}: {text}")
+
+
+def reason(error: BaseException) -> str:
+    """Return what the database said, in one line; never the statement's values."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     text = str(cause).strip().split("\n", 1)[0]
     # SQLAlchemy puts the driver's class in front, which tells a person nothing.
     text = text.rpartition("'>: ")[2] if text.startswith("<class ") else text
-    if text.startswith(_NO_AUTHORITY):
-        text = f"{text}: DATABASE_CA_FILE can name another"
-    return Unavailable("database", f"{place}: {text or type(cause).__name__}")
+    return text or type(cause).__name__
 
 
 @dataclass(slots=True)

@@ -4,14 +4,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from nightshift.config.database_url import place
-from nightshift.database.json_text import json_text
+from nightshift.config.extras import extra
+from nightshift.database.column_types import json_text
 from nightshift.database.outages import unavailable
 
 _SOME_PAGES = text(
@@ -39,6 +39,8 @@ class PoolLimits:
 
 def postgres_engine(address: URL, *, connections: int, limits: PoolLimits) -> AsyncEngine:
     """Makes an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts."""
+    with extra("postgres", "DATABASE_URL"):
+        import asyncpg  # noqa: PLC0415 - a process on SQLite need not have it
     dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
 
     # What the URL says goes before what we would say.

@@ -9,7 +9,8 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from nightshift.config.database_url import place
-from nightshift.database.json_text import json_text
+from nightshift.database.column_types import json_text
+from nightshift.database.tables import SCHEMAS_ON_SQLITE
 from nightshift.outcomes import Unavailable
 
 BUSY_SECONDS = 30.0
@@ -70,6 +71,7 @@ def _options(connections: int) -> dict[str, Any]:
         "connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False},
         "hide_parameters": True,
         "json_serializer": json_text,
+        "execution_options": {"schema_translate_map": SCHEMAS_ON_SQLITE},
     }
 
 

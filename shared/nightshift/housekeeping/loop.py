@@ -3,21 +3,16 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
-
-from sqlalchemy import bindparam, delete
-from sqlalchemy.engine import Connection as DatabaseConnection
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.database import Database
-from nightshift.database.tables import processed_messages
 from nightshift.heartbeat import Heartbeat
+from nightshift.housekeeping.lease import take_lease
 from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.housekeeping.overdue import publish_overdue
-from nightshift.messaging import inbox
-from nightshift.messaging.job import Job
-from nightshift.messaging.outbox import RELAY_PAGE, Outbox
+from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
@@ -30,15 +25,8 @@ SWEEP_SHARE = 0.02
 """Of a replica's time, at most: with more than about 10,000 jobs waiting (0.4 s) a sweep comes more rarely."""
 SWEEP_AT_LEAST_EVERY_SECONDS = 3600.0
 SWEEP_AFTER_REFUSAL_SECONDS = 20.0
-RELAY_STALLED_SECONDS = 300.0
-"""For one page of the outbox: it takes seconds, or fails within them."""
-SWEEP_STALLED_SECONDS = 900.0
-"""For one sweep: one of a million waiting jobs takes less than a minute."""
-_EARLIER_SWEEPS = delete(processed_messages).where(
-    processed_messages.c.consumer == bindparam("service"),
-    processed_messages.c.type == "sweep",
-    processed_messages.c.id < bindparam("slot"),
-)
+STALLED_SECONDS = 900.0
+"""For one turn: to relay, or to sweep a million waiting jobs, takes less than a minute."""
 _log = get_logger("chores")
 
 
@@ -67,10 +55,9 @@ class Housekeeping:
     async def relay(self, heartbeat: Heartbeat) -> NoReturn:
         """Publish what is left in the outbox, again and again until cancelled."""
         while True:
-            heartbeat.beat(RELAY_STALLED_SECONDS)
+            heartbeat.beat(STALLED_SECONDS)
             try:
-                while await self._outbox.relay(datetime.now(UTC)) == RELAY_PAGE:
-                    heartbeat.beat(RELAY_STALLED_SECONDS)
+                await self._outbox.relay(datetime.now(UTC))
             except* (Unavailable, BrokerRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
@@ -80,7 +67,7 @@ class Housekeeping:
     async def sweep(self, heartbeat: Heartbeat) -> NoReturn:
         """Look for overdue and orphaned jobs, again and again until cancelled."""
         while True:
-            heartbeat.beat(SWEEP_STALLED_SECONDS)
+            heartbeat.beat(STALLED_SECONDS)
             again_seconds = SWEEP_SECONDS
             try:
                 now = datetime.now(UTC)
@@ -106,15 +93,9 @@ class Housekeeping:
         await asyncio.sleep(SWEEP_AFTER_REFUSAL_SECONDS)
 
     async def _is_mine(self, now: datetime) -> bool:
-        """Whether this replica sweeps this time: the first to write the time's slot into the inbox."""
-        slot = f"{int(now.timestamp() // SWEEP_SECONDS):012d}"
-        turn = Job(self._service, "sweep", slot, slot)
-
-        def enter(connection: DatabaseConnection) -> bool:
-            connection.execute(_EARLIER_SWEEPS, {"service": self._service, "slot": slot})
-            return inbox.enter(connection, [turn], now)
-
-        return await self._database.commit(enter)
+        """Return whether this replica sweeps this time: the first one to ask after the last one's lease expired."""
+        until = now + timedelta(seconds=SWEEP_SECONDS)
+        return await take_lease(self._database, self._service, "sweep", now=now, until=until)
 
 
 def pause_after(sweep_seconds: float) -> float:

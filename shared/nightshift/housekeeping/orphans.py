@@ -10,15 +10,14 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
-from nightshift.broker.message import OutboundMessage
+from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, carried_out
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import CRON_STREAM, Consumer
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 from nightshift.worker.verdict import IMMEDIATELY, Reschedule
 
 _UNLESS_IT_WAITS = {"Nats-Expected-Last-Subject-Sequence": "0"}
@@ -53,7 +52,7 @@ class OrphanRescuer:
             _log.warning("leftovers", f"acknowledged jobs that the broker had again: {cleared} went to work once more")
         return cleared
 
-    async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[Delivery]:
+    async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[StoredMessage]:
         info = await manage(self._connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
         floor = int(info["ack_floor"]["stream_seq"])
         async for message in direct_get.read_each(self._connection, consumer.stream, consumer.filter):
@@ -61,8 +60,8 @@ class OrphanRescuer:
                 return
             yield message
 
-    async def _again(self, message: Delivery, now: datetime) -> None:
-        job = identify(self._service, message).job
+    async def _again(self, message: StoredMessage, now: datetime) -> None:
+        job = job_of(self._service, message)
         copy = rescheduling.reschedule(message, job, Reschedule("left-behind", IMMEDIATELY, job.attempt - 1), now)
         try:
             await self._publisher.store(OutboundMessage(copy.subject, copy.headers | _UNLESS_IT_WAITS, copy.body))

@@ -7,10 +7,9 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
 from nightshift.broker import BrokerRefusedError, Connection, NotPermittedError, QueueFullError, direct_get
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import Headers
 from nightshift.broker.jetstream import manage
-from nightshift.broker.message import SCHEDULE, SCHEDULE_TARGET, OutboundMessage
+from nightshift.broker.message import SCHEDULE, SCHEDULE_TARGET, OutboundMessage, StoredMessage
 from nightshift.contract import wire
 from nightshift.messaging import outbound
 from nightshift.messaging.job import Job
@@ -71,7 +70,7 @@ async def carried_out(step: Awaitable[None]) -> bool:
     return True
 
 
-async def _hand_over(publisher: Publisher, waiting: Delivery) -> None:
+async def _hand_over(publisher: Publisher, waiting: StoredMessage) -> None:
     """Stores the job as due and removes its schedule, in one step; a schedule that has changed meanwhile stays."""
     job_type, token = _type_and_token(waiting.subject)
     headers = {wire.JOB_ID: token, **outbound.strip_broker_headers(waiting.headers)} | {
@@ -84,7 +83,9 @@ async def _hand_over(publisher: Publisher, waiting: Delivery) -> None:
     await publisher.store(OutboundMessage(target, headers, waiting.body))
 
 
-async def _bury(connection: Connection, publisher: Publisher, service: str, stray: Delivery, now: datetime) -> None:
+async def _bury(
+    connection: Connection, publisher: Publisher, service: str, stray: StoredMessage, now: datetime
+) -> None:
     """Makes a dead letter of what nobody would ever see, and takes it out of the stream."""
     job_type, _ = _type_and_token(stray.subject)
     job_id = stray.headers.get(wire.JOB_ID) or stray.headers.get(wire.MSG_ID) or stray.origin()

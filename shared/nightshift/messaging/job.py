@@ -1,16 +1,19 @@
-"""The job in a handler's hands: who it is, and the effects it wants committed."""
+"""The job that a handler is given: which one it is, and the effects that it wants committed."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Executable
-from sqlalchemy.ext.asyncio import AsyncConnection
+from typing import TYPE_CHECKING, Any
 
 from nightshift.contract.message import Message
 
-TransactionStep = Callable[[AsyncConnection], Awaitable[None]]
+if TYPE_CHECKING:  # whoever only publishes needs no database library
+    from sqlalchemy import Executable
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+Handler = Callable[[Any, "Job"], Awaitable[None]]
+"""A plain async function of its typed message and the job in flight; what else it needs is bound beforehand."""
+TransactionStep = Callable[["AsyncConnection"], Awaitable[None]]
 """Reads and decides on the connection of the job's own transaction."""
 
 
@@ -27,7 +30,7 @@ class FollowUp:
 class Job:
     """One delivery of a job, and what it wants written when its handler returns.
 
-    Effects are recorded, not run: the chassis runs them with the inbox row in one short transaction,
+    Effects are recorded, not run: the worker runs them with the inbox row in one short transaction,
     so they happen exactly once, however often the job is delivered.
     """
 
@@ -44,7 +47,7 @@ class Job:
     """Time that the handler has; it is cancelled then. None outside of a worker."""
     trace: Mapping[str, str] = field(default_factory=dict)
     """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
-    writes: list[tuple[Executable, Mapping[str, Any] | None]] = field(default_factory=list)
+    writes: "list[tuple[Executable, Mapping[str, Any] | None]]" = field(default_factory=list)
     steps: list[TransactionStep] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
 
@@ -54,7 +57,7 @@ class Job:
         self.steps.clear()
         self.follow_ups.clear()
 
-    def write(self, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
+    def write(self, statement: "Executable", values: Mapping[str, Any] | None = None) -> None:
         """Add a statement to the job's commit.
 
         Jobs that finish together share a transaction: a statement made once per module, with its
@@ -71,5 +74,9 @@ class Job:
         self.steps.append(step)
 
     def enqueue(self, message: Message, *, job_id: str | None = None, at: datetime | None = None) -> None:
-        """Add a follow-up job, published after the commit; `at` (aware) makes it a delayed one."""
+        """Add a follow-up job, published after the commit; `at` (aware) makes it a delayed one.
+
+        Leave out `job_id` unless others publish the same job too: an id that can be guessed can be taken first, by
+        any producer of that type, and the follow-up then counts as done.
+        """
         self.follow_ups.append(FollowUp(message, job_id, at))

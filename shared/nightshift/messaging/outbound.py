@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from nightshift.broker.message import SCHEDULE, SCHEDULE_TARGET, OutboundMessage
+from nightshift.broker.message import SCHEDULE, SCHEDULE_TARGET, OutboundMessage, header_bytes
 from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.instants import rfc3339
@@ -15,7 +15,7 @@ from nightshift.objects import ObjectStore
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2261, 12, 31, tzinfo=UTC)
 """The broker counts nanoseconds from 1970 in 64 bits: beyond, a late schedule fires at once and an early one never."""
 _MAX_CARRIED = 48 * 1024
-"""Characters of a producer's own headers that a copy has room for: the broker takes 64 KB in all (10097)."""
+"""Bytes of a producer's own headers that a copy has room for: the broker takes 64 KB in all (10097)."""
 _OURS = frozenset({wire.JOB_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TRACEPARENT})
 _MAX_HEADER_BYTES = wire.MAX_MESSAGE_BYTES - wire.MAX_INLINE_BYTES - 1024
 """Leaves room for an inline body, and for what a copy adds."""
@@ -69,7 +69,7 @@ def strip_broker_headers(headers: Mapping[str, str]) -> dict[str, str]:
     Where they are so long that a copy's own would not fit beside them, only those that mean something to a worker.
     """
     kept = {name: value for name, value in headers.items() if not name.lower().startswith(wire.BROKER_PREFIX)}
-    if sum(len(name) + len(value) for name, value in kept.items()) > _MAX_CARRIED:
+    if header_bytes(kept) > _MAX_CARRIED:
         return {name: value for name, value in kept.items() if name in _OURS}
     return kept
 

@@ -1,11 +1,12 @@
 """The outbox: follow-up jobs, written in their parent's transaction and published after it."""
 
 import asyncio
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, and_, bindparam, delete, or_, select
+from sqlalchemy import Select, and_, bindparam, delete, not_, or_, select, tuple_
 
 from nightshift.batcher import Batcher
 from nightshift.broker import BrokerRefusedError
@@ -23,31 +24,27 @@ RELAY_PAGE = 100
 _REFUSED_DELAY = timedelta(seconds=30)
 """A follow-up whose queue is full waits so long on `later.`, and goes round again there if it must."""
 
-_OF_PARENT = (
-    select(table)
-    .where(
-        table.c.consumer == bindparam("consumer"),
-        table.c.type == bindparam("type"),
-        table.c.parent_id == bindparam("id"),
-    )
-    .limit(RELAY_PAGE)
+_AFTER = tuple_(table.c.created_at, table.c.id) > tuple_(
+    bindparam("after_time", type_=table.c.created_at.type), bindparam("after_id")
 )
-_OLD = (
-    select(table)
-    .where(
-        table.c.created_at < bindparam("before"),
-        # Each service relays what the broker lets it publish: its own jobs' rows, and what no job wrote for its queue.
-        or_(
-            and_(table.c.type.is_not(None), table.c.consumer == bindparam("service")),
-            and_(
-                table.c.type.is_(None),
-                or_(table.c.subject.startswith(bindparam("jobs")), table.c.subject.startswith(bindparam("later"))),
-            ),
-        ),
-    )
-    .order_by(table.c.created_at)
-    .limit(RELAY_PAGE)
+_PAGE = select(table).where(_AFTER).order_by(table.c.created_at, table.c.id).limit(RELAY_PAGE)
+_OF_PARENT = _PAGE.where(
+    table.c.consumer == bindparam("consumer"),
+    table.c.type == bindparam("type"),
+    table.c.parent_id == bindparam("parent"),
 )
+_OLD = table.c.created_at < bindparam("before", type_=table.c.created_at.type)
+_OWN = and_(table.c.type.is_not(None), table.c.consumer == bindparam("service"))
+_TO_RELAY = _PAGE.where(
+    # Each service relays what the broker lets it publish: its own jobs' rows for any queue, and whatever is for its own
+    # queue, whoever wrote it. What is for later goes into a stream that only its own service may publish to.
+    or_(
+        and_(table.c.subject.startswith(bindparam("later")), or_(_OLD, not_(_OWN))),
+        and_(table.c.subject.startswith(bindparam("jobs")), _OLD),
+        and_(table.c.subject.startswith(wire.JOBS), _OLD, _OWN),
+    ),
+)
+_FIRST: Final = {"after_time": datetime(1970, 1, 1, tzinfo=UTC), "after_id": ""}
 _DELETE = delete(table).where(table.c.id == bindparam("row_id"))
 
 
@@ -63,7 +60,9 @@ def rows_of(job: Job, now: datetime) -> list[dict[str, Any]]:
 def _row(job: Job, number: int, follow_up: FollowUp, now: datetime) -> dict[str, Any]:
     row_id = f"{job.service}/{job.type}/{job.key}/{number}"
     job_type = follow_up.message.TYPE
-    body, job_id, headers = outbound.encode(follow_up.message), follow_up.job_id or row_id, job.trace
+    # Nobody can guess the id and take it first: the follow-up would then count as done.
+    job_id = follow_up.job_id or f"{row_id}/{secrets.token_hex(8)}"
+    body, headers = outbound.encode(follow_up.message), job.trace
     if follow_up.at is None:
         message = outbound.job(job_type, job_id, body, headers)
     else:
@@ -87,43 +86,63 @@ class Outbox:
 
     def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
         self._service, self._database, self._publisher = service, database, publisher
-        self._forget: Batcher[str, None] = Batcher(self._delete, most=RELAY_PAGE)
+        self._forget: Batcher[str, None] = Batcher(self._delete, max_size=RELAY_PAGE)
 
     async def publish(self, job: Job) -> None:
-        """Publishes what this parent's outbox still holds. The broker and its window see to it that it is once.
+        """Publish what this parent's outbox still holds, and leave there what only another service may publish.
+
+        The broker's duplicate window, and beyond it the inbox, see to it that each is done once.
 
         Raises:
-            Unavailable: the broker or the database is away; call again.
+            Unavailable: the broker or the database is unavailable; call again.
         """
-        key = {"consumer": job.service, "type": job.type, "id": job.key}
-        while await self._send_page(_OF_PARENT, key) == RELAY_PAGE:
-            pass
+        await self._send_all(_OF_PARENT, {"consumer": job.service, "type": job.type, "parent": job.key})
 
     async def relay(self, now: datetime) -> int:
-        """Publishes one page of this service's rows that nobody came back for; returns how many there were."""
+        """Publish the rows that nobody came back for, or that only this service may publish; return how many.
+
+        Raises:
+            Unavailable, BrokerRefusedError: broker or database is unavailable or full; what was done stays done.
+        """
         queue = {"jobs": f"jobs.{self._service}.", "later": f"later.{self._service}."}
-        return await self._send_page(_OLD, {"before": now - RELAY_AGE, "service": self._service, **queue})
+        return await self._send_all(_TO_RELAY, {"before": now - RELAY_AGE, "service": self._service, **queue})
 
-    async def _send_page(self, query: Select[Any], parameters: dict[str, Any]) -> int:
-        rows = await self._database.ask(lambda connection: connection.execute(query, parameters).mappings().all())
-        results = await asyncio.gather(*(self._send(row) for row in rows), return_exceptions=True)
-        errors = [result for result in results if isinstance(result, Exception)]
-        if errors:  # each row was tried: what is refused keeps no other one back
-            raise ExceptionGroup("follow-up jobs could not be published", errors)
-        return len(rows)
+    async def _send_all(self, query: Select[Any], parameters: Mapping[str, Any]) -> int:
+        """Go through the rows page by page, beyond those that stay; return how many were published."""
+        sent, after = 0, _FIRST
+        while True:
+            rows = await self._rows(query, {**parameters, **after})
+            results = await asyncio.gather(*(self._send(row) for row in rows), return_exceptions=True)
+            errors = [result for result in results if isinstance(result, Exception)]
+            if errors:  # each row was tried: what is refused keeps no other one back
+                raise ExceptionGroup("follow-up jobs could not be published", errors)
+            sent += results.count(True)
+            if len(rows) < RELAY_PAGE:
+                return sent
+            after = {"after_time": rows[-1]["created_at"], "after_id": rows[-1]["id"]}
 
-    async def _send(self, row: Any) -> None:
+    async def _rows(self, query: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
+        return await self._database.ask(lambda connection: connection.execute(query, parameters).mappings().all())
+
+    async def _send(self, row: Any) -> bool:
+        """Publish a row and forget it; False when it stays for the relay of the service whose queue it is for."""
         written = OutboundMessage(row["subject"], dict(row["headers"]), bytes(row["body"]))
-        runs_at = row["not_before"] or datetime.now(UTC)
+        now, is_job = datetime.now(UTC), written.subject.startswith(wire.JOBS)
+        is_mine = written.subject.split(".")[1] == self._service
+        if not (is_job or is_mine):
+            return False
         with self._publisher.sending([written]) as (traced,):
-            message = await self._publisher.claimed(traced, runs_at)
+            message = await self._publisher.claimed(traced, row["not_before"] or now)
             try:
                 await self._publisher.store(message)
             except BrokerRefusedError:
-                if not message.subject.startswith(wire.JOBS):
+                if not is_job:
                     raise
-                await self._publisher.store(_detour(message, datetime.now(UTC) + _REFUSED_DELAY))
+                if not is_mine:
+                    return False
+                await self._publisher.store(_detour(message, now + _REFUSED_DELAY))
         await self._forget(row["id"])
+        return True
 
     async def _delete(self, row_ids: Sequence[str]) -> list[None]:
         rows = [{"row_id": row_id} for row_id in row_ids]

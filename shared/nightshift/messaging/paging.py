@@ -24,12 +24,12 @@ Example::
     async def forget_searches(message: ForgetSearches, job: Job, *, database: Database, seconds: float = 60) -> None:
         matching = (activity_logs.c.action == "search", activity_logs.c.created_at < message.before)
 
-        async def forget(page: Page[RowMapping]) -> None:
+        async def forget(page: KeysetPage[RowMapping]) -> None:
             async with database.write() as connection:
                 await connection.execute(delete(activity_logs).where(BY_AGE.within(page), *matching))
 
         query = select(activity_logs.c.created_at, activity_logs.c.id).where(*matching)
-        walk = await work_through(table_pages(database, query, BY_AGE), forget, limit=TimeLimit(seconds))
+        walk = await process_pages(table_pages(database, query, BY_AGE), forget, limit=TimeLimit(seconds))
         if not walk.done:
             enqueue_successor(job, message)
 """
@@ -108,7 +108,7 @@ class TimeLimit:
 
 
 @dataclass(slots=True)
-class ObjectWalk:
+class Walk:
     """How far a job came: `after` is the checkpoint, the key that the next page begins behind."""
 
     pages: int = 0
@@ -147,13 +147,13 @@ async def process_pages(
     *,
     limit: TimeLimit,
     most_pages: int | None = None,
-    progress: Callable[[ObjectWalk], None] | None = None,
-) -> ObjectWalk:
+    progress: Callable[[Walk], None] | None = None,
+) -> Walk:
     """Works on one page after the other to the end or until the limit, at least on one: a chain of jobs ends.
 
     `progress` is told after each page. What `work` raises ends the walk; pages that are done stay done.
     """
-    walk = ObjectWalk()
+    walk = Walk()
     async with aclosing(pages):
         async for page in pages:
             await work(page)

@@ -6,28 +6,27 @@ from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
 from nightshift.config.datastore_urls import database_url
+from nightshift.config.extras import extra
 from nightshift.config.settings import Settings
 from nightshift.database import Database, open_database
 from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
 from nightshift.runtime.supervisor import BackgroundLoop
 from nightshift.topology.topology import Consumer
+from nightshift.worker.assembly import build_pipeline
 from nightshift.worker.circuit_breaker import CircuitBreaker, Spawn, spawn_task
-from nightshift.worker.commit import Committer
-from nightshift.worker.crash_loop import CrashLoopGuard
-from nightshift.worker.pipeline import JobLimits, Pipeline
+from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.pull import Pull
 from nightshift.worker.pull_watch import PullWatch
 from nightshift.worker.router import Route
-from nightshift.worker.settlement import Settler
 from nightshift.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
+    from nightshift.objects.s3 import S3ObjectStore
 
 
 @dataclass(slots=True, frozen=True)
@@ -37,11 +36,10 @@ class ServiceContext:
     name: str
     connection: Connection
     database: Database
-    objects: S3ObjectStore
+    objects: "S3ObjectStore"
     publisher: Publisher
     metrics: Metrics
-    spans: "Spans | None" = None
-    """None while tracing is off."""
+    tracing: Tracing = NO_TRACING
     dependencies: Dependencies = field(default_factory=Dependencies)
     """Where a service registers checks of what it depends on outside, for `nightshift doctor`."""
 
@@ -76,8 +74,10 @@ def database_of(settings: Settings) -> Database:
     return open_database(database_address(settings))
 
 
-def object_store(settings: Settings) -> S3ObjectStore:
+def object_store(settings: Settings) -> "S3ObjectStore":
     """Return the object store of this process; connects to nothing yet."""
+    with extra("s3", "S3_ENDPOINT"):
+        from nightshift.objects.s3 import open_objects  # noqa: PLC0415 - needs an extra
     return open_objects(
         settings.s3_endpoint,
         settings.s3_access_key,
@@ -95,10 +95,11 @@ def compose(
     *,
     slots: int,
     limits: JobLimits,
+    policies: Policies = DEFAULT_POLICIES,
     spawn: Spawn = spawn_task,
 ) -> WorkerParts:
     """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
-    committer, outbox = Committer(context.database), Outbox(context.name, context.database, context.publisher)
+    outbox = Outbox(context.name, context.database, context.publisher)
 
     async def broker() -> None:
         await context.connection.up.wait()
@@ -106,6 +107,7 @@ def compose(
     circuit = CircuitBreaker(
         {"database": context.database.probe, "objects": context.objects.probe, "broker": broker},
         context.metrics,
+        policies,
         spawn=spawn,
     )
     chores = Housekeeping(
@@ -116,30 +118,22 @@ def compose(
         outbox=outbox,
         publisher=context.publisher,
     )
-    settler = Settler(
-        context.publisher,
-        committer=committer,
-        outbox=outbox,
-        objects=context.objects,
-        circuit=circuit,
-        metrics=context.metrics,
-        refused=chores.refused,
-    )
-    pipeline = Pipeline(
+    pipeline = build_pipeline(
         context.name,
         table,
-        committer=committer,
-        outbox=outbox,
+        database=context.database,
         objects=context.objects,
-        settler=settler,
-        last_lives=CrashLoopGuard(context.name, context.database),
+        publisher=context.publisher,
+        outbox=outbox,
         circuit=circuit,
         metrics=context.metrics,
         limits=limits,
-        spans=context.spans,
+        on_refused=chores.refused,
+        policies=policies,
+        tracing=context.tracing,
     )
-    worker = Worker(pipeline, circuit, slots=slots)
-    circuit.on_close = worker.ask
+    worker = Worker(pipeline, circuit, slots=slots, policies=policies)
+    circuit.on_close = worker.request
     pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)

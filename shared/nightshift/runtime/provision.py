@@ -8,16 +8,16 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 from msgspec import Meta
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
-from nightshift.config.settings import Settings, SettingsError, load
+from nightshift.config.settings import SchemaPackage, Settings, SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.database import MigrationError, migrate
+from nightshift.database import MigrationError, application_history, migrate
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
@@ -38,7 +38,16 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
     dead_letter_max_bytes: Annotated[int, Meta(ge=1 << 20, description="The same for a dead-letter stream.")] = (
         StreamLimits().dead_letter_bytes
     )
+    schema_package: SchemaPackage = None
     provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for a broker that is away.")] = 60
+
+    def check(self) -> Iterable[str]:
+        """Yield what is wrong with the package of migrations, too."""
+        yield from super().check()
+        try:
+            application_history(self.schema_package)
+        except MigrationError as error:
+            yield f"SCHEMA_PACKAGE: {error}"
 
     def topology(self) -> Topology:
         """The declared topology with these limits."""
@@ -48,7 +57,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
 async def provision(settings: ProvisionSettings) -> list[str]:
     """Provisions everything; returns what was done."""
-    done = await migrate(database_address(settings))
+    done = await migrate(database_address(settings), settings.schema_package)
     objects = object_store(settings)
     try:
         async with _connected(settings) as connection:

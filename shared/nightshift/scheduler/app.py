@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from nightshift.broker import Connection, connect
-from nightshift.contract.catalogue import load_catalogue
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
@@ -13,9 +12,8 @@ from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.health_server import HealthServer
 from nightshift.runtime.process import wait_unless_stopped
 from nightshift.runtime.supervisor import Supervisor, until_lost
-from nightshift.runtime.tracing import tracing
+from nightshift.runtime.tracing import open_tracing
 from nightshift.scheduler.announcing.announcer import Announcer
-from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.settings import SchedulerSettings
@@ -46,7 +44,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         supervisor = supervision(stop, checks, stack)
         health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
-        spans = await stack.enter_async_context(tracing("scheduler", settings))
+        tracing = await stack.enter_async_context(open_tracing("scheduler", settings))
         supervisor.start("health checks", lambda _: checks.run())
         _log.info("starting", f"scheduler starts; health at {health.url}", health=health.url)
         connecting = asyncio.create_task(connect(settings, name="scheduler"))
@@ -55,10 +53,8 @@ async def serve(
         connection = connecting.result()
         stack.push_async_callback(connection.close)
         supervisor.start("connection", lambda _: until_lost(connection))
-        stream = CronStream(connection, spans)
-        consumers = load_catalogue(settings.contracts_package).event_consumers
-        lapses = Lapses(connection, stream, schedule_metrics, consumers=consumers)
-        announcer = Announcer(timetable, stream, metrics=schedule_metrics, lapses=lapses)
+        stream = CronStream(connection, tracing)
+        announcer = Announcer(timetable, stream, metrics=schedule_metrics)
         checks.ready("announcer", _readiness(connection, announcer))
         gc_tuning.freeze()
         me = describe_self("scheduler", health.url)

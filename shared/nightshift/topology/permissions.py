@@ -4,7 +4,7 @@ See "Authorization" in the NATS documentation; `$JS.API` subjects are JetStream'
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -17,11 +17,16 @@ _CLI_INBOX = "_INBOX.>"
 """Where the `nats` command line and most clients wait for answers."""
 
 
+ACCOUNT = "NIGHTSHIFT"
+"""The account of the streams, the services and the operator. Every producer has an account of its own."""
+
+
 class Permissions(msgspec.Struct, frozen=True):
-    """Subjects that a user may publish and subscribe."""
+    """Subjects that a user may publish and subscribe, and the account that it belongs to."""
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    account: str = ACCOUNT
 
 
 def of_service(
@@ -29,13 +34,11 @@ def of_service(
 ) -> Permissions:
     """A service's own consumers, its follow-up jobs, its copies for later and its dead letters.
 
-    It also reads and repairs its own queues, message by message, and relays what the outbox holds for them. It can
-    neither purge nor change a stream.
+    It also reads and repairs its own queues, message by message, and relays what the outbox holds for them. Of other
+    services it reaches `jobs.` only: whoever may publish to a stream with schedules can erase it by a header.
     """
     publish: set[str] = {f"{kind}.{service}.>" for kind in ("jobs", "later", "due", "dead")}
     publish |= {f"jobs.{job_type}" for job_type in enqueues}
-    # A follow-up whose queue is full, or that is for later, goes by the other service's `later.`.
-    publish |= {f"later.{job_type}.*" for job_type in enqueues}
     for consumer in topology.consumers_of(service):
         own = f"{consumer.stream}.{consumer.name}"
         publish |= {f"$JS.API.CONSUMER.MSG.NEXT.{own}", f"$JS.API.CONSUMER.INFO.{own}"}
@@ -54,33 +57,46 @@ def _holds_dead_letters(stream: Stream) -> bool:
     return all(subject.startswith("dead.") for subject in stream.subjects)
 
 
-def of_scheduler(topology: Topology) -> Permissions:
-    """The scheduler publishes events, reads its memory, and looks whether their consumers keep up."""
-    consumers = [consumer.name for consumer in topology.consumers if consumer.stream == CRON_STREAM]
+def of_scheduler() -> Permissions:
+    """The scheduler publishes events and reads the last ones and the pauses."""
     publish = (
         "cron.>",
-        *(f"$JS.API.CONSUMER.INFO.{CRON_STREAM}.{name}" for name in sorted(set(consumers))),
         f"$JS.API.DIRECT.GET.{CRON_STREAM}",
         f"$JS.API.DIRECT.GET.{CRON_PAUSED_STREAM}",
         discovery.reply_subject("scheduler"),
     )
-    dropped = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{CRON_STREAM}.*"
-    return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING, dropped))
+    return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING))
 
 
-def of_producer() -> Permissions:
-    """A producer may publish jobs and hear the broker's answer; it can neither delay nor delete what others sent."""
-    return Permissions((wire.JOBS + ">",), (_CLI_INBOX, "_INBOX_producer.>"))
+def of_producer(name: str, job_types: Iterable[str]) -> Permissions:
+    """Let a producer publish jobs of some types, and hear the broker's answers to what it published itself.
+
+    It lives in an account of its own. Within one account the broker's answer goes to whatever reply subject a publish
+    names, unchecked, and so into any stream; and whoever may wait on `_INBOX.>` reads what others are answered.
+    """
+    subjects = tuple(sorted(wire.JOBS + job_type for job_type in job_types))
+    return Permissions(subjects, (_CLI_INBOX, f"_INBOX_{name}.>"), producer_account(name))
+
+
+def producer_account(name: str) -> str:
+    """Return the account of a producer."""
+    return "PRODUCER" if name == "producer" else f"PRODUCER_{name.upper().replace('-', '_')}"
 
 
 def of_operator() -> Permissions:
-    """The person on call, and `provision`, may do everything."""
+    """Let the person on call, and `provision`, do everything."""
     return Permissions((">",), (">",))
 
 
-def users(topology: Topology, catalogue: Catalogue) -> dict[str, Permissions]:
-    """Every user of the broker and what it may do."""
-    table = {
+def users(
+    topology: Topology, catalogue: Catalogue, producers: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, Permissions]:
+    """Return every user of the broker and what it may do.
+
+    `producers` maps names to the job types that each may publish; by default there is one, `producer`, which may
+    publish all that are not internal.
+    """
+    services = {
         service: of_service(
             service,
             topology,
@@ -89,15 +105,57 @@ def users(topology: Topology, catalogue: Catalogue) -> dict[str, Permissions]:
         )
         for service in sorted({consumer.name for consumer in topology.consumers})
     }
-    return {**table, "scheduler": of_scheduler(topology), "producer": of_producer(), "operator": of_operator()}
+    outside = {"producer": catalogue.public()} if producers is None else producers
+    return {
+        **services,
+        "scheduler": of_scheduler(),
+        **{name: of_producer(name, job_types) for name, job_types in outside.items()},
+        "operator": of_operator(),
+    }
 
 
 def broker_config(table: Mapping[str, Permissions], passwords: Mapping[str, str]) -> str:
-    """The `authorization` block of a nats-server configuration; `passwords` may be bcrypt hashes."""
-    entries = [_user(name, permissions, passwords[name]) for name, permissions in table.items()]
-    return "\n".join(["authorization {", "  users = [", *entries, "  ]", "}", ""])
+    """Return the `accounts` block of a nats-server configuration; `passwords` may be bcrypt hashes.
+
+    Streams are in the account `NIGHTSHIFT`. It exports the subjects of jobs as services; each producer's account
+    imports those that it may publish, so that acknowledgements, refusals and duplicates come back to it alone.
+    """
+    members: dict[str, list[str]] = {ACCOUNT: []}
+    exports: dict[str, list[str]] = {}
+    imports: dict[str, tuple[str, ...]] = {}
+    for name, permissions in table.items():
+        members.setdefault(permissions.account, []).append(_user(name, permissions, passwords[name]))
+        if permissions.account != ACCOUNT:
+            imports[permissions.account] = permissions.publish
+            for subject in permissions.publish:
+                exports.setdefault(subject, []).append(permissions.account)
+    own = members.pop(ACCOUNT)
+    services = ["jetstream: enabled", *_list("users", own), *_list("exports", map(_export, exports.items()))]
+    producers = {
+        account: [*_list("users", entries), *_list("imports", map(_import, imports[account]))]
+        for account, entries in members.items()
+    }
+    accounts = [_account(name, lines) for name, lines in {ACCOUNT: services, **producers}.items()]
+    return "\n".join(["accounts {", *accounts, "}", ""])
+
+
+def _account(name: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"  {name} {{", *(f"    {line}" for line in lines), "  }"])
+
+
+def _list(name: str, entries: Iterable[str]) -> list[str]:
+    return [f"{name} = [", *(f"  {entry}" for entry in entries), "]"]
+
+
+def _export(export: tuple[str, Sequence[str]]) -> str:
+    subject, accounts = export
+    return f"{{service: {json.dumps(subject)}, accounts: {json.dumps(accounts)}}}"
+
+
+def _import(subject: str) -> str:
+    return f"{{service: {{account: {ACCOUNT}, subject: {json.dumps(subject)}}}}}"
 
 
 def _user(name: str, permissions: Permissions, password: str) -> str:
     allowed = {"publish": {"allow": list(permissions.publish)}, "subscribe": {"allow": list(permissions.subscribe)}}
-    return f"    {{user: {json.dumps(name)}, password: {json.dumps(password)}, permissions: {json.dumps(allowed)}}}"
+    return f"{{user: {json.dumps(name)}, password: {json.dumps(password)}, permissions: {json.dumps(allowed)}}}"

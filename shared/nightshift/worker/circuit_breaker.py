@@ -1,4 +1,4 @@
-"""The circuit breaker: while our own database, object store or broker is away, nothing is pulled."""
+"""The circuit breaker: while our own database, object store or broker is unavailable, nothing is pulled."""
 
 import asyncio
 import random
@@ -9,10 +9,8 @@ from typing import Any
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
+from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 
-_FIRST_PROBE_SECONDS, _LAST_PROBE_SECONDS = 0.5, 15.0
-_PROBE_SECONDS = 60.0
-"""For one probe: one that hangs must not keep the circuit open for ever."""
 _log = get_logger("circuit")
 
 Probe = Callable[[], Awaitable[None]]
@@ -26,10 +24,17 @@ def spawn_task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]
 
 
 class CircuitBreaker:
-    """Opens when a component is found away, probes it, and closes when it answers."""
+    """Opens when a component is found unavailable, probes it, and closes when it answers."""
 
-    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics, *, spawn: Spawn = spawn_task) -> None:
-        self._probes, self._metrics, self._spawn = probes, metrics, spawn
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        metrics: Metrics,
+        policies: Policies = DEFAULT_POLICIES,
+        *,
+        spawn: Spawn = spawn_task,
+    ) -> None:
+        self._probes, self._metrics, self._policies, self._spawn = probes, metrics, policies, spawn
         self.on_close: Callable[[], None] = lambda: None
         self._open: dict[str, asyncio.Task[None]] = {}
         for component in probes:
@@ -37,16 +42,16 @@ class CircuitBreaker:
 
     @property
     def closed(self) -> bool:
-        """Whether everything is there, as far as known."""
+        """Whether everything is available, as far as known."""
         return not self._open
 
     @property
-    def away(self) -> list[str]:
-        """The components that are being waited for."""
+    def unavailable(self) -> list[str]:
+        """The components that are waited for, sorted."""
         return sorted(self._open)
 
     def trip(self, unavailable: Unavailable) -> None:
-        """Stops the pulling until a probe of the component succeeds."""
+        """Stop the pulling until a probe of the component succeeds."""
         component = unavailable.component
         if component in self._open or component not in self._probes:
             return
@@ -55,24 +60,24 @@ class CircuitBreaker:
         self._open[component] = self._spawn(self._probe(component), f"probe of {component}")
 
     def delay(self) -> timedelta:
-        """How long a job waits that met the outage: it comes back at some time after the first probes."""
-        return timedelta(seconds=random.uniform(2, 10))  # noqa: S311 - spreads load
+        """Return how long a job waits that met the outage: it runs again at some time after the first probes."""
+        return timedelta(seconds=random.uniform(*self._policies.outage_seconds))  # noqa: S311 - spreads load
 
     async def stop(self) -> None:
-        """Ends the probing."""
+        """End the probing."""
         for task in self._open.values():
             task.cancel()
         await asyncio.gather(*self._open.values(), return_exceptions=True)
 
     async def _probe(self, component: str) -> None:
-        wait = _FIRST_PROBE_SECONDS
+        wait = self._policies.first_probe_seconds
         while True:
             await asyncio.sleep(wait)
             try:
-                async with asyncio.timeout(_PROBE_SECONDS):
+                async with asyncio.timeout(self._policies.probe_seconds):
                     await self._probes[component]()
-            except Exception:  # noqa: BLE001 - whatever a probe raises, it is not there yet
-                wait = min(wait * 2, _LAST_PROBE_SECONDS)
+            except Exception:  # noqa: BLE001 - whatever a probe raises, it is not available yet
+                wait = min(wait * 2, self._policies.last_probe_seconds)
             else:
                 break
         del self._open[component]

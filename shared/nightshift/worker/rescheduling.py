@@ -3,8 +3,7 @@
 import re
 from datetime import datetime
 
-from nightshift.broker.delivery import Delivery
-from nightshift.broker.message import OutboundMessage
+from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.config.redaction import single_line
 from nightshift.contract import wire
 from nightshift.instants import rfc3339
@@ -17,35 +16,35 @@ from nightshift.worker.verdict import DeadLetter, Reschedule
 _COUNT = re.compile(r"\d{1,6}")
 
 
-def reschedule(delivery: Delivery, job: Job, verdict: Reschedule, now: datetime) -> OutboundMessage:
+def reschedule(message: StoredMessage, job: Job, verdict: Reschedule, now: datetime) -> OutboundMessage:
     """The copy that waits on `later.` for its next run; its id keeps one delivery from being copied twice."""
-    headers = _carried(delivery, job)
+    headers = _carried(message, job)
     headers[wire.ATTEMPT_BASE] = str(verdict.base)
-    copy = outbound.scheduled(job.type, job.id, delivery.body, headers, outbound.due(now, verdict.delay))
-    copy.headers[wire.MSG_ID] = f"again:{delivery.origin()}"
+    copy = outbound.scheduled(job.type, job.id, message.body, headers, outbound.due(now, verdict.delay))
+    copy.headers[wire.MSG_ID] = f"again:{message.origin()}"
     return copy
 
 
-def dead_letter(delivery: Delivery, job: Job, verdict: DeadLetter, now: datetime) -> OutboundMessage:
+def dead_letter(message: StoredMessage, job: Job, verdict: DeadLetter, now: datetime) -> OutboundMessage:
     """The dead letter: the body as it came, and why it was given up on."""
-    headers = _carried(delivery, job)
+    headers = _carried(message, job)
     headers |= {
         wire.JOB_ID: job.id,
-        wire.MSG_ID: f"dead:{delivery.origin()}",
+        wire.MSG_ID: f"dead:{message.origin()}",
         wire.DEAD_REASON: verdict.reason,
         wire.DEAD_ERROR: single_line(verdict.error),
         wire.DEAD_ATTEMPTS: str(verdict.attempts),
-        wire.DEAD_SUBJECT: single_line(delivery.subject),
-        wire.DEAD_STREAM: delivery.stream,
-        wire.DEAD_SEQUENCE: str(delivery.sequence),
+        wire.DEAD_SUBJECT: single_line(message.subject),
+        wire.DEAD_STREAM: message.stream,
+        wire.DEAD_SEQUENCE: str(message.sequence),
         wire.DEAD_TIME: rfc3339(now, "milliseconds"),
     }
-    return OutboundMessage(wire.dead_subject(job.type), headers, delivery.body)
+    return OutboundMessage(wire.dead_subject(job.type), headers, message.body)
 
 
-def _carried(delivery: Delivery, job: Job) -> dict[str, str]:
+def _carried(message: StoredMessage, job: Job) -> dict[str, str]:
     """The headers that go along. The sender's trace stays, so that all attempts stand beside each other in it."""
-    return {**job.trace, **outbound.strip_broker_headers(delivery.headers)}
+    return {**job.trace, **outbound.strip_broker_headers(message.headers)}
 
 
 def with_dead_mark(copy: OutboundMessage, verdict: DeadLetter) -> OutboundMessage:
@@ -58,18 +57,18 @@ def with_dead_mark(copy: OutboundMessage, verdict: DeadLetter) -> OutboundMessag
     return OutboundMessage(copy.subject, {**copy.headers, **mark}, copy.body)
 
 
-def dead_mark(delivery: Delivery) -> DeadLetter | None:
+def dead_mark(message: StoredMessage) -> DeadLetter | None:
     """The verdict that an earlier delivery could not carry out, if there is one.
 
     Only what comes by way of `later.` can carry it: a dead letter that somebody publishes again by hand is a job.
     """
-    if not delivery.subject.startswith(wire.DUE):
+    if not message.subject.startswith(wire.DUE):
         return None
-    reason = delivery.headers.get(wire.DEAD_REASON)
+    reason = message.headers.get(wire.DEAD_REASON)
     if reason not in wire.REASONS:
         return None
-    attempts = delivery.headers.get(wire.DEAD_ATTEMPTS, "0")
-    error = delivery.headers.get(wire.DEAD_ERROR, "")
+    attempts = message.headers.get(wire.DEAD_ATTEMPTS, "0")
+    error = message.headers.get(wire.DEAD_ERROR, "")
     return DeadLetter(reason, error, int(attempts) if _COUNT.fullmatch(attempts) else 0)
 
 

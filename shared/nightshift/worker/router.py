@@ -9,11 +9,13 @@ import msgspec
 from nightshift.contract import wire
 from nightshift.contract.constraints import empty_body_error
 from nightshift.contract.message import Message
-from nightshift.messaging.job import Job
+from nightshift.messaging.job import Handler, Job
 from nightshift.text import did_you_mean
 
-Handler = Callable[[Any, Job], Awaitable[None]]
-"""A plain async function of its typed message and the job in hand; what else it needs is bound beforehand."""
+__all__ = ["NO_ROUTE", "Handler", "Handlers", "Route", "check_complete", "route", "routes", "unknown"]
+
+DeadLetterHook = Callable[[Any, Job, str], Awaitable[None]]
+"""Told of a job that is given up on: its message, the job, the reason. Called again if what follows fails."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -22,7 +24,9 @@ class Route:
 
     `inbox` says that each job is done once and its effects are committed; without it nothing is remembered, the
     handler may run again for a duplicate, and it can neither write nor enqueue. `timeout_seconds` and `max_retries`
-    override the service's settings. `empty_body_error` is what is said of a body with nothing in it.
+    override the service's settings. `empty_body_error` is what is said of a body with nothing in it. `on_dead_letter`
+    is told of every job that is given up on (refused, out of attempts, timed out, killing its worker) before its dead
+    letter is stored; it may be told more than once, and what it wants written it writes itself.
     """
 
     handler: Handler
@@ -31,7 +35,15 @@ class Route:
     timeout_seconds: float | None = None
     max_retries: int | None = None
     empty_body_error: str = "the body is empty"
+    on_dead_letter: DeadLetterHook | None = None
 
+
+async def _no_handler(_message: Any, job: Job) -> None:
+    raise LookupError(f"there is no handler for {job.type}")
+
+
+NO_ROUTE = Route(_no_handler, bytes, inbox=False)
+"""The route of a job whose type has no handler here."""
 
 Handlers = Mapping[type[Message] | str, Handler | Route]
 """What a service offers: message class (or event name, `cron.cleanup.daily`) to handler."""
@@ -44,10 +56,11 @@ def route(
     inbox: bool = True,
     timeout_seconds: float | None = None,
     max_retries: int | None = None,
+    on_dead_letter: DeadLetterHook | None = None,
 ) -> Route:
-    """A route with options; a bare handler in `Handlers` gets the defaults."""
+    """Return a route with options; a bare handler in `Handlers` gets the defaults."""
     decode = msgspec.json.Decoder(message).decode
-    return Route(handler, decode, inbox, timeout_seconds, max_retries, empty_body_error(message))
+    return Route(handler, decode, inbox, timeout_seconds, max_retries, empty_body_error(message), on_dead_letter)
 
 
 def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:

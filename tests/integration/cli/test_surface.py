@@ -17,9 +17,9 @@ import pytest
 
 from nightshift.cli.__main__ import parser
 from nightshift.cli.client.completion import script
-from nightshift.embedded.processes import env_file
-from nightshift.embedded.stack import ROOT
+from nightshift.config import env_file
 from tests.integration.cli.desk import Desk, said
+from tests.repository import ROOT
 
 BASH = shutil.which("bash")
 COMMANDS = (
@@ -37,7 +37,7 @@ COMMANDS = (
 
 def nightshift(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line as a process."""
-    command = [sys.executable, "-m", "ops", *arguments]
+    command = [sys.executable, "-m", "nightshift.cli", *arguments]
     surroundings = {**os.environ, "NATS_URL": "nats://127.0.0.1:9", **environ}
     return subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own program
 
@@ -66,7 +66,7 @@ def test_the_help_lists_every_command_and_exit_code(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         parser().parse_args(["--help"])
     text = capsys.readouterr().out
-    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "demo", "exit codes:"):
+    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "exit codes:"):
         assert word in text
 
 
@@ -213,7 +213,7 @@ def _terminal(*arguments: str, **environ: str) -> Iterator[tuple[subprocess.Pope
     ours, theirs = pty.openpty()
     surroundings = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "150", "LINES": "60", **environ}
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "ops", *arguments],
+        [sys.executable, "-m", "nightshift.cli", *arguments],
         cwd=ROOT,
         env=surroundings,
         stdin=theirs,

@@ -1,5 +1,6 @@
 """The suite proves itself: a breaking change in the source of the contracts is caught by name."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 from tools.contracts.samples import ROOT
 
-COPIED = ("contracts", "shared", "services", "tools", "pyproject.toml")
+COPIED = ("contracts", "schema", "shared", "services", "tools", "pyproject.toml")
 
 
 @pytest.fixture
@@ -33,7 +34,15 @@ def _change(tree: Path, file: str, old: str, new: str) -> None:
 
 def _run(tree: Path, *options: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "tools.contracts", *options]
-    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - our own program
+    done = subprocess.run(  # noqa: S603 - our own program
+        command,
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree / "shared")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     return done.returncode, done.stdout + done.stderr
 
 

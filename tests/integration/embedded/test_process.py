@@ -57,8 +57,8 @@ async def _printed_pid(process: asyncio.subprocess.Process) -> int:
 
 
 async def _tether_with_pipe(code: str) -> asyncio.subprocess.Process:
-    start = f"import sys; sys.path.insert(0, {str(TETHER.parent)!r}); import tether; "
-    start += "sys.exit(tether._stay_beside(sys.argv[1:]))"
+    start = f"import sys; sys.path.insert(0, {str(TETHER.parent)!r}); import die_with_parent; "
+    start += "sys.exit(die_with_parent._stay_beside(sys.argv[1:]))"
     return await create_subprocess_exec(
         *(sys.executable, "-c", start, sys.executable, "-c", code), stdin=PIPE, stdout=PIPE, process_group=0
     )

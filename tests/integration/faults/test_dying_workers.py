@@ -57,7 +57,7 @@ async def test_a_job_that_kills_its_worker_becomes_a_dead_letter_and_the_others_
     await site.until_empty(timeout_seconds=90)
     assert reasons(await site.dead_letters()) == {killer: "crash-loop"}
     assert set(await site.effects()) == set(jobs)
-    crash_loop = BRISK.constants["nightshift.worker.pipeline.CRASH_LOOP"]
+    crash_loop = BRISK.policies.crash_loop_after
     assert worker.ends == {KILLER_CODE: crash_loop}
     await says(worker, "/healthz", "200")
 

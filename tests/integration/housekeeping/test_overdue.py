@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from nightshift.broker import Connection, QueueFullError, direct_get
-from nightshift.broker.delivery import Delivery
-from nightshift.broker.message import OutboundMessage
+from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.housekeeping.overdue import publish_overdue
 from nightshift.messaging.outbound import schedule_at
 from nightshift.messaging.publisher import Publisher
@@ -52,7 +51,7 @@ async def test_a_schedule_that_is_replaced_meanwhile_stays(
     """What the sweep has read is old by then: the new one keeps its time."""
     read = direct_get.page
 
-    async def replace_after(*arguments: Any) -> list[Delivery]:
+    async def replace_after(*arguments: Any) -> list[StoredMessage]:
         page = await read(*arguments)
         if page and page[0].headers["Nats-Schedule"] == schedule_at(DUE):
             await _later(publisher, "one", LATE + timedelta(days=1))
@@ -70,7 +69,7 @@ async def test_a_schedule_that_is_cancelled_meanwhile_stays_cancelled(
     """The hand-over is refused when there is nothing to hand over."""
     read = direct_get.page
 
-    async def cancel_after(*arguments: Any) -> list[Delivery]:
+    async def cancel_after(*arguments: Any) -> list[StoredMessage]:
         page = await read(*arguments)
         await publisher.cancel("probe.run", "one")
         return page
@@ -120,7 +119,7 @@ async def test_a_thousand_waiting_jobs_are_read_page_by_page(
     sizes: list[int] = []
     read = direct_get.page
 
-    async def count(*arguments: Any) -> list[Delivery]:
+    async def count(*arguments: Any) -> list[StoredMessage]:
         page = await read(*arguments)
         sizes.append(len(page))
         return page

@@ -17,10 +17,10 @@ from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.stack import ROOT
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.provisioning import provision_broker
 from tests.harness import RunProbe, connected, eventually, probe_topology
+from tests.repository import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 LOOPS = {

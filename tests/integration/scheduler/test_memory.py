@@ -19,6 +19,11 @@ def hourly(misfire: Misfire = "all") -> list[Schedule]:
     return [schedule("sync.all", "0 * * * *", misfire)]
 
 
+def _event_due(due: str) -> bytes:
+    event = {"name": "sync.all", "schedule": "0 * * * *", "timeZone": "UTC", "due": due, "announced": due}
+    return msgspec.json.encode(event)
+
+
 @pytest.mark.parametrize(
     ("misfire", "made_up"),
     [("skip", []), ("latest", [NOON + 3 * HOUR]), ("all", [NOON + HOUR, NOON + 2 * HOUR, NOON + 3 * HOUR])],
@@ -58,7 +63,8 @@ async def test_after_a_long_pause_the_newest_hundred_come_in_order(world: World)
     await world.clock.turn(NOON + 10 * HOUR + MINUTE / 2, 0)
     await world.started(every_minute)
     await world.pass_time(timedelta())
-    assert await world.due("sync.all") == [NOON + 10 * HOUR - MINUTE * number for number in reversed(range(100))]
+    newest = [NOON + 10 * HOUR - MINUTE * number for number in reversed(range(100))]
+    assert await world.due("sync.all") == [NOON - 29 * MINUTE, *newest]
 
 
 @pytest.mark.parametrize(("expression", "zone"), [("30 * * * *", "UTC"), ("0 * * * *", "Europe/Berlin")])
@@ -104,6 +110,59 @@ async def test_something_else_on_the_subject_is_logged_and_followed(
     (_, first, _, second) = await world.headers("sync.all")
     assert first["Nats-Msg-Id"] == "sync.all@2026-07-01T12:00:00Z"
     assert second["Nats-Msg-Id"] == "sync.all@2026-07-01T13:00:00Z"
+
+
+STRANGE_HEADERS = {
+    "another subject": {"Nats-Subject": "x"},
+    "another sequence": {"Nats-Sequence": "99999"},
+    "a sequence that is none": {"Nats-Sequence": "x", "Nats-Time-Stamp": "q", "Nats-Stream": "y"},
+    "a status": {"Status": "204"},
+}
+
+
+@pytest.mark.parametrize("headers", STRANGE_HEADERS.values(), ids=STRANGE_HEADERS)
+async def test_headers_typed_on_an_event_are_not_the_brokers_word(world: World, headers: dict[str, str]) -> None:
+    """Before the start and while the scheduler runs: the next hour is announced, after the event that has them."""
+    event = ScheduleFired(name="sync.all", schedule="0 * * * *", time_zone="UTC", due=NOON - HOUR, announced=NOON)
+    await world.put(event_subject("sync.all"), msgspec.json.encode(event), headers)
+    await world.started(hourly())
+    await world.pass_time(HOUR / 2)
+    await world.put(event_subject("sync.all"), msgspec.json.encode(event), headers)
+    await world.pass_time(HOUR)
+    assert await world.due("sync.all") == [NOON - HOUR, NOON, NOON - HOUR, NOON + HOUR]
+
+
+STRANGE_BODIES = {
+    "nothing": b"",
+    "no JSON": b"not json",
+    "no UTF-8": b"\xff",
+    "no UTF-8 in a text": b'{"name":"\xff"}',
+    "brackets without end": b'{"x":' + b"[" * 100_000,
+    "another message": b'{"due":"2026-07-01T11:00:00Z"}',
+    "the first instant": _event_due("0001-01-01T00:00:00Z"),
+    "before the first instant": _event_due("0001-01-01T00:00:00+23:59"),
+    "the last instant": _event_due("9999-12-31T23:59:59Z"),
+    "after the last instant": _event_due("9999-12-31T23:59:59-23:59"),
+    "a due time before there were computers": _event_due("1800-01-01T00:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("body", STRANGE_BODIES.values(), ids=STRANGE_BODIES)
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+async def test_an_event_with_any_body_stops_no_schedule(
+    world: World, body: bytes, zone: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the start and while the scheduler runs: an error in the log, and the next hour is announced."""
+    entries = [schedule("sync.all", "0 * * * *", "skip", zone)]
+    await world.put(event_subject("sync.all"), body)
+    with caplog.at_level(logging.ERROR):
+        await world.started(entries)
+    assert "goes on at the present time" in caplog.text
+    await world.pass_time(HOUR / 2)
+    await world.put(event_subject("sync.all"), body)
+    await world.pass_time(HOUR)
+    ids = [headers["Nats-Msg-Id"] for headers in await world.headers("sync.all") if "Nats-Msg-Id" in headers]
+    assert ids == ["sync.all@2026-07-01T12:00:00Z", "sync.all@2026-07-01T13:00:00Z"]
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from nightshift.broker import direct_get
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.cron.schedule import schedule
 from nightshift.scheduler.state.cron_stream import CronStream, LastEvent
-from nightshift.scheduler.state.direct_get import direct_get
 from nightshift.topology.topology import CRON_STREAM
 from tests.integration.scheduler.world import World
 
@@ -37,8 +37,7 @@ async def test_an_event_says_what_was_due_and_carries_its_id(world: World) -> No
     """Body, `Nats-Msg-Id` and the expected sequence are as the design fixes them."""
     await world.started([schedule("sync.berlin", "0 14 * * *", "all", "Europe/Berlin")])
     await world.pass_time(HOUR, steps=60)
-    request = {"next_by_subj": event_subject("sync.berlin"), "seq": 1, "batch": 10}
-    (found,) = await direct_get(world.connections[0], CRON_STREAM, request)
+    (found,) = await direct_get.read_all(world.connections[0], CRON_STREAM, event_subject("sync.berlin"))
     event = msgspec.json.decode(found.body, type=ScheduleFired)
     assert (event.name, event.schedule, event.time_zone) == ("sync.berlin", "0 14 * * *", "Europe/Berlin")
     assert (event.due, event.announced) == (HALF_PAST_ELEVEN + HOUR / 2, HALF_PAST_ELEVEN + HOUR / 2)

@@ -1,22 +1,19 @@
 """Announcers on a real broker, and a clock that a test turns by hand."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from nightshift.broker import BrokerRefusedError, Connection
+from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.jetstream import manage
-from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.heartbeat import Heartbeat
 from nightshift.scheduler.announcing.announcer import Announcer
-from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.state.cron_stream import CronStream, EventStream
-from nightshift.scheduler.state.direct_get import direct_get
 from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, topology
 
 DEADLINE_SECONDS = 20
@@ -107,8 +104,7 @@ class World:
         connection = self.connections[len(self._running) % len(self.connections)]
         metrics = ScheduleMetrics(entry.name for entry in entries)
         events = CronStream(connection)
-        lapses = Lapses(connection, events, metrics, consumers=load_catalogue().event_consumers)
-        announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics, lapses=lapses)
+        announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics)
         self.announcers.append(announcer)
         self.metrics.append(metrics)
         self._running.append((asyncio.create_task(announcer.run(stop, Heartbeat())), stop))
@@ -144,22 +140,14 @@ class World:
 
     async def due(self, name: str) -> list[datetime]:
         """The due times of the events in the stream, in its order."""
-        found = await direct_get(
-            self.connections[0], CRON_STREAM, {"next_by_subj": event_subject(name), "seq": 1, "batch": 1000}
-        )
+        found = await direct_get.read_all(self.connections[0], CRON_STREAM, event_subject(name))
         return [msgspec.json.decode(message.body, type=ScheduleFired).due.astimezone(UTC) for message in found]
 
-    async def put(self, subject: str, body: bytes) -> None:
-        """Puts something into the stream that no announcer wrote."""
-        await self.connections[0].ask(subject, body)
+    async def put(self, subject: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Put something into the stream that no announcer wrote."""
+        await self.connections[0].ask(subject, body, headers)
 
     async def headers(self, name: str) -> list[dict[str, str]]:
         """The headers of the events in the stream."""
-        connection, found = self.connections[0], list[dict[str, str]]()
-        subscription = await connection.subscribe(inbox := connection.new_inbox())
-        request = {"next_by_subj": event_subject(name), "seq": 1, "batch": 1000}
-        await connection.publish(f"$JS.API.DIRECT.GET.{CRON_STREAM}", msgspec.json.encode(request), reply=inbox)
-        while "Status" not in (headers := (await subscription.next_msg(timeout=5)).headers or {}):
-            found.append(headers)
-        await subscription.unsubscribe()
-        return found
+        found = await direct_get.read_all(self.connections[0], CRON_STREAM, event_subject(name))
+        return [message.headers for message in found]

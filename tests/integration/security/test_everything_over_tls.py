@@ -129,7 +129,7 @@ async def test_a_job_is_done_over_tls_to_everything(world: World, connection: Co
     assert world.mail.logins
     database = database_of(load(Settings, world.environment))
     async with database.read() as reading:
-        query = "SELECT count(*) FROM processed_messages WHERE type = 'email.send'"
+        query = "SELECT count(*) FROM nightshift.processed_messages WHERE type = 'email.send'"
         assert (await reading.exec_driver_sql(query)).scalar_one() == 1
     await database.close()
     assert await stored(connection, "EMAIL") == []

@@ -153,3 +153,28 @@ async def test_a_job_with_more_headers_than_a_copy_has_room_for_gets_its_dead_le
         assert letter.headers["Job-Id"] == "laden"
         assert not any(name.startswith("Foreign-") for name in letter.headers)
         await still_works(harness)
+
+
+LONG_HEADERS = {
+    "characters of two bytes": {"X-Note": "é" * 32_500},
+    "many short ones": {f"h{number}": "x" for number in range(6_500)},
+}
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("headers", LONG_HEADERS.values(), ids=LONG_HEADERS)
+async def test_headers_near_the_brokers_limit_stop_neither_copy_nor_dead_letter(
+    work: Work, headers: dict[str, str]
+) -> None:
+    """The broker counts bytes: with a copy's own headers beside them it would refuse each of them, for ever."""
+
+    async def fail(_message: RunProbe, _job: Job) -> None:
+        raise RuntimeError("again " * 200)
+
+    async with work({RunProbe: fail}) as harness:
+        await store(harness.connection, "jobs.probe.run", {"Job-Id": "long", **headers}, GOOD)
+        (letter,) = await harness.dead_letters()
+        assert (letter.headers["Job-Id"], letter.headers["Dead-Reason"]) == ("long", "attempts-exhausted")
+        assert letter.headers["Dead-Attempts"] == "4"
+        assert not headers.keys() & letter.headers.keys()
+        assert letter.body == GOOD

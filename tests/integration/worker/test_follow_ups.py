@@ -1,22 +1,28 @@
 """Follow-up jobs exist exactly once, and if and only if their parent commits."""
 
+import contextlib
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import insert, update
+from msgspec.structs import replace
+from sqlalchemy import insert, select, update
 
-from nightshift.broker import QueueFullError
+from nightshift.broker import BrokerRefusedError, QueueFullError
 from nightshift.broker.jetstream import manage, store
 from nightshift.broker.message import OutboundMessage
+from nightshift.contract.message import Message
 from nightshift.contract.wire import safe_token
 from nightshift.database.tables import outbox
 from nightshift.messaging import outbox as outbox_module
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
 from nightshift.outcomes import Permanent, Snooze, Unavailable
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import Topology, topology
 from nightshift.worker.commit import Committer
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from tests.harness import FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, never
@@ -59,7 +65,9 @@ async def test_follow_ups_are_done_once_and_forgotten(work: Work) -> None:
     async with work({RunProbe: two, FollowProbe: followed}) as harness:
         await _deliver(harness)
         await harness.empty()
-        assert sorted(followed.jobs) == [("first", "probe/probe.run/parent/0"), ("second", "chosen")]
+        first, second = sorted(followed.jobs)
+        assert re.fullmatch(r"probe/probe\.run/parent/0/[0-9a-f]{16}", first[1])
+        assert second == ("second", "chosen")
         assert await harness.outbox() == []
         assert len(await harness.inbox()) == 3
 
@@ -148,7 +156,9 @@ async def test_a_worker_that_dies_after_the_publish_causes_no_second_follow_up(w
     followed = Followed()
     async with work({RunProbe: never, FollowProbe: followed}, start=False) as harness:
         await Committer(harness.database).commit(_parent("left"))
-        await harness.publisher.publish(FollowProbe(name="left"), job_id="probe/probe.run/parent/0")
+        async with harness.database.read() as connection:
+            (headers,) = (await connection.execute(select(outbox.c.headers))).scalars()
+        await harness.publisher.publish(FollowProbe(name="left"), job_id=headers["Job-Id"])
         await harness.parts.worker.start(harness.parts.pulls)
         await _deliver(harness)
         await harness.empty()
@@ -185,7 +195,7 @@ async def test_after_the_commit_a_parent_can_only_wait(work: Work, monkeypatch: 
 
         async def refuse(message: OutboundMessage) -> Any:
             nonlocal refusals
-            away.append(harness.parts.circuit.away)
+            away.append(harness.parts.circuit.unavailable)
             if message.subject == "jobs.probe.follow" and refusals:
                 refusals -= 1
                 raise Unavailable("broker", "a test")
@@ -219,8 +229,8 @@ async def test_a_follow_up_whose_queue_is_full_goes_by_way_of_later(
         await eventually(lambda: harness.outcomes() == {"done": 1})
         assert await harness.outbox() == []
         (waiting,) = await harness.stored("PROBE_LATER")
-        assert waiting.subject == f"later.probe.follow.{safe_token('probe/probe.run/parent/0')}"
-        assert waiting.headers["Job-Id"] == "probe/probe.run/parent/0"
+        assert waiting.headers["Job-Id"].startswith("probe/probe.run/parent/0/")
+        assert waiting.subject == f"later.probe.follow.{safe_token(waiting.headers['Job-Id'])}"
         assert "Nats-Msg-Id" not in waiting.headers
 
 
@@ -267,3 +277,77 @@ async def test_a_follow_up_that_cannot_be_published_fails_its_parent(work: Work)
         assert "jobs.probe.follow" in letter.headers["Dead-Error"]
         assert await harness.inbox() == []
         assert await harness.outbox() == []
+
+
+class RunOther(Message):
+    """A job of another service."""
+
+    SUBJECT: ClassVar[str] = "jobs.other.run"
+
+
+async def _with_other(harness: Harness, **options: Any) -> None:
+    """Give the broker the queue of another service, empty."""
+    for name in ("OTHER", "OTHER_LATER", "OTHER_DLQ"):
+        with contextlib.suppress(BrokerRefusedError):
+            await manage(harness.connection, f"STREAM.DELETE.{name}")
+    declared = topology(["other.run"], {})
+    streams = tuple(
+        replace(stream, options={**stream.options, **options}) if stream.name == "OTHER" else stream
+        for stream in declared.streams
+        if stream.name.startswith("OTHER")
+    )
+    await provision_broker(harness.connection, Topology(streams=streams, consumers=declared.consumers))
+
+
+async def test_what_is_for_later_at_another_service_is_left_to_that_service(work: Work) -> None:
+    """Only a service itself publishes to its stream of schedules: whoever may can erase it by a header."""
+
+    async def run_probe(_: RunProbe, job: Job) -> None:
+        job.enqueue(RunOther(), job_id="for-later", at=datetime(2100, 1, 1, tzinfo=UTC))
+
+    async with work({RunProbe: run_probe}) as harness:
+        await _with_other(harness)
+        await _deliver(harness)
+        await harness.empty()
+        assert harness.outcomes() == {"done": 1}
+        assert await harness.outbox() == ["later.other.run.for-later"]
+        now = datetime.now(UTC)
+        assert await Outbox("probe", harness.database, harness.publisher).relay(now + timedelta(hours=1)) == 0
+        assert await Outbox("other", harness.database, harness.publisher).relay(now) == 1
+        (waiting,) = await harness.stored("OTHER_LATER")
+        assert waiting.subject == "later.other.run.for-later"
+        assert await harness.outbox() == []
+
+
+async def test_a_follow_up_that_another_services_queue_refuses_is_left_to_that_service(work: Work) -> None:
+    """The parent is acknowledged; the other service's relay takes the way by its own stream for later."""
+
+    async def run_probe(_: RunProbe, job: Job) -> None:
+        job.enqueue(RunOther())
+
+    async with work({RunProbe: run_probe}) as harness:
+        await _with_other(harness, max_msgs=1)
+        await store(harness.connection, "jobs.other.run", {}, b"{}")
+        await _deliver(harness)
+        await harness.empty()
+        assert harness.outcomes() == {"done": 1}
+        assert await harness.outbox() == ["jobs.other.run"]
+        later = datetime.now(UTC) + timedelta(minutes=2)
+        assert await Outbox("probe", harness.database, harness.publisher).relay(later) == 0
+        assert await Outbox("other", harness.database, harness.publisher).relay(later) == 1
+        (waiting,) = await harness.stored("OTHER_LATER")
+        assert waiting.subject.startswith("later.other.run.")
+        assert await harness.outbox() == []
+
+
+async def test_rows_that_stay_do_not_hide_those_behind_them(work: Work) -> None:
+    """The relay goes on page by page, beyond what only another service may publish."""
+    async with work({FollowProbe: Followed()}) as harness:
+        now = datetime.now(UTC)
+        old = now - timedelta(hours=2)
+        mine = {**_row_of_the_gateway(old), "consumer": "probe", "type": "probe.run"}
+        stay = [{**mine, "id": f"{number:03}", "subject": f"later.other.run.{number}"} for number in range(250)]
+        async with harness.database.write() as connection:
+            await connection.execute(insert(outbox), stay)
+            await connection.execute(insert(outbox), _row_of_the_gateway(now - timedelta(hours=1)))
+        assert await Outbox("probe", harness.database, harness.publisher).relay(now) == 1

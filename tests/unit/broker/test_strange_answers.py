@@ -1,5 +1,6 @@
 """Whatever answers in the broker's place: an exception that the callers know, and nothing else; readers never raise."""
 
+import asyncio
 import json
 from typing import Any, cast
 
@@ -9,14 +10,13 @@ from hypothesis import strategies as st
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, direct_get
 from nightshift.broker.connection import Reply
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.errors import refusal
 from nightshift.broker.headers import encode
 from nightshift.broker.jetstream import Stored, manage, store
+from nightshift.broker.message import StoredMessage
 from nightshift.broker.parser import Receive
 from nightshift.housekeeping.overdue import due_at
 from nightshift.outcomes import Unavailable
-from nightshift.scheduler.state.direct_get import Answers
 from nightshift.topology.provisioning import check_version
 
 _JSON = st.recursive(
@@ -49,6 +49,8 @@ class Stranger:
     def __init__(self, body: bytes = b"", blocks: list[bytes] | None = None) -> None:
         self._body, self._blocks = body, blocks or []
         self._receive: Receive | None = None
+        self.up = asyncio.Event()
+        self.up.set()
 
     async def ask(self, *_arguments: Any, **_options: Any) -> Reply:
         """The body."""
@@ -127,25 +129,23 @@ _BLOCKS = st.builds(_block, st.sampled_from([b"later.email.send.a", b"\xff", b"a
 
 @given(blocks=st.lists(_BLOCKS, max_size=3))
 @settings(max_examples=200)
-async def test_any_page_of_a_stream_is_deliveries_or_an_outage(blocks: list[bytes]) -> None:
+async def test_any_page_of_a_stream_is_messages_or_an_outage(blocks: list[bytes]) -> None:
     """The reader behind it must not fall over a header: its other messages would be lost."""
     try:
         found = await direct_get.page(_connection(Stranger(blocks=blocks)), "EMAIL_LATER", "later.email.>")
     except Unavailable:
         return
-    assert all(isinstance(one, Delivery) for one in found)
+    assert all(isinstance(one, StoredMessage) for one in found)
 
 
-@given(blocks=st.lists(_BLOCKS, max_size=3))
-@settings(max_examples=200)
-async def test_a_schedulers_direct_get_takes_any_bytes(blocks: list[bytes]) -> None:
-    """It never raises; in the end there is a list, or an outage."""
-    answers = Answers("CRON")
-    for block in [*blocks, b"NATS/1.0 204 EOB\r\n\r\n"]:
-        answers.receive(b"", b"", block, b"")
-    assert answers.done.done()
-    problem = answers.done.exception()
-    assert problem is None or isinstance(problem, Unavailable)
+@pytest.mark.parametrize("status", ["100", "400", "408 Empty Request", "409", "429 Too Many", "500", "503", "200", "x"])
+@pytest.mark.parametrize("page", [1, 2])
+async def test_any_status_but_the_end_of_a_page_is_an_outage(status: str, page: int) -> None:
+    """A stream that is cut short there would look as if it had no more: `doctor` and the sweeps would believe it."""
+    whole = [_block(b"later.email.send.a", b"1", b"2026-07-24T09:41:00Z")]
+    blocks = [*whole * (page - 1), f"NATS/1.0 {status}\r\n\r\n".encode()]
+    with pytest.raises(Unavailable):
+        await direct_get.page(_connection(Stranger(blocks=blocks)), "EMAIL_LATER", "later.email.>")
 
 
 @given(version=st.text(st.characters(), max_size=20) | st.from_regex(r"v?\d{1,30}\.\d{1,30}(\.\d+)?"))

@@ -1,12 +1,10 @@
 """What a dead letter becomes when it is sent to work again."""
 
 from datetime import UTC, datetime
-from typing import Any, cast
 
 import pytest
 
-from nightshift.broker.delivery import Delivery
-from nightshift.broker.headers import encode
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.commands.redrive import copy_of
 from nightshift.cli.queries.dead_letters import Filter, Letter, read, references
 from nightshift.contract import wire
@@ -18,8 +16,7 @@ def letter(headers: dict[str, str] | None = None, subject: str = "dead.email.sen
     """A dead letter as it is stored."""
     usual = {wire.JOB_ID: "welcome-17", wire.DEAD_REASON: "permanent", wire.DEAD_TIME: "2026-07-24T09:41:00.000Z"}
     given = usual | (headers or {})
-    nobody = cast("Any", None)
-    message = Delivery(nobody, subject, b"", encode(given), body, "EMAIL_DLQ", 12, 0, 1_000, 0, given)
+    message = StoredMessage("EMAIL_DLQ", subject, 12, 1_000, body, given)
     return read(message, "cron" if ".cron." in subject else "email")
 
 
@@ -73,8 +70,7 @@ def test_a_filter_takes_what_it_says(wanted: Filter, *, taken: bool) -> None:
 
 def test_a_letter_without_headers_is_a_letter() -> None:
     """Whoever wrote it; when it was stored is when it died."""
-    nobody = cast("Any", None)
-    message = Delivery(nobody, "dead.email.send", b"", b"", b"", "EMAIL_DLQ", 1, 0, 1_000_000_000, 0, {})
+    message = StoredMessage("EMAIL_DLQ", "dead.email.send", 1, 1_000_000_000)
     bare = read(message, "email")
     assert (bare.reason, bare.job_id, bare.attempts, bare.died.timestamp()) == ("", "", 0, 1.0)
 

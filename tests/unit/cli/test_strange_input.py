@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.connection import Reply
-from nightshift.broker.delivery import Delivery
-from nightshift.broker.headers import encode
+from nightshift.broker.message import StoredMessage
 from nightshift.broker.parser import Receive
 from nightshift.cli.client.contract import checked
 from nightshift.cli.commands.batch import _checked_lines
@@ -126,8 +125,7 @@ VALUES = st.one_of(
 @given(headers=st.dictionaries(NAMES, VALUES), body=BODIES, edited=st.none() | BODIES)
 def test_any_dead_letter_can_be_read_and_sent_again(headers: dict[str, str], body: bytes, edited: bytes | None) -> None:
     """Its facts are shown whatever its headers say, and its copy has a subject, an id and a body."""
-    raw = encode(headers)
-    message = Delivery(cast("Any", None), "dead.email.send", b"", raw, body, "EMAIL_DLQ", 12, 0, 1_000, 0, headers)
+    message = StoredMessage("EMAIL_DLQ", "dead.email.send", 12, 1_000, body, headers)
     letter = read(message, "email")
     assert letter.attempts >= 0
     assert letter.died.utcoffset() == timedelta()
@@ -215,4 +213,4 @@ async def test_any_answer_about_a_message_is_one_or_a_known_failure(message: obj
         found = await message_at(cast("Connection", room), "EMAIL_DLQ", 12)
     except (Unavailable, BrokerRefusedError, CommandError):
         return
-    assert isinstance(found, Delivery)
+    assert isinstance(found, StoredMessage)

@@ -3,22 +3,22 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
+from nightshift.housekeeping.expired_claims import is_expired
 from nightshift.messaging.claim_check import InvalidClaimError, _parse
 from nightshift.outcomes import Permanent, Snooze
 from nightshift.retry_after import retry_after
 from nightshift.worker.rescheduling import dead_mark
 from services.email.mailer import SendFailedError
 from services.email.resend_errors import accepted_id, refusal
-from services.maintenance.expired_claims import is_expired
 from services.report.parameters import parse_parameters, period_of
 from services.report.period import Period
 from services.sync.connector import RateLimitedError, SourcePage, SourceRefusedError, SyncFailedError
@@ -88,7 +88,7 @@ def test_any_answer_of_github_is_a_page_or_a_known_error(status: int, headers: d
         github_responses.refusal(answer, NOW, of_account=True), (RateLimitedError, SourceRefusedError, SyncFailedError)
     )
     try:
-        page = github_responses.page(answer, url, NOW, asked=True)
+        page = github_responses.page(answer, url, NOW, conditional=True)
     except SyncFailedError as error:
         told = str(error)
     else:
@@ -161,6 +161,5 @@ def test_any_key_of_a_claim_check_has_a_date_or_is_a_bad_claim(key: str) -> None
 )
 def test_any_mark_on_a_delivery_is_a_verdict_or_none(headers: dict[str, str]) -> None:
     """Whoever may publish can type such headers."""
-    nobody = cast("Any", None)
-    verdict = dead_mark(Delivery(nobody, "jobs.email.send", b"", b"", b"", "EMAIL", 1, 1, 1, 0, headers))
+    verdict = dead_mark(StoredMessage("EMAIL", "jobs.email.send", 1, 1, b"", headers))
     assert verdict is None or verdict.attempts >= 0

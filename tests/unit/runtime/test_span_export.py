@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from nightshift.config.settings import ProcessSettings, SettingsError
+from nightshift.messaging.tracing import NO_TRACING
 from nightshift.runtime.span_export import QUIET_SECONDS, _Complaints
-from nightshift.runtime.tracing import tracing
+from nightshift.runtime.tracing import open_tracing
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def test_a_variable_that_the_library_cannot_read_is_an_error_of_the_settin
     del library
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "perhaps")
     with pytest.raises(SettingsError, match=r"OTEL_….*perhaps"):
-        async with tracing("test", ProcessSettings(otel_exporter_otlp_endpoint="http://127.0.0.1:9")):
+        async with open_tracing("test", ProcessSettings(otel_exporter_otlp_endpoint="http://127.0.0.1:9")):
             pass
 
 
@@ -57,5 +58,5 @@ async def test_a_variable_that_the_library_cannot_read_is_an_error_of_the_settin
 async def test_off_is_off(endpoint: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a collector, and where the standard's own switch says so."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true" if endpoint else "")
-    async with tracing("test", ProcessSettings(otel_exporter_otlp_endpoint=endpoint)) as spans:
-        assert spans is None
+    async with open_tracing("test", ProcessSettings(otel_exporter_otlp_endpoint=endpoint)) as opened:
+        assert opened is NO_TRACING

@@ -7,18 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshift.broker import Connection
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import decode, encode
-from nightshift.broker.message import OutboundMessage
+from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.config.redaction import single_line
 from nightshift.contract import wire
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 from nightshift.worker.verdict import DeadLetter, Reschedule
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NOBODY: Any = Connection.__new__(Connection)
 OWN = {
     "again": {"Nats-Schedule", "Nats-Schedule-Target", "Nats-Msg-Id"},
     "dead": {"Nats-Msg-Id"},
@@ -33,16 +30,16 @@ values = st.binary(max_size=30).map(
 headers = st.dictionaries(names, values, max_size=8)
 
 
-def _delivery(given_headers: dict[str, str], body: bytes = b"{}", subject: str = "jobs.probe.run") -> Delivery:
-    return Delivery(NOBODY, subject, b"", b"", body, "PROBE", 17, 1, 1_700_000_000_000_000_123, 0, given_headers)
+def _delivery(given_headers: dict[str, str], body: bytes = b"{}", subject: str = "jobs.probe.run") -> StoredMessage:
+    return StoredMessage("PROBE", subject, 17, 1_700_000_000_000_000_123, body, given_headers)
 
 
-def _again(delivery: Delivery, delay: timedelta = timedelta(minutes=5)) -> OutboundMessage:
-    return rescheduling.reschedule(delivery, identify("probe", delivery).job, Reschedule("retry", delay, 2), NOW)
+def _again(delivery: StoredMessage, delay: timedelta = timedelta(minutes=5)) -> OutboundMessage:
+    return rescheduling.reschedule(delivery, job_of("probe", delivery), Reschedule("retry", delay, 2), NOW)
 
 
-def _dead(delivery: Delivery, error: str = "why") -> OutboundMessage:
-    return rescheduling.dead_letter(delivery, identify("probe", delivery).job, DeadLetter("permanent", error, 3), NOW)
+def _dead(delivery: StoredMessage, error: str = "why") -> OutboundMessage:
+    return rescheduling.dead_letter(delivery, job_of("probe", delivery), DeadLetter("permanent", error, 3), NOW)
 
 
 @pytest.mark.parametrize(("kind", "copy"), [("again", _again), ("dead", _dead)])

@@ -31,22 +31,22 @@ class BatchSent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     runs_at: datetime | None = None
 
 
-async def send_batch(session: Context, options: argparse.Namespace, runs_at: datetime | None) -> int:
+async def send_batch(context: Context, options: argparse.Namespace, runs_at: datetime | None) -> int:
     """Checks all lines, then sends them in groups that the broker stores whole or not at all.
 
     Raises:
         UsageError: lines are wrong, or the file cannot be read; nothing was sent.
     """
-    job_type = message_class(session.catalogue.messages, options.type).TYPE
-    entries = _checked_lines(session.catalogue.messages, options, job_type)
+    job_type = message_class(context.catalogue.messages, options.type).TYPE
+    entries = _checked_lines(context.catalogue.messages, options, job_type)
     receipts = list[Receipt]()
-    publisher = await session.publisher()
-    with session.screen.progress() as progress:
+    publisher = await context.publisher()
+    with context.output.progress() as progress:
         task = progress.add_task("sending", total=len(entries))
         for start in range(0, len(entries), _GROUP):
             receipts += await _send(publisher, entries[start : start + _GROUP], runs_at)
             progress.update(task, completed=len(receipts))
-    _tell(session, job_type, receipts, runs_at)
+    _tell(context, job_type, receipts, runs_at)
     return DONE
 
 
@@ -92,7 +92,7 @@ async def _singly(publishing: Sequence["asyncio._CoroutineLike[Receipt]"]) -> li
     return list(await asyncio.gather(*publishing))
 
 
-def _tell(session: Context, job_type: str, receipts: Sequence[Receipt], runs_at: datetime | None) -> None:
+def _tell(context: Context, job_type: str, receipts: Sequence[Receipt], runs_at: datetime | None) -> None:
     duplicates = sum(receipt.duplicate for receipt in receipts)
     sent = BatchSent(
         type=job_type,
@@ -102,10 +102,10 @@ def _tell(session: Context, job_type: str, receipts: Sequence[Receipt], runs_at:
         last_job_id=receipts[-1].job_id if receipts else "",
         runs_at=runs_at,
     )
-    if session.screen.as_json:
-        session.screen.json(sent)
+    if context.output.as_json:
+        context.output.json(sent)
         return
     also = f"; {duplicates:,} more the broker had already" if duplicates else ""
-    session.screen.line(f"{plural(sent.sent, 'job')} of type {job_type} sent{also}")
+    context.output.line(f"{plural(sent.sent, 'job')} of type {job_type} sent{also}")
     if receipts:
-        session.screen.line(f"job ids {sent.first_job_id} … {sent.last_job_id}")
+        context.output.line(f"job ids {sent.first_job_id} … {sent.last_job_id}")

@@ -130,15 +130,15 @@ def columns(now: datetime) -> tuple[Column, ...]:
     )
 
 
-async def _list(session: Context, _options: argparse.Namespace) -> int:
-    connection, known = await session.connection(), timetable.schedules(session)
-    rows = await timetable.entries(connection, known, session.now)
-    session.screen.rows(rows, columns(session.now), none="The timetable is empty.")
+async def _list(context: Context, _options: argparse.Namespace) -> int:
+    connection, known = await context.connection(), timetable.schedules(context)
+    rows = await timetable.entries(connection, known, context.now)
+    context.output.rows(rows, columns(context.now), none="The timetable is empty.")
     return DONE
 
 
-async def _next(session: Context, options: argparse.Namespace) -> int:
-    known = timetable.schedules(session)
+async def _next(context: Context, options: argparse.Namespace) -> int:
+    known = timetable.schedules(context)
     wanted = [timetable.named(known, options.name)] if options.name else known
     rows = [
         NextDue(
@@ -147,53 +147,53 @@ async def _next(session: Context, options: argparse.Namespace) -> int:
             local=f"{due.astimezone(ZoneInfo(row.time_zone)):%a %Y-%m-%d %H:%M:%S%z}",
             time_zone=row.time_zone,
         )
-        for row in listing(wanted, session.now, max(1, options.count))
+        for row in listing(wanted, context.now, max(1, options.count))
         for due in row.next_due
     ]
-    session.screen.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="It never comes due again.")
+    context.output.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="It never comes due again.")
     return DONE
 
 
-async def _history(session: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(session), options.name)
-    rows = await timetable.history(await session.connection(), schedule.name)
-    session.screen.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
+async def _history(context: Context, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(context), options.name)
+    rows = await timetable.history(await context.connection(), schedule.name)
+    context.output.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
     return DONE
 
 
-async def _run(session: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(session), options.name)
-    now, job_id = session.now, new_job_id()
+async def _run(context: Context, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(context), options.name)
+    now, job_id = context.now, new_job_id()
     event = ScheduleFired(
         name=schedule.name, schedule=schedule.expression.text, time_zone=schedule.time_zone, due=now, announced=now
     )
     subject = manual_subject(schedule.name)
     headers = {wire.JOB_ID: job_id, wire.MSG_ID: f"{schedule.name}/{job_id}"}
-    publisher = await session.publisher()
+    publisher = await context.publisher()
     with publisher.sending([OutboundMessage(subject, headers, msgspec.json.encode(event))]) as (message,):
         stored = await publisher.store(message)
-    if session.screen.as_json:
-        session.screen.json(Asked(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
-    session.screen.line(f"{schedule.name} is asked for: {stored.stream}, message {stored.seq}, subject {subject}")
+    if context.output.as_json:
+        context.output.json(Asked(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
+    context.output.line(f"{schedule.name} is asked for: {stored.stream}, message {stored.seq}, subject {subject}")
     return DONE
 
 
-async def _pause(session: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(session), options.name)
-    await schedule_pauses.pause(await session.connection(), schedule.name, session.now)
-    return _tell(session, schedule.name, paused=True)
+async def _pause(context: Context, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(context), options.name)
+    await schedule_pauses.pause(await context.connection(), schedule.name, context.now)
+    return _tell(context, schedule.name, paused=True)
 
 
-async def _resume(session: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(session), options.name)
-    await schedule_pauses.resume(await session.connection(), schedule.name)
-    return _tell(session, schedule.name, paused=False)
+async def _resume(context: Context, options: argparse.Namespace) -> int:
+    schedule = timetable.named(timetable.schedules(context), options.name)
+    await schedule_pauses.resume(await context.connection(), schedule.name)
+    return _tell(context, schedule.name, paused=False)
 
 
-def _tell(session: Context, name: str, *, paused: bool) -> int:
-    if session.screen.as_json:
-        session.screen.json(Switched(name=name, paused=paused))
-    session.screen.line(
+def _tell(context: Context, name: str, *, paused: bool) -> int:
+    if context.output.as_json:
+        context.output.json(Switched(name=name, paused=paused))
+    context.output.line(
         f"{name} is paused until `nightshift cron resume {name}`" if paused else f"{name} announces again"
     )
     return DONE

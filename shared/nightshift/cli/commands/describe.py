@@ -73,44 +73,44 @@ _TYPES = (
 
 
 async def show(
-    session: Context, topology: Topology, figures: Figures, alive: Sequence[WorkerInfo], columns: Sequence[Column]
+    context: Context, topology: Topology, figures: Figures, alive: Sequence[WorkerInfo], columns: Sequence[Column]
 ) -> None:
     """Shows a service whole."""
     mine = of_service(alive, figures.service)
-    streams, types = await _streams(session, topology, figures.service), await _types(session, figures.service, mine)
-    found = [letter async for letter in letters(await session.connection(), Filter(services=(figures.service,)))]
+    streams, types = await _streams(context, topology, figures.service), await _types(context, figures.service, mine)
+    found = [letter async for letter in letters(await context.connection(), Filter(services=(figures.service,)))]
     last = [dlq_show.row(letter) for letter in found[-_LAST_ERRORS:]]
     consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(figures.service)]
-    screen = session.screen
-    if screen.as_json:
-        screen.json(
+    output = context.output
+    if output.as_json:
+        output.json(
             Description(
                 queue=figures, streams=streams, consumers=consumers, types=types, workers=mine, last_errors=last
             )
         )
         return
-    screen.rows([figures], columns, none="")
-    screen.line("")
-    screen.rows(streams, _STREAMS, none="")
-    screen.line("")
+    output.rows([figures], columns, none="")
+    output.line("")
+    output.rows(streams, _STREAMS, none="")
+    output.line("")
     for one in topology.consumers_of(figures.service):
         wait = span(timedelta(microseconds=one.config()["ack_wait"] / 1000))
-        screen.line(
+        output.line(
             f"consumer {one.name} on {one.stream}: {one.filter}, delivered again after {wait} without a sign of life"
         )
-    screen.line("")
-    screen.rows(types, _TYPES, none="")
-    screen.line("(finished to seconds: of the workers that run now, since each started)", "dim")
-    screen.line("")
-    screen.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
+    output.line("")
+    output.rows(types, _TYPES, none="")
+    output.line("(finished to seconds: of the workers that run now, since each started)", "dim")
+    output.line("")
+    output.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
 
 
-async def _streams(session: Context, topology: Topology, service: str) -> list[StreamRow]:
+async def _streams(context: Context, topology: Topology, service: str) -> list[StreamRow]:
     rows = list[StreamRow]()
     for stream in topology.streams:
         if stream.name.split("_")[0] != queue_stream(service):
             continue
-        info = await stream_info(await session.connection(), stream.name)
+        info = await stream_info(await context.connection(), stream.name)
         state, config = info["state"], info["config"]
         rows.append(
             StreamRow(
@@ -124,13 +124,13 @@ async def _streams(session: Context, topology: Topology, service: str) -> list[S
     return rows
 
 
-async def _types(session: Context, service: str, mine: Sequence[WorkerInfo]) -> list[TypeRow]:
-    connection = await session.connection()
+async def _types(context: Context, service: str, mine: Sequence[WorkerInfo]) -> list[TypeRow]:
+    connection = await context.connection()
     waiting = await stream_info(connection, queue_stream(service), subjects_filter=f"jobs.{service}.>")
     dead = await stream_info(connection, dead_letter_stream(service), subjects_filter=f"dead.{service}.>")
     in_queue: dict[str, int] = waiting["state"].get("subjects") or {}
     in_dlq: dict[str, int] = dead["state"].get("subjects") or {}
-    names = set(session.catalogue.types_of(service))
+    names = set(context.catalogue.types_of(service))
     names |= {subject.partition(".")[2] for subject in (*in_queue, *in_dlq)}
     rows = [_type_row(name, in_queue.get(f"jobs.{name}", 0), in_dlq.get(f"dead.{name}", 0), mine) for name in names]
     return sorted(rows, key=lambda row: (-row.failed, -(row.mean_seconds or 0), row.type))

@@ -84,86 +84,86 @@ def _add_filters(parser: Parser) -> None:
     parser.add_argument("--newer", type=duration, metavar="SPAN", help="only what died since: 1h")
 
 
-async def _list(session: Context, options: argparse.Namespace) -> int:
+async def _list(context: Context, options: argparse.Namespace) -> int:
     newest = deque[Letter](maxlen=options.limit or None)
-    async for letter in letters(await session.connection(), _filter(session, options)):
+    async for letter in letters(await context.connection(), _filter(context, options)):
         newest.append(letter)
     rows = [dlq_show.row(letter) for letter in sorted(newest, key=lambda letter: letter.died)]
-    session.screen.rows(rows, dlq_show.COLUMNS, none="No dead letters.")
+    context.output.rows(rows, dlq_show.COLUMNS, none="No dead letters.")
     if options.limit and len(rows) == options.limit:
-        session.screen.note(f"The newest {options.limit} are shown; --limit 0 shows all.")
+        context.output.note(f"The newest {options.limit} are shown; --limit 0 shows all.")
     return DONE
 
 
-async def _show(session: Context, options: argparse.Namespace) -> int:
-    found = [letter async for letter in _whole(session, await _meant(session, options))]
-    dlq_show.show(session.screen, found)
+async def _show(context: Context, options: argparse.Namespace) -> int:
+    found = [letter async for letter in _whole(context, await _meant(context, options))]
+    dlq_show.show(context.output, found)
     return DONE if found else ANSWER_IS_NO
 
 
-async def _redrive(session: Context, options: argparse.Namespace) -> int:
-    found = await _meant(session, options)
-    body = _edited(session, options, found)
-    if not found or not session.screen.confirm(f"Redrive {_described(found)}? They run again."):
+async def _redrive(context: Context, options: argparse.Namespace) -> int:
+    found = await _meant(context, options)
+    body = _edited(context, options, found)
+    if not found or not context.output.confirm(f"Redrive {_described(found)}? They run again."):
         return ANSWER_IS_NO
-    connection, publisher = await session.connection(), await session.publisher()
-    work = Redrive(connection, publisher, session.objects(), per_second=options.rate)
+    connection, publisher = await context.connection(), await context.publisher()
+    work = Redrive(connection, publisher, context.objects(), per_second=options.rate)
     try:
-        with session.screen.progress() as progress:
+        with context.output.progress() as progress:
             task = progress.add_task("redriving", total=len(found))
-            await work.all_of(_whole(session, found), body, lambda done: progress.update(task, completed=done))
+            await work.all_of(_whole(context, found), body, lambda done: progress.update(task, completed=done))
     except (BrokerRefusedError, Unavailable):
-        session.screen.note(
+        context.output.note(
             f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others stay where they are"
         )
         raise
-    _tell(session, "redriven", len(found), work.done)
+    _tell(context, "redriven", len(found), work.done)
     return DONE
 
 
-async def _purge(session: Context, options: argparse.Namespace) -> int:
-    found = await _meant(session, options)
-    if not found or not session.screen.confirm(f"Delete {_described(found)} for good?"):
+async def _purge(context: Context, options: argparse.Namespace) -> int:
+    found = await _meant(context, options)
+    if not found or not context.output.confirm(f"Delete {_described(found)} for good?"):
         return ANSWER_IS_NO
-    connection, done = await session.connection(), 0
+    connection, done = await context.connection(), 0
     for letter in found:
         done += await remove(connection, letter)
-    _tell(session, "deleted", len(found), done)
+    _tell(context, "deleted", len(found), done)
     return DONE
 
 
-async def _meant(session: Context, options: argparse.Namespace) -> list[Letter]:
+async def _meant(context: Context, options: argparse.Namespace) -> list[Letter]:
     """The letters that a command is about, without their bodies, of which there may be more than fit into memory.
 
     Raises:
         UsageError: nothing says which.
     """
-    wanted = _filter(session, options)
+    wanted = _filter(context, options)
     if not (wanted.narrow or options.service or getattr(options, "all", False)):
         raise UsageError(f"which dead letters? {_WHICH}")
-    found = [letter.light() async for letter in letters(await session.connection(), wanted)]
+    found = [letter.light() async for letter in letters(await context.connection(), wanted)]
     if not found:
-        session.screen.note("No dead letter is meant by that.")
+        context.output.note("No dead letter is meant by that.")
     return found
 
 
-async def _whole(session: Context, meant: Sequence[Letter]) -> AsyncIterator[Letter]:
+async def _whole(context: Context, meant: Sequence[Letter]) -> AsyncIterator[Letter]:
     """The same letters one after the other, with their bodies; none that has come since, redriven in vain."""
     refs = {letter.ref for letter in meant}
     services = tuple(dict.fromkeys(letter.service for letter in meant))
-    async for letter in letters(await session.connection(), Filter(services=services)):
+    async for letter in letters(await context.connection(), Filter(services=services)):
         if letter.ref in refs:
             yield letter
 
 
-def _filter(session: Context, options: argparse.Namespace) -> Filter:
-    services = [*sorted({wire.service_of(job_type) for job_type in all_types(session)}), CRON]
+def _filter(context: Context, options: argparse.Namespace) -> Filter:
+    services = [*sorted({wire.service_of(job_type) for job_type in all_types(context)}), CRON]
     if options.service and options.service not in services:
         raise UsageError(f"there is no service {options.service!r}{did_you_mean(options.service, services)}")
     if options.reason and options.reason not in wire.REASONS:
         raise UsageError(f"there is no reason {options.reason!r}{did_you_mean(options.reason, wire.REASONS)}")
     refs, ids = references(options.which, services)
-    before, after = aged(session.now, options.older, options.newer)
+    before, after = aged(context.now, options.older, options.newer)
     return Filter(
         services=(options.service,) if options.service else tuple(services),
         type=options.type or "",
@@ -176,14 +176,14 @@ def _filter(session: Context, options: argparse.Namespace) -> Filter:
     )
 
 
-def _edited(session: Context, options: argparse.Namespace, found: Sequence[Letter]) -> bytes | None:
+def _edited(context: Context, options: argparse.Namespace, found: Sequence[Letter]) -> bytes | None:
     """The body that takes the old one's place, held against its contract."""
     if options.body is None or not found:
         return None
     if len(found) != 1:
         raise UsageError(f"--body is for one dead letter, and {len(found)} are meant")
     body = read_body(options.body)
-    checked(session.catalogue.messages, found[0].type, body)
+    checked(context.catalogue.messages, found[0].type, body)
     return body
 
 
@@ -192,7 +192,7 @@ def _described(found: Sequence[Letter]) -> str:
     return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
 
 
-def _tell(session: Context, what: str, matched: int, done: int) -> None:
-    if session.screen.as_json:
-        session.screen.json(Done(matched=matched, done=done))
-    session.screen.line(f"{plural(done, 'dead letter')} {what}")
+def _tell(context: Context, what: str, matched: int, done: int) -> None:
+    if context.output.as_json:
+        context.output.json(Done(matched=matched, done=done))
+    context.output.line(f"{plural(done, 'dead letter')} {what}")

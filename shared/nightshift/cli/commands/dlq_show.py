@@ -39,26 +39,26 @@ def row(letter: Letter) -> LetterRow:
     return LetterRow(**_facts(letter))
 
 
-def show(screen: Output, letters: Sequence[Letter]) -> None:
+def show(output: Output, letters: Sequence[Letter]) -> None:
     """Shows letters whole."""
-    if screen.as_json:
-        screen.json([_whole(letter) for letter in letters])
+    if output.as_json:
+        output.json([_whole(letter) for letter in letters])
         return
     for index, letter in enumerate(letters):
         if index:
-            screen.line("")
-        _show_one(screen, letter)
+            output.line("")
+        _show_one(output, letter)
 
 
-def _show_one(screen: Output, letter: Letter) -> None:
-    screen.line(f"{letter.ref}  {letter.type}  {letter.job_id}", "bold")
-    screen.line(f"{letter.reason} after {letter.attempts} attempts, {instant(letter.died)}")
-    screen.line(letter.error or "(no error text)", "red")
-    screen.line("")
+def _show_one(output: Output, letter: Letter) -> None:
+    output.line(f"{letter.ref}  {letter.type}  {letter.job_id}", "bold")
+    output.line(f"{letter.reason} after {letter.attempts} attempts, {instant(letter.died)}")
+    output.line(letter.error or "(no error text)", "red")
+    output.line("")
     for name, value in letter.message.headers.items():
-        screen.line(f"{name}: {value}")
-    screen.line("")
-    screen.line(_pretty(letter.message.body))
+        output.line(f"{name}: {value}")
+    output.line("")
+    output.line(_pretty(letter.message.body))
 
 
 def _pretty(body: bytes) -> str:

@@ -63,63 +63,63 @@ def register(groups: Groups) -> None:
     destructive(cancel)
 
 
-async def _find(session: Context, options: argparse.Namespace) -> int:
-    await _can_look(session, _types(session, options))
-    with session.screen.busy("looking through queues, dead letters and database …"):
-        found = await traces(session, options.id, _types(session, options))
+async def _find(context: Context, options: argparse.Namespace) -> int:
+    await _can_look(context, _types(context, options))
+    with context.output.busy("looking through queues, dead letters and database …"):
+        found = await traces(context, options.id, _types(context, options))
     none = f"No trace of job {options.id}" + (
-        f" ({NO_DATABASE}: jobs that are done cannot be seen)" if session.database() is None else ""
+        f" ({NO_DATABASE}: jobs that are done cannot be seen)" if context.database() is None else ""
     )
-    session.screen.rows(found, _COLUMNS, none=none)
+    context.output.rows(found, _COLUMNS, none=none)
     return DONE if found else ANSWER_IS_NO
 
 
-async def _cancel(session: Context, options: argparse.Namespace) -> int:
-    types = _types(session, options)
-    await _can_look(session, types)
-    waiting = [trace for job_type in types async for trace in later_traces(session, job_type, options.id)]
-    waiting += [trace for job_type in types async for trace in queue_traces(session, job_type, options.id)]
+async def _cancel(context: Context, options: argparse.Namespace) -> int:
+    types = _types(context, options)
+    await _can_look(context, types)
+    waiting = [trace for job_type in types async for trace in later_traces(context, job_type, options.id)]
+    waiting += [trace for job_type in types async for trace in queue_traces(context, job_type, options.id)]
     startable = [trace for trace in waiting if trace.state != "in flight"]
     if not startable:
-        raise CommandError(await _why_not(session, options.id, types, waiting))
+        raise CommandError(await _why_not(context, options.id, types, waiting))
     said = ", ".join(f"{trace.type} ({trace.state})" for trace in startable)
-    if not session.screen.confirm(f"Cancel job {options.id}: {said}? It will not run."):
+    if not context.output.confirm(f"Cancel job {options.id}: {said}? It will not run."):
         return ANSWER_IS_NO
-    cancelled = [trace for trace in startable if await _taken_back(session, trace)]
+    cancelled = [trace for trace in startable if await _taken_back(context, trace)]
     rows = [Cancelled(job_id=trace.job_id, type=trace.type, state=trace.state) for trace in cancelled]
-    if session.screen.as_json:
-        session.screen.json(rows)
+    if context.output.as_json:
+        context.output.json(rows)
     for row in rows:
-        session.screen.line(f"cancelled {row.type} {row.job_id}, which was {row.state}")
+        context.output.line(f"cancelled {row.type} {row.job_id}, which was {row.state}")
     if len(rows) < len(startable):
         raise CommandError(f"job {options.id} has started meanwhile: it was not cancelled everywhere")
     return DONE
 
 
-async def _can_look(session: Context, types: Sequence[str]) -> None:
+async def _can_look(context: Context, types: Sequence[str]) -> None:
     """Makes sure that the streams are there and may be looked into: else a look would get no answer at all."""
     for service in {wire.service_of(job_type) for job_type in types}:
-        await must_exist(await session.connection(), later_stream(service))
+        await must_exist(await context.connection(), later_stream(service))
 
 
-def _types(session: Context, options: argparse.Namespace) -> list[str]:
-    return [message_class(session.catalogue.messages, options.type).TYPE] if options.type else all_types(session)
+def _types(context: Context, options: argparse.Namespace) -> list[str]:
+    return [message_class(context.catalogue.messages, options.type).TYPE] if options.type else all_types(context)
 
 
-async def _why_not(session: Context, job_id: str, types: Sequence[str], waiting: Sequence[Trace]) -> str:
+async def _why_not(context: Context, job_id: str, types: Sequence[str], waiting: Sequence[Trace]) -> str:
     if waiting:
         return f"job {job_id} is in flight: a worker has it in hand, and it cannot be cancelled any more"
-    found = await traces(session, job_id, types)
+    found = await traces(context, job_id, types)
     if found:
         return f"job {job_id} is {found[0].state} ({found[0].where}): there is nothing to cancel"
     return f"no trace of job {job_id}: nothing was cancelled"
 
 
-async def _taken_back(session: Context, trace: Trace) -> bool:
+async def _taken_back(context: Context, trace: Trace) -> bool:
     """Takes one out of its stream; False when it started, or left, before that."""
-    connection = await session.connection()
+    connection = await context.connection()
     if trace.state in {"scheduled", "retrying"}:
-        return await (await session.publisher()).cancel(trace.type, trace.job_id)
+        return await (await context.publisher()).cancel(trace.type, trace.job_id)
     try:
         await manage(connection, f"STREAM.MSG.DELETE.{trace.stream}", {"seq": trace.sequence, "no_erase": True})
     except BrokerRefusedError as refused:

@@ -90,59 +90,59 @@ def register(groups: Groups) -> None:
     destructive(purge)
 
 
-async def _list(session: Context, options: argparse.Namespace) -> int:
-    connection = await session.connection()
+async def _list(context: Context, options: argparse.Namespace) -> int:
+    connection = await context.connection()
     alive = await workers(connection)
-    rows = await measured(connection, declared(session), services(session), alive, options.sample.total_seconds())
-    session.screen.rows(rows, columns(session.now), none="No service has queues.")
+    rows = await measured(connection, declared(context), services(context), alive, options.sample.total_seconds())
+    context.output.rows(rows, columns(context.now), none="No service has queues.")
     return DONE
 
 
-async def _describe(session: Context, options: argparse.Namespace) -> int:
-    name = known(session, options.name)
-    connection = await session.connection()
+async def _describe(context: Context, options: argparse.Namespace) -> int:
+    name = known(context, options.name)
+    connection = await context.connection()
     alive = await workers(connection)
-    (figures,) = await measured(connection, declared(session), [name], alive, 0)
-    await describe.show(session, declared(session), figures, alive, columns(session.now))
+    (figures,) = await measured(connection, declared(context), [name], alive, 0)
+    await describe.show(context, declared(context), figures, alive, columns(context.now))
     return DONE
 
 
-async def _pause(session: Context, options: argparse.Namespace) -> int:
-    name = known(session, options.name)
-    until = min(session.now + options.span, FOREVER) if options.span is not None else FOREVER
-    await _set_pause(session, name, until)
-    _tell(session, Paused(service=name, paused=True, until=until if options.span is not None else None))
+async def _pause(context: Context, options: argparse.Namespace) -> int:
+    name = known(context, options.name)
+    until = min(context.now + options.span, FOREVER) if options.span is not None else FOREVER
+    await _set_pause(context, name, until)
+    _tell(context, Paused(service=name, paused=True, until=until if options.span is not None else None))
     return DONE
 
 
-async def _resume(session: Context, options: argparse.Namespace) -> int:
-    name = known(session, options.name)
-    await _set_pause(session, name, None)
-    _tell(session, Paused(service=name, paused=False))
+async def _resume(context: Context, options: argparse.Namespace) -> int:
+    name = known(context, options.name)
+    await _set_pause(context, name, None)
+    _tell(context, Paused(service=name, paused=False))
     return DONE
 
 
-async def _set_pause(session: Context, service: str, until: datetime | None) -> None:
-    connection = await session.connection()
+async def _set_pause(context: Context, service: str, until: datetime | None) -> None:
+    connection = await context.connection()
     request = {"pause_until": rfc3339(until)} if until is not None else {}
-    for consumer in declared(session).consumers_of(service):
+    for consumer in declared(context).consumers_of(service):
         await manage(connection, f"CONSUMER.PAUSE.{consumer.stream}.{consumer.name}", request)
 
 
-def _tell(session: Context, row: Paused) -> None:
-    if session.screen.as_json:
-        session.screen.json(row)
+def _tell(context: Context, row: Paused) -> None:
+    if context.output.as_json:
+        context.output.json(row)
     if not row.paused:
-        session.screen.line(f"{row.service} gets jobs again")
+        context.output.line(f"{row.service} gets jobs again")
         return
     how = f"until {instant(row.until)}" if row.until else f"until `nightshift queues resume {row.service}`"
-    session.screen.line(f"{row.service} is paused {how}; what workers have in hand they finish")
+    context.output.line(f"{row.service} is paused {how}; what workers have in hand they finish")
 
 
-async def _purge(session: Context, options: argparse.Namespace) -> int:
-    name = known(session, options.name)
+async def _purge(context: Context, options: argparse.Namespace) -> int:
+    name = known(context, options.name)
     job_type = _type_of(name, options.type)
-    connection = await session.connection()
+    connection = await context.connection()
     stream, subject = (
         (later_stream(name), f"later.{job_type}") if options.later else (queue_stream(name), f"jobs.{job_type}")
     )
@@ -150,15 +150,15 @@ async def _purge(session: Context, options: argparse.Namespace) -> int:
         subject += "" if subject.endswith(">") else ".>"
     count = await _count(connection, stream, subject)
     what = f"{plural(count, 'job')} of {name} ({subject}), {'for later' if options.later else 'to be done now'},"
-    if not session.screen.confirm(f"Delete {what} for good?"):
+    if not context.output.confirm(f"Delete {what} for good?"):
         return ANSWER_IS_NO
     answer = await manage(connection, f"STREAM.PURGE.{stream}", {"filter": subject})
     gone = int(answer.get("purged", 0))
-    if session.screen.as_json:
-        session.screen.json(
+    if context.output.as_json:
+        context.output.json(
             Purged(service=name, waiting=0 if options.later else gone, later=gone if options.later else 0)
         )
-    session.screen.line(f"{plural(gone, 'job')} deleted from {name}")
+    context.output.line(f"{plural(gone, 'job')} deleted from {name}")
     return DONE
 
 

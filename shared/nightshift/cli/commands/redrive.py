@@ -13,7 +13,7 @@ from nightshift.messaging import outbound
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 
 _NO_MESSAGE = frozenset({10037, 10057})
 
@@ -29,7 +29,7 @@ def copy_of(letter: Letter, body: bytes | None = None) -> OutboundMessage:
     headers.pop(wire.ATTEMPT_BASE, None)
     if body is not None:
         headers.pop(wire.CLAIM, None)
-    own = {wire.JOB_ID: identify(letter.service, message).job.id, wire.MSG_ID: f"redrive:{message.origin()}"}
+    own = {wire.JOB_ID: job_of(letter.service, message).id, wire.MSG_ID: f"redrive:{message.origin()}"}
     return OutboundMessage(wire.job_subject(letter.type), {**headers, **own}, message.body if body is None else body)
 
 

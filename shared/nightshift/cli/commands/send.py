@@ -58,33 +58,33 @@ def register(groups: Groups) -> None:
     parser.add_argument("--unknown-fields", action="store_true", help="send fields that the contract does not know")
 
 
-async def run(session: Context, options: argparse.Namespace) -> int:
+async def run(context: Context, options: argparse.Namespace) -> int:
     """Publishes."""
-    runs_at = _when(session, options)
+    runs_at = _when(context, options)
     if options.batch is not None:
         if options.body is not None or options.wait or options.wait_for:
             raise UsageError(
                 "--batch takes its bodies from the file, and cannot be followed: leave out the body and --wait"
             )
-        return await send_batch(session, options, runs_at)
+        return await send_batch(context, options, runs_at)
     if options.body is None:
-        needs = _example(session.catalogue.messages, options.type)
+        needs = _example(context.catalogue.messages, options.type)
         raise UsageError(f"the body is missing: give JSON, @FILE, or - for standard input{needs}")
-    body, messages = read_body(options.body), session.catalogue.messages
+    body, messages = read_body(options.body), context.catalogue.messages
     message = checked(messages, options.type, body, unknown_fields=options.unknown_fields)
     followed = options.wait or options.wait_for is not None
-    after = await dead_letters_so_far(session, message.TYPE) if followed else 0
-    receipt = await _publish(session, message, options.id, runs_at)
+    after = await dead_letters_so_far(context, message.TYPE) if followed else 0
+    receipt = await _publish(context, message, options.id, runs_at)
     sent = _sent(receipt, runs_at)
-    if not session.screen.as_json:
-        _tell(session, sent)
+    if not context.output.as_json:
+        _tell(context, sent)
     if not followed:
-        if session.screen.as_json:
-            session.screen.json(sent)
+        if context.output.as_json:
+            context.output.json(sent)
         return DONE
-    ending = await follow(session, message.TYPE, receipt, after, options.wait_for)
-    if session.screen.as_json:
-        session.screen.json(msgspec.structs.replace(sent, ending=ending))
+    ending = await follow(context, message.TYPE, receipt, after, options.wait_for)
+    if context.output.as_json:
+        context.output.json(msgspec.structs.replace(sent, ending=ending))
     return DONE if ending.state == "done" else ANSWER_IS_NO
 
 
@@ -104,21 +104,21 @@ def read_body(text: str) -> bytes:
         raise UsageError(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
 
 
-async def _publish(session: Context, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
-    publisher = await session.publisher()
+async def _publish(context: Context, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
+    publisher = await context.publisher()
     if runs_at is None:
         return await publisher.publish(message, job_id=job_id)
     return await publisher.publish_later(message, at=runs_at, job_id=job_id)
 
 
-def _when(session: Context, options: argparse.Namespace) -> datetime | None:
+def _when(context: Context, options: argparse.Namespace) -> datetime | None:
     if options.at is not None:
         at: datetime = options.at
         return at
     if options.delay is None:
         return None
     try:
-        later: datetime = session.now + options.delay
+        later: datetime = context.now + options.delay
     except OverflowError:
         raise UsageError("--delay reaches beyond the year 9999") from None
     return later
@@ -135,13 +135,13 @@ def _sent(receipt: Receipt, runs_at: datetime | None) -> Sent:
     )
 
 
-def _tell(session: Context, sent: Sent) -> None:
+def _tell(context: Context, sent: Sent) -> None:
     facts = {"job id": sent.job_id, "stored at": f"{sent.stream}, message {sent.sequence}, subject {sent.subject}"}
     if sent.runs_at is not None:
         facts["runs at"] = shown(sent.runs_at)
-    session.screen.facts(facts)
+    context.output.facts(facts)
     if sent.duplicate:
-        session.screen.line(
+        context.output.line(
             "The broker had a job of this type and id within the last two minutes and dropped this one.", "yellow"
         )
 

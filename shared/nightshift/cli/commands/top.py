@@ -56,8 +56,8 @@ def register(groups: Groups) -> None:
 class Watch:
     """Looks again and again; what it saw last makes the rates."""
 
-    def __init__(self, session: Context) -> None:
-        self._session = session
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._shots: dict[str, Snapshot] = {}
         self._workers = list[WorkerInfo]()
         self._looked = 0.0
@@ -65,20 +65,20 @@ class Watch:
 
     async def look(self) -> Picture:
         """The state of things now."""
-        session, connection = self._session, await self._session.connection()
+        context, connection = self._context, await self._context.connection()
         alive, now = await roll_call(connection), asyncio.get_running_loop().time()
-        names = services(session)
-        shots = await asyncio.gather(*(snapshot(connection, declared(session), name, alive) for name in names))
+        names = services(context)
+        shots = await asyncio.gather(*(snapshot(connection, declared(context), name, alive) for name in names))
         before, self._shots = self._shots, {shot.figures.service: shot for shot in shots}
         rows = workers.rows_of(self._workers, alive, now - self._looked if self._looked else 0)
         self._workers, self._looked = alive, now
-        known = timetable.schedules(session)
+        known = timetable.schedules(context)
         return Picture(
             queues=[
                 with_rates(before[name], shot) if name in before else shot.figures for name, shot in self._shots.items()
             ],
             workers=rows,
-            schedules=await timetable.entries(connection, known, session.now),
+            schedules=await timetable.entries(connection, known, context.now),
             last_errors=await self._last_errors(names),
         )
 
@@ -90,33 +90,33 @@ class Watch:
             kept.extend(
                 [
                     letter
-                    async for letter in letters(await self._session.connection(), Filter(services=(name,)), after=after)
+                    async for letter in letters(await self._context.connection(), Filter(services=(name,)), after=after)
                 ]
             )
         newest = sorted((letter for kept in self._letters.values() for letter in kept), key=lambda letter: letter.died)
         return [dlq_show.row(letter) for letter in newest[-_LAST_ERRORS:]]
 
 
-async def _run(session: Context, options: argparse.Namespace) -> int:
-    watch, seconds = Watch(session), max(options.every.total_seconds(), _SHORTEST_SECONDS)
+async def _run(context: Context, options: argparse.Namespace) -> int:
+    watch, seconds = Watch(context), max(options.every.total_seconds(), _SHORTEST_SECONDS)
     picture = await watch.look()
-    if options.once or session.screen.as_json or not session.screen.out.is_terminal:
-        if session.screen.as_json:
-            session.screen.json(picture)
+    if options.once or context.output.as_json or not context.output.out.is_terminal:
+        if context.output.as_json:
+            context.output.json(picture)
         else:
-            session.screen.show(drawn(session, picture))
+            context.output.show(drawn(context, picture))
         return DONE
-    with Live(drawn(session, picture), console=session.screen.out, screen=True, auto_refresh=False) as live:
+    with Live(drawn(context, picture), console=context.output.out, screen=True, auto_refresh=False) as live:
         while True:
             await asyncio.sleep(seconds)
-            live.update(drawn(session, await watch.look()), refresh=True)
+            live.update(drawn(context, await watch.look()), refresh=True)
 
 
-def drawn(session: Context, picture: Picture) -> Group:
+def drawn(context: Context, picture: Picture) -> Group:
     """The picture as tables below each other."""
-    now = session.now
+    now = context.now
     return Group(
-        Text(f"nightshift  {session.settings.nats_url}  {instant(now)}", style="bold"),
+        Text(f"nightshift  {context.settings.nats_url}  {instant(now)}", style="bold"),
         Text(""),
         table(picture.queues, queue_table.columns(now)),
         Text(""),

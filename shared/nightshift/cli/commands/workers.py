@@ -66,9 +66,9 @@ def columns(now: datetime) -> tuple[Column, ...]:
     )
 
 
-async def _list(session: Context, options: argparse.Namespace) -> int:
-    rows = await measured(await session.connection(), options.sample.total_seconds())
-    session.screen.rows(rows, columns(session.now), none="No process answers.")
+async def _list(context: Context, options: argparse.Namespace) -> int:
+    rows = await measured(await context.connection(), options.sample.total_seconds())
+    context.output.rows(rows, columns(context.now), none="No process answers.")
     return DONE if rows else ANSWER_IS_NO
 
 

@@ -1,4 +1,4 @@
-"""What `nightshift doctor` looks at: each check says what it found, and how to mend it."""
+"""What `nightshift doctor` looks at: each check says what it found, and how to fix it."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,13 +7,13 @@ from typing import Any
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError
 from nightshift.broker.jetstream import manage, store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
+from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
-from nightshift.cli.doctor.mail_checks import check_mail
 from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
 from nightshift.cli.queries.topology import declared, services
 from nightshift.cli.terminal.formatting import size
-from nightshift.database.migrations.runner import current_revision, head
+from nightshift.database import MigrationError, history_states
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
 from nightshift.topology.topology import later_stream
@@ -27,11 +27,11 @@ _WRONG_EXPECTATION = 10060
 Check = Callable[[Context], Awaitable[Sequence[Finding]]]
 
 
-async def broker(session: Context) -> list[Finding]:
+async def broker(context: Context) -> list[Finding]:
     """Version, JetStream, disk, and the clock."""
-    connection = await session.connection()
+    connection = await context.connection()
     info: dict[str, Any] = connection._server_info  # noqa: SLF001 - the library has no public form of it
-    found = [ok("broker", f"nats-server {info.get('version')} at {session.settings.nats_url} ({session.source})")]
+    found = [ok("broker", f"nats-server {info.get('version')} at {context.settings.nats_url} ({context.source})")]
     try:
         check_version(str(info.get("version", "")))
     except BrokerTooOldError as old:
@@ -44,9 +44,9 @@ async def broker(session: Context) -> list[Finding]:
     return [*found, ok("disk", f"{size(used)} used" + (f" of {size(limit)}" if limit > 0 else ""))]
 
 
-async def clock(session: Context) -> list[Finding]:
+async def clock(context: Context) -> list[Finding]:
     """Whether this machine's clock is the broker's: schedules are set by one and come due by the other."""
-    connection = await session.connection()
+    connection = await context.connection()
     before = time.time()
     answer = await manage(connection, "STREAM.INFO.CRON")
     after = time.time()
@@ -60,9 +60,9 @@ async def clock(session: Context) -> list[Finding]:
     return [ok("clock", "the broker's clock agrees with this machine's")]
 
 
-async def streams(session: Context) -> list[Finding]:
+async def streams(context: Context) -> list[Finding]:
     """Streams and consumers against what is declared."""
-    found = await differences(await session.connection(), declared(session))
+    found = await differences(await context.connection(), declared(context))
     lasting = [line for line in found if "num_replicas" not in line and "max_bytes" not in line]
     chosen = [line for line in found if line not in lasting]
     said = [wrong("topology", line, f"run `{_PROVISION}` with this version's settings") for line in lasting]
@@ -73,10 +73,10 @@ async def streams(session: Context) -> list[Finding]:
     return said or [ok("topology", "streams and consumers are as declared")]
 
 
-async def permissions(session: Context) -> list[Finding]:
+async def permissions(context: Context) -> list[Finding]:
     """Whether this user may publish jobs and cancel; both are asked in a way that changes nothing."""
-    connection, found = await session.connection(), list[Finding]()
-    for service in services(session):
+    connection, found = await context.connection(), list[Finding]()
+    for service in services(context):
         try:
             await store(connection, f"jobs.{service}.doctor", {"Nats-Expected-Stream": "none"}, b"", timeout_seconds=2)
         except BrokerRefusedError as refused:
@@ -102,28 +102,37 @@ async def permissions(session: Context) -> list[Finding]:
     return found or [ok("permissions", "this user may publish, cancel and purge")]
 
 
-async def database(session: Context) -> list[Finding]:
+async def database(context: Context) -> list[Finding]:
     """Whether it answers, and is of this version."""
-    opened = session.database()
+    opened = context.database()
     if opened is None:
         return [skipped("database", NO_DATABASE)]
     try:
         await opened.probe()
-        at, newest = await current_revision(opened), head()
+        states = await history_states(opened, context.settings.schema_package)
     except Unavailable as away:
         return [wrong("database", str(away), "check DATABASE_URL, and that the server runs and can be reached")]
-    if at != newest:
-        text = f"its schema is at revision {at or 'nothing'}, this version needs {newest}"
-        return [wrong("database", text, f"run `{_PROVISION}`, or a newer version if the database is ahead")]
-    return [ok("database", f"answers; its schema is at revision {at}")]
+    except MigrationError as error:
+        return [wrong("database", str(error), "check SCHEMA_PACKAGE and the rights of DATABASE_URL's user")]
+    said = [
+        wrong(
+            "database",
+            f"the tables of {one.package} are at revision {one.at or 'nothing'}, this version needs {one.head}",
+            f"run `{_PROVISION}`, or a newer version if the database is ahead",
+        )
+        for one in states
+        if one.at != one.head
+    ]
+    at = ", ".join(f"{one.package} {one.at}" for one in states)
+    return said or [ok("database", f"answers; its tables are at revision {at}")]
 
 
-async def objects(session: Context) -> list[Finding]:
+async def objects(context: Context) -> list[Finding]:
     """Whether the bucket can be used."""
-    store_ = session.objects()
+    store_ = context.objects()
     if store_ is None:
         return [skipped("objects", NO_OBJECTS)]
-    bucket, key = session.settings.s3_bucket, f"doctor/{time.time_ns()}"
+    bucket, key = context.settings.s3_bucket, f"doctor/{time.time_ns()}"
     try:
         await store_.probe()
         await store_.put(key, b"{}", "application/json")
@@ -133,5 +142,5 @@ async def objects(session: Context) -> list[Finding]:
     return [ok("objects", f"bucket {bucket} can be read and written")]
 
 
-WITHOUT_BROKER: tuple[Check, ...] = (database, objects, check_mail)
-CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, *WITHOUT_BROKER)
+WITHOUT_BROKER: tuple[Check, ...] = (database, objects)
+CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)

@@ -20,12 +20,12 @@ _LOOKED_THROUGH = 2_000
 _SKEW = timedelta(seconds=2)
 
 
-async def work(session: Context) -> list[Finding]:
+async def work(context: Context) -> list[Finding]:
     """Workers, pauses, dead letters and what is overdue."""
-    connection = await session.connection()
+    connection = await context.connection()
     alive = await workers(connection)
     found = list[Finding]()
-    for row in await measured(connection, declared(session), services(session), alive, 0):
+    for row in await measured(connection, declared(context), services(context), alive, 0):
         name = row.service
         if not row.workers:
             busy = row.waiting + row.in_flight + row.later
@@ -74,10 +74,10 @@ async def work(session: Context) -> list[Finding]:
     return found or [ok("workers", f"{plural(len(alive), 'process')} answer, none is paused; no dead letters")]
 
 
-async def orphans(session: Context) -> list[Finding]:
+async def orphans(context: Context) -> list[Finding]:
     """Jobs that lie in a queue without being delivered any more."""
-    connection, found = await session.connection(), list[Finding]()
-    for service in services(session):
+    connection, found = await context.connection(), list[Finding]()
+    for service in services(context):
         stream = service.upper()
         info = await consumer_info(connection, stream, service)
         answer = await manage(connection, f"STREAM.INFO.{stream}")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from nightshift.broker import Connection, direct_get
-from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.queries.streams import must_exist, stored_at
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract import wire
@@ -37,11 +37,11 @@ class Letter(Facts, frozen=True, kw_only=True):
 
     stream: str
     sequence: int
-    message: Delivery
+    message: StoredMessage
 
     def light(self) -> "Letter":
         """The same without its body and headers: many of these can be held in memory."""
-        return msgspec.structs.replace(self, message=replace(self.message, body=b"", raw_headers=b"", headers={}))
+        return msgspec.structs.replace(self, message=replace(self.message, body=b"", headers={}))
 
     @property
     def service(self) -> str:
@@ -134,7 +134,7 @@ def count_in(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < _DIGITS else 0
 
 
-def read(message: Delivery, service: str) -> Letter:
+def read(message: StoredMessage, service: str) -> Letter:
     """The dead letter that a message is; what a header does not say is left empty."""
     headers = message.headers
     attempts = headers.get(wire.DEAD_ATTEMPTS, "")
@@ -152,7 +152,7 @@ def read(message: Delivery, service: str) -> Letter:
     )
 
 
-def _died(text: str, message: Delivery) -> datetime:
+def _died(text: str, message: StoredMessage) -> datetime:
     try:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

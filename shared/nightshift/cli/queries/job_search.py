@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import select
 
 from nightshift.broker import direct_get
-from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries.dead_letters import Filter, count_in, letters
 from nightshift.cli.queries.streams import consumer_info, last_on, stored_at
@@ -15,7 +15,7 @@ from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
 from nightshift.topology.topology import later_stream, queue_stream
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 
 RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
 """Of several traces the first of these says where a job is: what is done stays done, whatever duplicates wait."""
@@ -36,27 +36,27 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sequence: int = 0
 
 
-async def traces(session: Context, job_id: str, types: Iterable[str]) -> list[Trace]:
+async def traces(context: Context, job_id: str, types: Iterable[str]) -> list[Trace]:
     """All traces of a job id among jobs of these types, the one that says where it is first."""
     found = list[Trace]()
     for job_type in types:
-        found += [trace async for trace in later_traces(session, job_type, job_id)]
-        found += [trace async for trace in queue_traces(session, job_type, job_id)]
-    found += [trace async for trace in _done(session, job_id, types)]
-    found += [trace async for trace in _in_outbox(session, job_id, types)]
-    found += [trace async for trace in dead_traces(session, job_id, types)]
+        found += [trace async for trace in later_traces(context, job_type, job_id)]
+        found += [trace async for trace in queue_traces(context, job_type, job_id)]
+    found += [trace async for trace in _done(context, job_id, types)]
+    found += [trace async for trace in _in_outbox(context, job_id, types)]
+    found += [trace async for trace in dead_traces(context, job_id, types)]
     return sorted(found, key=lambda trace: (RANK.index(trace.state), trace.at.timestamp() if trace.at else 0))
 
 
-def all_types(session: Context) -> list[str]:
+def all_types(context: Context) -> list[str]:
     """Every job type that there is."""
-    return sorted(session.catalogue.messages)
+    return sorted(context.catalogue.messages)
 
 
-async def later_traces(session: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
+async def later_traces(context: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
     """The schedule that the job waits as, if it does."""
     service, subject = wire.service_of(job_type), wire.later_subject(job_type, job_id)
-    waiting = await last_on(await session.connection(), later_stream(service), subject)
+    waiting = await last_on(await context.connection(), later_stream(service), subject)
     if waiting is None:
         return
     base = count_in(waiting.headers.get(wire.ATTEMPT_BASE, ""))
@@ -73,25 +73,25 @@ async def later_traces(session: Context, job_type: str, job_id: str) -> AsyncIte
     )
 
 
-async def queue_traces(session: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
+async def queue_traces(context: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
     """The job among those to do now, and those whose time has come. Reads the whole queue of its type."""
-    connection, service = await session.connection(), wire.service_of(job_type)
+    connection, service = await context.connection(), wire.service_of(job_type)
     places = ((queue_stream(service), wire.job_subject(job_type)), (later_stream(service), wire.due_subject(job_type)))
     for stream, subject in places:
         delivered = -1
-        async for delivery in direct_get.read_each(connection, stream, subject):
-            if not _is(delivery, service, job_id):
+        async for message in direct_get.read_each(connection, stream, subject):
+            if not _is(message, service, job_id):
                 continue
             if delivered < 0:
                 info = await consumer_info(connection, stream, service)
                 delivered = int(info["delivered"]["stream_seq"])
-            yield _in_queue(delivery, service, started=delivery.sequence <= delivered)
+            yield _in_queue(message, service, started=message.sequence <= delivered)
 
 
-async def dead_traces(session: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+async def dead_traces(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
     """The dead letters of a job."""
     services = sorted({wire.service_of(job_type) for job_type in types})
-    async for letter in letters(await session.connection(), Filter(services=tuple(services), job_ids=(job_id,))):
+    async for letter in letters(await context.connection(), Filter(services=tuple(services), job_ids=(job_id,))):
         yield Trace(
             state="dead",
             type=letter.type,
@@ -105,28 +105,28 @@ async def dead_traces(session: Context, job_id: str, types: Iterable[str]) -> As
         )
 
 
-def _is(delivery: Delivery, service: str, job_id: str) -> bool:
-    job = identify(service, delivery).job
+def _is(message: StoredMessage, service: str, job_id: str) -> bool:
+    job = job_of(service, message)
     return job_id in {job.id, job.key}
 
 
-def _in_queue(delivery: Delivery, service: str, *, started: bool) -> Trace:
-    job = identify(service, delivery).job
+def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Trace:
+    job = job_of(service, message)
     return Trace(
         state="in flight" if started else "waiting",
         type=job.type,
         job_id=job.id,
-        where=f"{delivery.stream}, message {delivery.sequence}",
-        at=stored_at(delivery),
+        where=f"{message.stream}, message {message.sequence}",
+        at=stored_at(message),
         attempt=job.attempt,
         detail="a worker has it" if started else "no worker has had it yet",
-        stream=delivery.stream,
-        sequence=delivery.sequence,
+        stream=message.stream,
+        sequence=message.sequence,
     )
 
 
-async def _done(session: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
-    database = session.database()
+async def _done(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+    database = context.database()
     if database is None:
         return
     table = processed_messages
@@ -145,8 +145,8 @@ async def _done(session: Context, job_id: str, types: Iterable[str]) -> AsyncIte
         )
 
 
-async def _in_outbox(session: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
-    database = session.database()
+async def _in_outbox(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+    database = context.database()
     if database is None:
         return
     async with database.read() as connection:

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
-from nightshift.broker.delivery import Delivery
 from nightshift.broker.errors import not_understood
 from nightshift.broker.headers import decode
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.terminal.exit_codes import REFUSED, CommandError
 
 _NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
@@ -24,7 +24,7 @@ class _Message(msgspec.Struct, frozen=True):
     data: bytes = b""
 
 
-async def message_at(connection: Connection, stream: str, sequence: int) -> Delivery | None:
+async def message_at(connection: Connection, stream: str, sequence: int) -> StoredMessage | None:
     """The message of a stream with this sequence; None when it is gone."""
     try:
         answer = await manage(connection, f"STREAM.MSG.GET.{stream}", {"seq": sequence})
@@ -37,19 +37,8 @@ async def message_at(connection: Connection, stream: str, sequence: int) -> Deli
         stored_ns = direct_get.nanoseconds(message.time)
     except (ValueError, OverflowError):  # msgspec's own is a ValueError
         raise not_understood(f"STREAM.MSG.GET.{stream}") from None
-    return Delivery(
-        connection=connection,
-        subject=message.subject,
-        reply=b"",
-        raw_headers=message.hdrs,
-        body=message.data,
-        stream=stream,
-        sequence=sequence,
-        delivered=0,
-        stored_ns=stored_ns,
-        pending=0,
-        headers=decode(message.hdrs) if message.hdrs else {},
-    )
+    headers = decode(message.hdrs) if message.hdrs else {}
+    return StoredMessage(stream, message.subject, sequence, stored_ns, message.data, headers)
 
 
 async def must_exist(connection: Connection, stream: str) -> None:
@@ -61,7 +50,7 @@ async def must_exist(connection: Connection, stream: str) -> None:
     await stream_info(connection, stream)
 
 
-async def last_on(connection: Connection, stream: str, subject: str) -> Delivery | None:
+async def last_on(connection: Connection, stream: str, subject: str) -> StoredMessage | None:
     """The message on a subject that holds one at most (a schedule); None when there is none."""
     found = await direct_get.page(connection, stream, subject)
     return found[-1] if found else None
@@ -106,6 +95,6 @@ def time_of(text: str) -> datetime | None:
     return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00")
 
 
-def stored_at(delivery: Delivery) -> datetime:
+def stored_at(message: StoredMessage) -> datetime:
     """When the broker stored a message."""
-    return datetime.fromtimestamp(delivery.stored_ns / 1e9, UTC)
+    return datetime.fromtimestamp(message.stored_ns / 1e9, UTC)

@@ -6,19 +6,18 @@ from datetime import datetime
 import msgspec
 
 from nightshift.broker import Connection, direct_get
-from nightshift.broker.delivery import Delivery
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries.streams import last_on, must_exist, stored_at
 from nightshift.cli.terminal.exit_codes import UsageError
-from nightshift.contract.cron import ScheduleFired, event_subject, manual_subject
+from nightshift.contract.cron import event_subject, manual_subject
 from nightshift.scheduler.cron.schedule import Schedule
+from nightshift.scheduler.state.cron_stream import read_event
 from nightshift.scheduler.timetable.listing import Listed, listing
 from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
 from nightshift.text import did_you_mean
 from nightshift.topology import schedule_pauses
 from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM
-
-_decode = msgspec.json.Decoder(ScheduleFired).decode
 
 
 class Fired(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -46,14 +45,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     paused: bool
 
 
-def schedules(session: Context) -> tuple[Schedule, ...]:
+def schedules(context: Context) -> tuple[Schedule, ...]:
     """The timetable that the scheduler has: the built-in one and SCHEDULES_FILE.
 
     Raises:
         UsageError: the file is wrong; says where.
     """
     try:
-        return load_timetable(session.catalogue, session.settings.schedules_file)
+        return load_timetable(context.catalogue, context.settings.schedules_file)
     except TimetableError as error:
         raise UsageError(str(error)) from None
 
@@ -110,14 +109,11 @@ async def history(connection: Connection, name: str) -> list[Fired]:
     return [fired(message) for message in sorted(found, key=lambda message: message.sequence)]
 
 
-def fired(message: Delivery) -> Fired:
+def fired(message: StoredMessage) -> Fired:
     """The event that a message says."""
     name = message.subject.removeprefix("cron.").removesuffix(".manual")
     by_hand = message.subject.endswith(".manual")
-    try:
-        event = _decode(message.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        event = None
+    event = read_event(message.body)
     return Fired(
         name=name,
         due=event.due if event else None,

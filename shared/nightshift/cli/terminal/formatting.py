@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from nightshift import text
 from nightshift.config.redaction import redact
 from nightshift.text import escape_unprintable
+from nightshift.text import size as size_in_words
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _TWO_UNITS = 2
@@ -37,7 +37,7 @@ def number(value: float | None, *, digits: int = 0) -> str:
 
 def size(count: int) -> str:
     """Bytes in the unit that fits, binary as the broker's limits are."""
-    return text.size(count, binary=True)
+    return size_in_words(count, binary=True)
 
 
 def plural(count: int, word: str) -> str:

@@ -22,6 +22,8 @@ jetstream {{
   # Without this a publish is acknowledged before it has reached the disk.
   sync_interval: always
   max_file_store: {max_file_store}
+  # By default fifty batches that somebody left open block everybody's batches on that stream for ten seconds.
+  limits {{ batch {{ max_inflight_per_stream: 200, max_inflight_total: 2000, timeout: "2s" }} }}
 }}
 {extra}
 """

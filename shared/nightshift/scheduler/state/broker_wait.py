@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from nightshift.backoff import backoff
+from nightshift.backoff import RetryPolicy
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.state.cron_stream import EventStream, LastEvent
 from nightshift.scheduler.state.event_log import EventLog
@@ -33,7 +33,8 @@ async def read_memories(
         except Unavailable as away:
             failures += 1
             reports.memory_unreadable(away)
-            await _pause(backoff(failures, ceiling_seconds=LONGEST_BACKOFF_SECONDS).total_seconds(), stop)
+            wait = RetryPolicy(ceiling_seconds=LONGEST_BACKOFF_SECONDS).delay(failures)
+            await _pause(wait.total_seconds(), stop)
     return None
 
 

@@ -2,31 +2,28 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
-from nightshift.broker import BrokerRefusedError, Connection
+from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.batch import store_batch
 from nightshift.broker.jetstream import store
-from nightshift.broker.message import OutboundMessage
+from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.wire import MSG_ID
 from nightshift.instants import rfc3339
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.outcomes import Unavailable
-from nightshift.scheduler.state.direct_get import StoredEvent, direct_get
 from nightshift.topology import schedule_pauses
-from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT
-
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
+from nightshift.topology.topology import CRON_STREAM
 
 EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
-_PAGE = 500
-"""Memories per request; the broker answers for at most 1,024 subjects."""
 _TIMEOUT_SECONDS = 5.0
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9990, 1, 1, tzinfo=UTC)
+"""Beyond, a time zone leads out of the calendar."""
 _decode = msgspec.json.Decoder(ScheduleFired).decode
 
 
@@ -69,8 +66,8 @@ class EventStream(Protocol):
 class CronStream:
     """The stream at the broker. It must allow direct gets; atomic batches make many events at once cheap."""
 
-    def __init__(self, connection: Connection, spans: "Spans | None" = None) -> None:
-        self._connection, self._spans = connection, spans
+    def __init__(self, connection: Connection, tracing: Tracing = NO_TRACING) -> None:
+        self._connection, self._tracing = connection, tracing
 
     @property
     def is_up(self) -> bool:
@@ -83,16 +80,9 @@ class CronStream:
         Raises:
             Unavailable: the broker or the stream is away.
         """
-        memories: dict[str, LastEvent] = {}
-        for start in range(0, len(names), _PAGE):
-            wanted = {event_subject(name): name for name in names[start : start + _PAGE]}
-            while wanted:
-                request = {"multi_last": list(wanted), "batch": _PAGE}
-                found = await direct_get(self._connection, CRON_STREAM, request, timeout_seconds=_TIMEOUT_SECONDS)
-                memories |= {wanted.pop(message.subject): _remembered(message) for message in found}
-                if not found:
-                    break
-        return memories
+        subjects = {event_subject(name): name for name in names}
+        found = await direct_get.read_last(self._connection, CRON_STREAM, subjects)
+        return {subjects[subject]: _remembered(message) for subject, message in found.items()}
 
     async def history(self, name: str) -> frozenset[datetime]:
         """Returns the due times of all events of a schedule that are still kept.
@@ -100,18 +90,9 @@ class CronStream:
         Raises:
             Unavailable: the broker or the stream is away.
         """
-        events = [remembered.event for remembered in await self.kept(name)]
+        found = await direct_get.read_all(self._connection, CRON_STREAM, event_subject(name))
+        events = (read_event(message.body) for message in found)
         return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
-
-    async def kept(self, name: str) -> list[LastEvent]:
-        """Returns the events of a schedule that are still kept, the oldest first.
-
-        Raises:
-            Unavailable: the broker or the stream is away.
-        """
-        request = {"next_by_subj": event_subject(name), "seq": 1, "batch": EVENTS_KEPT + 1}
-        found = await direct_get(self._connection, CRON_STREAM, request, timeout_seconds=_TIMEOUT_SECONDS)
-        return [_remembered(message) for message in found]
 
     async def paused(self) -> frozenset[str]:
         """Returns the names of the schedules that the operator has paused.
@@ -141,9 +122,7 @@ class CronStream:
 
     def _sending(self, events: Sequence[OutboundMessage]) -> AbstractContextManager[Sequence[OutboundMessage]]:
         """With spans where tracing is on; none for what is refused, which another scheduler announced first."""
-        return (
-            nullcontext(events) if self._spans is None else self._spans.sending(events, no_matter=(BrokerRefusedError,))
-        )
+        return self._tracing.sending(events, no_matter=(BrokerRefusedError,))
 
     async def _store(self, event: OutboundMessage) -> int:
         stored = await store(
@@ -159,8 +138,14 @@ def outgoing_event(event: ScheduleFired, last_sequence: int) -> OutboundMessage:
     return OutboundMessage(event_subject(event.name), headers, msgspec.json.encode(event))
 
 
-def _remembered(message: StoredEvent) -> LastEvent:
+def _remembered(message: StoredMessage) -> LastEvent:
+    return LastEvent(message.sequence, read_event(message.body))
+
+
+def read_event(body: bytes) -> ScheduleFired | None:
+    """Return the event that a stored message is; None for what no scheduler can have announced."""
     try:
-        return LastEvent(message.sequence, _decode(message.body))
-    except msgspec.DecodeError:
-        return LastEvent(message.sequence, None)
+        event = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return event if _EARLIEST <= event.due <= _LATEST else None

@@ -10,7 +10,7 @@ import pytest
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import Mailbox, Mailer, SendFailedError
-from services.email.rate_limiter import Pace
+from services.email.rate_limiter import RateLimiter
 from services.email.resend import ResendMailer
 from services.email.smtp import SmtpMailer
 from services.email.smtp_config import SmtpServer
@@ -88,7 +88,9 @@ class ResendProvider:
 
     def another(self) -> ResendMailer:
         """See `Provider`."""
-        return ResendMailer(api_key=Secret(API_KEY), url=self.api.url, pace=Pace(1000), timeout_seconds=0.5)
+        return ResendMailer(
+            api_key=Secret(API_KEY), url=self.api.url, rate_limiter=RateLimiter(1000), timeout_seconds=0.5
+        )
 
     def refuse(self, address: str) -> None:
         """See `Provider`."""

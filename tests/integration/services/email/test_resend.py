@@ -10,7 +10,7 @@ import pytest
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import File, Mailbox, SendFailedError
-from services.email.rate_limiter import Pace
+from services.email.rate_limiter import RateLimiter
 from services.email.resend import ResendMailer
 from tests.integration.services.email.resend_api import API_KEY, DROP, Answer, ResendApi
 from tests.unit.services.email.mails import NOW, mail
@@ -19,7 +19,7 @@ from tests.unit.services.email.mails import NOW, mail
 @pytest.fixture
 async def mailer(api: ResendApi) -> AsyncIterator[ResendMailer]:
     """Sends to the local API."""
-    mailer = ResendMailer(api_key=Secret(API_KEY), url=api.url, pace=Pace(1000), timeout_seconds=2)
+    mailer = ResendMailer(api_key=Secret(API_KEY), url=api.url, rate_limiter=RateLimiter(1000), timeout_seconds=2)
     yield mailer
     await mailer.close()
 
@@ -116,7 +116,7 @@ async def test_an_answer_that_is_not_resends_is_no_success(api: ResendApi, maile
 
 async def test_the_key_stays_secret(api: ResendApi) -> None:
     """It is in the request and nowhere else."""
-    mailer = ResendMailer(api_key=Secret("re_other_made_up_key"), url=api.url, pace=Pace(1000))
+    mailer = ResendMailer(api_key=Secret("re_other_made_up_key"), url=api.url, rate_limiter=RateLimiter(1000))
     with pytest.raises(Snooze) as outcome:
         await mailer.send(replace(mail(), subject="x"))
     assert "re_other" not in str(outcome.value) + repr(mailer)

@@ -81,7 +81,7 @@ async def test_a_connection_left_by_an_exception_is_closed(script: SmtpScript) -
     """Nobody knows what state it is in."""
     pool = SmtpPool(server_of(script))
     with pytest.raises(RuntimeError):
-        async with pool.link() as link:
+        async with pool.connection() as link:
             raise RuntimeError("whatever")
     assert not link.client.is_connected
     await pool.close()
@@ -91,13 +91,13 @@ async def test_a_connection_that_was_idle_for_long_is_dropped(script: SmtpScript
     """Servers and firewalls forget a connection without a word."""
     now = 0.0
     pool = SmtpPool(replace(server_of(script), idle_seconds=20), clock=lambda: now)
-    async with pool.link() as first:
+    async with pool.connection() as first:
         assert not first.reused
     now = 19.0
-    async with pool.link() as second:
+    async with pool.connection() as second:
         assert second.reused
     now = 40.0
-    async with pool.link() as third:
+    async with pool.connection() as third:
         assert not third.reused
     await pool.close()
     assert not first.client.is_connected
@@ -106,7 +106,7 @@ async def test_a_connection_that_was_idle_for_long_is_dropped(script: SmtpScript
 async def test_a_connection_in_use_is_closed_when_it_comes_back(script: SmtpScript) -> None:
     """Closing waits for nobody, and leaves nothing open."""
     pool = SmtpPool(server_of(script))
-    async with pool.link() as link:
+    async with pool.connection() as link:
         await pool.close()
         assert script.commands == []
     assert not link.client.is_connected

@@ -10,7 +10,7 @@ import pytest
 from demo.seed import seed
 from nightshift.database import migrate, open_database
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from tests.databases import database_of, kinds
 from tests.integration.services.maintenance.desk import NOW, Desk
 

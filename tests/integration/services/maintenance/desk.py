@@ -18,7 +18,7 @@ from nightshift.objects import ObjectMissingError, ObjectStore
 from nightshift.worker.commit import Committer
 from schema.tables import cleanup_runs, files, users
 from services.maintenance import handlers
-from services.maintenance.cleanup_runs import Runs
+from services.maintenance.cleanup_runs import CleanupRuns
 from services.maintenance.metrics import CleanupMetrics
 from services.maintenance.settings import MaintenanceSettings
 
@@ -68,7 +68,7 @@ class Desk:
 
     async def handle(self, message: Message, job: Job, *, now: datetime = NOW, **values: Any) -> None:
         """Runs the handler of a message, without its commit."""
-        runs, chosen = Runs(self.database, self.metrics, lambda: now), settings(**values)
+        runs, chosen = CleanupRuns(self.database, self.metrics, lambda: now), settings(**values)
         match message:
             case CleanSessions():
                 await handlers.clean_sessions(message, job, runs=runs, settings=chosen)

@@ -81,7 +81,7 @@ async def test_an_upload_that_completes_at_the_last_moment_is_not_harmed(
 
         return await original(pages, late, **options)
 
-    monkeypatch.setattr("services.maintenance.orphaned_files.work_through", completes_after_reading)
+    monkeypatch.setattr("services.maintenance.orphaned_files.process_pages", completes_after_reading)
     await desk.clean(CleanFiles())
     assert (await desk.ids(files), await desk.exists(key)) == (["slow"], True)
 

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.maintenance import CleanActivity, CleanInbox, CleanSessions
 from nightshift.contract.message import Message
 from nightshift.database.tables import processed_messages
+from nightshift.housekeeping.tally import Counts
 from nightshift.messaging.job import Job
 from schema.tables import activity_logs, cleanup_runs, sessions
-from services.maintenance.cleanup_runs import Counts, Run
+from services.maintenance.cleanup_runs import CleanupRun
 from tests.integration.services.maintenance.desk import DAY, NOW, Desk
 
 SECOND = timedelta(seconds=1)
@@ -83,7 +84,7 @@ async def test_records_of_cleanups_go_with_the_inbox(desk: Desk) -> None:
     await desk.clean(CleanInbox())
     (run,) = [run for run in await desk.runs() if run.kind == "inbox"]
     assert await desk.ids(cleanup_runs) == sorted(["new", run.id])
-    assert (run.deleted, run.done) == ({"processed_messages": 0, "cleanup_runs": 2}, True)
+    assert (run.deleted, run.done) == ({"processed_messages": 0, "crash_marks": 0, "cleanup_runs": 2}, True)
     assert run.kept["cleanup_runs"] == 2
 
 
@@ -176,12 +177,12 @@ async def test_a_page_that_cannot_be_noted_is_not_deleted_either(desk: Desk, mon
     """Rows and counts change in one transaction."""
     await _expired(desk, 4)
 
-    async def page(run: Run, write: Any) -> None:
+    async def page(run: CleanupRun, write: Any) -> None:
         async with run.database.write() as connection:
             await write(connection)
             raise ConnectionAbortedError
 
-    monkeypatch.setattr(Run, "page", page)
+    monkeypatch.setattr(CleanupRun, "delete", page)
     with pytest.raises(ConnectionAbortedError):
         await desk.handle(CleanSessions(), Job("maintenance", "maintenance.sessions", "a", "a"))
     assert len(await desk.ids(sessions)) == 4
@@ -191,14 +192,14 @@ async def test_a_page_that_cannot_be_noted_is_not_deleted_either(desk: Desk, mon
 async def test_a_session_that_is_prolonged_meanwhile_stays(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is deleted is decided in the transaction that deletes, not when the page was read."""
     await _expired(desk, 3)
-    original = Run.page
+    original = CleanupRun.delete
 
-    async def page(run: Run, write: Any) -> None:
+    async def page(run: CleanupRun, write: Any) -> None:
         async with run.database.write() as connection:
             await connection.execute(update(sessions).where(sessions.c.id == "s-001").values(expires_at=NOW + DAY))
         await original(run, write)
 
-    monkeypatch.setattr(Run, "page", page)
+    monkeypatch.setattr(CleanupRun, "delete", page)
     await desk.clean(CleanSessions())
     assert await desk.ids(sessions) == ["s-001"]
     assert (await desk.last_run()).deleted == {"sessions": 2}
@@ -206,9 +207,9 @@ async def test_a_session_that_is_prolonged_meanwhile_stays(desk: Desk, monkeypat
 
 def _cut_off_at(monkeypatch: pytest.MonkeyPatch, *, page: int) -> Sequence[int]:
     """Makes the run end in its n-th page as a lost machine would; returns the counts of the pages before it."""
-    original, counted = Run.page, list[int]()
+    original, counted = CleanupRun.delete, list[int]()
 
-    async def cut_off(run: Run, write: Any) -> None:
+    async def cut_off(run: CleanupRun, write: Any) -> None:
         async def watched(connection: AsyncConnection) -> Counts:
             counts: Counts = await write(connection)
             if len(counted) + 1 == page:
@@ -218,5 +219,5 @@ def _cut_off_at(monkeypatch: pytest.MonkeyPatch, *, page: int) -> Sequence[int]:
 
         await original(run, watched)
 
-    monkeypatch.setattr(Run, "page", cut_off)
+    monkeypatch.setattr(CleanupRun, "delete", cut_off)
     return counted

@@ -17,13 +17,12 @@ from contracts.upload import ProcessUpload
 from nightshift.config.secret import Secret
 from nightshift.database import Database, migrate, open_database
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.messaging.job import Job
-from nightshift.objects import ObjectMissingError, ObjectStore, open_objects
+from nightshift.objects import ObjectMissingError, ObjectStore
+from nightshift.objects.s3 import open_objects
 from nightshift.outcomes import Permanent, Skip, Unavailable
-from nightshift.testing import FakeObjectStore
-from nightshift.worker.commit import Committer
+from nightshift.testing import FakeObjectStore, perform_job
 from schema.tables import files, users
-from services.upload.handlers import process_upload
+from services.upload.handlers import upload_routes
 from services.upload.inspection import Inspection, InspectionInterruptedError, Inspector
 from services.upload.repository import FileRowNotFoundError
 from services.upload.settings import UploadSettings
@@ -62,12 +61,8 @@ class Desk:
         return ProcessUpload(file_id=file_id, user_id="user-17")
 
     async def run(self, message: ProcessUpload, *, now: datetime = NOW) -> None:
-        """The handler, and the commit of what it wants written, as the chassis does it."""
-        job_id = uuid4().hex
-        job = Job(service="upload", type=message.TYPE, id=job_id, key=job_id)
-        await process_upload(
-            message,
-            job,
+        """Run the job through the worker's pipeline; raise what its handler raised."""
+        handlers = upload_routes(
             database=self.database,
             objects=self.objects,
             inspector=self.inspector,
@@ -75,7 +70,10 @@ class Desk:
             settings=SETTINGS,
             now=lambda: now,
         )
-        await Committer(self.database).commit(job)
+        route = handlers[ProcessUpload]
+        result = await perform_job(route, message, database=self.database, objects=self.objects)
+        if result.exception is not None:
+            raise result.exception
 
     async def row(self, message: ProcessUpload) -> dict[str, Any]:
         """The file's row."""

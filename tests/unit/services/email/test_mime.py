@@ -65,6 +65,13 @@ def test_bcc_is_in_no_header() -> None:
     assert b"secret@example.com" not in render(mail(bcc=(Mailbox("", "secret@example.com"),)))
 
 
+def test_a_comma_beside_a_fold_and_a_name_with_umlauts_still_separates_addresses() -> None:
+    """The standard library of Python 3.11.7 encodes this comma (python/cpython#100884), and a recipient is lost."""
+    boxes = (Mailbox("", f"{'a' * 62}@example.org"), Mailbox("ä", "foo@example.org"))
+    message = parsed(render(mail(to=boxes)))
+    assert [address.addr_spec for address in message["To"].addresses] == [box.address for box in boxes]
+
+
 def test_date_and_message_id_are_the_mails_own() -> None:
     """Both are given, none is made up while writing."""
     message = parsed(render(mail()))

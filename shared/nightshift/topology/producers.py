@@ -1,0 +1,73 @@
+"""Producers: which users outside may publish which jobs, read from a TOML file.
+
+A table for each user of the broker:
+
+    [webshop]
+    jobs = ["email.send", "report.*"]   # job types, or all of a service; "*" for all that are not internal
+"""
+
+import difflib
+import fnmatch
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nightshift.contract.catalogue import Catalogue
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+class ProducersError(Exception):
+    """The file of producers is wrong; the text lists every problem, one line each."""
+
+    def __init__(self, file: Path, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"the producers in {file} are wrong:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> dict[str, list[str]]:
+    """Return the job types that each producer may publish; `taken` are the names of users that are no producers.
+
+    Raises:
+        ProducersError: the file cannot be read, or names what does not exist or must not be given away.
+    """
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProducersError(file, [f"the file cannot be read: {error}"]) from None
+    problems = list(_problems(tables, catalogue, taken))
+    if problems:
+        raise ProducersError(file, problems)
+    return {name: _matching(table["jobs"], catalogue) for name, table in tables.items()}
+
+
+def _matching(patterns: list[str], catalogue: Catalogue) -> list[str]:
+    return [name for name in catalogue.public() if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def _problems(tables: Mapping[str, Any], catalogue: Catalogue, taken: frozenset[str]) -> Iterator[str]:
+    for name, table in tables.items():
+        if not _NAME.fullmatch(name):
+            yield f"[{name}]: a name is lower-case letters, digits and hyphens"
+        elif name in taken:
+            yield f"[{name}]: this name belongs to a user of the product: choose another one"
+        if not isinstance(table, dict) or set(table) != {"jobs"} or not _is_list_of_text(table["jobs"]):
+            yield f'[{name}]: write jobs = ["email.send", …] and nothing else'
+            continue
+        for pattern in table["jobs"]:
+            yield from _pattern_problems(name, pattern, catalogue)
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _pattern_problems(name: str, pattern: str, catalogue: Catalogue) -> Iterator[str]:
+    if pattern in catalogue.internal:
+        yield f"[{name}]: {pattern} is internal: only services and the operator publish it"
+    elif not _matching([pattern], catalogue):
+        close = difflib.get_close_matches(pattern, catalogue.public(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(sorted(catalogue.public()))}"
+        yield f"[{name}]: no job type matches {pattern!r}{hint}"
