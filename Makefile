@@ -21,7 +21,7 @@ $(VENV)/.run: requirements.lock
 
 # Found by its absolute path, so it works from any folder; -P keeps that folder's own modules out.
 $(VENV)/bin/nightshift: $(VENV)/.run
-	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/$(RUN)" -P -m nightshift.cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
+	@printf '#!/bin/sh\nPROJECT_FOLDER="$${PROJECT_FOLDER:-%s}" exec "%s/$(RUN)" -P -m nightshift.cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
 	@chmod +x $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock

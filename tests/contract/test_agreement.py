@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from functools import cache
 from typing import Any
 
@@ -122,7 +123,8 @@ DAY = '{"name":"a.b","schedule":"x","timeZone":"UTC","due":"2026-02-30T00:00:00Z
 KNOWN_DIFFERENCES = [
     (SendEmail, TEXT, "half of a surrogate pair", '{"to":"a@b.cc","subject":"\\ud800","body":"b"}'),
     (SendEmail, TEXT, "named twice", f'{{"body":7,{MAIL}}}'),
-    (SendEmail, TEXT, "500 levels deep", f'{{"x":{DEEP},{MAIL}}}'),
+    # From 3.14 on the interpreter measures its stack and does not count calls: a body this deep is ignored there.
+    *([(SendEmail, TEXT, "500 levels deep", f'{{"x":{DEEP},{MAIL}}}')] if sys.version_info < (3, 14) else []),
     (CleanFiles, WHOLE_NUMBER, "without fraction", '{"olderThanDays":7.0}'),
     (CleanFiles, WHOLE_NUMBER, "exponent", '{"olderThanDays":7e0}'),
     (ScheduleFired, REAL_DAY, "30th of February", DAY),

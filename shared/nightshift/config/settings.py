@@ -1,6 +1,6 @@
 """The settings that every service has; a service subclasses `Settings` and adds its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +20,7 @@ from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.secret import Secret
 from nightshift.config.tls import ca_file_problem, no_credentials
+from nightshift.contract.catalogue import exists
 
 __all__ = [
     "Pattern",
@@ -29,6 +30,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Variable",
+    "contracts_problem",
     "describe",
     "load",
     "variables",
@@ -115,6 +117,12 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
         yield from ca_file_problem("NATS_CA_FILE", self.nats_ca_file)
 
 
+def contracts_problem(package: str) -> Iterator[str]:
+    """Yield what is wrong where the package of contracts cannot be found."""
+    if not exists(package):
+        yield f"CONTRACTS_PACKAGE: there is no package {package!r}: run this in the folder that holds it, or install it"
+
+
 class Settings(ProcessSettings, frozen=True, kw_only=True):
     """What a worker needs besides: database, objects, and how much it takes in hand."""
 
@@ -156,6 +164,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     ] = 25
 
     def check(self) -> Iterable[str]:
-        """Yields what is wrong with the addresses of database and object store, and with whom to trust there."""
+        """Yield what is wrong with contracts, with addresses of database and object store, and whom to trust there."""
         yield from super().check()
+        yield from contracts_problem(self.contracts_package)
         yield from invalid_urls(self)

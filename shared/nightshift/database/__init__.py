@@ -1,4 +1,4 @@
-"""The database: engine, tables, migrations; PostgreSQL and SQLite from the same code."""
+"""The database: engine, own tables and migrations, PostgreSQL and SQLite."""
 
 from nightshift.config.database_url import sqlite_url
 from nightshift.database.engine import Database, open_database

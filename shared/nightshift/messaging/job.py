@@ -38,6 +38,7 @@ class Job(msgspec.Struct):
     service: str
     type: str
     id: str
+    """The id as every store takes it; one that is too long or no plain text is its safe token here."""
     key: str
     """The id as a safe token: at most 200 of `[A-Za-z0-9_-]`, else `~` and its SHA-256."""
     attempt: int = 1
@@ -46,6 +47,8 @@ class Job(msgspec.Struct):
     """Whether a failure of this attempt makes the job a dead letter."""
     timeout: timedelta | None = None
     """Time that the handler has; it is cancelled then. None outside of a worker."""
+    published_id: str = ""
+    """The id as it was published, where that is not `id`: copies of the message carry it."""
     trace: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
     writes: "list[tuple[Executable, Mapping[str, Any] | None]]" = msgspec.field(default_factory=list)

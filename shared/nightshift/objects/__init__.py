@@ -1,4 +1,4 @@
-"""The object store: a port, which needs no client, and its implementation for any S3 server in `s3`."""
+"""The object store: a port, and its implementation for any S3 server."""
 
 from nightshift.objects.object_store import (
     ObjectInfo,

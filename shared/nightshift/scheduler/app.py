@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from nightshift.broker import Connection, connect
-from nightshift.contract.catalogue import load_catalogue
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
@@ -15,7 +14,6 @@ from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.process import BROKEN, STOPPED, wait_unless_stopped
 from nightshift.runtime.tracing import open_tracing
 from nightshift.scheduler.announcing.announcer import Announcer
-from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.settings import SchedulerSettings
@@ -46,9 +44,7 @@ async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], st
         connection = connecting.result()
         stack.push_async_callback(connection.close)
         stream = CronStream(connection, tracing)
-        consumers = load_catalogue(settings.contracts_package).event_consumers
-        lapses = Lapses(connection, stream, schedule_metrics, consumers=consumers)
-        announcer = Announcer(timetable, stream, metrics=schedule_metrics, lapses=lapses)
+        announcer = Announcer(timetable, stream, metrics=schedule_metrics)
         checks.ready("announcer", _readiness(connection, announcer))
         gc_tuning.freeze()
         me = describe_self("scheduler", health.url)

@@ -14,7 +14,6 @@ class ScheduleMetrics(Collector):
     def __init__(self, names: Iterable[str]) -> None:
         self.events = dict.fromkeys(names, 0)
         self.misfires = dict.fromkeys(self.events, 0)
-        self.lapsed = dict.fromkeys(self.events, 0)
         self.last_due = dict.fromkeys(self.events, 0.0)
         self.outrun = 0
         self.lateness = Histogram()
@@ -37,12 +36,6 @@ class ScheduleMetrics(Collector):
                 "nightshift_schedule_misfires", "Times that due times were missed by over 60 s.", labels=["schedule"]
             ),
             self.misfires,
-        )
-        yield _per_schedule(
-            CounterMetricFamily(
-                "nightshift_schedule_lapsed", "Events dropped before their service had done them.", labels=["schedule"]
-            ),
-            self.lapsed,
         )
         yield _per_schedule(
             GaugeMetricFamily(

@@ -136,7 +136,10 @@ def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bo
         return job, is_event, malformed, ""
     job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or message.origin()
     base, wrong = _attempt_base(headers)
-    job = Job(service, job_type, job_id, wire.safe_token(job_id), delivered if is_event else base + 1)
+    storable = wire.storable_id(job_id)
+    job = Job(service, job_type, storable, wire.safe_token(job_id), delivered if is_event else base + 1)
+    if storable != job_id:
+        job.published_id = job_id
     trace = headers.get(wire.TRACEPARENT)
     if trace is None or (match := _TRACE.fullmatch(trace)) is None:
         return job, is_event, wrong or malformed, ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.observability.metrics import Metrics
+from nightshift.outcomes import Unavailable
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.pull import Pull
 
@@ -24,12 +25,14 @@ class PullWatch:
         self._paused: set[str] = set()
 
     async def ask(self) -> None:
-        """Asks the broker about each consumer, as a readiness check.
+        """Check that every pull is open and its consumer known to the broker; a readiness check.
 
         Raises:
-            Unavailable, Refused: the broker is away, or has no such consumer.
+            Unavailable, BrokerRefusedError: the broker is unavailable, or has no such consumer, or a pull cannot open.
         """
         for pull in self._pulls:
+            if pull.failure:
+                raise Unavailable("broker", f"{pull.stream} is not pulled: {pull.failure}")
             info = await manage(
                 self._connection, f"CONSUMER.INFO.{pull.stream}.{pull.consumer}", timeout_seconds=_ASK_SECONDS
             )

@@ -17,9 +17,9 @@ import pytest
 
 from nightshift.cli.__main__ import parser
 from nightshift.cli.client.completion import script
-from nightshift.embedded.processes import env_file
-from nightshift.embedded.stack import ROOT
+from nightshift.config import env_file
 from tests.integration.cli.desk import Desk, said
+from tests.repository import ROOT
 
 BASH = shutil.which("bash")
 COMMANDS = (
@@ -66,7 +66,7 @@ def test_the_help_lists_every_command_and_exit_code(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         parser().parse_args(["--help"])
     text = capsys.readouterr().out
-    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "demo", "exit codes:"):
+    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "exit codes:"):
         assert word in text
 
 

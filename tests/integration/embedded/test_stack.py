@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from nightshift.config.project import Project
 from nightshift.embedded.processes.folder_lock import FolderTakenError
 from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.stack import Stack
 
 SETTINGS = {
+    "CONTRACTS_PACKAGE",
     "NATS_URL",
     "DATABASE_URL",
     "S3_ENDPOINT",
@@ -67,7 +69,7 @@ def test_two_stacks_run_side_by_side(pair: tuple[Stack, Stack]) -> None:
     one, other = (stack.environment() for stack in pair)
     assert set(one) == SETTINGS
     same = {name for name in one if one[name] == other[name]}
-    assert same == {"S3_BUCKET", "SMTP_HOST", "SMTP_TLS", "MAIL_FROM"}
+    assert same == {"CONTRACTS_PACKAGE", "S3_BUCKET", "SMTP_HOST", "SMTP_TLS", "MAIL_FROM"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's list of sockets")
@@ -136,9 +138,8 @@ async def test_one_server_that_cannot_start_stops_the_others(tmp_path: Path) -> 
     assert not any(server.running for server in stack.servers)
 
 
-def test_fresh_folders_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fresh_folders_never_meet(tmp_path: Path) -> None:
     """Two that start in the same second get two folders."""
-    monkeypatch.setattr("nightshift.embedded.stack.ROOT", tmp_path)
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    folders = [Stack.fresh("demo", now).folder for _ in range(2)]
+    folders = [Stack.fresh("demo", now, Project(tmp_path)).folder for _ in range(2)]
     assert folders == [tmp_path / "var" / "demo-20260102-030405", tmp_path / "var" / "demo-20260102-030405-2"]

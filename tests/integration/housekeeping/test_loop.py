@@ -13,7 +13,6 @@ from nightshift.broker import QueueFullError
 from nightshift.database import migrate, open_database
 from nightshift.housekeeping import loop as module
 from nightshift.housekeeping.loop import Housekeeping
-from nightshift.messaging.outbox import RELAY_PAGE
 from nightshift.outcomes import Unavailable
 from tests.harness import eventually
 
@@ -130,13 +129,6 @@ async def test_of_many_replicas_one_sweeps_at_a_time(scene: Scene) -> None:
     now = datetime(2030, 1, 1, 12, 0, 29, tzinfo=UTC)
     turns = [await scene.chores._is_mine(now + timedelta(seconds=seconds)) for seconds in (0, 0, 19.9, 20, 39.9, 41)]
     assert turns == [True, False, False, True, False, True]
-
-
-async def test_the_relay_works_off_page_after_page(scene: Scene) -> None:
-    """A full page means that there may be more: it does not wait between them."""
-    scene.outbox.results = [RELAY_PAGE, RELAY_PAGE, 3]
-    async with running(scene):
-        await eventually(lambda: scene.outbox.relays == 3, what="three pages")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from asyncio.subprocess import PIPE, STDOUT
 from nightshift.broker import connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
-from nightshift.embedded.stack import ROOT, Stack
+from nightshift.embedded.stack import Stack
+from tests.repository import ROOT
 
 
 async def test_the_publishing_example_runs_as_it_stands(stack: Stack) -> None:

@@ -13,12 +13,12 @@ from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.stack import ROOT
 from nightshift.runtime.health_checks import Checks
 from nightshift.scheduler import app
 from nightshift.scheduler.settings import SchedulerSettings
 from tests.harness import eventually
 from tests.integration.scheduler.world import DEADLINE_SECONDS, World
+from tests.repository import ROOT
 
 SECOND = timedelta(seconds=1)
 EVERY_SECOND = '[[schedules]]\nname = "sync.often"\nschedule = "* * * * * *"\n'

@@ -8,10 +8,8 @@ import msgspec
 
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.jetstream import manage
-from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.scheduler.announcing.announcer import Announcer
-from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.state.cron_stream import CronStream, EventStream
@@ -105,8 +103,7 @@ class World:
         connection = self.connections[len(self._running) % len(self.connections)]
         metrics = ScheduleMetrics(entry.name for entry in entries)
         events = CronStream(connection)
-        lapses = Lapses(connection, events, metrics, consumers=load_catalogue().event_consumers)
-        announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics, lapses=lapses)
+        announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics)
         self.announcers.append(announcer)
         self.metrics.append(metrics)
         self._running.append((asyncio.create_task(announcer.run(stop)), stop))

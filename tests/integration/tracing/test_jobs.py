@@ -8,7 +8,6 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from nightshift.broker.jetstream import store
-from nightshift.embedded.stack import ROOT
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Snooze
 from nightshift.worker.policies import JobLimits
@@ -22,6 +21,7 @@ from tests.integration.tracing.recorded import (
     span_id,
     trace_id,
 )
+from tests.repository import ROOT
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SENDER = 0xB7AD6B7169203331

@@ -1,4 +1,4 @@
-"""What `nightshift doctor` looks at: each check says what it found, and how to mend it."""
+"""What `nightshift doctor` looks at: each check says what it found, and how to fix it."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError
 from nightshift.broker.jetstream import manage, store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
+from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
-from nightshift.cli.doctor.mail_checks import check_mail
 from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
 from nightshift.cli.queries.topology import declared, services
@@ -142,5 +142,5 @@ async def objects(context: Context) -> list[Finding]:
     return [ok("objects", f"bucket {bucket} can be read and written")]
 
 
-WITHOUT_BROKER: tuple[Check, ...] = (database, objects, check_mail)
-CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, *WITHOUT_BROKER)
+WITHOUT_BROKER: tuple[Check, ...] = (database, objects)
+CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)

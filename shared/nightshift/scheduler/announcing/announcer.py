@@ -8,7 +8,6 @@ from nightshift.backoff import RetryPolicy
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.announcing.due_queue import Agenda
 from nightshift.scheduler.announcing.follower import Standby
-from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.announcing.publishing import publish
 from nightshift.scheduler.cron.clock import SystemTime, Timekeeper
 from nightshift.scheduler.cron.schedule import Schedule
@@ -36,14 +35,13 @@ class Announcer:
         *,
         time: Timekeeper | None = None,
         metrics: ScheduleMetrics | None = None,
-        lapses: Lapses | None = None,
     ) -> None:
         self._time = time or SystemTime()
         self._last_look = self._time.now()
         self._entries = {
             schedule.name: Progress(schedule, self._last_look, place) for place, schedule in enumerate(timetable)
         }
-        self._stream, self._lapses = stream, lapses
+        self._stream = stream
         self._standby = Standby(stream)
         self._metrics = metrics or ScheduleMetrics(self._entries)
         self._reports = EventLog()
@@ -130,7 +128,7 @@ class Announcer:
         """Publishes one event of each, and then deals with the answers."""
         outrun, stored = self._metrics.outrun, 0
         refused: list[tuple[Progress, Exception]] = []
-        for entry, answer in await publish(entries, self._stream, self._time, self._lapses):
+        for entry, answer in await publish(entries, self._stream, self._time):
             if isinstance(answer, int):
                 self._stored(entry, answer)
                 stored += 1

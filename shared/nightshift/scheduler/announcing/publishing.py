@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-from nightshift.scheduler.announcing.lapses import Lapses
 from nightshift.scheduler.cron.clock import Timekeeper
 from nightshift.scheduler.state.cron_stream import EventStream, outgoing_event
 from nightshift.scheduler.state.schedule_state import Progress
@@ -16,19 +15,8 @@ Answer = int | Exception
 """The sequence at which an event is stored, or why it is not."""
 
 
-async def publish(
-    entries: Sequence[Progress], stream: EventStream, time: Timekeeper, lapses: Lapses | None = None
-) -> list[tuple[Progress, Answer]]:
-    """Publishes the first waiting due time of each schedule, and returns what became of it."""
-    doomed = await lapses.doomed(entries) if lapses and entries else {}
-    answers = await _publish(entries, stream, time)
-    for entry, answer in answers:
-        if lapses and isinstance(answer, int):
-            lapses.stored(entry.schedule.name, answer, doomed.get(entry.schedule.name))
-    return answers
-
-
-async def _publish(entries: Sequence[Progress], stream: EventStream, time: Timekeeper) -> list[tuple[Progress, Answer]]:
+async def publish(entries: Sequence[Progress], stream: EventStream, time: Timekeeper) -> list[tuple[Progress, Answer]]:
+    """Publish the first waiting due time of each schedule; return what became of each."""
     bound = asyncio.Semaphore(_GROUPS_IN_FLIGHT)
     tasks: list[tuple[Sequence[Progress], asyncio.Task[list[Answer]]]] = []
     for group in _groups(entries):

@@ -23,7 +23,7 @@ from nightshift.scheduler.cron.schedule import Schedule
 GRACE = timedelta(seconds=60)
 """Up to so late an event is simply announced; later, the schedule's misfire policy decides."""
 MOST_MADE_UP = 100
-"""Due times that are made up for at once; also what the stream keeps per schedule."""
+"""Due times that are made up for at once; the stream keeps twice as many events per schedule."""
 
 _SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
 _LAST_YEAR = 9990

@@ -90,17 +90,9 @@ class CronStream:
         Raises:
             Unavailable: the broker or the stream is away.
         """
-        events = [remembered.event for remembered in await self.kept(name)]
-        return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
-
-    async def kept(self, name: str) -> list[LastEvent]:
-        """Returns the events of a schedule that are still kept, the oldest first.
-
-        Raises:
-            Unavailable: the broker or the stream is away.
-        """
         found = await direct_get.read_all(self._connection, CRON_STREAM, event_subject(name))
-        return [_remembered(message) for message in found]
+        events = (read_event(message.body) for message in found)
+        return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
 
     async def paused(self) -> frozenset[str]:
         """Returns the names of the schedules that the operator has paused.

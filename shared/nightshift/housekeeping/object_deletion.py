@@ -1,4 +1,4 @@
-"""Removes objects side by side, and tells which ones the store refuses to remove."""
+"""Deletes objects concurrently, and tells which ones the store refuses to delete."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from nightshift.observability.log import get_logger
 _log = get_logger("cleanup")
 
 
-async def remove(objects: ObjectStore, keys: Sequence[str]) -> set[str]:
-    """Removes the objects under these keys, where there are any; returns the keys that the store refuses.
+async def delete_objects(objects: ObjectStore, keys: Sequence[str]) -> set[str]:
+    """Delete the objects under these keys, where there are any; return the keys that the store refuses.
 
     Raises:
-        Unavailable: the object store is away; some may be gone.
+        Unavailable: the object store is unavailable; some may be gone.
     """
     answers = await asyncio.gather(*(objects.delete(key) for key in keys), return_exceptions=True)
     refused: dict[str, ObjectStoreRefusedError] = {}

@@ -1,4 +1,4 @@
-"""Walks through the objects of a store in pages."""
+"""Reads the objects of a store in pages."""
 
 from collections.abc import AsyncGenerator, Sequence
 
@@ -9,10 +9,10 @@ from nightshift.objects import ObjectInfo, ObjectStore
 async def object_pages(
     objects: ObjectStore, prefixes: Sequence[str], *, size: int, after: str | None = None
 ) -> AsyncGenerator[KeysetPage[ObjectInfo], None]:
-    """Goes through the objects under one prefix after the other; `after` is a key under one of them, to go on behind.
+    """Read the objects under one prefix after the other; `after` is a key under one of them, behind which to go on.
 
     Raises:
-        Unavailable: the object store is away.
+        Unavailable: the object store is unavailable.
     """
     behind: Key | None = None
     for prefix in _left(prefixes, after):
@@ -28,6 +28,6 @@ async def object_pages(
 
 
 def _left(prefixes: Sequence[str], after: str | None) -> Sequence[str]:
-    """The prefixes that are not walked through yet."""
+    """Return the prefixes that are not finished yet."""
     begun = [number for number, prefix in enumerate(prefixes) if after and after.startswith(prefix)]
     return prefixes[begun[0] :] if begun else prefixes

@@ -4,12 +4,12 @@ from datetime import date
 
 import pytest
 
+from nightshift.housekeeping.expired_claims import is_expired
+from nightshift.housekeeping.object_deletion import delete_objects
+from nightshift.housekeeping.object_pages import object_pages
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.outcomes import Unavailable
 from nightshift.testing import FakeObjectStore
-from services.maintenance.expired_claims import is_expired
-from services.maintenance.object_deletion import remove
-from services.maintenance.object_pages import object_pages
 
 KEYS = ["a/1", "a/2", "a/3", "b/1", "b/2", "c/1"]
 
@@ -53,15 +53,15 @@ async def test_removing_tells_what_was_refused(objects: FakeObjectStore, monkeyp
         await original(key)
 
     monkeypatch.setattr(objects, "delete", delete)
-    assert await remove(objects, ["a/1", "a/2", "a/3", "never/there"]) == {"a/2"}
+    assert await delete_objects(objects, ["a/1", "a/2", "a/3", "never/there"]) == {"a/2"}
     assert set(objects.contents) == {"a/2", "b/1", "b/2", "c/1"}
 
 
 async def test_an_outage_while_removing_is_one(objects: FakeObjectStore) -> None:
-    """It reaches the chassis as it is, which lets the job wait."""
+    """It reaches the worker as it is, which lets the job wait."""
     objects.unavailable = "unplugged"
     with pytest.raises(Unavailable, match="unplugged"):
-        await remove(objects, ["a/1", "a/2"])
+        await delete_objects(objects, ["a/1", "a/2"])
 
 
 @pytest.mark.parametrize(

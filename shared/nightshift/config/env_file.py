@@ -1,4 +1,4 @@
-"""The settings of a running stack as a file, so that the command line finds it without being told."""
+"""The settings of a running embedded stack as a file, so that the command line finds it without being told."""
 
 import contextlib
 import shlex
@@ -11,7 +11,7 @@ _NAME = "environment"
 
 @contextmanager
 def written(folder: Path, settings: Mapping[str, str]) -> Iterator[Path]:
-    """Keeps the file while the stack runs: lines `NAME=value` that a shell can read, for its owner's eyes only."""
+    """Keep the file inside the block: lines `NAME=value` that a shell can read, for its owner's eyes only."""
     file = folder / _NAME
     file.unlink(missing_ok=True)
     file.touch(mode=0o600)
@@ -23,7 +23,7 @@ def written(folder: Path, settings: Mapping[str, str]) -> Iterator[Path]:
 
 
 def read(folder: Path) -> dict[str, str]:
-    """Returns what the stack in a folder has written; nothing when none runs there."""
+    """Return the settings of the stack that runs in a folder; nothing if none runs there."""
     with contextlib.suppress(OSError, ValueError):
         pairs = (part.partition("=") for part in shlex.split((folder / _NAME).read_text(encoding="utf-8")))
         return {name: value for name, equals, value in pairs if equals}
