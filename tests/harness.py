@@ -24,6 +24,7 @@ from nightshift.database import Database, migrate, open_database
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.objects.s3 import S3ObjectStore, open_objects
@@ -284,12 +285,14 @@ async def working(
             limits=limits or JobLimits(3, 60.0),
             policies=policies,
         )
+        ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
         try:
             if start:
                 await parts.worker.start(parts.pulls)
             yield Harness(context, parts)
         finally:
             await parts.worker.drain(0)
+            await cancelled(ticking)
             await parts.circuit.stop()
             await database.close()
 
@@ -297,7 +300,14 @@ async def working(
 @asynccontextmanager
 async def doing_chores(harness: Harness) -> AsyncIterator[None]:
     """What the worker does beside its jobs: relay and sweeps."""
-    running = asyncio.create_task(harness.parts.chores.run())
+    chores = harness.parts.chores
+    running = [asyncio.create_task(loop(Heartbeat())) for loop in (chores.relay, chores.sweep)]
     yield
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await cancelled(*running)
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait for their end; what they raise is of no interest any more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -21,7 +21,7 @@ from nightshift.database import MigrationError, application_history, migrate
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.stores import database_address, object_store
+from nightshift.runtime.composition import database_address, object_store
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology
 
