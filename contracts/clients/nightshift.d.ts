@@ -43,7 +43,7 @@ export interface Attachment {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanActivity {
-  /** Age in days; the service's setting when absent. */
+  /** Age in days; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -53,7 +53,7 @@ export interface CleanActivity {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanClaims {
-  /** Days since the date in their key has passed; the service's setting when absent. Before that date nothing is deleted. */
+  /** Days since the date in their key has passed; the service's setting when absent, and at least. Before that date nothing is deleted. */
   olderThanDays?: number | null;
 }
 
@@ -65,7 +65,7 @@ export interface CleanClaims {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanFiles {
-  /** Age in days from which an upload that is not complete, or an object without a row, is taken for abandoned; the service's setting when absent. */
+  /** Age in days from which an upload that is not complete, or an object without a row, is taken for abandoned; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
   /** Key of the object behind which the walk through the objects goes on, as the service sets it in the job that continues one whose time was up; from the beginning when absent. */
   after?: string | null;
@@ -79,7 +79,7 @@ export interface CleanFiles {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanInbox {
-  /** Age in days; the service's setting when absent. */
+  /** Age in days; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -89,7 +89,7 @@ export interface CleanInbox {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanSessions {
-  /** Days since they expired; the service's setting when absent. */
+  /** Days since they expired; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
