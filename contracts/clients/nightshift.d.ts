@@ -31,7 +31,7 @@ export interface SendEmail {
 
 /** A file that goes with the mail, read from the object store when the mail is sent. */
 export interface Attachment {
-  /** Key of the object in the bucket. */
+  /** Key of the object in the bucket. Beyond the pattern: the key of an object such as 'reports/week-30.pdf', not beginning with '/' or 'claims/'. */
   key: string;
   /** Name that the recipient sees. */
   fileName: string;
@@ -149,10 +149,10 @@ export interface ProcessUpload {
  * Its handler enqueues jobs and does no work itself. `due`, not the time of arrival, says what it is about: after
  * an outage an event may come late.
  *
- * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February).
+ * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
  */
 export interface ScheduleFired {
-  /** Name of the schedule; its event is published on `cron.<name>`. */
+  /** Name of the schedule; its event is published on `cron.<name>`. Beyond the pattern: two or more tokens of lower-case letters, digits and hyphens with dots between, not ending in '.manual'. */
   name: string;
   /** The cron expression that came due: five fields, or six with seconds first. */
   schedule: string;

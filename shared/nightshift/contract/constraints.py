@@ -37,6 +37,11 @@ def check(pattern: str, value: object, field: str) -> None:
         raise ValueError(f"Expected {_WORDS[pattern]} - at `$.{field}`")
 
 
+def words_of(pattern: str) -> str:
+    """Return what a text that matches the pattern is, in words; empty where a description of its own says it."""
+    return _WORDS.get(pattern, "")
+
+
 END = r"(?![\s\S])"
 r"""The end of the text in both dialects; Python's `$` also matches before a last line break."""
 
