@@ -11,9 +11,8 @@ import urllib3
 from nightshift.objects.keys import check_key, is_key
 from nightshift.objects.object_store import ObjectInfo, ObjectMissingError, ObjectStoreRefusedError
 from nightshift.objects.s3_bucket import Bucket
-from nightshift.objects.s3_client import s3_client
+from nightshift.objects.s3_client import Threads, s3_client
 from nightshift.objects.s3_errors import s3_errors
-from nightshift.objects.threads import Threads
 from nightshift.outcomes import Unavailable
 
 R = TypeVar("R")

@@ -17,7 +17,7 @@ from minio.error import S3Error
 from urllib3 import BaseHTTPResponse
 
 from nightshift.objects.object_store import ObjectInfo, ObjectTooLargeError
-from nightshift.objects.threads import AbandonedError
+from nightshift.objects.s3_client import AbandonedError
 
 _PIECE = 1 << 20
 _PART = 16 << 20
