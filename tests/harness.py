@@ -153,6 +153,10 @@ class Harness:
         metrics = self.context.metrics
         return dict((metrics._types[job_type] if job_type else metrics._unknown).outcomes)
 
+    async def settled(self, count: int) -> None:
+        """Wait until so many deliveries have come to their end in this worker."""
+        await eventually(lambda: self.context.metrics.finished >= count, what=f"{count} deliveries are settled")
+
     async def empty(self) -> None:
         """Waits until no queue holds a job and none is in hand."""
 

@@ -54,6 +54,15 @@ async def five(desk: Desk) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("filters", [(), ("--newer", "30d")])
+async def test_a_limit_keeps_the_newest_of_all_services(desk: Desk, filters: tuple[str, ...]) -> None:
+    """Whatever the order in which services are looked at."""
+    for job_id, job_type, days in (("new", "email.send", 0), ("old", "upload.process", 3), ("older", "sync.all", 5)):
+        await bury(desk, job_id, job_type=job_type, Dead_Time=(NOW - timedelta(days=days)).isoformat())
+    said = await desk.run("dlq", "list", "--limit", "2", "--json", *filters)
+    assert [letter["jobId"] for letter in said.json] == ["old", "new"]
+
+
 async def test_an_empty_list_is_said(desk: Desk) -> None:
     """Words for a person, an empty list for a program, exit code 0."""
     assert (await desk.run("dlq", "list")).out == "No dead letters.\n"
