@@ -123,5 +123,6 @@ def _end(run: CleanupRun, job: Job, onward: Message, *, done: bool) -> None:
         enqueue_successor(job, onward)
 
 
-def _before(runs: CleanupRuns, asked_days: int | None, usual_days: int) -> datetime:
-    return runs.now() - timedelta(days=usual_days if asked_days is None else asked_days)
+def _before(runs: CleanupRuns, asked_days: int | None, setting_days: int) -> datetime:
+    """Return the age limit. A message may lengthen a retention, and never shorten it below the setting."""
+    return runs.now() - timedelta(days=max(asked_days or 0, setting_days))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from nightshift.backoff import RetryPolicy
+from nightshift.heartbeat import Heartbeat
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.announcing.due_queue import Agenda
 from nightshift.scheduler.announcing.follower import Standby
@@ -21,6 +22,7 @@ from nightshift.scheduler.state.schedule_state import Progress
 _QUESTIONS_IN_FLIGHT = 16
 _WORTH_WAITING = timedelta(seconds=1)
 """What is later than this is announced without giving another scheduler a head start."""
+_STALLED_SECONDS = 600.0  # for all that is due at one time: thousands of events take seconds
 _SET_BACK = timedelta(seconds=1)
 """A clock that goes back further than this was set; less is how clocks are kept right."""
 
@@ -44,19 +46,20 @@ class Announcer:
         self._stream = stream
         self._standby = Standby(stream)
         self._metrics = metrics or ScheduleMetrics(self._entries)
-        self._reports = EventLog()
-        self._agenda = Agenda()
+        self._reports, self._agenda = EventLog(), Agenda()
         self._holding = Holding(stream, self._reports)
         self.recalled = asyncio.Event()
         """Set when the memory is read: from then on every due time is announced."""
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Announces until `stop` is set; a broker that is away is waited for. Ends with nothing under way."""
+    async def run(self, stop: asyncio.Event, heartbeat: Heartbeat) -> None:
+        """Announce until `stop` is set; wait for a broker that is unavailable. Ends with nothing in flight."""
         await self._start(stop)
         while not stop.is_set():
             await self._time.wait(self._agenda.first, stop)
             if not stop.is_set() and await until_up(self._stream, stop):
+                heartbeat.beat(_STALLED_SECONDS)
                 await self.look()
+                heartbeat.beat()
 
     async def look(self) -> None:
         """Announces what is due now."""
@@ -136,7 +139,8 @@ class Announcer:
                 self._try_again(entry, answer)
             else:
                 refused.append((entry, answer))
-        await self._give_way(refused)
+        if refused:
+            await self._give_way(refused)
         self._standby.note(stored=stored, outrun=self._metrics.outrun - outrun)
 
     async def _after_the_other(self, entries: list[Progress]) -> list[Progress]:
@@ -184,8 +188,6 @@ class Announcer:
 
     async def _give_way(self, refused: Sequence[tuple[Progress, Exception]]) -> None:
         """Reads the memory again: mostly another scheduler was first; what it did not announce is tried singly."""
-        if not refused:
-            return
         try:
             memories = await self._stream.memories([entry.schedule.name for entry, _ in refused])
         except Unavailable as away:
