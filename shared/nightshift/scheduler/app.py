@@ -25,7 +25,7 @@ _log = get_logger("scheduler")
 
 
 async def serve(settings: SchedulerSettings, timetable: tuple[Schedule, ...], stop: asyncio.Event) -> int:
-    """Announces until asked to stop; returns the exit code: 0 stopped, 1 the connection is gone for good.
+    """Announce until asked to stop; return the exit code: 0 stopped, 1 the connection is gone for good.
 
     Raises:
         SettingsError: the health port cannot be had.
@@ -79,7 +79,7 @@ def _readiness(connection: Connection, announcer: Announcer) -> Any:
     async def ready() -> None:
         if not connection.up.is_set():
             raise Unavailable("broker", "not connected")
-        if not announcer.recalled.is_set():
+        if not announcer.loaded.is_set():
             raise Unavailable("broker", "the last events cannot be read yet")
 
     return ready
