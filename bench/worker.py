@@ -13,6 +13,7 @@ from nightshift.broker import Connection
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
 from nightshift.database import Database
+from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects.s3 import open_objects
@@ -74,12 +75,14 @@ async def drain(
     gc_tuning.freeze()
     started = time.perf_counter()
     await parts.worker.start(parts.pulls)
+    ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
     while metrics.finished < jobs:
         await asyncio.sleep(0.005)
         if time.perf_counter() - started > 120:
             raise TimeoutError(f"{metrics.finished} of {jobs} jobs after 120 s")
     seconds = time.perf_counter() - started
     await parts.worker.drain(5)
+    ticking.cancel()
     await parts.circuit.stop()
     await objects.close()
     return seconds

@@ -24,6 +24,7 @@ from nightshift.database import Database, migrate, open_database
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.objects.s3 import S3ObjectStore, open_objects
@@ -151,6 +152,10 @@ class Harness:
         """How the deliveries of a type ended, counted; None: those of events and of types that do not exist."""
         metrics = self.context.metrics
         return dict((metrics._types[job_type] if job_type else metrics._unknown).outcomes)
+
+    async def settled(self, count: int) -> None:
+        """Wait until so many deliveries have come to their end in this worker."""
+        await eventually(lambda: self.context.metrics.finished >= count, what=f"{count} deliveries are settled")
 
     async def empty(self) -> None:
         """Waits until no queue holds a job and none is in hand."""
@@ -280,12 +285,14 @@ async def working(
             limits=limits or JobLimits(3, 60.0),
             policies=policies,
         )
+        ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
         try:
             if start:
                 await parts.worker.start(parts.pulls)
             yield Harness(context, parts)
         finally:
             await parts.worker.drain(0)
+            await cancelled(ticking)
             await parts.circuit.stop()
             await database.close()
 
@@ -293,7 +300,14 @@ async def working(
 @asynccontextmanager
 async def doing_chores(harness: Harness) -> AsyncIterator[None]:
     """What the worker does beside its jobs: relay and sweeps."""
-    running = asyncio.create_task(harness.parts.chores.run())
+    chores = harness.parts.chores
+    running = [asyncio.create_task(loop(Heartbeat())) for loop in (chores.relay, chores.sweep)]
     yield
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await cancelled(*running)
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait for their end; what they raise is of no interest any more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -31,7 +31,7 @@ export interface SendEmail {
 
 /** A file that goes with the mail, read from the object store when the mail is sent. */
 export interface Attachment {
-  /** Key of the object in the bucket. */
+  /** Key of the object in the bucket. Beyond the pattern: the key of an object such as 'reports/week-30.pdf', not beginning with '/' or 'claims/'. */
   key: string;
   /** Name that the recipient sees. */
   fileName: string;
@@ -43,7 +43,7 @@ export interface Attachment {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanActivity {
-  /** Age in days; the service's setting when absent. */
+  /** Age in days; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -53,7 +53,7 @@ export interface CleanActivity {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanClaims {
-  /** Days since the date in their key has passed; the service's setting when absent. Before that date nothing is deleted. */
+  /** Days since the date in their key has passed; the service's setting when absent, and at least. Before that date nothing is deleted. */
   olderThanDays?: number | null;
 }
 
@@ -65,7 +65,7 @@ export interface CleanClaims {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanFiles {
-  /** Age in days from which an upload that is not complete, or an object without a row, is taken for abandoned; the service's setting when absent. */
+  /** Age in days from which an upload that is not complete, or an object without a row, is taken for abandoned; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
   /** Key of the object behind which the walk through the objects goes on, as the service sets it in the job that continues one whose time was up; from the beginning when absent. */
   after?: string | null;
@@ -79,7 +79,7 @@ export interface CleanFiles {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanInbox {
-  /** Age in days; the service's setting when absent. */
+  /** Age in days; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -89,7 +89,7 @@ export interface CleanInbox {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanSessions {
-  /** Days since they expired; the service's setting when absent. */
+  /** Days since they expired; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -149,10 +149,10 @@ export interface ProcessUpload {
  * Its handler enqueues jobs and does no work itself. `due`, not the time of arrival, says what it is about: after
  * an outage an event may come late.
  *
- * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February).
+ * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
  */
 export interface ScheduleFired {
-  /** Name of the schedule; its event is published on `cron.<name>`. */
+  /** Name of the schedule; its event is published on `cron.<name>`. Beyond the pattern: two or more tokens of lower-case letters, digits and hyphens with dots between, not ending in '.manual'. */
   name: string;
   /** The cron expression that came due: five fields, or six with seconds first. */
   schedule: string;

@@ -1,6 +1,7 @@
 """Handles cleanups: the daily event becomes one job for each kind, and each kind has its rule of what is too old."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -13,6 +14,7 @@ from nightshift.housekeeping.retention import AgingTable, count_rows, delete_old
 from nightshift.messaging.job import Job
 from nightshift.messaging.paging import Keyset, TimeLimit, enqueue_successor
 from nightshift.objects import ObjectStore
+from nightshift.worker.router import Handlers
 from schema.tables import activity_logs, cleanup_runs, files, sessions
 from services.maintenance.cleanup_runs import CleanupRun, CleanupRuns
 from services.maintenance.orphaned_files import ABANDONED, OWNERLESS, delete_ownerless_files, disown_abandoned_uploads
@@ -24,6 +26,18 @@ ACTIVITY = AgingTable(activity_logs, Keyset(activity_logs.c.created_at, activity
 # A handful a day: so few rows need no index for their order.
 RUNS = AgingTable(cleanup_runs, Keyset(cleanup_runs.c.started_at, cleanup_runs.c.id))
 DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, CleanClaims, CleanInbox)
+
+
+def cleanup_handlers(runs: CleanupRuns, objects: ObjectStore, settings: MaintenanceSettings) -> Handlers:
+    """Return all handlers of the service, bound to what they work with."""
+    return {
+        "cron.cleanup.daily": enqueue_cleanups,
+        CleanSessions: partial(clean_sessions, runs=runs, settings=settings),
+        CleanActivity: partial(clean_activity, runs=runs, settings=settings),
+        CleanFiles: partial(clean_files, objects=objects, runs=runs, settings=settings),
+        CleanClaims: partial(clean_claims, objects=objects, runs=runs, settings=settings),
+        CleanInbox: partial(clean_inbox, runs=runs, settings=settings),
+    }
 
 
 async def enqueue_cleanups(event: ScheduleFired, job: Job) -> None:
@@ -109,5 +123,6 @@ def _end(run: CleanupRun, job: Job, onward: Message, *, done: bool) -> None:
         enqueue_successor(job, onward)
 
 
-def _before(runs: CleanupRuns, asked_days: int | None, usual_days: int) -> datetime:
-    return runs.now() - timedelta(days=usual_days if asked_days is None else asked_days)
+def _before(runs: CleanupRuns, asked_days: int | None, setting_days: int) -> datetime:
+    """Return the age limit. A message may lengthen a retention, and never shorten it below the setting."""
+    return runs.now() - timedelta(days=max(asked_days or 0, setting_days))

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from nightshift.broker import Connection
+from nightshift.heartbeat import Heartbeat
 from nightshift.scheduler.announcing.announcer import Announcer
 from nightshift.scheduler.cron.clock import SystemClock
 from nightshift.scheduler.cron.schedule import schedule
@@ -35,7 +36,7 @@ class MovedScheduler:
 
     def start(self) -> None:
         """Begins to announce."""
-        self._task = asyncio.create_task(self._announcer.run(self._stop))
+        self._task = asyncio.create_task(self._announcer.run(self._stop, Heartbeat()))
 
     async def stop(self) -> None:
         """Ends; raises what it may have met."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tools.contracts.patterns import portable
 from tools.contracts.shapes import branches
 
 Schema = dict[str, Any]
@@ -90,8 +91,13 @@ def _limits(old: Schema, new: Schema, path: str) -> Iterator[str]:
         if key in new and (key not in old or new[key] < old[key]):
             yield f"{path}: limit tightened: {words} was {old.get(key, 'free')}, is {new[key]}"
     for key, words in _EXACT.items():
-        if key in new and new[key] != old.get(key):
+        if key in new and _same_form(key, new[key]) != _same_form(key, old.get(key)):
             yield f"{path}: {words} changed: was {old.get(key, 'free')}, is {new[key]}; nobody can tell what fits both"
+
+
+def _same_form(key: str, value: Any) -> Any:
+    """A release may hold patterns as they were before they were published in their portable form."""
+    return portable(value) if key == "pattern" and isinstance(value, str) else value
 
 
 def _enumeration(old: Schema, new: Schema, path: str) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """The job that a handler is given: which one it is, and the effects that it wants committed."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from nightshift.contract.message import Message
 
@@ -26,8 +28,7 @@ class FollowUp:
     at: datetime | None
 
 
-@dataclass(slots=True)
-class Job:
+class Job(msgspec.Struct):
     """One delivery of a job, and what it wants written when its handler returns.
 
     Effects are recorded, not run: the worker runs them with the inbox row in one short transaction,
@@ -37,6 +38,7 @@ class Job:
     service: str
     type: str
     id: str
+    """The id as every store takes it; one that is too long or no plain text is its safe token here."""
     key: str
     """The id as a safe token: at most 200 of `[A-Za-z0-9_-]`, else `~` and its SHA-256."""
     attempt: int = 1
@@ -45,11 +47,13 @@ class Job:
     """Whether a failure of this attempt makes the job a dead letter."""
     timeout: timedelta | None = None
     """Time that the handler has; it is cancelled then. None outside of a worker."""
-    trace: Mapping[str, str] = field(default_factory=dict)
+    published_id: str = ""
+    """The id as it was published, where that is not `id`: copies of the message carry it."""
+    trace: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
-    writes: "list[tuple[Executable, Mapping[str, Any] | None]]" = field(default_factory=list)
-    steps: list[TransactionStep] = field(default_factory=list)
-    follow_ups: list[FollowUp] = field(default_factory=list)
+    writes: "list[tuple[Executable, Mapping[str, Any] | None]]" = msgspec.field(default_factory=list)
+    steps: list[TransactionStep] = msgspec.field(default_factory=list)
+    follow_ups: list[FollowUp] = msgspec.field(default_factory=list)
 
     def discard_effects(self) -> None:
         """Drop everything that was recorded: there is nothing left to do."""

@@ -1,22 +1,27 @@
-"""Puts a worker together from its parts."""
+"""The composition root of the library: opens what the settings name, and puts a worker together from its parts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
-from nightshift.database import Database
+from nightshift.config.datastore_urls import database_url
+from nightshift.config.extras import extra
+from nightshift.config.settings import Settings
+from nightshift.database import Database, open_database
 from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
+from nightshift.runtime.supervisor import BackgroundLoop
 from nightshift.topology.topology import Consumer
 from nightshift.worker.assembly import build_pipeline
-from nightshift.worker.circuit_breaker import CircuitBreaker
+from nightshift.worker.circuit_breaker import CircuitBreaker, Spawn, spawn_task
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.pull import Pull
+from nightshift.worker.pull_watch import PullWatch
 from nightshift.worker.router import Route
 from nightshift.worker.worker import Worker
 
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class ServiceContext:
-    """What every service stands on, for its handlers to be built from."""
+    """What every service has; its handlers are built from it."""
 
     name: str
     connection: Connection
@@ -36,17 +41,51 @@ class ServiceContext:
     metrics: Metrics
     tracing: Tracing = NO_TRACING
     dependencies: Dependencies = field(default_factory=Dependencies)
-    """Where a service registers checks of what it needs outside, for `nightshift doctor`."""
+    """Where a service registers checks of what it depends on outside, for `nightshift doctor`."""
 
 
 @dataclass(slots=True, frozen=True)
 class WorkerParts:
-    """A worker and what belongs to it."""
+    """A worker and what runs beside it."""
 
     worker: Worker
     pulls: Sequence[Pull]
     chores: Housekeeping
     circuit: CircuitBreaker
+    watch: PullWatch
+
+    def loops(self) -> dict[str, BackgroundLoop]:
+        """Return the background loops by name; each has to run, or jobs run late, twice or never."""
+        return {
+            "worker": self.worker.tick,
+            "pull watch": self.watch.run,
+            "outbox relay": self.chores.relay,
+            "sweep": self.chores.sweep,
+        }
+
+
+def database_address(settings: Settings) -> str:
+    """Return the database's address with whom to trust in it, for `migrate`. Secret: it holds the password."""
+    return database_url(settings) or ""
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the database of this process; connects to nothing yet."""
+    return open_database(database_address(settings))
+
+
+def object_store(settings: Settings) -> "S3ObjectStore":
+    """Return the object store of this process; connects to nothing yet."""
+    with extra("s3", "S3_ENDPOINT"):
+        from nightshift.objects.s3 import open_objects  # noqa: PLC0415 - needs an extra
+    return open_objects(
+        settings.s3_endpoint,
+        settings.s3_access_key,
+        settings.s3_secret_key.reveal(),
+        settings.s3_bucket,
+        region=settings.s3_region,
+        ca_file=settings.s3_ca_file,
+    )
 
 
 def compose(
@@ -57,8 +96,9 @@ def compose(
     slots: int,
     limits: JobLimits,
     policies: Policies = DEFAULT_POLICIES,
+    spawn: Spawn = spawn_task,
 ) -> WorkerParts:
-    """Builds a worker that has these routes and pulls these consumers; nothing runs yet."""
+    """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
     outbox = Outbox(context.name, context.database, context.publisher)
 
     async def broker() -> None:
@@ -68,6 +108,7 @@ def compose(
         {"database": context.database.probe, "objects": context.objects.probe, "broker": broker},
         context.metrics,
         policies,
+        spawn=spawn,
     )
     chores = Housekeeping(
         context.name,
@@ -95,4 +136,5 @@ def compose(
     circuit.on_close = worker.request
     pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
-    return WorkerParts(worker, pulls, chores, circuit)
+    watch = PullWatch(pulls, context.connection, circuit, context.metrics)
+    return WorkerParts(worker, pulls, chores, circuit, watch)

@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
+from typing import Any
 
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
@@ -13,13 +14,27 @@ from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 _log = get_logger("circuit")
 
 Probe = Callable[[], Awaitable[None]]
+Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+"""Starts a task of this name, and sees to it that no exception of it goes unnoticed."""
+
+
+def spawn_task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """Start a task that nobody supervises, for tests and tools."""
+    return asyncio.create_task(work, name=name)
 
 
 class CircuitBreaker:
     """Opens when a component is found unavailable, probes it, and closes when it answers."""
 
-    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics, policies: Policies = DEFAULT_POLICIES) -> None:
-        self._probes, self._metrics, self._policies = probes, metrics, policies
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        metrics: Metrics,
+        policies: Policies = DEFAULT_POLICIES,
+        *,
+        spawn: Spawn = spawn_task,
+    ) -> None:
+        self._probes, self._metrics, self._policies, self._spawn = probes, metrics, policies, spawn
         self.on_close: Callable[[], None] = lambda: None
         self._open: dict[str, asyncio.Task[None]] = {}
         for component in probes:
@@ -42,7 +57,7 @@ class CircuitBreaker:
             return
         _log.error("circuit_open", f"{unavailable}: pulling stops until it answers", component=component)
         self._metrics.circuit(component, is_open=True)
-        self._open[component] = asyncio.create_task(self._probe(component))
+        self._open[component] = self._spawn(self._probe(component), f"probe of {component}")
 
     def delay(self) -> timedelta:
         """Return how long a job waits that met the outage: it runs again at some time after the first probes."""
@@ -59,7 +74,8 @@ class CircuitBreaker:
         while True:
             await asyncio.sleep(wait)
             try:
-                await self._probes[component]()
+                async with asyncio.timeout(self._policies.probe_seconds):
+                    await self._probes[component]()
             except Exception:  # noqa: BLE001 - whatever a probe raises, it is not available yet
                 wait = min(wait * 2, self._policies.last_probe_seconds)
             else:

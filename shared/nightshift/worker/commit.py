@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nightshift.batcher import Batcher
 from nightshift.database import Database
 from nightshift.database.tables import outbox as outbox_table
+from nightshift.instants import utc_now
 from nightshift.messaging import inbox, outbox
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Unavailable
-from nightshift.worker.policies import utc_now
 
 MAX_GROUP = 500
 """Jobs in one transaction: beyond it the gain is small, and a bad one costs more."""

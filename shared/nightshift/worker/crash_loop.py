@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from nightshift.broker.delivery import Delivery
 from nightshift.database import Database
 from nightshift.database.tables import crash_marks
-from nightshift.worker.policies import utc_now
+from nightshift.instants import utc_now
 
 _MARK = {
     "sqlite": sqlite.insert(crash_marks).on_conflict_do_nothing(),

@@ -3,10 +3,11 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+import msgspec
 
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import UNREADABLE, Headers
@@ -33,8 +34,7 @@ class Malformed(NamedTuple):
     text: str
 
 
-@dataclass(slots=True, eq=False)
-class InFlightJob:
+class InFlightJob(msgspec.Struct, eq=False):
     """A delivery, the job that it is, and all that the steps of its life find out about it.
 
     Times are monotonic seconds.
@@ -57,7 +57,7 @@ class InFlightJob:
     holds_lock: bool = False
     span: JobSpan = NO_TRACING
     started_at: float = 0.0
-    progress_at: float = field(default_factory=time.monotonic)
+    progress_at: float = msgspec.field(default_factory=time.monotonic)
     task: asyncio.Task[Any] | None = None
     timeout_seconds: float = 0.0
     deadline: float | None = None
@@ -136,7 +136,10 @@ def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bo
         return job, is_event, malformed, ""
     job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or message.origin()
     base, wrong = _attempt_base(headers)
-    job = Job(service, job_type, job_id, wire.safe_token(job_id), delivered if is_event else base + 1)
+    storable = wire.storable_id(job_id)
+    job = Job(service, job_type, storable, wire.safe_token(job_id), delivered if is_event else base + 1)
+    if storable != job_id:
+        job.published_id = job_id
     trace = headers.get(wire.TRACEPARENT)
     if trace is None or (match := _TRACE.fullmatch(trace)) is None:
         return job, is_event, wrong or malformed, ""
@@ -146,7 +149,10 @@ def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bo
 
 def _attempt_base(headers: Headers) -> tuple[int, Malformed | None]:
     """Return the attempts used before this copy, and why the headers are no job's where they are none."""
-    text = headers.get(wire.ATTEMPT_BASE, "0")
+    text = headers.get(wire.ATTEMPT_BASE)
+    if text is None and UNREADABLE not in headers:
+        return 0, None
+    text = "0" if text is None else text
     base = int(text) if _ATTEMPTS.fullmatch(text) else None
     if UNREADABLE in headers:
         return base or 0, Malformed("invalid", f"the message's headers cannot be read: {headers[UNREADABLE]}")

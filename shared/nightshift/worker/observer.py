@@ -8,7 +8,7 @@ from nightshift.observability.log import job_line
 from nightshift.observability.metrics import Metrics
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.router import NO_ROUTE
-from nightshift.worker.verdict import Ack, DeadLetter, Verdict
+from nightshift.worker.verdict import Ack, DeadLetter, Reschedule, Verdict
 
 _NO_FAULT = frozenset({"snooze", "handed-back"})
 """Outcomes that are no success yet, and no error either."""
@@ -32,31 +32,32 @@ class JobObserver:
     def finished(self, in_flight: InFlightJob, verdict: Verdict) -> None:
         """Count what became of the job, end its span, and write its line."""
         seconds = time.perf_counter() - in_flight.started_at
-        job, success = in_flight.job, isinstance(verdict, Ack)
+        job, span, error = in_flight.job, in_flight.span, None
         self._metrics.job_finished(job.type, verdict.outcome, seconds)
-        if not success:
-            self._count_failure(job.type, verdict)
-        self._end_span(in_flight, verdict)
+        if isinstance(verdict, Ack):
+            span.end(verdict.outcome)
+        else:
+            error = verdict.error
+            self._failed(in_flight, verdict)
         self._log_job(
             type=job.type,
             job_id=job.id,
             attempt=job.attempt,
             duration_ms=seconds * 1000,
             outcome=verdict.outcome,
-            success=success,
-            error=None if isinstance(verdict, Ack) else verdict.error,
-            trace_id=in_flight.span.trace_id or in_flight.trace_id or None,
+            success=error is None,
+            error=error,
+            trace_id=span.trace_id or in_flight.trace_id or None,
         )
 
-    def _count_failure(self, job_type: str, verdict: Verdict) -> None:
+    def _failed(self, in_flight: InFlightJob, verdict: Reschedule | DeadLetter) -> None:
+        job_type, outcome, reason = in_flight.job.type, verdict.outcome, verdict.outcome
         if isinstance(verdict, DeadLetter):
-            self._metrics.dead_lettered(job_type, verdict.reason)
-        elif verdict.outcome == "retry":
+            reason = verdict.reason
+            self._metrics.dead_lettered(job_type, reason)
+        elif outcome == "retry":
             self._metrics.retried(job_type)
-
-    def _end_span(self, in_flight: InFlightJob, verdict: Verdict) -> None:
-        if isinstance(verdict, Ack) or verdict.outcome in _NO_FAULT:
-            in_flight.span.end(verdict.outcome)
-            return
-        reason = verdict.reason if isinstance(verdict, DeadLetter) else verdict.outcome
-        in_flight.span.end(verdict.outcome, verdict.error_type or reason, verdict.error)
+        if outcome in _NO_FAULT:
+            in_flight.span.end(outcome)
+        else:
+            in_flight.span.end(outcome, verdict.error_type or reason, verdict.error)

@@ -1,7 +1,7 @@
 """A job's life in a worker: the list of its steps, and the verdict on it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from nightshift.broker.delivery import Delivery
@@ -22,7 +22,27 @@ from nightshift.worker.router import NO_ROUTE, Route
 from nightshift.worker.settlement import Settler
 from nightshift.worker.verdict import INTERRUPTED, Ack, DeadLetter, Reschedule, Verdict, handed_back
 
+Step = Callable[[InFlightJob], steps.StepResult]
 _log = get_logger("pipeline")
+
+
+def every(_route: Route) -> bool:
+    """Choose every route."""
+    return True
+
+
+def is_unknown(route: Route) -> bool:
+    """Choose the route of types that have no handler."""
+    return route is NO_ROUTE
+
+
+def has_inbox(route: Route) -> bool:
+    """Choose the routes whose jobs are done once and commit effects."""
+    return route.inbox
+
+
+def _steps_of(route: Route, life: Iterable[tuple[Step, Callable[[Route], bool]]]) -> tuple[Step, ...]:
+    return tuple(step for step, chooses in life if chooses(route))
 
 
 class Pipeline:
@@ -45,20 +65,22 @@ class Pipeline:
         self._service, self._routes = service, routes
         self._settler, self._observer, self._circuit = settler, observer, circuit
         self._limits, self._retry, self._locks = limits, policies.retry, KeyedLock()
-        self._steps: tuple[Callable[[InFlightJob], steps.StepResult], ...] = (
-            # `identify` has decoded the headers
-            steps.dead_mark,
-            steps.malformed,
-            partial(steps.crash_loop, guard, policies.crash_loop_after),
-            partial(steps.route, routes),
-            partial(steps.body, objects),
-            partial(steps.lock, self._locks),
-            partial(steps.look_up, committer, settler),
-            partial(steps.handler, limits),
-            partial(steps.commit, committer, settler),
-            partial(steps.follow_ups, settler),
-            # `Settler.settle` acknowledges, reschedules or dead-letters
+        life: tuple[tuple[Step, Callable[[Route], bool]], ...] = (
+            # Each step, in order, and which routes have it. `identify` has decoded the headers before.
+            (steps.dead_mark, every),
+            (steps.malformed, every),
+            (partial(steps.crash_loop, guard, policies.crash_loop_after), every),
+            (partial(steps.unknown_type, routes), is_unknown),
+            (partial(steps.body, objects), every),
+            (partial(steps.lock, self._locks), has_inbox),
+            (partial(steps.look_up, committer, settler), has_inbox),
+            (partial(steps.handler, limits), every),
+            (partial(steps.commit, committer, settler), has_inbox),
+            (partial(steps.follow_ups, settler), has_inbox),
+            # `Settler.settle` acknowledges, reschedules or dead-letters behind them.
         )
+        self._unknown = _steps_of(NO_ROUTE, life)
+        self._steps = {name: _steps_of(route, life) for name, route in routes.items()}
 
     def identify(self, delivery: Delivery, known_naks: int = 0) -> InFlightJob:
         """Return the job that a delivery is, with its route. Never fails, whatever was typed."""
@@ -86,7 +108,7 @@ class Pipeline:
     async def _judge(self, in_flight: InFlightJob) -> Verdict:
         """Return the verdict of the first step that ends the job, or of what it raised."""
         try:
-            for step in self._steps:
+            for step in self._steps.get(in_flight.job.type, self._unknown):
                 result = step(in_flight)
                 if result is not None and not isinstance(result, (Ack, Reschedule, DeadLetter)):
                     result = await result

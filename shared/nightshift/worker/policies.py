@@ -2,15 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from nightshift.backoff import RetryPolicy
+from nightshift.instants import utc_now
 from nightshift.topology.topology import PROGRESS_SECONDS
-
-
-def utc_now() -> datetime:
-    """Return the time of the machine."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,6 +36,8 @@ class Policies:
     first_probe_seconds: float = 0.5
     last_probe_seconds: float = 15.0
     """What is unavailable is probed after the first, then ever more rarely, at last every so many seconds."""
+    probe_seconds: float = 60.0
+    """For one probe: one that hangs must not keep the circuit open for ever."""
     tick_seconds: float = 1.0
     progress_seconds: float = PROGRESS_SECONDS
     """How often a worker tells the broker that a job is still in flight."""

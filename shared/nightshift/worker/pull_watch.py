@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
+from nightshift.heartbeat import Heartbeat
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.worker.circuit_breaker import CircuitBreaker
@@ -13,6 +15,7 @@ from nightshift.worker.pull import Pull
 
 _LOOK_SECONDS = 1.0
 _ASK_SECONDS = 3.0
+_STALLED_SECONDS = 30.0
 
 
 class PullWatch:
@@ -38,9 +41,10 @@ class PullWatch:
             )
             (self._paused.add if info.get("paused") else self._paused.discard)(pull.stream)
 
-    async def run(self) -> None:
-        """Keeps the metrics fresh until cancelled."""
+    async def run(self, heartbeat: Heartbeat) -> NoReturn:
+        """Keep the metrics fresh until cancelled."""
         while True:
+            heartbeat.beat(_STALLED_SECONDS)
             self.look()
             await asyncio.sleep(_LOOK_SECONDS)
 

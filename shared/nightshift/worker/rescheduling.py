@@ -20,7 +20,9 @@ def reschedule(message: StoredMessage, job: Job, verdict: Reschedule, now: datet
     """The copy that waits on `later.` for its next run; its id keeps one delivery from being copied twice."""
     headers = _carried(message, job)
     headers[wire.ATTEMPT_BASE] = str(verdict.base)
-    copy = outbound.scheduled(job.type, job.id, message.body, headers, outbound.due(now, verdict.delay))
+    copy = outbound.scheduled(
+        job.type, job.published_id or job.id, message.body, headers, outbound.due(now, verdict.delay)
+    )
     copy.headers[wire.MSG_ID] = f"again:{message.origin()}"
     return copy
 
@@ -29,7 +31,7 @@ def dead_letter(message: StoredMessage, job: Job, verdict: DeadLetter, now: date
     """The dead letter: the body as it came, and why it was given up on."""
     headers = _carried(message, job)
     headers |= {
-        wire.JOB_ID: job.id,
+        wire.JOB_ID: job.published_id or job.id,
         wire.MSG_ID: f"dead:{message.origin()}",
         wire.DEAD_REASON: verdict.reason,
         wire.DEAD_ERROR: single_line(verdict.error),

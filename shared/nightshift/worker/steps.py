@@ -26,7 +26,7 @@ from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.keyed_lock import KeyedLock
 from nightshift.worker.policies import JobLimits
-from nightshift.worker.router import NO_ROUTE, Route, unknown
+from nightshift.worker.router import Route, unknown
 from nightshift.worker.settlement import Settler
 from nightshift.worker.verdict import DUPLICATE, SKIPPED, DeadLetter, Verdict
 
@@ -38,7 +38,8 @@ _seconds = lru_cache(64)(lambda seconds: timedelta(seconds=seconds))
 
 def dead_mark(in_flight: InFlightJob) -> Verdict | None:
     """End a job whose dead letter could not be stored at an earlier delivery, with that verdict."""
-    return rescheduling.dead_mark(in_flight.delivery)
+    delivery = in_flight.delivery
+    return rescheduling.dead_mark(delivery) if delivery.subject.startswith(wire.DUE) else None
 
 
 def malformed(in_flight: InFlightJob) -> Verdict | None:
@@ -63,14 +64,13 @@ async def _mark_started(guard: CrashLoopGuard, in_flight: InFlightJob) -> Verdic
     return DeadLetter("crash-loop", text, in_flight.job.attempt)
 
 
-def route(routes: Mapping[str, Route], in_flight: InFlightJob) -> None:
-    """Fail a job of a type that has no handler here: in a rolling deploy another replica may have one.
+def unknown_type(routes: Mapping[str, Route], in_flight: InFlightJob) -> None:
+    """Fail the attempt of a job whose type has no handler here: in a rolling deploy another replica may have one.
 
     Raises:
-        UnknownTypeError: there is none.
+        UnknownTypeError: always.
     """
-    if in_flight.route is NO_ROUTE:
-        raise UnknownTypeError(unknown(in_flight.job.type, routes))
+    raise UnknownTypeError(unknown(in_flight.job.type, routes))
 
 
 def body(objects: ObjectStore, in_flight: InFlightJob) -> StepResult:
@@ -97,8 +97,6 @@ async def _claimed_body(objects: ObjectStore, claim: str, in_flight: InFlightJob
 
 def lock(keys: KeyedLock, in_flight: InFlightJob) -> StepResult:
     """Wait for another delivery of the same job that runs in this process."""
-    if not in_flight.route.inbox:
-        return None
     in_flight.holds_lock = keys.try_acquire(inbox.key_of(in_flight.job))
     return None if in_flight.holds_lock else _wait_for_lock(keys, in_flight)
 
@@ -112,12 +110,8 @@ async def _wait_for_lock(keys: KeyedLock, in_flight: InFlightJob) -> None:
         in_flight.stop_timer()
 
 
-def look_up(committer: Committer, settler: Settler, in_flight: InFlightJob) -> StepResult:
+async def look_up(committer: Committer, settler: Settler, in_flight: InFlightJob) -> Verdict | None:
     """End a job that is in the inbox; its worker may have died before it published the follow-ups."""
-    return _look_up(committer, settler, in_flight) if in_flight.route.inbox else None
-
-
-async def _look_up(committer: Committer, settler: Settler, in_flight: InFlightJob) -> Verdict | None:
     if not await committer.is_done(in_flight.job):
         return None
     await settler.publish_follow_ups(in_flight.job)
@@ -152,12 +146,8 @@ async def handler(limits: JobLimits, in_flight: InFlightJob) -> None:
         in_flight.stop_timer()
 
 
-def commit(committer: Committer, settler: Settler, in_flight: InFlightJob) -> StepResult:
+async def commit(committer: Committer, settler: Settler, in_flight: InFlightJob) -> Verdict | None:
     """Commit the job's effects; end it as a duplicate where another delivery was faster."""
-    return _commit(committer, settler, in_flight) if in_flight.route.inbox else None
-
-
-async def _commit(committer: Committer, settler: Settler, in_flight: InFlightJob) -> Verdict | None:
     if await committer.commit(in_flight.job):
         return None
     await settler.publish_follow_ups(in_flight.job)
@@ -166,6 +156,4 @@ async def _commit(committer: Committer, settler: Settler, in_flight: InFlightJob
 
 def follow_ups(settler: Settler, in_flight: InFlightJob) -> StepResult:
     """Publish the follow-up jobs that were committed with the job."""
-    if not in_flight.job.follow_ups or not in_flight.route.inbox:
-        return None
-    return settler.publish_follow_ups(in_flight.job)
+    return settler.publish_follow_ups(in_flight.job) if in_flight.job.follow_ups else None

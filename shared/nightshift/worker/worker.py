@@ -6,8 +6,10 @@ import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from typing import NoReturn
 
 from nightshift.broker.delivery import Delivery
+from nightshift.heartbeat import Heartbeat
 from nightshift.observability.log import get_logger
 from nightshift.worker import gc_tuning
 from nightshift.worker.circuit_breaker import CircuitBreaker
@@ -16,6 +18,8 @@ from nightshift.worker.pipeline import Pipeline
 from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 from nightshift.worker.pull import Pull
 
+_STALLED_SECONDS = 30.0
+"""A tick waits for nothing: when none has come for so long, none will."""
 _NAKS_REMEMBERED = 10_000
 _log = get_logger("worker")
 
@@ -35,7 +39,6 @@ class Worker:
         self._draining = False
         self._requesting = False
         self._known_naks: OrderedDict[str, int] = OrderedDict()
-        self._ticker: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
 
     @property
@@ -44,11 +47,10 @@ class Worker:
         return len(self._waiting) + len(self._running)
 
     async def start(self, pulls: Sequence[Pull]) -> None:
-        """Begin to pull."""
+        """Begin to pull; `tick` has to run as well."""
         self.pulls = pulls
         for pull in pulls:
             await pull.start()
-        self._ticker = asyncio.create_task(self._tick_for_ever())
         self.request()
 
     def receive(self, delivery: Delivery) -> None:
@@ -81,10 +83,6 @@ class Worker:
             in_flight.release()
         await self._until_idle(self._policies.settling_seconds)
         await self._abandon()
-        if self._ticker is not None:
-            self._ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticker
 
     async def _release_waiting(self) -> None:
         waiting, self._waiting = list(self._waiting), deque()
@@ -162,8 +160,10 @@ class Worker:
             self._requesting = True
             asyncio.get_running_loop().call_soon(self.request)
 
-    async def _tick_for_ever(self) -> None:
+    async def tick(self, heartbeat: Heartbeat) -> NoReturn:
+        """Report progress, enforce time limits and check the pulls, every second until cancelled (after `drain`)."""
         while True:
+            heartbeat.beat(_STALLED_SECONDS)
             await asyncio.sleep(self._policies.tick_seconds)
             now = time.monotonic()
             for in_flight in (*self._waiting, *self._running):

@@ -111,7 +111,7 @@ async def test_a_redrive_of_a_job_that_was_done_after_all_changes_nothing(site: 
     (stored,) = await direct_get.page(site.connection, "CHAOS_DLQ", "dead.>")
     letter = read(stored, "chaos")
     await site.publisher.store(copy_of(letter))
-    await remove(site.connection, letter)
+    await remove(site.connection, letter.place)
     await says(worker, "/metrics", 'outcome="duplicate",type="chaos.run"} 1.0')
     await site.until_empty()
     assert await site.effects() == {job: [1]}

@@ -84,7 +84,7 @@ async def test_each_difference_is_named(connection: Connection) -> None:
     await manage(connection, "STREAM.DELETE.PROBE_DLQ")
     named = [
         "stream PROBE_DLQ does not exist",
-        "stream CRON: max_msgs_per_subject is 5, declared 100",
+        "stream CRON: max_msgs_per_subject is 5, declared 200",
         "consumer probe on PROBE does not exist",
     ]
     assert await differences(connection, declared) == named

@@ -9,6 +9,7 @@ import msgspec
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.jetstream import manage
 from nightshift.contract.cron import ScheduleFired, event_subject
+from nightshift.heartbeat import Heartbeat
 from nightshift.scheduler.announcing.announcer import Announcer
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
@@ -106,7 +107,7 @@ class Environment:
         announcer = Announcer(entries, stream or events, clock=self.clock, metrics=metrics)
         self.announcers.append(announcer)
         self.metrics.append(metrics)
-        self._running.append((asyncio.create_task(announcer.run(stop)), stop))
+        self._running.append((asyncio.create_task(announcer.run(stop, Heartbeat())), stop))
         return announcer
 
     async def started(self, *timetables: Iterable[Schedule]) -> None:

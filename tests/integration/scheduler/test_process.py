@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import timedelta
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
 from nightshift.runtime.health_checks import Checks
+from nightshift.runtime.supervisor import Supervisor
 from nightshift.scheduler import app
 from nightshift.scheduler.settings import SchedulerSettings
 from tests.harness import eventually
@@ -78,19 +79,23 @@ async def test_two_processes_announce_each_second_once_and_end_cleanly(
     assert all("scheduler has stopped" in app.output() for app in processes)
 
 
-async def test_one_that_waits_for_its_broker_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_waits_for_its_broker_is_alive() -> None:
     """Its heart beats before there is a connection: an orchestrator that restarted it would help nobody."""
-    beats, stop = list[None](), asyncio.Event()
+    known, beats, stop = list[Checks](), set[float](), asyncio.Event()
 
-    class Counted(Checks):
-        def beat(self) -> None:
-            super().beat()
-            beats.append(None)
+    class Known(Supervisor):
+        def __init__(self, stop: asyncio.Event, checks: Checks, stack: AsyncExitStack) -> None:
+            super().__init__(stop, checks, stack)
+            known.append(checks)
 
-    monkeypatch.setattr(app, "Checks", partial(Counted, stalled_after_seconds=1.0))
+    def beaten() -> int:
+        beats.update(checks._heartbeats["event loop"]._last for checks in known)
+        return len(beats)
+
     (nobody,) = free_ports(1)
     settings = SchedulerSettings(nats_url=f"nats://{LOOPBACK}:{nobody}", health_port=0)
-    serving = asyncio.create_task(app.serve(settings, (), stop))
-    await eventually(lambda: len(beats) > 3, what="it beats on")
+    serving = asyncio.create_task(app.serve(settings, (), stop, supervision=Known))
+    await eventually(lambda: beaten() > 2, what="it beats on")
+    assert known[0].liveness() == []
     stop.set()
     assert await serving == 0

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from nightshift.cli.client.settings import OperatorSettings
 from nightshift.config import redaction
 from nightshift.config.settings import ProcessSettings, Settings, SettingsError, describe, load, variables
+from nightshift.runtime.composition import database_of, object_store
 from nightshift.runtime.provision import ProvisionSettings
-from nightshift.runtime.stores import database_of, object_store
 from nightshift.scheduler.settings import SchedulerSettings
 from services.email.settings import EmailSettings
 from services.maintenance.settings import MaintenanceSettings

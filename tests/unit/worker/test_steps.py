@@ -31,7 +31,6 @@ async def nothing(_message: RunProbe, _job: Job) -> None:
 
 
 KEPT = route(RunProbe, nothing)
-FORGOTTEN = route(RunProbe, nothing, inbox=False)
 
 
 class FakeGuard:
@@ -133,8 +132,7 @@ def test_an_event_is_no_crash_loop() -> None:
 def test_a_type_without_handler_fails_and_says_what_may_have_been_meant() -> None:
     """It is a failed attempt, since another replica may have one."""
     with pytest.raises(UnknownTypeError, match=r"no handler for probe\.run; did you mean probe\.ran\?"):
-        steps.route({"probe.ran": KEPT}, _in_flight(NO_ROUTE))
-    steps.route({"probe.run": KEPT}, _in_flight())
+        steps.unknown_type({"probe.ran": KEPT}, _in_flight(NO_ROUTE))
 
 
 async def test_a_body_is_decoded() -> None:
@@ -192,17 +190,6 @@ async def test_a_job_that_is_done_is_a_duplicate() -> None:
     assert await _result(steps.look_up(committer, settler, _in_flight())) == DUPLICATE
     assert settler.published == ["one"]
     assert await _result(steps.look_up(committer, settler, _in_flight(Job_Id="two"))) is None
-
-
-def test_without_an_inbox_nothing_is_locked_looked_up_committed_or_published() -> None:
-    """A step that a route does not use costs nothing."""
-    nobody: Any = None
-    in_flight = _in_flight(FORGOTTEN)
-    in_flight.job.enqueue(FollowProbe(name="lost"))
-    assert steps.lock(nobody, in_flight) is None
-    assert steps.look_up(nobody, nobody, in_flight) is None
-    assert steps.commit(nobody, nobody, in_flight) is None
-    assert steps.follow_ups(nobody, in_flight) is None
 
 
 def _run(handler: Any, **options: Any) -> tuple[InFlightJob, Awaitable[None]]:

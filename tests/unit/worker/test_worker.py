@@ -1,10 +1,13 @@
 """Who is next among those that wait: a job that may kill the process comes after the others, and alone."""
 
+import asyncio
 from typing import Any, cast
 
+from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
 from nightshift.worker.in_flight import ISOLATE_AFTER, InFlightJob
 from nightshift.worker.worker import Worker
+from tests.harness import cancelled
 
 
 def _worker(*unaccounted_deliveries: int) -> tuple[Worker, list[InFlightJob]]:
@@ -45,3 +48,15 @@ def test_without_suspects_the_first_that_came_is_next() -> None:
     """In order of arrival, at no cost."""
     worker, jobs = _worker(1, 1, 2)
     assert [worker._next() for _ in jobs] == jobs
+
+
+async def test_the_ticks_promise_each_other() -> None:
+    """Without them no job is in time, and no progress is reported: a minute without one is found."""
+    now = 0.0
+    heartbeat = Heartbeat(lambda: now)
+    worker, _ = _worker()
+    ticking = asyncio.create_task(worker.tick(heartbeat))
+    await asyncio.sleep(0)
+    now += 60
+    assert heartbeat.silence() == 60
+    await cancelled(ticking)

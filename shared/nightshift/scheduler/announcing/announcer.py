@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from nightshift.heartbeat import Heartbeat
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.announcing.due_queue import DueQueue
 from nightshift.scheduler.announcing.follower import Follower
@@ -21,6 +22,8 @@ from nightshift.scheduler.state.schedule_state import ScheduleState
 _QUESTIONS_IN_FLIGHT = 16
 _WORTH_WAITING = timedelta(seconds=1)
 """What is later than this is announced without giving another scheduler a head start."""
+_STALLED_SECONDS = 600.0
+"""For all that is due at one time: thousands of events take seconds."""
 _SET_BACK = timedelta(seconds=1)
 """A clock that goes back further than this was set; less is how clocks are kept right."""
 
@@ -48,13 +51,15 @@ class Announcer:
         self.loaded = asyncio.Event()
         """Set when the last events are read: from then on every due time is announced."""
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, heartbeat: Heartbeat) -> None:
         """Announce until `stop` is set, waiting for a broker that is unavailable; end with nothing in flight."""
         await self._load(stop)
         while not stop.is_set():
             await self._clock.wait(self._queue.first, stop)
             if not stop.is_set() and await until_up(self._stream, stop):
+                heartbeat.beat(_STALLED_SECONDS)
                 await self.announce_due()
+                heartbeat.beat()
 
     async def announce_due(self) -> None:
         """Announce what is due now. Whatever a step leaves out is back in the queue when the step returns."""

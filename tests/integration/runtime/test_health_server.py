@@ -1,6 +1,7 @@
 """The health server over real sockets: answers whatever the event loop does, stays bounded, closes cleanly."""
 
 import asyncio
+import contextlib
 import http.client
 import socket
 import threading
@@ -11,9 +12,9 @@ import pytest
 
 from nightshift.config.settings import SettingsError
 from nightshift.observability.metrics import Metrics
-from nightshift.runtime import health_server
-from nightshift.runtime.health import HealthServer
 from nightshift.runtime.health_checks import Checks
+from nightshift.runtime.health_server import HealthServer
+from tests.harness import cancelled, eventually
 
 
 @pytest.fixture
@@ -29,6 +30,13 @@ def server(checks: Checks) -> Iterator[HealthServer]:
         yield running
 
 
+@pytest.fixture
+def impatient(checks: Checks) -> Iterator[HealthServer]:
+    """One that cuts a connection after half a second."""
+    with HealthServer("127.0.0.1", 0, Metrics(), checks, request_seconds=0.5) as running:
+        yield running
+
+
 def get(server: HealthServer, path: str, method: str = "GET") -> tuple[int, str]:
     """Status and body of a request."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
@@ -40,15 +48,21 @@ def get(server: HealthServer, path: str, method: str = "GET") -> tuple[int, str]
         connection.close()
 
 
-def test_a_healthy_process_says_ok(server: HealthServer, checks: Checks) -> None:
+async def checked(checks: Checks, reasons: list[str]) -> None:
+    """Run the checks until readiness has found these reasons."""
+    running = asyncio.create_task(checks.run())
+    await eventually(lambda: checks.readiness() == reasons, what=f"{reasons}, not {checks.readiness()}")
+    await cancelled(running)
+
+
+async def test_a_healthy_process_says_ok(server: HealthServer, checks: Checks) -> None:
     """Probes get 200, also with a query; HEAD has no body; other paths name those that exist."""
 
     async def fine() -> None:
         pass
 
     checks.ready("broker", fine)
-    asyncio.run(checks.probe())
-    checks.beat()
+    await checked(checks, [])
     assert get(server, "/healthz?verbose") == (200, "ok\n")
     assert get(server, "/readyz") == (200, "ok\n")
     assert get(server, "/healthz", "HEAD") == (200, "")
@@ -56,15 +70,14 @@ def test_a_healthy_process_says_ok(server: HealthServer, checks: Checks) -> None
     assert get(server, "/healthz", "POST")[0] == 501
 
 
-def test_what_is_wrong_is_a_503_with_reasons(server: HealthServer, checks: Checks) -> None:
+async def test_what_is_wrong_is_a_503_with_reasons(server: HealthServer, checks: Checks) -> None:
     """Not ready is not dead."""
 
     async def away() -> None:
         raise OSError("refused")
 
-    checks.beat()
     checks.ready("broker", away)
-    asyncio.run(checks.probe())
+    await checked(checks, ["broker: refused"])
     assert get(server, "/readyz") == (503, "broker: refused\n")
     assert get(server, "/healthz") == (200, "ok\n")
 
@@ -73,13 +86,12 @@ async def test_it_answers_while_the_event_loop_is_blocked() -> None:
     """The orchestrator learns that the loop stands still from the process itself."""
     checks = Checks(stalled_after_seconds=0.1)
     with HealthServer("127.0.0.1", 0, Metrics(), checks) as server:
-        checks.beat()
         status, body = 200, ""
         deadline = time.monotonic() + 5
         while status == 200 and time.monotonic() < deadline:
             status, body = get(server, "/healthz")  # blocks this loop: nothing can beat
         assert status == 503
-        assert body.startswith("event loop: has not turned for ")
+        assert body.startswith("event loop: no sign of life for ")
         assert get(server, "/metrics")[0] == 200
 
 
@@ -107,9 +119,9 @@ def test_a_taken_port_is_said_so(server: HealthServer) -> None:
         HealthServer("host.invalid", 0, Metrics(), Checks()).start()
 
 
-def test_idle_connections_cannot_hoard_it(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idle_connections_cannot_hoard_it(impatient: HealthServer) -> None:
     """Too many connections are closed; those that say nothing are cut, and probes get through again."""
-    monkeypatch.setattr(health_server, "_REQUEST_SECONDS", 0.5)
+    server = impatient
     idle = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(16)]
     try:
         with pytest.raises((ConnectionError, http.client.HTTPException)):
@@ -127,6 +139,38 @@ def test_idle_connections_cannot_hoard_it(server: HealthServer, monkeypatch: pyt
     finally:
         for connection in idle:
             connection.close()
+
+
+def test_a_client_that_is_never_silent_is_cut_as_well(impatient: HealthServer) -> None:
+    """A byte now and then does not keep a connection open: what counts is the time of the whole request."""
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=5) as slow:
+        slow.sendall(b"GET /healthz HTTP/1.0\r\n")
+        slow.settimeout(0.05)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            try:
+                slow.sendall(b"X: y\r\n")
+                assert slow.recv(1) == b""
+                break
+            except TimeoutError:  # not yet
+                continue
+            except OSError:  # reset
+                break
+        else:
+            pytest.fail("the connection was not cut")
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"\r\n" * 5, b"G" * 70_000, b"GET /\xff HTTP/9\r\n\r\n"]
+)
+def test_garbage_harms_nobody(impatient: HealthServer, garbage: bytes) -> None:
+    """It is answered by an error, or cut; the next probe gets its answer."""
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=5) as client:
+        client.sendall(garbage)
+        with contextlib.suppress(ConnectionError):
+            while client.recv(1_000):
+                pass
+    assert get(impatient, "/nothing")[0] == 404
 
 
 def test_it_stops_at_once_with_connections_open(checks: Checks) -> None:
