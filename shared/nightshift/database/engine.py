@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,9 +14,12 @@ from nightshift.database.outages import outages
 from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
 from nightshift.database.sqlite import check_space, sqlite_engine, threaded_engine
+from nightshift.database.tables import processed_messages
 from nightshift.outcomes import Unavailable
 
 T = TypeVar("T")
+_TABLES_THERE = select(literal(1)).select_from(processed_messages).limit(0)
+"""Finds nothing, and fails where the library's tables are missing or hidden."""
 
 
 class Database:
@@ -106,6 +109,7 @@ class Database:
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
             elif self._could_not_write:
                 await try_to_write(connection)
+            await connection.execute(_TABLES_THERE)
 
     async def close(self) -> None:
         """Closes all connections."""
