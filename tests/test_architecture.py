@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("contracts", "schema", "shared", "services", "demo", "tools", "deploy")
+PRODUCT = ("contracts", "schema", "shared", "services", "demo", "examples", "tools", "deploy")
 LIBRARY = "nightshift"
 MAY_IMPORT: dict[str, set[str]] = {
     "shared": {LIBRARY},
@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": {LIBRARY},
     "services": {LIBRARY, "contracts", "schema"},
     "demo": {LIBRARY, "contracts", "schema", "services"},
+    "examples": {LIBRARY, "contracts"},
     "tools": {LIBRARY, "contracts", "services"},
     "deploy": {LIBRARY, "contracts"},
 }

@@ -136,7 +136,7 @@ def _topology(topology: dict[str, Any]) -> Iterator[str]:
         yield f"| `{stream['name']}` | {subjects} | {stream['purpose']} |"
     yield "\n| limit | |\n|---|---|"
     yield from (f"| {name} | {int(value):,} |" for name, value in topology["limits"].items())
-    yield "\n`python -m nightshift.runtime.provision` makes them; with `--check` it names what differs at a broker.\n"
+    yield "\n`nightshift provision` makes them; with `--check` it names what differs at a broker.\n"
 
 
 def _description(schema: Schema) -> str:

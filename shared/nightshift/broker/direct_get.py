@@ -121,7 +121,7 @@ class _Answer:
         if status in (_END_OF_PAGE, _NOTHING_FOUND):
             self.complete.set_result(self._found)
         elif status == _NO_RESPONDERS:
-            why = f"no stream {self._stream} answers (has `provision` been run?)"
+            why = f"no stream {self._stream} answers (has `nightshift provision` been run?)"
             self.complete.set_exception(Unavailable("broker", why))
         else:
             why = f"the messages of {self._stream} cannot be read: {status} {headers.get(DESCRIPTION, '')}"

@@ -13,7 +13,7 @@ from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser
 from nightshift.cli.client.context import Context
 from nightshift.cli.client.settings import add_flags, environment, settings
-from nightshift.cli.commands import cron, dlq, doctor, jobs, queues, send, top, up, workers
+from nightshift.cli.commands import cron, dlq, doctor, jobs, programs, queues, send, top, workers
 from nightshift.cli.terminal.exit_codes import (
     DONE,
     FAULT,
@@ -46,7 +46,7 @@ def parser() -> Parser:
     groups = made.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser
     )
-    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, up, completion):
+    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, programs, completion):
         module.register(groups)
     return made
 
@@ -54,11 +54,11 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     typed = sys.argv[1:] if arguments is None else list(arguments)
-    another = up.passed_on(typed)
-    if another is not None:
-        return another()
     project = Project.of_environment(os.environ)
     project.make_importable()
+    program = programs.program(typed)
+    if program is not None:
+        return program()
     options = parser().parse_args(typed)
     try:
         return run(options, os.environ, project.state_folder)

@@ -54,6 +54,8 @@ ONE_LINE_WORDS = "one line of text without control characters"
 
 def explain(error: Exception) -> str:
     """Returns what a decoding error says, with words instead of the pattern that was not met."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"  # Python's own words differ by version
     text = str(error)
     for pattern, words in _WORDS.items():
         text = text.replace(f"`str` matching regex {pattern!r}", words)

@@ -1,14 +1,14 @@
-"""Makes what the workers need, or brings it up to date: database schema, streams, consumers, bucket.
+"""Create what the workers need, or bring it up to date: database schema, streams, consumers, bucket.
 
-Idempotent; run it before the workers of each release: `python -m nightshift.runtime.provision`.
-With `--check` it only compares.
+`nightshift provision`, or `python -m nightshift.runtime.provision`: idempotent, to be run before the workers of each
+release. With `--check` it only compares.
 """
 
 import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -84,20 +84,23 @@ async def _connected(settings: ProvisionSettings) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-def main() -> int:
-    """The command line; exit code 2 for wrong settings, 1 when something cannot be made or (`--check`) differs."""
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run from the command line; return 2 for wrong settings, 1 if something cannot be made or (`--check`) differs.
+
+    `arguments` and `environ` are those of the process unless given.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m nightshift.runtime.provision",
+        prog="nightshift provision",
         description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
         epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "
-        "python -m nightshift.runtime.provision",
+        "nightshift provision",
     )
     parser.add_argument(
         "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"
     )
-    only_check = parser.parse_args().check
+    only_check = parser.parse_args(arguments).check
     try:
-        settings = load(ProvisionSettings, os.environ)
+        settings = load(ProvisionSettings, os.environ if environ is None else environ)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 2

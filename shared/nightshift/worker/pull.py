@@ -17,7 +17,7 @@ SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
 """Without a message or a heartbeat for so long, the request is gone: the broker forgets it on a restart."""
 _ASK_AGAIN_SECONDS = 0.5
 _TELL_AGAIN_SECONDS = 30.0
-_NOBODY_ANSWERS = "no stream or consumer of this name answers (has `provision` been run?)"
+_NOBODY_ANSWERS = "no stream or consumer of this name answers (has `nightshift provision` been run?)"
 _PENDING = "Nats-Pending-Messages"
 _HEARTBEAT, _EXPIRED, _CONFLICT, _NOBODY = "100", "408", "409", "503"
 _log = get_logger("pull")

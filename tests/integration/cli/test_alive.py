@@ -152,7 +152,7 @@ async def test_the_doctor_says_what_is_wrong_and_how_to_fix_it(alive: Desk) -> N
     wrong = {finding["found"]: finding["fix"] for finding in said.json if finding["state"] == "wrong"}
     assert said.code == 1
     assert "python -m services.upload" in wrong["no worker of upload answers; 1 job of it"]
-    assert "nightshift.runtime.provision" in wrong[f"stream CRON: max_msgs_per_subject is 5, declared {EVENTS_KEPT}"]
+    assert "nightshift provision" in wrong[f"stream CRON: max_msgs_per_subject is 5, declared {EVENTS_KEPT}"]
 
 
 async def test_the_doctor_finds_nothing_wrong_where_nothing_is(alive: Desk) -> None:

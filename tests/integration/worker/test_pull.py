@@ -155,7 +155,7 @@ async def test_a_consumer_that_was_deleted_is_waited_for(puller: Puller, caplog:
     said = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "pull_refused"]
     assert len(said) == 2
     assert "Consumer Deleted" in said[0]
-    assert "has `provision` been run?" in said[1]
+    assert "has `nightshift provision` been run?" in said[1]
     await provision_broker(puller.connection, probe_topology())
     await puller.publish(2)
     await puller.until_received(2, asking=5)

@@ -18,7 +18,7 @@ from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
 from nightshift.topology.topology import later_stream
 
-_PROVISION = "python -m nightshift.runtime.provision"
+_PROVISION = "nightshift provision"
 _SKEW_SECONDS = 2.0
 _FULL = 0.8
 _WRONG_EXPECTATION = 10060

@@ -117,9 +117,7 @@ async def stream_info(connection: Connection, stream: str, **request: Any) -> di
         return await manage(connection, f"STREAM.INFO.{stream}", request or None)
     except BrokerRefusedError as refused:
         if refused.code == _NO_STREAM:
-            raise CommandError(
-                f"the broker has no stream {stream}: run `python -m nightshift.runtime.provision`", REFUSED
-            ) from None
+            raise CommandError(f"the broker has no stream {stream}: run `nightshift provision`", REFUSED) from None
         raise
 
 
@@ -133,7 +131,7 @@ async def consumer_info(connection: Connection, stream: str, consumer: str) -> d
         return await manage(connection, f"CONSUMER.INFO.{stream}.{consumer}")
     except BrokerRefusedError as refused:
         if refused.code in {_NO_STREAM, _NO_CONSUMER}:
-            text = f"the broker has no consumer {consumer} on {stream}: run `python -m nightshift.runtime.provision`"
+            text = f"the broker has no consumer {consumer} on {stream}: run `nightshift provision`"
             raise CommandError(text, REFUSED) from None
         raise
 
