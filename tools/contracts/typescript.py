@@ -23,8 +23,10 @@ def definitions(schemas: dict[str, Schema], headers: dict[str, Schema], names: l
     parts += [
         _map("Jobs", "The body of each job, by its type.", schemas, [name for name in names if name != EVENT]),
         _subjects([name for name in names if name != EVENT]),
-        f"/** The body of the event on `cron.<name>`. */\n"
-        f"export type CronEvent = {schemas[subject_of(EVENT)]['title']};\n",
+        (
+            f"/** The body of the event on `cron.<name>`. */\n"
+            f"export type CronEvent = {schemas[subject_of(EVENT)]['title']};\n"
+        ),
         "/** Why a job was given up on. */\nexport type DeadReason = " + " | ".join(map(json.dumps, REASONS)) + ";\n",
     ]
     return "\n".join(parts)
