@@ -9,7 +9,7 @@ from sqlalchemy import literal, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nightshift.config import database_url
+from nightshift.config import datastore_urls
 from nightshift.database.outages import outages
 from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
@@ -40,7 +40,7 @@ class Database:
         self.engine = engine
         """The engine for writing."""
         self.url = url
-        self.place = database_url.place(database_url.parse(url))
+        self.place = datastore_urls.place(datastore_urls.parse(url))
         """Which database it is, for logs and errors: without the password."""
         self._reading = reading
         self._asking = reading.execution_options(isolation_level="AUTOCOMMIT")
@@ -128,12 +128,12 @@ def open_database(url: str, *, connections: int = 5, limits: PoolLimits | None =
     Raises:
         ValueError: the URL is not one of these.
     """
-    address = database_url.parse(url)
+    address = datastore_urls.parse(url)
     if address.get_backend_name() == "sqlite":
         # SQLite allows one writer at a time: inside a process they queue for this connection, which costs nothing.
         writing = sqlite_engine(address, writes=True, connections=1)
         reading = sqlite_engine(address, writes=False, connections=connections)
-        where = database_url.place(address)
+        where = datastore_urls.place(address)
         threads = (
             TransactionThread(threaded_engine(address, writes=False), where, writing=False),
             TransactionThread(threaded_engine(address, writes=True), where, writing=True),

@@ -107,7 +107,7 @@ async def test_the_event_asked_for_by_hand_cleans_everything(world: World) -> No
     assert await world.column(sessions.c.id) == ["live"]
     assert await world.column(activity_logs.c.id) == ["new"]
     assert await world.column(files.c.id) == ["owned"]
-    assert [entry.key async for entry in world.objects.list("")] == ["uploads/owned", "uploads/no-row"]
+    assert [entry.key async for entry in world.objects.list("")] == ["uploads/no-row", "uploads/owned"]
     assert "old" not in await world.column(processed_messages.c.id)
     async with world.database.read() as connection:
         runs = (await connection.execute(select(cleanup_runs))).all()
