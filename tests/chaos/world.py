@@ -19,7 +19,6 @@ from nightshift.objects.s3 import open_objects
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, topology
-from tests.chaos import messages
 from tests.chaos.clock import MovedScheduler
 from tests.chaos.events import EventWatch
 from tests.chaos.journal import Journal
@@ -183,7 +182,7 @@ def _staff(world: World) -> None:
     world.workers = several("worker", scale.workers, "tests.chaos.worker", extra=worker)
     paced = "tests.chaos.paced"
     world.mailers = several("email", scale.mailers, paced, "services.email", extra=common)
-    scheduler = common | {"SCHEDULES_FILE": str(schedules), "CONTRACTS_PACKAGE": messages.__name__}
+    scheduler = common | {"SCHEDULES_FILE": str(schedules), "CONTRACTS_PACKAGE": "tests.chaos.messages"}
     world.schedulers = several("scheduler", scale.schedulers, paced, "services.scheduler", extra=scheduler)
     producer = common | {"CHAOS_PER_SECOND": str(scale.per_second)}
     world.producers = several("producer", 1, "tests.chaos.producer", extra=producer)
