@@ -5,18 +5,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nightshift.config import database_url
+from nightshift.config import datastore_urls
 from nightshift.database.outages import outages
 from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
 from nightshift.database.sqlite import check_space, sqlite_engine, threaded_engine
+from nightshift.database.tables import processed_messages
 from nightshift.outcomes import Unavailable
 
 T = TypeVar("T")
+_TABLES_THERE = select(literal(1)).select_from(processed_messages).limit(0)
+"""Finds nothing, and fails where the library's tables are missing or hidden."""
 
 
 class Database:
@@ -37,7 +40,7 @@ class Database:
         self.engine = engine
         """The engine that writes."""
         self.url = url
-        self.place = database_url.place(database_url.parse(url))
+        self.place = datastore_urls.place(datastore_urls.parse(url))
         """Which database it is, for logs and errors: without the password."""
         self._reading = reading
         self._asking = reading.execution_options(isolation_level="AUTOCOMMIT")
@@ -106,6 +109,7 @@ class Database:
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
             elif self._could_not_write:
                 await try_to_write(connection)
+            await connection.execute(_TABLES_THERE)
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -124,12 +128,12 @@ def open_database(url: str, *, connections: int = 5, limits: PoolLimits | None =
     Raises:
         ValueError: the URL is not one of these.
     """
-    address = database_url.parse(url)
+    address = datastore_urls.parse(url)
     if address.get_backend_name() == "sqlite":
         # One writer at a time is all that SQLite allows: inside a process they queue here, in turn and at no cost.
         writing = sqlite_engine(address, writes=True, connections=1)
         reading = sqlite_engine(address, writes=False, connections=connections)
-        where = database_url.place(address)
+        where = datastore_urls.place(address)
         threads = (
             TransactionThread(threaded_engine(address, writes=False), where, writing=False),
             TransactionThread(threaded_engine(address, writes=True), where, writing=True),

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from nightshift.config.tls import explain_tls_error
+from nightshift.database.tables import SCHEMA, metadata
 from nightshift.outcomes import Unavailable
 
 _SQLITE_OUTAGES = frozenset(
@@ -38,6 +39,9 @@ _POSTGRES_OUTAGES = (
 """Beginnings of SQLSTATE codes (PostgreSQL manual, appendix A) that blame the server."""
 
 _READ_ONLY = "25006"
+_NO_TABLE = ("42P01", "3F000", "42501")
+"""No such table, no such schema, no right to use it: blames nobody but the statement, unless the table is ours."""
+_OUR_TABLES = frozenset(table.name for table in metadata.sorted_tables)
 _NO_AUTHORITY = "root certificate file"
 """How the driver's words begin when it is told to verify a certificate (`sslmode`), but not by which authority."""
 
@@ -49,9 +53,22 @@ def is_outage(error: BaseException, *, writing: bool = True) -> bool:
     """
     if isinstance(error, PoolTimeout):
         return True
+    if lacks_tables(error):
+        return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _blames_database(error.orig, writing=writing)
     return _blames_database(error, writing=writing)
+
+
+def lacks_tables(error: BaseException) -> bool:
+    """Return whether the library's own tables are missing or hidden: jobs can wait until somebody has provisioned."""
+    if not isinstance(error, DBAPIError):
+        return False
+    said = str(error.orig)
+    if getattr(error.orig, "sqlstate", None) in _NO_TABLE:
+        return SCHEMA in said
+    missing = said.partition("no such table: ")[2]
+    return missing.removeprefix("main.") in _OUR_TABLES
 
 
 def _blames_database(error: BaseException | None, *, writing: bool) -> bool:
@@ -76,6 +93,8 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
     if refused is not None:
         return Unavailable("database", f"{place}: {refused}")
     text = reason(cause)
+    if lacks_tables(error):
+        text = f"{text}: run `python -m nightshift.runtime.provision` of this version, or let its tables be used"
     if text.startswith(_NO_AUTHORITY):
         text = f"{text}: DATABASE_CA_FILE can name another"
     return Unavailable("database", f"{place}: {text}")

@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from nightshift.config.database_url import place
+from nightshift.config.datastore_urls import place
 from nightshift.config.extras import extra
 from nightshift.database.column_types import json_text
 from nightshift.database.outages import unavailable

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from nightshift.config.database_url import place
+from nightshift.config.datastore_urls import place
 from nightshift.database.column_types import json_text
 from nightshift.database.tables import SCHEMAS_ON_SQLITE
 from nightshift.outcomes import Unavailable

@@ -9,17 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nightshift.config import redaction
 from nightshift.config.redaction import Redactor
 from nightshift.observability.job_log import JobLines
 
-
-@pytest.fixture(autouse=True)
-def process(monkeypatch: pytest.MonkeyPatch) -> Redactor:
-    """What a test registers stays in that test."""
-    fresh = Redactor()
-    monkeypatch.setattr(redaction, "PROCESS", fresh)
-    return fresh
+pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
 def add(lines: JobLines, job_id: str = "1", **changes: Any) -> None:
@@ -151,9 +144,9 @@ def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> N
             assert json.loads(data)["event"] == "job"
 
 
-def test_a_secret_in_an_id_is_hidden(process: Redactor) -> None:
+def test_a_secret_in_an_id_is_hidden(process_secrets: Redactor) -> None:
     """Known values and shapes alike, also when only one of many lines has one."""
-    process.protect("swordfish-1")
+    process_secrets.protect("swordfish-1")
     written: list[bytes] = []
     lines = JobLines("email", written.append, coloured=None)
     for job_id in ("harmless", "swordfish-1/x", "nats://u:p@h"):
