@@ -1,4 +1,4 @@
-"""A PostgreSQL server that is away, silent, restarting or full of connections makes the database unavailable."""
+"""A PostgreSQL server that is down, silent, restarting or full of connections makes the database unavailable."""
 
 import asyncio
 import time
