@@ -16,7 +16,8 @@ ROOT = "nightshift"
 """The parent of all our loggers, so that our level does not apply to libraries."""
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
-_BREAKING = re.compile("[\x7f-\x9f\u2028\u2029]")
+_BREAKING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Ends a line for some reader, or turns the direction of what is shown behind it."""
 _COLOURS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _FIRST_FIELDS = ("timestamp", "level", "service", "event", "message", "logger")
@@ -53,7 +54,7 @@ def json_line(line: dict[str, Any]) -> bytes:
 
 
 def unbroken(encoded: bytes) -> bytes:
-    """Escape what JSON allows in a string but terminals and line readers act on (DEL, C1 controls, U+2028)."""
+    """Escape what JSON allows in a string but terminals and line readers act on (DEL, C1 controls, U+2028, U+202E)."""
     if encoded.isascii() and b"\x7f" not in encoded:
         return encoded
     return _BREAKING.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode()).encode()

@@ -131,6 +131,7 @@ async def test_a_flush_from_another_thread_loses_nothing() -> None:
 
 @given(job_id=st.text(), job_type=st.text())
 @example(job_id="del \x7f, next line \x85", job_type="line separator \u2028")
+@example(job_id="right to left \u202e", job_type="\u2066\u200f\ufeff")
 @example(job_id="half a character \udc80", job_type="\r\n")
 def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> None:
     """Ids and types come off the wire: each job stays one line, as JSON and as text."""
@@ -142,6 +143,7 @@ def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> N
         assert len(data.decode().splitlines()) == 1
         if coloured is None:
             assert json.loads(data)["event"] == "job"
+            assert not set("\u202e\u2066\u200f\ufeff") & set(data.decode()), "nothing turns what is shown behind it"
 
 
 def test_a_secret_in_an_id_is_hidden(process_secrets: Redactor) -> None:
