@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from nightshift.broker import Connection
 from nightshift.heartbeat import Heartbeat
 from nightshift.scheduler.announcing.announcer import Announcer
-from nightshift.scheduler.cron.clock import SystemTime
+from nightshift.scheduler.cron.clock import SystemClock
 from nightshift.scheduler.cron.schedule import schedule
 from nightshift.scheduler.state.cron_stream import CronStream
 
 MOVED = "chaos.moved"
 
 
-class MovedTime(SystemTime):
+class MovedClock(SystemClock):
     """This machine's clock, off by as much as one likes."""
 
     def __init__(self) -> None:
@@ -28,9 +28,9 @@ class MovedScheduler:
     """Announces `chaos.moved` every two seconds of its own time."""
 
     def __init__(self, connection: Connection) -> None:
-        self.time = MovedTime()
+        self.clock = MovedClock()
         entry = schedule(MOVED, "*/2 * * * * *", "latest")
-        self._announcer = Announcer([entry], CronStream(connection), time=self.time)
+        self._announcer = Announcer([entry], CronStream(connection), clock=self.clock)
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 

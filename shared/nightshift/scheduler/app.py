@@ -22,7 +22,7 @@ from nightshift.topology.discovery import Responder, describe_self
 from nightshift.worker import gc_tuning
 
 _LAST_SECONDS = 20.0
-"""For the announcements under way: each is answered, or given up, within seconds."""
+"""For the announcements in flight: each is answered, or given up, within seconds."""
 _log = get_logger("scheduler")
 
 
@@ -73,7 +73,7 @@ def _readiness(connection: Connection, announcer: Announcer) -> Any:
     async def ready() -> None:
         if not connection.up.is_set():
             raise Unavailable("broker", "not connected")
-        if not announcer.recalled.is_set():
+        if not announcer.loaded.is_set():
             raise Unavailable("broker", "the last events cannot be read yet")
 
     return ready

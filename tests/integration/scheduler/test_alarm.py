@@ -19,7 +19,7 @@ from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT, Consumer, Top
 from nightshift.worker.pull import Pull
 from tests.harness import eventually
 from tests.integration.cli.expressions import ALERTS
-from tests.integration.scheduler.world import World
+from tests.integration.scheduler.environment import Environment
 from tests.repository import ROOT
 
 SECOND = timedelta(seconds=1)
@@ -100,8 +100,8 @@ class Service:
 class Watch:
     """Lets time pass second by second; knows what Prometheus would have seen, and when the first event was lost."""
 
-    def __init__(self, world: World, broker: Broker, service: Service) -> None:
-        self.world, self.service = world, service
+    def __init__(self, environment: Environment, broker: Broker, service: Service) -> None:
+        self.environment, self.service = environment, service
         self._exporter = Streams(reader(broker.monitoring_url))
         self._announced = set[int]()
         self.samples: list[float] = []
@@ -110,14 +110,14 @@ class Watch:
     async def seconds(self, count: int, *, until: Callable[[], Any] = lambda: True) -> None:
         """Let so many seconds pass, one event of each schedule that is due in each."""
         for _ in range(count):
-            await self.world.pass_time(SECOND)
+            await self.environment.pass_time(SECOND)
             await eventually(until, what="the service has taken what it takes")
             await self.look()
 
     async def outage(self, seconds: int) -> None:
         """Let the scheduler be away for so long; afterwards it announces what its policy says, at once."""
         self.samples += [self.samples[-1]] * (seconds - 1)
-        await self.world.pass_time(seconds * SECOND)
+        await self.environment.pass_time(seconds * SECOND)
         await self.look()
 
     async def look(self) -> None:
@@ -125,7 +125,7 @@ class Watch:
         families = {family.name: family.samples for family in self._exporter.collect()}
         (value,) = [one.value for one in families[METRIC] if one.labels == {"stream": CRON_STREAM, "consumer": "sync"}]
         self.samples.append(value)
-        stored = await direct_get.read_all(self.world.connections[0], CRON_STREAM, event_subject(OFTEN.name))
+        stored = await direct_get.read_all(self.environment.connections[0], CRON_STREAM, event_subject(OFTEN.name))
         kept = {message.sequence for message in stored}
         self._announced |= kept
         if self.lost_after is None and self._announced - kept - self.service.done:
@@ -133,11 +133,11 @@ class Watch:
 
 
 @pytest.fixture
-async def watch(world: World, broker: Broker) -> Watch:
+async def watch(environment: Environment, broker: Broker) -> Watch:
     """A consumer that nobody pulls yet, and a scheduler with one schedule."""
-    await provision_broker(world.connections[2], Topology(streams=(), consumers=(SYNC,)))
-    await world.started([OFTEN])
-    return Watch(world, broker, Service(world.connections[2]))
+    await provision_broker(environment.connections[2], Topology(streams=(), consumers=(SYNC,)))
+    await environment.started([OFTEN])
+    return Watch(environment, broker, Service(environment.connections[2]))
 
 
 def fires_in_time(watch: Watch) -> None:
@@ -179,7 +179,7 @@ async def test_ordinary_life_raises_no_alarm(watch: Watch) -> None:
     service = watch.service
 
     async def take(seconds: int) -> None:
-        await watch.seconds(seconds, until=lambda: len(service.done) == watch.world.metrics[0].events[OFTEN.name])
+        await watch.seconds(seconds, until=lambda: len(service.done) == watch.environment.metrics[0].events[OFTEN.name])
 
     await service.start()
     await take(40)

@@ -18,7 +18,7 @@ from nightshift.runtime.supervisor import Supervisor
 from nightshift.scheduler import app
 from nightshift.scheduler.settings import SchedulerSettings
 from tests.harness import eventually
-from tests.integration.scheduler.world import DEADLINE_SECONDS, World
+from tests.integration.scheduler.environment import DEADLINE_SECONDS, Environment
 from tests.repository import ROOT
 
 SECOND = timedelta(seconds=1)
@@ -51,7 +51,7 @@ async def asked(port: int, path: str) -> str:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 async def test_two_processes_announce_each_second_once_and_end_cleanly(
-    world: World, broker: Broker, tmp_path: Path
+    environment: Environment, broker: Broker, tmp_path: Path
 ) -> None:
     """With the real clock: consecutive seconds, one event each, metrics, and exit code 0 after SIGTERM."""
     ports = free_ports(2)
@@ -64,14 +64,14 @@ async def test_two_processes_announce_each_second_once_and_end_cleanly(
 
             await app.ready(ready)
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while len(await world.due("sync.often")) < 4:  # noqa: ASYNC110 - another process gives no signal
+            while len(await environment.due("sync.often")) < 4:  # noqa: ASYNC110 - another process gives no signal
                 await asyncio.sleep(0.05)
         metrics = [await asked(port, "/metrics") for port in ports]
         codes = [await app.stop() for app in processes]
     finally:
         for app in processes:
             await app.kill()
-    due = await world.due("sync.often")
+    due = await environment.due("sync.often")
     assert {later - earlier for earlier, later in pairwise(due)} == {SECOND}
     assert codes == [0, 0]
     assert all('nightshift_schedule_events_total{schedule="sync.often"}' in text for text in metrics)

@@ -20,8 +20,8 @@ class HangingStream:
     def __init__(self) -> None:
         self.hanging = asyncio.Event()
 
-    async def memories(self, _names: Sequence[str]) -> dict[str, LastEvent]:
-        """As `EventStream.memories`: there is none yet."""
+    async def latest_events(self, _names: Sequence[str]) -> dict[str, LastEvent]:
+        """As `EventStream.latest_events`: there is none yet."""
         return {}
 
     async def paused(self) -> frozenset[str]:
@@ -38,7 +38,7 @@ async def test_an_announcement_that_never_ends_breaks_a_promise() -> None:
     wanted: Any = stream
     announcer = Announcer([Schedule("sync.often", parse("* * * * * *"), "skip", UTC_ZONE)], wanted)
     announcing = asyncio.create_task(announcer.run(asyncio.Event(), heartbeat))
-    await announcer.recalled.wait()
+    await announcer.loaded.wait()
     now += 86_400
     assert heartbeat.silence() is None
     await stream.hanging.wait()

@@ -63,7 +63,7 @@ async def work(context: Context) -> list[Finding]:
             )
     if not any(worker.service == "scheduler" for worker in alive):
         found.append(
-            wrong("workers", "no scheduler answers: no schedule fires", "start one: python -m services.scheduler")
+            wrong("workers", "no scheduler answers: no schedule fires", "start one: python -m nightshift.scheduler")
         )
     found += [
         warning("schedules", f"{name} is paused", f"nightshift cron resume {name}")

@@ -63,7 +63,7 @@ class HandClock:
             await self._turned.wait_for(lambda: len(self._resting) == announcers)
 
 
-class World:
+class Environment:
     """The stream CRON, made anew, the clock, and the announcers that a test runs."""
 
     def __init__(self, connections: Sequence[Connection], now: datetime) -> None:
@@ -104,7 +104,7 @@ class World:
         connection = self.connections[len(self._running) % len(self.connections)]
         metrics = ScheduleMetrics(entry.name for entry in entries)
         events = CronStream(connection)
-        announcer = Announcer(entries, stream or events, time=self.clock, metrics=metrics)
+        announcer = Announcer(entries, stream or events, clock=self.clock, metrics=metrics)
         self.announcers.append(announcer)
         self.metrics.append(metrics)
         self._running.append((asyncio.create_task(announcer.run(stop, Heartbeat())), stop))
