@@ -1,1 +1,1 @@
-"""Pulls what users have at external services into the database."""
+"""The sync service: copy what users have at external services into the database."""

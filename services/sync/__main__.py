@@ -1,4 +1,4 @@
-"""Runs the sync service: `python -m services.sync`."""
+"""Run the sync service: `python -m services.sync`."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from services.sync.settings import SyncSettings
 
 @asynccontextmanager
 async def handlers(settings: SyncSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
-    """Chooses every real dependency of the service's handlers."""
+    """Bind the service's handlers to their real dependencies."""
     web = Web.open(
         allow_private=settings.sync_allow_private_addresses,
         max_bytes=settings.sync_max_page_bytes,

@@ -1,4 +1,4 @@
-"""The row of a linked account: how it is found, held, and marked."""
+"""The row of a linked account: find it, lock it, record progress and errors."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from services.sync.connector import Account
 
 
 class AccountNotFoundError(Exception):
-    """There is no such account, or not yet: its producer's transaction may still be open."""
+    """No such account (yet): its producer's transaction may still be open."""
 
 
 _FIND = select(linked_accounts).where(
@@ -37,12 +37,12 @@ _REVOKED = _ERROR.values({linked_accounts.c.status: "revoked"})
 
 
 async def find_account(database: Database, message: SyncExternal) -> Account:
-    """Returns the account that the message speaks of.
+    """Return the account that the message names.
 
     Raises:
-        AccountNotFoundError: there is none (yet).
+        AccountNotFoundError: it does not exist (yet).
         Skip: it is switched off.
-        Permanent: the service refused its credentials before; only linking it anew helps.
+        Permanent: the service refused its credentials before; it has to be linked again.
     """
     async with database.read() as connection:
         found = await connection.execute(_FIND, {"this_user": message.user_id, "this_service": message.service})
@@ -55,7 +55,7 @@ async def find_account(database: Database, message: SyncExternal) -> Account:
     if row["status"] == "disabled":
         raise Skip(f"the account of {message.service} is switched off")
     if row["status"] == "revoked":
-        raise Permanent(f"the account has to be linked anew: {row['error'] or 'its credentials were refused'}")
+        raise Permanent(f"the account has to be linked again: {row['error'] or 'its credentials were refused'}")
     return Account(
         row["id"],
         row["user_id"],
@@ -66,37 +66,37 @@ async def find_account(database: Database, message: SyncExternal) -> Account:
     )
 
 
-async def locked(connection: AsyncConnection, account_id: str) -> RowMapping:
-    """Reads the row for this transaction alone; whoever else wants to write about the account waits.
+async def lock_account(connection: AsyncConnection, account_id: str) -> RowMapping:
+    """Read and lock the row until the transaction ends.
 
     Raises:
-        Skip: the account was unlinked or switched off meanwhile.
+        Skip: the account was unlinked or switched off in the meantime.
     """
     row = (await connection.execute(_LOCK, {"this_id": account_id})).mappings().one_or_none()
     if row is None or row["status"] != "active":
-        raise Skip("the account was unlinked or switched off meanwhile")
+        raise Skip("the account was unlinked or switched off in the meantime")
     return row
 
 
-async def keep_checkpoint(
+async def save_checkpoint(
     connection: AsyncConnection, account_id: str, checkpoint: dict[str, Any], generation: int, now: datetime
 ) -> None:
-    """Writes how far the round has come."""
+    """Save how far the round has come."""
     values = {"new_checkpoint": checkpoint, "new_generation": generation, "new_updated_at": now}
     await connection.execute(_CHECKPOINT, {"this_id": account_id, **values})
 
 
 async def mark_synced(connection: AsyncConnection, account_id: str, checkpoint: dict[str, Any], now: datetime) -> None:
-    """Writes that a round has come to its end."""
+    """Record that a round is complete."""
     values = {"new_checkpoint": checkpoint, "new_error": None, "new_last_synced_at": now, "new_updated_at": now}
     await connection.execute(_SYNCED, {"this_id": account_id, **values})
 
 
 async def mark_refused(database: Database, account: Account, reason: str, now: datetime, *, revoked: bool) -> None:
-    """Notes on the row why the account cannot be synced; with `revoked` it is left alone from then on.
+    """Record on the row why the account cannot be synced; a `revoked` account is not tried again.
 
-    In a transaction of its own, because a dead letter rolls a job's effects back. Credentials that were replaced
-    meanwhile are not blamed for what the old ones did.
+    In a transaction of its own, because a dead letter rolls the job's effects back. Credentials that were replaced in
+    the meantime are left alone: the refusal was about the old ones.
     """
     secret = account.credentials.reveal() if account.credentials else None
     statement = (_REVOKED if revoked else _ERROR).where(linked_accounts.c.credentials.is_not_distinct_from(secret))

@@ -1,16 +1,19 @@
-"""The port to an external service: what a connector is asked, what it answers, how it may fail."""
+"""The port to an external service: the connector's interface, its pages, its errors."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from nightshift.config.secret import Secret
+
+_SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,510}[\x21-\x7e])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user's account at an external service, as its row says."""
+    """A user's account at an external service, as stored in its row."""
 
     id: str
     user_id: str
@@ -22,7 +25,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing at the external service; `external_id` is the service's own, and stays the same when it is renamed."""
+    """One item at the external service; `external_id` is the service's own id, which survives a rename."""
 
     external_id: str
     kind: str
@@ -31,7 +34,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a conditional request repeats to the server (RFC 9110 §13), as it came."""
+    """Validators of a page for a conditional request (RFC 9110 §13), exactly as received."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -39,34 +42,48 @@ class Validators:
     def __bool__(self) -> bool:
         return self.etag is not None or self.last_modified is not None
 
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> Self:
+        """Read the validators of a response; ignore those that could not be sent back in a header."""
+        return cls(_sendable(headers.get("etag")), _sendable(headers.get("last-modified")))
+
+    def conditions(self) -> dict[str, str]:
+        """Return the headers that ask for a page only if it has changed."""
+        conditions = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in conditions.items() if value is not None}
+
+
+def _sendable(value: str | None) -> str | None:
+    return value if value is not None and _SENDABLE.fullmatch(value) else None
+
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """One page of what there is."""
+    """One page of a listing."""
 
     records: Sequence[Record] = ()
     following: str | None = None
-    """Where the next page is; None behind the last."""
+    """Address of the next page; None after the last."""
     validators: Validators = field(default_factory=Validators)
-    """For asking conditionally next time; empty where the answer would not be safe to rely on."""
+    """For a conditional request next time; empty if a 304 would not be reliable."""
     unchanged: bool = False
-    """The server said 304: the records, and unless `following` says so the next page, are those of last time."""
+    """The server answered 304: the records are those of last time, and so is the next page if not in `following`."""
     whole: bool = True
-    """What is on no page does not exist any more. False for a window onto the newest."""
+    """Whether the listing is complete, so that an item on no page no longer exists. False for a list of the newest."""
     pause: timedelta | None = None
-    """The service takes no more requests for so long."""
+    """How long the service accepts no more requests."""
 
 
 class SyncFailedError(Exception):
-    """The service did not answer, or not as it should: a failed attempt."""
+    """The service did not answer, or not correctly: a failed attempt."""
 
 
 class SourceRefusedError(Exception):
-    """The service no longer knows the account, or refuses its credentials: only its owner can change that."""
+    """The service refuses the account's credentials, or no longer knows the account."""
 
 
 class RateLimitedError(Exception):
-    """The service wants no requests now; `delay` is what it says, None where it does not."""
+    """The service accepts no requests now; `delay` is the time it names, if any."""
 
     def __init__(self, delay: timedelta | None, reason: str) -> None:
         super().__init__(reason)
@@ -74,25 +91,25 @@ class RateLimitedError(Exception):
 
 
 class Connector(Protocol):
-    """Reads one external service. Only declared connectors exist; a message can name one, and nothing else."""
+    """Reads one external service. A message can only name a connector; the account's row has the rest."""
 
     name: str
 
     def start(self, account: Account) -> str:
-        """The address of the first page.
+        """Return the address of the first page.
 
         Raises:
-            Permanent: the account's row says too little, or what must not be followed.
+            Permanent: the account's row is incomplete, or has an address that must not be requested.
         """
 
     async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> SourcePage:
-        """Reads a page: the first, or the one that `following` named; with `validators` only if it has changed.
+        """Read a page: the first, or the one at `cursor`; with `validators` only if it has changed.
 
         Raises:
-            RateLimitedError: not now.
-            SourceRefusedError: not with these credentials, or no such account.
+            RateLimitedError: the service accepts no requests now.
+            SourceRefusedError: it refuses the credentials, or does not know the account.
             SyncFailedError: no answer, or one that cannot be understood.
-            Permanent: the address must not be asked.
+            Permanent: the address must not be requested.
         """
 
 

@@ -1,4 +1,4 @@
-"""Turns "sync everything" into one job per account, a page of accounts per transaction."""
+"""Fan "sync everything" out into one job per account, a page of accounts per transaction."""
 
 import re
 from collections.abc import Collection
@@ -23,9 +23,9 @@ _log = get_logger("sync")
 
 
 async def sync_due(event: ScheduleFired, job: Job, *, service: str | None = None) -> None:
-    """Turn a schedule's event into the job that does the work.
+    """Turn a schedule's event into one job that does the work, however often the event is delivered.
 
-    Nobody can guess that job's id, nor therefore the ids of the jobs that it makes of the accounts.
+    Nobody can guess that job's id, and so neither the ids of the jobs that it enqueues.
     """
     del event
     job.enqueue(SyncAll(service=service))
@@ -34,10 +34,10 @@ async def sync_due(event: ScheduleFired, job: Job, *, service: str | None = None
 async def sync_all(
     message: SyncAll, job: Job, *, database: Database, services: Collection[str], page_size: int = 500
 ) -> None:
-    """Enqueues one `sync.external` per active account of one page, and the job that goes on behind it.
+    """Enqueue one `sync.external` per active account of one page, and a job that continues behind it.
 
-    So neither memory nor transaction grows with the number of accounts, and an account gets one job per run: its id
-    is made of the run's and the account's.
+    Neither memory nor transaction grows with the number of accounts. A job's id is made of the ids of run and account,
+    so that an account gets one job per run.
     """
     if message.service is not None and message.service not in services:
         raise Permanent(f"there is no connector for {message.service!r} (there are {', '.join(sorted(services))})")
@@ -61,6 +61,6 @@ def _enqueue(job: Job, run: str, row: RowMapping) -> None:
     try:
         msgspec.convert(msgspec.to_builtins(message), SyncExternal)
     except msgspec.ValidationError as error:
-        _log.warning("account_left_out", f"account {row['id']!r} is not synced, its user's id fits no job: {error}")
+        _log.warning("account_left_out", f"account {row['id']!r} is not synced: its user's id is not valid: {error}")
         return
     job.enqueue(message, job_id=f"{run}/{wire.safe_token(row['id'])}")

@@ -1,4 +1,4 @@
-"""Works off one linked account: page after page into the database, then what is gone."""
+"""Sync one linked account: save its pages in the database, then mark what is gone."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from nightshift.messaging.paging import TimeLimit
 from nightshift.outcomes import Permanent, Snooze
 from nightshift.text import did_you_mean
 from services.sync.accounts import find_account, mark_refused
-from services.sync.checkpoint import Progress, source_of
+from services.sync.checkpoint import Checkpoint, source_of
 from services.sync.connector import (
     Account,
     Connector,
@@ -22,13 +22,13 @@ from services.sync.connector import (
     SourceRefusedError,
     SyncFailedError,
 )
-from services.sync.http.redaction import hidden
+from services.sync.http.redaction import secrets_hidden
 from services.sync.metrics import SyncMetrics
-from services.sync.sync_run import Visit
+from services.sync.sync_run import SyncRun
 
 MAX_PAGES = 10_000
-"""Pages of one round: a service that names a next page for ever is not followed for ever."""
-_MAKES_ROOM = timedelta(seconds=1)
+"""Maximum pages of one round, for a service whose pages never end."""
+_MAKE_WAY = timedelta(seconds=1)
 
 
 async def sync_external(
@@ -41,68 +41,68 @@ async def sync_external(
     run_seconds: float,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Pulls what a user has at an external service, and ends when a round through all of it is complete.
+    """Copy what a user has at an external service; done when a round through all pages is complete.
 
-    Each page is stored with a checkpoint, so whatever comes between, the next attempt goes on from there. A rate
-    limit waits until the service takes requests again, and counts no attempt. Refused credentials mark the account
-    and are a dead letter. No address comes from the message: it names a connector, and the account's row the rest.
+    Each page is saved with a checkpoint, where the next attempt continues. A rate limit waits until the service
+    accepts requests again, and costs no attempt. Refused credentials mark the account and make a dead letter. No
+    address comes from the message: it names a connector, and the account's row has the rest.
     """
     connector = _connector(connectors, message.service)
     account = await find_account(database, message)
     try:
-        with hidden(account):
+        with secrets_hidden(account):
             source = source_of(connector.name, connector.start(account))
-            visit = Visit(database, account, source, job_key=job.key, now=now)
+            run = SyncRun(database, account, source, job_key=job.key, now=now)
             try:
-                await _round(connector, account, visit, metrics, TimeLimit(run_seconds))
+                await _round(connector, account, run, metrics, TimeLimit(run_seconds))
             except (SyncFailedError, SourceRefusedError, Permanent):
-                await visit.leave()
+                await run.abort()
                 raise
     except SourceRefusedError as refused:
-        reason = f"the account has to be linked anew: {refused}"
+        reason = f"the account has to be linked again: {refused}"
         await mark_refused(database, account, reason, now(), revoked=True)
-        metrics.revoked[connector.name,] += 1
+        metrics.revoked[connector.name] += 1
         raise Permanent(reason) from refused
     except Permanent as permanent:
         await mark_refused(database, account, str(permanent), now(), revoked=False)
         raise
-    job.run_in_transaction(visit.finish)
+    job.run_in_transaction(run.complete)
 
 
-async def _round(connector: Connector, account: Account, visit: Visit, metrics: SyncMetrics, limit: TimeLimit) -> None:
-    progress = await visit.begin()
-    while not progress.listed:
-        page = await _page(connector, account, visit, metrics, progress)
-        progress = await visit.store(page)
+async def _round(connector: Connector, account: Account, run: SyncRun, metrics: SyncMetrics, limit: TimeLimit) -> None:
+    checkpoint = await run.start()
+    while not checkpoint.listed:
+        page = await _page(connector, account, run, metrics, checkpoint)
+        checkpoint = await run.save_page(page)
         metrics.pages[connector.name, "unchanged" if page.unchanged else "changed"] += 1
         metrics.records[connector.name, "seen"] += len(page.records)
-        if progress.pages >= MAX_PAGES:
+        if checkpoint.pages >= MAX_PAGES:
             raise Permanent(f"the account has more than {MAX_PAGES:,} pages")
-        if page.pause is not None and not progress.listed:
-            await _rest(connector, visit, metrics, page.pause, "its requests are used up")
-        if limit.passed and not progress.listed:
-            await visit.leave()
-            raise Snooze(_MAKES_ROOM, f"{progress.pages} pages so far; makes room for other accounts")
-    metrics.records[connector.name, "removed"] += await visit.remove()
-    metrics.rounds[connector.name,] += 1
+        if page.pause is not None and not checkpoint.listed:
+            await _pause(connector, run, metrics, page.pause, "its rate limit is used up")
+        if limit.passed and not checkpoint.listed:
+            await run.abort()
+            raise Snooze(_MAKE_WAY, f"{checkpoint.pages} pages so far; makes way for other accounts")
+    metrics.records[connector.name, "removed"] += await run.forget()
+    metrics.rounds[connector.name] += 1
 
 
 async def _page(
-    connector: Connector, account: Account, visit: Visit, metrics: SyncMetrics, progress: Progress
+    connector: Connector, account: Account, run: SyncRun, metrics: SyncMetrics, checkpoint: Checkpoint
 ) -> SourcePage:
-    known = progress.page_known()
+    known = checkpoint.known_page()
     try:
-        return await connector.fetch(account, progress.cursor, known.validators if known else None)
+        return await connector.fetch(account, checkpoint.cursor, known.validators if known else None)
     except RateLimitedError as limited:
-        await _rest(connector, visit, metrics, limited.delay, str(limited))
+        await _pause(connector, run, metrics, limited.delay, str(limited))
 
 
-async def _rest(
-    connector: Connector, visit: Visit, metrics: SyncMetrics, delay: timedelta | None, reason: str
+async def _pause(
+    connector: Connector, run: SyncRun, metrics: SyncMetrics, delay: timedelta | None, reason: str
 ) -> NoReturn:
-    metrics.rate_limits[connector.name,] += 1
-    wait = await visit.rest(delay)
-    raise Snooze(wait, f"{connector.name} takes no requests for {wait.total_seconds():.0f} s: {reason}")
+    metrics.rate_limits[connector.name] += 1
+    wait = await run.pause(delay)
+    raise Snooze(wait, f"{connector.name} accepts no requests for {wait.total_seconds():.0f} s: {reason}")
 
 
 def _connector(connectors: Connectors, name: str) -> Connector:

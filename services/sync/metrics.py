@@ -1,33 +1,31 @@
-"""The sync service's numbers for Prometheus, under stable names."""
+"""The sync service's metrics for Prometheus."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
 class SyncMetrics(Collector):
-    """Counts by external service; written by the event loop, read by the thread that answers `/metrics`."""
+    """Counters by external service; incremented on the event loop, read by the thread that serves `/metrics`."""
 
     def __init__(self, services: Iterable[str]) -> None:
         names = list(services)
         self.pages = {(name, result): 0 for name in names for result in ("changed", "unchanged")}
         self.records = {(name, change): 0 for name in names for change in ("seen", "removed")}
-        self.rounds = {(name,): 0 for name in names}
-        self.rate_limits = {(name,): 0 for name in names}
-        self.revoked = {(name,): 0 for name in names}
+        self.rounds = dict.fromkeys(names, 0)
+        self.rate_limits = dict.fromkeys(names, 0)
+        self.revoked = dict.fromkeys(names, 0)
 
     def collect(self) -> Iterator[Metric]:
-        """Turns the numbers into Prometheus' families."""
+        """Yield the counters as metric families."""
         yield _counter("nightshift_sync_pages", "Pages stored.", ("service", "result"), self.pages)
         yield _counter(
-            "nightshift_sync_records", "Records that pages had, or lacked.", ("service", "change"), self.records
+            "nightshift_sync_records", "Records seen on pages, or removed.", ("service", "change"), self.records
         )
+        yield _counter("nightshift_sync_rounds", "Completed rounds through an account.", ("service",), self.rounds)
         yield _counter(
-            "nightshift_sync_rounds", "Rounds through an account that came to their end.", ("service",), self.rounds
-        )
-        yield _counter(
-            "nightshift_sync_rate_limits", "Times a service wanted no requests.", ("service",), self.rate_limits
+            "nightshift_sync_rate_limits", "Rate limits that a service imposed.", ("service",), self.rate_limits
         )
         yield _counter(
             "nightshift_sync_revoked", "Accounts whose credentials were refused.", ("service",), self.revoked
@@ -35,9 +33,9 @@ class SyncMetrics(Collector):
 
 
 def _counter(
-    name: str, text: str, labels: tuple[str, ...], values: dict[tuple[str, str], int] | dict[tuple[str], int]
+    name: str, text: str, labels: Sequence[str], values: Mapping[tuple[str, str], int] | Mapping[str, int]
 ) -> Metric:
     family = CounterMetricFamily(name, text, labels=labels)
     for key, value in list(values.items()):
-        family.add_metric(key, value)
+        family.add_metric([key] if isinstance(key, str) else key, value)
     return family

@@ -1,4 +1,4 @@
-"""The rows of what was pulled: written by external id, seen by rounds, marked as removed in pages."""
+"""The rows of synced records: upserted by external id, marked as seen by rounds, marked as removed in pages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from schema.tables import external_records as table
 from services.sync.connector import Record
 
 REMOVED_PAGE = 500
-"""Records marked in one transaction."""
+"""Records marked as removed in one transaction."""
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -53,7 +53,7 @@ _REMOVE = (
 async def write_records(
     connection: AsyncConnection, account_id: str, records: Sequence[Record], generation: int, now: datetime
 ) -> None:
-    """Writes a page of records; one that had been removed and is back is there again."""
+    """Upsert a page of records; one that was marked as removed is restored."""
     rows = {
         record.external_id: {
             "account_id": account_id,
@@ -70,22 +70,22 @@ async def write_records(
         await connection.execute(_UPSERT[connection.dialect.name], list(rows.values()))
 
 
-async def see_records(
+async def mark_seen(
     connection: AsyncConnection, account_id: str, ids: Sequence[str], generation: int, now: datetime
 ) -> bool:
-    """Notes that an unchanged page still has these; False if some of them are not in the table."""
+    """Mark the records of an unchanged page as seen; return False if some of them have no row."""
     values = {"this_account": account_id, "ids": list(ids), "new_generation": generation, "new_seen_at": now}
     result: CursorResult[Any] = await connection.execute(_SEEN, values)
     return result.rowcount == len(ids)
 
 
 async def has_records(connection: AsyncConnection, account_id: str) -> bool:
-    """Whether the account has any record that is not removed."""
+    """Tell whether the account has any record that is not removed."""
     return (await connection.execute(_ANY, {"this_account": account_id})).first() is not None
 
 
 async def remove_unseen(connection: AsyncConnection, account_id: str, generation: int, now: datetime) -> int:
-    """Marks a page of the records that this round has not seen; returns how many there were."""
+    """Mark a page of the records that this round has not seen as removed; return how many there were."""
     found = await connection.execute(_UNSEEN, {"this_account": account_id, "this_generation": generation})
     ids = list(found.scalars())
     if ids:

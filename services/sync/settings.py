@@ -11,10 +11,10 @@ _MEBIBYTE = 1024 * 1024
 
 
 class SyncSettings(Settings, frozen=True, kw_only=True):
-    """Where services are, with which credentials, and what one page may cost."""
+    """Addresses and credentials of external services, and limits on size and time."""
 
     slots: Annotated[
-        int, Meta(ge=1, description="Accounts that a worker has in hand at the same time, with a page of each.")
+        int, Meta(ge=1, description="Accounts that a worker syncs at the same time; it holds a page of each in memory.")
     ] = 16
     github_url: Annotated[
         str,
@@ -32,18 +32,18 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
             "For tests, or where all accounts are the operator's own."
         ),
     ] = False
-    sync_max_page_bytes: Annotated[int, Meta(ge=1024, description="A larger answer is refused, unpacked or not.")] = (
-        8 * _MEBIBYTE
-    )
+    sync_max_page_bytes: Annotated[
+        int, Meta(ge=1024, description="A larger response is refused, compressed or not.")
+    ] = 8 * _MEBIBYTE
     sync_request_timeout_seconds: Annotated[
-        float, Meta(gt=0, le=120, description="An answer, redirects included, must be complete by then.")
+        float, Meta(gt=0, le=120, description="A response, including redirects, must be complete by then.")
     ] = 30
     sync_run_seconds: Annotated[
-        float, Meta(gt=0, description="After so long an account makes room for others, and goes on behind them.")
+        float, Meta(gt=0, description="After so long an account makes way for others and continues later.")
     ] = 300
 
     def check(self) -> Iterable[str]:
-        """Yields what cannot work together: the last page must end before its job is cancelled."""
+        """Yield what does not fit together: the last page must end before its job is cancelled."""
         yield from super().check()
         if self.sync_run_seconds + 2 * self.sync_request_timeout_seconds >= self.job_timeout_seconds:
             yield (

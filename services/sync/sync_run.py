@@ -1,4 +1,4 @@
-"""One run at an account: takes it, stores what each page brought, ends the round. Every step a short transaction."""
+"""One run of a sync job: lease the account, save each page, complete the round. Each step is a short transaction."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,26 +11,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nightshift.database import Database
 from nightshift.outcomes import Skip, Snooze
 from nightshift.retry_after import bounded
-from services.sync import checkpoint as steps
-from services.sync.accounts import keep_checkpoint, locked, mark_synced
-from services.sync.checkpoint import Holder, Progress
+from services.sync import checkpoint as rounds
+from services.sync.accounts import lock_account, mark_synced, save_checkpoint
+from services.sync.checkpoint import Checkpoint, Holder
 from services.sync.connector import Account, SourcePage
-from services.sync.http.rate_limits import growing
-from services.sync.records import REMOVED_PAGE, has_records, remove_unseen, see_records, write_records
+from services.sync.http.rate_limits import growing_delay
+from services.sync.records import REMOVED_PAGE, has_records, mark_seen, remove_unseen, write_records
 
 LEASE = timedelta(minutes=5)
-"""How long an account counts as being worked at without a sign of life: longer than any page takes."""
+"""How long an account stays leased without a sign of life; longer than any page takes."""
 _LOOK_AGAIN = timedelta(seconds=15)
-"""Who finds an account taken looks again after this at the latest."""
+"""Longest wait before another job looks at a leased account again."""
 
 
-class Visit:
-    """Holds an account for one run of one job.
+class SyncRun:
+    """Leases an account for one run of one job.
 
-    Two runs at the same account at a time would mark as removed what the other has seen. So the checkpoint says who
-    has it, and each transaction begins with a look, on the locked row, whether that is still so: a run that was given
-    up for dead and comes back writes nothing. Another job waits its turn; the same job, delivered again because its
-    worker died, goes on at once.
+    Two concurrent runs of one account would mark as removed what the other has seen. So the checkpoint names the
+    holder, and each transaction first checks it on the locked row: a run whose lease was taken over writes nothing.
+    Another job waits its turn; the same job, redelivered because its worker died, continues at once.
     """
 
     def __init__(
@@ -40,112 +39,113 @@ class Visit:
         self._job_key, self._token, self._now = job_key, uuid4().hex, now
         self._round = 0
 
-    async def begin(self) -> Progress:
-        """Takes the account and goes on with its round, or begins one.
+    async def start(self) -> Checkpoint:
+        """Lease the account, and continue its round or start one.
 
         Raises:
-            Snooze: another job has it, or the service wants no requests yet.
+            Snooze: another job has it, or the service accepts no requests yet.
             Skip: it was unlinked or switched off.
         """
         now = self._now()
         async with self._database.write() as connection:
-            row = await locked(connection, self._account.id)
-            before = steps.decode(row["checkpoint"])
+            row = await lock_account(connection, self._account.id)
+            before = rounds.decode(row["checkpoint"])
             self._refuse(before, now)
-            progress, fresh = steps.opened(before, self._source, now)
+            checkpoint, fresh = rounds.start_round(before, self._source, now)
             self._round = row["generation"] + 1 if fresh else row["generation"]
-            return await self._keep(connection, progress, now)
+            return await self._renew(connection, checkpoint, now)
 
-    async def store(self, page: SourcePage) -> Progress:
-        """Stores a page and how far the round has come with it.
+    async def save_page(self, page: SourcePage) -> Checkpoint:
+        """Store a page's records and advance the round.
 
-        An unchanged page of which not all records are there any more is forgotten instead, to be asked for in full.
+        If the page is unchanged but some of its records are missing here, forget it, to request it in full.
         """
         now = self._now()
         async with self._database.write() as connection:
-            progress = await self._held(connection)
-            known = progress.page_known()
+            checkpoint = await self._held(connection)
+            known = checkpoint.known_page()
             if page.unchanged:
                 ids = known.ids if known else ()
-                if known is None or not await see_records(connection, self._account.id, ids, self._round, now):
-                    return await self._keep(connection, steps.forgotten(progress), now)
+                if known is None or not await mark_seen(connection, self._account.id, ids, self._round, now):
+                    return await self._renew(connection, rounds.forget_page(checkpoint), now)
             else:
                 await write_records(connection, self._account.id, page.records, self._round, now)
-            return await self._keep(connection, steps.advanced(progress, page, self._round), now)
+            return await self._renew(connection, rounds.advance(checkpoint, page, self._round), now)
 
-    async def rest(self, delay: timedelta | None) -> timedelta:
-        """Gives the account up until the service takes requests again; returns how long that is.
+    async def pause(self, delay: timedelta | None) -> timedelta:
+        """Release the account until the service accepts requests again; return how long that is.
 
-        Without a `delay` of the service's own it grows with each refusal.
+        Without a `delay` from the service it grows with each consecutive rate limit.
         """
         now = self._now()
         async with self._database.write() as connection:
-            progress = await self._held(connection)
-            wait = bounded(delay if delay is not None else growing(progress.limits))
-            limits = progress.limits + 1 if delay is None else progress.limits
-            resting = msgspec.structs.replace(progress, not_before=now + wait, limits=limits)
-            await self._give_up(connection, resting, now)
+            checkpoint = await self._held(connection)
+            wait = bounded(delay if delay is not None else growing_delay(checkpoint.limits))
+            limits = checkpoint.limits + 1 if delay is None else checkpoint.limits
+            paused = msgspec.structs.replace(checkpoint, not_before=now + wait, limits=limits)
+            await self._release(connection, paused, now)
         return wait
 
-    async def leave(self) -> None:
-        """Gives the account up in the middle of its round, for whoever comes next to go on."""
+    async def abort(self) -> None:
+        """Release the account in the middle of its round; the next run continues there."""
         now = self._now()
         async with self._database.write() as connection:
-            with suppress(Skip, Snooze):  # it is gone, or another run's already
-                await self._give_up(connection, await self._held(connection), now)
+            with suppress(Skip, Snooze):  # it is gone, or leased to another run
+                await self._release(connection, await self._held(connection), now)
 
-    async def remove(self) -> int:
-        """Marks as removed what a round through the whole listing has not seen; returns how many there were.
+    async def forget(self) -> int:
+        """Mark as removed what a round through the whole listing has not seen; return how many records that were.
 
-        A round that saw nothing at all removes nothing the first time: an answer that is empty by mistake (a right
-        that was taken away, a half-started server) looks just like an account that was emptied. The next round tells.
+        The first round that saw nothing at all removes nothing: an empty response by mistake (a permission that was
+        withdrawn, a server that is starting) looks like an account that was emptied. The next round tells.
         """
         removed = 0
         while True:
             now = self._now()
             async with self._database.write() as connection:
-                progress = await self._held(connection)
-                if not progress.whole or await self._doubtful(connection, progress):
+                checkpoint = await self._held(connection)
+                if not checkpoint.whole or await self._is_doubtful(connection, checkpoint):
                     return removed
                 found = await remove_unseen(connection, self._account.id, self._round, now)
-                await self._keep(connection, progress, now)
+                await self._renew(connection, checkpoint, now)
             removed += found
             if found < REMOVED_PAGE:
                 return removed
 
-    async def finish(self, connection: AsyncConnection) -> None:
-        """Ends the round; an effect of the job's own commit, which has nothing to say about an account that is gone."""
+    async def complete(self, connection: AsyncConnection) -> None:
+        """End the round, as part of the job's commit; do nothing for an account that was unlinked."""
         try:
-            progress = await self._held(connection)
+            checkpoint = await self._held(connection)
         except Skip:
             return
-        closed = steps.closed(progress, self._round, empty=progress.whole and progress.records == 0)
-        await mark_synced(connection, self._account.id, steps.encode(closed), self._now())
+        empty = checkpoint.whole and checkpoint.records == 0
+        completed = rounds.complete_round(checkpoint, self._round, empty=empty)
+        await mark_synced(connection, self._account.id, rounds.encode(completed), self._now())
 
-    async def _doubtful(self, connection: AsyncConnection, progress: Progress) -> bool:
-        first = progress.records == 0 and progress.empty_rounds == 0
+    async def _is_doubtful(self, connection: AsyncConnection, checkpoint: Checkpoint) -> bool:
+        first = checkpoint.records == 0 and checkpoint.empty_rounds == 0
         return first and await has_records(connection, self._account.id)
 
-    def _refuse(self, before: Progress, now: datetime) -> None:
+    def _refuse(self, before: Checkpoint, now: datetime) -> None:
         same = before.source == self._source
         if same and before.not_before is not None and before.not_before > now:
-            raise Snooze(bounded(before.not_before - now), f"{self._account.service} wants no requests before then")
+            raise Snooze(bounded(before.not_before - now), f"{self._account.service} accepts no requests before then")
         holder = before.holder
         if holder is not None and holder.job != self._job_key and now < holder.until <= now + 2 * LEASE:
             raise Snooze(bounded(min(holder.until - now, _LOOK_AGAIN)), "another job is syncing this account")
 
-    async def _held(self, connection: AsyncConnection) -> Progress:
-        progress = steps.decode((await locked(connection, self._account.id))["checkpoint"])
-        if progress.holder is None or progress.holder.token != self._token:
-            raise Snooze(_LOOK_AGAIN, "another run goes on with this account")
-        return progress
+    async def _held(self, connection: AsyncConnection) -> Checkpoint:
+        checkpoint = rounds.decode((await lock_account(connection, self._account.id))["checkpoint"])
+        if checkpoint.holder is None or checkpoint.holder.token != self._token:
+            raise Snooze(_LOOK_AGAIN, "another run continues with this account")
+        return checkpoint
 
-    async def _keep(self, connection: AsyncConnection, progress: Progress, now: datetime) -> Progress:
+    async def _renew(self, connection: AsyncConnection, checkpoint: Checkpoint, now: datetime) -> Checkpoint:
         holder = Holder(self._job_key, self._token, now + LEASE)
-        held = msgspec.structs.replace(progress, holder=holder)
-        await keep_checkpoint(connection, self._account.id, steps.encode(held), self._round, now)
+        held = msgspec.structs.replace(checkpoint, holder=holder)
+        await save_checkpoint(connection, self._account.id, rounds.encode(held), self._round, now)
         return held
 
-    async def _give_up(self, connection: AsyncConnection, progress: Progress, now: datetime) -> None:
-        free = msgspec.structs.replace(progress, holder=None)
-        await keep_checkpoint(connection, self._account.id, steps.encode(free), self._round, now)
+    async def _release(self, connection: AsyncConnection, checkpoint: Checkpoint, now: datetime) -> None:
+        free = msgspec.structs.replace(checkpoint, holder=None)
+        await save_checkpoint(connection, self._account.id, rounds.encode(free), self._round, now)

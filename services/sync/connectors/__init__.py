@@ -1,4 +1,4 @@
-"""The connectors, one module per external service, and how they are made by name."""
+"""The connectors, one module per external service."""
 
 from services.sync.connector import Connector, Connectors
 from services.sync.connectors.feed import FeedConnector
@@ -8,7 +8,7 @@ from services.sync.settings import SyncSettings
 
 
 def connectors(settings: SyncSettings, web: Web) -> Connectors:
-    """All that exist, by the name that a job and an account give."""
+    """Create all connectors, by the service's name in jobs and accounts."""
     private = settings.sync_allow_private_addresses
     made: list[Connector] = [
         GitHubConnector(web, url=settings.github_url, token=settings.github_token, allow_plain=private),

@@ -1,4 +1,4 @@
-"""Reads a feed, RSS or Atom, at the address that the account's row names."""
+"""Read a feed, RSS or Atom, at the address in the account's row."""
 
 import asyncio
 import hashlib
@@ -22,20 +22,19 @@ from services.sync.connector import (
 )
 from services.sync.connectors.feed_document import Document, read_document
 from services.sync.http import sanitize
-from services.sync.http.conditional_requests import conditions, validators
-from services.sync.http.http_client import Answer, Web, checked
+from services.sync.http.http_client import Answer, Web, parse_url
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _LARGE = 64 * 1024
-"""Bytes. A larger document is read in a thread, where it holds up nobody."""
-_USUAL_PAUSE = timedelta(minutes=15)
+"""Bytes. A larger document is parsed in a thread, so that it does not block other jobs."""
+_DEFAULT_DELAY = timedelta(minutes=15)
 _OK, _NOT_MODIFIED, _UNAUTHORIZED, _GONE, _TOO_MANY, _AWAY = 200, 304, 401, 410, 429, 503
 
 
 class FeedConnector:
-    """One page: the newest entries. What has slid out of it still exists, unless the feed says that it is complete.
+    """Reads the newest entries as one page; older entries still exist, unless the feed says that it is complete.
 
-    Credentials are `name:password` (Basic), or else a token (Bearer).
+    Credentials with a colon are sent as `name:password` (Basic), others as a token (Bearer).
     """
 
     name = "feed"
@@ -46,16 +45,16 @@ class FeedConnector:
     def start(self, account: Account) -> str:
         """See `Connector.start`."""
         if not account.base_url:
-            raise Permanent("the account has no address of a feed: link it again")
-        if checked(account.base_url).scheme == "http" and account.credentials is not None and not self._allow_plain:
-            raise Permanent("the account's address is not https: its credentials would be readable for all")
+            raise Permanent("the account has no feed address: link it again")
+        if parse_url(account.base_url).scheme == "http" and account.credentials is not None and not self._allow_plain:
+            raise Permanent("the account's address is not https: its credentials would be sent unencrypted")
         return account.base_url
 
     async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> SourcePage:
         """See `Connector.fetch`."""
         del cursor
         authorization = _authorization(account.credentials)
-        headers = {"Accept": _ACCEPT, **conditions(validators)}
+        headers = {"Accept": _ACCEPT, **(validators or Validators()).conditions()}
         answer = await self._web.get(self.start(account), headers, authorization=authorization)
         if answer.status == _NOT_MODIFIED and validators:
             return SourcePage(unchanged=True)
@@ -70,7 +69,7 @@ class FeedConnector:
 def _page(answer: Answer, charset: str | None) -> SourcePage:
     document: Document = read_document(answer.body, charset)
     records = [_record(entry, answer.url) for entry in document.entries]
-    return SourcePage(records, validators=validators(answer.headers), whole=document.complete)
+    return SourcePage(records, validators=Validators.from_headers(answer.headers), whole=document.complete)
 
 
 def _record(entry: dict[str, str], base: str) -> Record:
@@ -94,7 +93,7 @@ def _refusal(answer: Answer, now: datetime) -> Exception:
     words = f"the feed's server answered {answer.status}"
     wait = retry_after(answer.headers, now)
     if answer.status == _TOO_MANY or (answer.status == _AWAY and wait is not None):
-        return RateLimitedError(wait or _USUAL_PAUSE, words)
+        return RateLimitedError(wait or _DEFAULT_DELAY, words)
     if answer.status in {_UNAUTHORIZED, _GONE}:
         return SourceRefusedError(words)
     return SyncFailedError(words)

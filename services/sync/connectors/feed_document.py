@@ -7,7 +7,7 @@ from xml.parsers import expat
 
 from nightshift.config.redaction import single_line
 from services.sync.connector import SyncFailedError
-from services.sync.http.sanitize import LONGEST
+from services.sync.http.sanitize import MAX_LENGTH
 
 MAX_ENTRIES = 2_000
 MAX_DEPTH = 100
@@ -116,10 +116,10 @@ class _Reader:
     def _begin(self, entry: dict[str, str], name: str, attributes: dict[str, str]) -> None:
         inside = tuple(self._path[len(_ENTRY[self._path[0]]) :])
         if name == f"{ATOM}link" and len(inside) == 1 and attributes.get("rel", "alternate") == "alternate":
-            entry.setdefault("link", attributes.get("href", "")[:LONGEST])
+            entry.setdefault("link", attributes.get("href", "")[:MAX_LENGTH])
         found = _FIELDS[self._path[0]].get(inside)
         if found is not None and found not in entry:
-            self._field, self._field_depth, self._room, self._parts = found, len(self._path), LONGEST, []
+            self._field, self._field_depth, self._room, self._parts = found, len(self._path), MAX_LENGTH, []
             if found == "id" and attributes.get("isPermaLink", "true").lower() != "false":
                 entry["permanent"] = "true"
 

@@ -1,4 +1,4 @@
-"""Reads the repositories of an account over GitHub's REST API (https://docs.github.com/rest/repos/repos)."""
+"""Read an account's repositories over GitHub's REST API (https://docs.github.com/rest/repos/repos)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,6 @@ from nightshift.instants import utc_now
 from nightshift.outcomes import Permanent, Snooze
 from services.sync.connector import Account, RateLimitedError, SourcePage, Validators
 from services.sync.connectors.github_responses import PAGE_SIZE, page, refusal
-from services.sync.http.conditional_requests import conditions
 from services.sync.http.http_client import Web, origin
 
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
@@ -17,9 +16,9 @@ _WRONG_TOKEN = timedelta(minutes=5)
 
 
 class GitHubConnector:
-    """With its own credentials an account's private repositories too, else what `external_account` shows to all.
+    """Lists an account's own repositories with its credentials, else the public ones of `external_account`.
 
-    Oldest first, so that a repository made meanwhile is behind what was read already.
+    Oldest first, so that a repository created during the round appears behind the pages that were read already.
     """
 
     name = "github"
@@ -34,8 +33,8 @@ class GitHubConnector:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._web, self._url, self._token, self._allow_plain, self._now = web, url.rstrip("/"), token, allow_plain, now
-        self._rests_until = datetime.min.replace(tzinfo=UTC)
-        """Accounts without credentials share one limit: when one has met it, the others need not ask."""
+        self._limited_until = datetime.min.replace(tzinfo=UTC)
+        """Accounts without credentials share one rate limit: when it is exhausted for one, the others wait too."""
 
     def start(self, account: Account) -> str:
         """See `Connector.start`."""
@@ -44,7 +43,7 @@ class GitHubConnector:
         if account.credentials is None and not account.external_account:
             raise Permanent("the account has neither credentials nor a name at GitHub: link it again")
         if account.credentials is not None and base.startswith("http:") and not self._plain(base):
-            raise Permanent("the account's address is not https: its credentials would be readable for all")
+            raise Permanent("the account's address is not https: its credentials would be sent unencrypted")
         path = "/user/repos?affiliation=owner" if account.credentials else f"/users/{_name(account)}/repos?type=owner"
         return f"{base}{path}&sort=created&direction=asc&per_page={PAGE_SIZE}"
 
@@ -53,21 +52,21 @@ class GitHubConnector:
         start, now = self.start(account), self._now()
         url, ours = cursor or start, account.credentials is None
         if origin(url) != origin(start):
-            raise Permanent("the next page is at another host than the account: it is not asked")
-        if ours and self._rests_until > now:
-            raise RateLimitedError(self._rests_until - now, "GitHub wants no requests of ours now")
+            raise Permanent("the next page is at another host than the account: it is not requested")
+        if ours and self._limited_until > now:
+            raise RateLimitedError(self._limited_until - now, "GitHub accepts no requests from us now")
         token = account.credentials or (self._token if origin(start) == origin(self._url) else None)
         answer = await self._web.get(
             url,
-            {**_HEADERS, **conditions(validators)},
+            {**_HEADERS, **(validators or Validators()).conditions()},
             authorization=f"Bearer {token.reveal()}" if token else None,
             trusted=origin(self._url),
         )
         if answer.status in {200, 304}:
-            return page(answer, url, now, asked=bool(validators))
+            return page(answer, url, now, conditional=bool(validators))
         error = refusal(answer, now, of_account=ours)
         if isinstance(error, RateLimitedError) and ours and error.delay is not None:
-            self._rests_until = now + error.delay
+            self._limited_until = now + error.delay
         if answer.status == 401 and ours and token:  # noqa: PLR2004 - Unauthorized
             raise Snooze(_WRONG_TOKEN, f"GitHub refuses our own token ({error}); check GITHUB_TOKEN")
         raise error

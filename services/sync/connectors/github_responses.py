@@ -1,13 +1,13 @@
-"""What an answer of GitHub's REST API means.
+"""Interpret the responses of GitHub's REST API.
 
 Limits as in https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 
-| answer | meaning |
+| response | meaning |
 |---|---|
 | 200, 304 | a page; with `X-RateLimit-Remaining: 0` the next one has to wait |
-| 403 or 429 with `Retry-After` | `RateLimitedError` for so long |
+| 403 or 429 with `Retry-After` | `RateLimitedError` for that long |
 | 403 or 429 with `X-RateLimit-Remaining: 0` | `RateLimitedError` until `X-RateLimit-Reset` |
-| 429, or 403 that speaks of a rate limit | `RateLimitedError` for a time that grows |
+| 429, or 403 that mentions a rate limit | `RateLimitedError` with a growing delay |
 | 401; 404 of an account | `SourceRefusedError` |
 | anything else | `SyncFailedError` |
 """
@@ -29,13 +29,12 @@ from services.sync.connector import (
     Validators,
 )
 from services.sync.http import sanitize
-from services.sync.http.conditional_requests import validators
 from services.sync.http.http_client import Answer, origin
 from services.sync.http.link_header import links
 from services.sync.http.rate_limits import until_reset
 
 PAGE_SIZE = 100
-"""The most that GitHub gives."""
+"""GitHub's maximum."""
 _NOT_MODIFIED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 304, 401, 403, 404, 429
 _LIMIT_WORDS = ("rate limit", "abuse detection", "secondary-rate-limits")
 _TOPICS = 100
@@ -43,30 +42,31 @@ _FLAGS = ("private", "fork", "archived")
 _TEXTS = ("name", "full_name", "description", "language", "default_branch", "visibility")
 _INSTANTS = ("created_at", "updated_at", "pushed_at")
 _COUNTS = ("stargazers_count", "forks_count", "open_issues_count")
-_LARGEST = 2**53
+_MAX_NUMBER = 2**53
 
 
-def page(answer: Answer, url: str, now: datetime, *, asked: bool) -> SourcePage:
-    """Reads a page of repositories; `asked` says that the request was conditional.
+def page(answer: Answer, url: str, now: datetime, *, conditional: bool) -> SourcePage:
+    """Read a page of repositories; `conditional` tells that the request was conditional.
 
     Raises:
-        SyncFailedError: it is not what GitHub answers.
+        SyncFailedError: the response is not what GitHub documents.
     """
-    following = _following(answer, url)
+    following = _next_page(answer, url)
     pause = until_reset(answer.headers, now) if answer.headers.get("x-ratelimit-remaining") == "0" else None
     if answer.status == _NOT_MODIFIED:
-        if not asked:
+        if not conditional:
             raise SyncFailedError("GitHub answered 304 to a request that was not conditional")
         return SourcePage(following=following, unchanged=True, pause=pause)
     records = [_record(repository) for repository in _listed(answer.body)]
-    # A page that is full today may get a successor without changing itself: it cannot be asked conditionally.
-    lasting = following is not None or len(records) < PAGE_SIZE
-    return SourcePage(records, following, validators(answer.headers) if lasting else Validators(), pause=pause)
+    # A full last page may get a successor without changing itself, so a 304 for it would not be reliable.
+    reliable = following is not None or len(records) < PAGE_SIZE
+    validators = Validators.from_headers(answer.headers) if reliable else Validators()
+    return SourcePage(records, following, validators, pause=pause)
 
 
 def refusal(answer: Answer, now: datetime, *, of_account: bool) -> Exception:
-    """What any other answer means; `of_account` says that the address names the account."""
-    said = _said(answer.body)
+    """Return the error that any other response means; `of_account` tells that the address names the account."""
+    said = _error_text(answer.body)
     words = f"GitHub answered {answer.status}{': ' if said else ''}{single_line(said, 300)}"
     if answer.status in {_FORBIDDEN, _TOO_MANY}:
         wait = retry_after(answer.headers, now)
@@ -80,16 +80,16 @@ def refusal(answer: Answer, now: datetime, *, of_account: bool) -> Exception:
     return SyncFailedError(words)
 
 
-def _following(answer: Answer, url: str) -> str | None:
+def _next_page(answer: Answer, url: str) -> str | None:
     found = links(answer.headers.get("link", ""), answer.url).get("next")
     if found is None:
         return None
     try:
         elsewhere = origin(found) != origin(url)
-    except Permanent:  # no address of the web
+    except Permanent:  # not an address of the web
         elsewhere = True
     if elsewhere:
-        raise SyncFailedError("GitHub's answer names a next page at another host, which is not asked")
+        raise SyncFailedError("GitHub's answer names a next page at another host, which is not requested")
     if found == url:
         raise SyncFailedError("GitHub's answer names itself as the next page")
     return found
@@ -104,7 +104,7 @@ def _listed(body: bytes) -> list[dict[str, Any]]:
 
 def _record(repository: dict[str, Any]) -> Record:
     number = repository.get("id")
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _LARGEST:
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _MAX_NUMBER:
         raise SyncFailedError("GitHub's answer has a repository without a number as its id")
     data: dict[str, Any] = {_camel(name): sanitize.cleaned(repository.get(name), 1000) for name in _TEXTS}
     data |= {_camel(name): sanitize.instant(sanitize.cleaned(repository.get(name))) for name in _INSTANTS}
@@ -122,7 +122,7 @@ def _record(repository: dict[str, Any]) -> Record:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_NUMBER else None
 
 
 def _camel(name: str) -> str:
@@ -130,8 +130,8 @@ def _camel(name: str) -> str:
     return first + "".join(other.capitalize() for other in others)
 
 
-def _said(body: bytes) -> str:
-    """The `message` of an error, with the page that explains it: secondary limits are known by either."""
+def _error_text(body: bytes) -> str:
+    """Return an error's message and documentation address: either may identify a secondary rate limit."""
     try:
         error = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,1 +1,1 @@
-"""A careful HTTP client: limits on size and time, no private addresses."""
+"""An HTTP client with limits on size and time that requests no private addresses."""

@@ -1,4 +1,4 @@
-"""Reads the body of an answer within a limit, which holds for what comes out of its compression too."""
+"""Read a response's body up to a limit that also applies to the decompressed size."""
 
 import zlib
 from collections.abc import Iterator
@@ -12,18 +12,18 @@ ACCEPTED = "gzip"
 
 
 class _Plain:
-    """A body as it is."""
+    """A body without content encoding."""
 
     def feed(self, chunk: bytes, room: int) -> bytes:
         del room
         return chunk
 
     def end(self) -> None:
-        """Nothing can be missing: the protocol itself notices."""
+        """Do nothing: the protocol itself detects a body that was cut off."""
 
 
 class _Gzip:
-    """A body that is unpacked piece by piece; it never makes more than there is room for."""
+    """Decompresses a body piece by piece; never produces more than there is room for."""
 
     def __init__(self) -> None:
         self._unpacking = zlib.decompressobj(_GZIP)
@@ -39,10 +39,10 @@ class _Gzip:
 
 
 async def read_body(response: httpx.Response, limit_bytes: int) -> bytes:
-    """Returns the whole body.
+    """Return the whole body.
 
     Raises:
-        SyncFailedError: it is larger than the limit, packed in a way that was not asked for, or damaged.
+        SyncFailedError: it exceeds the limit, has an encoding that was not asked for, or is damaged.
         httpx.HTTPError: the connection broke.
     """
     decoder = _decoder(response.headers.get("content-encoding", ""))

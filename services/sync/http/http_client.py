@@ -1,4 +1,4 @@
-"""Asks the web for one document, bounded in time, size and redirects, and careful about whom it asks."""
+"""Fetch one document from the web, with limits on time, size, redirects and destination."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _LAST_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, unpacked; `url` is where it came from, after redirects."""
+    """A response with its body decompressed; `url` is its address after redirects."""
 
     status: int
     headers: httpx.Headers
@@ -31,10 +31,10 @@ class Answer:
 
 
 class Web:
-    """Asks the operator's own addresses freely, and all others through a `PinnedTransport`.
+    """Requests the operator's own addresses directly, and all others through a `PinnedTransport`.
 
-    It is no browser: no cookies, no credentials out of addresses, no proxies, nothing kept between requests but
-    connections to the operator's own addresses.
+    Not a browser: no cookies, no credentials from addresses, no proxies, no state between requests except connections
+    to the operator's own addresses.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Web:
 
     @classmethod
     def open(cls, *, allow_private: bool, max_bytes: int, timeout_seconds: float, connections: int) -> Self:
-        """Makes the real one; connects to nothing yet."""
+        """Create a client; it does not connect yet."""
         context = httpx.create_ssl_context()
         single = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         guarded = PinnedTransport(httpx.AsyncHTTPTransport(verify=context, limits=single), allow_private=allow_private)
@@ -61,15 +61,15 @@ class Web:
     async def get(
         self, url: str, headers: Mapping[str, str], *, authorization: str | None = None, trusted: str | None = None
     ) -> Answer:
-        """Asks for one document; `authorization` goes to the first origin only, `trusted` is the operator's origin.
+        """Fetch one document; `authorization` goes to the first origin only, `trusted` is the operator's origin.
 
         Raises:
-            SyncFailedError: no whole answer in time, or too many redirects.
-            Permanent: an address that must not be asked.
+            SyncFailedError: no complete response in time, or too many redirects.
+            Permanent: an address that must not be requested.
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._follow(checked(url), headers, authorization, trusted)
+                return await self._follow(parse_url(url), headers, authorization, trusted)
         except TimeoutError:
             raise SyncFailedError(f"{_host(url)} did not answer within {self._timeout_seconds:g} s") from None
         except httpx.HTTPError as error:
@@ -77,16 +77,16 @@ class Web:
             raise SyncFailedError(f"no answer from {_host(url)}: {words}") from None
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._trusted.aclose()
         await self._guarded.aclose()
 
     async def _follow(
         self, url: httpx.URL, headers: Mapping[str, str], authorization: str | None, trusted: str | None
     ) -> Answer:
-        first = origin(url)
+        first_origin = origin(url)
         for _ in range(MAX_REDIRECTS + 1):
-            secret = {"Authorization": authorization} if authorization and origin(url) == first else {}
+            secret = {"Authorization": authorization} if authorization and origin(url) == first_origin else {}
             transport = self._trusted if origin(url) == trusted else self._guarded
             response = await transport.handle_async_request(self._request(url, {**headers, **secret}))
             try:
@@ -105,39 +105,39 @@ class Web:
         return httpx.Request("GET", url, headers={**own, **headers}, extensions={"timeout": timeout.as_dict()})
 
 
-def checked(url: str) -> httpx.URL:
-    """Reads an address that may be asked at all.
+def parse_url(url: str) -> httpx.URL:
+    """Parse an address that may be requested.
 
     Raises:
-        Permanent: it is not http or https, has no host, or carries credentials, which would end up in logs.
+        Permanent: it is not http or https, has no host, or contains credentials, which would end up in logs.
     """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError, ValueError):
         parsed = None
     if parsed is None or not 0 <= (parsed.port or 0) <= _LAST_PORT:
-        raise Permanent("the account's address is not one: expected something like https://example.com/feed")
+        raise Permanent("the account's address is not valid: expected something like https://example.com/feed")
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise Permanent(f"the account's address begins with {single_line(parsed.scheme, 40)!r}, expected http or https")
     if parsed.userinfo:
-        raise Permanent("the account's address contains credentials: they belong into the account's own field")
+        raise Permanent("the account's address contains credentials: put them into the account's own field")
     return parsed
 
 
 def origin(url: httpx.URL | str) -> str:
-    """Scheme, host and port: whom one speaks to."""
-    parsed = checked(url) if isinstance(url, str) else url
+    """Return scheme, host and port."""
+    parsed = parse_url(url) if isinstance(url, str) else url
     port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
     return f"{parsed.scheme}://{parsed.host}:{port}"
 
 
 def _joined(url: httpx.URL, location: str) -> httpx.URL:
     try:
-        return checked(str(url.join(location)))
+        return parse_url(str(url.join(location)))
     except (httpx.InvalidURL, UnicodeError, ValueError):
-        raise SyncFailedError(f"{url.host} redirects to something that is no address") from None
+        raise SyncFailedError(f"{url.host} redirects to something that is not an address") from None
 
 
 def _host(url: str) -> str:
-    """What an error may say of an address: whom it belongs to. Its path and query may be somebody's secret."""
-    return checked(url).host
+    """Return the part of an address that errors may show; its path and query may be a secret."""
+    return parse_url(url).host

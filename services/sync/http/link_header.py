@@ -1,10 +1,10 @@
-"""Reads the `Link` header (RFC 8288 §3), by which a service names the next page."""
+"""Parse the `Link` header (RFC 8288 §3), which names the next page."""
 
 import re
 from urllib.parse import urljoin
 
-_LONGEST = 8 * 1024
-"""Characters of the header; of one address a quarter, since it goes into the checkpoint."""
+_MAX_LENGTH = 8 * 1024
+"""Maximum characters of the header; an address may have a quarter of it, as it is stored in the checkpoint."""
 _NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _WORTH = r'\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))'
 _VALUE = re.compile(rf"<([^<>]*)>((?:\s*;\s*{_NAME}(?:{_WORTH})?)*)", re.ASCII)
@@ -12,16 +12,16 @@ _PARAMETER = re.compile(rf";\s*({_NAME}){_WORTH}", re.ASCII)
 
 
 def links(header: str, base: str) -> dict[str, str]:
-    """Returns the first address of each relation, absolute; what cannot be read is left out."""
+    """Return the first address of each relation, absolute; ignore what cannot be parsed."""
     found: dict[str, str] = {}
-    for value in _VALUE.finditer(header[:_LONGEST]):
+    for value in _VALUE.finditer(header[:_MAX_LENGTH]):
         parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(value[2])}
         try:
             address = _absolute(value[1].strip(), base)
         except ValueError:  # not an address
             continue
         for relation in parameters.get("rel", "").lower().split():
-            if len(address) <= _LONGEST // 4:
+            if len(address) <= _MAX_LENGTH // 4:
                 found.setdefault(relation, address)
     return found
 

@@ -1,4 +1,4 @@
-"""A transport that asks public addresses only: it resolves, checks, and connects to just what it has checked."""
+"""A transport that requests only public addresses: it resolves, checks, and connects to the checked address."""
 
 import asyncio
 import socket
@@ -11,13 +11,13 @@ from nightshift.outcomes import Permanent
 from services.sync.http.ip_guard import is_public
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-_TRIES = 3
-"""Addresses of one host that are tried in turn."""
+_MAX_ADDRESSES = 3
+"""Maximum number of a host's addresses that are tried in turn."""
 _PORTS = {"http": 80, "https": 443}
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Asks the system for the addresses of a host.
+    """Resolve a host's addresses.
 
     Raises:
         OSError: it has none, or the name server does not answer.
@@ -27,31 +27,31 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):
-    """Wraps a transport that keeps no idle connections: one made for a host must never serve another.
+    """Wraps a transport without keep-alive, because a connection made for one host must never serve another.
 
-    The name is resolved once per request, and the connection goes to the very address that was checked, so that a
-    name server which answers differently the second time gains nothing. The certificate is still checked against the
-    name.
+    The name is resolved once per request and the connection goes to the address that was checked, so that a name
+    server gains nothing by answering differently the second time (DNS rebinding). The certificate is verified against
+    the name.
     """
 
     def __init__(self, inner: httpx.AsyncBaseTransport, *, allow_private: bool, resolve: Resolve = resolve) -> None:
         self._inner, self._allow_private, self._resolve = inner, allow_private, resolve
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Sends the request.
+        """Send the request.
 
         Raises:
             Permanent: the host has an address that is not public.
-            httpx.TransportError: it has none, or none that answers.
+            httpx.TransportError: it has no address, or none that answers.
         """
-        *others, last = (await self._addresses(request.url))[:_TRIES]
+        *others, last = (await self._addresses(request.url))[:_MAX_ADDRESSES]
         for address in others:
             with suppress(httpx.ConnectError, httpx.ConnectTimeout):
                 return await self._inner.handle_async_request(_pinned(request, address))
         return await self._inner.handle_async_request(_pinned(request, last))
 
     async def aclose(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._inner.aclose()
 
     async def _addresses(self, url: httpx.URL) -> Sequence[str]:
@@ -63,14 +63,14 @@ class PinnedTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(f"the host {url.host} has no address")
         if not self._allow_private and not all(map(is_public, addresses)):
             raise Permanent(
-                f"the host {url.host} is not on the public internet: it is not asked on a user's behalf "
-                "(SYNC_ALLOW_PRIVATE_ADDRESSES=true would)"
+                f"the host {url.host} is not on the public internet: it is not requested on a user's behalf "
+                "(SYNC_ALLOW_PRIVATE_ADDRESSES=true allows it)"
             )
         return addresses
 
 
 def _pinned(request: httpx.Request, address: str) -> httpx.Request:
-    """The same request to an address; its `Host` header and the name in TLS are those of the URL."""
+    """Return the same request to an address; its `Host` header and TLS server name stay those of the URL."""
     name = request.url.raw_host.decode("ascii")
     extensions = dict(request.extensions)
     if not _is_literal(name):

@@ -1,16 +1,16 @@
-"""How long a service wants us to wait: what its headers say, and what we do where they say nothing."""
+"""How long to wait before the next request where `Retry-After` does not say it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from nightshift.retry_after import LONGEST, bounded, server_time
 
-_FIRST = timedelta(minutes=1)
-_CEILING = timedelta(hours=1)
+_FIRST_DELAY = timedelta(minutes=1)
+_MAX_OWN_DELAY = timedelta(hours=1)
 
 
 def until_reset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """How long until `X-RateLimit-Reset`, in seconds since 1970; a second more, as it has no fractions."""
+    """Return the time until `X-RateLimit-Reset` (seconds since 1970), plus one second, as it has no fractions."""
     value = headers.get("x-ratelimit-reset", "").strip()
     if not (value.isascii() and value.isdigit()):
         return None
@@ -18,6 +18,6 @@ def until_reset(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     return bounded(timedelta(seconds=min(seconds, LONGEST.total_seconds())))
 
 
-def growing(refusals: int) -> timedelta:
-    """A minute, and twice that each time the service refuses again, up to an hour: what GitHub asks for."""
-    return min(_FIRST * int(2 ** min(refusals, 10)), _CEILING)
+def growing_delay(refusals: int) -> timedelta:
+    """Return a minute, doubled with each consecutive refusal, up to an hour, as GitHub asks for."""
+    return min(_FIRST_DELAY * int(2 ** min(refusals, 10)), _MAX_OWN_DELAY)

@@ -1,4 +1,4 @@
-"""Keeps an account's secrets out of every error that leaves its sync."""
+"""Remove an account's secrets from every error that leaves its sync."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,10 @@ _OURS = (Permanent, SourceRefusedError, SyncFailedError)
 
 
 @contextmanager
-def hidden(account: Account) -> Iterator[None]:
-    """Takes the credentials and the address, which may be a secret too, out of the text of whatever is raised inside.
+def secrets_hidden(account: Account) -> Iterator[None]:
+    """Remove credentials and address, which may be a secret too, from the text of any exception raised inside.
 
-    Each account has its own: making all of them known to the process for good would fill its memory, and slow down
-    every line of its log.
+    Per account: registering all accounts' secrets with the process would fill its memory and slow down its log.
     """
     redactor = Redactor()
     credentials = account.credentials.reveal() if account.credentials else ""
@@ -26,8 +25,8 @@ def hidden(account: Account) -> Iterator[None]:
     except (Unavailable, Skip):
         raise
     except (Snooze, RateLimitedError) as wait:
-        raise type(wait)(wait.delay, redactor.clean(str(wait))) from None  # type: ignore[arg-type] # each has its own kind of delay
+        raise type(wait)(wait.delay, redactor.clean(str(wait))) from None  # type: ignore[arg-type] # the two types of delay differ
     except _OURS as ours:
         raise type(ours)(redactor.clean(str(ours))) from None
-    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the secret
+    except Exception as error:  # noqa: BLE001 - any text may contain the secret
         raise SyncFailedError(redactor.clean(f"{type(error).__name__}: {error}")) from None

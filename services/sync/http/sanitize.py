@@ -1,4 +1,4 @@
-"""Makes text of a stranger fit to be kept: every database takes it, and nothing is endless."""
+"""Clean untrusted text so that every database accepts it, with a limited length."""
 
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -9,40 +9,40 @@ from nightshift.instants import rfc3339
 from nightshift.retry_after import http_date
 from nightshift.text import storable
 
-LONGEST = 10_000
+MAX_LENGTH = 10_000
 """Characters of one text."""
-_LONGEST_ID = 300
-_LONGEST_URL = 2_000
+_MAX_ID_LENGTH = 300
+_MAX_URL_LENGTH = 2_000
 
 
-def clean(value: str, limit: int = LONGEST) -> str:
-    """Without NUL, which PostgreSQL refuses, and lone surrogates, which no encoding has."""
+def clean(value: str, limit: int = MAX_LENGTH) -> str:
+    """Remove NUL, which PostgreSQL refuses, and replace lone surrogates, which UTF-8 cannot encode."""
     return storable(value[:limit])
 
 
-def cleaned(value: Any, limit: int = LONGEST) -> str | None:
-    """The same for what may be anything."""
+def cleaned(value: Any, limit: int = MAX_LENGTH) -> str | None:
+    """Clean a value of any type; return None unless it is text."""
     return clean(value, limit) if isinstance(value, str) else None
 
 
 def external_id(value: str) -> str:
-    """An id that fits into a key: a longer one becomes its SHA-256."""
+    """Return an id that fits into a key: one that is too long becomes its SHA-256."""
     tidy = clean(value, len(value))
-    return tidy if len(tidy) <= _LONGEST_ID else "sha256:" + sha256(tidy.encode()).hexdigest()
+    return tidy if len(tidy) <= _MAX_ID_LENGTH else "sha256:" + sha256(tidy.encode()).hexdigest()
 
 
 def web_address(value: str | None, base: str) -> str | None:
-    """An absolute http or https address, or None: whoever shows it as a link must not run a script."""
+    """Return an absolute http or https address, or None: shown as a link, it must not run a script."""
     try:
         address = urljoin(base, (value or "").strip()) if value else ""
     except ValueError:
         return None
-    fits = address.lower().startswith(("https://", "http://")) and len(address) <= _LONGEST_URL
+    fits = address.lower().startswith(("https://", "http://")) and len(address) <= _MAX_URL_LENGTH
     return clean(address) if fits else None
 
 
 def instant(value: str | None) -> str | None:
-    """RFC 3339 in UTC from either kind of date that feeds use; None if it is neither."""
+    """Convert a date to RFC 3339 in UTC; return None if it cannot be read."""
     text = (value or "").strip()[:100]
     moment = _iso(text) or http_date(text)
     try:

@@ -53,6 +53,6 @@ async def said(arguments: tuple[str, ...], environ: Mapping[str, str], stack: Pa
     """Runs a command with these settings."""
     options = parser().parse_args(arguments)
     out, err = io.StringIO(), io.StringIO()
-    screen = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
-    code = await perform(screen, options, environ, stack)
+    output = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
+    code = await perform(output, options, environ, stack)
     return Said(code, out.getvalue(), err.getvalue())

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
+from nightshift.housekeeping.expired_claims import is_expired
 from nightshift.messaging.claim_check import InvalidClaimError, _parse
 from nightshift.outcomes import Permanent, Snooze
 from nightshift.retry_after import retry_after
 from nightshift.worker.rescheduling import dead_mark
 from services.email.mailer import SendFailedError
 from services.email.resend_errors import accepted_id, refusal
-from services.maintenance.expired_claims import is_expired
 from services.report.parameters import parse_parameters, period_of
 from services.report.period import Period
 from services.sync.connector import RateLimitedError, SourcePage, SourceRefusedError, SyncFailedError
@@ -85,7 +85,7 @@ def test_any_answer_of_github_is_a_page_or_a_known_error(status: int, headers: d
         github_responses.refusal(answer, NOW, of_account=True), (RateLimitedError, SourceRefusedError, SyncFailedError)
     )
     try:
-        page = github_responses.page(answer, url, NOW, asked=True)
+        page = github_responses.page(answer, url, NOW, conditional=True)
     except SyncFailedError as error:
         told = str(error)
     else:

@@ -1,4 +1,4 @@
-"""Describes one service: settings of its queues, its workers, what its types do, and its last errors."""
+"""Describe one service: settings of its queues, its workers, figures by job type, and the last errors."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,11 +8,11 @@ import msgspec
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.commands import dlq_show
-from nightshift.cli.queries.dead_letters import Filter, letters
-from nightshift.cli.queries.discover_workers import of_service
-from nightshift.cli.queries.queue_stats import Figures
+from nightshift.cli.queries.dead_letters import newest_letters
+from nightshift.cli.queries.discover_workers import workers_of
+from nightshift.cli.queries.queue_stats import QueueStats
 from nightshift.cli.queries.streams import stream_info
-from nightshift.cli.terminal.formatting import number, size, span
+from nightshift.cli.terminal.formatting import format_number, format_size, format_span
 from nightshift.cli.terminal.output import Column
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.topology import Topology, dead_letter_stream, queue_stream
@@ -22,14 +22,14 @@ _FAILED = frozenset({"retry", "dead"})
 
 
 class TypeRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One job type: what waits of it, and what the workers that run now did with it since they started."""
+    """One job type: how many jobs wait, and the outcomes of those that the running workers finished."""
 
     type: str
     waiting: int
     dead: int
     finished: int
     failed: int
-    put_off: int
+    snoozed: int
     mean_seconds: float | None
 
 
@@ -44,9 +44,9 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """All of it, for programs."""
+    """The whole description, for programs."""
 
-    queue: Figures
+    queue: QueueStats
     streams: list[StreamRow]
     consumers: list[dict[str, Any]]
     types: list[TypeRow]
@@ -56,61 +56,57 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 _STREAMS = (
     Column("STREAM", lambda row: row.stream),
-    Column("MESSAGES", lambda row: number(row.messages), right=True),
-    Column("SIZE", lambda row: size(row.bytes), right=True),
-    Column("FULL AT", lambda row: size(row.max_bytes) if row.max_bytes > 0 else "no limit", right=True),
+    Column("MESSAGES", lambda row: format_number(row.messages), right=True),
+    Column("SIZE", lambda row: format_size(row.bytes), right=True),
+    Column("FULL AT", lambda row: format_size(row.max_bytes) if row.max_bytes > 0 else "no limit", right=True),
     Column("PURPOSE", lambda row: row.purpose),
 )
 _TYPES = (
     Column("TYPE", lambda row: row.type),
-    Column("WAITING", lambda row: number(row.waiting), right=True),
-    Column("DEAD", lambda row: number(row.dead), right=True, style=lambda row: "dead" if row.dead else ""),
-    Column("FINISHED", lambda row: number(row.finished), right=True),
-    Column("FAILED", lambda row: number(row.failed), right=True),
-    Column("PUT OFF", lambda row: number(row.put_off), right=True),
+    Column("WAITING", lambda row: format_number(row.waiting), right=True),
+    Column("DEAD", lambda row: format_number(row.dead), right=True, style=lambda row: "dead" if row.dead else ""),
+    Column("FINISHED", lambda row: format_number(row.finished), right=True),
+    Column("FAILED", lambda row: format_number(row.failed), right=True),
+    Column("SNOOZED", lambda row: format_number(row.snoozed), right=True),
     Column("MEAN SECONDS", lambda row: "" if row.mean_seconds is None else f"{row.mean_seconds:.3f}", right=True),
 )
 
 
 async def show(
-    session: Context, topology: Topology, figures: Figures, alive: Sequence[WorkerInfo], columns: Sequence[Column]
+    context: Context, topology: Topology, stats: QueueStats, alive: Sequence[WorkerInfo], columns: Sequence[Column]
 ) -> None:
-    """Shows a service whole."""
-    mine = of_service(alive, figures.service)
-    streams, types = await _streams(session, topology, figures.service), await _types(session, figures.service, mine)
-    found = [letter async for letter in letters(await session.connection(), Filter(services=(figures.service,)))]
-    last = [dlq_show.row(letter) for letter in found[-_LAST_ERRORS:]]
-    consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(figures.service)]
-    screen = session.screen
-    if screen.as_json:
-        screen.json(
-            Description(
-                queue=figures, streams=streams, consumers=consumers, types=types, workers=mine, last_errors=last
-            )
+    """Show the description of a service."""
+    mine = workers_of(alive, stats.service)
+    streams, types = await _streams(context, topology, stats.service), await _types(context, stats.service, mine)
+    found = await newest_letters(await context.connection(), stats.service, _LAST_ERRORS)
+    last = [dlq_show.row(letter) for letter in found]
+    consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(stats.service)]
+    output = context.output
+    if output.as_json:
+        output.json(
+            Description(queue=stats, streams=streams, consumers=consumers, types=types, workers=mine, last_errors=last)
         )
         return
-    screen.rows([figures], columns, none="")
-    screen.line("")
-    screen.rows(streams, _STREAMS, none="")
-    screen.line("")
-    for one in topology.consumers_of(figures.service):
-        wait = span(timedelta(microseconds=one.config()["ack_wait"] / 1000))
-        screen.line(
-            f"consumer {one.name} on {one.stream}: {one.filter}, delivered again after {wait} without a sign of life"
-        )
-    screen.line("")
-    screen.rows(types, _TYPES, none="")
-    screen.line("(finished to seconds: of the workers that run now, since each started)", "dim")
-    screen.line("")
-    screen.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
+    output.rows([stats], columns, none="")
+    output.line("")
+    output.rows(streams, _STREAMS, none="")
+    output.line("")
+    for one in topology.consumers_of(stats.service):
+        wait = format_span(timedelta(microseconds=one.config()["ack_wait"] / 1000))
+        output.line(f"consumer {one.name} on {one.stream}: {one.filter}, redelivered after {wait} without progress")
+    output.line("")
+    output.rows(types, _TYPES, none="")
+    output.line("(FINISHED to MEAN SECONDS: by the running workers, since each started)", "dim")
+    output.line("")
+    output.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
 
 
-async def _streams(session: Context, topology: Topology, service: str) -> list[StreamRow]:
+async def _streams(context: Context, topology: Topology, service: str) -> list[StreamRow]:
     rows = list[StreamRow]()
     for stream in topology.streams:
         if stream.name.split("_")[0] != queue_stream(service):
             continue
-        info = await stream_info(await session.connection(), stream.name)
+        info = await stream_info(await context.connection(), stream.name)
         state, config = info["state"], info["config"]
         rows.append(
             StreamRow(
@@ -124,13 +120,13 @@ async def _streams(session: Context, topology: Topology, service: str) -> list[S
     return rows
 
 
-async def _types(session: Context, service: str, mine: Sequence[WorkerInfo]) -> list[TypeRow]:
-    connection = await session.connection()
+async def _types(context: Context, service: str, mine: Sequence[WorkerInfo]) -> list[TypeRow]:
+    connection = await context.connection()
     waiting = await stream_info(connection, queue_stream(service), subjects_filter=f"jobs.{service}.>")
     dead = await stream_info(connection, dead_letter_stream(service), subjects_filter=f"dead.{service}.>")
     in_queue: dict[str, int] = waiting["state"].get("subjects") or {}
     in_dlq: dict[str, int] = dead["state"].get("subjects") or {}
-    names = set(session.catalogue.types_of(service))
+    names = set(context.catalogue.types_of(service))
     names |= {subject.partition(".")[2] for subject in (*in_queue, *in_dlq)}
     rows = [_type_row(name, in_queue.get(f"jobs.{name}", 0), in_dlq.get(f"dead.{name}", 0), mine) for name in names]
     return sorted(rows, key=lambda row: (-row.failed, -(row.mean_seconds or 0), row.type))
@@ -139,7 +135,7 @@ async def _types(session: Context, service: str, mine: Sequence[WorkerInfo]) -> 
 def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) -> TypeRow:
     counted = [worker.types[name] for worker in mine if name in worker.types]
     finished = sum(sum(counts.outcomes.values()) for counts in counted)
-    put_off = sum(counts.outcomes.get("snooze", 0) for counts in counted)
+    snoozed = sum(counts.outcomes.get("snooze", 0) for counts in counted)
     failed = sum(count for counts in counted for outcome, count in counts.outcomes.items() if outcome in _FAILED)
     seconds = sum(counts.seconds for counts in counted)
     return TypeRow(
@@ -148,6 +144,6 @@ def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) ->
         dead=dead,
         finished=finished,
         failed=failed,
-        put_off=put_off,
+        snoozed=snoozed,
         mean_seconds=round(seconds / finished, 4) if finished else None,
     )

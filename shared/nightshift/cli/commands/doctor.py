@@ -1,4 +1,4 @@
-"""`nightshift doctor`: looks at everything, says what is wrong and how to mend it."""
+"""`nightshift doctor`: check everything, report what is wrong and how to fix it."""
 
 import argparse
 
@@ -15,38 +15,39 @@ _COLUMNS = (
     Column("", lambda row: row.state, style=lambda row: row.state),
     Column("WHAT", lambda row: row.check),
     Column("FOUND", lambda row: row.found),
-    Column("MEND", lambda row: row.mend if row.state != "ok" else ""),
+    Column("FIX", lambda row: row.fix if row.state != "ok" else ""),
 )
 _ORDER = ("wrong", "warning", "skipped", "ok")
 
 
 def register(groups: Groups) -> None:
-    """Declares the command."""
+    """Declare the command."""
     command(
         groups,
         "doctor",
-        "Check broker, streams, permissions, workers, database, object store and mail; say how to mend what is wrong.",
+        "Check broker, streams, permissions, workers, their dependencies, database and object store; say how to fix "
+        "what is wrong.",
         example="nightshift doctor --json | jq '.[] | select(.state == \"wrong\")'",
         run=_run,
-        more="Exit code 0 when nothing is wrong (warnings are no fault), 1 when something is.",
+        more="Exit code 0 if nothing is wrong (warnings do not count), else 1.",
     )
 
 
-async def _run(session: Context, _options: argparse.Namespace) -> int:
+async def _run(context: Context, _options: argparse.Namespace) -> int:
     findings = list[Finding]()
-    checks = CHECKS if await _reached(session, findings) else WITHOUT_BROKER
+    checks = CHECKS if await _connects(context, findings) else WITHOUT_BROKER
     for check in checks:
-        with session.screen.busy(f"looking at {check.__name__} …"):
-            findings += await _looked(check, session)
+        with context.output.busy(f"checking {check.__name__} …"):
+            findings += await _run_check(check, context)
     findings.sort(key=lambda finding: _ORDER.index(finding.state))
-    session.screen.rows(findings, _COLUMNS, none="")
+    context.output.rows(findings, _COLUMNS, none="")
     return ANSWER_IS_NO if any(finding.state == "wrong" for finding in findings) else DONE
 
 
-async def _reached(session: Context, findings: list[Finding]) -> bool:
-    """Whether the broker can be talked to; what needs it is not looked at otherwise."""
+async def _connects(context: Context, findings: list[Finding]) -> bool:
+    """Connect to the broker; return False if that fails: checks that need it are left out then."""
     try:
-        await session.connection()
+        await context.connection()
     except CommandError as away:
         findings.append(
             wrong("broker", str(away), "start it, or say where it is and who you are: --url, --creds, --user")
@@ -55,9 +56,9 @@ async def _reached(session: Context, findings: list[Finding]) -> bool:
     return True
 
 
-async def _looked(check: Check, session: Context) -> list[Finding]:
-    """What a check found; what stops it is a finding too, so that the others are still made."""
+async def _run_check(check: Check, context: Context) -> list[Finding]:
+    """Run a check; an error that stops it becomes a finding, so that the others still run."""
     try:
-        return list(await check(session))
+        return list(await check(context))
     except (CommandError, BrokerRefusedError, Unavailable) as error:
-        return [wrong(check.__name__, str(error), "mend what else is wrong first, then look again")]
+        return [wrong(check.__name__, str(error), "fix the other findings first, then run this again")]

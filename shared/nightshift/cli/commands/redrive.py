@@ -1,4 +1,4 @@
-"""Sends dead letters to work again: each as the job that it was, then out of its dead-letter stream."""
+"""Redrive dead letters: publish each again as the job that it was, then delete it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,21 +7,22 @@ from datetime import UTC, datetime
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.broker.message import OutboundMessage
-from nightshift.cli.queries.dead_letters import Letter
+from nightshift.cli.queries.dead_letters import Letter, Place
 from nightshift.contract import wire
 from nightshift.messaging import outbound
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
+from nightshift.topology.topology import dead_letter_stream
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 
 _NO_MESSAGE = frozenset({10037, 10057})
 
 
 def copy_of(letter: Letter, body: bytes | None = None) -> OutboundMessage:
-    """The job again: same id, attempts counted anew, without the broker's orders and without what it died of.
+    """Return the job again: same id, attempts counted from the start, without broker headers and dead-letter headers.
 
-    An edited body takes the place of the old one, and of its claim check.
+    An edited body replaces the old one, and its claim check.
     """
     message = letter.message
     kept = outbound.strip_broker_headers(message.headers)
@@ -29,14 +30,15 @@ def copy_of(letter: Letter, body: bytes | None = None) -> OutboundMessage:
     headers.pop(wire.ATTEMPT_BASE, None)
     if body is not None:
         headers.pop(wire.CLAIM, None)
-    own = {wire.JOB_ID: identify(letter.service, message).job.id, wire.MSG_ID: f"redrive:{message.origin()}"}
+    own = {wire.JOB_ID: job_of(letter.service, message).id, wire.MSG_ID: f"redrive:{message.origin()}"}
     return OutboundMessage(wire.job_subject(letter.type), {**headers, **own}, message.body if body is None else body)
 
 
-async def remove(connection: Connection, letter: Letter) -> bool:
-    """Takes a dead letter out of its stream; False when it is gone already."""
+async def remove(connection: Connection, place: Place) -> bool:
+    """Delete a dead letter; return False if it is gone already."""
+    stream = dead_letter_stream(place.service)
     try:
-        await manage(connection, f"STREAM.MSG.DELETE.{letter.stream}", {"seq": letter.sequence, "no_erase": True})
+        await manage(connection, f"STREAM.MSG.DELETE.{stream}", {"seq": place.sequence, "no_erase": True})
     except BrokerRefusedError as refused:
         if refused.code not in _NO_MESSAGE:
             raise
@@ -45,10 +47,10 @@ async def remove(connection: Connection, letter: Letter) -> bool:
 
 
 class Redrive:
-    """Redrives letters at a bounded rate, holding one at a time.
+    """Redrives letters at a limited rate, with one in memory at a time.
 
-    Who is stopped amid it leaves nothing lost. At worst a job is sent twice: the second time the inbox finds that it
-    is done, or the broker that it has it already.
+    Nothing is lost if it is stopped halfway. At worst a job is published twice: the broker drops the second, or the
+    inbox finds that it is done.
     """
 
     def __init__(
@@ -59,11 +61,11 @@ class Redrive:
         self.done = 0
 
     async def all_of(self, letters: AsyncIterator[Letter], body: bytes | None, tell: Callable[[int], None]) -> None:
-        """Redrives them one after the other.
+        """Redrive them one after the other.
 
         Raises:
             BrokerRefusedError, Unavailable: the broker takes no more; `done` counts those redriven, the others stay.
-            BadClaim: a body went by claim check and cannot be kept for long enough.
+            BadClaimError: a body went by claim check and cannot be kept for long enough.
         """
         async for letter in letters:
             await self._one(letter, body)
@@ -79,4 +81,4 @@ class Redrive:
             copy = await rescheduling.renew_claim(self._objects, copy, now)
         copy = await self._publisher.claimed(copy, now)
         await self._publisher.store(copy)
-        await remove(self._connection, letter)
+        await remove(self._connection, letter.place)

@@ -1,4 +1,4 @@
-"""`nightshift send`: publishes jobs that keep their contract, now or later, one or many, and follows one to its end."""
+"""`nightshift send`: publish jobs that match their contract, now or later, one or many; wait for one to end."""
 
 import argparse
 import sys
@@ -9,19 +9,18 @@ import msgspec
 
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import Messages, checked, message_class
+from nightshift.cli.client.contract import Messages, check_body, message_class
 from nightshift.cli.commands.batch import send_batch
-from nightshift.cli.commands.wait import Ending, dead_letters_so_far, follow
+from nightshift.cli.commands.wait import Ending, follow, last_dead_letter
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
-from nightshift.cli.terminal.formatting import brief
-from nightshift.cli.terminal.formatting import instant as shown
-from nightshift.cli.terminal.parse_time import duration, instant
+from nightshift.cli.terminal.formatting import brief, format_instant
+from nightshift.cli.terminal.parse_time import parse_duration, parse_instant
 from nightshift.contract.message import Message
 from nightshift.messaging.publisher import Receipt
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Where a job went, as `--json` shows it."""
+    """Where a job was stored."""
 
     job_id: str
     subject: str
@@ -33,7 +32,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def register(groups: Groups) -> None:
-    """Declares the command."""
+    """Declare the command."""
     parser = command(
         groups,
         "send",
@@ -45,51 +44,49 @@ def register(groups: Groups) -> None:
     parser.add_argument("type", metavar="TYPE", help="job type, for instance email.send")
     parser.add_argument("body", metavar="JSON", nargs="?", help="the body; @FILE reads a file, - standard input")
     when = parser.add_mutually_exclusive_group()
-    when.add_argument("--delay", type=duration, metavar="SPAN", help="run it after this span: 90s, 12h, 30d")
-    when.add_argument("--at", type=instant, metavar="TIME", help="run it then: 2026-07-25T06:00:00Z")
+    when.add_argument("--delay", type=parse_duration, metavar="SPAN", help="run it after this time: 90s, 12h, 30d")
+    when.add_argument("--at", type=parse_instant, metavar="TIME", help="run it at this time: 2026-07-25T06:00:00Z")
     parser.add_argument("--id", help="idempotency key: the same type and id has one effect; with --batch a prefix")
     parser.add_argument(
         "--batch", metavar="FILE", help="one body per line (- is standard input); lines are checked before any is sent"
     )
-    parser.add_argument("--wait", action="store_true", help="follow the job to its end; exit code 1 if it is dead")
-    parser.add_argument(
-        "--wait-for", type=duration, metavar="SPAN", help="stop following after this span (exit code 1)"
-    )
-    parser.add_argument("--unknown-fields", action="store_true", help="send fields that the contract does not know")
+    parser.add_argument("--wait", action="store_true", help="wait until the job has ended; exit code 1 if it is dead")
+    parser.add_argument("--wait-for", type=parse_duration, metavar="SPAN", help="wait at most this long (exit code 1)")
+    parser.add_argument("--unknown-fields", action="store_true", help="send fields that the contract does not have")
 
 
-async def run(session: Context, options: argparse.Namespace) -> int:
-    """Publishes."""
-    runs_at = _when(session, options)
+async def run(context: Context, options: argparse.Namespace) -> int:
+    """Publish."""
+    runs_at = _when(context, options)
     if options.batch is not None:
         if options.body is not None or options.wait or options.wait_for:
             raise UsageError(
-                "--batch takes its bodies from the file, and cannot be followed: leave out the body and --wait"
+                "--batch takes its bodies from the file, and cannot wait for them: leave out the body and --wait"
             )
-        return await send_batch(session, options, runs_at)
+        return await send_batch(context, options, runs_at)
     if options.body is None:
-        needs = _example(session.catalogue.messages, options.type)
+        needs = _example(context.catalogue.messages, options.type)
         raise UsageError(f"the body is missing: give JSON, @FILE, or - for standard input{needs}")
-    body, messages = read_body(options.body), session.catalogue.messages
-    message = checked(messages, options.type, body, unknown_fields=options.unknown_fields)
+    body, messages = read_body(options.body), context.catalogue.messages
+    message = check_body(messages, options.type, body, unknown_fields=options.unknown_fields)
     followed = options.wait or options.wait_for is not None
-    after = await dead_letters_so_far(session, message.TYPE) if followed else 0
-    receipt = await _publish(session, message, options.id, runs_at)
+    after = await last_dead_letter(context, message.TYPE) if followed else 0
+    receipt = await _publish(context, message, options.id, runs_at)
     sent = _sent(receipt, runs_at)
-    if not session.screen.as_json:
-        _tell(session, sent)
+    if not context.output.as_json:
+        _tell(context, sent)
     if not followed:
-        if session.screen.as_json:
-            session.screen.json(sent)
+        if context.output.as_json:
+            context.output.json(sent)
         return DONE
-    ending = await follow(session, message.TYPE, receipt, after, options.wait_for)
-    if session.screen.as_json:
-        session.screen.json(msgspec.structs.replace(sent, ending=ending))
+    ending = await follow(context, message.TYPE, receipt, after, options.wait_for)
+    if context.output.as_json:
+        context.output.json(msgspec.structs.replace(sent, ending=ending))
     return DONE if ending.state == "done" else ANSWER_IS_NO
 
 
 def read_body(text: str) -> bytes:
-    """The body that an argument means: itself, a file's content, or standard input.
+    """Return the body that an argument names: itself, a file's content, or standard input.
 
     Raises:
         UsageError: the file cannot be read.
@@ -104,21 +101,21 @@ def read_body(text: str) -> bytes:
         raise UsageError(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
 
 
-async def _publish(session: Context, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
-    publisher = await session.publisher()
+async def _publish(context: Context, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
+    publisher = await context.publisher()
     if runs_at is None:
         return await publisher.publish(message, job_id=job_id)
     return await publisher.publish_later(message, at=runs_at, job_id=job_id)
 
 
-def _when(session: Context, options: argparse.Namespace) -> datetime | None:
+def _when(context: Context, options: argparse.Namespace) -> datetime | None:
     if options.at is not None:
         at: datetime = options.at
         return at
     if options.delay is None:
         return None
     try:
-        later: datetime = session.now + options.delay
+        later: datetime = context.now + options.delay
     except OverflowError:
         raise UsageError("--delay reaches beyond the year 9999") from None
     return later
@@ -135,14 +132,14 @@ def _sent(receipt: Receipt, runs_at: datetime | None) -> Sent:
     )
 
 
-def _tell(session: Context, sent: Sent) -> None:
+def _tell(context: Context, sent: Sent) -> None:
     facts = {"job id": sent.job_id, "stored at": f"{sent.stream}, message {sent.sequence}, subject {sent.subject}"}
     if sent.runs_at is not None:
-        facts["runs at"] = shown(sent.runs_at)
-    session.screen.facts(facts)
+        facts["runs at"] = format_instant(sent.runs_at)
+    context.output.facts(facts)
     if sent.duplicate:
-        session.screen.line(
-            "The broker had a job of this type and id within the last two minutes and dropped this one.", "yellow"
+        context.output.line(
+            "The broker got a job of this type and id within the last two minutes and dropped this one.", "yellow"
         )
 
 

@@ -1,4 +1,4 @@
-"""What `nightshift doctor` looks at: each check says what it found, and how to mend it."""
+"""The checks of broker, database and object store; each returns what it found, and how to fix it."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,18 +7,18 @@ from typing import Any
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError
 from nightshift.broker.jetstream import manage, store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
+from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
-from nightshift.cli.doctor.mail_checks import check_mail
 from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
-from nightshift.cli.queries.topology import declared, services
-from nightshift.cli.terminal.formatting import size
-from nightshift.database.migrations.runner import current_revision, head
+from nightshift.cli.queries.topology import service_names, topology_of
+from nightshift.cli.terminal.formatting import format_size
+from nightshift.database import MigrationError, history_states
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
 from nightshift.topology.topology import later_stream
 
-_PROVISION = "python -m nightshift.runtime.provision"
+_PROVISION = "nightshift provision"
 _SKEW_SECONDS = 2.0
 _FULL = 0.8
 _WRONG_EXPECTATION = 10060
@@ -27,11 +27,11 @@ _WRONG_EXPECTATION = 10060
 Check = Callable[[Context], Awaitable[Sequence[Finding]]]
 
 
-async def broker(session: Context) -> list[Finding]:
-    """Version, JetStream, disk, and the clock."""
-    connection = await session.connection()
-    info: dict[str, Any] = connection._server_info  # noqa: SLF001 - the library has no public form of it
-    found = [ok("broker", f"nats-server {info.get('version')} at {session.settings.nats_url} ({session.source})")]
+async def broker(context: Context) -> list[Finding]:
+    """Check the broker's version and how much of its storage is used."""
+    connection = await context.connection()
+    info: dict[str, Any] = connection._server_info  # noqa: SLF001 - the client has no public form of it
+    found = [ok("broker", f"nats-server {info.get('version')} at {context.settings.nats_url} ({context.source})")]
     try:
         check_version(str(info.get("version", "")))
     except BrokerTooOldError as old:
@@ -39,14 +39,14 @@ async def broker(session: Context) -> list[Finding]:
     account = await manage(connection, "INFO")
     used, limit = int(account.get("storage", 0)), int(account.get("limits", {}).get("max_storage", -1))
     if limit > 0 and used > _FULL * limit:
-        text = f"{size(used)} of {size(limit)} are used; when it is full every publish is refused"
-        return [*found, warning("disk", text, "nightshift queues list: work off or purge, or give it more room")]
-    return [*found, ok("disk", f"{size(used)} used" + (f" of {size(limit)}" if limit > 0 else ""))]
+        text = f"{format_size(used)} of {format_size(limit)} are used; when it is full every publish is refused"
+        return [*found, warning("disk", text, "see nightshift queues list; purge queues, or raise the limit")]
+    return [*found, ok("disk", f"{format_size(used)} used" + (f" of {format_size(limit)}" if limit > 0 else ""))]
 
 
-async def clock(session: Context) -> list[Finding]:
-    """Whether this machine's clock is the broker's: schedules are set by one and come due by the other."""
-    connection = await session.connection()
+async def clock(context: Context) -> list[Finding]:
+    """Compare this machine's clock with the broker's: schedules are set by one and come due by the other."""
+    connection = await context.connection()
     before = time.time()
     answer = await manage(connection, "STREAM.INFO.CRON")
     after = time.time()
@@ -56,13 +56,13 @@ async def clock(session: Context) -> list[Finding]:
     skew = there.timestamp() - (before + after) / 2
     if abs(skew) > _SKEW_SECONDS:
         text = f"the broker's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
-        return [warning("clock", text, "set the clocks by NTP: delayed jobs and schedules come due by them")]
+        return [warning("clock", text, "synchronize the clocks by NTP: delayed jobs and schedules depend on them")]
     return [ok("clock", "the broker's clock agrees with this machine's")]
 
 
-async def streams(session: Context) -> list[Finding]:
-    """Streams and consumers against what is declared."""
-    found = await differences(await session.connection(), declared(session))
+async def streams(context: Context) -> list[Finding]:
+    """Compare streams and consumers with the declared ones."""
+    found = await differences(await context.connection(), topology_of(context))
     lasting = [line for line in found if "num_replicas" not in line and "max_bytes" not in line]
     chosen = [line for line in found if line not in lasting]
     said = [wrong("topology", line, f"run `{_PROVISION}` with this version's settings") for line in lasting]
@@ -73,10 +73,10 @@ async def streams(session: Context) -> list[Finding]:
     return said or [ok("topology", "streams and consumers are as declared")]
 
 
-async def permissions(session: Context) -> list[Finding]:
-    """Whether this user may publish jobs and cancel; both are asked in a way that changes nothing."""
-    connection, found = await session.connection(), list[Finding]()
-    for service in services(session):
+async def permissions(context: Context) -> list[Finding]:
+    """Check that this user may publish jobs and cancel them, in a way that changes nothing."""
+    connection, found = await context.connection(), list[Finding]()
+    for service in service_names(context):
         try:
             await store(connection, f"jobs.{service}.doctor", {"Nats-Expected-Stream": "none"}, b"", timeout_seconds=2)
         except BrokerRefusedError as refused:
@@ -102,36 +102,54 @@ async def permissions(session: Context) -> list[Finding]:
     return found or [ok("permissions", "this user may publish, cancel and purge")]
 
 
-async def database(session: Context) -> list[Finding]:
-    """Whether it answers, and is of this version."""
-    opened = session.database()
+async def database(context: Context) -> list[Finding]:
+    """Check that the database answers and has the tables of this version."""
+    opened = context.database()
     if opened is None:
         return [skipped("database", NO_DATABASE)]
     try:
-        await opened.probe()
-        at, newest = await current_revision(opened), head()
+        states = await history_states(opened, context.settings.schema_package)
     except Unavailable as away:
-        return [wrong("database", str(away), "check DATABASE_URL, and that the server runs and can be reached")]
-    if at != newest:
-        text = f"its schema is at revision {at or 'nothing'}, this version needs {newest}"
-        return [wrong("database", text, f"run `{_PROVISION}`, or a newer version if the database is ahead")]
-    return [ok("database", f"answers; its schema is at revision {at}")]
+        return [_away(away)]
+    except MigrationError as error:
+        return [wrong("database", str(error), "check SCHEMA_PACKAGE and the rights of DATABASE_URL's user")]
+    behind = [
+        wrong(
+            "database",
+            f"the tables of {one.package} are at revision {one.at or 'nothing'}, this version needs {one.head}",
+            f"run `{_PROVISION}`, or a newer version if the database is ahead",
+        )
+        for one in states
+        if one.at != one.head
+    ]
+    if behind:
+        return behind
+    try:
+        await opened.probe()
+    except Unavailable as away:
+        return [_away(away)]
+    at = ", ".join(f"{one.package} {one.at}" for one in states)
+    return [ok("database", f"answers; its tables are at revision {at}")]
 
 
-async def objects(session: Context) -> list[Finding]:
-    """Whether the bucket can be used."""
-    store_ = session.objects()
+def _away(error: Unavailable) -> Finding:
+    return wrong("database", str(error), "check DATABASE_URL, and that the server runs and can be reached")
+
+
+async def objects(context: Context) -> list[Finding]:
+    """Check that the bucket can be written and read."""
+    store_ = context.objects()
     if store_ is None:
         return [skipped("objects", NO_OBJECTS)]
-    bucket, key = session.settings.s3_bucket, f"doctor/{time.time_ns()}"
+    bucket, key = context.settings.s3_bucket, f"doctor/{time.time_ns()}"
     try:
         await store_.probe()
         await store_.put(key, b"{}", "application/json")
         await store_.delete(key)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+    except Exception as error:  # noqa: BLE001 - any error is the finding
         return [wrong("objects", f"bucket {bucket}: {error}", f"check S3_…; `{_PROVISION}` makes a missing bucket")]
     return [ok("objects", f"bucket {bucket} can be read and written")]
 
 
-WITHOUT_BROKER: tuple[Check, ...] = (database, objects, check_mail)
-CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, *WITHOUT_BROKER)
+WITHOUT_BROKER: tuple[Check, ...] = (database, objects)
+CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)

@@ -19,12 +19,12 @@ async def test_refused_credentials_revoke_the_account(desk: Desk) -> None:
     """401: the row says so and why, the job is a dead letter, and nobody asks again."""
     message = await desk.link()
     desk.github.tokens.clear()
-    with pytest.raises(Permanent, match="linked anew: GitHub answered 401: Bad credentials"):
+    with pytest.raises(Permanent, match="linked again: GitHub answered 401: Bad credentials"):
         await desk.run(message)
     account = await desk.account(message)
     assert account["status"] == "revoked"
     assert "Bad credentials" in account["error"]
-    assert desk.metrics.revoked["github",] == 1
+    assert desk.metrics.revoked["github"] == 1
     desk.forget()
     with pytest.raises(Permanent, match="Bad credentials"):
         await desk.run(message)

@@ -89,7 +89,7 @@ async def test_a_feed_that_is_gone_or_closed_revokes_the_account(desk: Desk, sta
     """401 refuses the credentials, 410 says that it will not come back."""
     desk.feeds.script.append(Reply(status))
     message = await desk.link_feed()
-    with pytest.raises(Permanent, match=f"linked anew: the feed's server answered {status}"):
+    with pytest.raises(Permanent, match=f"linked again: the feed's server answered {status}"):
         await desk.run(message)
     assert (await desk.account(message))["status"] == "revoked"
 

@@ -29,7 +29,7 @@ async def test_a_used_up_limit_waits_for_its_reset(desk: Desk) -> None:
     message = await desk.link()
     desk.github.remaining, desk.github.reset = 0, time.time() + 1800
     assert is_about(await snoozed(desk, message), 1801)
-    assert desk.metrics.rate_limits["github",] == 1
+    assert desk.metrics.rate_limits["github"] == 1
 
 
 async def test_the_last_request_is_not_followed_by_one_too_many(desk: Desk) -> None:

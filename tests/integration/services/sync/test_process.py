@@ -22,7 +22,7 @@ from nightshift.database import Database, open_database
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from schema.tables import external_records, linked_accounts, users
 from tests.harness import connected, eventually, stored
 from tests.integration.services.sync.test_fan_out import NOW, RUN
@@ -117,7 +117,7 @@ async def test_refused_credentials_are_a_dead_letter_without_them(stack: Stack) 
 
         (letter,) = await eventually(dead, what="the dead letter")
         assert letter.headers[wire.DEAD_REASON] == "permanent"
-        assert "linked anew: GitHub answered 401: Bad credentials" in letter.headers[wire.DEAD_ERROR]
+        assert "linked again: GitHub answered 401: Bad credentials" in letter.headers[wire.DEAD_ERROR]
         assert "gho_revoked" not in str(letter) + here.service.log.read_text()
 
 

@@ -57,7 +57,7 @@ async def test_a_run_that_was_given_up_for_dead_writes_nothing(desk: Desk) -> No
     assert len(await desk.records(message)) == 249
     before = await desk.account(message)
     gate.open.set()
-    with pytest.raises(Snooze, match="another run goes on"):
+    with pytest.raises(Snooze, match="another run continues"):
         await zombie
     assert await desk.account(message) == before
     assert len(await desk.records(message)) == 249
@@ -73,7 +73,7 @@ async def test_of_two_deliveries_of_one_job_the_later_one_goes_on(desk: Desk) ->
     await second.reached.wait()
     before = await desk.account(message)
     first.open.set()
-    with pytest.raises(Snooze, match="another run goes on"):
+    with pytest.raises(Snooze, match="another run continues"):
         await earlier
     assert await desk.account(message) == before
     second.open.set()

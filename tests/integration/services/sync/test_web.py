@@ -152,8 +152,8 @@ async def test_an_address_that_refuses_gives_way_to_the_next() -> None:
         ("//example.com/", "expected http or https"),
         ("http://", "expected http or https"),
         ("http://ada:secret@example.com/", "contains credentials"),
-        ("http://[::1", "is not one"),
-        ("http://example.com:99999/", "is not one"),
+        ("http://[::1", "is not valid"),
+        ("http://example.com:99999/", "is not valid"),
         ("nonsense", "expected http or https"),
     ],
 )
