@@ -1,4 +1,4 @@
-"""Text in a font that its PDF does not embed is shown with a font of the machine, or the machine is known to have none."""
+"""Text whose font is not embedded is shown with a font of the machine; one that has none is known."""
 
 from pathlib import Path
 
