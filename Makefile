@@ -5,23 +5,23 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up seed test compose-test check contracts permissions new-job manifests chaos format bench-quick bench lock clean
+.PHONY: help demo up seed test compose-test check coverage contracts permissions new-job manifests architecture chaos format bench-quick bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.run: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || { \
-	  echo "Nightshift needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' || { \
+	  echo "Nightshift needs Python 3.11 to 3.14; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.14"; exit 1; }
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(RUN) -c 'import sysconfig; from pathlib import Path; (Path(sysconfig.get_path("purelib")) / "nightshift.pth").write_text("$(CURDIR)/shared\n")'
+	@printf '%s\n' "$(CURDIR)/shared" > "$$($(RUN) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/nightshift.pth"
 	@touch $@
 
 # Found by its absolute path, so it works from any folder; -P keeps that folder's own modules out.
 $(VENV)/bin/nightshift: $(VENV)/.run
-	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/$(RUN)" -P -m nightshift.cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
+	@printf '#!/bin/sh\nPROJECT_FOLDER="$${PROJECT_FOLDER:-%s}" exec "%s/$(RUN)" -P -m nightshift.cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
 	@chmod +x $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
@@ -47,8 +47,16 @@ compose-test: $(VENV)/.dev ## Run the tests of the compose stack, on a real Dock
 check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: half a minute
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check --quiet .
+	@$(RUN) -m tools.contracts --check
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q -n auto tests/unit tests/contract tests/test_architecture.py
+
+# Processes that a test kills report nothing: the figure is a lower bound.
+coverage: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test (or TESTS=tests/unit) and report the lines that none of them runs
+	@$(RUN) -m coverage erase
+	@$(RUN) -m coverage run -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(RUN) -m coverage combine --quiet
+	@$(RUN) -m coverage report
 
 contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients from the contracts
 	@$(RUN) -m tools.contracts
@@ -61,6 +69,9 @@ new-job: $(VENV)/.dev ## Scaffold a job: contract, samples, handler, tests (NAME
 
 manifests: $(VENV)/.dev ## Generate the services' Kubernetes manifests from the topology
 	@$(RUN) -m tools.kubernetes
+
+architecture: $(VENV)/.dev ## Draw docs/architecture.svg from the imports
+	@$(RUN) -m tools.architecture
 
 chaos: $(VENV)/.dev ## Break it for MINUTES=2, by SEED=…, and see that nothing is lost and nothing twice
 	@$(RUN) -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
@@ -84,15 +95,17 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us:
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.lock
 	@touch $@
 
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
 lock: ## Pin the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock pyproject.toml -o deploy/requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --extra embedded --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 bench/requirements.in -o bench/requirements.lock
+	$(COMPILE) --no-emit-package nightshift-jobs --extra embedded pyproject.toml -o requirements.lock
+	$(COMPILE) --no-emit-package nightshift-jobs -c requirements.lock pyproject.toml -o deploy/requirements.lock
+	$(COMPILE) --no-emit-package nightshift-jobs --extra embedded --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) bench/requirements.in -o bench/requirements.lock
 
 # Beside the folder of a stack that runs, which its lock names, nothing is in use.
 clean: ## Remove what demos, tests and tools left; keeps the state of make up unless ALL=1
-	@for path in var/* .pytest_cache .mypy_cache .ruff_cache .hypothesis; do \
+	@for path in var/* .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis; do \
 	  [ -e "$$path" ] || continue; \
 	  if [ "$$path" = var/up ] && [ -z "$(ALL)" ]; then echo "keeping  $$path, the state of make up (ALL=1 removes it)"; continue; fi; \
 	  if pid=$$(cat "$$path/stack.lock" 2>/dev/null) && [ -n "$$pid" ] && kill -0 "$$pid" 2>/dev/null; then \

@@ -13,14 +13,15 @@ from nightshift.broker import Connection
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
 from nightshift.database import Database
+from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.topology import Topology, topology
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Handlers, route, routes
 from schema.tables import activity_logs
 
@@ -74,12 +75,14 @@ async def drain(
     gc_tuning.freeze()
     started = time.perf_counter()
     await parts.worker.start(parts.pulls)
+    ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
     while metrics.finished < jobs:
         await asyncio.sleep(0.005)
         if time.perf_counter() - started > 120:
             raise TimeoutError(f"{metrics.finished} of {jobs} jobs after 120 s")
     seconds = time.perf_counter() - started
     await parts.worker.drain(5)
+    ticking.cancel()
     await parts.circuit.stop()
     await objects.close()
     return seconds

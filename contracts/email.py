@@ -23,7 +23,8 @@ _MAX_LENGTH = 420
 _TITLE = "Email address"
 _DESCRIPTION = (
     "One address, alone or behind a name. A name with a comma stands in double quotes. "
-    "The part before the @ is ASCII; the domain may be international."
+    "The part before the @ is ASCII, of at most 64 characters; the domain may be international, and its last part does "
+    "not begin with a digit."
 )
 _EXAMPLES = ["ada@example.com", "Ada Lovelace <ada@example.com>", '"Lovelace, Ada" <ada@example.com>']
 

@@ -19,7 +19,7 @@ class CleanSessions(Message, omit_defaults=True):
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=0, le=LONGEST_DAYS)] | None,
-        Meta(description="Days since they expired; the service's setting when absent.", examples=[7]),
+        Meta(description="Days since they expired; the service's setting when absent, and at least.", examples=[7]),
     ] = None
 
 
@@ -30,7 +30,7 @@ class CleanActivity(Message, omit_defaults=True):
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=1, le=LONGEST_DAYS)] | None,
-        Meta(description="Age in days; the service's setting when absent.", examples=[30]),
+        Meta(description="Age in days; the service's setting when absent, and at least.", examples=[30]),
     ] = None
 
 
@@ -46,7 +46,7 @@ class CleanFiles(Message, omit_defaults=True):
         Annotated[int, Meta(ge=1, le=LONGEST_DAYS)] | None,
         Meta(
             description="Age in days from which an upload that is not complete, or an object without a row, is taken "
-            "for abandoned; the service's setting when absent.",
+            "for abandoned; the service's setting when absent, and at least.",
             examples=[7],
         ),
     ] = None
@@ -76,7 +76,7 @@ class CleanClaims(Message, omit_defaults=True):
     older_than_days: Annotated[
         Annotated[int, Meta(ge=0, le=LONGEST_DAYS)] | None,
         Meta(
-            description="Days since the date in their key has passed; the service's setting when absent. "
+            description="Days since the date in their key has passed; the service's setting when absent, and at least. "
             "Before that date nothing is deleted.",
             examples=[1],
         ),
@@ -93,7 +93,7 @@ class CleanInbox(Message, omit_defaults=True):
 
     older_than_days: Annotated[
         Annotated[int, Meta(le=LONGEST_DAYS, extra_json_schema={"minimum": INBOX_LEAST_DAYS})] | None,
-        Meta(description="Age in days; the service's setting when absent.", examples=[60]),
+        Meta(description="Age in days; the service's setting when absent, and at least.", examples=[60]),
     ] = None
 
     def __post_init__(self) -> None:

@@ -1,1 +1,1 @@
-"""The demo: real jobs on the whole stack, on real input, each with what it is expected to do."""
+"""Real jobs on the whole stack, each with what came of it."""

@@ -22,7 +22,7 @@ from nightshift.embedded.services import Service, all_services
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import configure
-from nightshift.runtime.stores import database_of, object_store
+from nightshift.runtime.composition import database_of, object_store
 
 _SPACES = "A path with a space needs quotes of its own: make demo FILES=\"'my photo.jpg' b.pdf\""
 _SETTINGS = {"LOG_FORMAT": "json", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}

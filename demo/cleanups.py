@@ -17,7 +17,7 @@ from nightshift.messaging.job import Job
 from nightshift.objects import ObjectMissingError
 from nightshift.worker.commit import Committer
 from schema.tables import activity_logs, cleanup_runs, files, sessions, users
-from services.maintenance.cleanup_runs import Runs
+from services.maintenance.cleanup_runs import CleanupRuns
 from services.maintenance.handlers import clean_files, job_id_of
 from services.maintenance.metrics import CleanupMetrics
 from services.maintenance.settings import MaintenanceSettings
@@ -108,7 +108,7 @@ async def _eight_days_later(stage: Stage, later: datetime) -> None:
     """The same handler with a clock that is ahead: an object's age cannot be made up."""
     stage.note("the cleanup of files once more, with a clock that is eight days ahead")
     settings = load(MaintenanceSettings, stage.stack.environment())
-    runs = Runs(stage.database, CleanupMetrics(_KINDS), lambda: later)
+    runs = CleanupRuns(stage.database, CleanupMetrics(_KINDS), lambda: later)
     job = Job("maintenance", CleanFiles.TYPE, "demo-later", "demo-later")
     await clean_files(CleanFiles(), job, objects=stage.objects, runs=runs, settings=settings)
     await Committer(stage.database).commit(job)

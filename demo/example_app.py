@@ -20,17 +20,17 @@ from sqlalchemy import Table, insert, select
 from contracts.report import GenerateReport
 from contracts.upload import ProcessUpload
 from nightshift.broker import connect
+from nightshift.config import env_file
 from nightshift.config.env_settings import load
 from nightshift.config.settings import Settings
 from nightshift.contract.message import Message
 from nightshift.database import Database, open_database
-from nightshift.embedded.processes import env_file
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
+from nightshift.objects.s3 import S3ObjectStore
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.stores import object_store
+from nightshift.runtime.composition import object_store
 from schema.tables import files, reports, users
 
 KINDS = ("weekly-summary", "user-activity", "storage-usage")

@@ -20,7 +20,7 @@ from nightshift.embedded.servers.mailbox import messages
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
+from nightshift.objects.s3 import S3ObjectStore
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
 

@@ -22,6 +22,16 @@ _TIMEOUT_SECONDS = 4.0
 Read = Callable[[], Mapping[str, Any]]
 """Returns the broker's answer to `/jsz` with all streams and consumers in it."""
 
+
+def behind(consumer: Mapping[str, Any]) -> int:
+    """Count what is not delivered, and the stream's messages from the oldest in flight to the newest delivered.
+
+    A stream that keeps so many messages of each subject drops none before this reaches that number.
+    """
+    delivered, acknowledged = consumer["delivered"]["stream_seq"], consumer["ack_floor"]["stream_seq"]
+    return int(consumer["num_pending"]) + int(delivered) - int(acknowledged)
+
+
 _STREAM = (
     ("nightshift_stream_messages", "Messages that a stream holds.", lambda stream: stream["state"]["messages"]),
     ("nightshift_stream_bytes", "Bytes that a stream holds.", lambda stream: stream["state"]["bytes"]),
@@ -33,9 +43,10 @@ _STREAM = (
     ),
 )
 _CONSUMER = (
-    ("nightshift_consumer_pending", "Messages that wait for a worker.", "num_pending"),
-    ("nightshift_consumer_ack_pending", "Messages that workers have in hand.", "num_ack_pending"),
-    ("nightshift_consumer_redelivered", "Of those, delivered before.", "num_redelivered"),
+    ("nightshift_consumer_pending", "Messages that wait for a worker.", lambda consumer: consumer["num_pending"]),
+    ("nightshift_consumer_ack_pending", "Messages in flight.", lambda consumer: consumer["num_ack_pending"]),
+    ("nightshift_consumer_redelivered", "Of those, delivered before.", lambda consumer: consumer["num_redelivered"]),
+    ("nightshift_consumer_behind", "Messages since the oldest unacknowledged one.", behind),
 )
 
 
@@ -60,11 +71,11 @@ class Streams(Collector):
                 if value is not None:
                     family.add_metric([stream["name"]], value)
             yield family
-        for name, text, field in _CONSUMER:
+        for name, text, value_of in _CONSUMER:
             family = GaugeMetricFamily(name, text, labels=["stream", "consumer"])
             for stream in streams:
                 for consumer in stream.get("consumer_detail") or []:
-                    family.add_metric([stream["name"], consumer["name"]], consumer.get(field, 0))
+                    family.add_metric([stream["name"], consumer["name"]], value_of(consumer))
             yield family
 
 

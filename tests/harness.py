@@ -6,13 +6,14 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from sqlalchemy import insert, select
 
+from nightshift.backoff import RetryPolicy
 from nightshift.broker import BrokerRefusedError, Connection, connect
 from nightshift.broker.headers import Headers, decode
 from nightshift.broker.jetstream import manage
@@ -23,20 +24,24 @@ from nightshift.database import Database, migrate, open_database
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.messaging.tracing import NO_TRACING, Tracing
+from nightshift.objects.s3 import S3ObjectStore, open_objects
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, topology
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits, Policies
 from nightshift.worker.router import Handlers, routes
 from schema.tables import activity_logs
 
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
-
 DEADLINE_SECONDS = 20.0
+A_MOMENT = RetryPolicy(base_seconds=0.03, factor=1.0)
+PATIENT = Policies(tick_seconds=0.025)
+"""The waits of a worker in service, but for its clock, so that a timeout need not take a second."""
+SOON = replace(PATIENT, retry=A_MOMENT, follow_ups=A_MOMENT, outage_seconds=(0.02, 0.03), first_probe_seconds=0.1)
+"""Whatever waits runs again in a moment."""
 FOLDER_IN_USE = 10049
 """The broker is still removing the files of the stream that had this name."""
 RECORD = insert(activity_logs)
@@ -129,7 +134,7 @@ class Harness:
 
     async def inbox(self) -> list[tuple[str, str]]:
         """Type and id of every job that is done."""
-        query = select(processed_messages.c.type, processed_messages.c.id).where(processed_messages.c.type != "sweep")
+        query = select(processed_messages.c.type, processed_messages.c.id)
         async with self.database.read() as connection:
             return [(row[0], row[1]) for row in await connection.execute(query)]
 
@@ -147,6 +152,10 @@ class Harness:
         """How the deliveries of a type ended, counted; None: those of events and of types that do not exist."""
         metrics = self.context.metrics
         return dict((metrics._types[job_type] if job_type else metrics._unknown).outcomes)
+
+    async def settled(self, count: int) -> None:
+        """Wait until so many deliveries have come to their end in this worker."""
+        await eventually(lambda: self.context.metrics.finished >= count, what=f"{count} deliveries are settled")
 
     async def empty(self) -> None:
         """Waits until no queue holds a job and none is in hand."""
@@ -249,7 +258,8 @@ async def working(
     stream_limits: StreamLimits | None = None,
     start: bool = True,
     fresh: bool = True,
-    spans: "Spans | None" = None,
+    tracing: Tracing = NO_TRACING,
+    policies: Policies = PATIENT,
 ) -> AsyncIterator[Harness]:
     """A worker of the service `probe` with these handlers, on empty streams and an empty database.
 
@@ -264,18 +274,25 @@ async def working(
         if fresh:
             await _begin_empty(connection, declared)
         metrics = Metrics(["probe.run", "probe.follow"])
-        publisher = Publisher(connection, objects, spans=spans)
-        context = ServiceContext("probe", connection, database, objects, publisher, metrics, spans)
+        publisher = Publisher(connection, objects, tracing=tracing)
+        context = ServiceContext("probe", connection, database, objects, publisher, metrics, tracing)
         table = routes(handlers, ScheduleFired)
         parts = compose(
-            context, table, declared.consumers_of("probe"), slots=slots, limits=limits or JobLimits(3, 60.0)
+            context,
+            table,
+            declared.consumers_of("probe"),
+            slots=slots,
+            limits=limits or JobLimits(3, 60.0),
+            policies=policies,
         )
+        ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
         try:
             if start:
                 await parts.worker.start(parts.pulls)
             yield Harness(context, parts)
         finally:
             await parts.worker.drain(0)
+            await cancelled(ticking)
             await parts.circuit.stop()
             await database.close()
 
@@ -283,7 +300,14 @@ async def working(
 @asynccontextmanager
 async def doing_chores(harness: Harness) -> AsyncIterator[None]:
     """What the worker does beside its jobs: relay and sweeps."""
-    running = asyncio.create_task(harness.parts.chores.run())
+    chores = harness.parts.chores
+    running = [asyncio.create_task(loop(Heartbeat())) for loop in (chores.relay, chores.sweep)]
     yield
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await cancelled(*running)
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait for their end; what they raise is of no interest any more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

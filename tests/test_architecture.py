@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PRODUCT = ("contracts", "schema", "shared", "services", "demo", "tools", "deploy")
+PRODUCT = ("contracts", "schema", "shared", "services", "demo", "examples", "tools", "deploy")
 LIBRARY = "nightshift"
 MAY_IMPORT: dict[str, set[str]] = {
     "shared": {LIBRARY},
@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": {LIBRARY},
     "services": {LIBRARY, "contracts", "schema"},
     "demo": {LIBRARY, "contracts", "schema", "services"},
+    "examples": {LIBRARY, "contracts"},
     "tools": {LIBRARY, "contracts", "services"},
     "deploy": {LIBRARY, "contracts"},
 }
@@ -42,7 +43,7 @@ ROOMS = (
     "cli",
 )
 """The rooms of the library, lowest first: each imports only those before it."""
-BELOW_ALL_ROOMS = {"outcomes", "backoff", "batcher", "version", "instants", "retry_after", "text"}
+BELOW_ALL_ROOMS = {"outcomes", "backoff", "batcher", "heartbeat", "version", "instants", "retry_after", "text"}
 """Modules at the library's root that every room may import, and that import none."""
 
 CLIENTS = {"aiosmtplib", "smtplib", "httpx", "minio", "urllib3", "nats", "asyncpg", "aiosqlite", "sqlite3"}
@@ -131,7 +132,7 @@ def handlers_import_ports(source: Source) -> Iterator[str]:
 def file_length(source: Source) -> Iterator[str]:
     """A file has one responsibility, which has room in 220 lines; a migration is a record, written once."""
     lines = source.text.count("\n")
-    if "versions" not in source.parts and lines > LONGEST:
+    if not {"versions", "migrations"} & set(source.parts[:-1]) and lines > LONGEST:
         yield f"{source.path} has {lines} lines, more than {LONGEST}: split it by responsibility"
 
 

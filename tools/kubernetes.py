@@ -11,12 +11,13 @@ from typing import Any
 
 import yaml
 
+from nightshift.config.project import Project
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.embedded.services import discover
 from nightshift.topology.permissions import ACCOUNT
 from nightshift.topology.topology import Consumer, declared_topology
 
-FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "kubernetes"
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "deploy" / "kubernetes"
 SCHEDULER = "scheduler"
 ALWAYS_ON = {"email": 1}
 """Somebody waits for a mail; everything else may be scaled to zero."""
@@ -36,8 +37,8 @@ Manifest = dict[str, Any]
 
 def manifests() -> dict[str, list[Manifest]]:
     """Every service's manifests, by file name."""
-    declared = declared_topology(load_catalogue())
-    return {f"{service}.yaml": _of_service(service, declared.consumers_of(service)) for service in discover()}
+    declared, services = declared_topology(load_catalogue()), Project(ROOT).service_names()
+    return {f"{service}.yaml": _of_service(service, declared.consumers_of(service)) for service in services}
 
 
 def _of_service(service: str, consumers: Sequence[Consumer]) -> list[Manifest]:

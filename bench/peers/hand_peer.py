@@ -19,7 +19,7 @@ from nightshift.database import migrate
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
 BATCH = 100
 _INBOX = (
-    "INSERT INTO processed_messages (consumer, type, id, processed_at)"
+    "INSERT INTO nightshift.processed_messages (consumer, type, id, processed_at)"
     " SELECT 'bench', 'bench.run', id, $2 FROM unnest($1::text[]) AS id ON CONFLICT DO NOTHING"
 )
 _EFFECT = (

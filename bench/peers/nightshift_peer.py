@@ -16,15 +16,16 @@ from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
 from nightshift.contract.cron import ScheduleFired
 from nightshift.database import migrate, open_database
+from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from nightshift.observability.log import configure
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.provisioning import provision_broker
 from nightshift.worker import gc_tuning
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Handlers, route, routes
 from schema.tables import activity_logs
 
@@ -70,9 +71,11 @@ async def work(connection: Connection, offered: Handlers) -> None:
     parts = compose(context, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=JobLimits())
     gc_tuning.freeze()
     await parts.worker.start(parts.pulls)
+    ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
     while not (RESULT.exists() and metrics.finished >= JOBS):
         await asyncio.sleep(0.01)
     await parts.worker.drain(5)
+    ticking.cancel()
     await parts.circuit.stop()
     await database.close()
     await objects.close()

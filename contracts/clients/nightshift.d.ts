@@ -31,7 +31,7 @@ export interface SendEmail {
 
 /** A file that goes with the mail, read from the object store when the mail is sent. */
 export interface Attachment {
-  /** Key of the object in the bucket. */
+  /** Key of the object in the bucket. Beyond the pattern: the key of an object such as 'reports/week-30.pdf', not beginning with '/' or 'claims/'. */
   key: string;
   /** Name that the recipient sees. */
   fileName: string;
@@ -43,7 +43,7 @@ export interface Attachment {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanActivity {
-  /** Age in days; the service's setting when absent. */
+  /** Age in days; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -53,7 +53,7 @@ export interface CleanActivity {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanClaims {
-  /** Days since the date in their key has passed; the service's setting when absent. Before that date nothing is deleted. */
+  /** Days since the date in their key has passed; the service's setting when absent, and at least. Before that date nothing is deleted. */
   olderThanDays?: number | null;
 }
 
@@ -65,7 +65,7 @@ export interface CleanClaims {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanFiles {
-  /** Age in days from which an upload that is not complete, or an object without a row, is taken for abandoned; the service's setting when absent. */
+  /** Age in days from which an upload that is not complete, or an object without a row, is taken for abandoned; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
   /** Key of the object behind which the walk through the objects goes on, as the service sets it in the job that continues one whose time was up; from the beginning when absent. */
   after?: string | null;
@@ -79,7 +79,7 @@ export interface CleanFiles {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanInbox {
-  /** Age in days; the service's setting when absent. */
+  /** Age in days; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -89,7 +89,7 @@ export interface CleanInbox {
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanSessions {
-  /** Days since they expired; the service's setting when absent. */
+  /** Days since they expired; the service's setting when absent, and at least. */
   olderThanDays?: number | null;
 }
 
@@ -149,10 +149,10 @@ export interface ProcessUpload {
  * Its handler enqueues jobs and does no work itself. `due`, not the time of arrival, says what it is about: after
  * an outage an event may come late.
  *
- * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February).
+ * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
  */
 export interface ScheduleFired {
-  /** Name of the schedule; its event is published on `cron.<name>`. */
+  /** Name of the schedule; its event is published on `cron.<name>`. Beyond the pattern: two or more tokens of lower-case letters, digits and hyphens with dots between, not ending in '.manual'. */
   name: string;
   /** The cron expression that came due: five fields, or six with seconds first. */
   schedule: string;
@@ -174,7 +174,7 @@ export interface JobHeaders {
   "Nats-Msg-Id"?: string;
   /** Attempts that were used before this copy. */
   "Job-Attempt-Base"?: string;
-  /** The body is the object with this key, and the message has none: how a body over 128 KB travels. The hash is that of the body; the object may be deleted from that date on. */
+  /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
 }
 
@@ -188,14 +188,14 @@ export interface LaterHeaders {
   "Nats-Msg-Id"?: string;
   /** Attempts that were used before this copy. */
   "Job-Attempt-Base"?: string;
-  /** The body is the object with this key, and the message has none: how a body over 128 KB travels. The hash is that of the body; the object may be deleted from that date on. */
+  /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
   /** When it is due: a one-time schedule of the broker's. */
   "Nats-Schedule": string;
   /** Where the broker puts it then: `due.<type>`, of the same stream. */
   "Nats-Schedule-Target": string;
   /** Why it was given up on. */
-  "Dead-Reason"?: string;
+  "Dead-Reason"?: DeadReason;
   /** What a person has to know about it, one line without secrets. */
   "Dead-Error"?: string;
   /** Attempts that were made. */
@@ -212,7 +212,7 @@ export interface DueHeaders {
   "Nats-Msg-Id"?: string;
   /** Attempts that were used before this copy. */
   "Job-Attempt-Base"?: string;
-  /** The body is the object with this key, and the message has none: how a body over 128 KB travels. The hash is that of the body; the object may be deleted from that date on. */
+  /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
   /** Subject of the schedule that it comes from, set by the broker. */
   "Nats-Scheduler": string;
@@ -231,12 +231,12 @@ export interface DeadLetterHeaders {
   "Job-Attempt-Base"?: string;
   "Job-Claim"?: string;
   /** Why it was given up on. */
-  "Dead-Reason": string;
+  "Dead-Reason": DeadReason;
   /** What a person has to know about it, one line without secrets. */
   "Dead-Error": string;
   /** Attempts that were made. */
   "Dead-Attempts": string;
-  /** Subject that it came by. */
+  /** Subject to publish it on again. */
   "Dead-Subject": string;
   /** Stream that it came by. */
   "Dead-Stream": string;
@@ -295,7 +295,7 @@ export interface Subjects {
 }
 
 /** The body of the event on `cron.<name>`. */
-export type Event = ScheduleFired;
+export type CronEvent = ScheduleFired;
 
 /** Why a job was given up on. */
 export type DeadReason = "invalid" | "unknown-type" | "permanent" | "attempts-exhausted" | "crash-loop";

@@ -1,7 +1,6 @@
-"""All tables, on one metadata; a migration test keeps them and `migrations/` equal."""
+"""The application's tables, on one metadata; a test keeps them and `schema/migrations` equal."""
 
-from nightshift.database.columns import metadata
-from nightshift.database.tables import outbox, processed_messages
+from schema.tables.base import metadata
 from schema.tables.cleanup import cleanup_runs
 from schema.tables.mail import MAIL_TRANSPORTS, email_deliveries
 from schema.tables.people import activity_logs, sessions, users
@@ -21,8 +20,6 @@ __all__ = [
     "files",
     "linked_accounts",
     "metadata",
-    "outbox",
-    "processed_messages",
     "reports",
     "sessions",
     "users",

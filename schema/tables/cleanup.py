@@ -2,7 +2,8 @@
 
 from sqlalchemy import Boolean, Column, Index, Table, Text, false
 
-from nightshift.database.columns import document, identifier, instant, metadata
+from nightshift.database.columns import document, identifier, instant
+from schema.tables.base import metadata
 
 cleanup_runs = Table(
     "cleanup_runs",

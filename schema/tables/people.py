@@ -2,7 +2,8 @@
 
 from sqlalchemy import Column, Index, Table, Text, UniqueConstraint
 
-from nightshift.database.columns import belongs_to, created_at, document, identifier, instant, metadata
+from nightshift.database.columns import belongs_to, created_at, document, identifier, instant
+from schema.tables.base import metadata
 
 users = Table(
     "users",

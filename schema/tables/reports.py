@@ -2,7 +2,8 @@
 
 from sqlalchemy import Column, Index, Table, Text
 
-from nightshift.database.columns import belongs_to, created_at, document, identifier, instant, metadata, one_of
+from nightshift.database.columns import belongs_to, created_at, document, identifier, instant, one_of
+from schema.tables.base import metadata
 
 REPORT_STATUSES = ("pending", "running", "done", "failed")
 

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
-from nightshift.database.columns import belongs_to, created_at, document, identifier, instant, metadata, one_of
+from nightshift.database.columns import belongs_to, created_at, document, identifier, instant, one_of
+from schema.tables.base import metadata
 
 ACCOUNT_STATUSES = ("active", "revoked", "disabled")
 """`revoked`: the service refuses the credentials; `disabled`: switched off by a person."""

@@ -2,7 +2,8 @@
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Table, Text, UniqueConstraint, false
 
-from nightshift.database.columns import belongs_to, created_at, document, identifier, instant, metadata, one_of
+from nightshift.database.columns import belongs_to, created_at, document, identifier, instant, one_of
+from schema.tables.base import metadata
 
 FILE_STATUSES = ("pending", "uploaded", "processed", "failed")
 """`pending`: announced, its object is not complete; `uploaded`: the object is there; `failed`: see `error`."""

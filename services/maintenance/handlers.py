@@ -1,83 +1,106 @@
-"""Works off cleanups: the daily event becomes one job for each kind, and each kind has its rule of what is too old."""
+"""Handles cleanups: the daily event becomes one job for each kind, and each kind has its rule of what is too old."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
 
 from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
+from nightshift.housekeeping.expired_claims import CLAIMS, delete_expired_claims
+from nightshift.housekeeping.inbox_retention import INBOX_TABLES, delete_old_inbox_rows
+from nightshift.housekeeping.retention import AgingTable, count_rows, delete_old_rows
 from nightshift.messaging.job import Job
-from nightshift.messaging.paging import TimeLimit, enqueue_successor
+from nightshift.messaging.paging import Keyset, TimeLimit, enqueue_successor
 from nightshift.objects import ObjectStore
-from schema.tables import files
-from services.maintenance.cleanup_runs import Run, Runs
-from services.maintenance.expired_claims import delete_expired_claims
+from nightshift.worker.router import Handlers
+from schema.tables import activity_logs, cleanup_runs, files, sessions
+from services.maintenance.cleanup_runs import CleanupRun, CleanupRuns
 from services.maintenance.orphaned_files import ABANDONED, OWNERLESS, delete_ownerless_files, disown_abandoned_uploads
-from services.maintenance.orphaned_objects import STRAY, delete_stray_objects
-from services.maintenance.retention import ACTIVITY, INBOX, RUNS, SESSIONS, Aged, count_rows, delete_old_rows
+from services.maintenance.orphaned_objects import WITHOUT_ROW, delete_orphaned_objects
 from services.maintenance.settings import MaintenanceSettings
 
+SESSIONS = AgingTable(sessions, Keyset(sessions.c.expires_at, sessions.c.id))
+ACTIVITY = AgingTable(activity_logs, Keyset(activity_logs.c.created_at, activity_logs.c.id))
+# A handful a day: so few rows need no index for their order.
+RUNS = AgingTable(cleanup_runs, Keyset(cleanup_runs.c.started_at, cleanup_runs.c.id))
 DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, CleanClaims, CleanInbox)
 
 
+def cleanup_handlers(runs: CleanupRuns, objects: ObjectStore, settings: MaintenanceSettings) -> Handlers:
+    """Return all handlers of the service, bound to what they work with."""
+    return {
+        "cron.cleanup.daily": enqueue_cleanups,
+        CleanSessions: partial(clean_sessions, runs=runs, settings=settings),
+        CleanActivity: partial(clean_activity, runs=runs, settings=settings),
+        CleanFiles: partial(clean_files, objects=objects, runs=runs, settings=settings),
+        CleanClaims: partial(clean_claims, objects=objects, runs=runs, settings=settings),
+        CleanInbox: partial(clean_inbox, runs=runs, settings=settings),
+    }
+
+
 async def enqueue_cleanups(event: ScheduleFired, job: Job) -> None:
-    """Enqueues one job of each kind; their ids follow from the due time, so that each day has one of each."""
+    """Enqueue one job of each kind; their ids follow from the due time, so that each day has one of each."""
     job_id = job_id_of(event.name, event.due)
     for message in DAILY:
         job.enqueue(message(), job_id=job_id)
 
 
 def job_id_of(name: str, due: datetime) -> str:
-    """The id of the jobs that the event of a due time becomes: `cleanup-daily-20261124T000000Z`."""
+    """Return the id of the jobs that the event of a due time becomes: `cleanup-daily-20261124T000000Z`."""
     due = due.astimezone(UTC)
     fraction = f"-{due.microsecond:06}" if due.microsecond else ""
     return f"{name.replace('.', '-')}-{due:%Y%m%dT%H%M%S}{fraction}Z"
 
 
-async def clean_sessions(message: CleanSessions, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
-    """Deletes sessions that have expired."""
+async def clean_sessions(message: CleanSessions, job: Job, *, runs: CleanupRuns, settings: MaintenanceSettings) -> None:
+    """Delete sessions that have expired."""
     before = _before(runs, message.older_than_days, settings.cleanup_sessions_days)
     await _clean_rows(message, job, SESSIONS, before=before, runs=runs, settings=settings)
 
 
-async def clean_activity(message: CleanActivity, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
-    """Deletes old entries of the activity log."""
+async def clean_activity(message: CleanActivity, job: Job, *, runs: CleanupRuns, settings: MaintenanceSettings) -> None:
+    """Delete old entries of the activity log."""
     before = _before(runs, message.older_than_days, settings.cleanup_activity_days)
     await _clean_rows(message, job, ACTIVITY, before=before, runs=runs, settings=settings)
 
 
-async def clean_inbox(message: CleanInbox, job: Job, *, runs: Runs, settings: MaintenanceSettings) -> None:
-    """Deletes the notes of jobs that were done long ago, and of sweeps, and the records of cleanups as old."""
+async def clean_inbox(message: CleanInbox, job: Job, *, runs: CleanupRuns, settings: MaintenanceSettings) -> None:
+    """Delete the inbox rows of jobs that were done long ago, and crash marks and the records of cleanups as old."""
     before = _before(runs, message.older_than_days, settings.cleanup_inbox_days)
-    await _clean_rows(message, job, INBOX, RUNS, before=before, runs=runs, settings=settings)
+    run = await runs.begin("inbox", job, *(aging.name for aging in (*INBOX_TABLES, RUNS)))
+    limit, size = TimeLimit(settings.cleanup_seconds), settings.cleanup_page_rows
+    done = await delete_old_inbox_rows(run, before, limit=limit, size=size)
+    done = done and await delete_old_rows(run, RUNS, before, limit=limit, size=size)
+    _end(run, job, message, done=done)
 
 
 async def clean_claims(
-    message: CleanClaims, job: Job, *, objects: ObjectStore, runs: Runs, settings: MaintenanceSettings
+    message: CleanClaims, job: Job, *, objects: ObjectStore, runs: CleanupRuns, settings: MaintenanceSettings
 ) -> None:
-    """Deletes claim checks whose date has passed (UTC)."""
+    """Delete claim checks whose date has passed (UTC)."""
     before = _before(runs, message.older_than_days, settings.cleanup_claims_days).date()
-    run = await runs.begin("claims", job, "claims")
+    run = await runs.begin("claims", job, CLAIMS)
     limit = TimeLimit(settings.cleanup_seconds)
     done = await delete_expired_claims(run, objects, before, limit=limit, size=settings.cleanup_page_rows)
     _end(run, job, message, done=done)
 
 
 async def clean_files(
-    message: CleanFiles, job: Job, *, objects: ObjectStore, runs: Runs, settings: MaintenanceSettings
+    message: CleanFiles, job: Job, *, objects: ObjectStore, runs: CleanupRuns, settings: MaintenanceSettings
 ) -> None:
-    """Deletes orphaned files: first rows without an owner with their objects, then objects without a row.
+    """Delete orphaned files: first rows without an owner with their objects, then objects without a row.
 
     Never a file that somebody owns, however old; only an upload that never completed is taken from its owner.
     """
     before = _before(runs, message.older_than_days, settings.cleanup_files_days)
-    run = await runs.begin("files", job, OWNERLESS, ABANDONED, STRAY)
+    run = await runs.begin("files", job, OWNERLESS, ABANDONED, WITHOUT_ROW)
     limit, size, after = TimeLimit(settings.cleanup_seconds), settings.cleanup_page_rows, message.after
     done = await disown_abandoned_uploads(run, before, limit=limit, size=size)
     done = done and await delete_ownerless_files(run, objects, limit=limit, size=size)
     if done:
-        walk = await delete_stray_objects(run, objects, before, after=after, limit=limit, size=size)
+        walk = await delete_orphaned_objects(run, objects, before, after=after, limit=limit, size=size)
         done, after = walk.done, walk.after[0] if walk.after else after
     if done:
         run.keep("files_with_owner", await count_rows(runs.database, files.c.user_id.is_not(None)))
@@ -85,21 +108,21 @@ async def clean_files(
 
 
 async def _clean_rows(
-    message: Message, job: Job, *tables: Aged, before: datetime, runs: Runs, settings: MaintenanceSettings
+    message: Message, job: Job, aging: AgingTable, *, before: datetime, runs: CleanupRuns, settings: MaintenanceSettings
 ) -> None:
-    run = await runs.begin(message.TYPE.partition(".")[2], job, *(aged.name for aged in tables))
-    limit, done = TimeLimit(settings.cleanup_seconds), True
-    for aged in tables:
-        done = done and await delete_old_rows(run, aged, before, limit=limit, size=settings.cleanup_page_rows)
+    run = await runs.begin(message.TYPE.partition(".")[2], job, aging.name)
+    limit = TimeLimit(settings.cleanup_seconds)
+    done = await delete_old_rows(run, aging, before, limit=limit, size=settings.cleanup_page_rows)
     _end(run, job, message, done=done)
 
 
-def _end(run: Run, job: Job, onward: Message, *, done: bool) -> None:
-    """Ends the run; where it is not done, a successor with the message `onward` goes on."""
+def _end(run: CleanupRun, job: Job, onward: Message, *, done: bool) -> None:
+    """End the run; where it is not done, a successor with the message `onward` goes on."""
     run.finish(job, done=done)
     if not done:
         enqueue_successor(job, onward)
 
 
-def _before(runs: Runs, asked_days: int | None, usual_days: int) -> datetime:
-    return runs.now() - timedelta(days=usual_days if asked_days is None else asked_days)
+def _before(runs: CleanupRuns, asked_days: int | None, setting_days: int) -> datetime:
+    """Return the age limit. A message may lengthen a retention, and never shorten it below the setting."""
+    return runs.now() - timedelta(days=max(asked_days or 0, setting_days))

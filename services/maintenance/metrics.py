@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 
 class CleanupMetrics(Collector):
-    """Counts what this process deleted; written by the event loop, read by the thread that answers `/metrics`."""
+    """Count what this process deleted; written by the event loop, read by the thread that answers `/metrics`."""
 
     def __init__(self, kinds: Iterable[str]) -> None:
         self._deleted: dict[tuple[str, str], int] = {}
@@ -15,17 +15,17 @@ class CleanupMetrics(Collector):
         self._last_done = dict.fromkeys(kinds, 0.0)
 
     def deleted(self, kind: str, counts: Mapping[str, int]) -> None:
-        """Counts what a page of a cleanup deleted."""
+        """Count what a page of a cleanup deleted."""
         for what, count in counts.items():
             self._deleted[kind, what] = self._deleted.get((kind, what), 0) + count
 
     def done(self, kind: str, kept: Mapping[str, int], at: float) -> None:
-        """Notes that a cleanup came to its end, when (Unix seconds), and what it kept."""
+        """Record that a cleanup came to its end, when (Unix seconds), and what it kept."""
         self._last_done[kind] = at
         self._kept.update({(kind, what): count for what, count in kept.items()})
 
     def collect(self) -> Iterator[Metric]:
-        """Turns the numbers into Prometheus' families."""
+        """Turn the numbers into Prometheus' families."""
         deleted = CounterMetricFamily("nightshift_cleanup_deleted", "What was deleted.", labels=["kind", "what"])
         for (kind, what), count in list(self._deleted.items()):
             deleted.add_metric([kind, what], count)

@@ -12,11 +12,11 @@ from datetime import datetime
 from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nightshift.housekeeping.object_deletion import delete_objects
+from nightshift.housekeeping.tally import Counts, Tally
 from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, process_pages, table_pages
 from nightshift.objects import ObjectStore
 from schema.tables import files
-from services.maintenance.cleanup_runs import Counts, Run
-from services.maintenance.object_deletion import remove
 
 NEVER_COMPLETED = "the upload was never completed"
 OWNERLESS, ABANDONED = "files_without_owner", "uploads_never_completed"
@@ -25,35 +25,36 @@ _BY_AGE = Keyset(files.c.created_at, files.c.id)
 _NO_OWNER = files.c.user_id.is_(None)
 
 
-async def disown_abandoned_uploads(run: Run, before: datetime, *, limit: TimeLimit, size: int) -> bool:
-    """Takes uploads from their owners that were announced before an instant and not completed; returns whether all."""
+async def disown_abandoned_uploads(tally: Tally, before: datetime, *, limit: TimeLimit, size: int) -> bool:
+    """Take from their owners the uploads announced before an instant and never completed; return whether all are."""
     abandoned = (files.c.status == "pending", files.c.created_at < before, files.c.user_id.is_not(None))
 
     async def work(page: KeysetPage[RowMapping]) -> None:
         disown = update(files).where(_BY_AGE.within(page), *abandoned)
-        async with run.database.write() as connection:
+        async with tally.database.write() as connection:
             await connection.execute(disown.values(user_id=None, status="failed", error=NEVER_COMPLETED))
 
-    pages = table_pages(run.database, select(*_BY_AGE.columns).where(*abandoned), _BY_AGE, size=size)
+    pages = table_pages(tally.database, select(*_BY_AGE.columns).where(*abandoned), _BY_AGE, size=size)
     return (await process_pages(pages, work, limit=limit)).done
 
 
-async def delete_ownerless_files(run: Run, objects: ObjectStore, *, limit: TimeLimit, size: int) -> bool:
-    """Deletes files without an owner, whatever their age; returns whether there is no more to do.
+async def delete_ownerless_files(tally: Tally, objects: ObjectStore, *, limit: TimeLimit, size: int) -> bool:
+    """Delete files without an owner, whatever their age; return whether there is no more to do.
 
     Their thumbnails are left to the walk through the objects: another file may have the same one. Where the store
-    refuses to delete an object, its row stays; a job that got nothing but refusals wants no successor.
+    refuses to delete an object, its row stays. A run that got nothing but refusals counts as done, so that it has no
+    successor.
     """
 
     async def work(page: KeysetPage[RowMapping]) -> None:
-        refused = await remove(objects, [row["object_key"] for row in page.rows])
+        refused = await delete_objects(objects, [row["object_key"] for row in page.rows])
         gone = [row["id"] for row in page.rows if row["object_key"] not in refused]
-        run.keep("objects_refused", len(refused))
-        await run.page(lambda connection: _delete_rows(connection, gone))
+        tally.keep("objects_refused", len(refused))
+        await tally.delete(lambda connection: _delete_rows(connection, gone))
 
     query = select(files.c.id, files.c.object_key).where(_NO_OWNER)
-    walk = await process_pages(table_pages(run.database, query, _BY_ID, size=size), work, limit=limit)
-    return walk.done or not (run.deleted[OWNERLESS] or run.deleted[ABANDONED])
+    walk = await process_pages(table_pages(tally.database, query, _BY_ID, size=size), work, limit=limit)
+    return walk.done or not (tally.deleted[OWNERLESS] or tally.deleted[ABANDONED])
 
 
 async def _delete_rows(connection: AsyncConnection, ids: Sequence[str]) -> Counts:

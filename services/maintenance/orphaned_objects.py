@@ -1,4 +1,4 @@
-"""Deletes objects that no row knows: uploads whose row is gone or never came, thumbnails that no file uses any more."""
+"""Deletes objects that no row names: uploads whose row is gone or never came, thumbnails that no file uses any more."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,43 +7,43 @@ from datetime import datetime
 from sqlalchemy import select, union_all
 
 from nightshift.database import Database
-from nightshift.messaging.paging import KeysetPage, ObjectWalk, TimeLimit, process_pages
+from nightshift.housekeeping.object_deletion import delete_objects
+from nightshift.housekeeping.object_pages import object_pages
+from nightshift.housekeeping.tally import Tally
+from nightshift.messaging.paging import KeysetPage, TimeLimit, Walk, process_pages
 from nightshift.objects import ObjectInfo, ObjectMissingError, ObjectStore
 from nightshift.observability.log import get_logger
 from schema.tables import files
-from services.maintenance.cleanup_runs import Run
-from services.maintenance.object_deletion import remove
-from services.maintenance.object_pages import object_pages
 
 PREFIXES = ("thumbnails/", "uploads/")
 """Where the objects of files are. What lies elsewhere (reports, claim checks) has rules of its own."""
-STRAY = "objects_without_row"
+WITHOUT_ROW = "objects_without_row"
 _log = get_logger("cleanup")
 
 
-async def delete_stray_objects(
-    run: Run, objects: ObjectStore, before: datetime, *, after: str | None, limit: TimeLimit, size: int
-) -> ObjectWalk:
-    """Deletes objects from before an instant that no file's row names, as its object or as its thumbnail.
+async def delete_orphaned_objects(
+    tally: Tally, objects: ObjectStore, before: datetime, *, after: str | None, limit: TimeLimit, size: int
+) -> Walk:
+    """Delete objects from before an instant that no file's row names, as its object or as its thumbnail.
 
     A younger one may belong to an upload in progress, or its row to a transaction that is still open. A database
     without any file is taken for the wrong one: nothing is deleted then.
     """
-    anything = await _any_file(run.database)
+    anything = await _any_file(tally.database)
 
     async def work(page: KeysetPage[ObjectInfo]) -> None:
-        known = await _known(run.database, [entry.key for entry in page.rows])
+        known = await _known(tally.database, [entry.key for entry in page.rows])
         unknown = [entry for entry in page.rows if entry.key not in known]
         old = [entry for entry in unknown if entry.modified < before]
-        run.keep("objects_in_use", len(known))
-        run.keep("objects_too_young", len(unknown) - len(old))
+        tally.keep("objects_in_use", len(known))
+        tally.keep("objects_too_young", len(unknown) - len(old))
         if anything:
-            await _delete(run, objects, old, before)
+            await _delete(tally, objects, old, before)
         elif old:
-            run.keep("objects_unchecked", len(old))
+            tally.keep("objects_unchecked", len(old))
 
     walk = await process_pages(object_pages(objects, PREFIXES, size=size, after=after), work, limit=limit)
-    if not anything and run.kept.get("objects_unchecked"):
+    if not anything and tally.kept.get("objects_unchecked"):
         _log.warning(
             "no_files",
             "The bucket has old objects but the database has no file at all: nothing was deleted. Do DATABASE_URL and "
@@ -52,17 +52,17 @@ async def delete_stray_objects(
     return walk
 
 
-async def _delete(run: Run, objects: ObjectStore, old: Sequence[ObjectInfo], before: datetime) -> None:
+async def _delete(tally: Tally, objects: ObjectStore, old: Sequence[ObjectInfo], before: datetime) -> None:
     looks = await asyncio.gather(*(_is_still_old(objects, entry.key, before) for entry in old))
     still_old = [entry.key for entry, is_old in zip(old, looks, strict=True) if is_old]
-    refused = await remove(objects, still_old)
-    run.keep("objects_too_young", len(old) - len(still_old))
-    run.keep("objects_refused", len(refused))
-    await run.note({STRAY: len(still_old) - len(refused)})
+    refused = await delete_objects(objects, still_old)
+    tally.keep("objects_too_young", len(old) - len(still_old))
+    tally.keep("objects_refused", len(refused))
+    await tally.count({WITHOUT_ROW: len(still_old) - len(refused)})
 
 
 async def _is_still_old(objects: ObjectStore, key: str, before: datetime) -> bool:
-    """A thumbnail is named by its content: somebody may just have stored it anew, and be about to write its row."""
+    """Look again: a thumbnail is named by its content, and somebody may just have stored it anew."""
     try:
         return (await objects.stat(key)).modified < before
     except ObjectMissingError:

@@ -12,7 +12,7 @@ from nightshift.config.settings import Settings
 class MaintenanceSettings(Settings, frozen=True, kw_only=True):
     """How old things are when they are deleted, and how much one job does at a time."""
 
-    slots: Annotated[int, Meta(ge=1, description="Cleanups that a worker has in hand at the same time.")] = 5
+    slots: Annotated[int, Meta(ge=1, description="Cleanups that a worker runs at the same time.")] = 5
     cleanup_seconds: Annotated[
         float, Meta(gt=0, description="A cleanup that has more to do after this time goes on in a successor.")
     ] = 300
@@ -42,13 +42,13 @@ class MaintenanceSettings(Settings, frozen=True, kw_only=True):
         int,
         Meta(
             le=LONGEST_DAYS,
-            description="Notes of jobs that are done are deleted at this age, 45 at least: longer than any dead "
+            description="Inbox rows of jobs that are done are deleted at this age, 45 at least: longer than any dead "
             "letter is kept and may still be redriven.",
         ),
     ] = 60
 
     def check(self) -> Iterable[str]:
-        """Yields what would lose a guarantee, or let every cleanup be cancelled."""
+        """Yield what would lose a guarantee, or let every cleanup be cancelled."""
         yield from super().check()
         if self.cleanup_inbox_days < INBOX_LEAST_DAYS:
             yield (

@@ -52,7 +52,7 @@ def parse_parameters(parameters: Any) -> Parameters:
     """
     try:
         return msgspec.convert(parameters, Parameters)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter: half of a surrogate pair
         raise Permanent(f"its parameters are wrong: {error}") from error
 
 

@@ -1,60 +1,8 @@
-"""Runs the scheduler: `python -m services.scheduler`; `--list` shows the timetable instead."""
+"""Runs the scheduler of the library with the schedules of this repository: `python -m services.scheduler`."""
 
-import argparse
-import os
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from nightshift.config.settings import SettingsError, describe, load
-from nightshift.contract.catalogue import load_catalogue
-from nightshift.observability.log import configure
-from nightshift.runtime.process import WRONG_SETTINGS, run_until_stopped
-from nightshift.scheduler.app import serve
-from nightshift.scheduler.settings import SchedulerSettings
-from nightshift.scheduler.timetable.listing import as_json, as_table, listing
-from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
-
-_FILE = """SCHEDULES_FILE names a TOML file with a table for each schedule that is added or changed:
-
-    [[schedules]]
-    name = "sync.often"            # the first token says which service handles it
-    schedule = "*/15 * * * *"      # five fields, or six with seconds first
-    time_zone = "Europe/Berlin"    # UTC by default
-    misfire = "latest"             # after downtime: skip, latest (the default) or all
-    enabled = true                 # false switches a schedule off
-"""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; exit code 0 when stopped, 1 when broken, 2 for wrong settings or schedules."""
-    options = _parser().parse_args(arguments)
-    try:
-        settings = load(SchedulerSettings, os.environ)
-        timetable = load_timetable(load_catalogue(settings.contracts_package), settings.schedules_file)
-    except (SettingsError, TimetableError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
-        return WRONG_SETTINGS
-    if options.list:
-        rows = listing(timetable, datetime.now(UTC))
-        print(as_json(rows) if options.json else as_table(rows))  # noqa: T201 - the command's output
-        return 0
-    configure("scheduler", settings.log_format, settings.log_level)
-    return run_until_stopped(lambda stop: serve(settings, timetable, stop))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m services.scheduler",
-        description="Announces each due time of each schedule as one event, however many replicas run.",
-        epilog=f"example: SCHEDULES_FILE=schedules.toml python -m services.scheduler --list\n\n{_FILE}\n"
-        f"settings, from the environment:\n\n{describe(SchedulerSettings)}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--list", action="store_true", help="show the timetable with the next due times, and end")
-    parser.add_argument("--json", action="store_true", help="with --list: as JSON")
-    return parser
-
+from nightshift.scheduler.__main__ import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(program="python -m services.scheduler"))

@@ -24,13 +24,12 @@ from nightshift.messaging.outbox import Outbox
 from nightshift.objects import ObjectStore
 from nightshift.objects.fake import FakeObjectStore
 from nightshift.observability.metrics import Metrics
+from nightshift.worker.assembly import build_pipeline
 from nightshift.worker.circuit_breaker import CircuitBreaker
-from nightshift.worker.commit import Committer
-from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.in_flight import InFlightJob
-from nightshift.worker.pipeline import JobLimits, Pipeline
+from nightshift.worker.pipeline import Pipeline
+from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.router import Handler, Route, route
-from nightshift.worker.settlement import Settler
 from nightshift.worker.verdict import Verdict
 
 __all__ = [
@@ -76,6 +75,7 @@ async def perform_job(
     attempt: int = 1,
     headers: Mapping[str, str] | None = None,
     limits: JobLimits | None = None,
+    policies: Policies = DEFAULT_POLICIES,
 ) -> JobResult:
     """Run one job through the worker's own pipeline: decode, inbox, handler, commit, follow-ups.
 
@@ -94,18 +94,26 @@ async def perform_job(
     raised: list[Exception] = []
     objects = objects or FakeObjectStore()
     published = InMemoryPublisher(objects)
-    pipeline = _pipeline(
-        service or wire.service_of(job_type.removeprefix(wire.CRON)),
+    service = service or wire.service_of(job_type.removeprefix(wire.CRON))
+    without: Any = None  # a route without inbox never asks for it
+    metrics = Metrics(registry=CollectorRegistry())
+    pipeline = build_pipeline(
+        service,
         {job_type: replace(kept, handler=_recording(kept.handler, raised))},
-        database,
-        objects,
-        follow_ups=published,
+        database=database or without,
+        objects=objects,
+        publisher=InMemoryPublisher(objects),
+        outbox=Outbox(service, database or without, published),
+        circuit=CircuitBreaker({}, metrics),
+        metrics=metrics,
         limits=limits or JobLimits(),
+        on_refused=lambda: None,
+        policies=policies,
     )
     job_id = job_id or uuid4().hex
     given = {wire.JOB_ID: job_id, wire.ATTEMPT_BASE: str(attempt - 1), **(headers or {})}
     body = message if isinstance(message, bytes) else msgspec.json.encode(message)
-    in_flight = InFlightJob(_delivery(job_type, given, body, attempt), 1)
+    in_flight = pipeline.identify(_delivery(job_type, given, body, attempt))
     verdict = await _work(pipeline, in_flight)
     return JobResult(verdict, published.published, job_id, in_flight.nakked, raised[-1] if raised else None)
 
@@ -146,42 +154,6 @@ def _recording(handler: Handler, raised: list[Exception]) -> Handler:
             raise
 
     return recording
-
-
-def _pipeline(
-    service: str,
-    table: Mapping[str, Route],
-    database: Any,
-    objects: ObjectStore,
-    *,
-    follow_ups: InMemoryPublisher,
-    limits: JobLimits,
-) -> Pipeline:
-    committer, outbox = Committer(database), Outbox(service, database, follow_ups)
-    metrics = Metrics(registry=CollectorRegistry())
-    circuit = CircuitBreaker({}, metrics)
-    settler = Settler(
-        InMemoryPublisher(objects),
-        table,
-        committer=committer,
-        outbox=outbox,
-        objects=objects,
-        circuit=circuit,
-        metrics=metrics,
-        refused=lambda: None,
-    )
-    return Pipeline(
-        service,
-        table,
-        committer=committer,
-        outbox=outbox,
-        objects=objects,
-        settler=settler,
-        last_lives=CrashLoopGuard(service, database),
-        circuit=circuit,
-        metrics=metrics,
-        limits=limits,
-    )
 
 
 async def _work(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:

@@ -19,7 +19,7 @@ from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.mailbox import messages
 from nightshift.messaging.outbound import strip_broker_headers
 from nightshift.outcomes import Unavailable
-from tests.chaos.events import said_to_have_lapsed
+from tests.chaos.events import dropped_after_alarm
 from tests.chaos.ledger import Facts, Work
 from tests.chaos.mails import Received, received
 from tests.chaos.tables import effects
@@ -70,13 +70,8 @@ async def facts(world: World) -> Facts:
     async for letter in dead_letters(world, "CHAOS_DLQ"):
         work = (letter.subject.removeprefix("dead."), _UNGUESSABLE.sub("", letter.headers.get(wire.JOB_ID, "")))
         dead.setdefault(work, []).append(letter.headers.get(wire.DEAD_REASON, ""))
-    return Facts(happened, dead, done, world.events.counts, lapsed=alarms(world))
-
-
-def alarms(world: World) -> frozenset[str]:
-    """The events of which a scheduler said that they have lapsed."""
-    logs = [file.read_text(errors="replace") for file in world.stack.logs.glob("scheduler*.log")]
-    return frozenset(said_to_have_lapsed("\n".join(logs))) | frozenset(world.moved.lapses.noted)
+    dropped = dropped_after_alarm(world.events.announced, world.events.behind)
+    return Facts(happened, dead, done, world.events.counts, dropped=dropped)
 
 
 def dead_letters(world: World, stream: str) -> AsyncIterator[StoredMessage]:

@@ -107,7 +107,7 @@ async def mail_frozen(world: World, dice: random.Random) -> None:
 
 async def clock_moved(world: World, dice: random.Random) -> None:
     """The clock of a scheduler is set an hour forward or back, or a few seconds."""
-    world.moved.time.off += timedelta(seconds=dice.choice([-3600, -7, -3, 3, 9, 3600]))
+    world.moved.clock.off += timedelta(seconds=dice.choice([-3600, -7, -3, 3, 9, 3600]))
     await asyncio.sleep(2)
 
 

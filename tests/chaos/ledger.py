@@ -38,8 +38,8 @@ class Facts:
     """How often each `<schedule>@<due time>` was announced."""
     left: dict[str, int] = field(default_factory=dict)
     """Messages, or outbox rows, that are still somewhere."""
-    lapsed: frozenset[str] = frozenset()
-    """Events of which an alarm said that nobody took them in time."""
+    dropped: frozenset[str] = frozenset()
+    """Events that the stream dropped after the alert had said that nobody takes them."""
 
 
 def breaches(sent: Mapping[str, Sent], facts: Facts) -> list[str]:
@@ -119,10 +119,10 @@ def _events(facts: Facts) -> Iterator[str]:
         if count > 1:
             yield f"event {event} was announced {count} times"
         effects = facts.effects["chaos.tick", event]
-        if event in facts.lapsed and not effects:
+        if event in facts.dropped and not effects:
             continue
         if effects != 1 and facts.dead.get(("chaos.tick", event)) != ["crash-loop"]:
-            yield f"event {event} has {effects} jobs done, and no alarm said that it had lapsed"
+            yield f"event {event} has {effects} jobs done, and no alarm came before it was dropped"
 
 
 def _strangers(sent: Mapping[str, Sent], facts: Facts) -> Iterator[str]:

@@ -17,7 +17,7 @@ from contracts.email import SendEmail
 from nightshift.broker import connect
 from nightshift.config.settings import ProcessSettings
 from nightshift.embedded.servers.mailbox import messages
-from nightshift.embedded.services import Service, all_services, discover
+from nightshift.embedded.services import Service, all_services
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
@@ -45,7 +45,7 @@ async def outage(stack: Stack, seconds: float, *, say: Callable[[str], None]) ->
     (stack.folder / "schedules.toml").write_text(_SCHEDULES)
     extra = {"SCHEDULES_FILE": str(stack.folder / "schedules.toml")}
     running = all_services(stack, extra=extra)
-    late = [Service(stack, name, replica=9, extra=extra) for name in discover()]
+    late = [Service(stack, name, replica=9, extra=extra) for name in stack.project.service_names()]
     try:
         await stack.start()
         await stack.provision()

@@ -6,7 +6,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from nightshift.backoff import RetryPolicy
 from nightshift.runtime.health_checks import Checks
+from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Pace:
     """Of a job; more than the slow ones take."""
     quiet_seconds: float
     """After the last fault, what is left must come to nothing, and get less within this time again and again."""
+    policies: Policies = DEFAULT_POLICIES
+    """Of the workers."""
     constants: dict[str, Any] = field(default_factory=dict)
 
     def apply(self) -> None:
@@ -33,11 +37,13 @@ BRISK = Pace(
     ack_wait_seconds=4,
     timeout_seconds=3,
     quiet_seconds=75,
+    policies=Policies(
+        retry=RetryPolicy(base_seconds=0.4),
+        progress_seconds=1.3,
+        crash_loop_after=4,
+        dead_letter_again=timedelta(seconds=3),
+    ),
     constants={
-        "nightshift.worker.worker.PROGRESS_SECONDS": 1.3,
-        "nightshift.backoff.BASE_SECONDS": 0.4,
-        "nightshift.worker.pipeline.CRASH_LOOP": 4,
-        "nightshift.worker.settlement._DEAD_LETTER_AGAIN": timedelta(seconds=3),
         "nightshift.housekeeping.overdue.OVERDUE": timedelta(seconds=4),
         "nightshift.housekeeping.loop.SWEEP_SECONDS": 4.0,
         "nightshift.housekeeping.loop.SWEEP_AFTER_REFUSAL_SECONDS": 4.0,
@@ -53,6 +59,6 @@ SERVICE = Pace(
     ack_wait_seconds=10,
     timeout_seconds=5,
     quiet_seconds=400,
-    constants={"nightshift.worker.worker.PROGRESS_SECONDS": 10 / 3},
+    policies=Policies(progress_seconds=10 / 3),
 )
 PACES = {pace.name: pace for pace in (BRISK, SERVICE)}

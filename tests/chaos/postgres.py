@@ -36,7 +36,7 @@ async def postgres_locked(world: World, dice: random.Random) -> None:
     connection = await asyncpg.connect(world.scale.database_url)
     try:
         async with connection.transaction():
-            await connection.execute("LOCK TABLE processed_messages IN ACCESS EXCLUSIVE MODE")
+            await connection.execute("LOCK TABLE nightshift.processed_messages IN ACCESS EXCLUSIVE MODE")
             await asyncio.sleep(dice.uniform(3, 8))
     except (asyncpg.PostgresError, OSError):  # another fault has cut this connection, too
         return

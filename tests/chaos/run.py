@@ -132,6 +132,7 @@ def _figures(world: World, sent: Mapping[str, Sent], facts: Facts) -> dict[str, 
     points = Counter(notes.read_text().splitlines() if notes.exists() else [])
     follow_ups = sum(count for (job_type, _), count in facts.effects.items() if job_type == "chaos.follow")
     moved = sum(count for event, count in facts.events.items() if event.startswith(MOVED))
+    dropped = sum(not facts.effects["chaos.tick", event] for event in facts.dropped)
     return {
         "jobs accepted": f"{answers['accepted']} (answers lost: {answers['tried']}, refused: {answers['refused']})",
         "effects": f"{sum(facts.effects.values())}, of them follow-ups {follow_ups}",
@@ -140,7 +141,7 @@ def _figures(world: World, sent: Mapping[str, Sent], facts: Facts) -> dict[str, 
         "effect and dead letter": f"{len(ledger.both(facts))}, sent once more",
         "innocent dead letters": str(len(ledger.innocents(sent, facts))),
         "events": f"{sum(facts.events.values())}, of them {moved} with a moved clock",
-        "events lapsed": f"{len(facts.lapsed)}, each with an alarm",
+        "events dropped": f"{dropped}, each after an alarm",
         "faults": _counted(world.struck),
         "ends at fault points": _counted(points),
         "ends of processes": _counted(sum((replica.ends for replica in world.replicas), Counter[int]())),

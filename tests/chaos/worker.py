@@ -28,7 +28,7 @@ def main() -> int:
     async def build(_settings: Settings, _chassis: ServiceContext) -> AsyncIterator[Handlers]:
         yield handlers(folder, block_seconds=pace.ack_wait_seconds * 1.5)
 
-    return run("chaos", Settings, build)
+    return run("chaos", Settings, build, pace.policies)
 
 
 if __name__ == "__main__":

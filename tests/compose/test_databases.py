@@ -51,6 +51,6 @@ def test_the_database_suite_passes_on_sqlite_and_postgresql(postgres_url: str) -
 
 def test_the_services_that_query_pass_on_postgresql(postgres_url: str) -> None:
     """Synchronisation, reports and cleanup: on SQLite they are part of `make test`."""
-    folders = [f"tests/integration/{service}" for service in ("sync", "report", "maintenance")]
+    folders = [f"tests/integration/services/{service}" for service in ("sync", "report", "maintenance")]
     ran = suite(postgres_url, "-n", "2", "--dist", "loadfile", "-k", "postgresql", *folders)
     assert ran["postgresql"] > 150, ran

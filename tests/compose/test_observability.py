@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from nightshift.embedded.services import discover
 from tests.compose import work
 from tests.compose.conftest import Eventually
 from tests.compose.project import ROOT, Project, run
 from tests.integration.cli.expressions import ALERTS
+from tests.repository import SERVICES
 from tests.servers import absent
 
 CONFIGURATION = ROOT / "deploy" / "prometheus" / "prometheus.yml"
@@ -63,7 +63,7 @@ def test_the_alerts_fire_when_they_should() -> None:
 def test_every_replica_is_found_and_answers(prometheus: Project, eventually: Eventually) -> None:
     """Two schedulers are two targets; all are up, and so is what the broker says."""
     up = 'sum by (job, service) (up{job=~"services|broker"})'
-    wanted = {("services", name): 2 if name == "scheduler" else 1 for name in discover()} | {("broker", ""): 1}
+    wanted = {("services", name): 2 if name == "scheduler" else 1 for name in SERVICES} | {("broker", ""): 1}
 
     def seen() -> bool:
         found = {(r["metric"]["job"], r["metric"].get("service", "")): int(r["value"][1]) for r in ask(prometheus, up)}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.embedded.services import discover
 from tests.compose.conftest import Eventually
 from tests.compose.project import Project
 from tests.nats_cli import NatsCli
+from tests.repository import SERVICES
 
 ONE_SHOTS = {"credentials", "provision"}
 INFRASTRUCTURE = {"nats", "postgres", "seaweedfs", "maildev"}
@@ -43,15 +43,15 @@ print(reached)
 def test_every_service_is_in_the_stack(stack: Project) -> None:
     """A service's folder is a service of the stack with the same name, which runs that folder."""
     declared = json.loads(stack.compose("config", "--format", "json"))["services"]
-    assert set(declared) == {*discover(), *ONE_SHOTS, *INFRASTRUCTURE, *OF_TESTS}
-    for service in discover():
+    assert set(declared) == {*SERVICES, *ONE_SHOTS, *INFRASTRUCTURE, *OF_TESTS}
+    for service in SERVICES:
         assert declared[service]["command"] == [f"services.{service}"]
     assert len(stack.containers("scheduler")) == 2
 
 
 def test_everything_is_healthy_and_the_one_shots_have_ended_well(stack: Project) -> None:
     """Docker itself says so."""
-    for service in (*discover(), *INFRASTRUCTURE):
+    for service in (*SERVICES, *INFRASTRUCTURE):
         for container in stack.inspect(*stack.containers(service)):
             assert container["State"]["Health"]["Status"] == "healthy", service
     for service in ONE_SHOTS:
@@ -61,7 +61,7 @@ def test_everything_is_healthy_and_the_one_shots_have_ended_well(stack: Project)
 
 def test_no_container_is_root_or_can_become_it(stack: Project) -> None:
     """Nor write to its file system, use a capability, take all memory, or be reached from outside this machine."""
-    names = [*discover(), *ONE_SHOTS, *INFRASTRUCTURE]
+    names = [*SERVICES, *ONE_SHOTS, *INFRASTRUCTURE]
     containers = stack.inspect(*(one for name in names for one in stack.containers(name, running=False)))
     for container in containers:
         host, name = container["HostConfig"], container["Name"]
@@ -81,27 +81,27 @@ def test_no_container_is_root_or_can_become_it(stack: Project) -> None:
 def test_no_secret_is_in_a_containers_environment(stack: Project) -> None:
     """`docker inspect` shows names of files."""
     secrets = [stack.password(whose) for whose in ("producer", "operator", "postgres", "s3")]
-    seen = json.dumps(stack.inspect(*(one for name in discover() for one in stack.containers(name))))
+    seen = json.dumps(stack.inspect(*(one for name in SERVICES for one in stack.containers(name))))
     assert not [secret for secret in secrets if secret in seen]
 
 
 def test_a_container_sees_its_own_credentials_only(stack: Project) -> None:
     """The scheduler has no way to the database; nobody has another's password for the broker."""
     passwords = set()
-    for service in discover():
+    for service in SERVICES:
         listing = stack.compose("exec", "-T", service, "python", "-c", _SHOW)
         files = json.loads(listing)
         wanted = {"nats-password"} | (set() if service == "scheduler" else {"database-url", "s3-secret-key"})
         assert set(files) == wanted, service
         passwords.add(files["nats-password"])
-    assert len(passwords) == len(discover())
+    assert len(passwords) == len(SERVICES)
     assert not passwords & {stack.password("producer"), stack.password("operator")}
 
 
 def test_a_service_stops_within_its_grace_period(stack: Project) -> None:
     """Compose waits longer than a service drains, so that nothing is killed at work."""
     declared = json.loads(stack.compose("config", "--format", "json"))["services"]
-    assert {declared[service]["stop_grace_period"] for service in discover()} == {"40s"}
+    assert {declared[service]["stop_grace_period"] for service in SERVICES} == {"40s"}
 
 
 @pytest.mark.parametrize("path", ["", "nightshift", "nightshift/uploads/x"])

@@ -12,7 +12,7 @@ from minio import Minio
 
 from tests.compose.project import ROOT, Project
 
-PHOTOGRAPH = ROOT / "embedded" / "samples" / "chelsea.jpg"
+PHOTOGRAPH = ROOT / "demo" / "samples" / "chelsea.jpg"
 
 
 def ago(**stretch: float) -> str:

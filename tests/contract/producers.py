@@ -18,7 +18,7 @@ from nightshift.database import migrate, open_database
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import rows_of
 from nightshift.scheduler.state.cron_stream import outgoing_event
-from nightshift.scheduler.state.schedule_state import Progress
+from nightshift.scheduler.state.schedule_state import ScheduleState
 from nightshift.scheduler.timetable.timetable import load_timetable
 from schema.tables import linked_accounts, users
 from services.maintenance.handlers import enqueue_cleanups
@@ -78,9 +78,9 @@ def scheduler() -> list[OutboundMessage]:
     """Every schedule that there is comes due."""
     found = []
     for schedule in load_timetable(load_catalogue()):
-        progress = Progress(schedule, NOW - timedelta(days=8))
-        progress.choose(NOW)
-        found.append(outgoing_event(progress.event(NOW), 0))
+        state = ScheduleState(schedule, NOW - timedelta(days=8))
+        state.plan(NOW)
+        found.append(outgoing_event(state.event(NOW), 0))
     return found
 
 

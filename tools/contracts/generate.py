@@ -60,7 +60,9 @@ def version(root: Path = ROOT) -> str:
 
 
 def _json(content: Any) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    # In a pattern these stand for themselves; an editor would take them for line breaks.
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\ufeff", "\\ufeff") + "\n"
 
 
 def _yaml(content: Any) -> str:

@@ -1,11 +1,10 @@
-"""Reads message pacts (Pact specification, version 4), which say what somebody publishes to us or reads of ours.
+"""Read message pacts (Pact specification, version 4): what others publish to us, or read of ours.
 
 A pact is the file `contracts/pacts/<consumer>-<provider>.json`. One of the two is a part of Nightshift. The metadata of
-each message name its `subject`, beside the headers that matter.
+each message name its `subject`, beside the headers that matter. Pact's own verifier checks what our providers publish.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import msgspec
 from nightshift.contract.constraints import explain
 from nightshift.contract.headers import KINDS, kind_of
 from tools.contracts.generate import FOLDER
-from tools.contracts.matching import Rules, differences
 from tools.contracts.operations import operations
 from tools.contracts.samples import class_of
 
@@ -33,8 +31,6 @@ class Interaction:
     subject: str
     content: Any
     headers: dict[str, str]
-    body_rules: Rules
-    header_rules: Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class Pact:
 
 
 def read(folder: Path = PACTS) -> list[Pact]:
-    """Reads all pacts of a folder.
+    """Read all pacts of a folder.
 
     Raises:
         ValueError: a file is no message pact of version 4, or not one with a part of ours; says which and why.
@@ -57,7 +53,7 @@ def read(folder: Path = PACTS) -> list[Pact]:
 
 
 def refused_by_consumer(interaction: Interaction) -> list[str]:
-    """Returns why our consumer does not take the message that a provider promises; a line each."""
+    """Return why our consumer does not take the message that a provider promises; a line each."""
     try:
         message = class_of(interaction.subject)
         msgspec.json.decode(json.dumps(interaction.content).encode(), type=message)
@@ -68,25 +64,6 @@ def refused_by_consumer(interaction: Interaction) -> list[str]:
     except (LookupError, msgspec.ValidationError) as error:
         return [f"{interaction.description}: {explain(error)}"]
     return []
-
-
-def not_as_expected(interaction: Interaction, body: bytes, headers: dict[str, str]) -> list[str]:
-    """Returns in what a message that we publish differs from what its consumer expects; a line each."""
-    found = [
-        *differences(interaction.content, json.loads(body), interaction.body_rules),
-        *_headers(interaction, headers),
-    ]
-    return [f"{interaction.description}: {line}" for line in found]
-
-
-def _headers(interaction: Interaction, headers: dict[str, str]) -> Iterator[str]:
-    for name, value in interaction.headers.items():
-        if name not in headers:
-            yield f"header {name} is missing"
-        else:
-            rule = interaction.header_rules.get(name)
-            found = differences(value, headers[name], {"$": rule} if rule else {})
-            yield from (f"header {name}: {line}" for line in found)
 
 
 def _read(path: Path) -> Pact:
@@ -105,15 +82,8 @@ def _read(path: Path) -> Pact:
 def _interaction(path: Path, content: dict[str, Any]) -> Interaction:
     if content["type"] != "Asynchronous/Messages":
         raise ValueError(f"{path.name}: an interaction of type {content['type']}, expected Asynchronous/Messages")
-    metadata, rules = dict(content["metadata"]), content.get("matchingRules", {})
+    metadata = dict(content["metadata"])
     metadata.pop(CONTENT_TYPE, None)
     if SUBJECT not in metadata:
         raise ValueError(f"{path.name}: {content['description']!r} names no {SUBJECT} in its metadata")
-    return Interaction(
-        content["description"],
-        metadata.pop(SUBJECT),
-        content["contents"]["content"],
-        metadata,
-        rules.get("body", {}),
-        rules.get("metadata", {}),
-    )
+    return Interaction(content["description"], metadata.pop(SUBJECT), content["contents"]["content"], metadata)

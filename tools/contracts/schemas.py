@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.constraints import words_of
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.headers import KINDS
 from nightshift.contract.message import Message
+from tools.contracts.patterns import loses, portable
 from tools.contracts.samples import Sample, of_message
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,7 +25,9 @@ TEXT = (
     "pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep."
 )
 WHOLE_NUMBER = "Whole numbers are written without fraction and exponent (`7`, not `7.0`)."
-REAL_DAY = "A date must be a day that exists (no 30th of February)."
+BEYOND_PATTERN = "Beyond the pattern: "
+"""Begins what a portable pattern cannot say, in the description of its field."""
+REAL_DAY = "A date must be a day that exists (no 30th of February, no year 0)."
 
 
 def messages() -> dict[str, type[Message]]:
@@ -77,10 +81,20 @@ def _alone(cls: type[msgspec.Struct], name: str) -> Schema:
 
 
 def tidy(value: Any) -> Any:
-    """The same with descriptions as they are read, not as they are indented in the source."""
+    """Return the same with descriptions as they are read, and patterns as every dialect reads them."""
     if isinstance(value, Mapping):
-        return {
-            key: inspect.cleandoc(part) if key == "description" and isinstance(part, str) else tidy(part)
-            for key, part in value.items()
-        }
+        tidied = {key: tidy(part) for key, part in value.items()}
+        if isinstance(value.get("description"), str):
+            tidied["description"] = inspect.cleandoc(value["description"])
+        if isinstance(value.get("pattern"), str):
+            tidied |= _published(value["pattern"], tidied.get("description", ""))
+        return tidied
     return [tidy(part) for part in value] if isinstance(value, list) else value
+
+
+def _published(pattern: str, description: str) -> dict[str, str]:
+    """Return the pattern in its portable form; what that cannot say is said in the description."""
+    words = words_of(pattern) if loses(pattern) else ""
+    if not words:
+        return {"pattern": portable(pattern)}
+    return {"pattern": portable(pattern), "description": f"{description} {BEYOND_PATTERN}{words}.".strip()}

@@ -1,4 +1,4 @@
-"""The connection to the broker."""
+"""Talk to NATS: connection, headers, deliveries, stored messages."""
 
 from nightshift.broker.connect import connect
 from nightshift.broker.connection import Connection

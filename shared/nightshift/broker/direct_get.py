@@ -67,13 +67,15 @@ async def read_last(connection: Connection, stream: str, subjects: Iterable[str]
     return newest
 
 
-async def page(connection: Connection, stream: str, subject: str, sequence: int = 1) -> list[StoredMessage]:
-    """Return the next messages from a sequence on whose subjects match; none when there are no more.
+async def page(
+    connection: Connection, stream: str, subject: str, sequence: int = 1, *, batch: int = PAGE
+) -> list[StoredMessage]:
+    """Return the next messages, at most `batch`, from a sequence on whose subjects match; none when there are no more.
 
     Raises:
         Unavailable: the broker is unavailable, or there is no such stream, or it did not answer to the end.
     """
-    request = {"seq": sequence, "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": subject}
+    request = {"seq": sequence, "batch": batch, "max_bytes": PAGE_BYTES, "next_by_subj": subject}
     return await _request(connection, stream, request)
 
 
@@ -119,7 +121,7 @@ class _Answer:
         if status in (_END_OF_PAGE, _NOTHING_FOUND):
             self.complete.set_result(self._found)
         elif status == _NO_RESPONDERS:
-            why = f"no stream {self._stream} answers (has `provision` been run?)"
+            why = f"no stream {self._stream} answers (has `nightshift provision` been run?)"
             self.complete.set_exception(Unavailable("broker", why))
         else:
             why = f"the messages of {self._stream} cannot be read: {status} {headers.get(DESCRIPTION, '')}"

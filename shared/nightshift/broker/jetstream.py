@@ -13,7 +13,7 @@ from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 
 _RETRY_SECONDS = 0.25
-NO_STREAM = "no stream takes it (has `provision` been run?), or the broker is electing a leader"
+NO_STREAM = "no stream takes it (has `nightshift provision` been run?), or the broker is electing a leader"
 
 
 class Stored(msgspec.Struct, frozen=True):

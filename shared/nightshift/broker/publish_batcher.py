@@ -37,7 +37,7 @@ class PublishBatcher:
         service = wire.service_of(wire.type_of(message.subject))
         gather = self._gathers.get(service)
         if gather is None:
-            gather = self._gathers[service] = Batcher(self._group, most=MAX_GROUP)
+            gather = self._gathers[service] = Batcher(self._group, max_size=MAX_GROUP)
         return await gather(message)
 
     async def _group(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored | BaseException]:

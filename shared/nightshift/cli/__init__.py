@@ -1,1 +1,1 @@
-"""The operator's command line: what runs, what waits, what went wrong, and the means to mend it."""
+"""The operator's command line: see, send, redrive, diagnose."""

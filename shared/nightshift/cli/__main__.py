@@ -13,7 +13,7 @@ from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser
 from nightshift.cli.client.context import Context
 from nightshift.cli.client.settings import add_flags, environment, settings
-from nightshift.cli.commands import cron, dlq, doctor, jobs, queues, send, stack_commands, top, workers
+from nightshift.cli.commands import cron, dlq, doctor, jobs, programs, queues, send, top, workers
 from nightshift.cli.terminal.exit_codes import (
     DONE,
     FAULT,
@@ -25,21 +25,19 @@ from nightshift.cli.terminal.exit_codes import (
     described,
 )
 from nightshift.cli.terminal.output import Output
+from nightshift.config.project import Project
 from nightshift.config.settings import SettingsError
-from nightshift.embedded.stack import ROOT
 from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
 from nightshift.version import VERSION
-
-_KEPT_STACK = Path("var") / "up"
 
 
 def parser() -> Parser:
     """The whole command line."""
     made = Parser(
         prog="nightshift",
-        description="Background jobs and schedules on NATS: see what runs, send, redrive, mend.",
+        description="Background jobs and schedules on NATS: see what runs, send, redrive, repair.",
         epilog=f"exit codes:\n{described()}\n\nexample:\n  nightshift doctor",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,7 +46,7 @@ def parser() -> Parser:
     groups = made.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser
     )
-    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, stack_commands, completion):
+    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, programs, completion):
         module.register(groups)
     return made
 
@@ -56,19 +54,21 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     typed = sys.argv[1:] if arguments is None else list(arguments)
-    another = stack_commands.passed_on(typed)
-    if another is not None:
-        return another()
+    project = Project.of_environment(os.environ)
+    project.make_importable()
+    program = programs.program(typed)
+    if program is not None:
+        return program()
     options = parser().parse_args(typed)
     try:
-        return run(options, os.environ)
+        return run(options, os.environ, project.state_folder)
     except BrokenPipeError:  # whoever read the output has seen enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
 
 
-def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path = ROOT / _KEPT_STACK) -> int:
+def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
     """Runs what was parsed; no exception leaves it but that of a closed pipe."""
     if getattr(options, "at_once", None) is not None:
         return int(options.at_once(options))

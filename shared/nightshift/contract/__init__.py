@@ -1,1 +1,1 @@
-"""What every message needs: its base class, names on the wire, headers, constraints."""
+"""What every message needs: base class, names on the wire, constraints."""

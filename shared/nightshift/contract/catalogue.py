@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,14 @@ class Catalogue:
     def types_of(self, service: str) -> list[str]:
         """Return the job types that a service handles."""
         return [job_type for job_type in self.messages if service_of(job_type) == service]
+
+
+def exists(package: str) -> bool:
+    """Return whether there is such a package of contracts; its parents are imported to look."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 @functools.cache

@@ -37,6 +37,11 @@ def check(pattern: str, value: object, field: str) -> None:
         raise ValueError(f"Expected {_WORDS[pattern]} - at `$.{field}`")
 
 
+def words_of(pattern: str) -> str:
+    """Return what a text that matches the pattern is, in words; empty where a description of its own says it."""
+    return _WORDS.get(pattern, "")
+
+
 END = r"(?![\s\S])"
 r"""The end of the text in both dialects; Python's `$` also matches before a last line break."""
 
@@ -49,6 +54,8 @@ ONE_LINE_WORDS = "one line of text without control characters"
 
 def explain(error: Exception) -> str:
     """Returns what a decoding error says, with words instead of the pattern that was not met."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"  # Python's own words differ by version
     text = str(error)
     for pattern, words in _WORDS.items():
         text = text.replace(f"`str` matching regex {pattern!r}", words)

@@ -38,6 +38,9 @@ MAX_INLINE_BYTES = 128 * 1024
 MAX_ID_BYTES = 200
 CLAIM_LIFETIME = timedelta(days=45)
 
+MAX_STORABLE_ID_BYTES = 500
+"""Longer ids do not fit into every database's index beside other columns (PostgreSQL: 2,704 bytes in all)."""
+
 _SAFE_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_BYTES}}}")
 
 
@@ -46,6 +49,16 @@ def safe_token(job_id: str) -> str:
     if _SAFE_TOKEN.fullmatch(job_id):
         return job_id
     return "~" + hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def storable_id(job_id: str) -> str:
+    """Return the id as every store takes it: itself, or its safe token where it is too long or not plain text.
+
+    Bytes that are not UTF-8 arrive as lone surrogates, which SQLite refuses; PostgreSQL refuses NUL.
+    """
+    if job_id.isprintable() and len(job_id.encode("utf-8", "surrogatepass")) <= MAX_STORABLE_ID_BYTES:
+        return job_id
+    return safe_token(job_id)
 
 
 def is_event(job_type: str) -> bool:

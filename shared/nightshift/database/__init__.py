@@ -1,17 +1,24 @@
-"""The database: engine, tables, migrations; PostgreSQL and SQLite from the same code."""
+"""The database: engine, own tables and migrations, PostgreSQL and SQLite."""
 
-from nightshift.config.database_url import sqlite_url
+from nightshift.config.datastore_urls import sqlite_url
 from nightshift.database.engine import Database, open_database
-from nightshift.database.migrations import MigrationError, current_revision, head, migrate
+from nightshift.database.migrations import (
+    HistoryState,
+    MigrationError,
+    application_history,
+    history_states,
+    migrate,
+)
 from nightshift.database.outages import is_outage
 from nightshift.database.postgres import PoolLimits
 
 __all__ = [
     "Database",
+    "HistoryState",
     "MigrationError",
     "PoolLimits",
-    "current_revision",
-    "head",
+    "application_history",
+    "history_states",
     "is_outage",
     "migrate",
     "open_database",

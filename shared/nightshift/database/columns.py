@@ -1,25 +1,23 @@
-"""What all tables share: the metadata with its naming convention, and the kinds of columns."""
+"""What all tables share: the naming convention of their metadata, and the kinds of columns."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, MetaData, Text
+from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from nightshift.database.column_types import Instant
 
-metadata = MetaData(
-    # Names that follow from a rule let a later migration drop or change what it did not name itself.
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""For a `MetaData`: names that follow from a rule let a later migration change what it did not name itself."""
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """Structured data; Python's None is NULL, not JSON's null."""
@@ -34,31 +32,31 @@ def _now() -> datetime:
 
 
 def identifier() -> Column[str]:
-    """A text primary key; a random one where the writer gives none."""
+    """Return a text primary key; it is random where the writer gives none."""
     return Column("id", Text, primary_key=True, default=_new_id)
 
 
 def created_at() -> Column[datetime]:
-    """When the row was written; now, where the writer says nothing."""
+    """Return the column that says when the row was written; now, where the writer gives nothing."""
     return Column("created_at", Instant, nullable=False, default=_now)
 
 
 def instant(name: str, *, nullable: bool = True) -> Column[datetime]:
-    """A column for a point in time."""
+    """Return a column for a point in time."""
     return Column(name, Instant, nullable=nullable)
 
 
 def document(name: str, *, nullable: bool = False) -> Column[Any]:
-    """A column for structured data; an empty object where the writer gives none and NULL is not allowed."""
+    """Return a column for structured data; an empty object where the writer gives none and NULL is not allowed."""
     return Column(name, Document, nullable=nullable, default=None if nullable else dict)
 
 
 def belongs_to(name: str, target: str, *, on_delete: str) -> Column[str]:
-    """A reference to another table's row; with "SET NULL" the row outlives it."""
+    """Return a reference to another table's row; with "SET NULL" the row outlives it."""
     return Column(name, Text, ForeignKey(target, ondelete=on_delete), nullable=on_delete == "SET NULL")
 
 
 def one_of(column: str, values: Sequence[str]) -> CheckConstraint:
-    """A constraint that a text column holds one of a few words."""
+    """Return a constraint that a text column holds one of a few words."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)

@@ -1,8 +1,18 @@
-"""Tables of the chassis: the inbox (jobs that are done) and the outbox (jobs to be published)."""
+"""The library's tables: inbox, outbox, crash marks and leases.
 
-from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table, Text
+They have a metadata and a migration history of their own, so that the database may be the application's. On PostgreSQL
+they are in the schema `nightshift`; SQLite has no schemas, and its engines leave the name out.
+"""
 
-from nightshift.database.columns import created_at, document, instant, metadata
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+
+from nightshift.database.columns import NAMING_CONVENTION, created_at, document, instant
+
+SCHEMA = "nightshift"
+SCHEMAS_ON_SQLITE: dict[str | None, str | None] = {SCHEMA: None}
+"""What SQLAlchemy calls a `schema_translate_map`. It costs some 10 µs per statement about one of these tables."""
+
+metadata = MetaData(schema=SCHEMA, naming_convention=NAMING_CONVENTION)
 
 processed_messages = Table(
     "processed_messages",
@@ -39,3 +49,31 @@ outbox = Table(
 
 `id` is `<consumer>/<type>/<parent id>/<n>`; `type` and `parent_id` are the parent's, NULL for rows that no job wrote.
 """
+
+crash_marks = Table(
+    "crash_marks",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("naks", Integer, nullable=False),
+    Column("started", Boolean, nullable=False),
+    instant("marked_at", nullable=False),
+    PrimaryKeyConstraint("service", "origin"),
+    # The cleanup removes old rows by age.
+    Index(None, "marked_at"),
+)
+"""What is known of messages that are delivered again and again.
+
+`origin` names the message: its stream, sequence and time of storage. `naks` counts deliveries that ended in good order.
+`started` says that its last permitted delivery has started: a further delivery that finds it proves a crash loop.
+"""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("service", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    instant("expires_at", nullable=False),
+    PrimaryKeyConstraint("service", "task"),
+)
+"""Tasks that one replica of a service does at a time: nobody else begins one before its lease has expired."""

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 
 from nightshift.embedded.processes.managed_process import ManagedProcess
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
-from nightshift.embedded.stack import ROOT, Stack
+from nightshift.embedded.stack import Stack
 
 REPLICAS = {"scheduler": 2}
 """Two schedulers show that there is one event per due time all the same."""
@@ -16,9 +15,8 @@ DRAIN_SECONDS = 30.0
 """What a service may take to end: its own grace for jobs in hand, and a little more."""
 
 
-def discover(root: Path = ROOT) -> list[str]:
-    """Return the names of the services: the folders under `services/` that can be run."""
-    return sorted(file.parent.name for file in (root / "services").glob("*/__main__.py"))
+class UnknownServiceError(Exception):
+    """There is no such service; the text names those that there are."""
 
 
 class Service(ManagedProcess):
@@ -46,7 +44,8 @@ class Service(ManagedProcess):
         if not self._health_port or not is_free(self._health_port):
             (self._health_port,) = free_ports(1)
         settings = {"HEALTH_PORT": str(self._health_port)} | self._extra
-        self._process = self._stack.process(f"services.{self._service}", log=self.log, extra=settings)
+        module = f"{self._stack.project.services}.{self._service}"
+        self._process = self._stack.process(module, log=self.log, extra=settings)
 
     async def ready(self, *, timeout_seconds: float = 30) -> None:
         """Return once it says that it is ready to work.
@@ -79,13 +78,15 @@ def all_services(
     """Return every service there is, in as many replicas as asked for (0 leaves one out), not started.
 
     Raises:
-        LookupError: `replicas` names a service that does not exist.
+        UnknownServiceError: `replicas` names a service that does not exist.
     """
-    known = discover()
+    known = stack.project.service_names()
     wanted = dict.fromkeys(known, 1) | {name: count for name, count in REPLICAS.items() if name in known}
     for name in replicas or {}:
         if name not in known:
-            raise LookupError(f"there is no service {name!r}; there are: {', '.join(known) or 'none'}")
+            raise UnknownServiceError(
+                f"there is no service {name!r} in {stack.project.folder}; there are: {', '.join(known) or 'none'}"
+            )
     wanted |= replicas or {}
     return [
         Service(stack, name, replica=replica, extra=extra)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from nightshift.config.project import Project
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.folder_lock import FolderLock
 from nightshift.embedded.processes.process import Process, StartFailedError
@@ -15,7 +16,6 @@ from nightshift.embedded.servers.mail_server import MailServer
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.embedded.servers.server import Server
 
-ROOT = Path(__file__).resolve().parents[3]
 BUCKET = "nightshift"
 USUAL_BROKER_PORT = 4222
 MAIL_FROM = "Nightshift <nightshift@example.com>"
@@ -28,7 +28,16 @@ class Stack:
     One stack at a time may run in a folder; any number may run side by side in different folders.
     """
 
-    def __init__(self, folder: Path, *, max_file_store: int = 20 * GIGABYTE, broker_config: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        project: Project | None = None,
+        max_file_store: int = 20 * GIGABYTE,
+        broker_config: str = "",
+    ) -> None:
+        """Prepare a stack in `folder`; its services are those of `project`, by default of the working directory."""
+        self.project = project or Project()
         self.folder = folder.absolute()
         self.logs = self.folder / "logs"
         self.database = self.folder / "nightshift.db"
@@ -40,16 +49,18 @@ class Stack:
         self._claim = FolderLock(self.folder)
 
     @classmethod
-    def kept(cls) -> Self:
-        """Return the stack whose state stays: `make up`."""
-        stack = cls(ROOT / "var" / "up")
+    def kept(cls, project: Project | None = None) -> Self:
+        """Return the stack of a project whose state stays: `make up`."""
+        project = project or Project()
+        stack = cls(project.state_folder, project=project)
         stack.broker.usual_port = USUAL_BROKER_PORT  # so that what a client takes for granted works
         return stack
 
     @classmethod
-    def fresh(cls, kind: str, now: datetime) -> Self:
-        """Return a stack in a new folder, `var/<kind>-<time>`."""
-        return cls(_new_folder(ROOT / "var", f"{kind}-{now:%Y%m%d-%H%M%S}"))
+    def fresh(cls, kind: str, now: datetime, project: Project | None = None) -> Self:
+        """Return a stack of a project in a new folder, `var/<kind>-<time>`."""
+        project = project or Project()
+        return cls(_new_folder(project.folder / "var", f"{kind}-{now:%Y%m%d-%H%M%S}"), project=project)
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -91,8 +102,11 @@ class Stack:
                     starts.create_task(server.start())
         except BaseException as error:
             await self.kill()
-            if isinstance(error, BaseExceptionGroup):
-                raise error.exceptions[0] from None
+            cause = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+            if isinstance(cause, OSError):
+                raise StartFailedError(str(cause)) from error
+            if cause is not error:
+                raise cause from None
             raise
 
     async def stop(self) -> None:
@@ -108,6 +122,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """Return the settings with which a service uses this stack. The stack must have been started once."""
         return {
+            **self.project.settings(),
             "NATS_URL": self.broker.url,
             "DATABASE_URL": f"sqlite+aiosqlite:///{self.database.as_posix()}",
             "S3_ENDPOINT": self.objects.endpoint,
@@ -123,12 +138,12 @@ class Stack:
     def process(
         self, module: str, *arguments: str, log: Path | None = None, extra: Mapping[str, str] | None = None
     ) -> Process:
-        """Start `python -m module` from the repository root with this stack's settings, and not the user's own."""
+        """Start `python -m module` in the project's folder with this stack's settings, and not the user's own."""
         return Process(
             module,
             [sys.executable, "-m", module, *arguments],
             log=log or self._log(module),
-            cwd=ROOT,
+            cwd=self.project.folder,
             environment=clean_environment() | self.environment() | dict(extra or {}),
         )
 

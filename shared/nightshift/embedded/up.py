@@ -6,18 +6,20 @@ python -m nightshift.embedded.up
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
+from nightshift.config.env_file import written
+from nightshift.config.project import Project
 from nightshift.embedded.banner import addresses
 from nightshift.embedded.processes.binaries import ProgramMissingError
-from nightshift.embedded.processes.env_file import written
 from nightshift.embedded.processes.folder_lock import FolderTakenError
 from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.processes.supervisor import Program, keep_running
-from nightshift.embedded.services import Service, all_services
+from nightshift.embedded.services import Service, UnknownServiceError, all_services
 from nightshift.embedded.stack import Stack
 
 _POLL_SECONDS = 0.25
@@ -27,15 +29,22 @@ _PATIENCE_POLLS = 80  # 20 seconds
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return the exit code: 0 after Ctrl-C or SIGTERM, 1 if it could not start."""
     options = _parser().parse_args(arguments)
-    stack = Stack(options.folder) if options.folder else Stack.kept()
+    project = Project.of_environment(os.environ)
+    stack = Stack(options.folder, project=project) if options.folder else Stack.kept(project)
     try:
         services = all_services(stack, replicas=dict(options.replicas), extra=dict(options.set))
-        stack.claim()
-        asyncio.run(up(stack, [] if options.no_services else services, provision=not options.no_services))
-    except LookupError as error:
+    except UnknownServiceError as error:
         print(error, file=sys.stderr)
         return 2
-    except (FolderTakenError, ProgramMissingError, StartFailedError, OSError) as error:
+    return run(stack, [] if options.no_services else services, provision=not options.no_services)
+
+
+def run(stack: Stack, services: Sequence[Service], *, provision: bool = True) -> int:
+    """Run stack and services until told to stop; return the exit code. Only what a start can meet is caught."""
+    try:
+        stack.claim()
+        asyncio.run(up(stack, services, provision=provision))
+    except (FolderTakenError, ProgramMissingError, StartFailedError) as error:
         print(f"The stack could not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # Windows, where the loop hears no signals
@@ -129,9 +138,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m nightshift.embedded.up",
         description="Run broker, object store, mail catcher, database and all services, without Docker, until Ctrl-C. "
         "Everything listens on loopback only. The state is kept: the next start goes on with it.",
-        epilog="Example: python -m nightshift.embedded.up --replicas email=2 --set LOG_LEVEL=debug",
+        epilog="The services are those of the working directory, or of PROJECT_FOLDER: the folders of its package "
+        "`services` (SERVICES_PACKAGE) that can be run. Its contracts are in `contracts` (CONTRACTS_PACKAGE).\n\n"
+        "Example: nightshift up --replicas email=2 --set LOG_LEVEL=debug",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--folder", type=Path, help="where the state is kept (default: var/up)")
+    parser.add_argument("--folder", type=Path, help="where the state is kept (default: var/up in the project)")
     parser.add_argument("--no-services", action="store_true", help="only the infrastructure, nothing provisioned")
     parser.add_argument(
         "--replicas",

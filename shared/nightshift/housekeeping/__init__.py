@@ -1,1 +1,1 @@
-"""Periodic work beside a worker: overdue schedules, orphaned jobs, the outbox relay."""
+"""Periodic work beside a worker: outbox relay, overdue schedules, orphans."""

@@ -3,18 +3,15 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from sqlalchemy import bindparam, delete
-from sqlalchemy.engine import Connection as DatabaseConnection
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.database import Database
-from nightshift.database.tables import processed_messages
+from nightshift.heartbeat import Heartbeat
+from nightshift.housekeeping.lease import take_lease
 from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.housekeeping.overdue import publish_overdue
-from nightshift.messaging import inbox
-from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
@@ -28,11 +25,8 @@ SWEEP_SHARE = 0.02
 """Of a replica's time, at most: with more than about 10,000 jobs waiting (0.4 s) a sweep comes more rarely."""
 SWEEP_AT_LEAST_EVERY_SECONDS = 3600.0
 SWEEP_AFTER_REFUSAL_SECONDS = 20.0
-_EARLIER_SWEEPS = delete(processed_messages).where(
-    processed_messages.c.consumer == bindparam("service"),
-    processed_messages.c.type == "sweep",
-    processed_messages.c.id < bindparam("slot"),
-)
+STALLED_SECONDS = 900.0
+"""For one turn: to relay, or to sweep a million waiting jobs, takes less than a minute."""
 _log = get_logger("chores")
 
 
@@ -58,14 +52,10 @@ class Housekeeping:
         """Notes that the broker refused something: schedules may have missed their time."""
         self._refused.set()
 
-    async def run(self) -> None:
-        """Goes on until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._relay_for_ever(), name="relay")
-            tasks.create_task(self._sweep_for_ever(), name="sweep")
-
-    async def _relay_for_ever(self) -> None:
+    async def relay(self, heartbeat: Heartbeat) -> NoReturn:
+        """Publish what is left in the outbox, again and again until cancelled."""
         while True:
+            heartbeat.beat(STALLED_SECONDS)
             try:
                 await self._outbox.relay(datetime.now(UTC))
             except* (Unavailable, BrokerRefusedError) as errors:
@@ -74,8 +64,10 @@ class Housekeeping:
                 _log.exception("relay_failed", "The outbox's relay met an error; it tries again")
             await asyncio.sleep(RELAY_SECONDS)
 
-    async def _sweep_for_ever(self) -> None:
+    async def sweep(self, heartbeat: Heartbeat) -> NoReturn:
+        """Look for overdue and orphaned jobs, again and again until cancelled."""
         while True:
+            heartbeat.beat(STALLED_SECONDS)
             again_seconds = SWEEP_SECONDS
             try:
                 now = datetime.now(UTC)
@@ -88,6 +80,7 @@ class Housekeeping:
                 _log.debug("sweep_waits", f"The sweep waits: {error}")
             except Exception:  # noqa: BLE001 - a chore must not end because of one bad turn
                 _log.exception("sweep_failed", "The sweep met an error; it tries again")
+            heartbeat.beat()
             await self._until_due(again_seconds)
 
     async def _until_due(self, seconds: float) -> None:
@@ -100,15 +93,9 @@ class Housekeeping:
         await asyncio.sleep(SWEEP_AFTER_REFUSAL_SECONDS)
 
     async def _is_mine(self, now: datetime) -> bool:
-        """Whether this replica sweeps this time: the first to write the time's slot into the inbox."""
-        slot = f"{int(now.timestamp() // SWEEP_SECONDS):012d}"
-        turn = Job(self._service, "sweep", slot, slot)
-
-        def enter(connection: DatabaseConnection) -> bool:
-            connection.execute(_EARLIER_SWEEPS, {"service": self._service, "slot": slot})
-            return inbox.enter(connection, [turn], now)
-
-        return await self._database.commit(enter)
+        """Return whether this replica sweeps this time: the first one to ask after the last one's lease expired."""
+        until = now + timedelta(seconds=SWEEP_SECONDS)
+        return await take_lease(self._database, self._service, "sweep", now=now, until=until)
 
 
 def pause_after(sweep_seconds: float) -> float:

@@ -17,7 +17,7 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import CRON_STREAM, Consumer
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 from nightshift.worker.verdict import IMMEDIATELY, Reschedule
 
 _UNLESS_IT_WAITS = {"Nats-Expected-Last-Subject-Sequence": "0"}
@@ -61,7 +61,7 @@ class OrphanRescuer:
             yield message
 
     async def _again(self, message: StoredMessage, now: datetime) -> None:
-        job = identify(self._service, message).job
+        job = job_of(self._service, message)
         copy = rescheduling.reschedule(message, job, Reschedule("left-behind", IMMEDIATELY, job.attempt - 1), now)
         try:
             await self._publisher.store(OutboundMessage(copy.subject, copy.headers | _UNLESS_IT_WAITS, copy.body))

@@ -1,7 +1,7 @@
 """The inbox: which jobs are done. One row per job, written in the transaction of its effects.
 
 The statements take a whole group as one parameter, whatever its size: a list of values would be rendered anew for
-each group, and cost more than the database's own work.
+each group, and cost more than the database's own work. Being text, each names the table as its database does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _ENTER = {
         " ON CONFLICT DO NOTHING"
     ).bindparams(_WHEN),
     "postgresql": text(
-        "INSERT INTO processed_messages (consumer, type, id, processed_at)"
+        "INSERT INTO nightshift.processed_messages (consumer, type, id, processed_at)"
         " SELECT :consumer, job.type, job.id, :now FROM unnest(:types, :ids) AS job (type, id)"
         " ON CONFLICT DO NOTHING"
     ).bindparams(_WHEN, bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))),
@@ -40,7 +40,8 @@ _DONE = {
     ),
     "postgresql": text(
         "SELECT done.type, done.id FROM unnest(:types, :ids) AS job (type, id)"
-        " JOIN processed_messages AS done ON done.consumer = :consumer AND done.type = job.type AND done.id = job.id"
+        " JOIN nightshift.processed_messages AS done"
+        " ON done.consumer = :consumer AND done.type = job.type AND done.id = job.id"
     ).bindparams(bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))),
 }
 

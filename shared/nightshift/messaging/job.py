@@ -1,16 +1,21 @@
-"""The job in a handler's hands: who it is, and the effects it wants committed."""
+"""The job that a handler is given: which one it is, and the effects that it wants committed."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Executable
-from sqlalchemy.ext.asyncio import AsyncConnection
+import msgspec
 
 from nightshift.contract.message import Message
 
-TransactionStep = Callable[[AsyncConnection], Awaitable[None]]
+if TYPE_CHECKING:  # whoever only publishes needs no database library
+    from sqlalchemy import Executable
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+Handler = Callable[[Any, "Job"], Awaitable[None]]
+"""A plain async function of its typed message and the job in flight; what else it needs is bound beforehand."""
+TransactionStep = Callable[["AsyncConnection"], Awaitable[None]]
 """Reads and decides on the connection of the job's own transaction."""
 
 
@@ -23,17 +28,17 @@ class FollowUp:
     at: datetime | None
 
 
-@dataclass(slots=True)
-class Job:
+class Job(msgspec.Struct):
     """One delivery of a job, and what it wants written when its handler returns.
 
-    Effects are recorded, not run: the chassis runs them with the inbox row in one short transaction,
+    Effects are recorded, not run: the worker runs them with the inbox row in one short transaction,
     so they happen exactly once, however often the job is delivered.
     """
 
     service: str
     type: str
     id: str
+    """The id as every store takes it; one that is too long or no plain text is its safe token here."""
     key: str
     """The id as a safe token: at most 200 of `[A-Za-z0-9_-]`, else `~` and its SHA-256."""
     attempt: int = 1
@@ -42,11 +47,13 @@ class Job:
     """Whether a failure of this attempt makes the job a dead letter."""
     timeout: timedelta | None = None
     """Time that the handler has; it is cancelled then. None outside of a worker."""
-    trace: Mapping[str, str] = field(default_factory=dict)
+    published_id: str = ""
+    """The id as it was published, where that is not `id`: copies of the message carry it."""
+    trace: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
-    writes: list[tuple[Executable, Mapping[str, Any] | None]] = field(default_factory=list)
-    steps: list[TransactionStep] = field(default_factory=list)
-    follow_ups: list[FollowUp] = field(default_factory=list)
+    writes: "list[tuple[Executable, Mapping[str, Any] | None]]" = msgspec.field(default_factory=list)
+    steps: list[TransactionStep] = msgspec.field(default_factory=list)
+    follow_ups: list[FollowUp] = msgspec.field(default_factory=list)
 
     def discard_effects(self) -> None:
         """Drop everything that was recorded: there is nothing left to do."""
@@ -54,7 +61,7 @@ class Job:
         self.steps.clear()
         self.follow_ups.clear()
 
-    def write(self, statement: Executable, values: Mapping[str, Any] | None = None) -> None:
+    def write(self, statement: "Executable", values: Mapping[str, Any] | None = None) -> None:
         """Add a statement to the job's commit.
 
         Jobs that finish together share a transaction: a statement made once per module, with its

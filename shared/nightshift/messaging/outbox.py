@@ -86,7 +86,7 @@ class Outbox:
 
     def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
         self._service, self._database, self._publisher = service, database, publisher
-        self._forget: Batcher[str, None] = Batcher(self._delete, most=RELAY_PAGE)
+        self._forget: Batcher[str, None] = Batcher(self._delete, max_size=RELAY_PAGE)
 
     async def publish(self, job: Job) -> None:
         """Publish what this parent's outbox still holds, and leave there what only another service may publish.

@@ -108,7 +108,7 @@ class TimeLimit:
 
 
 @dataclass(slots=True)
-class ObjectWalk:
+class Walk:
     """How far a job came: `after` is the checkpoint, the key that the next page begins behind."""
 
     pages: int = 0
@@ -147,13 +147,13 @@ async def process_pages(
     *,
     limit: TimeLimit,
     most_pages: int | None = None,
-    progress: Callable[[ObjectWalk], None] | None = None,
-) -> ObjectWalk:
+    progress: Callable[[Walk], None] | None = None,
+) -> Walk:
     """Works on one page after the other to the end or until the limit, at least on one: a chain of jobs ends.
 
     `progress` is told after each page. What `work` raises ends the walk; pages that are done stay done.
     """
-    walk = ObjectWalk()
+    walk = Walk()
     async with aclosing(pages):
         async for page in pages:
             await work(page)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,11 +17,9 @@ from nightshift.broker.publish_batcher import PublishBatcher
 from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.messaging import outbound
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.objects import ObjectStore
 from nightshift.topology.topology import later_stream
-
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
 
 _JOB_TYPE = re.compile(r"[^\s.*>]+(?:\.[^\s.*>]+)+")
 
@@ -59,10 +56,10 @@ class Publisher:
         objects: ObjectStore | None = None,
         *,
         timeout_seconds: float = 10.0,
-        spans: "Spans | None" = None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
-        self._spans = spans
+        self._tracing = tracing
         self._grouped = PublishBatcher(connection, timeout_seconds=timeout_seconds)
 
     async def publish(
@@ -136,7 +133,7 @@ class Publisher:
 
     def sending(self, messages: Sequence[OutboundMessage]) -> AbstractContextManager[Sequence[OutboundMessage]]:
         """Yields the messages as they are to be stored within: with a span of their own where tracing is on."""
-        return nullcontext(messages) if self._spans is None else self._spans.sending(messages)
+        return self._tracing.sending(messages)
 
     async def store(self, message: OutboundMessage) -> Stored:
         """Stores a finished message as it is: a copy for later, a dead letter, a follow-up."""

@@ -7,7 +7,6 @@ from nightshift.objects.object_store import (
     ObjectStoreRefusedError,
     ObjectTooLargeError,
 )
-from nightshift.objects.s3 import S3ObjectStore, open_objects
 
 __all__ = [
     "ObjectInfo",
@@ -15,6 +14,4 @@ __all__ = [
     "ObjectStore",
     "ObjectStoreRefusedError",
     "ObjectTooLargeError",
-    "S3ObjectStore",
-    "open_objects",
 ]

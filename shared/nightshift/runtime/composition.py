@@ -1,68 +1,114 @@
-"""Puts a worker together from its parts."""
+"""The composition root of the library: opens what the settings name, and puts a worker together from its parts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
-from nightshift.database import Database
+from nightshift.config.datastore_urls import database_url
+from nightshift.config.extras import extra
+from nightshift.config.settings import Settings
+from nightshift.database import Database, open_database
 from nightshift.housekeeping.loop import Housekeeping
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
+from nightshift.runtime.supervisor import BackgroundLoop
 from nightshift.topology.topology import Consumer
-from nightshift.worker.circuit_breaker import CircuitBreaker
-from nightshift.worker.commit import Committer
-from nightshift.worker.crash_loop import CrashLoopGuard
-from nightshift.worker.pipeline import JobLimits, Pipeline
+from nightshift.worker.assembly import build_pipeline
+from nightshift.worker.circuit_breaker import CircuitBreaker, Spawn, spawn_task
+from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.pull import Pull
+from nightshift.worker.pull_watch import PullWatch
 from nightshift.worker.router import Route
-from nightshift.worker.settlement import Settler
 from nightshift.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
+    from nightshift.objects.s3 import S3ObjectStore
 
 
 @dataclass(slots=True, frozen=True)
 class ServiceContext:
-    """What every service stands on, for its handlers to be built from."""
+    """The resources of a service, from which its handlers are built."""
 
     name: str
     connection: Connection
     database: Database
-    objects: S3ObjectStore
+    objects: "S3ObjectStore"
     publisher: Publisher
     metrics: Metrics
-    spans: "Spans | None" = None
-    """None while tracing is off."""
+    tracing: Tracing = NO_TRACING
     dependencies: Dependencies = field(default_factory=Dependencies)
-    """Where a service registers checks of what it needs outside, for `nightshift doctor`."""
+    """Where a service registers checks of what it depends on outside, for `nightshift doctor`."""
 
 
 @dataclass(slots=True, frozen=True)
 class WorkerParts:
-    """A worker and what belongs to it."""
+    """A worker and what runs beside it."""
 
     worker: Worker
     pulls: Sequence[Pull]
     chores: Housekeeping
     circuit: CircuitBreaker
+    watch: PullWatch
+
+    def loops(self) -> dict[str, BackgroundLoop]:
+        """Return the background loops by name; each has to run, or jobs run late, twice or never."""
+        return {
+            "worker": self.worker.tick,
+            "pull watch": self.watch.run,
+            "outbox relay": self.chores.relay,
+            "sweep": self.chores.sweep,
+        }
+
+
+def database_address(settings: Settings) -> str:
+    """Return the database's address with whom to trust in it, for `migrate`. Secret: it holds the password."""
+    return database_url(settings) or ""
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the database of this process; connects to nothing yet."""
+    return open_database(database_address(settings))
+
+
+def object_store(settings: Settings) -> "S3ObjectStore":
+    """Return the object store of this process; connects to nothing yet."""
+    with extra("s3", "S3_ENDPOINT"):
+        from nightshift.objects.s3 import open_objects  # noqa: PLC0415 - needs an extra
+    return open_objects(
+        settings.s3_endpoint,
+        settings.s3_access_key,
+        settings.s3_secret_key.reveal(),
+        settings.s3_bucket,
+        region=settings.s3_region,
+        ca_file=settings.s3_ca_file,
+    )
 
 
 def compose(
-    context: ServiceContext, table: Mapping[str, Route], consumers: Sequence[Consumer], *, slots: int, limits: JobLimits
+    context: ServiceContext,
+    table: Mapping[str, Route],
+    consumers: Sequence[Consumer],
+    *,
+    slots: int,
+    limits: JobLimits,
+    policies: Policies = DEFAULT_POLICIES,
+    spawn: Spawn = spawn_task,
 ) -> WorkerParts:
-    """Builds a worker that has these routes and pulls these consumers; nothing runs yet."""
-    committer, outbox = Committer(context.database), Outbox(context.name, context.database, context.publisher)
+    """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
+    outbox = Outbox(context.name, context.database, context.publisher)
 
     async def broker() -> None:
         await context.connection.up.wait()
 
     circuit = CircuitBreaker(
-        {"database": context.database.probe, "objects": context.objects.probe, "broker": broker}, context.metrics
+        {"database": context.database.probe, "objects": context.objects.probe, "broker": broker},
+        context.metrics,
+        policies,
+        spawn=spawn,
     )
     chores = Housekeeping(
         context.name,
@@ -72,31 +118,23 @@ def compose(
         outbox=outbox,
         publisher=context.publisher,
     )
-    settler = Settler(
-        context.publisher,
-        table,
-        committer=committer,
-        outbox=outbox,
-        objects=context.objects,
-        circuit=circuit,
-        metrics=context.metrics,
-        refused=chores.refused,
-    )
-    pipeline = Pipeline(
+    pipeline = build_pipeline(
         context.name,
         table,
-        committer=committer,
-        outbox=outbox,
+        database=context.database,
         objects=context.objects,
-        settler=settler,
-        last_lives=CrashLoopGuard(context.name, context.database),
+        publisher=context.publisher,
+        outbox=outbox,
         circuit=circuit,
         metrics=context.metrics,
         limits=limits,
-        spans=context.spans,
+        on_refused=chores.refused,
+        policies=policies,
+        tracing=context.tracing,
     )
-    worker = Worker(pipeline, circuit, slots=slots)
-    circuit.on_close = worker.ask
+    worker = Worker(pipeline, circuit, slots=slots, policies=policies)
+    circuit.on_close = worker.request
     pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
-    return WorkerParts(worker, pulls, chores, circuit)
+    watch = PullWatch(pulls, context.connection, circuit, context.metrics)
+    return WorkerParts(worker, pulls, chores, circuit, watch)

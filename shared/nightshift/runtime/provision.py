@@ -1,27 +1,27 @@
-"""Makes what the workers need, or brings it up to date: database schema, streams, consumers, bucket.
+"""Create what the workers need, or bring it up to date: database schema, streams, consumers, bucket.
 
-Idempotent; run it before the workers of each release: `python -m nightshift.runtime.provision`.
-With `--check` it only compares.
+`nightshift provision`, or `python -m nightshift.runtime.provision`: idempotent, to be run before the workers of each
+release. With `--check` it only compares.
 """
 
 import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
 
 from msgspec import Meta
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
-from nightshift.config.settings import Settings, SettingsError, load
+from nightshift.config.settings import SchemaPackage, Settings, SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.database import MigrationError, migrate
+from nightshift.database import MigrationError, application_history, migrate
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.stores import database_address, object_store
+from nightshift.runtime.composition import database_address, object_store
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology
 
@@ -29,7 +29,7 @@ _log = get_logger("provision")
 
 
 class ProvisionSettings(Settings, frozen=True, kw_only=True):
-    """What is provisioned can be larger, or replicated."""
+    """The settings of the provision step: sizes and replicas of what it creates."""
 
     stream_replicas: Annotated[int, Meta(ge=1, le=5, description="Copies of each stream; 3 in a cluster.")] = 1
     queue_max_bytes: Annotated[int, Meta(ge=1 << 20, description="A queue refuses what exceeds it.")] = (
@@ -38,17 +38,26 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
     dead_letter_max_bytes: Annotated[int, Meta(ge=1 << 20, description="The same for a dead-letter stream.")] = (
         StreamLimits().dead_letter_bytes
     )
-    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for a broker that is away.")] = 60
+    schema_package: SchemaPackage = None
+    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for an unavailable broker.")] = 60
+
+    def check(self) -> Iterable[str]:
+        """Yield what is wrong with the package of migrations, too."""
+        yield from super().check()
+        try:
+            application_history(self.schema_package)
+        except MigrationError as error:
+            yield f"SCHEMA_PACKAGE: {error}"
 
     def topology(self) -> Topology:
-        """The declared topology with these limits."""
+        """Return the declared topology with these limits."""
         limits = StreamLimits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes)
         return declared_topology(load_catalogue(self.contracts_package), limits)
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:
-    """Provisions everything; returns what was done."""
-    done = await migrate(database_address(settings))
+    """Provision everything; return what was done."""
+    done = await migrate(database_address(settings), settings.schema_package)
     objects = object_store(settings)
     try:
         async with _connected(settings) as connection:
@@ -61,7 +70,7 @@ async def provision(settings: ProvisionSettings) -> list[str]:
 
 
 async def check(settings: ProvisionSettings) -> list[str]:
-    """Compares the broker with the declared topology; returns each difference."""
+    """Compare the broker with the declared topology; return each difference."""
     async with _connected(settings) as connection:
         return await differences(connection, settings.topology(), replicas=settings.stream_replicas)
 
@@ -75,20 +84,23 @@ async def _connected(settings: ProvisionSettings) -> AsyncIterator[Connection]:
         await connection.close()
 
 
-def main() -> int:
-    """The command line; exit code 2 for wrong settings, 1 when something cannot be made or (`--check`) differs."""
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run from the command line; return 2 for wrong settings, 1 if something cannot be made or (`--check`) differs.
+
+    `arguments` and `environ` are those of the process unless given.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m nightshift.runtime.provision",
+        prog="nightshift provision",
         description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
         epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "
-        "python -m nightshift.runtime.provision",
+        "nightshift provision",
     )
     parser.add_argument(
         "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"
     )
-    only_check = parser.parse_args().check
+    only_check = parser.parse_args(arguments).check
     try:
-        settings = load(ProvisionSettings, os.environ)
+        settings = load(ProvisionSettings, os.environ if environ is None else environ)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 2
@@ -98,17 +110,17 @@ def main() -> int:
     except (BrokerTooOldError, MigrationError, ObjectStoreRefusedError, BrokerRefusedError, Unavailable) as error:
         _log.error("provision_failed", str(error))
         return 1
-    return _tell_differences(lines) if only_check else _tell_done(lines)
+    return _report_differences(lines) if only_check else _report_done(lines)
 
 
-def _tell_done(lines: list[str]) -> int:
+def _report_done(lines: list[str]) -> int:
     for line in lines:
         _log.info("provisioned", line)
     _log.info("provision_done", f"Everything is in place ({len(lines)} change{'' if len(lines) == 1 else 's'}).")
     return 0
 
 
-def _tell_differences(lines: list[str]) -> int:
+def _report_differences(lines: list[str]) -> int:
     for line in lines:
         _log.error("topology_differs", line)
     if not lines:

@@ -1,4 +1,4 @@
-"""Spans: one for each delivery that is worked off, one for each job or event that is sent.
+"""Spans: one for each delivery that is processed, one for each job or event that is sent.
 
 They follow OpenTelemetry's semantic conventions for messaging. There a link joins the processing of a message to its
 sending, because a consumer may take many messages at once, or amid a span of its own. A message that is worked off
@@ -6,10 +6,10 @@ alone may have its sender as the parent, too; here each is. So both are set: the
 follow-up jobs into one trace, which every viewer shows as a tree; the link is what tools of the conventions look for.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.context import Context, attach, detach
@@ -29,45 +29,43 @@ from nightshift.broker.delivery import Delivery
 from nightshift.broker.message import SCHEDULE_TARGET, OutboundMessage
 from nightshift.config.redaction import may_hold_secret, single_line
 from nightshift.contract import wire
-from nightshift.messaging.job import Job
-from nightshift.worker.identify import Identity
-from nightshift.worker.router import Handler, Route
-from nightshift.worker.verdict import Ack, DeadLetter, Verdict
+from nightshift.messaging.job import Handler, Job
 
 _LONGEST_ID = 200
-_NO_FAULT = frozenset({"snooze", "handed-back"})
-"""Outcomes that are no success yet, and no error either."""
 _W3C = TraceContextTextMapPropagator()
-_in_hand: ContextVar[Span] = ContextVar("_in_hand", default=INVALID_SPAN)
+_in_flight: ContextVar[Span] = ContextVar("_in_flight", default=INVALID_SPAN)
 
 
 @dataclass(slots=True, frozen=True)
-class JobSpan:
-    """The span of a delivery in hand."""
+class DeliverySpan:
+    """The span of a delivery in flight."""
 
     span: Span
 
-    def end(self, verdict: Verdict) -> None:
-        """Ends it with what became of the delivery."""
-        self.span.set_attribute("nightshift.job.outcome", verdict.outcome)
-        if not isinstance(verdict, Ack) and verdict.outcome not in _NO_FAULT:
-            reason = verdict.reason if isinstance(verdict, DeadLetter) else verdict.outcome
-            _fail(self.span, verdict.error_type or reason, verdict.error)
+    @property
+    def trace_id(self) -> str:
+        """The trace that it belongs to."""
+        return f"{self.span.get_span_context().trace_id:032x}"
+
+    def end(self, outcome: str, error_type: str = "", error: str = "") -> None:
+        """End it with what became of the delivery."""
+        self.span.set_attribute("nightshift.job.outcome", outcome)
+        if error_type:
+            _fail(self.span, error_type, error)
         self.span.end()
 
 
 class Spans:
-    """Makes the spans of a process."""
+    """Makes the spans of a process: see the port `Tracing`."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    def begin(self, delivery: Delivery, identity: Identity, *, known: bool) -> JobSpan:
-        """Starts the span of a delivery; what the job sends, and its copies where its sender had no trace, carry it on.
+    def begin(self, delivery: Delivery, job: Job, *, known: bool) -> DeliverySpan:
+        """Begin the span of a delivery; what the job sends, and its copies where its sender had no trace, carry it on.
 
         `known` says that a handler has this type: only such a subject is one of a few, and names the span.
         """
-        job = identity.job
         parent = _context(job.trace)
         sender = get_current_span(parent).get_span_context()
         span = self._tracer.start_span(
@@ -83,19 +81,26 @@ class Spans:
             [Link(sender)] if sender.is_valid else [],
         )
         job.trace = _trace(span)
-        identity.trace_id = f"{span.get_span_context().trace_id:032x}"
-        _in_hand.set(span)
-        return JobSpan(span)
+        _in_flight.set(span)
+        return DeliverySpan(span)
 
-    def traced(self, routes: Mapping[str, Route]) -> dict[str, Route]:
-        """The same routes; while a handler runs, its job's span is the current one, so that its own become children."""
-        return {name: replace(route, handler=_within_span(route.handler)) for name, route in routes.items()}
+    def within_span(self, handler: Handler) -> Handler:
+        """Return the handler with its job's span as the current one, so that spans of its own become children."""
+
+        async def traced(message: Any, job: Job) -> None:
+            token = attach(set_span_in_context(_in_flight.get()))
+            try:
+                await handler(message, job)
+            finally:
+                detach(token)
+
+        return traced
 
     @contextmanager
     def sending(
         self, messages: Sequence[OutboundMessage], *, no_matter: tuple[type[Exception], ...] = ()
     ) -> Iterator[list[OutboundMessage]]:
-        """Yields the messages as they are to be sent within: each carries its own span, a child of what it carried.
+        """Yield the messages as they are to be sent inside the block, each with its own span, a child of what it had.
 
         A message that carries nothing yet is a child of the current span. An error of `no_matter` leaves no span.
         """
@@ -140,24 +145,13 @@ def _operation(operation: str, destination: str, job_type: str, job_id: str) -> 
 
 
 def _shown(job_id: str) -> str:
-    """The id as a span may have it; most are as they should be, which is found out in a tenth of the time."""
+    """Return the id as a span may have it; most are fine as they are, which is checked in a tenth of the time."""
     plain = len(job_id) <= _LONGEST_ID and job_id.isascii() and job_id.isprintable() and not may_hold_secret(job_id)
     return job_id if plain else single_line(job_id, _LONGEST_ID)
 
 
-def _within_span(handler: Handler) -> Callable[[Any, Job], Awaitable[None]]:
-    async def traced(message: Any, job: Job) -> None:
-        token = attach(set_span_in_context(_in_hand.get()))
-        try:
-            await handler(message, job)
-        finally:
-            detach(token)
-
-    return traced
-
-
 def _context(headers: Mapping[str, str]) -> Context:
-    """The trace context that headers carry; without one, or with one that is none, that of nobody."""
+    """Return the trace context that headers carry; an empty one if there is none, or none that can be read."""
     if wire.TRACEPARENT not in headers:
         return Context()
     return _W3C.extract({wire.TRACEPARENT: headers[wire.TRACEPARENT]}, Context())

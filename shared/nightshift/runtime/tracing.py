@@ -3,26 +3,25 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
+from nightshift.config.extras import extra
 from nightshift.config.settings import ProcessSettings, SettingsError
-
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 
 
 @asynccontextmanager
-async def tracing(name: str, settings: ProcessSettings) -> AsyncIterator["Spans | None"]:
-    """What the process `nightshift-<name>` makes its spans with, None without a collector; sends the last at the end.
+async def open_tracing(name: str, settings: ProcessSettings) -> AsyncIterator[Tracing]:
+    """Yield what the process `nightshift-<name>` makes its spans with; send the last of them at the end.
 
     Raises:
         SettingsError: one of the standard's own variables is wrong.
     """
     if settings.otel_exporter_otlp_endpoint is None or _disabled():
-        yield None
+        yield NO_TRACING
         return
     try:
-        from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
+        with extra("tracing", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+            from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
     except ValueError as error:  # the library reads some variables when it is imported
         raise SettingsError([str(error)]) from None
     async with exporting(name, settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers) as spans:

@@ -1,4 +1,4 @@
-"""The scheduler's numbers for Prometheus, under stable names."""
+"""The scheduler's metrics for Prometheus, under stable names."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,24 +9,23 @@ from nightshift.observability.histogram import Histogram
 
 
 class ScheduleMetrics(Collector):
-    """Counts what is announced; written by the event loop, read by the thread that answers `/metrics`."""
+    """Counts what is announced; written by the event loop, read by the thread that serves `/metrics`."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.events = dict.fromkeys(names, 0)
         self.misfires = dict.fromkeys(self.events, 0)
-        self.lapsed = dict.fromkeys(self.events, 0)
         self.last_due = dict.fromkeys(self.events, 0.0)
-        self.outrun = 0
+        self.overtaken = 0
         self.lateness = Histogram()
 
     def announced(self, name: str, due_timestamp: float, late_seconds: float) -> None:
-        """Counts an event that this process announced, `late_seconds` after it was due."""
+        """Count an event that this process announced, `late_seconds` after it was due."""
         self.events[name] += 1
         self.last_due[name] = due_timestamp
         self.lateness.observe(late_seconds)
 
     def collect(self) -> Iterator[Metric]:
-        """Turns the numbers into Prometheus' families."""
+        """Yield the numbers as Prometheus' families."""
         yield GaugeMetricFamily("nightshift_schedules", "Schedules in the timetable.", value=len(self.events))
         yield _per_schedule(
             CounterMetricFamily("nightshift_schedule_events", "Events announced by this process.", labels=["schedule"]),
@@ -39,12 +38,6 @@ class ScheduleMetrics(Collector):
             self.misfires,
         )
         yield _per_schedule(
-            CounterMetricFamily(
-                "nightshift_schedule_lapsed", "Events dropped before their service had done them.", labels=["schedule"]
-            ),
-            self.lapsed,
-        )
-        yield _per_schedule(
             GaugeMetricFamily(
                 "nightshift_schedule_last_due_timestamp_seconds",
                 "Due time of the last event that this process announced; 0 for none yet.",
@@ -52,10 +45,10 @@ class ScheduleMetrics(Collector):
             ),
             self.last_due,
         )
-        outrun = CounterMetricFamily(
-            "nightshift_schedule_outrun", "Events that another scheduler had announced first.", value=self.outrun
+        overtaken = CounterMetricFamily(
+            "nightshift_schedule_outrun", "Events that another scheduler had announced first.", value=self.overtaken
         )
-        yield outrun
+        yield overtaken
         lateness = HistogramMetricFamily("nightshift_schedule_lateness_seconds", "From due until stored at the broker.")
         buckets, total_seconds = self.lateness.snapshot()
         lateness.add_metric([], buckets=buckets, sum_value=total_seconds)

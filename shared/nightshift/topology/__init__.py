@@ -1,1 +1,1 @@
-"""Streams, consumers and permissions at the broker, and how they are provisioned."""
+"""Streams, consumers and permissions, and how they are provisioned."""

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from nightshift.broker import Connection
+from nightshift.heartbeat import Heartbeat
 from nightshift.version import VERSION
 
 PING = "workers.ping"
@@ -23,6 +24,7 @@ HERE = "workers.here"
 
 CHECKS_SECONDS = 10.0
 """An answer with checks of dependencies comes within this time; one without, at once."""
+_STALLED_SECONDS = 6 * CHECKS_SECONDS
 
 
 class Ping(msgspec.Struct, frozen=True, rename="camel"):
@@ -106,11 +108,13 @@ class Responder:
         """Listen for questions."""
         await self._connection.listen(PING, self._receive)
 
-    async def run(self) -> NoReturn:
+    async def run(self, heartbeat: Heartbeat) -> NoReturn:
         """Answer the questions that ask for checks, until cancelled."""
         while True:
+            heartbeat.beat()
             await self._asked.wait()
             self._asked.clear()
+            heartbeat.beat(_STALLED_SECONDS)
             checks = await self._check()
             self._answer(msgspec.structs.replace(self._describe(), checks=checks))
 

@@ -57,18 +57,15 @@ def _holds_dead_letters(stream: Stream) -> bool:
     return all(subject.startswith("dead.") for subject in stream.subjects)
 
 
-def of_scheduler(topology: Topology) -> Permissions:
-    """The scheduler publishes events, reads its memory, and looks whether their consumers keep up."""
-    consumers = [consumer.name for consumer in topology.consumers if consumer.stream == CRON_STREAM]
+def of_scheduler() -> Permissions:
+    """The scheduler publishes events and reads the last ones and the pauses."""
     publish = (
         "cron.>",
-        *(f"$JS.API.CONSUMER.INFO.{CRON_STREAM}.{name}" for name in sorted(set(consumers))),
         f"$JS.API.DIRECT.GET.{CRON_STREAM}",
         f"$JS.API.DIRECT.GET.{CRON_PAUSED_STREAM}",
         discovery.reply_subject("scheduler"),
     )
-    dropped = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.{CRON_STREAM}.*"
-    return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING, dropped))
+    return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING))
 
 
 def of_producer(name: str, job_types: Iterable[str]) -> Permissions:
@@ -111,7 +108,7 @@ def users(
     outside = {"producer": catalogue.public()} if producers is None else producers
     return {
         **services,
-        "scheduler": of_scheduler(topology),
+        "scheduler": of_scheduler(),
         **{name: of_producer(name, job_types) for name, job_types in outside.items()},
         "operator": of_operator(),
     }

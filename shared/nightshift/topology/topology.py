@@ -14,8 +14,9 @@ DUPLICATE_WINDOW = timedelta(minutes=2)
 DEAD_LETTER_AGE = timedelta(days=30)
 MAX_WAITING_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
 """A copy that waits carries more headers than the job; its dead letter even more, within the broker's 1 MB."""
-EVENTS_KEPT = 100
-"""Events kept per schedule; the newest is the scheduler's memory."""
+EVENTS_KEPT = 200
+"""Events kept per schedule; the newest is the scheduler's memory. Twice what a scheduler makes up for at once, so that
+the alert on events that wait fires before any is dropped."""
 ACK_WAIT = timedelta(seconds=30)
 PROGRESS_SECONDS = 10.0
 """How often a worker tells the broker that it still works: three chances within `ACK_WAIT`."""

@@ -1,25 +1,40 @@
-"""The circuit breaker: while our own database, object store or broker is away, nothing is pulled."""
+"""The circuit breaker: while our own database, object store or broker is unavailable, nothing is pulled."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
+from typing import Any
 
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
+from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 
-_FIRST_PROBE_SECONDS, _LAST_PROBE_SECONDS = 0.5, 15.0
 _log = get_logger("circuit")
 
 Probe = Callable[[], Awaitable[None]]
+Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+"""Starts a task of this name, and sees to it that no exception of it goes unnoticed."""
+
+
+def spawn_task(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    """Start a task that nobody supervises, for tests and tools."""
+    return asyncio.create_task(work, name=name)
 
 
 class CircuitBreaker:
-    """Opens when a component is found away, probes it, and closes when it answers."""
+    """Opens when a component is found unavailable, probes it, and closes when it answers."""
 
-    def __init__(self, probes: Mapping[str, Probe], metrics: Metrics) -> None:
-        self._probes, self._metrics = probes, metrics
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        metrics: Metrics,
+        policies: Policies = DEFAULT_POLICIES,
+        *,
+        spawn: Spawn = spawn_task,
+    ) -> None:
+        self._probes, self._metrics, self._policies, self._spawn = probes, metrics, policies, spawn
         self.on_close: Callable[[], None] = lambda: None
         self._open: dict[str, asyncio.Task[None]] = {}
         for component in probes:
@@ -27,41 +42,42 @@ class CircuitBreaker:
 
     @property
     def closed(self) -> bool:
-        """Whether everything is there, as far as known."""
+        """Whether everything is available, as far as known."""
         return not self._open
 
     @property
-    def away(self) -> list[str]:
-        """The components that are being waited for."""
+    def unavailable(self) -> list[str]:
+        """The components that are waited for, sorted."""
         return sorted(self._open)
 
     def trip(self, unavailable: Unavailable) -> None:
-        """Stops the pulling until a probe of the component succeeds."""
+        """Stop the pulling until a probe of the component succeeds."""
         component = unavailable.component
         if component in self._open or component not in self._probes:
             return
         _log.error("circuit_open", f"{unavailable}: pulling stops until it answers", component=component)
         self._metrics.circuit(component, is_open=True)
-        self._open[component] = asyncio.create_task(self._probe(component))
+        self._open[component] = self._spawn(self._probe(component), f"probe of {component}")
 
     def delay(self) -> timedelta:
-        """How long a job waits that met the outage: it comes back at some time after the first probes."""
-        return timedelta(seconds=random.uniform(2, 10))  # noqa: S311 - spreads load
+        """Return how long a job waits that met the outage: it runs again at some time after the first probes."""
+        return timedelta(seconds=random.uniform(*self._policies.outage_seconds))  # noqa: S311 - spreads load
 
     async def stop(self) -> None:
-        """Ends the probing."""
+        """End the probing."""
         for task in self._open.values():
             task.cancel()
         await asyncio.gather(*self._open.values(), return_exceptions=True)
 
     async def _probe(self, component: str) -> None:
-        wait = _FIRST_PROBE_SECONDS
+        wait = self._policies.first_probe_seconds
         while True:
             await asyncio.sleep(wait)
             try:
-                await self._probes[component]()
-            except Exception:  # noqa: BLE001 - whatever a probe raises, it is not there yet
-                wait = min(wait * 2, _LAST_PROBE_SECONDS)
+                async with asyncio.timeout(self._policies.probe_seconds):
+                    await self._probes[component]()
+            except Exception:  # noqa: BLE001 - whatever a probe raises, it is not available yet
+                wait = min(wait * 2, self._policies.last_probe_seconds)
             else:
                 break
         del self._open[component]

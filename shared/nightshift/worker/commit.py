@@ -1,8 +1,8 @@
 """Commits jobs: inbox row, effects and outbox rows, in one short transaction shared by those that finish together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Executable, insert
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nightshift.batcher import Batcher
 from nightshift.database import Database
 from nightshift.database.tables import outbox as outbox_table
+from nightshift.instants import utc_now
 from nightshift.messaging import inbox, outbox
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Unavailable
@@ -22,75 +23,75 @@ _OUTBOX = insert(outbox_table)
 
 
 class Committer:
-    """Commits jobs of one service exactly once, in groups."""
+    """Commits jobs of one service, each exactly once, in groups."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._gather: Batcher[Job, bool] = Batcher(self._commit, most=MAX_GROUP)
-        self._look: Batcher[inbox.Key, bool] = Batcher(self._done, most=MAX_GROUP)
+    def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._database, self._now = database, now
+        self._commits: Batcher[Job, bool] = Batcher(self._commit, max_size=MAX_GROUP)
+        self._lookups: Batcher[inbox.Key, bool] = Batcher(self._done, max_size=MAX_GROUP)
 
     async def commit(self, job: Job) -> bool:
-        """Makes the job's effects happen; False when they had happened already, and nothing was done.
+        """Make the job's effects happen; return False when they had happened already, and nothing was done.
 
         Raises:
-            Unavailable: the database is away; nothing happened.
+            Unavailable: the database is unavailable; nothing happened.
             Exception: whatever the job's own effects raise; nothing of this job happened.
         """
-        return await self._gather(job)
+        return await self._commits(job)
 
     async def is_done(self, job: Job) -> bool:
-        """Tells whether the job's effects have happened already."""
-        return await self._look(inbox.key_of(job))
+        """Return whether the job's effects have happened already."""
+        return await self._lookups(inbox.key_of(job))
 
     async def _done(self, keys: Sequence[inbox.Key]) -> list[bool]:
         found = await self._database.ask(lambda connection: inbox.done(connection, keys))
         return [key in found for key in keys]
 
     async def _commit(self, jobs: Sequence[Job]) -> list[bool | BaseException]:
-        """One transaction for all; if it fails each gets its own, so that a bad one spoils nobody else's."""
+        """Commit all in one transaction; if it fails each gets its own, so that a bad one spoils nobody else's."""
         results: dict[int, bool | BaseException] = {}
         first: dict[inbox.Key, Job] = {}
         for job in jobs:
             first.setdefault(inbox.key_of(job), job)
-        await self._together(list(first.values()), results)
+        await self._commit_group(list(first.values()), results)
         for job in jobs:  # the same job twice in one group: the second finds the row of the first
             if id(job) not in results:
-                await self._together([job], results)
+                await self._commit_group([job], results)
         return [results[id(job)] for job in jobs]
 
-    async def _together(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+    async def _commit_group(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
         try:
             await self._write(jobs)
-        except Unavailable as away:
-            results.update({id(job): away for job in jobs})
-        except _AlreadyDone:
-            await self._without_done(jobs, results)
+        except Unavailable as error:
+            results.update({id(job): error for job in jobs})
+        except _AlreadyDoneError:
+            await self._retry_without_done(jobs, results)
         except Exception as error:  # noqa: BLE001 - a handler's effect may raise anything
             if len(jobs) == 1:
                 results[id(jobs[0])] = error
                 return
             for job in jobs:
-                await self._together([job], results)
+                await self._commit_group([job], results)
         else:
             results.update({id(job): True for job in jobs})
 
-    async def _without_done(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
-        """Some had been done before: the others go once more, without them."""
+    async def _retry_without_done(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+        """Commit those that were not done before, in one transaction."""
         if len(jobs) == 1:
             results[id(jobs[0])] = False
             return
         try:
             done = await self._done([inbox.key_of(job) for job in jobs])
-        except Unavailable as away:
-            results.update({id(job): away for job in jobs})
+        except Unavailable as error:
+            results.update({id(job): error for job in jobs})
             return
         results.update({id(job): False for job, was_done in zip(jobs, done, strict=True) if was_done})
         left = [job for job, was_done in zip(jobs, done, strict=True) if not was_done]
         for group in [left] if left and len(left) < len(jobs) else [[job] for job in left]:
-            await self._together(group, results)
+            await self._commit_group(group, results)
 
     async def _write(self, jobs: list[Job]) -> None:
-        now = datetime.now(UTC)
+        now = self._now()
         if not any(job.steps for job in jobs):
             await self._database.commit(lambda connection: _finish(_begin(connection, jobs, now), jobs, now))
             return
@@ -125,13 +126,13 @@ async def _run_steps(job: Job, connection: AsyncConnection) -> None:
         )
 
 
-class _AlreadyDone(Exception):  # noqa: N818 - states a fact
+class _AlreadyDoneError(Exception):
     """Some of these jobs are done already: nothing may be committed with them."""
 
 
 def _begin(connection: Connection, jobs: list[Job], now: datetime) -> Connection:
     if not inbox.enter(connection, jobs, now):
-        raise _AlreadyDone
+        raise _AlreadyDoneError
     for statement, values in _grouped(jobs):
         connection.execute(statement, values) if values else connection.execute(statement)
     return connection
@@ -145,9 +146,9 @@ def _finish(connection: Connection, jobs: list[Job], now: datetime) -> None:
 
 
 def _grouped(jobs: Sequence[Job]) -> list[tuple[Executable, list[Mapping[str, Any]]]]:
-    """The jobs' statements with equal ones merged into one call; each job's own keep their order.
+    """Return the jobs' statements with equal ones merged into one call; each job's own keep their order.
 
-    Only values with the same keys are merged: the first ones decide which columns the database is told of.
+    Only values with the same keys are merged: rows in one executemany must have the same keys.
     """
     groups: list[tuple[Executable, list[Mapping[str, Any]]]] = []
     for position in range(max((len(job.writes) for job in jobs), default=0)):

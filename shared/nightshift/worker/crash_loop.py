@@ -1,54 +1,95 @@
-"""Remembers which deliveries were begun as the last that a job is granted: what kills its worker is proven by that.
+"""What replicas tell each other about a message that is delivered again and again: naks, and its last permitted start.
 
-The broker counts a delivery that was handed back like one whose worker has died, and only the worker that handed it
-back knows better; so the count alone, in the eyes of another replica, proves nothing.
+The broker counts a nak'ed delivery like one whose worker has died, and only the worker that nak'ed it knows better. So
+naks are recorded, or another replica would isolate the job; and the last permitted delivery is marked as started, so
+that only a mark that nobody has cleared proves that the job kills its workers.
 """
 
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from sqlalchemy import bindparam, delete
+from sqlalchemy import bindparam, false, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import Insert
 
+from nightshift.batcher import Batcher
 from nightshift.broker.delivery import Delivery
 from nightshift.database import Database
-from nightshift.database.tables import processed_messages
-from nightshift.messaging import inbox
-from nightshift.messaging.job import Job
+from nightshift.database.tables import crash_marks
+from nightshift.instants import utc_now
 
-MARK = "last-life"
-"""The type of such rows in the inbox; they go with its other old rows."""
-_ENDED = delete(processed_messages).where(
-    processed_messages.c.consumer == bindparam("service"),
-    processed_messages.c.type == MARK,
-    processed_messages.c.id == bindparam("origin"),
+_MAX_GROUP = 500
+_KEY = ["service", "origin"]
+_NAKS_OF = select(crash_marks.c.naks).where(
+    crash_marks.c.service == bindparam("service"), crash_marks.c.origin == bindparam("origin")
 )
 
 
+def _mark(insert: sqlite.Insert | postgresql.Insert) -> Insert:
+    """Mark a message as started, unless it is; keep what is known of its naks."""
+    new = {"started": insert.excluded.started, "marked_at": insert.excluded.marked_at}
+    return insert.on_conflict_do_update(index_elements=_KEY, set_=new, where=crash_marks.c.started == false())
+
+
+def _add(insert: sqlite.Insert | postgresql.Insert) -> Insert:
+    """Add to a message's naks; it is no longer started."""
+    new = {
+        "naks": crash_marks.c.naks + insert.excluded.naks,
+        "started": insert.excluded.started,
+        "marked_at": insert.excluded.marked_at,
+    }
+    return insert.on_conflict_do_update(index_elements=_KEY, set_=new)
+
+
+_MARK = {"sqlite": _mark(sqlite.insert(crash_marks)), "postgresql": _mark(postgresql.insert(crash_marks))}
+_ADD = {"sqlite": _add(sqlite.insert(crash_marks)), "postgresql": _add(postgresql.insert(crash_marks))}
+
+
 class CrashLoopGuard:
-    """The last lives of one service's jobs, known to all its replicas."""
+    """Naks and crash marks of one service's messages, shared by all its replicas.
 
-    def __init__(self, service: str, database: Database) -> None:
-        self._service, self._database = service, database
+    Every method raises `Unavailable` when the database is unavailable.
+    """
 
-    async def begin(self, delivery: Delivery) -> bool:
-        """Notes that the job is begun, alone; False when it was begun so before and nobody lived to report its end.
+    def __init__(self, service: str, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._service, self._database, self._now = service, database, now
+        self._naks: Batcher[str, None] = Batcher(self._record, max_size=_MAX_GROUP)
 
-        Raises:
-            Unavailable: the database is away.
-        """
-        origin = delivery.origin()
-        mark = Job(self._service, MARK, origin, origin)
-        return await self._database.commit(lambda connection: inbox.enter(connection, [mark], datetime.now(UTC)))
+    async def mark_started(self, delivery: Delivery) -> bool:
+        """Mark the message as started; return False when it was, and no worker lived to report how that ended."""
+        row = self._row(delivery.origin(), naks=0, started=True)
 
-    async def ended(self, delivery: Delivery) -> None:
-        """Notes that the job has ended in good order, although it comes again.
+        def mark(connection: Connection) -> bool:
+            return connection.execute(_MARK[connection.dialect.name], row).rowcount == 1
 
-        Raises:
-            Unavailable: the database is away.
-        """
+        return await self._database.commit(mark)
+
+    async def record_nak(self, delivery: Delivery) -> None:
+        """Record that the delivery ended in good order, although it comes again; clear its mark."""
+        await self._naks(delivery.origin())
+
+    async def naks_of(self, delivery: Delivery) -> int:
+        """Return how many naks of the message were recorded, by any replica."""
         values = {"service": self._service, "origin": delivery.origin()}
+        return await self._database.ask(lambda connection: connection.execute(_NAKS_OF, values).scalar()) or 0
 
-        def forget(connection: Connection) -> None:
-            connection.execute(_ENDED, values)
+    async def _record(self, origins: Sequence[str]) -> list[None]:
+        # All in one order, or two workers could wait for each other.
+        rows = [self._row(origin, naks=count, started=False) for origin, count in sorted(Counter(origins).items())]
 
-        await self._database.commit(forget)
+        def add(connection: Connection) -> None:
+            connection.execute(_ADD[connection.dialect.name], rows)
+
+        await self._database.commit(add)
+        return [None] * len(origins)
+
+    def _row(self, origin: str, *, naks: int, started: bool) -> dict[str, object]:
+        return {
+            "service": self._service,
+            "origin": origin,
+            "naks": naks,
+            "started": started,
+            "marked_at": self._now(),
+        }

@@ -1,10 +1,10 @@
-"""Python's garbage collector, set for a process with much that stays and many objects that come and go."""
+"""Python's garbage collector, tuned for a process with much that stays and many objects that come and go."""
 
 import gc
 
 
 def freeze() -> None:
-    """Keeps the collector from going through what stays, again and again; to be called when all is started.
+    """Exempt what exists now from collection; call it when everything has started.
 
     A job leaves nothing behind that needs the collector, yet makes objects that let it run: with Python's own
     thresholds it took a fifth of the time of a busy worker, mostly in walking through imported modules.
@@ -15,7 +15,7 @@ def freeze() -> None:
 
 
 def collect_young() -> None:
-    """Collects what is young; to be called every second or so.
+    """Collect young objects; call it every second or so.
 
     The thresholds count objects, not bytes: a few jobs that each leave something large in a cycle (an exception and
     its frames will do) would fill the memory before so many objects have come together.

@@ -1,25 +1,63 @@
-"""A delivery in a worker's hands: its clock, and who ended it."""
+"""A job in flight: which job a delivery is, its timer, and how it ended."""
 
 import asyncio
+import re
 import time
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
 
 from nightshift.broker.delivery import Delivery
+from nightshift.broker.headers import UNREADABLE, Headers
+from nightshift.broker.message import StoredMessage
+from nightshift.contract import wire
+from nightshift.messaging.job import Job
+from nightshift.messaging.tracing import NO_TRACING, JobSpan
+from nightshift.worker.router import NO_ROUTE, Route
+from nightshift.worker.verdict import DONE, Ack
 
 ISOLATE_AFTER = 3
-"""From this unexplained delivery on a job runs alone in its process: it may be what kills the others' worker."""
+"""From this unaccounted delivery on a job runs alone in its process: it may be what kills the others' worker."""
+_TYPE = re.compile(r"[a-z0-9_-]{1,60}(\.[a-z0-9_-]{1,60}){1,4}", re.IGNORECASE)
+_ATTEMPTS = re.compile(r"\d{1,6}")
+_SUBJECTS_REMEMBERED = 256
+"""A service has few; what others type is parsed anew when this is full."""
+_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-@dataclass(slots=True, eq=False)
-class InFlightJob:
-    """What the worker keeps about a delivery while it has it; times are monotonic seconds."""
+class Malformed(NamedTuple):
+    """Why a delivery can be no job at all: what its dead letter says."""
+
+    reason: wire.Reason
+    text: str
+
+
+class InFlightJob(msgspec.Struct, eq=False):
+    """A delivery, the job that it is, and all that the steps of its life find out about it.
+
+    Times are monotonic seconds.
+    """
 
     delivery: Delivery
-    unaccounted_deliveries: int
+    job: Job
+    is_event: bool = False
+    malformed: Malformed | None = None
+    """None when it may be a job."""
+    trace_id: str = ""
+    unaccounted_deliveries: int = 1
     """Deliveries, this one included, whose end nobody reported: their worker died, or lost the broker."""
-    progress_at: float = field(default_factory=time.monotonic)
+    route: Route = NO_ROUTE
+    message: Any = None
+    ending: Ack = DONE
+    """How the delivery ends if no step ends it before."""
+    marked: bool = False
+    """Its start is recorded: should nobody hear of its end, it kills its workers."""
+    holds_lock: bool = False
+    span: JobSpan = NO_TRACING
+    started_at: float = 0.0
+    progress_at: float = msgspec.field(default_factory=time.monotonic)
     task: asyncio.Task[Any] | None = None
     timeout_seconds: float = 0.0
     deadline: float | None = None
@@ -29,32 +67,32 @@ class InFlightJob:
 
     @property
     def must_run_alone(self) -> bool:
-        """Whether it has to run alone."""
-        return self.unaccounted_deliveries >= ISOLATE_AFTER
+        """Whether it may be what kills its worker. An event's handler does no work, and a retry is a delivery."""
+        return self.unaccounted_deliveries >= ISOLATE_AFTER and not self.is_event
 
-    def begin(self, timeout_seconds: float) -> None:
-        """The handler starts."""
+    def start_timer(self, timeout_seconds: float) -> None:
+        """Start the time that the handler has."""
         self.timeout_seconds = timeout_seconds
         self.deadline = time.monotonic() + timeout_seconds
 
-    def end(self) -> None:
-        """The handler has ended, so its time cannot run out any more; if it was cancelled, that is over, too."""
+    def stop_timer(self) -> None:
+        """Stop the timer; a cancellation that it, or `release`, has caused is over, too."""
         self.deadline = None
         if self.timed_out or self.released:
-            self.uncancel()
+            self._uncancel()
 
     @property
     def cancelled(self) -> bool:
         """Whether anybody wanted the handler to end; if not, it was cancelled by something that it awaited."""
         return self.task is not None and self.task.cancelling() > 0
 
-    def uncancel(self) -> None:
-        """Takes the cancellation as dealt with; a handler that swallowed it was cancelled more than once."""
+    def _uncancel(self) -> None:
+        # A handler that swallowed its cancellation was cancelled more than once.
         while self.task is not None and self.task.uncancel():
             pass
 
     def tick(self, now: float, progress_seconds: float) -> None:
-        """Tells the broker that it is still in hand, and ends a handler whose time is over."""
+        """Tell the broker at intervals that the work goes on, and cancel a handler whose time is over."""
         if now - self.progress_at >= progress_seconds:
             self.progress_at = now
             self.delivery.progress()
@@ -62,13 +100,76 @@ class InFlightJob:
             self.timed_out = True
             self.task.cancel()
 
-    def nak_delivery(self, delay: timedelta) -> None:
-        """Leaves it to the broker to deliver it again; that this delivery ended so must be remembered by the worker."""
+    def nak(self, delay: timedelta) -> None:
+        """Let the broker deliver it again; the worker remembers this, so that it is not counted as a crash."""
         self.nakked = True
         self.delivery.nak(delay)
 
     def release(self) -> None:
-        """Ends the handler so that another worker takes the job."""
+        """Cancel the handler, so that another worker takes the job."""
         if self.deadline is not None and self.task is not None:
             self.released = True
             self.task.cancel()
+
+
+def identify(service: str, delivery: Delivery, known_naks: int = 0) -> InFlightJob:
+    """Return the job that a delivery is. Never fails, whatever was typed.
+
+    `known_naks` are earlier deliveries of which this worker knows that they ended in good order.
+    """
+    job, is_event, malformed, trace_id = _read(service, delivery, delivery.delivered)
+    return InFlightJob(delivery, job, is_event, malformed, trace_id, delivery.delivered - known_naks)
+
+
+def job_of(service: str, message: StoredMessage) -> Job:
+    """Return the job that a stored message is, which nobody delivers. Never fails, whatever was typed."""
+    return _read(service, message, 1)[0]
+
+
+def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bool, Malformed | None, str]:
+    """Read type, id, attempt and trace from subject and headers; an event counts its deliveries as attempts."""
+    headers = message.headers
+    job_type, is_event, malformed = _type(service, message.subject)
+    if not headers:
+        origin = message.origin()
+        job = Job(service, job_type, origin, wire.safe_token(origin), delivered if is_event else 1)
+        return job, is_event, malformed, ""
+    job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or message.origin()
+    base, wrong = _attempt_base(headers)
+    storable = wire.storable_id(job_id)
+    job = Job(service, job_type, storable, wire.safe_token(job_id), delivered if is_event else base + 1)
+    if storable != job_id:
+        job.published_id = job_id
+    trace = headers.get(wire.TRACEPARENT)
+    if trace is None or (match := _TRACE.fullmatch(trace)) is None:
+        return job, is_event, wrong or malformed, ""
+    job.trace = {wire.TRACEPARENT: trace}
+    return job, is_event, wrong or malformed, match[1]
+
+
+def _attempt_base(headers: Headers) -> tuple[int, Malformed | None]:
+    """Return the attempts used before this copy, and why the headers are no job's where they are none."""
+    text = headers.get(wire.ATTEMPT_BASE)
+    if text is None and UNREADABLE not in headers:
+        return 0, None
+    text = "0" if text is None else text
+    base = int(text) if _ATTEMPTS.fullmatch(text) else None
+    if UNREADABLE in headers:
+        return base or 0, Malformed("invalid", f"the message's headers cannot be read: {headers[UNREADABLE]}")
+    if base is None:
+        wrong = f"the header {wire.ATTEMPT_BASE} is {text[:40]!r}, expected a whole number"
+        return 0, Malformed("invalid", wrong)
+    return base, None
+
+
+@lru_cache(_SUBJECTS_REMEMBERED)
+def _type(service: str, subject: str) -> tuple[str, bool, Malformed | None]:
+    """Return the type that a subject names, or a valid placeholder for one that can never exist."""
+    job_type = wire.type_of(subject)
+    if _TYPE.fullmatch(job_type):
+        return job_type, wire.is_event(job_type), None
+    prefix = "cron" if subject.startswith(wire.CRON) else service
+    readable = subject[:100].encode("unicode_escape").decode()
+    placeholder = f"{prefix}.{wire.safe_token(subject)}"
+    malformed = Malformed("unknown-type", f"the subject {readable} names no job type")
+    return placeholder, wire.is_event(placeholder), malformed

@@ -1,72 +1,52 @@
-"""A message's life in a worker: identify, decode, skip if done, run, commit, publish follow-ups, acknowledge."""
+"""A job's life in a worker: the list of its steps, and the verdict on it."""
 
 import asyncio
-import math
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
-import msgspec
-
-from nightshift.backoff import backoff
-from nightshift.contract import wire
-from nightshift.contract.constraints import explain
-from nightshift.messaging import claim_check, inbox
-from nightshift.messaging.claim_check import InvalidClaimError
-from nightshift.messaging.errors import (
-    HandlerTimeoutError,
-    InnerCancellationError,
-    UnknownTypeError,
-    describe,
-    unwrap_group,
-)
-from nightshift.messaging.job import Job
-from nightshift.messaging.outbox import Outbox
+from nightshift.broker.delivery import Delivery
+from nightshift.messaging import inbox
+from nightshift.messaging.errors import HandlerTimeoutError, UnknownTypeError, describe, unwrap_group
 from nightshift.objects import ObjectStore
-from nightshift.observability.log import get_logger, job_line
-from nightshift.observability.metrics import Metrics
-from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
-from nightshift.worker import rescheduling
+from nightshift.observability.log import get_logger
+from nightshift.outcomes import Permanent, Snooze, Unavailable
+from nightshift.worker import steps
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
 from nightshift.worker.crash_loop import CrashLoopGuard
-from nightshift.worker.identify import Identity, identify
-from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.in_flight import InFlightJob, identify
 from nightshift.worker.keyed_lock import KeyedLock
-from nightshift.worker.router import Route, unknown
+from nightshift.worker.observer import JobObserver
+from nightshift.worker.policies import JobLimits, Policies
+from nightshift.worker.router import NO_ROUTE, Route
 from nightshift.worker.settlement import Settler
-from nightshift.worker.verdict import (
-    DONE,
-    DUPLICATE,
-    IMMEDIATELY,
-    INTERRUPTED,
-    SKIPPED,
-    Ack,
-    DeadLetter,
-    Reschedule,
-    Verdict,
-)
+from nightshift.worker.verdict import INTERRUPTED, Ack, DeadLetter, Reschedule, Verdict, handed_back
 
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
-
-CRASH_LOOP = 10
-"""Deliveries of which nobody reported the end: the last of them is marked, and beyond it the job kills its worker."""
+Step = Callable[[InFlightJob], steps.StepResult]
 _log = get_logger("pipeline")
 
 
-@dataclass(slots=True, frozen=True)
-class JobLimits:
-    """A service's defaults for its handlers."""
+def every(_route: Route) -> bool:
+    """Choose every route."""
+    return True
 
-    max_retries: int = 3
-    timeout_seconds: float = 900.0
+
+def is_unknown(route: Route) -> bool:
+    """Choose the route of types that have no handler."""
+    return route is NO_ROUTE
+
+
+def has_inbox(route: Route) -> bool:
+    """Choose the routes whose jobs are done once and commit effects."""
+    return route.inbox
+
+
+def _steps_of(route: Route, life: Iterable[tuple[Step, Callable[[Route], bool]]]) -> tuple[Step, ...]:
+    return tuple(step for step, chooses in life if chooses(route))
 
 
 class Pipeline:
-    """Works off deliveries of one service, one call of `work` each."""
+    """Runs the jobs of one service: `identify` a delivery, then `work` it off."""
 
     def __init__(
         self,
@@ -74,163 +54,108 @@ class Pipeline:
         routes: Mapping[str, Route],
         *,
         committer: Committer,
-        outbox: Outbox,
-        objects: ObjectStore,
         settler: Settler,
-        last_lives: CrashLoopGuard,
+        guard: CrashLoopGuard,
+        objects: ObjectStore,
+        observer: JobObserver,
         circuit: CircuitBreaker,
-        metrics: Metrics,
         limits: JobLimits,
-        spans: "Spans | None" = None,
+        policies: Policies,
     ) -> None:
-        self._service, self._spans, self._limits = service, spans, limits
-        self._routes = routes if spans is None else spans.traced(routes)
-        self._committer, self._outbox, self._objects = committer, outbox, objects
-        self._settler, self._circuit, self._metrics = settler, circuit, metrics
-        self._last_lives = last_lives
-        self._turns = KeyedLock()
+        self._service, self._routes = service, routes
+        self._settler, self._guard, self._observer, self._circuit = settler, guard, observer, circuit
+        self._limits, self._retry, self._locks = limits, policies.retry, KeyedLock()
+        life: tuple[tuple[Step, Callable[[Route], bool]], ...] = (
+            # Each step, in order, and which routes have it. `identify` has decoded the headers before.
+            (steps.dead_mark, every),
+            (steps.malformed, every),
+            (partial(steps.crash_loop, guard, policies.crash_loop_after), every),
+            (partial(steps.unknown_type, routes), is_unknown),
+            (partial(steps.body, objects), every),
+            (partial(steps.lock, self._locks), has_inbox),
+            (partial(steps.look_up, committer, settler), has_inbox),
+            (partial(steps.handler, limits), every),
+            (partial(steps.commit, committer, settler), has_inbox),
+            (partial(steps.follow_ups, settler), has_inbox),
+            # `Settler.settle` acknowledges, reschedules or dead-letters behind them.
+        )
+        self._unknown = _steps_of(NO_ROUTE, life)
+        self._steps = {name: _steps_of(route, life) for name, route in routes.items()}
 
-    async def work(self, hand: InFlightJob) -> Verdict:
-        """Take one delivery from receipt to acknowledgement; return what became of it."""
-        started = time.perf_counter()
-        identity = identify(self._service, hand.delivery, hand.delivery.delivered)
-        job = identity.job
-        self._metrics.job_started(job.type, max(0.0, time.time() - hand.delivery.stored_ns / 1e9))
-        traced = self._spans
-        span = None if traced is None else traced.begin(hand.delivery, identity, known=job.type in self._routes)
+    def identify(self, delivery: Delivery, known_naks: int = 0) -> InFlightJob:
+        """Return the job that a delivery is, with its route. Never fails, whatever was typed."""
+        in_flight = identify(self._service, delivery, known_naks)
+        in_flight.route = self._routes.get(in_flight.job.type, NO_ROUTE)
+        return in_flight
+
+    async def account(self, in_flight: InFlightJob) -> None:
+        """Find out which deliveries of a job other replicas have nak'ed."""
+        try:
+            naks = await self._guard.naks_of(in_flight.delivery)
+        except Unavailable as error:
+            _log.debug("naks_unknown", f"{in_flight.delivery.subject}: {error}")
+        else:
+            in_flight.unaccounted_deliveries = min(
+                in_flight.unaccounted_deliveries, in_flight.delivery.delivered - naks
+            )
+
+    async def work(self, in_flight: InFlightJob) -> Verdict:
+        """Take a job through all its steps and settle its delivery; return what became of it."""
+        self._observer.started(in_flight)
         verdict: Verdict = INTERRUPTED
         try:
-            judged = await self._judge(hand, identity)
-            verdict = await self._settler.settle(hand, job, judged, event=identity.event)
-            if hand.nakked and hand.unaccounted_deliveries >= CRASH_LOOP:
-                await self._last_lives.ended(hand.delivery)
+            verdict = await self._settler.settle(in_flight, await self._judge(in_flight))
+        except Exception:  # noqa: BLE001 - an error of ours must not lose the job: the broker delivers it again
+            _log.exception("pipeline_failed", f"{in_flight.delivery.subject}: an error of the worker; it comes again")
+            await self._settler.nak(in_flight, self._retry.delay(in_flight.delivery.delivered))
         finally:
-            seconds = time.perf_counter() - started
-            self._metrics.job_finished(job.type, verdict.outcome, seconds)
-            if span is not None:
-                span.end(verdict)
-        job_line(
-            type=job.type,
-            job_id=job.id,
-            attempt=job.attempt,
-            duration_ms=seconds * 1000,
-            outcome=verdict.outcome,
-            success=isinstance(verdict, Ack),
-            error=None if isinstance(verdict, Ack) else verdict.error,
-            trace_id=identity.trace_id or None,
-        )
+            self._observer.finished(in_flight, verdict)
         return verdict
 
-    async def release(self, hand: InFlightJob) -> None:
-        """Gives a delivery that was not begun to another worker, at once and without an attempt."""
-        identity = identify(self._service, hand.delivery, hand.delivery.delivered)
-        job = identity.job
-        again = Reschedule("handed-back", IMMEDIATELY, job.attempt - 1, "the worker is shutting down")
-        await self._settler.settle(hand, job, again, event=identity.event)
+    async def release(self, in_flight: InFlightJob) -> None:
+        """Release a job that was not started to another worker, at once and without an attempt."""
+        await self._settler.settle(in_flight, handed_back(in_flight.job.attempt))
 
-    async def _judge(self, hand: InFlightJob, identity: Identity) -> Verdict:
-        job = identity.job
+    async def _judge(self, in_flight: InFlightJob) -> Verdict:
+        """Return the verdict of the first step that ends the job, or of what it raised."""
         try:
-            return await self._attempt(hand, identity)
+            for step in self._steps.get(in_flight.job.type, self._unknown):
+                result = step(in_flight)
+                if result is not None and not isinstance(result, (Ack, Reschedule, DeadLetter)):
+                    result = await result
+                if result is not None:
+                    return result
         except Exception as raised:  # noqa: BLE001 - any exception of a handler is a failed attempt
-            match error := unwrap_group(raised):
-                case Permanent():
-                    return DeadLetter("permanent", describe(error), job.attempt)
-                case Snooze():
-                    return Reschedule("snooze", error.delay, job.attempt - 1, describe(error))
-                case Unavailable():
-                    self._circuit.trip(error)
-                    return Reschedule("unavailable", self._circuit.delay(), job.attempt - 1, str(error))
-            return self._failed(job, error, event=identity.event)
+            return self._verdict_on(in_flight, unwrap_group(raised))
         except asyncio.CancelledError:
-            if not hand.released:
+            if not in_flight.released:
                 raise
-            return Reschedule("handed-back", IMMEDIATELY, job.attempt - 1, "the worker is shutting down")
+            return handed_back(in_flight.job.attempt)
+        finally:
+            if in_flight.holds_lock:
+                self._locks.release(inbox.key_of(in_flight.job))
+        return in_flight.ending
 
-    def _failed(self, job: Job, error: Exception, *, event: bool) -> Verdict:
-        known = isinstance(error, UnknownTypeError)
+    def _verdict_on(self, in_flight: InFlightJob, error: Exception) -> Verdict:
+        attempt = in_flight.job.attempt
+        match error:
+            case Permanent():
+                return DeadLetter("permanent", describe(error), attempt)
+            case Snooze():
+                return Reschedule("snooze", error.delay, attempt - 1, describe(error))
+            case Unavailable():
+                self._circuit.trip(error)
+                return Reschedule("unavailable", self._circuit.delay(), attempt - 1, str(error))
+        return self._failed_attempt(in_flight, error)
+
+    def _failed_attempt(self, in_flight: InFlightJob, error: Exception) -> Verdict:
+        job, text, kind = in_flight.job, describe(error), type(error).__name__
+        is_unknown = isinstance(error, UnknownTypeError)
         if not isinstance(error, (UnknownTypeError, HandlerTimeoutError)):
-            _log.debug("attempt_failed", f"{job.type} {job.id}: {describe(error)}", error_type=type(error).__name__)
-        if job.attempt > self._max_retries(self._routes.get(job.type)) and (known or not event):
-            reason: wire.Reason = "unknown-type" if known else "attempts-exhausted"
-            return DeadLetter(reason, describe(error), job.attempt, error_type=type(error).__name__)
-        self._metrics.retried(job.type)
-        return Reschedule("retry", backoff(job.attempt), job.attempt, describe(error), type(error).__name__)
-
-    def _max_retries(self, found: Route | None) -> int:
-        return self._limits.max_retries if found is None or found.max_retries is None else found.max_retries
-
-    async def _attempt(self, hand: InFlightJob, identity: Identity) -> Verdict:
-        job, delivery = identity.job, hand.delivery
-        early = rescheduling.dead_mark(delivery)
-        if early is None and (identity.malformed or hand.unaccounted_deliveries >= CRASH_LOOP):
-            early = await self._hopeless(hand, identity)
-        if early is not None:
-            return early
-        found = self._routes.get(job.type)
-        if found is None:
-            raise UnknownTypeError(unknown(job.type, self._routes))
-        try:
-            claim = delivery.headers.get(wire.CLAIM)
-            message = found.decode(delivery.body if claim is None else await claim_check.fetch(self._objects, claim))
-        except (msgspec.DecodeError, InvalidClaimError, UnicodeDecodeError, RecursionError) as error:
-            nothing = not delivery.body.strip() and claim is None
-            return DeadLetter("invalid", found.empty_body_error if nothing else explain(error), job.attempt)
-        if not found.inbox:
-            return await self._run(found, message, job, hand)
-        key = inbox.key_of(job)
-        if not self._turns.free(key):
-            await self._wait_for_turn(key, hand)
-        try:
-            return await self._run_once(found, message, job, hand)
-        finally:
-            self._turns.leave(key)
-
-    async def _wait_for_turn(self, key: inbox.Key, hand: InFlightJob) -> None:
-        hand.begin(math.inf)
-        try:
-            await self._turns.wait(key)
-        finally:
-            hand.end()
-
-    async def _run_once(self, found: Route, message: Any, job: Job, hand: InFlightJob) -> Verdict:
-        if await self._committer.is_done(job):
-            await self._settler.publish_follow_ups(job)
-            return DUPLICATE
-        verdict = await self._run(found, message, job, hand)
-        if not await self._committer.commit(job):
-            await self._settler.publish_follow_ups(job)
-            return DUPLICATE
-        if job.follow_ups:
-            await self._settler.publish_follow_ups(job)
-        return verdict
-
-    async def _hopeless(self, hand: InFlightJob, identity: Identity) -> DeadLetter | None:
-        if identity.malformed:
-            return DeadLetter(identity.malformed.reason, identity.malformed.text, identity.job.attempt)
-        if not identity.event and not await self._last_lives.begin(hand.delivery):
-            text = f"delivered {hand.delivery.delivered} times, and no worker lived to report how it ended"
-            return DeadLetter("crash-loop", text, identity.job.attempt)
-        return None
-
-    async def _run(self, found: Route, message: Any, job: Job, hand: InFlightJob) -> Verdict:
-        seconds = found.timeout_seconds or self._limits.timeout_seconds
-        job.timeout = timedelta(seconds=seconds)
-        job.is_last_attempt = job.attempt > self._max_retries(found) and not wire.is_event(job.type)
-        hand.begin(seconds)
-        try:
-            await found.handler(message, job)
-        except Skip:
-            job.discard_effects()
-            return SKIPPED
-        except asyncio.CancelledError:
-            if hand.timed_out:
-                raise HandlerTimeoutError(
-                    f"the handler took longer than {hand.timeout_seconds:g} s and was cancelled"
-                ) from None
-            if not hand.cancelled:
-                raise InnerCancellationError("something that the handler awaited was cancelled") from None
-            raise
-        finally:
-            hand.end()
-        return DONE
+            _log.debug("attempt_failed", f"{job.type} {job.id}: {text}", error_type=kind)
+        may_die = is_unknown or not in_flight.is_event
+        if may_die and job.attempt > self._limits.retries_of(in_flight.route.max_retries):
+            return DeadLetter(
+                "unknown-type" if is_unknown else "attempts-exhausted", text, job.attempt, error_type=kind
+            )
+        return Reschedule("retry", self._retry.delay(job.attempt), job.attempt, text, kind)

@@ -17,7 +17,7 @@ SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
 """Without a message or a heartbeat for so long, the request is gone: the broker forgets it on a restart."""
 _ASK_AGAIN_SECONDS = 0.5
 _TELL_AGAIN_SECONDS = 30.0
-_NOBODY_ANSWERS = "no stream or consumer of this name answers (has `provision` been run?)"
+_NOBODY_ANSWERS = "no stream or consumer of this name answers (has `nightshift provision` been run?)"
 _PENDING = "Nats-Pending-Messages"
 _HEARTBEAT, _EXPIRED, _CONFLICT, _NOBODY = "100", "408", "409", "503"
 _log = get_logger("pull")
@@ -39,7 +39,10 @@ class Pull:
         self.heard = time.monotonic()
         self._not_before = 0.0
         self._told = ("", 0.0)
+        self._wanted_open = False
         self._renewing: asyncio.Task[None] | None = None
+        self.failure = ""
+        """Why the last attempt to open failed; empty when it did not."""
 
     @property
     def open(self) -> bool:
@@ -47,14 +50,19 @@ class Pull:
         return bool(self._inbox)
 
     async def start(self) -> None:
-        """Opens the inbox that deliveries come to."""
+        """Open the inbox that deliveries come to."""
+        self._wanted_open = True
+        await self._open()
+
+    async def _open(self) -> None:
         inbox = self._connection.new_inbox()
         self._sid = await self._connection.listen(inbox, self._take)
         self.outstanding, self.busy, self.heard = 0, False, time.monotonic()
-        self._inbox = inbox.encode()
+        self._inbox, self.failure = inbox.encode(), ""
 
     async def stop(self) -> None:
-        """Takes no more; what the broker had sent by then has been received on return."""
+        """Take no more; what the broker had sent by then has been received on return."""
+        self._wanted_open = False
         if self._renewing is not None:
             await self._renewing  # takes two seconds at most; amid it a delivery could be lost from sight
         if self._inbox:
@@ -79,14 +87,16 @@ class Pull:
         self._connection.send(self._next, msgspec.json.encode(request), self._inbox)
 
     def check(self, now: float) -> None:
-        """Begins anew when the broker has been silent for too long; `now` is monotonic."""
-        if self.outstanding and now - self.heard > SILENCE_SECONDS and self._connection.up.is_set():
+        """Begin anew when the broker has been silent for too long, or the last attempt failed; `now` is monotonic."""
+        if self.failure:
+            self.renew()
+        elif self.outstanding and now - self.heard > SILENCE_SECONDS and self._connection.up.is_set():
             _log.info("pull_silent", f"No word about {self.stream} for {SILENCE_SECONDS:g} s: pulling anew")
             self.renew()
 
     def renew(self) -> None:
         """Forgets all open requests and begins with a new inbox, so that late answers to old ones don't count."""
-        if self._inbox and self._renewing is None:
+        if self._wanted_open and self._renewing is None:
             old, self._inbox = self._sid, b""
             self._renewing = asyncio.create_task(self._begin_anew(old))
 
@@ -94,7 +104,10 @@ class Pull:
         try:
             await self._connection.unlisten(old)
             if not self._connection.is_closed:
-                await self.start()
+                await self._open()
+        except Exception as error:  # noqa: BLE001 - whatever it is, a pull that stays deaf would be worse
+            self.failure = str(error) or repr(error)
+            self._tell(f"it is not pulled: {self.failure}")
         finally:
             self._renewing = None
 

@@ -3,15 +3,19 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
+from nightshift.heartbeat import Heartbeat
 from nightshift.observability.metrics import Metrics
+from nightshift.outcomes import Unavailable
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.pull import Pull
 
 _LOOK_SECONDS = 1.0
 _ASK_SECONDS = 3.0
+_STALLED_SECONDS = 30.0
 
 
 class PullWatch:
@@ -24,20 +28,23 @@ class PullWatch:
         self._paused: set[str] = set()
 
     async def ask(self) -> None:
-        """Asks the broker about each consumer, as a readiness check.
+        """Check that every pull is open and its consumer known to the broker; a readiness check.
 
         Raises:
-            Unavailable, Refused: the broker is away, or has no such consumer.
+            Unavailable, BrokerRefusedError: the broker is unavailable, or has no such consumer, or a pull cannot open.
         """
         for pull in self._pulls:
+            if pull.failure:
+                raise Unavailable("broker", f"{pull.stream} is not pulled: {pull.failure}")
             info = await manage(
                 self._connection, f"CONSUMER.INFO.{pull.stream}.{pull.consumer}", timeout_seconds=_ASK_SECONDS
             )
             (self._paused.add if info.get("paused") else self._paused.discard)(pull.stream)
 
-    async def run(self) -> None:
-        """Keeps the metrics fresh until cancelled."""
+    async def run(self, heartbeat: Heartbeat) -> NoReturn:
+        """Keep the metrics fresh until cancelled."""
         while True:
+            heartbeat.beat(_STALLED_SECONDS)
             self.look()
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -9,11 +9,10 @@ import msgspec
 from nightshift.contract import wire
 from nightshift.contract.constraints import empty_body_error
 from nightshift.contract.message import Message
-from nightshift.messaging.job import Job
+from nightshift.messaging.job import Handler, Job
 from nightshift.text import did_you_mean
 
-Handler = Callable[[Any, Job], Awaitable[None]]
-"""A plain async function of its typed message and the job in hand; what else it needs is bound beforehand."""
+__all__ = ["NO_ROUTE", "Handler", "Handlers", "Route", "check_complete", "route", "routes", "unknown"]
 
 DeadLetterHook = Callable[[Any, Job, str], Awaitable[None]]
 """Told of a job that is given up on: its message, the job, the reason. Called again if what follows fails."""
@@ -38,6 +37,13 @@ class Route:
     empty_body_error: str = "the body is empty"
     on_dead_letter: DeadLetterHook | None = None
 
+
+async def _no_handler(_message: Any, job: Job) -> None:
+    raise LookupError(f"there is no handler for {job.type}")
+
+
+NO_ROUTE = Route(_no_handler, bytes, inbox=False)
+"""The route of a job whose type has no handler here."""
 
 Handlers = Mapping[type[Message] | str, Handler | Route]
 """What a service offers: message class (or event name, `cron.cleanup.daily`) to handler."""

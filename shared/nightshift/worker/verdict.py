@@ -1,4 +1,4 @@
-"""What becomes of a delivery: the three ways a job can leave a worker's hands."""
+"""The outcome of a delivery: acknowledge, reschedule, or dead-letter."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,14 +8,14 @@ from nightshift.contract.wire import Reason
 
 @dataclass(slots=True, frozen=True)
 class Ack:
-    """Its effects are committed, now or earlier: acknowledge."""
+    """Acknowledge: the job's effects are committed, now or earlier."""
 
     outcome: str = "done"
 
 
 @dataclass(slots=True, frozen=True)
 class Reschedule:
-    """Later once more, with `base` attempts used so far."""
+    """Run again later, with `base` attempts used so far."""
 
     outcome: str
     delay: timedelta
@@ -27,7 +27,7 @@ class Reschedule:
 
 @dataclass(slots=True, frozen=True)
 class DeadLetter:
-    """Given up on."""
+    """Give up on the job."""
 
     reason: Reason
     error: str
@@ -39,5 +39,10 @@ class DeadLetter:
 Verdict = Ack | Reschedule | DeadLetter
 IMMEDIATELY = timedelta(0)
 DONE, DUPLICATE, SKIPPED = Ack(), Ack("duplicate"), Ack("skipped")
-INTERRUPTED = Reschedule("interrupted", IMMEDIATELY, 0, "the worker ended amid it")
+INTERRUPTED = Reschedule("interrupted", IMMEDIATELY, 0, "the worker stopped while running it")
 """Nothing was settled: the broker delivers it again."""
+
+
+def handed_back(attempt: int) -> Reschedule:
+    """Return the verdict for a job that a worker releases when it stops: the attempt does not count."""
+    return Reschedule("handed-back", IMMEDIATELY, attempt - 1, "the worker is shutting down")

@@ -1,4 +1,4 @@
-"""A worker: pulls as much as it has slots for, works it off, keeps the broker informed, drains at the end."""
+"""A worker: pulls as many jobs as it has slots for, runs them, keeps the broker informed, drains at the end."""
 
 import asyncio
 import contextlib
@@ -6,39 +6,40 @@ import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
+from typing import NoReturn
 
-from nightshift.backoff import backoff
 from nightshift.broker.delivery import Delivery
+from nightshift.heartbeat import Heartbeat
 from nightshift.observability.log import get_logger
-from nightshift.topology.topology import PROGRESS_SECONDS
 from nightshift.worker import gc_tuning
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.pipeline import Pipeline
+from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 from nightshift.worker.pull import Pull
-from nightshift.worker.slots import allocate_slots
 
-TICK_SECONDS = 1.0
-_SETTLING_SECONDS = 5.0
-"""After the grace period: for what has only to be handed back."""
-_EXPLAINED_KEPT = 10_000
+_STALLED_SECONDS = 30.0
+"""A tick waits for nothing: when none has come for so long, none will."""
+_NAKS_REMEMBERED = 10_000
 _log = get_logger("worker")
 
 
 class Worker:
-    """Works off what its pulls deliver, at most `slots` at a time."""
+    """Runs delivered jobs, at most `slots` concurrently."""
 
-    def __init__(self, pipeline: Pipeline, circuit: CircuitBreaker, *, slots: int) -> None:
-        self._pipeline, self._circuit, self._slots = pipeline, circuit, slots
+    def __init__(
+        self, pipeline: Pipeline, circuit: CircuitBreaker, *, slots: int, policies: Policies = DEFAULT_POLICIES
+    ) -> None:
+        self._pipeline, self._circuit, self._slots, self._policies = pipeline, circuit, slots, policies
         self.pulls: Sequence[Pull] = ()
         self._waiting: deque[InFlightJob] = deque()
         self._running: set[InFlightJob] = set()
-        self._alone = False
-        self._suspects = 0
+        self._suspects: set[InFlightJob] = set()
+        self._isolated: InFlightJob | None = None
+        self._lookups: set[asyncio.Task[None]] = set()
         self._draining = False
-        self._asking = False
-        self._explained: OrderedDict[str, int] = OrderedDict()
-        self._ticker: asyncio.Task[None] | None = None
+        self._requesting = False
+        self._known_naks: OrderedDict[str, int] = OrderedDict()
         self._idle = asyncio.Event()
 
     @property
@@ -47,57 +48,56 @@ class Worker:
         return len(self._waiting) + len(self._running)
 
     async def start(self, pulls: Sequence[Pull]) -> None:
-        """Begins to pull."""
+        """Begin to pull; `tick` has to run as well."""
         self.pulls = pulls
         for pull in pulls:
             await pull.start()
-        self._ticker = asyncio.create_task(self._tick_for_ever())
-        self.ask()
+        self.request()
 
     def receive(self, delivery: Delivery) -> None:
-        """Takes a delivery into hand."""
-        explained = self._explained.get(delivery.origin(), 0) if delivery.delivered > 1 else 0
-        hand = InFlightJob(delivery, delivery.delivered - explained)
-        self._suspects += hand.must_run_alone
-        self._waiting.append(hand)
+        """Take a delivery that a pull has received."""
+        known_naks = self._known_naks.get(delivery.origin(), 0) if delivery.delivered > 1 else 0
+        in_flight = self._pipeline.identify(delivery, known_naks)
+        if in_flight.must_run_alone:
+            self._suspects.add(in_flight)
+            lookup = asyncio.create_task(self._account(in_flight))
+            self._lookups.add(lookup)
+            lookup.add_done_callback(self._lookups.discard)
+        self._waiting.append(in_flight)
         self._start_ready()
-        self._ask_soon()
+        self._request_soon()
 
-    def ask(self) -> None:
-        """Asks the broker for as many jobs as there are free slots."""
-        self._asking = False
+    def request(self) -> None:
+        """Request as many jobs as there are free slots."""
+        self._requesting = False
         if self._draining or self._suspects or not self._circuit.closed:
-            return  # nobody is fetched into the company of a job that may kill the process
+            return  # don't fetch more jobs while a suspected crasher runs
         targets = allocate_slots(self._slots - self.in_flight, [pull.busy for pull in self.pulls])
         for pull, target in zip(self.pulls, targets, strict=True):
             pull.ask(target)
 
     async def drain(self, grace_seconds: float) -> None:
-        """Stops pulling, lets what runs finish within the grace period, and hands the rest back."""
+        """Stop pulling, let what runs finish within the grace period, and release the rest."""
         self._draining = True
         await asyncio.gather(*(pull.stop() for pull in self.pulls))
-        _log.info("draining", f"{len(self._running)} jobs in hand may finish within {grace_seconds:g} s")
-        await self._hand_back_waiting()
+        _log.info("draining", f"{len(self._running)} jobs in flight may finish within {grace_seconds:g} s")
+        await self._release_waiting()
         await self._until_idle(grace_seconds)
-        for hand in self._running:
-            hand.release()
-        await self._until_idle(_SETTLING_SECONDS)
-        await self._leave_behind()
-        if self._ticker is not None:
-            self._ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticker
+        for in_flight in self._running:
+            in_flight.release()
+        await self._until_idle(self._policies.settling_seconds)
+        await self._abandon()
 
-    async def _hand_back_waiting(self) -> None:
+    async def _release_waiting(self) -> None:
         waiting, self._waiting = list(self._waiting), deque()
-        await asyncio.gather(*(self._pipeline.release(hand) for hand in waiting), return_exceptions=True)
+        await asyncio.gather(*(self._pipeline.release(in_flight) for in_flight in waiting), return_exceptions=True)
 
-    async def _leave_behind(self) -> None:
-        """Ends what is still there; the broker delivers it again, and the next worker finds what was committed."""
-        left = {hand.task: hand for hand in self._running if hand.task is not None}
+    async def _abandon(self) -> None:
+        """End what is still there; the broker delivers it again, and the next worker finds what was committed."""
+        left = {in_flight.task: in_flight for in_flight in self._running if in_flight.task is not None}
         for task in left:
             task.cancel()
-        _, stuck = await asyncio.wait(left, timeout=_SETTLING_SECONDS) if left else (set(), set())
+        _, stuck = await asyncio.wait(left, timeout=self._policies.settling_seconds) if left else (set(), set())
         for task in stuck:
             what = left[task].delivery.subject
             _log.error("handler_stuck", f"{what}: the handler swallows its cancellation; leaving it behind")
@@ -109,72 +109,96 @@ class Worker:
                     self._idle.clear()
                     await self._idle.wait()
 
+    async def _account(self, suspect: InFlightJob) -> None:
+        """Clear a suspect whose deliveries were nak'ed by other replicas; until that is known it stays one."""
+        await self._pipeline.account(suspect)
+        if not suspect.must_run_alone:
+            self._suspects.discard(suspect)
+            if self._isolated is suspect:
+                self._isolated = None
+            self._start_ready()
+            self._request_soon()
+
     def _start_ready(self) -> None:
-        while self._waiting and len(self._running) < self._slots and not self._alone:
-            hand = self._next()
-            if hand is None:
+        while self._waiting and len(self._running) < self._slots and self._isolated is None:
+            in_flight = self._next()
+            if in_flight is None:
                 return
-            self._running.add(hand)
-            hand.task = asyncio.create_task(self._run(hand))
+            self._running.add(in_flight)
+            in_flight.task = asyncio.create_task(self._run(in_flight))
 
     def _next(self) -> InFlightJob | None:
-        """Takes the next one out of the waiting; None while a suspect has to wait until nobody else runs.
+        """Take the next one out of the waiting; None while a suspect has to wait until nobody else runs.
 
-        What waits beside a job that kills the process dies with it, and is a suspect too in the end. So the others go
-        first, and of suspects any one: each life of the process then does about half of the innocent among them.
+        What waits beside a job that kills the process dies with it, and becomes a suspect too. So the others go first,
+        and of suspects a random one, so each process lifetime completes about half of the harmless ones.
         """
         if not self._suspects:
             return self._waiting.popleft()
-        hand = next((hand for hand in self._waiting if not hand.must_run_alone), None)
-        if hand is None:
+        in_flight = next((one for one in self._waiting if one not in self._suspects), None)
+        if in_flight is None:
             if self._running:
                 return None
-            hand = random.choice(self._waiting)  # noqa: S311 - no secret
-            self._alone = True
-        self._waiting.remove(hand)
-        return hand
+            in_flight = self._isolated = random.choice(self._waiting)  # noqa: S311 - no secret
+        self._waiting.remove(in_flight)
+        return in_flight
 
-    async def _run(self, hand: InFlightJob) -> None:
+    async def _run(self, in_flight: InFlightJob) -> None:
         try:
-            await self._pipeline.work(hand)
-        except Exception:  # noqa: BLE001 - a fault of ours must not lose the job: the broker delivers it again
-            _log.exception("pipeline_failed", f"{hand.delivery.subject}: an error of the worker itself; it comes again")
-            hand.nak_delivery(backoff(hand.delivery.delivered))
+            await self._pipeline.work(in_flight)
         finally:
-            self._finished(hand)
+            self._finished(in_flight)
 
-    def _finished(self, hand: InFlightJob) -> None:
-        self._running.discard(hand)
-        if hand.nakked:
-            self._remember(hand.delivery)
-        if hand.must_run_alone:
-            self._suspects -= 1
-            self._alone = False
+    def _finished(self, in_flight: InFlightJob) -> None:
+        self._running.discard(in_flight)
+        self._suspects.discard(in_flight)
+        if in_flight.nakked:
+            self._remember_nak(in_flight.delivery)
+        if in_flight is self._isolated:
+            self._isolated = None
         if not self._running:
             self._idle.set()
         self._start_ready()
-        self._ask_soon()
+        self._request_soon()
 
-    def _remember(self, delivery: Delivery) -> None:
-        """Notes a delivery that ended in good order although the broker will count it."""
+    def _remember_nak(self, delivery: Delivery) -> None:
+        """Remember a delivery that ended in good order although the broker will count it."""
         origin = delivery.origin()
-        self._explained[origin] = self._explained.get(origin, 0) + 1
-        self._explained.move_to_end(origin)
-        if len(self._explained) > _EXPLAINED_KEPT:
-            self._explained.popitem(last=False)
+        self._known_naks[origin] = self._known_naks.get(origin, 0) + 1
+        self._known_naks.move_to_end(origin)
+        if len(self._known_naks) > _NAKS_REMEMBERED:
+            self._known_naks.popitem(last=False)
 
-    def _ask_soon(self) -> None:
-        if not self._asking:
-            self._asking = True
-            asyncio.get_running_loop().call_soon(self.ask)
+    def _request_soon(self) -> None:
+        if not self._requesting:
+            self._requesting = True
+            asyncio.get_running_loop().call_soon(self.request)
 
-    async def _tick_for_ever(self) -> None:
+    async def tick(self, heartbeat: Heartbeat) -> NoReturn:
+        """Report progress, enforce time limits and check the pulls, every second until cancelled (after `drain`)."""
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            heartbeat.beat(_STALLED_SECONDS)
+            await asyncio.sleep(self._policies.tick_seconds)
             now = time.monotonic()
-            for hand in (*self._waiting, *self._running):
-                hand.tick(now, PROGRESS_SECONDS)
+            for in_flight in (*self._waiting, *self._running):
+                in_flight.tick(now, self._policies.progress_seconds)
             for pull in self.pulls:
                 pull.check(now)
             gc_tuning.collect_young()
-            self.ask()
+            self.request()
+
+
+def allocate_slots(free: int, busy: Sequence[bool]) -> list[int]:
+    """Return how many jobs to request from each stream, given the free slots and which streams have more.
+
+    A stream that seems empty keeps a small request open (a quarter of the room, for two), or its next job would
+    wait for a slot that another's request holds; the rest goes to those with a backlog. Every stream may be asked for
+    one, so a worker with fewer slots than streams can be handed as many jobs too many as it has streams.
+    """
+    if free < 1 or not busy:
+        return [0] * len(busy)
+    if not any(busy):
+        return [max(1, free // len(busy))] * len(busy)
+    idle = max(1, free // (2 * len(busy)))
+    rest = free - idle * (len(busy) - sum(busy))
+    return [max(1, rest // sum(busy)) if is_busy else idle for is_busy in busy]

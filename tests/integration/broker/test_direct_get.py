@@ -83,7 +83,7 @@ async def test_a_stream_that_does_not_exist_is_named_with_what_to_do(connection:
         direct_get.read_all(connection, "NONE"),
         direct_get.read_last(connection, "NONE", ["read.a"]),
     ):
-        with pytest.raises(Unavailable, match=r"no stream NONE answers \(has `provision` been run\?\)"):
+        with pytest.raises(Unavailable, match=r"no stream NONE answers \(has `nightshift provision` been run\?\)"):
             await question
 
 

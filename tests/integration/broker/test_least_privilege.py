@@ -78,7 +78,6 @@ def needs_of(service: str) -> set[str]:
 
 NEEDS = {service: needs_of(service) for service in SERVICES} | {
     "scheduler": {f"cron.{event}.daily" for event in EVENTS}
-    | {f"$JS.API.CONSUMER.INFO.CRON.{consumer}" for consumer in EVENTS.values()}
     | {"$JS.API.DIRECT.GET.CRON", "$JS.API.DIRECT.GET.CRON_PAUSED", "workers.here.scheduler"},
     "producer": {f"jobs.{job_type}" for job_type in load_catalogue().public()},
 }
@@ -102,8 +101,6 @@ def test_a_user_hears_its_own_answers_and_nothing_else(cli: NatsCli, user: str) 
     cli.sub(inbox)
     if user != "producer":
         cli.sub("workers.ping")
-    if user == "scheduler":
-        cli.sub("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.CRON.*")
     assert cli.refusals == []
     overheard = [">", "workers.>", "jobs.>", "$JS.>", "later.>", "cron.>", "_INBOX_other.>", "*.email.send"]
     for subject in overheard:

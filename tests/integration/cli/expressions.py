@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from nightshift.embedded.stack import ROOT
+from tests.repository import ROOT
 
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule

@@ -17,10 +17,11 @@ from nightshift.cli.__main__ import parser
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.services import Service
-from nightshift.embedded.stack import ROOT, Stack
+from nightshift.embedded.stack import Stack
 from tests.harness import eventually
 from tests.integration.cli.desk import Desk
 from tests.integration.cli.expressions import ALERTS, OF_PROMETHEUS, Expression, Picked, expressions, read
+from tests.repository import ROOT
 from tests.servers import serving
 
 NOBODY = "http://127.0.0.1:9"

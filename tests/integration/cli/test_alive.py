@@ -1,5 +1,6 @@
 """The command line beside real services: following a job, workers, the doctor, the live screen, a paused schedule."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from nightshift.broker.jetstream import manage
 from nightshift.embedded.services import Service
+from nightshift.topology.topology import EVENTS_KEPT
 from tests.harness import eventually, stored
 from tests.integration.cli.desk import Desk
 from tests.servers import serving
@@ -71,12 +73,12 @@ async def test_following_ends_after_the_time_that_was_given(alive: Desk) -> None
 
 async def test_a_redriven_job_is_done_once(alive: Desk) -> None:
     """What was done already has no second effect; what failed runs again."""
-    await alive.run("send", "email.send", REFUSED, "--wait", "--id", "mended")
-    said = await alive.run("dlq", "redrive", "mended", "--yes", "--body", MAIL)
+    await alive.run("send", "email.send", REFUSED, "--wait", "--id", "repaired")
+    said = await alive.run("dlq", "redrive", "repaired", "--yes", "--body", MAIL)
     assert said.code == 0
 
     async def done() -> bool:
-        return bool((await alive.run("jobs", "find", "mended", "--json")).json[0]["state"] == "done")
+        return bool((await alive.run("jobs", "find", "repaired", "--json")).json[0]["state"] == "done")
 
     await eventually(done, what="the redriven job is done")
 
@@ -138,7 +140,7 @@ async def test_a_paused_schedule_is_not_announced_until_it_is_resumed(alive: Des
     await eventually(more, what="an event after the resume")
 
 
-async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(alive: Desk) -> None:
+async def test_the_doctor_says_what_is_wrong_and_how_to_fix_it(alive: Desk) -> None:
     """Exit code 1 while something is wrong: here a service without workers that has jobs, and a stream that differs."""
     await alive.run("send", "upload.process", '{"fileId":"f","userId":"u"}')
     config = (await manage(alive.connection, "STREAM.INFO.CRON"))["config"]
@@ -147,19 +149,33 @@ async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(alive: Desk) -> 
         said = await alive.run("doctor", "--json")
     finally:
         await manage(alive.connection, "STREAM.UPDATE.CRON", config)
-    wrong = {finding["found"]: finding["mend"] for finding in said.json if finding["state"] == "wrong"}
+    wrong = {finding["found"]: finding["fix"] for finding in said.json if finding["state"] == "wrong"}
     assert said.code == 1
     assert "python -m services.upload" in wrong["no worker of upload answers; 1 job of it"]
-    assert "nightshift.runtime.provision" in wrong["stream CRON: max_msgs_per_subject is 5, declared 100"]
+    assert "nightshift provision" in wrong[f"stream CRON: max_msgs_per_subject is 5, declared {EVENTS_KEPT}"]
 
 
 async def test_the_doctor_finds_nothing_wrong_where_nothing_is(alive: Desk) -> None:
-    """Broker, topology, permissions, database, bucket and mail are all looked at."""
+    """Broker, topology, permissions, database, bucket and the services' own dependencies are all looked at."""
     await manage(alive.connection, "STREAM.PURGE.UPLOAD")
     said = await alive.run("doctor", "--json")
     states = {finding["check"]: finding["state"] for finding in said.json if finding["check"] != "workers"}
     assert said.code == 0
-    assert {states[check] for check in ("broker", "topology", "permissions", "database", "objects", "mail")} == {"ok"}
+    assert {
+        states[check] for check in ("broker", "topology", "permissions", "database", "objects", "dependencies")
+    } == {"ok"}
+
+
+async def test_the_doctor_shows_what_each_process_says_of_its_dependencies(alive: Desk) -> None:
+    """A mail server that one of two workers cannot reach is wrong: which worker, why, and how many of them."""
+    lost = Service(alive.stack, "email", replica=2, extra={"SMTP_PORT": "9"})
+    async with serving(lost):
+        said = await alive.run("doctor", "--json")
+    found = [finding for finding in said.json if finding["check"] == "dependencies"]
+    assert (said.code, sorted(finding["state"] for finding in found)) == (1, ["ok", "wrong"])
+    (wrong,) = (finding for finding in found if finding["state"] == "wrong")
+    assert re.fullmatch(r"mail server .*:9: .*refused.* \(1 of 1 process of email, such as .*:\d+\)", wrong["found"])
+    assert "settings of email" in wrong["fix"]
 
 
 @pytest.mark.parametrize(
@@ -167,27 +183,23 @@ async def test_the_doctor_finds_nothing_wrong_where_nothing_is(alive: Desk) -> N
     [
         ("DATABASE_URL", "sqlite+aiosqlite:////nowhere/at/all.db", "database"),
         ("S3_BUCKET", "another-bucket", "objects"),
-        ("SMTP_PORT", "9", "mail"),
-        ("SMTP_TLS", "sometimes", "mail"),
     ],
 )
 async def test_the_doctor_finds_what_is_away(alive: Desk, variable: str, value: str, check: str) -> None:
     """Each of the surroundings, named with what to do."""
     said = await alive.run("doctor", "--json", environ={variable: value})
     (finding,) = (finding for finding in said.json if finding["check"] == check)
-    assert (said.code, finding["state"], bool(finding["mend"])) == (1, "wrong", True)
+    assert (said.code, finding["state"], bool(finding["fix"])) == (1, "wrong", True)
 
 
 async def test_the_doctor_says_what_it_could_not_look_at(alive: Desk) -> None:
-    """Without addresses of database, objects and mail these are skipped, which is no fault."""
-    said = await alive.run("doctor", "--json", without=("DATABASE_URL", "S3_ENDPOINT", "SMTP_HOST"))
+    """Without addresses of database and objects these are skipped, which is no fault."""
+    said = await alive.run("doctor", "--json", without=("DATABASE_URL", "S3_ENDPOINT"))
     skipped = {finding["check"] for finding in said.json if finding["state"] == "skipped"}
-    assert (said.code, skipped) == (0, {"database", "objects", "mail"})
+    assert (said.code, skipped) == (0, {"database", "objects"})
 
 
 async def test_the_doctor_says_when_the_broker_is_away(alive: Desk) -> None:
     """As its first finding, in a table that names where it looked."""
-    said = await alive.run(
-        "doctor", "--url", "nats://127.0.0.1:9", without=("DATABASE_URL", "S3_ENDPOINT", "SMTP_HOST")
-    )
+    said = await alive.run("doctor", "--url", "nats://127.0.0.1:9", without=("DATABASE_URL", "S3_ENDPOINT"))
     assert (said.code, "nats://127.0.0.1:9" in said.out) == (1, True)

@@ -10,7 +10,7 @@ from nightshift.config.env_settings import load
 from nightshift.config.settings import Settings
 from nightshift.contract import wire
 from nightshift.messaging.claim_check import key_for
-from nightshift.runtime.stores import object_store
+from nightshift.runtime.composition import object_store
 from tests.harness import stored
 from tests.integration.cli.desk import Desk
 
@@ -52,6 +52,15 @@ async def five(desk: Desk) -> list[str]:
         await bury(desk, "four", job_type="upload.process", Dead_Reason="permanent", Dead_Error="no such picture"),
         await bury(desk, "five", job_type="cron.sync.all", Dead_Reason="unknown-type"),
     ]
+
+
+@pytest.mark.parametrize("filters", [(), ("--newer", "30d")])
+async def test_a_limit_keeps_the_newest_of_all_services(desk: Desk, filters: tuple[str, ...]) -> None:
+    """Whatever the order in which services are looked at."""
+    for job_id, job_type, days in (("new", "email.send", 0), ("old", "upload.process", 3), ("older", "sync.all", 5)):
+        await bury(desk, job_id, job_type=job_type, Dead_Time=(NOW - timedelta(days=days)).isoformat())
+    said = await desk.run("dlq", "list", "--limit", "2", "--json", *filters)
+    assert [letter["jobId"] for letter in said.json] == ["old", "new"]
 
 
 async def test_an_empty_list_is_said(desk: Desk) -> None:

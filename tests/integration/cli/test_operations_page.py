@@ -10,12 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.exporter import Streams
 from nightshift.cli.terminal.exit_codes import MEANINGS
 from nightshift.embedded.services import Service
-from nightshift.embedded.stack import ROOT
 from nightshift.observability.job_log import JobLine
 from nightshift.observability.metrics import Metrics
 from nightshift.scheduler.metrics import ScheduleMetrics
 from tests.integration.cli.desk import Desk
 from tests.integration.cli.test_dead_letters import bury
+from tests.repository import ROOT
 from tests.servers import serving
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

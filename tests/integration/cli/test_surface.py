@@ -17,9 +17,9 @@ import pytest
 
 from nightshift.cli.__main__ import parser
 from nightshift.cli.client.completion import script
-from nightshift.embedded.processes import env_file
-from nightshift.embedded.stack import ROOT
+from nightshift.config import env_file
 from tests.integration.cli.desk import Desk, said
+from tests.repository import ROOT
 
 BASH = shutil.which("bash")
 COMMANDS = (
@@ -66,7 +66,7 @@ def test_the_help_lists_every_command_and_exit_code(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         parser().parse_args(["--help"])
     text = capsys.readouterr().out
-    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "demo", "exit codes:"):
+    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "provision", "exit codes:"):
         assert word in text
 
 
@@ -119,6 +119,13 @@ async def test_a_running_embedded_stack_is_found_by_itself(desk: Desk, tmp_path:
     assert found.code == 0
     assert f"the embedded stack in {tmp_path}" in doctor.out
     assert env_file.read(tmp_path) == {}
+
+
+def test_what_is_declared_is_provisioned(desk: Desk) -> None:
+    """With the settings of the stack, again and again; --check only compares."""
+    assert "Everything is in place (0 changes)." in nightshift("provision", **desk.environ).stdout
+    checked = nightshift("provision", "--check", **desk.environ)
+    assert (checked.returncode, "Streams and consumers are as declared." in checked.stdout) == (0, True)
 
 
 async def test_an_address_that_is_given_counts_more_than_the_embedded_stack(desk: Desk, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from nightshift.database import Database, open_database
 from nightshift.database.tables import processed_messages
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
-from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.objects.s3 import S3ObjectStore, open_objects
 from tests.integration.contracts.recorder import TEST, Recorder, recording
 from tests.integration.contracts.states import Outside
 

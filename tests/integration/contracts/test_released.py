@@ -18,7 +18,7 @@ from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Route
 from tests.contract.producers import PRODUCERS
 from tests.harness import connected, eventually, opened_objects, stored

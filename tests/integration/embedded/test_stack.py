@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import stat
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from nightshift.config.project import Project
 from nightshift.embedded.processes.folder_lock import FolderTakenError
 from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.stack import Stack
 
 SETTINGS = {
+    "CONTRACTS_PACKAGE",
     "NATS_URL",
     "DATABASE_URL",
     "S3_ENDPOINT",
@@ -67,7 +70,7 @@ def test_two_stacks_run_side_by_side(pair: tuple[Stack, Stack]) -> None:
     one, other = (stack.environment() for stack in pair)
     assert set(one) == SETTINGS
     same = {name for name in one if one[name] == other[name]}
-    assert same == {"S3_BUCKET", "SMTP_HOST", "SMTP_TLS", "MAIL_FROM"}
+    assert same == {"CONTRACTS_PACKAGE", "S3_BUCKET", "SMTP_HOST", "SMTP_TLS", "MAIL_FROM"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's list of sockets")
@@ -136,9 +139,18 @@ async def test_one_server_that_cannot_start_stops_the_others(tmp_path: Path) -> 
     assert not any(server.running for server in stack.servers)
 
 
-def test_fresh_folders_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fresh_folders_never_meet(tmp_path: Path) -> None:
     """Two that start in the same second get two folders."""
-    monkeypatch.setattr("nightshift.embedded.stack.ROOT", tmp_path)
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    folders = [Stack.fresh("demo", now).folder for _ in range(2)]
+    folders = [Stack.fresh("demo", now, Project(tmp_path)).folder for _ in range(2)]
     assert folders == [tmp_path / "var" / "demo-20260102-030405", tmp_path / "var" / "demo-20260102-030405-2"]
+
+
+async def test_nobody_else_on_the_machine_reads_its_state(tmp_path: Path) -> None:
+    """Jobs, mails, files, database and keys lie in a folder that only its owner enters."""
+    stack = Stack(tmp_path / "stack")
+    stack.claim()
+    try:
+        assert stat.S_IMODE(stack.folder.stat().st_mode) == 0o700
+    finally:
+        await stack.kill()

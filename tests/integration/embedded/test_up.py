@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.embedded.services import discover
-
-ROOT = Path(__file__).resolve().parents[3]
+from nightshift.embedded.stack import Stack
+from nightshift.embedded.up import run
+from tests.repository import ROOT, SERVICES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds child processes in /proc")
 
@@ -180,7 +180,7 @@ async def test_a_folder_that_is_none_is_one_message(tmp_path: Path, name: str, w
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--replicas", "nobody=1"), "there is no service 'nobody'; there are: "),
+        (("--replicas", "nobody=1"), f"there is no service 'nobody' in {ROOT}; there are: "),
         (("--replicas", "scheduler"), "'scheduler' is not of the form SERVICE=N"),
         (("--replicas", "scheduler=-1"), "'scheduler=-1' is not of the form SERVICE=N"),
         (("--set", "LOG_LEVEL"), "'LOG_LEVEL' is not of the form NAME=VALUE"),
@@ -194,9 +194,20 @@ async def test_a_wrong_argument_is_explained(tmp_path: Path, arguments: tuple[st
     assert "Traceback" not in up.said
 
 
+def test_a_defect_is_not_taken_for_a_wrong_argument(tmp_path: Path) -> None:
+    """An error that no start explains is raised as it is."""
+
+    class Broken(Stack):
+        async def start(self) -> None:
+            raise KeyError("a defect")
+
+    with pytest.raises(KeyError, match="a defect"):
+        run(Broken(tmp_path), [], provision=False)
+
+
 async def test_services_run_and_run_again(tmp_path: Path) -> None:
     """Services become ready, the scheduler in two processes, and one that is killed comes back."""
-    others = [f"--replicas={name}=0" for name in discover() if name != "scheduler"]
+    others = [f"--replicas={name}=0" for name in SERVICES if name != "scheduler"]
     async with _up(tmp_path, *others) as up:
         await up.says("Everything is ready")
         schedulers = [pid for pid, command in up.children().items() if "services.scheduler" in command]

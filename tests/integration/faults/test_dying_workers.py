@@ -57,7 +57,7 @@ async def test_a_job_that_kills_its_worker_becomes_a_dead_letter_and_the_others_
     await site.until_empty(timeout_seconds=90)
     assert reasons(await site.dead_letters()) == {killer: "crash-loop"}
     assert set(await site.effects()) == set(jobs)
-    crash_loop = BRISK.constants["nightshift.worker.pipeline.CRASH_LOOP"]
+    crash_loop = BRISK.policies.crash_loop_after
     assert worker.ends == {KILLER_CODE: crash_loop}
     await says(worker, "/healthz", "200")
 
@@ -111,7 +111,7 @@ async def test_a_redrive_of_a_job_that_was_done_after_all_changes_nothing(site: 
     (stored,) = await direct_get.page(site.connection, "CHAOS_DLQ", "dead.>")
     letter = read(stored, "chaos")
     await site.publisher.store(copy_of(letter))
-    await remove(site.connection, letter)
+    await remove(site.connection, letter.place)
     await says(worker, "/metrics", 'outcome="duplicate",type="chaos.run"} 1.0')
     await site.until_empty()
     assert await site.effects() == {job: [1]}

@@ -11,11 +11,11 @@ import pytest
 
 from nightshift.broker import QueueFullError
 from nightshift.database import migrate, open_database
+from nightshift.heartbeat import Heartbeat
 from nightshift.housekeeping import loop as module
 from nightshift.housekeeping.loop import Housekeeping
-from nightshift.messaging.outbox import RELAY_PAGE
 from nightshift.outcomes import Unavailable
-from tests.harness import eventually
+from tests.harness import cancelled, eventually
 
 
 class FakeOutbox:
@@ -68,17 +68,16 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @asynccontextmanager
 async def running(scene: Scene) -> AsyncIterator[None]:
     """The chores at work."""
-    task = asyncio.create_task(scene.chores.run())
+    tasks = [asyncio.create_task(loop(Heartbeat())) for loop in (scene.chores.relay, scene.chores.sweep)]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancelled(*tasks)
 
 
 @pytest.fixture
 def own_turns(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every turn is this replica's: the slot does not count."""
+    """Every turn is this replica's: the lease does not count."""
 
     async def always(_now: datetime) -> bool:
         return True
@@ -126,17 +125,10 @@ async def test_no_error_ends_the_sweeping(scene: Scene, monkeypatch: pytest.Monk
 
 
 async def test_of_many_replicas_one_sweeps_at_a_time(scene: Scene) -> None:
-    """The first to write the slot of twenty seconds into the inbox does; the next slot is anybody's again."""
+    """Whoever asks first takes the lease; when it has expired, after twenty seconds, it is anybody's again."""
     now = datetime(2030, 1, 1, 12, 0, 29, tzinfo=UTC)
-    turns = [await scene.chores._is_mine(now + timedelta(seconds=seconds)) for seconds in (0, 0, 10.5, 11, 30, 31)]
+    turns = [await scene.chores._is_mine(now + timedelta(seconds=seconds)) for seconds in (0, 0, 19.9, 20, 39.9, 41)]
     assert turns == [True, False, False, True, False, True]
-
-
-async def test_the_relay_works_off_page_after_page(scene: Scene) -> None:
-    """A full page means that there may be more: it does not wait between them."""
-    scene.outbox.results = [RELAY_PAGE, RELAY_PAGE, 3]
-    async with running(scene):
-        await eventually(lambda: scene.outbox.relays == 3, what="three pages")
 
 
 @pytest.mark.parametrize(
@@ -151,3 +143,30 @@ async def test_no_error_ends_the_relay(
     async with running(scene):
         await eventually(lambda: scene.outbox.relays >= 2, what="the next round")
     assert ("it tries again" in caplog.text) == isinstance(error, RuntimeError)
+
+
+@pytest.mark.usefixtures("own_turns")
+@pytest.mark.parametrize("name", ["relay", "sweep"])
+async def test_one_that_hangs_breaks_its_promise(scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A database that never answers: liveness names the loop. While it only waits for its time, it is well."""
+    now, hanging = 0.0, asyncio.Event()
+    heartbeat = Heartbeat(lambda: now)
+
+    async def hang(*_arguments: Any) -> int:
+        hanging.set()
+        await asyncio.Event().wait()
+        return 0
+
+    loop = scene.chores.relay if name == "relay" else scene.chores.sweep
+    working = asyncio.create_task(loop(heartbeat))
+    await eventually(lambda: scene.outbox.relays or scene.sweeps, what="the first turn")
+    now += 30
+    assert heartbeat.silence() is None
+    await cancelled(working)
+    monkeypatch.setattr(scene.outbox, "relay", hang)
+    monkeypatch.setattr(module, "publish_overdue", hang)
+    working = asyncio.create_task(loop(heartbeat))
+    await hanging.wait()
+    now += 1_000
+    assert heartbeat.silence() == 1_000
+    await cancelled(working)

@@ -15,7 +15,7 @@ from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore
+from nightshift.objects.s3 import S3ObjectStore
 from nightshift.outcomes import Unavailable
 from nightshift.testing import FakeObjectStore
 from tests.harness import RunProbe, opened_objects, stored, working

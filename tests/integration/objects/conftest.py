@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.objects import S3ObjectStore, open_objects
+from nightshift.objects.s3 import S3ObjectStore, open_objects
 
 pytest.register_assert_rewrite("tests.integration.objects.rules")
 

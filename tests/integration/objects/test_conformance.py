@@ -2,7 +2,8 @@
 
 import pytest
 
-from nightshift.objects import ObjectStore, S3ObjectStore
+from nightshift.objects import ObjectStore
+from nightshift.objects.s3 import S3ObjectStore
 from nightshift.testing import FakeObjectStore
 from tests.integration.objects.rules import ObjectStoreRules, folder
 

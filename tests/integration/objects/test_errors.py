@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.objects import ObjectStoreRefusedError, ObjectTooLargeError, S3ObjectStore, open_objects
+from nightshift.objects import ObjectStoreRefusedError, ObjectTooLargeError
+from nightshift.objects.s3 import S3ObjectStore, open_objects
 from nightshift.outcomes import Unavailable
 from tests.integration.objects.answers import Answers, answering
 from tests.integration.objects.rules import names_in

@@ -10,7 +10,8 @@ import pytest
 
 from nightshift.embedded.processes.ports import free_ports
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.objects import ObjectMissingError, ObjectTooLargeError, S3ObjectStore, open_objects
+from nightshift.objects import ObjectMissingError, ObjectTooLargeError
+from nightshift.objects.s3 import S3ObjectStore, open_objects
 from nightshift.outcomes import Unavailable
 
 

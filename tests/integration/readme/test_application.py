@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.embedded.processes import env_file
+from nightshift.config import env_file
 from nightshift.embedded.services import Service
-from nightshift.embedded.stack import ROOT, Stack
+from nightshift.embedded.stack import Stack
+from tests.repository import ROOT
 from tests.servers import serving
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

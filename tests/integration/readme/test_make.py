@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.embedded.stack import ROOT
+from tests.repository import ROOT
 
 MAKE = shutil.which("make") or "make"
 

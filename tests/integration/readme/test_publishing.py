@@ -8,7 +8,15 @@ from asyncio.subprocess import PIPE, STDOUT
 from nightshift.broker import connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
-from nightshift.embedded.stack import ROOT, Stack
+from nightshift.embedded.stack import Stack
+from tests.repository import ROOT
+
+
+def test_the_example_is_the_file_in_examples() -> None:
+    """The page shows `examples/publish.py`, without its docstring."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = (ROOT / "examples" / "publish.py").read_text(encoding="utf-8").partition('"""\n\n')[2]
+    assert f"## Publishing from Python\n\n```python\n{code}```\n" in text
 
 
 async def test_the_publishing_example_runs_as_it_stands(stack: Stack) -> None:

@@ -84,7 +84,7 @@ async def test_each_difference_is_named(connection: Connection) -> None:
     await manage(connection, "STREAM.DELETE.PROBE_DLQ")
     named = [
         "stream PROBE_DLQ does not exist",
-        "stream CRON: max_msgs_per_subject is 5, declared 100",
+        "stream CRON: max_msgs_per_subject is 5, declared 200",
         "consumer probe on PROBE does not exist",
     ]
     assert await differences(connection, declared) == named
@@ -140,7 +140,7 @@ async def test_a_database_of_a_newer_version_is_told(stack: Stack, tmp_path: Pat
     own = {"DATABASE_URL": sqlite_url(tmp_path / "newer.db")}
     await migrate(own["DATABASE_URL"])
     with contextlib.closing(sqlite3.connect(tmp_path / "newer.db")) as database:
-        database.execute("UPDATE alembic_version SET version_num = 'tomorrow'")
+        database.execute("UPDATE nightshift_version SET version_num = 'tomorrow'")
         database.commit()
     process = stack.process("nightshift.runtime.provision", extra=own)
     assert await process.wait(timeout_seconds=30) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.scheduler.cron.schedule import Misfire, Schedule, schedule
-from tests.integration.scheduler.world import World
+from tests.integration.scheduler.environment import Environment
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -29,84 +29,85 @@ def _event_due(due: str) -> bytes:
     [("skip", []), ("latest", [NOON + 3 * HOUR]), ("all", [NOON + HOUR, NOON + 2 * HOUR, NOON + 3 * HOUR])],
 )
 async def test_a_restart_goes_on_where_the_last_event_was(
-    world: World, misfire: Misfire, made_up: list[datetime]
+    environment: Environment, misfire: Misfire, made_up: list[datetime]
 ) -> None:
     """After three missed hours the policy decides, and the next hour is announced as usual."""
-    await world.started(hourly(misfire))
-    await world.pass_time(HOUR / 2)
-    await world.stop()
-    await world.clock.turn(NOON + 3.5 * HOUR, 0)
-    await world.started(hourly(misfire))
-    await world.pass_time(HOUR / 2)
-    assert await world.due("sync.all") == [NOON, *made_up, NOON + 4 * HOUR]
-    assert world.metrics[1].misfires["sync.all"] == 1
+    await environment.started(hourly(misfire))
+    await environment.pass_time(HOUR / 2)
+    await environment.stop()
+    await environment.clock.turn(NOON + 3.5 * HOUR, 0)
+    await environment.started(hourly(misfire))
+    await environment.pass_time(HOUR / 2)
+    assert await environment.due("sync.all") == [NOON, *made_up, NOON + 4 * HOUR]
+    assert environment.metrics[1].misfires["sync.all"] == 1
 
 
-async def test_a_restart_within_a_minute_is_no_misfire(world: World) -> None:
+async def test_a_restart_within_a_minute_is_no_misfire(environment: Environment) -> None:
     """A rolling deployment over a due time loses nothing, even with `skip`."""
-    await world.started(hourly("skip"))
-    await world.pass_time(HOUR / 2)
-    await world.stop()
-    await world.clock.turn(NOON + HOUR + MINUTE, 0)
-    await world.started(hourly("skip"))
-    await world.pass_time(MINUTE)
-    assert await world.due("sync.all") == [NOON, NOON + HOUR]
-    assert world.metrics[1].misfires["sync.all"] == 0
+    await environment.started(hourly("skip"))
+    await environment.pass_time(HOUR / 2)
+    await environment.stop()
+    await environment.clock.turn(NOON + HOUR + MINUTE, 0)
+    await environment.started(hourly("skip"))
+    await environment.pass_time(MINUTE)
+    assert await environment.due("sync.all") == [NOON, NOON + HOUR]
+    assert environment.metrics[1].misfires["sync.all"] == 0
 
 
-async def test_after_a_long_pause_the_newest_hundred_come_in_order(world: World) -> None:
+async def test_after_a_long_pause_the_newest_hundred_come_in_order(environment: Environment) -> None:
     """`all` announces at most 100, the newest, each after the other."""
     every_minute = [schedule("sync.all", "* * * * *", "all")]
-    await world.started(every_minute)
-    await world.pass_time(MINUTE)
-    await world.stop()
-    await world.clock.turn(NOON + 10 * HOUR + MINUTE / 2, 0)
-    await world.started(every_minute)
-    await world.pass_time(timedelta())
-    assert await world.due("sync.all") == [NOON + 10 * HOUR - MINUTE * number for number in reversed(range(100))]
+    await environment.started(every_minute)
+    await environment.pass_time(MINUTE)
+    await environment.stop()
+    await environment.clock.turn(NOON + 10 * HOUR + MINUTE / 2, 0)
+    await environment.started(every_minute)
+    await environment.pass_time(timedelta())
+    newest = [NOON + 10 * HOUR - MINUTE * number for number in reversed(range(100))]
+    assert await environment.due("sync.all") == [NOON - 29 * MINUTE, *newest]
 
 
 @pytest.mark.parametrize(("expression", "zone"), [("30 * * * *", "UTC"), ("0 * * * *", "Europe/Berlin")])
-async def test_a_changed_expression_or_zone_starts_at_now(world: World, expression: str, zone: str) -> None:
+async def test_a_changed_expression_or_zone_starts_at_now(environment: Environment, expression: str, zone: str) -> None:
     """The memory of what the schedule was before says nothing about what it is now."""
-    await world.started(hourly())
-    await world.pass_time(HOUR / 2)
-    await world.stop()
-    await world.clock.turn(NOON + 5.75 * HOUR, 0)
+    await environment.started(hourly())
+    await environment.pass_time(HOUR / 2)
+    await environment.stop()
+    await environment.clock.turn(NOON + 5.75 * HOUR, 0)
     changed = schedule("sync.all", expression, "all", zone)
-    await world.started([changed])
-    await world.pass_time(HOUR)
-    due = await world.due("sync.all")
+    await environment.started([changed])
+    await environment.pass_time(HOUR)
+    due = await environment.due("sync.all")
     assert due[0] == NOON
     assert [instant > NOON + 5.75 * HOUR for instant in due[1:]] == [True]
 
 
 async def test_a_memory_in_the_future_is_logged_and_resumes_at_now(
-    world: World, caplog: pytest.LogCaptureFixture
+    environment: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An error names it; the next due times are announced; the one that it names, when it comes, is not repeated."""
     ahead = NOON + 2 * HOUR
     event = ScheduleFired(name="sync.all", schedule="0 * * * *", time_zone="UTC", due=ahead, announced=ahead)
-    await world.put(event_subject("sync.all"), msgspec.json.encode(event))
+    await environment.put(event_subject("sync.all"), msgspec.json.encode(event))
     with caplog.at_level(logging.ERROR):
-        await world.started(hourly())
+        await environment.started(hourly())
     assert "lies in the future" in caplog.text
-    await world.pass_time(3.5 * HOUR, steps=7)
-    assert await world.due("sync.all") == [ahead, NOON, NOON + HOUR, NOON + 3 * HOUR]
+    await environment.pass_time(3.5 * HOUR, steps=7)
+    assert await environment.due("sync.all") == [ahead, NOON, NOON + HOUR, NOON + 3 * HOUR]
 
 
 async def test_something_else_on_the_subject_is_logged_and_followed(
-    world: World, caplog: pytest.LogCaptureFixture
+    environment: Environment, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Garbage where the memory should be is an error in the log, and nothing that stops the schedule."""
-    await world.put(event_subject("sync.all"), b"not json")
+    await environment.put(event_subject("sync.all"), b"not json")
     with caplog.at_level(logging.ERROR):
-        await world.started(hourly())
+        await environment.started(hourly())
     assert "is no event" in caplog.text
-    await world.pass_time(HOUR / 2)
-    await world.put(event_subject("sync.all"), b"\xff")
-    await world.pass_time(HOUR)
-    (_, first, _, second) = await world.headers("sync.all")
+    await environment.pass_time(HOUR / 2)
+    await environment.put(event_subject("sync.all"), b"\xff")
+    await environment.pass_time(HOUR)
+    (_, first, _, second) = await environment.headers("sync.all")
     assert first["Nats-Msg-Id"] == "sync.all@2026-07-01T12:00:00Z"
     assert second["Nats-Msg-Id"] == "sync.all@2026-07-01T13:00:00Z"
 
@@ -120,15 +121,17 @@ STRANGE_HEADERS = {
 
 
 @pytest.mark.parametrize("headers", STRANGE_HEADERS.values(), ids=STRANGE_HEADERS)
-async def test_headers_typed_on_an_event_are_not_the_brokers_word(world: World, headers: dict[str, str]) -> None:
+async def test_headers_typed_on_an_event_are_not_the_brokers_word(
+    environment: Environment, headers: dict[str, str]
+) -> None:
     """Before the start and while the scheduler runs: the next hour is announced, after the event that has them."""
     event = ScheduleFired(name="sync.all", schedule="0 * * * *", time_zone="UTC", due=NOON - HOUR, announced=NOON)
-    await world.put(event_subject("sync.all"), msgspec.json.encode(event), headers)
-    await world.started(hourly())
-    await world.pass_time(HOUR / 2)
-    await world.put(event_subject("sync.all"), msgspec.json.encode(event), headers)
-    await world.pass_time(HOUR)
-    assert await world.due("sync.all") == [NOON - HOUR, NOON, NOON - HOUR, NOON + HOUR]
+    await environment.put(event_subject("sync.all"), msgspec.json.encode(event), headers)
+    await environment.started(hourly())
+    await environment.pass_time(HOUR / 2)
+    await environment.put(event_subject("sync.all"), msgspec.json.encode(event), headers)
+    await environment.pass_time(HOUR)
+    assert await environment.due("sync.all") == [NOON - HOUR, NOON, NOON - HOUR, NOON + HOUR]
 
 
 STRANGE_BODIES = {
@@ -149,52 +152,54 @@ STRANGE_BODIES = {
 @pytest.mark.parametrize("body", STRANGE_BODIES.values(), ids=STRANGE_BODIES)
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
 async def test_an_event_with_any_body_stops_no_schedule(
-    world: World, body: bytes, zone: str, caplog: pytest.LogCaptureFixture
+    environment: Environment, body: bytes, zone: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Before the start and while the scheduler runs: an error in the log, and the next hour is announced."""
     entries = [schedule("sync.all", "0 * * * *", "skip", zone)]
-    await world.put(event_subject("sync.all"), body)
+    await environment.put(event_subject("sync.all"), body)
     with caplog.at_level(logging.ERROR):
-        await world.started(entries)
+        await environment.started(entries)
     assert "goes on at the present time" in caplog.text
-    await world.pass_time(HOUR / 2)
-    await world.put(event_subject("sync.all"), body)
-    await world.pass_time(HOUR)
-    ids = [headers["Nats-Msg-Id"] for headers in await world.headers("sync.all") if "Nats-Msg-Id" in headers]
+    await environment.pass_time(HOUR / 2)
+    await environment.put(event_subject("sync.all"), body)
+    await environment.pass_time(HOUR)
+    ids = [headers["Nats-Msg-Id"] for headers in await environment.headers("sync.all") if "Nats-Msg-Id" in headers]
     assert ids == ["sync.all@2026-07-01T12:00:00Z", "sync.all@2026-07-01T13:00:00Z"]
 
 
 @pytest.mark.parametrize(
     ("misfire", "made_up"), [("skip", []), ("latest", [NOON + 2 * HOUR]), ("all", [NOON + HOUR, NOON + 2 * HOUR])]
 )
-async def test_a_clock_that_leaps_forward_is_a_pause(world: World, misfire: Misfire, made_up: list[datetime]) -> None:
+async def test_a_clock_that_leaps_forward_is_a_pause(
+    environment: Environment, misfire: Misfire, made_up: list[datetime]
+) -> None:
     """After a suspend the missed due times are treated by policy; none is announced twice."""
-    await world.started(hourly(misfire), hourly(misfire))
-    await world.pass_time(HOUR / 2)
-    await world.pass_time(2.5 * HOUR)
-    await world.pass_time(HOUR / 2)
-    assert await world.due("sync.all") == [NOON, *made_up, NOON + 3 * HOUR]
+    await environment.started(hourly(misfire), hourly(misfire))
+    await environment.pass_time(HOUR / 2)
+    await environment.pass_time(2.5 * HOUR)
+    await environment.pass_time(HOUR / 2)
+    assert await environment.due("sync.all") == [NOON, *made_up, NOON + 3 * HOUR]
 
 
 @pytest.mark.parametrize("back", [timedelta(seconds=30), MINUTE * 40, 3 * HOUR, timedelta(days=400)])
-async def test_a_clock_that_is_set_back_repeats_and_loses_nothing(world: World, back: timedelta) -> None:
+async def test_a_clock_that_is_set_back_repeats_and_loses_nothing(environment: Environment, back: timedelta) -> None:
     """However far it is set back: no due time twice, none left out, in the end all are there."""
-    await world.started(hourly(), hourly())
-    await world.pass_time(2.5 * HOUR, steps=5)
-    assert await world.due("sync.all") == [NOON, NOON + HOUR, NOON + 2 * HOUR]
-    await world.pass_time(-back)
-    start = world.clock.now()
-    await world.pass_time(5 * HOUR, steps=10)
-    found = await world.due("sync.all")
+    await environment.started(hourly(), hourly())
+    await environment.pass_time(2.5 * HOUR, steps=5)
+    assert await environment.due("sync.all") == [NOON, NOON + HOUR, NOON + 2 * HOUR]
+    await environment.pass_time(-back)
+    start = environment.clock.now()
+    await environment.pass_time(5 * HOUR, steps=10)
+    found = await environment.due("sync.all")
     assert len(found) == len(set(found))
     first = start.replace(minute=0, second=0) + HOUR
     assert {first + HOUR * number for number in range(5) if first + HOUR * number <= start + 5 * HOUR} <= set(found)
 
 
-async def test_what_a_wrong_clock_skipped_comes_when_it_is_due(world: World) -> None:
+async def test_what_a_wrong_clock_skipped_comes_when_it_is_due(environment: Environment) -> None:
     """Events dropped while the clock was a day ahead are announced after it is set right."""
-    await world.started(hourly("skip"))
-    await world.pass_time(timedelta(days=1) + MINUTE * 31)
-    await world.pass_time(-timedelta(days=1))
-    await world.pass_time(2 * HOUR, steps=4)
-    assert (await world.due("sync.all"))[-2:] == [NOON + HOUR, NOON + 2 * HOUR]
+    await environment.started(hourly("skip"))
+    await environment.pass_time(timedelta(days=1) + MINUTE * 31)
+    await environment.pass_time(-timedelta(days=1))
+    await environment.pass_time(2 * HOUR, steps=4)
+    assert (await environment.due("sync.all"))[-2:] == [NOON + HOUR, NOON + 2 * HOUR]

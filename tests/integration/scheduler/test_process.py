@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import timedelta
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.stack import ROOT
 from nightshift.runtime.health_checks import Checks
+from nightshift.runtime.supervisor import Supervisor
 from nightshift.scheduler import app
 from nightshift.scheduler.settings import SchedulerSettings
 from tests.harness import eventually
-from tests.integration.scheduler.world import DEADLINE_SECONDS, World
+from tests.integration.scheduler.environment import DEADLINE_SECONDS, Environment
+from tests.repository import ROOT
 
 SECOND = timedelta(seconds=1)
 EVERY_SECOND = '[[schedules]]\nname = "sync.often"\nschedule = "* * * * * *"\n'
@@ -50,7 +51,7 @@ async def asked(port: int, path: str) -> str:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 async def test_two_processes_announce_each_second_once_and_end_cleanly(
-    world: World, broker: Broker, tmp_path: Path
+    environment: Environment, broker: Broker, tmp_path: Path
 ) -> None:
     """With the real clock: consecutive seconds, one event each, metrics, and exit code 0 after SIGTERM."""
     ports = free_ports(2)
@@ -63,14 +64,14 @@ async def test_two_processes_announce_each_second_once_and_end_cleanly(
 
             await app.ready(ready)
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while len(await world.due("sync.often")) < 4:  # noqa: ASYNC110 - another process gives no signal
+            while len(await environment.due("sync.often")) < 4:  # noqa: ASYNC110 - another process gives no signal
                 await asyncio.sleep(0.05)
         metrics = [await asked(port, "/metrics") for port in ports]
         codes = [await app.stop() for app in processes]
     finally:
         for app in processes:
             await app.kill()
-    due = await world.due("sync.often")
+    due = await environment.due("sync.often")
     assert {later - earlier for earlier, later in pairwise(due)} == {SECOND}
     assert codes == [0, 0]
     assert all('nightshift_schedule_events_total{schedule="sync.often"}' in text for text in metrics)
@@ -78,19 +79,23 @@ async def test_two_processes_announce_each_second_once_and_end_cleanly(
     assert all("scheduler has stopped" in app.output() for app in processes)
 
 
-async def test_one_that_waits_for_its_broker_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_waits_for_its_broker_is_alive() -> None:
     """Its heart beats before there is a connection: an orchestrator that restarted it would help nobody."""
-    beats, stop = list[None](), asyncio.Event()
+    known, beats, stop = list[Checks](), set[float](), asyncio.Event()
 
-    class Counted(Checks):
-        def beat(self) -> None:
-            super().beat()
-            beats.append(None)
+    class Known(Supervisor):
+        def __init__(self, stop: asyncio.Event, checks: Checks, stack: AsyncExitStack) -> None:
+            super().__init__(stop, checks, stack)
+            known.append(checks)
 
-    monkeypatch.setattr(app, "Checks", partial(Counted, stalled_after_seconds=1.0))
+    def beaten() -> int:
+        beats.update(checks._heartbeats["event loop"]._last for checks in known)
+        return len(beats)
+
     (nobody,) = free_ports(1)
     settings = SchedulerSettings(nats_url=f"nats://{LOOPBACK}:{nobody}", health_port=0)
-    serving = asyncio.create_task(app.serve(settings, (), stop))
-    await eventually(lambda: len(beats) > 3, what="it beats on")
+    serving = asyncio.create_task(app.serve(settings, (), stop, supervision=Known))
+    await eventually(lambda: beaten() > 2, what="it beats on")
+    assert known[0].liveness() == []
     stop.set()
     assert await serving == 0

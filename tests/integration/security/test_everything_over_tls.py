@@ -16,7 +16,7 @@ from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.runtime.stores import database_of, object_store
+from nightshift.runtime.composition import database_of, object_store
 from tests.harness import eventually, stored
 from tests.integration.cli.desk import said
 from tests.integration.services.email.certificates import Certificates, make_certificates
@@ -129,7 +129,7 @@ async def test_a_job_is_done_over_tls_to_everything(world: World, connection: Co
     assert world.mail.logins
     database = database_of(load(Settings, world.environment))
     async with database.read() as reading:
-        query = "SELECT count(*) FROM processed_messages WHERE type = 'email.send'"
+        query = "SELECT count(*) FROM nightshift.processed_messages WHERE type = 'email.send'"
         assert (await reading.exec_driver_sql(query)).scalar_one() == 1
     await database.close()
     assert await stored(connection, "EMAIL") == []

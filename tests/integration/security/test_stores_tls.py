@@ -14,9 +14,9 @@ from nightshift.config.settings import Settings, SettingsError, load
 from nightshift.database import Database
 from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.embedded.servers.object_store import ObjectServer, Tls
-from nightshift.objects import S3ObjectStore
+from nightshift.objects.s3 import S3ObjectStore
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.stores import database_of, object_store
+from nightshift.runtime.composition import database_of, object_store
 from tests.harness import eventually
 from tests.integration.services.email.certificates import Certificates, make_certificates
 from tests.postgres_server import PostgresServer, postgres_server

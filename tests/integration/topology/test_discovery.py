@@ -9,6 +9,7 @@ import pytest
 
 from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
+from nightshift.heartbeat import Heartbeat
 from nightshift.topology.discovery import PING, CheckResult, Responder, WorkerInfo, describe_self, reply_subject
 from tests.harness import connected, eventually
 
@@ -47,7 +48,7 @@ async def responding(broker: Broker, *check: Check) -> AsyncIterator[Operator]:
         await connection.flush()
         operator = Operator(asking)
         await operator.listen()
-        running = asyncio.create_task(responder.run())
+        running = asyncio.create_task(responder.run(Heartbeat()))
         try:
             yield operator
         finally:

@@ -8,10 +8,9 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 
 from nightshift.broker.jetstream import store
-from nightshift.embedded.stack import ROOT
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Snooze
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from tests.harness import FollowProbe, RunProbe
 from tests.integration.tracing.conftest import Work
 from tests.integration.tracing.recorded import (
@@ -22,6 +21,7 @@ from tests.integration.tracing.recorded import (
     span_id,
     trace_id,
 )
+from tests.repository import ROOT
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SENDER = 0xB7AD6B7169203331
@@ -241,14 +241,3 @@ async def test_a_publish_that_is_refused_is_a_failed_span(work: Work, recorded: 
         span = await recorded.one("send nowhere.run")
     assert span.status.status_code is StatusCode.ERROR
     assert attributes(span)["error.type"]
-
-
-async def test_the_log_names_the_trace(work: Work, recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also of a job whose sender had none."""
-    lines: list[dict[str, Any]] = []
-    monkeypatch.setattr("nightshift.worker.pipeline.job_line", lambda **line: lines.append(line))
-    async with work({RunProbe: nothing}) as harness:
-        await store(harness.connection, "jobs.probe.run", {}, BODY)
-        span = await recorded.one("process probe.run")
-        await harness.empty()
-    assert [line["trace_id"] for line in lines] == [trace_id(span)]

@@ -16,10 +16,11 @@ from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.services import Service
-from nightshift.embedded.stack import ROOT, Stack
+from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from tests.harness import Harness, RunProbe, connected, eventually, working
 from tests.integration.tracing.collector import Collector, collecting
+from tests.repository import ROOT
 from tests.servers import serving
 
 MAIL = SendEmail(to="ada@example.com", subject="Hello", body="<p>hush-hush</p>")

@@ -26,7 +26,7 @@ from tests.integration.worker.probes import GOOD, never, record, still_works
         (b'{"name":"a"} and more', "trailing characters"),
         (b'{"name":"a"', "truncated"),
         (b'{"name":"' + b"x" * 500_000, "truncated"),
-        (b'{"deep":' + b"[" * 500_000, "recursion depth"),
+        (b'{"deep":' + b"[" * 500_000, "nested too deeply"),
         (b'{"name":"\\ud800"}', "truncated"),
     ],
     ids=[

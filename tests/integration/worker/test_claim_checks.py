@@ -117,7 +117,7 @@ async def test_a_claim_check_waits_for_the_object_store(
         await objects_server.stop()
         await harness.parts.worker.start(harness.parts.pulls)
         await eventually(lambda: harness.outcomes().get("unavailable"))
-        assert harness.parts.circuit.away == ["objects"]
+        assert harness.parts.circuit.unavailable == ["objects"]
         await objects_server.start()
         await harness.empty()
         assert await harness.effects() == ["x" * 200_000]

@@ -13,13 +13,14 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.job import Job
 from nightshift.worker.commit import Committer
 from nightshift.worker.crash_loop import CrashLoopGuard
-from nightshift.worker.pipeline import CRASH_LOOP
+from nightshift.worker.policies import DEFAULT_POLICIES
 from nightshift.worker.pull import Pull
-from tests.harness import Harness, RunProbe, eventually, working
+from tests.harness import SOON, Harness, RunProbe, eventually, working
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import never
 
 AT_ONCE = timedelta(0)
+CRASH_LOOP = DEFAULT_POLICIES.crash_loop_after
 
 
 async def _die_with(harness: Harness, job_id: str, deaths: int, *, begun: bool = True) -> None:
@@ -47,7 +48,7 @@ async def _die_with(harness: Harness, job_id: str, deaths: int, *, begun: bool =
         await eventually(partial(reached, number + 1))
     await pull.stop()
     if last is not None and begun and deaths >= CRASH_LOOP:
-        assert await CrashLoopGuard("probe", harness.database).begin(last)
+        assert await CrashLoopGuard("probe", harness.database).mark_started(last)
 
 
 class Company:
@@ -135,7 +136,7 @@ async def test_while_copies_cannot_be_stored_deliveries_prove_nothing(
     async with work({RunProbe: fail}, start=False) as first:
         info = await manage(first.connection, "STREAM.INFO.PROBE_LATER")
         await manage(first.connection, "STREAM.UPDATE.PROBE_LATER", {**info["config"], "max_msg_size": 1})
-        async with working(broker, None, tmp_path, {RunProbe: fail}, fresh=False, start=False) as second:
+        async with working(broker, None, tmp_path, {RunProbe: fail}, fresh=False, start=False, policies=SOON) as second:
             for one in (first, second):
                 await one.parts.worker.start(one.parts.pulls)
             await first.publisher.publish(RunProbe(name="deadly"), job_id="one")
@@ -156,23 +157,6 @@ async def test_a_job_that_only_waited_when_its_worker_died_has_its_run(work: Wor
         await harness.empty()
         assert harness.outcomes() == {"done": 1}
         assert await harness.stored("PROBE_DLQ") == []
-
-
-async def test_a_last_life_that_ended_in_good_order_proves_nothing(work: Work) -> None:
-    """Its mark is taken away when the delivery is handed over."""
-    async with work({RunProbe: never}, start=False) as harness:
-        deliveries: list[Delivery] = []
-        pull = Pull(harness.connection, "PROBE", "probe", deliveries.append)
-        await harness.publisher.publish(RunProbe(name="deadly"), job_id="one")
-        await pull.start()
-        pull.ask(1)
-        await eventually(lambda: deliveries)
-        await pull.stop()
-        last_lives = CrashLoopGuard("probe", harness.database)
-        assert await last_lives.begin(deliveries[0])
-        assert not await last_lives.begin(deliveries[0])
-        await last_lives.ended(deliveries[0])
-        assert await last_lives.begin(deliveries[0])
 
 
 async def test_a_job_that_kills_its_worker_after_its_commit_is_done(work: Work) -> None:

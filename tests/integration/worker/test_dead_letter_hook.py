@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Unavailable
-from nightshift.worker import settlement
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import route
-from tests.harness import RunProbe, eventually
+from tests.harness import PATIENT, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import never
 from tests.integration.worker.test_crash_loop import _die_with
@@ -112,12 +112,12 @@ async def test_a_hook_that_fails_does_not_keep_the_dead_letter_back(
         assert "a bug" in caplog.text
 
 
-async def test_a_hook_that_cannot_reach_its_database_is_told_again(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hook_that_cannot_reach_its_database_is_told_again(work: Work) -> None:
     """The job waits with its verdict and is not run again meanwhile."""
-    monkeypatch.setattr(settlement, "_DEAD_LETTER_AGAIN", timedelta(milliseconds=50))
+    policies = replace(PATIENT, dead_letter_again=timedelta(milliseconds=50))
     told = Told()
     told.error = Unavailable("database", "restarting")
-    async with work({RunProbe: route(RunProbe, refuse, on_dead_letter=told)}) as harness:
+    async with work({RunProbe: route(RunProbe, refuse, on_dead_letter=told)}, policies=policies) as harness:
         await harness.publisher.publish(RunProbe(name="x"), job_id="one")
         await eventually(lambda: len(told.calls) > 1)
         assert await harness.stored("PROBE_DLQ") == []

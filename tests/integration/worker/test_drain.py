@@ -7,6 +7,7 @@ import pytest
 
 from nightshift.broker.jetstream import store
 from nightshift.messaging.job import Job
+from nightshift.worker.policies import Policies
 from tests.harness import FollowProbe, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, record
@@ -90,11 +91,8 @@ async def test_jobs_that_wait_for_a_slot_are_handed_back_before_the_grace_period
         assert gate.attempts == [1, 1]
 
 
-async def test_a_handler_that_will_not_end_does_not_hold_up_the_end(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_handler_that_will_not_end_does_not_hold_up_the_end(work: Work) -> None:
     """One that swallows every cancellation is left behind; the broker delivers its job again."""
-    monkeypatch.setattr("nightshift.worker.worker._SETTLING_SECONDS", 0.1)
     release, began = asyncio.Event(), asyncio.Event()
 
     async def run_probe(_: RunProbe, _job: Job) -> None:
@@ -105,7 +103,7 @@ async def test_a_handler_that_will_not_end_does_not_hold_up_the_end(
             except asyncio.CancelledError:
                 continue
 
-    async with work({RunProbe: run_probe}) as harness:
+    async with work({RunProbe: run_probe}, policies=Policies(settling_seconds=0.1)) as harness:
         await harness.publisher.publish(RunProbe(name="a"))
         await began.wait()
         try:

@@ -6,7 +6,7 @@ from nightshift.broker.jetstream import store
 from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Unavailable
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from tests.harness import FollowProbe, Harness, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import never, record

@@ -22,7 +22,7 @@ from nightshift.outcomes import Permanent, Snooze, Unavailable
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import Topology, topology
 from nightshift.worker.commit import Committer
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from tests.harness import FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, never
@@ -195,7 +195,7 @@ async def test_after_the_commit_a_parent_can_only_wait(work: Work, monkeypatch: 
 
         async def refuse(message: OutboundMessage) -> Any:
             nonlocal refusals
-            away.append(harness.parts.circuit.away)
+            away.append(harness.parts.circuit.unavailable)
             if message.subject == "jobs.probe.follow" and refusals:
                 refusals -= 1
                 raise Unavailable("broker", "a test")

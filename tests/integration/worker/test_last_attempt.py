@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from nightshift.messaging.job import Job
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Handlers, route
 from tests.harness import RunProbe
 from tests.integration.worker.conftest import Work

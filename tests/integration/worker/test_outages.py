@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from nightshift.database import sqlite
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Unavailable
-from tests.harness import RECORD, RunProbe, count, eventually, set_ack_wait
+from tests.harness import RECORD, SOON, RunProbe, count, eventually, set_ack_wait
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import record
 
@@ -47,7 +48,7 @@ async def test_while_the_database_is_away_nothing_is_pulled_and_no_attempt_is_lo
         with _locked(tmp_path / "nightshift.db"):
             for number in range(30):
                 await harness.publisher.publish(RunProbe(name=f"{number:02}"))
-            await eventually(lambda: harness.parts.circuit.away == ["database"])
+            await eventually(lambda: harness.parts.circuit.unavailable == ["database"])
             await eventually(lambda: harness.outcomes().get("unavailable", 0) >= 3)
             await eventually(lambda: harness.parts.worker.in_flight == 0)
 
@@ -76,25 +77,22 @@ async def test_a_handler_may_say_that_something_of_ours_is_away(work: Work) -> N
 
     async with work({RunProbe: run_probe}) as harness:
         await harness.publisher.publish(RunProbe(name="a"))
-        await eventually(lambda: harness.parts.circuit.away == ["database"])
+        await eventually(lambda: harness.parts.circuit.unavailable == ["database"])
         await harness.empty()
         assert attempts == [1, 1]
         assert await harness.effects() == ["a"]
 
 
 @pytest.mark.parametrize("how", ["restarted", "killed"])
-async def test_a_broker_that_goes_and_comes_loses_no_job_and_doubles_none(
-    work: Work, broker: Broker, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
+async def test_a_broker_that_goes_and_comes_loses_no_job_and_doubles_none(work: Work, broker: Broker, how: str) -> None:
     """Jobs run on meanwhile; acknowledgements that were lost bring deliveries that the inbox knows."""
-    monkeypatch.setattr("nightshift.worker.worker.PROGRESS_SECONDS", 0.3)
-    monkeypatch.setattr("nightshift.worker.worker.TICK_SECONDS", 0.1)
+    policies = replace(SOON, progress_seconds=0.3, tick_seconds=0.1)
 
     async def run_probe(message: RunProbe, job: Job) -> None:
         await asyncio.sleep(0.02)
         await record(message, job)
 
-    async with work({RunProbe: run_probe}, slots=8) as harness:
+    async with work({RunProbe: run_probe}, slots=8, policies=policies) as harness:
         await set_ack_wait(harness.connection, 1)
         await harness.publisher.publish_many([RunProbe(name=f"{number:03}") for number in range(300)])
         await eventually(lambda: harness.outcomes().get("done", 0) > 20)
@@ -109,12 +107,9 @@ async def test_a_broker_that_goes_and_comes_loses_no_job_and_doubles_none(
         assert harness.connection.stats["reconnects"] == 1
 
 
-async def test_a_job_that_runs_longer_than_the_ack_wait_is_not_delivered_again(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_job_that_runs_longer_than_the_ack_wait_is_not_delivered_again(work: Work) -> None:
     """While it runs, the worker tells the broker so."""
-    monkeypatch.setattr("nightshift.worker.worker.PROGRESS_SECONDS", 0.1)
-    monkeypatch.setattr("nightshift.worker.worker.TICK_SECONDS", 0.05)
+    policies = replace(SOON, progress_seconds=0.1, tick_seconds=0.05)
     began = 0
 
     async def run_probe(message: RunProbe, job: Job) -> None:
@@ -123,7 +118,7 @@ async def test_a_job_that_runs_longer_than_the_ack_wait_is_not_delivered_again(
         await asyncio.sleep(1.2)
         job.write(RECORD, {"action": message.name})
 
-    async with work({RunProbe: run_probe}) as harness:
+    async with work({RunProbe: run_probe}, policies=policies) as harness:
         await set_ack_wait(harness.connection, 0.5)
         await harness.publisher.publish(RunProbe(name="long"))
         await harness.empty()

@@ -8,16 +8,10 @@ import pytest
 
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip, Snooze
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import route
 from tests.harness import RECORD, FollowProbe, RunProbe, eventually
 from tests.integration.worker.conftest import Work
-
-
-@pytest.fixture
-def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker looks at its clocks forty times a second, so that a timeout need not take a second."""
-    monkeypatch.setattr("nightshift.worker.worker.TICK_SECONDS", 0.025)
 
 
 async def test_permanent_is_a_dead_letter_at_once(work: Work) -> None:
@@ -97,7 +91,7 @@ async def test_skip_is_done_without_effects(work: Work) -> None:
         assert await harness.stored("PROBE_DLQ") == []
 
 
-@pytest.mark.usefixtures("soon", "quick_ticks")
+@pytest.mark.usefixtures("soon")
 async def test_a_handler_that_takes_too_long_is_cancelled_and_has_failed(work: Work) -> None:
     """Its attempts count, its reason names the limit, and its neighbours in the same worker notice nothing."""
     cancelled = asyncio.Event()
@@ -126,7 +120,6 @@ async def test_a_handler_that_takes_too_long_is_cancelled_and_has_failed(work: W
         assert harness.outcomes("probe.follow") == {"done": 1}
 
 
-@pytest.mark.usefixtures("quick_ticks")
 async def test_a_handler_that_returns_although_it_was_cancelled_is_done(work: Work) -> None:
     """It has said so: what it recorded is committed, and later jobs of the worker are not disturbed."""
 
@@ -145,7 +138,7 @@ async def test_a_handler_that_returns_although_it_was_cancelled_is_done(work: Wo
         assert harness.outcomes() == {"done": 2}
 
 
-@pytest.mark.usefixtures("soon", "quick_ticks")
+@pytest.mark.usefixtures("soon")
 async def test_a_handler_that_swallows_its_cancellation_is_cancelled_again(work: Work) -> None:
     """A loop that catches too much is interrupted until it obeys."""
     swallowed = 0

@@ -9,9 +9,9 @@ import pytest
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.stack import ROOT
 from tests.harness import RunProbe, count, eventually, set_ack_wait
 from tests.integration.worker.conftest import Work
+from tests.repository import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 

@@ -11,11 +11,16 @@ import pytest
 from nightshift.broker import Connection
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
+from nightshift.broker.parser import Receive
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Entry, Publisher
+from nightshift.observability.metrics import Metrics
+from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
 from nightshift.worker import pull as pulling
+from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.pull import Pull
+from nightshift.worker.pull_watch import PullWatch
 from tests.harness import RunProbe, connected, eventually, probe_topology
 
 NEXT = b"$JS.API.CONSUMER.MSG.NEXT.PROBE.probe"
@@ -150,7 +155,7 @@ async def test_a_consumer_that_was_deleted_is_waited_for(puller: Puller, caplog:
     said = [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "pull_refused"]
     assert len(said) == 2
     assert "Consumer Deleted" in said[0]
-    assert "has `provision` been run?" in said[1]
+    assert "has `nightshift provision` been run?" in said[1]
     await provision_broker(puller.connection, probe_topology())
     await puller.publish(2)
     await puller.until_received(2, asking=5)
@@ -267,3 +272,54 @@ async def test_it_can_be_stopped_while_it_begins_anew(puller: Puller) -> None:
     await puller.pull.stop()
     assert not puller.pull.open
     assert puller.pull._sid not in puller.connection.direct
+
+
+def _fail_to_listen(puller: Puller, times: int) -> list[str]:
+    """Make the connection refuse the next subscriptions; return the list of those that it was asked for."""
+    asked, listen = list[str](), puller.connection.listen
+
+    async def refuse(subject: str, receive: Receive) -> int:
+        asked.append(subject)
+        if len(asked) <= times:
+            raise OSError("no route to host")
+        return await listen(subject, receive)
+
+    puller.connection.listen = refuse  # type: ignore[method-assign]  # stands in for a network that fails just then
+    return asked
+
+
+async def test_a_pull_that_cannot_open_again_tries_until_it_can(
+    puller: Puller, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not stay deaf: readiness says what is wrong meanwhile, and the next jobs are received."""
+    metrics = Metrics()
+    watch = PullWatch([puller.pull], puller.connection, CircuitBreaker({}, metrics), metrics)
+    await watch.ask()
+    asked = _fail_to_listen(puller, 3)
+    puller.pull.renew()
+    await eventually(lambda: puller.pull.failure, what="the first failure")
+    with pytest.raises(Unavailable, match="PROBE is not pulled: no route to host"):
+        await watch.ask()
+
+    def opened() -> bool:
+        puller.pull.check(time.monotonic())
+        return puller.pull.open
+
+    await eventually(opened, what="the pull is open again")
+    assert len(asked) == 4
+    await watch.ask()
+    await puller.publish(3)
+    await puller.until_received(3, asking=10)
+    assert caplog.text.count("PROBE: it is not pulled: no route to host; trying again") == 1
+
+
+async def test_a_pull_that_cannot_open_again_can_be_stopped(puller: Puller) -> None:
+    """And stays stopped."""
+    asked = _fail_to_listen(puller, 100)
+    puller.pull.renew()
+    await eventually(lambda: puller.pull.failure, what="the first failure")
+    await puller.pull.stop()
+    puller.pull.check(time.monotonic())
+    await asyncio.sleep(0)
+    assert len(asked) == 1
+    assert not puller.pull.open

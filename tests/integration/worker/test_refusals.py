@@ -1,5 +1,6 @@
 """When the broker refuses what a job leaves behind, the job stays: nothing is lost, and no attempt is burnt."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,8 @@ from nightshift.broker.message import OutboundMessage
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent
 from nightshift.topology.topology import StreamLimits
-from nightshift.worker import settlement
-from tests.harness import RECORD, Harness, RunProbe, eventually
+from nightshift.worker.policies import Policies
+from tests.harness import RECORD, SOON, Harness, RunProbe, eventually
 from tests.integration.worker.conftest import Work
 
 NO_ROOM = StreamLimits(dead_letter_bytes=500)
@@ -49,13 +50,10 @@ async def test_a_dead_letter_without_room_goes_again_later_with_its_verdict(work
         assert await harness.stored("PROBE") == []
 
 
-async def test_a_marked_job_becomes_its_dead_letter_when_there_is_room(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It knocks until it is let in, without being run again, and its letter is the one it would have been."""
-    monkeypatch.setattr(settlement, "_DEAD_LETTER_AGAIN", timedelta(milliseconds=50))
-    hopeless = Hopeless()
-    async with work({RunProbe: hopeless}, stream_limits=NO_ROOM) as harness:
+async def test_a_marked_job_becomes_its_dead_letter_when_there_is_room(work: Work) -> None:
+    """It is tried until it is stored, without being run again, and its letter is the one it would have been."""
+    hopeless, policies = Hopeless(), Policies(dead_letter_again=timedelta(milliseconds=50))
+    async with work({RunProbe: hopeless}, stream_limits=NO_ROOM, policies=policies) as harness:
         await harness.publisher.publish(RunProbe(name="x" * 500), job_id="one")
         await eventually(lambda: harness.outcomes().get("dead-letter-refused", 0) >= 3)
         await _make_room(harness)
@@ -68,11 +66,9 @@ async def test_a_marked_job_becomes_its_dead_letter_when_there_is_room(
         assert letter.headers["Dead-Attempts"] == "1"
 
 
-async def test_a_marked_job_whose_effect_exists_becomes_no_dead_letter(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_marked_job_whose_effect_exists_becomes_no_dead_letter(work: Work) -> None:
     """Between the verdict and the letter another delivery may have done it: the inbox is asked first."""
-    monkeypatch.setattr(settlement, "_DEAD_LETTER_AGAIN", timedelta(seconds=0.3))
+    policies = Policies(dead_letter_again=timedelta(seconds=0.3))
     fail = True
 
     async def run_probe(message: RunProbe, job: Job) -> None:
@@ -80,7 +76,7 @@ async def test_a_marked_job_whose_effect_exists_becomes_no_dead_letter(
             raise Permanent("never")
         job.write(RECORD, {"action": message.name[:1]})
 
-    async with work({RunProbe: run_probe}, stream_limits=NO_ROOM) as harness:
+    async with work({RunProbe: run_probe}, stream_limits=NO_ROOM, policies=policies) as harness:
         await harness.publisher.publish(RunProbe(name="x" * 500), job_id="one")
         await eventually(lambda: harness.outcomes() == {"dead-letter-refused": 1})
         fail = False
@@ -103,7 +99,7 @@ async def test_a_copy_for_later_that_is_refused_leaves_the_job_in_its_queue(
 
     async def run_probe(_: RunProbe, job: Job) -> None:
         attempts.append(job.attempt)
-        suspects.append(harness.parts.worker._alone)
+        suspects.append(harness.parts.worker._isolated is not None)
         if len(attempts) < 16:
             raise LookupError
 
@@ -125,15 +121,13 @@ async def test_a_copy_for_later_that_is_refused_leaves_the_job_in_its_queue(
         assert await harness.inbox() == [("probe.run", "one")]
 
 
-@pytest.mark.usefixtures("soon")
 async def test_when_neither_letter_nor_copy_can_be_stored_the_job_stays(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker that takes nothing more loses nothing either."""
-    monkeypatch.setattr(settlement, "_DEAD_LETTER_AGAIN", timedelta(milliseconds=50))
     refusals = 4
-    hopeless = Hopeless()
-    async with work({RunProbe: hopeless}) as harness:
+    hopeless, policies = Hopeless(), replace(SOON, dead_letter_again=timedelta(milliseconds=50))
+    async with work({RunProbe: hopeless}, policies=policies) as harness:
         store_in_truth = harness.publisher.store
 
         async def refuse(message: OutboundMessage) -> Any:

@@ -5,16 +5,39 @@ from types import SimpleNamespace
 
 import pytest
 
+from nightshift.backoff import RetryPolicy
 from nightshift.broker.jetstream import store
 from nightshift.messaging.job import Job
-from nightshift.worker import pipeline
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits, Policies
 from nightshift.worker.router import route
 from tests.harness import RECORD, FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 BODY = b'{"name":"a","colour":"blue"}'
+
+
+class Hours(RetryPolicy):
+    """One hour for each attempt."""
+
+    def delay(self, attempt: int) -> timedelta:
+        """See `RetryPolicy`."""
+        return timedelta(hours=attempt)
+
+
+class Asked(RetryPolicy):
+    """A moment for each attempt; `attempts` holds the attempts that it was asked about."""
+
+    attempts: list[int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "attempts", [])
+
+    def delay(self, attempt: int) -> timedelta:
+        """See `RetryPolicy`."""
+        self.attempts.append(attempt)
+        return timedelta(milliseconds=20)
 
 
 class Flaky:
@@ -75,25 +98,22 @@ async def test_after_three_retries_a_job_is_a_dead_letter_with_its_story(work: W
     assert letter.headers.pop("Dead-Sequence").isdigit()
     assert letter.headers == {
         "Job-Id": "one",
-        "Job-Attempt-Base": "3",
         "traceparent": TRACE,
         "X-Team": "red",
         "Dead-Reason": "attempts-exhausted",
         "Dead-Error": "ConnectionError: the other side hung up",
         "Dead-Attempts": "4",
-        "Dead-Subject": "due.probe.run",
+        "Dead-Subject": "jobs.probe.run",
         "Dead-Stream": "PROBE_LATER",
     }
     assert letter.subject == "dead.probe.run"
     assert letter.body == BODY
 
 
-async def test_a_failed_job_waits_as_a_schedule_that_shows_its_attempts(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_job_waits_as_a_schedule_that_shows_its_attempts(work: Work) -> None:
     """The copy has the job's id in its subject, keeps body and headers, and drops what was an order to the broker."""
-    monkeypatch.setattr(pipeline, "backoff", lambda attempt: timedelta(hours=attempt))
-    async with work({RunProbe: Flaky()}) as harness:
+    policies = Policies(retry=Hours())
+    async with work({RunProbe: Flaky()}, policies=policies) as harness:
         orders = {"Nats_Msg_Id": "typed", "Nats_Expected_Stream": "PROBE", "Job_Attempt_Base": "1"}
         await _publish(harness, Job_Id="one", traceparent=TRACE, X_Team="red", **orders)
         await eventually(lambda: harness.outcomes() == {"retry": 1})
@@ -124,10 +144,9 @@ async def test_a_waiting_retry_holds_no_slot(work: Work) -> None:
         assert "b" in await harness.effects()
 
 
-async def test_a_waiting_retry_can_be_cancelled(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job between two attempts is taken back like any other that waits for its time."""
-    monkeypatch.setattr(pipeline, "backoff", lambda _: timedelta(hours=1))
-    async with work({RunProbe: Flaky()}) as harness:
+async def test_a_waiting_retry_can_be_cancelled(work: Work) -> None:
+    """A job between two attempts is cancelled like any other that waits for its time."""
+    async with work({RunProbe: Flaky()}, policies=Policies(retry=Hours())) as harness:
         await harness.publisher.publish(RunProbe(name="a"), job_id="one")
         await eventually(lambda: harness.outcomes() == {"retry": 1})
         assert await harness.publisher.cancel("probe.run", "one")
@@ -135,19 +154,13 @@ async def test_a_waiting_retry_can_be_cancelled(work: Work, monkeypatch: pytest.
         await harness.empty()
 
 
-async def test_the_wait_grows_with_the_attempts(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The backoff is asked for with the number of the attempt that failed, whatever copy of the job it was."""
-    asked: list[int] = []
-
-    def backoff(attempt: int) -> timedelta:
-        asked.append(attempt)
-        return timedelta(milliseconds=20)
-
-    monkeypatch.setattr(pipeline, "backoff", backoff)
-    async with work({RunProbe: Flaky()}) as harness:
+async def test_the_wait_grows_with_the_attempts(work: Work) -> None:
+    """The policy is asked with the number of the attempt that failed, whatever copy of the job it was."""
+    asked = Asked()
+    async with work({RunProbe: Flaky()}, policies=Policies(retry=asked)) as harness:
         await _publish(harness)
         await harness.dead_letters()
-    assert asked == [1, 2, 3]
+    assert asked.attempts == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("soon")
@@ -183,7 +196,7 @@ async def test_the_error_of_a_dead_letter_is_one_short_ascii_line(work: Work) ->
 
 @pytest.mark.usefixtures("soon")
 async def test_an_exception_inside_an_effect_is_a_failed_attempt(work: Work) -> None:
-    """What `transact` raises rolls back the inbox row and every other effect of that job, and of no other."""
+    """What a step of the transaction raises rolls back all that is of this job, and nothing of another."""
     calls = SimpleNamespace(count=0)
 
     async def run_probe(message: RunProbe, job: Job) -> None:

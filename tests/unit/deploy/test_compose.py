@@ -5,14 +5,13 @@ from typing import Any
 import pytest
 import yaml
 
-from nightshift.embedded.services import discover
-from nightshift.embedded.stack import ROOT
+from tests.repository import ROOT, SERVICES
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("service", discover())
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_runs_with_credentials_of_its_own(service: str) -> None:
     """Its command, its folder of credentials and no other, which is made before it starts."""
     declared = COMPOSE["services"][service]
@@ -26,4 +25,4 @@ def test_a_service_runs_with_credentials_of_its_own(service: str) -> None:
 def test_every_service_is_scraped() -> None:
     """Each service's name is among those that are looked up."""
     (services,) = [job for job in PROMETHEUS["scrape_configs"] if job["job_name"] == "services"]
-    assert sorted(services["dns_sd_configs"][0]["names"]) == discover()
+    assert sorted(services["dns_sd_configs"][0]["names"]) == SERVICES

@@ -16,7 +16,14 @@ ANSWER: dict[str, Any] = {
                     "config": {"max_bytes": 1073741824},
                     "state": {"messages": 7, "bytes": 900, "first_ts": "2026-03-01T12:00:00.5Z"},
                     "consumer_detail": [
-                        {"name": "email", "num_pending": 4, "num_ack_pending": 3, "num_redelivered": 1}
+                        {
+                            "name": "email",
+                            "num_pending": 4,
+                            "num_ack_pending": 3,
+                            "num_redelivered": 1,
+                            "delivered": {"consumer_seq": 30, "stream_seq": 41},
+                            "ack_floor": {"consumer_seq": 20, "stream_seq": 31},
+                        }
                     ],
                 },
                 {
@@ -49,6 +56,7 @@ def test_streams_and_consumers_are_shown() -> None:
         'nightshift_consumer_pending{consumer="email",stream="EMAIL"} 4.0',
         'nightshift_consumer_ack_pending{consumer="email",stream="EMAIL"} 3.0',
         'nightshift_consumer_redelivered{consumer="email",stream="EMAIL"} 1.0',
+        'nightshift_consumer_behind{consumer="email",stream="EMAIL"} 14.0',
     ]
 
 

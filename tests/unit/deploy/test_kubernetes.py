@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator
 
 from nightshift.config.settings import variables
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.embedded.services import discover
 from nightshift.runtime.provision import ProvisionSettings
 from nightshift.topology.topology import declared_topology
 from services.email.settings import EmailSettings
 from services.upload.settings import UploadSettings
+from tests.repository import SERVICES
 from tools import kubernetes
 
 FOLDER = kubernetes.FOLDER
@@ -100,15 +100,15 @@ def test_kustomize_can_build_it() -> None:
     done = subprocess.run([kubectl, "kustomize", FOLDER], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
     assert done.returncode == 0, done.stderr
     built = [document for document in yaml.safe_load_all(done.stdout) if document["kind"] == "Deployment"]
-    assert {document["metadata"]["name"] for document in built} == set(discover())
+    assert {document["metadata"]["name"] for document in built} == set(SERVICES)
     image = {document["spec"]["template"]["spec"]["containers"][0]["image"] for document in built}
     assert image == {"registry.example.com/nightshift:0.1.0"}
 
 
 def test_every_service_has_its_deployment_budget_and_scaling() -> None:
     """The scheduler is no worker: it has two replicas, always."""
-    assert set(of_kind("Deployment")) == set(of_kind("PodDisruptionBudget")) == set(discover())
-    assert set(of_kind("ScaledObject")) == set(discover()) - {"scheduler"}
+    assert set(of_kind("Deployment")) == set(of_kind("PodDisruptionBudget")) == set(SERVICES)
+    assert set(of_kind("ScaledObject")) == set(SERVICES) - {"scheduler"}
     assert of_kind("Deployment")["scheduler"]["spec"]["replicas"] == 2
 
 
@@ -121,7 +121,7 @@ def test_each_consumer_of_a_service_scales_it() -> None:
     assert of_kind("ScaledObject")["upload"]["spec"]["minReplicaCount"] == 0
 
 
-@pytest.mark.parametrize("service", discover())
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_pod_is_hardened_and_drains(service: str) -> None:
     """No root, nothing to write but its own scratch, and more time to end than it takes to drain."""
     pod = of_kind("Deployment")[service]["spec"]["template"]["spec"]

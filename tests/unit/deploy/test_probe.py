@@ -6,8 +6,8 @@ import pytest
 
 from deploy import probe
 from nightshift.observability.metrics import Metrics
-from nightshift.runtime.health import HealthServer
 from nightshift.runtime.health_checks import Checks
+from nightshift.runtime.health_server import HealthServer
 
 
 @pytest.fixture

@@ -6,16 +6,15 @@ import pytest
 import yaml
 
 from nightshift.config.settings import variables
-from nightshift.embedded.services import discover
-from nightshift.embedded.stack import ROOT
 from services.email.settings import EmailSettings
+from tests.repository import ROOT, SERVICES
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PAGES = ("docs/operations.md", "docs/compose.md", "deploy/kubernetes/settings.env", "README.md")
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
-@pytest.mark.parametrize("service", [*discover(), "operator"])
+@pytest.mark.parametrize("service", [*SERVICES, "operator"])
 def test_compose_passes_the_variables_through(service: str) -> None:
     """Those that are set, and only then: one that is empty would be a wrong value to the library."""
     environment = COMPOSE["services"][service]["environment"]

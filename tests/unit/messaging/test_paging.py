@@ -11,8 +11,8 @@ from nightshift.contract import wire
 from nightshift.messaging.job import Job
 from nightshift.messaging.paging import (
     KeysetPage,
-    ObjectWalk,
     TimeLimit,
+    Walk,
     enqueue_successor,
     process_pages,
     successor_id,
@@ -57,7 +57,7 @@ async def test_every_page_is_worked_on_in_turn() -> None:
 
     walk = await process_pages(Numbers(6).pages(), work, limit=TimeLimit(60))
     assert seen == [1, 2, 3, 4, 5, 6]
-    assert walk == ObjectWalk(pages=3, rows=6, after=(6,), done=True)
+    assert walk == Walk(pages=3, rows=6, after=(6,), done=True)
 
 
 async def test_nothing_to_do_is_done() -> None:
@@ -66,7 +66,7 @@ async def test_nothing_to_do_is_done() -> None:
     async def work(_: KeysetPage[int]) -> None:
         raise AssertionError
 
-    assert await process_pages(Numbers(0).pages(), work, limit=TimeLimit(60)) == ObjectWalk(done=True)
+    assert await process_pages(Numbers(0).pages(), work, limit=TimeLimit(60)) == Walk(done=True)
 
 
 async def test_the_limit_ends_the_walk_after_the_page_in_hand() -> None:
@@ -77,7 +77,7 @@ async def test_the_limit_ends_the_walk_after_the_page_in_hand() -> None:
         clock.seconds += 4
 
     walk = await process_pages(numbers.pages(), work, limit=TimeLimit(10, clock=clock))
-    assert walk == ObjectWalk(pages=3, rows=6, after=(6,), done=False)
+    assert walk == Walk(pages=3, rows=6, after=(6,), done=False)
     assert (numbers.read, numbers.closed) == (3, True)
 
 

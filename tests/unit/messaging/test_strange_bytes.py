@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
+from nightshift.housekeeping.expired_claims import is_expired
 from nightshift.messaging.claim_check import InvalidClaimError, _parse
 from nightshift.outcomes import Permanent, Snooze
 from nightshift.retry_after import retry_after
 from nightshift.worker.rescheduling import dead_mark
 from services.email.mailer import SendFailedError
 from services.email.resend_errors import accepted_id, refusal
-from services.maintenance.expired_claims import is_expired
 from services.report.parameters import parse_parameters, period_of
 from services.report.period import Period
 from services.sync.connector import RateLimitedError, SourcePage, SourceRefusedError, SyncFailedError

@@ -1,10 +1,11 @@
-"""Health as the process itself sees it: heartbeat, liveness, readiness."""
+"""Health as the process itself sees it: heartbeats, liveness, readiness."""
 
 import asyncio
-
-import pytest
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from nightshift.runtime.health_checks import Checks
+from tests.harness import cancelled, eventually
 
 
 class Clock:
@@ -14,37 +15,47 @@ class Clock:
         self.now = 100.0
 
     def __call__(self) -> float:
-        """Returns the time in seconds."""
+        """Return the time in seconds."""
         return self.now
 
 
+@asynccontextmanager
+async def running(checks: Checks) -> AsyncIterator[None]:
+    """The checks, kept fresh."""
+    task = asyncio.create_task(checks.run())
+    try:
+        yield
+    finally:
+        await cancelled(task)
+
+
 async def fine() -> None:
-    """Finds nothing wrong."""
+    """Find nothing wrong."""
 
 
 def test_a_loop_that_stands_still_is_reported() -> None:
-    """Without a beat for the agreed time the process is not alive; the next beat heals it."""
+    """Without a beat of the event loop for the agreed time the process is neither alive nor ready."""
     clock = Clock()
     checks = Checks(stalled_after_seconds=10, clock=clock)
     clock.now += 10
     assert checks.liveness() == []
     clock.now += 1
-    assert checks.liveness() == ["event loop: has not turned for 11 s"]
-    assert checks.readiness() == ["process: is starting", "event loop: has not turned for 11 s"]
-    checks.beat()
-    assert checks.liveness() == []
+    assert checks.liveness() == ["event loop: no sign of life for 11 s"]
+    assert checks.readiness() == ["process: is starting", "event loop: no sign of life for 11 s"]
 
 
-def test_a_liveness_check_gives_its_reason() -> None:
-    """A registered check speaks under its name; one that raises is a reason itself, without secrets."""
-    checks = Checks()
-    reasons: list[str | None] = [None]
-    checks.live("pull", lambda: reasons[0])
+def test_a_heartbeat_that_breaks_its_promise_is_reported_by_its_name() -> None:
+    """A loop that promised nothing waits for work; the next beat heals it."""
+    clock = Clock()
+    checks = Checks(stalled_after_seconds=1_000, clock=clock)
+    heartbeat = checks.heartbeat("sweep")
+    clock.now += 100
     assert checks.liveness() == []
-    reasons[0] = "silent for\n60 s"
-    assert checks.liveness() == ["pull: silent for 60 s"]
-    reasons.clear()
-    assert checks.liveness() == ["pull: the check itself failed: IndexError: list index out of range"]
+    heartbeat.beat(20)
+    clock.now += 21
+    assert checks.liveness() == ["sweep: no sign of life for 21 s"]
+    heartbeat.beat(20)
+    assert checks.liveness() == []
 
 
 async def test_a_process_is_not_ready_before_it_was_checked() -> None:
@@ -54,18 +65,18 @@ async def test_a_process_is_not_ready_before_it_was_checked() -> None:
     checks.ready("broker", fine)
     assert checks.readiness() == ["broker: not checked yet"]
     assert checks.liveness() == []
-    await checks.probe()
-    assert checks.readiness() == []
+    async with running(checks):
+        await eventually(lambda: not checks.readiness(), what="it is ready")
 
 
 async def test_readiness_follows_what_the_checks_find() -> None:
-    """What is away is named until it is back; one check's failure does not hide another's."""
-    checks = Checks(timeout_seconds=0.01)
+    """What is unavailable is named until it is back; one check's failure does not hide another's."""
+    checks = Checks(timeout_seconds=0.01, interval_seconds=0.01)
     away = True
 
     async def database() -> None:
         if away:
-            raise OSError("cannot reach postgresql://u:pw@db")
+            raise OSError("cannot reach\npostgresql://u:pw@db")
 
     async def objects() -> None:
         if away:
@@ -74,15 +85,57 @@ async def test_readiness_follows_what_the_checks_find() -> None:
     checks.ready("database", database)
     checks.ready("objects", objects)
     checks.ready("broker", fine)
-    await checks.probe()
-    assert checks.readiness() == [
-        "database: cannot reach postgresql://***@db",
-        "objects: no answer within 0.01 s",
-    ]
-    assert checks.liveness() == []
-    away = False
-    await checks.probe()
-    assert checks.readiness() == []
+    found = ["database: cannot reach postgresql://***@db", "objects: no answer within 0.01 s"]
+    async with running(checks):
+        await eventually(lambda: checks.readiness() == found, what=f"{checks.readiness()}")
+        assert checks.liveness() == []
+        away = False
+        await eventually(lambda: not checks.readiness(), what="it is ready again")
+
+
+async def test_a_slow_check_holds_up_no_other() -> None:
+    """Each runs on a clock of its own."""
+    checks = Checks(timeout_seconds=3_600, interval_seconds=0.001)
+    rounds, slow = 0, asyncio.Event()
+
+    async def quick() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    async def wait() -> None:
+        await slow.wait()
+
+    checks.ready("slow", wait)
+    checks.ready("quick", quick)
+    async with running(checks):
+        await eventually(lambda: rounds > 3, what="the quick one runs again and again")
+        assert checks.readiness() == ["slow: not checked yet"]
+        slow.set()
+        await eventually(lambda: not checks.readiness(), what="it is ready")
+
+
+async def test_a_check_that_cannot_even_be_cancelled_is_found_by_liveness() -> None:
+    """Its last result would stand for ever."""
+    clock = Clock()
+    checks = Checks(stalled_after_seconds=1_000, timeout_seconds=0.001, interval_seconds=0.001, clock=clock)
+    cancelled_at_least_once, end = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        while not end.is_set():
+            try:
+                await end.wait()
+            except asyncio.CancelledError:
+                cancelled_at_least_once.set()
+
+    checks.ready("database", hang)
+    async with running(checks):
+        try:
+            await asyncio.wait_for(cancelled_at_least_once.wait(), 5)
+            clock.now += 1_001
+            assert "readiness check of database: no sign of life for 1001 s" in checks.liveness()
+        finally:
+            end.set()
+        await eventually(lambda: not checks.readiness(), what="the check ends")
 
 
 def test_a_draining_process_is_alive_but_not_ready() -> None:
@@ -93,43 +146,22 @@ def test_a_draining_process_is_alive_but_not_ready() -> None:
     assert checks.liveness() == []
 
 
-async def test_running_keeps_heartbeat_and_readiness_fresh() -> None:
-    """One task does both, a slow check does not stop the heart, and it ends when it is cancelled."""
+async def test_running_keeps_the_heartbeat_fresh() -> None:
+    """A slow check does not stop the heart."""
     clock = Clock()
-    checks = Checks(stalled_after_seconds=0.004, interval_seconds=0.001, clock=clock)
-    probed = asyncio.Event()
-
-    async def slow() -> None:
-        probed.set()
-        await asyncio.Event().wait()
-
-    checks.ready("slow", slow)
-    task = asyncio.create_task(checks.run())
-    async with asyncio.timeout(5):
-        await probed.wait()
+    checks = Checks(stalled_after_seconds=0.004, clock=clock)
+    checks.ready("slow", asyncio.Event().wait)  # type: ignore[arg-type]  # what it returns does not matter
+    async with running(checks):
         clock.now += 60
-        while checks.liveness():  # noqa: ASYNC110 - a heartbeat gives no signal
-            await asyncio.sleep(0.001)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+        await eventually(
+            lambda: not any(reason.startswith("event loop") for reason in checks.liveness()), what="it beats again"
+        )
 
 
 async def test_a_new_check_is_run_at_once() -> None:
     """A process that has just finished starting need not wait for the next round to be ready."""
     checks = Checks(interval_seconds=3_600)
-    task = asyncio.create_task(checks.run())
-    await asyncio.sleep(0)
-    probed = asyncio.Event()
-
-    async def broker() -> None:
-        probed.set()
-
-    checks.ready("broker", broker)
-    async with asyncio.timeout(5):
-        await probed.wait()
-        while checks.readiness():  # noqa: ASYNC110 - the result gives no signal
-            await asyncio.sleep(0.001)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with running(checks):
+        await asyncio.sleep(0)
+        checks.ready("broker", fine)
+        await eventually(lambda: not checks.readiness(), what="it is ready")

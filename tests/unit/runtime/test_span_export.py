@@ -1,4 +1,4 @@
-"""What the tracing library has to say, and how much of it the log gets."""
+"""The warnings of the tracing library, and how many of them are logged."""
 
 import logging
 from collections.abc import Iterator
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from nightshift.config.settings import ProcessSettings, SettingsError
-from nightshift.runtime.span_export import QUIET_SECONDS, _Complaints
-from nightshift.runtime.tracing import tracing
+from nightshift.messaging.tracing import NO_TRACING
+from nightshift.runtime.span_export import QUIET_SECONDS, _LibraryWarnings
+from nightshift.runtime.tracing import open_tracing
 
 
 @pytest.fixture
@@ -19,14 +20,13 @@ def library() -> Iterator[logging.Logger]:
     logger.handlers[:], logger.propagate = handlers, propagate
 
 
-def test_of_each_part_one_complaint_a_minute(
-    library: logging.Logger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_each_module_of_the_library_may_warn_once_a_minute(
+    library: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As a warning of ours; whatever it is, a traceback is not in it."""
-    complaints = _Complaints()
-    complaints.started = True
     now, away = 1000.0, OSError("connection refused")
-    monkeypatch.setattr("nightshift.runtime.span_export.time.monotonic", lambda: now)
+    warnings = _LibraryWarnings(lambda: now)
+    warnings.started = True
     for _ in range(50):
         for part in ("export", "queue"):
             library.getChild(part).error("%s is away: %s", part, away, exc_info=away)
@@ -49,7 +49,7 @@ async def test_a_variable_that_the_library_cannot_read_is_an_error_of_the_settin
     del library
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "perhaps")
     with pytest.raises(SettingsError, match=r"OTEL_….*perhaps"):
-        async with tracing("test", ProcessSettings(otel_exporter_otlp_endpoint="http://127.0.0.1:9")):
+        async with open_tracing("test", ProcessSettings(otel_exporter_otlp_endpoint="http://127.0.0.1:9")):
             pass
 
 
@@ -57,5 +57,5 @@ async def test_a_variable_that_the_library_cannot_read_is_an_error_of_the_settin
 async def test_off_is_off(endpoint: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a collector, and where the standard's own switch says so."""
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true" if endpoint else "")
-    async with tracing("test", ProcessSettings(otel_exporter_otlp_endpoint=endpoint)) as spans:
-        assert spans is None
+    async with open_tracing("test", ProcessSettings(otel_exporter_otlp_endpoint=endpoint)) as opened:
+        assert opened is NO_TRACING

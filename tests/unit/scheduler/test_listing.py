@@ -1,14 +1,18 @@
 """The timetable as text."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
 
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.scheduler.__main__ import main
 from nightshift.scheduler.timetable.listing import as_json, as_table, listing
 from nightshift.scheduler.timetable.timetable import load_timetable
-from services.scheduler.__main__ import main
+from tests.repository import ROOT
 
 NOW = datetime(2026, 7, 24, 5, tzinfo=UTC)
 
@@ -39,3 +43,14 @@ def test_wrong_schedules_end_the_program_with_code_two(
     monkeypatch.setenv("SCHEDULES_FILE", "/nowhere/schedules.toml")
     assert main([]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes of this kind")
+def test_a_list_whose_reader_has_gone_ends_quietly() -> None:
+    """As with `… --list | head -1`: exit code 0, and no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "nightshift.scheduler", "--list"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False, cwd=ROOT)  # noqa: S603 - our own
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -70,11 +70,11 @@ def test_dead_letters_stay_thirty_days_and_are_never_discarded_for_room(name: st
     assert config["max_bytes"] == 256 * 1024**2
 
 
-def test_events_are_kept_for_ever_the_last_hundred_of_each() -> None:
-    """The newest event of a schedule is the scheduler's memory: no age limit."""
+def test_events_are_kept_for_ever_the_last_two_hundred_of_each() -> None:
+    """The newest event of a schedule is the scheduler's memory, so nothing ages out."""
     config = _config(_TWO, "CRON")
     assert config["subjects"] == ["cron.>"]
-    assert (config["retention"], config["max_msgs_per_subject"]) == ("limits", 100)
+    assert (config["retention"], config["max_msgs_per_subject"]) == ("limits", 200)
     assert config.keys().isdisjoint({"max_age", "max_bytes", "max_msgs"})
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
-from nightshift.worker import circuit_breaker as module
 from nightshift.worker.circuit_breaker import CircuitBreaker
+from nightshift.worker.policies import Policies
 from tests.harness import eventually
 
 
@@ -28,17 +28,16 @@ class Component:
 
 
 @pytest.fixture
-def component(monkeypatch: pytest.MonkeyPatch) -> Component:
-    """A component that is away, probed every few milliseconds."""
-    monkeypatch.setattr(module, "_FIRST_PROBE_SECONDS", 0.001)
-    monkeypatch.setattr(module, "_LAST_PROBE_SECONDS", 0.004)
+def component() -> Component:
+    """A component that is unavailable."""
     return Component()
 
 
 @pytest.fixture
 async def circuit(component: Component) -> AsyncIterator[CircuitBreaker]:
-    """A circuit that probes it."""
-    made = CircuitBreaker({"database": component, "objects": component}, Metrics())
+    """A circuit that probes it every few milliseconds."""
+    policies = Policies(first_probe_seconds=0.001, last_probe_seconds=0.004)
+    made = CircuitBreaker({"database": component, "objects": component}, Metrics(), policies)
     yield made
     await made.stop()
 
@@ -59,9 +58,9 @@ async def test_it_opens_at_the_first_outage_and_closes_at_the_first_answer(
     assert circuit.closed
     circuit.trip(Unavailable("database", "gone"))
     circuit.trip(Unavailable("database", "gone"))
-    assert circuit.away == ["database"]
+    assert circuit.unavailable == ["database"]
     await eventually(lambda: component.asked >= 4)
-    assert circuit.away
+    assert circuit.unavailable
     component.there = True
     await asyncio.wait_for(closed.wait(), 5)
     assert circuit.closed
@@ -72,7 +71,7 @@ async def test_it_stays_open_while_one_of_two_is_away(circuit: CircuitBreaker, c
     """Pulling needs all of them."""
     circuit.trip(Unavailable("database", "gone"))
     circuit.trip(Unavailable("objects", "gone"))
-    assert circuit.away == ["database", "objects"]
+    assert circuit.unavailable == ["database", "objects"]
     component.there = True
     await eventually(lambda: circuit.closed)
 

@@ -2,38 +2,27 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshift.broker import Connection
-from nightshift.broker.delivery import Delivery, read
 from nightshift.broker.headers import decode, encode
 from nightshift.contract import wire
-from nightshift.worker.identify import Identity, identify
+from nightshift.worker.in_flight import InFlightJob, identify, job_of
 from nightshift.worker.rescheduling import dead_letter, reschedule
 from nightshift.worker.verdict import IMMEDIATELY, DeadLetter, Reschedule
+from tests.unit.worker.deliveries import delivered, named
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}|~[0-9a-f]{64}")
 SUBJECT = re.compile(r"[!-)+-=?-~]+(\.[!-)+-=?-~]+)*")
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-NOBODY: Any = Connection.__new__(Connection)
 
 
-def delivered(subject: bytes = b"jobs.probe.run", block: bytes = b"", *, times: int = 1) -> Delivery:
-    """A delivery as the broker would hand it over."""
-    reply = b"$JS.ACK.PROBE.probe.%d.17.5.1700000000000000123.0" % times
-    return read(NOBODY, subject, reply, block, b"{}")
-
-
-def identified(subject: bytes = b"jobs.probe.run", *, times: int = 1, **headers: str) -> Identity:
-    """Who such a delivery is."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    delivery = delivered(subject, encode(named) if named else b"", times=times)
-    return identify("probe", delivery, delivery.delivered)
+def identified(subject: bytes = b"jobs.probe.run", *, times: int = 1, **headers: str) -> InFlightJob:
+    """Return such a delivery as a job in flight."""
+    return identify("probe", delivered(subject, times=times, headers=named(headers)))
 
 
 subjects = st.binary(max_size=60) | st.sampled_from([b"jobs.probe.", b"due.probe.", b"cron.", b"jobs."]).flatmap(
@@ -52,7 +41,7 @@ def test_no_bytes_fell_it_and_what_it_says_is_fit_for_subjects_and_keys(
     subject: bytes, block: bytes, times: int
 ) -> None:
     """Every delivery has a type, an id, a key and an attempt, and can be copied for later or as a dead letter."""
-    delivery = delivered(subject, block, times=times)
+    delivery = delivered(subject, block=block, times=times)
     job = identify("probe", delivery).job
     assert TOKEN.fullmatch(job.key)
     assert job.id
@@ -61,7 +50,7 @@ def test_no_bytes_fell_it_and_what_it_says_is_fit_for_subjects_and_keys(
     letter = dead_letter(delivery, job, DeadLetter("invalid", "why", 1), NOW)
     for message in (copy, letter):
         assert SUBJECT.fullmatch(message.subject)
-        assert decode(encode(message.headers))[wire.JOB_ID] == job.id
+        assert decode(encode(message.headers))[wire.JOB_ID] == (job.published_id or job.id)
 
 
 @given(
@@ -69,10 +58,10 @@ def test_no_bytes_fell_it_and_what_it_says_is_fit_for_subjects_and_keys(
 )
 def test_a_copy_for_later_is_the_same_job(block: bytes) -> None:
     """Whatever its id is made of: were it another job, its inbox row would not keep the first one's duplicates out."""
-    delivery = delivered(b"jobs.probe.run", block)
+    delivery = delivered(block=block)
     job = identify("probe", delivery).job
     copy = reschedule(delivery, job, Reschedule("retry", IMMEDIATELY, 1), NOW)
-    again = identify("probe", delivered(b"due.probe.run", encode(copy.headers))).job
+    again = identify("probe", delivered(b"due.probe.run", block=encode(copy.headers))).job
     assert (again.type, again.id, again.key, again.trace) == (job.type, job.id, job.key, job.trace)
     assert again.attempt == 2
 
@@ -97,10 +86,10 @@ def test_the_id_is_the_job_id_else_the_message_id_else_the_place() -> None:
 )
 def test_the_subject_says_the_type(subject: bytes, job_type: str) -> None:
     """Whether it came now, later, by schedule or by hand."""
-    identity = identified(subject)
-    assert identity.job.type == job_type
-    assert not identity.malformed
-    assert identity.event == job_type.startswith("cron.")
+    found = identified(subject)
+    assert found.job.type == job_type
+    assert not found.malformed
+    assert found.is_event == job_type.startswith("cron.")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +103,7 @@ def test_the_subject_says_the_type(subject: bytes, job_type: str) -> None:
 )
 def test_what_can_be_no_job_says_why(subject: bytes, headers: dict[str, str], reason: str) -> None:
     """With the reason that its dead letter gets."""
-    malformed = identify("probe", delivered(subject, encode(headers) if headers else b"")).malformed
+    malformed = identify("probe", delivered(subject, block=encode(headers) if headers else b"")).malformed
     assert malformed is not None
     assert malformed.reason == reason
 
@@ -123,6 +112,12 @@ def test_the_attempt_of_a_job_follows_from_its_base_and_not_from_its_deliveries(
     """Attempts count failures of the handler; deliveries also count workers that died."""
     assert identified(times=5).job.attempt == 1
     assert identified(times=5, Job_Attempt_Base="2").job.attempt == 3
+
+
+def test_a_job_that_nobody_delivers_is_the_same_job() -> None:
+    """Whoever finds it in a stream takes it for what its worker would."""
+    delivery = delivered(times=7, headers={"Job-Id": "a", "Job-Attempt-Base": "2"})
+    assert job_of("probe", delivery) == identify("probe", delivery).job
 
 
 def test_the_attempt_of_an_event_is_its_delivery() -> None:

@@ -12,13 +12,13 @@ from nightshift.worker.keyed_lock import KeyedLock
 def test_nobody_shares_a_key_and_everybody_has_a_turn(visits: list[tuple[str, int, bool]]) -> None:
     """Whoever stays how long, and whoever is cancelled, waiting or holding."""
     inside: dict[str, int] = {}
-    turns = KeyedLock()
+    lock = KeyedLock()
     had: list[int] = []
     together: list[int] = []
 
     async def visit(number: int, key: str, rounds: int) -> None:
-        if not turns.free(key):
-            await turns.wait(key)
+        if not lock.try_acquire(key):
+            await lock.acquire(key)
         inside[key] = inside.get(key, 0) + 1
         together.append(inside[key])
         try:
@@ -27,7 +27,7 @@ def test_nobody_shares_a_key_and_everybody_has_a_turn(visits: list[tuple[str, in
             had.append(number)
         finally:
             inside[key] -= 1
-            turns.leave(key)
+            lock.release(key)
 
     async def everybody() -> None:
         tasks = [asyncio.create_task(visit(n, key, rounds)) for n, (key, rounds, _) in enumerate(visits)]
@@ -41,4 +41,4 @@ def test_nobody_shares_a_key_and_everybody_has_a_turn(visits: list[tuple[str, in
 
     asyncio.run(everybody())
     assert set(together) <= {1}
-    assert not turns._held, "a key that nobody holds is forgotten"
+    assert not lock._held, "a key that nobody holds is forgotten"

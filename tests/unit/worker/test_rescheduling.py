@@ -12,7 +12,7 @@ from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.config.redaction import single_line
 from nightshift.contract import wire
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 from nightshift.worker.verdict import DeadLetter, Reschedule
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,11 +35,11 @@ def _delivery(given_headers: dict[str, str], body: bytes = b"{}", subject: str =
 
 
 def _again(delivery: StoredMessage, delay: timedelta = timedelta(minutes=5)) -> OutboundMessage:
-    return rescheduling.reschedule(delivery, identify("probe", delivery).job, Reschedule("retry", delay, 2), NOW)
+    return rescheduling.reschedule(delivery, job_of("probe", delivery), Reschedule("retry", delay, 2), NOW)
 
 
 def _dead(delivery: StoredMessage, error: str = "why") -> OutboundMessage:
-    return rescheduling.dead_letter(delivery, identify("probe", delivery).job, DeadLetter("permanent", error, 3), NOW)
+    return rescheduling.dead_letter(delivery, job_of("probe", delivery), DeadLetter("permanent", error, 3), NOW)
 
 
 @pytest.mark.parametrize(("kind", "copy"), [("again", _again), ("dead", _dead)])
@@ -91,7 +91,6 @@ def test_a_dead_letter_tells_its_story() -> None:
     assert letter.subject == "dead.probe.run"
     assert letter.headers == {
         "Job-Id": "one",
-        "Job-Attempt-Base": "2",
         "Nats-Msg-Id": "dead:PROBE:17:1700000000000000123",
         "Dead-Reason": "permanent",
         "Dead-Error": r"line break \xe9",
@@ -101,6 +100,14 @@ def test_a_dead_letter_tells_its_story() -> None:
         "Dead-Sequence": "17",
         "Dead-Time": "2026-03-01T12:00:00.000Z",
     }
+
+
+def test_a_dead_letter_names_a_subject_that_a_producer_may_publish_on() -> None:
+    """It came by `due.` after its retries, where only the broker puts jobs; again it is published as a new one."""
+    delivery = _delivery({"Job-Id": "one", "Job-Attempt-Base": "3"}, subject="due.probe.run")
+    letter = _dead(delivery, "no")
+    assert letter.headers["Dead-Subject"] == "jobs.probe.run"
+    assert "Job-Attempt-Base" not in letter.headers
 
 
 @given(st.sampled_from(wire.REASONS), st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=100))

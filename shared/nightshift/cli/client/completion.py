@@ -1,13 +1,15 @@
 """`nightshift completion`: a script for the shell, made from the command line's own description."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Iterator
 
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.terminal.exit_codes import DONE
-from nightshift.contract.catalogue import load_catalogue
+from nightshift.config.project import Project
+from nightshift.contract.catalogue import exists, load_catalogue
 
 _BASH = """\
 # bash completion for nightshift; put this into ~/.bashrc:  source <(nightshift completion bash)
@@ -73,4 +75,5 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _job_types() -> list[str]:
-    return sorted(load_catalogue().messages)
+    package = Project.of_environment(os.environ).contracts
+    return sorted(load_catalogue(package).messages) if exists(package) else []

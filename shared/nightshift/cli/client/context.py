@@ -4,19 +4,22 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from nightshift.broker import Connection, connect
 from nightshift.cli.client.settings import OperatorSettings
 from nightshift.cli.terminal.exit_codes import UNAVAILABLE, WRONG_USE, CommandError
 from nightshift.cli.terminal.output import Output
 from nightshift.config.datastore_urls import database_url
+from nightshift.config.extras import extra
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import Database, open_database
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import S3ObjectStore, open_objects
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.tracing import tracing
+from nightshift.runtime.tracing import open_tracing
+
+if TYPE_CHECKING:
+    from nightshift.objects.s3 import S3ObjectStore
 
 CONNECT_SECONDS = 4.0
 NO_DATABASE = "DATABASE_URL is not set"
@@ -72,10 +75,12 @@ class Context:
             self._stack.push_async_callback(self._database.close)
         return self._database
 
-    def objects(self) -> S3ObjectStore | None:
+    def objects(self) -> "S3ObjectStore | None":
         """The object store, where address and keys are known; connects to nothing yet."""
         own = self.settings
         if self._objects is None and own.s3_endpoint and own.s3_access_key and own.s3_secret_key:
+            with extra("s3", "S3_ENDPOINT"):
+                from nightshift.objects.s3 import open_objects  # noqa: PLC0415 - needs an extra
             self._objects = open_objects(
                 own.s3_endpoint,
                 own.s3_access_key,
@@ -90,5 +95,5 @@ class Context:
     async def publisher(self) -> Publisher:
         """Publishes jobs; big bodies only where the object store is known."""
         connection = await self.connection()
-        spans = await self._stack.enter_async_context(tracing("operator", self.settings))
-        return Publisher(connection, self.objects(), spans=spans)
+        tracing = await self._stack.enter_async_context(open_tracing("operator", self.settings))
+        return Publisher(connection, self.objects(), tracing=tracing)

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nightshift.config import env_file
 from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION, invalid_urls
-from nightshift.config.settings import ProcessSettings, Secret, load
-from nightshift.embedded.processes import env_file
+from nightshift.config.settings import ProcessSettings, SchemaPackage, Secret, contracts_problem, load
 
 
 class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -27,11 +27,13 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
     s3_bucket: Annotated[str, BUCKET, Meta(description="Bucket that holds files and claims.")] = "nightshift"
     s3_region: Annotated[str, REGION, Meta(description="Region that requests are signed for.")] = "us-east-1"
     s3_ca_file: Annotated[Path | None, Meta(description="Who signed the object store's certificate (PEM).")] = None
+    schema_package: SchemaPackage = None
     schedules_file: Annotated[Path | None, Meta(description="The scheduler's file of schedules.")] = None
 
     def check(self) -> Iterable[str]:
-        """Yields what is wrong with the addresses that are known, and with whom to trust there."""
+        """Yield what is wrong with the package of contracts, with the known addresses, and with whom to trust there."""
         yield from super().check()
+        yield from contracts_problem(self.contracts_package)
         yield from invalid_urls(self)
 
 

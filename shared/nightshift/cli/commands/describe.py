@@ -8,7 +8,7 @@ import msgspec
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.commands import dlq_show
-from nightshift.cli.queries.dead_letters import Filter, letters
+from nightshift.cli.queries.dead_letters import newest_letters
 from nightshift.cli.queries.discover_workers import of_service
 from nightshift.cli.queries.queue_stats import Figures
 from nightshift.cli.queries.streams import stream_info
@@ -78,8 +78,8 @@ async def show(
     """Shows a service whole."""
     mine = of_service(alive, figures.service)
     streams, types = await _streams(context, topology, figures.service), await _types(context, figures.service, mine)
-    found = [letter async for letter in letters(await context.connection(), Filter(services=(figures.service,)))]
-    last = [dlq_show.row(letter) for letter in found[-_LAST_ERRORS:]]
+    found = await newest_letters(await context.connection(), figures.service, _LAST_ERRORS)
+    last = [dlq_show.row(letter) for letter in found]
     consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(figures.service)]
     output = context.output
     if output.as_json:

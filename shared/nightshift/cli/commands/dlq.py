@@ -2,7 +2,8 @@
 
 import argparse
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -13,7 +14,16 @@ from nightshift.cli.client.contract import checked
 from nightshift.cli.commands import dlq_show
 from nightshift.cli.commands.redrive import Redrive, remove
 from nightshift.cli.commands.send import read_body
-from nightshift.cli.queries.dead_letters import CRON, Filter, Letter, aged, letters, references
+from nightshift.cli.queries.dead_letters import (
+    CRON,
+    Filter,
+    Place,
+    aged,
+    letters,
+    letters_at,
+    newest_letters,
+    references,
+)
 from nightshift.cli.queries.job_search import all_types
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
@@ -85,19 +95,31 @@ def _add_filters(parser: Parser) -> None:
 
 
 async def _list(context: Context, options: argparse.Namespace) -> int:
-    newest = deque[Letter](maxlen=options.limit or None)
-    async for letter in letters(await context.connection(), _filter(context, options)):
-        newest.append(letter)
-    rows = [dlq_show.row(letter) for letter in sorted(newest, key=lambda letter: letter.died)]
+    rows = sorted(await _newest(context, _filter(context, options), options.limit), key=lambda row: row.died)
+    rows = rows[-options.limit :] if options.limit else rows
     context.output.rows(rows, dlq_show.COLUMNS, none="No dead letters.")
     if options.limit and len(rows) == options.limit:
         context.output.note(f"The newest {options.limit} are shown; --limit 0 shows all.")
     return DONE
 
 
+async def _newest(context: Context, wanted: Filter, limit: int) -> list[dlq_show.LetterRow]:
+    """Return at most the newest `limit` of each service; only a filter makes it read the others, too."""
+    connection, rows = await context.connection(), list[dlq_show.LetterRow]()
+    for service in wanted.services:
+        if wanted.narrow or not limit:
+            found = deque[dlq_show.LetterRow](maxlen=limit or None)
+            async for letter in letters(connection, replace(wanted, services=(service,))):
+                found.append(dlq_show.row(letter))
+            rows += found
+        else:
+            rows += [dlq_show.row(letter) for letter in await newest_letters(connection, service, limit)]
+    return rows
+
+
 async def _show(context: Context, options: argparse.Namespace) -> int:
-    found = [letter async for letter in _whole(context, await _meant(context, options))]
-    dlq_show.show(context.output, found)
+    found = await _meant(context, options)
+    await dlq_show.show(context.output, letters_at(await context.connection(), found))
     return DONE if found else ANSWER_IS_NO
 
 
@@ -111,7 +133,7 @@ async def _redrive(context: Context, options: argparse.Namespace) -> int:
     try:
         with context.output.progress() as progress:
             task = progress.add_task("redriving", total=len(found))
-            await work.all_of(_whole(context, found), body, lambda done: progress.update(task, completed=done))
+            await work.all_of(letters_at(connection, found), body, lambda done: progress.update(task, completed=done))
     except (BrokerRefusedError, Unavailable):
         context.output.note(
             f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others stay where they are"
@@ -126,14 +148,14 @@ async def _purge(context: Context, options: argparse.Namespace) -> int:
     if not found or not context.output.confirm(f"Delete {_described(found)} for good?"):
         return ANSWER_IS_NO
     connection, done = await context.connection(), 0
-    for letter in found:
-        done += await remove(connection, letter)
+    for place in found:
+        done += await remove(connection, place)
     _tell(context, "deleted", len(found), done)
     return DONE
 
 
-async def _meant(context: Context, options: argparse.Namespace) -> list[Letter]:
-    """The letters that a command is about, without their bodies, of which there may be more than fit into memory.
+async def _meant(context: Context, options: argparse.Namespace) -> list[Place]:
+    """Return where the letters are that a command is about; what they hold may be more than fits into memory.
 
     Raises:
         UsageError: nothing says which.
@@ -141,19 +163,10 @@ async def _meant(context: Context, options: argparse.Namespace) -> list[Letter]:
     wanted = _filter(context, options)
     if not (wanted.narrow or options.service or getattr(options, "all", False)):
         raise UsageError(f"which dead letters? {_WHICH}")
-    found = [letter.light() async for letter in letters(await context.connection(), wanted)]
+    found = [letter.place async for letter in letters(await context.connection(), wanted)]
     if not found:
         context.output.note("No dead letter is meant by that.")
     return found
-
-
-async def _whole(context: Context, meant: Sequence[Letter]) -> AsyncIterator[Letter]:
-    """The same letters one after the other, with their bodies; none that has come since, redriven in vain."""
-    refs = {letter.ref for letter in meant}
-    services = tuple(dict.fromkeys(letter.service for letter in meant))
-    async for letter in letters(await context.connection(), Filter(services=services)):
-        if letter.ref in refs:
-            yield letter
 
 
 def _filter(context: Context, options: argparse.Namespace) -> Filter:
@@ -176,7 +189,7 @@ def _filter(context: Context, options: argparse.Namespace) -> Filter:
     )
 
 
-def _edited(context: Context, options: argparse.Namespace, found: Sequence[Letter]) -> bytes | None:
+def _edited(context: Context, options: argparse.Namespace, found: Sequence[Place]) -> bytes | None:
     """The body that takes the old one's place, held against its contract."""
     if options.body is None or not found:
         return None
@@ -187,8 +200,8 @@ def _edited(context: Context, options: argparse.Namespace, found: Sequence[Lette
     return body
 
 
-def _described(found: Sequence[Letter]) -> str:
-    kinds = sorted({letter.type for letter in found})
+def _described(found: Sequence[Place]) -> str:
+    kinds = sorted({place.type for place in found})
     return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
 
 

@@ -1,6 +1,6 @@
 """Shows dead letters: the list, and one with its body, headers and error."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -39,15 +39,17 @@ def row(letter: Letter) -> LetterRow:
     return LetterRow(**_facts(letter))
 
 
-def show(output: Output, letters: Sequence[Letter]) -> None:
-    """Shows letters whole."""
+async def show(output: Output, letters: AsyncIterator[Letter]) -> None:
+    """Show letters whole, one after the other as they are read."""
     if output.as_json:
-        output.json([_whole(letter) for letter in letters])
+        await output.json_list(_whole(letter) async for letter in letters)
         return
-    for index, letter in enumerate(letters):
-        if index:
+    first = True
+    async for letter in letters:
+        if not first:
             output.line("")
         _show_one(output, letter)
+        first = False
 
 
 def _show_one(output: Output, letter: Letter) -> None:

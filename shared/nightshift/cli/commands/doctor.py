@@ -1,4 +1,4 @@
-"""`nightshift doctor`: looks at everything, says what is wrong and how to mend it."""
+"""`nightshift doctor`: looks at everything, says what is wrong and how to fix it."""
 
 import argparse
 
@@ -15,7 +15,7 @@ _COLUMNS = (
     Column("", lambda row: row.state, style=lambda row: row.state),
     Column("WHAT", lambda row: row.check),
     Column("FOUND", lambda row: row.found),
-    Column("MEND", lambda row: row.mend if row.state != "ok" else ""),
+    Column("FIX", lambda row: row.fix if row.state != "ok" else ""),
 )
 _ORDER = ("wrong", "warning", "skipped", "ok")
 
@@ -25,7 +25,8 @@ def register(groups: Groups) -> None:
     command(
         groups,
         "doctor",
-        "Check broker, streams, permissions, workers, database, object store and mail; say how to mend what is wrong.",
+        "Check broker, streams, permissions, workers, their dependencies, database and object store; say how to fix "
+        "what is wrong.",
         example="nightshift doctor --json | jq '.[] | select(.state == \"wrong\")'",
         run=_run,
         more="Exit code 0 when nothing is wrong (warnings are no fault), 1 when something is.",
@@ -60,4 +61,4 @@ async def _looked(check: Check, context: Context) -> list[Finding]:
     try:
         return list(await check(context))
     except (CommandError, BrokerRefusedError, Unavailable) as error:
-        return [wrong(check.__name__, str(error), "mend what else is wrong first, then look again")]
+        return [wrong(check.__name__, str(error), "fix the other findings first, then run this again")]

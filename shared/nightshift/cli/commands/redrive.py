@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.broker.message import OutboundMessage
-from nightshift.cli.queries.dead_letters import Letter
+from nightshift.cli.queries.dead_letters import Letter, Place
 from nightshift.contract import wire
 from nightshift.messaging import outbound
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
+from nightshift.topology.topology import dead_letter_stream
 from nightshift.worker import rescheduling
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 
 _NO_MESSAGE = frozenset({10037, 10057})
 
@@ -29,14 +30,15 @@ def copy_of(letter: Letter, body: bytes | None = None) -> OutboundMessage:
     headers.pop(wire.ATTEMPT_BASE, None)
     if body is not None:
         headers.pop(wire.CLAIM, None)
-    own = {wire.JOB_ID: identify(letter.service, message).job.id, wire.MSG_ID: f"redrive:{message.origin()}"}
+    own = {wire.JOB_ID: job_of(letter.service, message).id, wire.MSG_ID: f"redrive:{message.origin()}"}
     return OutboundMessage(wire.job_subject(letter.type), {**headers, **own}, message.body if body is None else body)
 
 
-async def remove(connection: Connection, letter: Letter) -> bool:
-    """Takes a dead letter out of its stream; False when it is gone already."""
+async def remove(connection: Connection, place: Place) -> bool:
+    """Delete a dead letter; return False if it is gone already."""
+    stream = dead_letter_stream(place.service)
     try:
-        await manage(connection, f"STREAM.MSG.DELETE.{letter.stream}", {"seq": letter.sequence, "no_erase": True})
+        await manage(connection, f"STREAM.MSG.DELETE.{stream}", {"seq": place.sequence, "no_erase": True})
     except BrokerRefusedError as refused:
         if refused.code not in _NO_MESSAGE:
             raise
@@ -79,4 +81,4 @@ class Redrive:
             copy = await rescheduling.renew_claim(self._objects, copy, now)
         copy = await self._publisher.claimed(copy, now)
         await self._publisher.store(copy)
-        await remove(self._connection, letter)
+        await remove(self._connection, letter.place)

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -15,7 +14,7 @@ from nightshift.cli.client.command import Groups, command
 from nightshift.cli.client.context import Context
 from nightshift.cli.commands import cron, dlq_show, queue_table, workers
 from nightshift.cli.queries import timetable
-from nightshift.cli.queries.dead_letters import Filter, Letter, letters
+from nightshift.cli.queries.dead_letters import CRON, newest_letters
 from nightshift.cli.queries.discover_workers import workers as roll_call
 from nightshift.cli.queries.queue_stats import Figures, Snapshot, snapshot, with_rates
 from nightshift.cli.queries.topology import declared, services
@@ -61,7 +60,8 @@ class Watch:
         self._shots: dict[str, Snapshot] = {}
         self._workers = list[WorkerInfo]()
         self._looked = 0.0
-        self._letters: dict[str, deque[Letter]] = {}
+        self._letters = list[dlq_show.LetterRow]()
+        self._last_sequences = dict[str, int]()
 
     async def look(self) -> Picture:
         """The state of things now."""
@@ -83,18 +83,15 @@ class Watch:
         )
 
     async def _last_errors(self, names: Sequence[str]) -> list[dlq_show.LetterRow]:
-        """The newest dead letters; after the first time only what has come since is read."""
-        for name in (*names, "cron"):
-            kept = self._letters.setdefault(name, deque(maxlen=_LAST_ERRORS))
-            after = kept[-1].sequence if kept else 0
-            kept.extend(
-                [
-                    letter
-                    async for letter in letters(await self._context.connection(), Filter(services=(name,)), after=after)
-                ]
-            )
-        newest = sorted((letter for kept in self._letters.values() for letter in kept), key=lambda letter: letter.died)
-        return [dlq_show.row(letter) for letter in newest[-_LAST_ERRORS:]]
+        """Return the newest dead letters; after the first time only those are read that have come since."""
+        connection = await self._context.connection()
+        for name in (*names, CRON):
+            letters = await newest_letters(connection, name, _LAST_ERRORS, after=self._last_sequences.get(name, 0))
+            if letters:
+                self._last_sequences[name] = letters[-1].sequence
+            self._letters += [dlq_show.row(letter) for letter in letters]
+        self._letters = sorted(self._letters, key=lambda row: row.died)[-_LAST_ERRORS:]
+        return self._letters
 
 
 async def _run(context: Context, options: argparse.Namespace) -> int:

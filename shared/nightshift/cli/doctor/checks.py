@@ -1,4 +1,4 @@
-"""What `nightshift doctor` looks at: each check says what it found, and how to mend it."""
+"""What `nightshift doctor` looks at: each check says what it found, and how to fix it."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,18 +7,18 @@ from typing import Any
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError
 from nightshift.broker.jetstream import manage, store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
+from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
-from nightshift.cli.doctor.mail_checks import check_mail
 from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
 from nightshift.cli.queries.topology import declared, services
 from nightshift.cli.terminal.formatting import size
-from nightshift.database.migrations.runner import current_revision, head
+from nightshift.database import MigrationError, history_states
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
 from nightshift.topology.topology import later_stream
 
-_PROVISION = "python -m nightshift.runtime.provision"
+_PROVISION = "nightshift provision"
 _SKEW_SECONDS = 2.0
 _FULL = 0.8
 _WRONG_EXPECTATION = 10060
@@ -108,14 +108,32 @@ async def database(context: Context) -> list[Finding]:
     if opened is None:
         return [skipped("database", NO_DATABASE)]
     try:
-        await opened.probe()
-        at, newest = await current_revision(opened), head()
+        states = await history_states(opened, context.settings.schema_package)
     except Unavailable as away:
-        return [wrong("database", str(away), "check DATABASE_URL, and that the server runs and can be reached")]
-    if at != newest:
-        text = f"its schema is at revision {at or 'nothing'}, this version needs {newest}"
-        return [wrong("database", text, f"run `{_PROVISION}`, or a newer version if the database is ahead")]
-    return [ok("database", f"answers; its schema is at revision {at}")]
+        return [_away(away)]
+    except MigrationError as error:
+        return [wrong("database", str(error), "check SCHEMA_PACKAGE and the rights of DATABASE_URL's user")]
+    behind = [
+        wrong(
+            "database",
+            f"the tables of {one.package} are at revision {one.at or 'nothing'}, this version needs {one.head}",
+            f"run `{_PROVISION}`, or a newer version if the database is ahead",
+        )
+        for one in states
+        if one.at != one.head
+    ]
+    if behind:
+        return behind
+    try:
+        await opened.probe()
+    except Unavailable as away:
+        return [_away(away)]
+    at = ", ".join(f"{one.package} {one.at}" for one in states)
+    return [ok("database", f"answers; its tables are at revision {at}")]
+
+
+def _away(error: Unavailable) -> Finding:
+    return wrong("database", str(error), "check DATABASE_URL, and that the server runs and can be reached")
 
 
 async def objects(context: Context) -> list[Finding]:
@@ -133,5 +151,5 @@ async def objects(context: Context) -> list[Finding]:
     return [ok("objects", f"bucket {bucket} can be read and written")]
 
 
-WITHOUT_BROKER: tuple[Check, ...] = (database, objects, check_mail)
-CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, *WITHOUT_BROKER)
+WITHOUT_BROKER: tuple[Check, ...] = (database, objects)
+CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)

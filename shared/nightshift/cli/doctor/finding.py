@@ -9,7 +9,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     state: str
     check: str
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(check: str, found: str) -> Finding:
@@ -17,16 +17,16 @@ def ok(check: str, found: str) -> Finding:
     return Finding(state="ok", check=check, found=found)
 
 
-def wrong(check: str, found: str, mend: str) -> Finding:
-    """Something has to be mended."""
-    return Finding(state="wrong", check=check, found=found, mend=mend)
+def wrong(check: str, found: str, fix: str) -> Finding:
+    """Something has to be fixed."""
+    return Finding(state="wrong", check=check, found=found, fix=fix)
 
 
-def warning(check: str, found: str, mend: str) -> Finding:
+def warning(check: str, found: str, fix: str) -> Finding:
     """Somebody should have a look."""
-    return Finding(state="warning", check=check, found=found, mend=mend)
+    return Finding(state="warning", check=check, found=found, fix=fix)
 
 
 def skipped(check: str, why: str) -> Finding:
     """It could not be looked at."""
-    return Finding(state="skipped", check=check, found=why, mend="set it to have this checked too")
+    return Finding(state="skipped", check=check, found=why, fix="set it to have this checked too")

@@ -64,7 +64,7 @@ async def work(context: Context) -> list[Finding]:
     if not any(worker.service == "scheduler" for worker in alive):
         found.append(
             wrong(
-                "workers", "no scheduler answers: no schedule is announced", "start one: python -m services.scheduler"
+                "workers", "no scheduler answers: no schedule is announced", "start one: python -m nightshift.scheduler"
             )
         )
     found += [

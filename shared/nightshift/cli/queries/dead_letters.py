@@ -3,14 +3,15 @@
 import fnmatch
 import re
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
-from nightshift.cli.queries.streams import must_exist, stored_at
+from nightshift.cli.queries.streams import at_sequences, must_exist, newest, stored_at
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract import wire
 from nightshift.topology.topology import dead_letter_stream
@@ -39,14 +40,23 @@ class Letter(Facts, frozen=True, kw_only=True):
     sequence: int
     message: StoredMessage
 
-    def light(self) -> "Letter":
-        """The same without its body and headers: many of these can be held in memory."""
-        return msgspec.structs.replace(self, message=replace(self.message, body=b"", headers={}))
-
     @property
     def service(self) -> str:
-        """Whose dead letter it is."""
+        """The service whose dead letter it is."""
         return self.ref.partition(":")[0]
+
+    @property
+    def place(self) -> "Place":
+        """Where it is: many of these can be held in memory."""
+        return Place(self.service, self.sequence, self.type)
+
+
+class Place(NamedTuple):
+    """Where a dead letter is, and its job type."""
+
+    service: str
+    sequence: int
+    type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +123,31 @@ async def letters(connection: Connection, wanted: Filter, *, after: int = 0) -> 
         if only is not None and not only:
             continue
         await must_exist(connection, stream)
-        async for message in direct_get.read_each(connection, stream, sequence=min(only) if only else after + 1):
+        messages = (
+            direct_get.read_each(connection, stream, sequence=after + 1)
+            if only is None
+            else at_sequences(connection, stream, sorted(only))
+        )
+        async for message in messages:
             letter = read(message, service)
             if wanted.takes(letter):
                 yield letter
-            if only and message.sequence >= max(only):
-                break
+
+
+async def newest_letters(connection: Connection, service: str, count: int, *, after: int = 0) -> list[Letter]:
+    """Return the last dead letters of a service behind a sequence, at most `count`, the newest last."""
+    found = await newest(connection, dead_letter_stream(service), count, after=after)
+    return [read(message, service) for message in found]
+
+
+async def letters_at(connection: Connection, places: Iterable[Place]) -> AsyncIterator[Letter]:
+    """Yield the dead letters at these places, service by service; those that are gone are left out."""
+    sequences: dict[str, list[int]] = {}
+    for place in places:
+        sequences.setdefault(place.service, []).append(place.sequence)
+    for service, wanted in sequences.items():
+        async for message in at_sequences(connection, dead_letter_stream(service), sorted(wanted)):
+            yield read(message, service)
 
 
 def _only_sequences(wanted: Filter, service: str) -> set[int] | None:

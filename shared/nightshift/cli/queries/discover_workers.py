@@ -1,48 +1,72 @@
-"""Asks which workers there are, and gathers their answers."""
+"""Discover the running processes: ask all of them at once, and collect the answers."""
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from nightshift.broker import Connection
-from nightshift.topology.discovery import HERE, PING, WorkerInfo
+from nightshift.topology.discovery import CHECKS_SECONDS, HERE, PING, Ping, WorkerInfo
 
 _LONGEST = 1.0  # seconds
 _QUIET = 0.25  # seconds
-"""When nobody has answered for so long, all have; a worker whose event loop stands still does not count as alive."""
+"""When nobody has answered for so long, all have; a worker whose event loop is blocked does not count as running."""
+_LONGEST_WITH_CHECKS = CHECKS_SECONDS + 1
 _decode = msgspec.json.Decoder(WorkerInfo).decode
 
 
-async def workers(connection: Connection) -> list[WorkerInfo]:
-    """Every process that answers, by service and name."""
-    found = dict[str, WorkerInfo]()
-    heard = time.monotonic()
+class _Answers:
+    """The newest answer of each process, and when the last one came."""
 
-    def take(_subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
-        nonlocal heard
+    def __init__(self) -> None:
+        self.by_name = dict[str, WorkerInfo]()
+        self.heard = time.monotonic()
+
+    def receive(self, _subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
+        """Take one answer; ignore what is none."""
         try:
             worker = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # not one of ours
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        found[worker.name] = worker
-        heard = time.monotonic()
+        self.by_name[worker.name] = worker
+        self.heard = time.monotonic()
 
-    sid = await connection.listen(f"{HERE}.>", take)
+
+async def workers(connection: Connection) -> list[WorkerInfo]:
+    """Return every process that answers, by service and name."""
+    return await _ask(connection, b"", lambda answers: time.monotonic() - answers.heard >= _QUIET, _LONGEST)
+
+
+async def checked_workers(connection: Connection, running: Sequence[WorkerInfo]) -> list[WorkerInfo]:
+    """Ask processes to check their outside dependencies; return their answers once all of `running` gave theirs.
+
+    One that has not answered in time is missing; one of an older version has no `checks` in its answer.
+    """
+    names = {worker.name for worker in running}
+
+    def complete(answers: _Answers) -> bool:
+        return names <= {name for name, worker in answers.by_name.items() if worker.checks is not None}
+
+    return await _ask(connection, msgspec.json.encode(Ping(checks=True)), complete, _LONGEST_WITH_CHECKS)
+
+
+async def _ask(
+    connection: Connection, question: bytes, complete: Callable[[_Answers], bool], longest: float
+) -> list[WorkerInfo]:
+    answers = _Answers()
+    sid = await connection.listen(f"{HERE}.>", answers.receive)
     try:
-        began = time.monotonic()
-        connection.send(PING.encode())
+        connection.send(PING.encode(), question)
         await connection.flush()
-        heard = time.monotonic()
-        # The end is a silence, of which no event tells.
-        while (now := time.monotonic()) - began < _LONGEST and now - heard < _QUIET:  # noqa: ASYNC110 - see above
+        began = answers.heard = time.monotonic()
+        while time.monotonic() - began < longest and not complete(answers):  # noqa: ASYNC110 - silence sets no event
             await asyncio.sleep(0.02)
     finally:
         await connection.unlisten(sid)
-    return sorted(found.values(), key=lambda worker: (worker.service, worker.host, worker.pid))
+    return sorted(answers.by_name.values(), key=lambda worker: (worker.service, worker.host, worker.pid))
 
 
 def of_service(all_workers: Sequence[WorkerInfo], service: str) -> list[WorkerInfo]:
-    """Those of one service."""
+    """Return those of one service."""
     return [worker for worker in all_workers if worker.service == service]

@@ -14,11 +14,14 @@ from nightshift.cli.queries.streams import consumer_info, last_on, stored_at
 from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
+from nightshift.messaging.paging import Keyset, table_pages
 from nightshift.topology.topology import later_stream, queue_stream
-from nightshift.worker.identify import identify
+from nightshift.worker.in_flight import job_of
 
 RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
 """Of several traces the first of these says where a job is: what is done stays done, whatever duplicates wait."""
+
+_OUTBOX_ORDER = Keyset(outbox.c.created_at, outbox.c.id)
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -106,12 +109,12 @@ async def dead_traces(context: Context, job_id: str, types: Iterable[str]) -> As
 
 
 def _is(message: StoredMessage, service: str, job_id: str) -> bool:
-    job = identify(service, message).job
+    job = job_of(service, message)
     return job_id in {job.id, job.key}
 
 
 def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Trace:
-    job = identify(service, message).job
+    job = job_of(service, message)
     return Trace(
         state="in flight" if started else "waiting",
         type=job.type,
@@ -149,27 +152,21 @@ async def _in_outbox(context: Context, job_id: str, types: Iterable[str]) -> Asy
     database = context.database()
     if database is None:
         return
-    async with database.read() as connection:
-        rows = (
-            (await connection.execute(select(outbox.c.subject, outbox.c.headers, outbox.c.created_at))).mappings().all()
-        )
-    for row in rows:
-        headers: dict[str, str] = dict(row["headers"])
-        job_type = _type_in(row["subject"], types)
-        if job_type and headers.get(wire.JOB_ID) == job_id:
-            yield Trace(
-                state="outbox",
-                type=job_type,
-                job_id=job_id,
-                where="outbox",
-                at=row["created_at"],
-                detail="not published yet",
-            )
-
-
-def _type_in(subject: str, types: Iterable[str]) -> str:
-    rest = subject.partition(".")[2]
-    return next((job_type for job_type in types if rest == job_type or rest.startswith(job_type + ".")), "")
+    subjects = {wire.job_subject(job_type): job_type for job_type in types}
+    subjects |= {wire.later_subject(job_type, job_id): job_type for job_type in types}
+    columns = (outbox.c.id, outbox.c.subject, outbox.c.headers, outbox.c.created_at)
+    query = select(*columns).where(outbox.c.subject.in_(subjects))
+    async for page in table_pages(database, query, _OUTBOX_ORDER):
+        for row in page.rows:
+            if row["headers"].get(wire.JOB_ID) == job_id:
+                yield Trace(
+                    state="outbox",
+                    type=subjects[row["subject"]],
+                    job_id=job_id,
+                    where="outbox",
+                    at=row["created_at"],
+                    detail="not published yet",
+                )
 
 
 def age(trace: Trace, now: datetime) -> timedelta | None:

@@ -1,5 +1,7 @@
 """Looks at single stored messages, and at what a stream and its consumers are like."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,6 +58,55 @@ async def last_on(connection: Connection, stream: str, subject: str) -> StoredMe
     return found[-1] if found else None
 
 
+async def newest(connection: Connection, stream: str, count: int, *, after: int = 0) -> list[StoredMessage]:
+    """Return the last messages of a stream behind a sequence, at most `count`, the newest last.
+
+    Reads little more than these, however large the stream is and whatever gaps its sequence has: it looks into a window
+    before those found so far, which is doubled after it held too few, and halved after it held too many.
+
+    Raises:
+        CommandError: there is no such stream; says how it comes to be.
+    """
+    state = (await stream_info(connection, stream))["state"]
+    first, end = max(int(state["first_seq"]), after + 1), int(state["last_seq"]) + 1
+    found, width = list[StoredMessage](), count
+    while len(found) < count and end > first:
+        missing, start = count - len(found), max(first, end - width)
+        window = await _window(connection, stream, start, end, missing + 1)
+        if len(window) <= missing:
+            found, end, width = window + found, start, width * 2
+        else:
+            width = max((end - start) // 2, missing)
+    return found
+
+
+async def _window(connection: Connection, stream: str, start: int, end: int, most: int) -> list[StoredMessage]:
+    """Return the first messages of a range of sequences."""
+    found = list[StoredMessage]()
+    while start < end and len(found) < most:
+        page = await direct_get.page(connection, stream, ">", start, batch=most - len(found))
+        if not page:
+            break
+        found += [message for message in page if message.sequence < end]
+        start = page[-1].sequence + 1
+    return found
+
+
+async def at_sequences(connection: Connection, stream: str, sequences: Sequence[int]) -> AsyncIterator[StoredMessage]:
+    """Yield the messages with these sequences, which are in order; those that are gone are left out."""
+    wanted, position = set(sequences), 0
+    while position < len(sequences):
+        start = sequences[position]
+        near = bisect_left(sequences, start + direct_get.PAGE) - position
+        page = await direct_get.page(connection, stream, ">", start, batch=near)
+        if not page:
+            return
+        for message in page:
+            if message.sequence in wanted:
+                yield message
+        position = bisect_right(sequences, page[-1].sequence)
+
+
 async def stream_info(connection: Connection, stream: str, **request: Any) -> dict[str, Any]:
     """What the broker says about a stream.
 
@@ -66,9 +117,7 @@ async def stream_info(connection: Connection, stream: str, **request: Any) -> di
         return await manage(connection, f"STREAM.INFO.{stream}", request or None)
     except BrokerRefusedError as refused:
         if refused.code == _NO_STREAM:
-            raise CommandError(
-                f"the broker has no stream {stream}: run `python -m nightshift.runtime.provision`", REFUSED
-            ) from None
+            raise CommandError(f"the broker has no stream {stream}: run `nightshift provision`", REFUSED) from None
         raise
 
 
@@ -82,7 +131,7 @@ async def consumer_info(connection: Connection, stream: str, consumer: str) -> d
         return await manage(connection, f"CONSUMER.INFO.{stream}.{consumer}")
     except BrokerRefusedError as refused:
         if refused.code in {_NO_STREAM, _NO_CONSUMER}:
-            text = f"the broker has no consumer {consumer} on {stream}: run `python -m nightshift.runtime.provision`"
+            text = f"the broker has no consumer {consumer} on {stream}: run `nightshift provision`"
             raise CommandError(text, REFUSED) from None
         raise
 

@@ -1,7 +1,8 @@
 """Says things: tables for people, JSON for programs, notes and questions on standard error."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -52,6 +53,16 @@ class Output:
     def json(self, value: Any) -> None:
         """Writes one value as indented JSON."""
         self.out.file.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        self.out.file.flush()
+
+    async def json_list(self, values: AsyncIterator[Any]) -> None:
+        """Write a list as indented JSON, each value as soon as it is there."""
+        separator = "[\n"
+        async for value in values:
+            text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+            self.out.file.write(separator + textwrap.indent(text, "  "))
+            separator = ",\n"
+        self.out.file.write("[]\n" if separator == "[\n" else "\n]\n")
         self.out.file.flush()
 
     def rows(self, rows: Sequence[Any], columns: Sequence[Column], *, none: str, title: str = "") -> None:

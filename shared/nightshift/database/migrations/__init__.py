@@ -1,5 +1,16 @@
-"""The schema's history, and bringing a database up to it."""
+"""Two histories of migrations, the library's and the application's, and bringing a database up to both."""
 
-from nightshift.database.migrations.runner import MigrationError, current_revision, head, migrate
+from nightshift.database.migrations.errors import MigrationError
+from nightshift.database.migrations.history import LIBRARY, NO_PACKAGE, History, application_history
+from nightshift.database.migrations.runner import HistoryState, history_states, migrate
 
-__all__ = ["MigrationError", "current_revision", "head", "migrate"]
+__all__ = [
+    "LIBRARY",
+    "NO_PACKAGE",
+    "History",
+    "HistoryState",
+    "MigrationError",
+    "application_history",
+    "history_states",
+    "migrate",
+]

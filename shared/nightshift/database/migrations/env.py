@@ -1,12 +1,14 @@
-"""Alembic's entry: runs revisions on the connection it is given, inside the caller's transaction."""
+"""Alembic's entry: runs the revisions of one history on the connection it is given, inside the caller's transaction."""
 
 from alembic import context
+from sqlalchemy import MetaData
 
-from schema.tables import metadata
+from nightshift.database.columns import NAMING_CONVENTION
 
 context.configure(
     connection=context.config.attributes["connection"],
     # The rule for names, for revisions that leave one out.
-    target_metadata=metadata,
+    target_metadata=MetaData(naming_convention=NAMING_CONVENTION),
+    **context.config.attributes["options"],
 )
 context.run_migrations()

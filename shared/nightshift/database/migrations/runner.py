@@ -1,61 +1,84 @@
-"""Brings a database to the newest revision, and tells where it is; no configuration file is needed."""
+"""Brings a database to the newest revisions, and tells where it is; no configuration file is needed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
 from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.schema import CreateSchema
 
-from nightshift.config import database_url
+from nightshift.config import datastore_urls
 from nightshift.database.engine import Database
+from nightshift.database.migrations.errors import MigrationError, explained, unknown_revision
+from nightshift.database.migrations.history import LIBRARY, History, application_history
+from nightshift.database.migrations.single_history import take_over
 from nightshift.database.postgres import PoolLimits, postgres_engine
 from nightshift.database.sqlite import sqlite_engine
+from nightshift.database.tables import SCHEMA
 
 _ADVISORY_LOCK = 0x6E69676874
 """The number of the lock on PostgreSQL under which one process at a time migrates."""
 
 
-class MigrationError(Exception):
-    """The database cannot be brought to this version's schema; the text says why and what to do."""
+@dataclass(slots=True, frozen=True)
+class HistoryState:
+    """How far a database has come in one history."""
+
+    package: str
+    at: str | None
+    """None: never migrated."""
+    head: str
+    """What this version of the program needs."""
 
 
-async def migrate(database: Database | str) -> list[str]:
-    """Brings a database (or the one of a URL) to the newest revision; returns one line for each step taken.
+async def migrate(database: Database | str, schema_package: str | None = None) -> list[str]:
+    """Bring a database (or the one of a URL) to the newest revisions; return one line for each thing done.
 
-    All steps are one transaction. Several processes may do it at once: the others wait, and find nothing to do.
+    First the library's history, then the application's (`application_history` says how its package is found). All
+    steps are one transaction. Several processes may do it at once: the others wait, and find nothing to do.
 
     Raises:
-        MigrationError: a newer version of the program has migrated it, or a step left broken references.
-        Unavailable: the database is away, or locked for too long.
+        MigrationError: a newer version has migrated it, a table is in the way, a right is missing, or a step left
+            broken references.
+        Unavailable: the database is unavailable, or locked for too long.
     """
+    histories = _histories(schema_package)
     url = database if isinstance(database, str) else database.url
     async with _migrating(url) as opened, opened.write() as connection:
-        return await connection.run_sync(_upgrade)
+        return await connection.run_sync(_migrate, histories)
 
 
-async def current_revision(database: Database) -> str | None:
-    """Tells the revision that a database is at; None for one that was never migrated."""
+async def history_states(database: Database, schema_package: str | None = None) -> list[HistoryState]:
+    """Tell how far a database has come in each history.
+
+    Raises:
+        MigrationError: a version table may not be read, or the package has no migrations.
+        Unavailable: the database is unavailable.
+    """
+    histories = _histories(schema_package)
+
+    def look(connection: Connection) -> list[HistoryState]:
+        states = []
+        for history in histories:
+            with explained(history.package):
+                states.append(HistoryState(history.package, history.revision(connection), history.head()))
+        return states
+
     async with database.read() as connection:
-        return await connection.run_sync(_revision)
+        return await connection.run_sync(look)
 
 
-def head() -> str:
-    """Tells the newest revision, which this version of the program needs."""
-    newest = ScriptDirectory(str(Path(__file__).parent)).get_current_head()
-    if newest is None:
-        raise MigrationError("the program is incomplete: its migrations are missing")
-    return newest
+def _histories(schema_package: str | None) -> list[History]:
+    application = application_history(schema_package)
+    return [LIBRARY, *([application] if application else [])]
 
 
 @asynccontextmanager
 async def _migrating(url: str) -> AsyncIterator[Database]:
-    """Opens a database for migrating: steps may take long, and SQLite copies tables that others refer to."""
-    address = database_url.parse(url)
+    """Open a database for migrating: steps may take long, and SQLite copies tables that others refer to."""
+    address = datastore_urls.parse(url)
     if address.get_backend_name() == "sqlite":
         engine = sqlite_engine(address, writes=True, connections=1, foreign_keys=False)
     else:
@@ -68,40 +91,39 @@ async def _migrating(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _upgrade(connection: Connection) -> list[str]:
-    if connection.dialect.name == "postgresql":
-        # Held until the end of the transaction. SQLite's write transaction is such a lock by itself.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-    before = _revision(connection)
+def _migrate(connection: Connection, histories: Sequence[History]) -> list[str]:
+    with explained(LIBRARY.package):
+        if connection.dialect.name == "postgresql":
+            # Held until the end of the transaction. SQLite's write transaction is such a lock by itself.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+            _create_schema(connection)
+        done = take_over(connection)
+    for history in histories:
+        with explained(history.package):
+            done += _upgrade(connection, history)
+    if done:
+        check_references(connection)
+    return done
+
+
+def _create_schema(connection: Connection) -> None:
+    # "IF NOT EXISTS" would ask for the right to create one even where there is nothing to create.
+    if connection.execute(text("SELECT to_regnamespace(:name)"), {"name": SCHEMA}).scalar() is None:
+        connection.execute(CreateSchema(SCHEMA))
+
+
+def _upgrade(connection: Connection, history: History) -> list[str]:
+    before = history.revision(connection)
     try:
-        command.upgrade(_config(connection), "head")
+        command.upgrade(history.config(connection), "head")
     except CommandError as error:
-        raise MigrationError(
-            f"the database is at revision {before}, which this version does not know: it was migrated by a newer one. "
-            "Run that version, or restore a backup"
-        ) from error
-    after = _revision(connection)
-    if after == before:
-        return []
-    check_references(connection)
-    return [f"database schema brought from {before or 'nothing'} to {after}"]
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    # A percent sign would be read as the beginning of a variable.
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
+        raise unknown_revision(history.package, before, error) from error
+    after = history.revision(connection)
+    return [] if after == before else [f"tables of {history.package} brought from {before or 'nothing'} to {after}"]
 
 
 def check_references(connection: Connection) -> None:
-    """On SQLite references are not enforced while tables are copied: looks at them before the commit.
+    """Look for broken references before the commit: SQLite does not enforce them while tables are copied.
 
     Raises:
         MigrationError: a row refers to one that is not there.

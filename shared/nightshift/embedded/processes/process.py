@@ -28,7 +28,11 @@ class PortTakenError(StartFailedError):
 
 
 class Process:
-    """One run of one program. `name` is for messages; everything it prints is appended to the file `log`."""
+    """One run of one program. `name` is for messages; everything it prints is appended to the file `log`.
+
+    Raises:
+        StartFailedError: the program or its log file cannot be used.
+    """
 
     def __init__(
         self,
@@ -41,8 +45,11 @@ class Process:
     ) -> None:
         self.name = name
         self.log = log
-        self._log_start = _prepare(log)
-        self._popen = _spawn([str(part) for part in command], log, cwd, environment)
+        try:
+            self._log_start = _prepare(log)
+            self._popen = _spawn([str(part) for part in command], log, cwd, environment)
+        except OSError as error:
+            raise StartFailedError(f"{name} cannot be started: {error}") from error
 
     @property
     def pid(self) -> int:

@@ -14,7 +14,6 @@ class MailServer(Server):
     """An SMTP server of its own; what it receives is in `mailbox`, one .eml file per message."""
 
     name = "mail"
-    working_directory = Path(__file__).resolve().parents[3]  # its import root
 
     def __init__(self, folder: Path, *, log: Path | None = None, mailbox: Path | None = None) -> None:
         super().__init__(folder, log=log)

@@ -24,8 +24,6 @@ class Server(ManagedProcess, abc.ABC):
     ports_needed = 1
     usual_port: int | None = None
     """Taken by a new server when it is free; else, and without one, any free port."""
-    working_directory: Path | None = None
-    """Where the program runs; None: in its folder."""
 
     def __init__(self, folder: Path, *, log: Path | None = None) -> None:
         self.folder = folder.absolute()
@@ -107,8 +105,7 @@ class Server(ManagedProcess, abc.ABC):
         command = self._command(ports)
         self._port_file.write_text(json.dumps(list(ports)))
         environment = clean_environment() | self._environment()
-        cwd = self.working_directory or self.folder
-        self._process = Process(self.name, command, log=self.log, cwd=cwd, environment=environment)
+        self._process = Process(self.name, command, log=self.log, cwd=self.folder, environment=environment)
         self._ports, before = list(ports), self._ports
         try:
             await self._process.ready(self._answers)

@@ -4,24 +4,26 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from nightshift.backoff import backoff
+from nightshift.heartbeat import Heartbeat
 from nightshift.outcomes import Unavailable
-from nightshift.scheduler.announcing.due_queue import Agenda
-from nightshift.scheduler.announcing.follower import Standby
-from nightshift.scheduler.announcing.lapses import Lapses
+from nightshift.scheduler.announcing.due_queue import DueQueue
+from nightshift.scheduler.announcing.follower import Follower
+from nightshift.scheduler.announcing.outcomes import Outcomes
 from nightshift.scheduler.announcing.publishing import publish
-from nightshift.scheduler.cron.clock import SystemTime, Timekeeper
+from nightshift.scheduler.cron.clock import Clock, SystemClock
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
-from nightshift.scheduler.state.broker_wait import LONGEST_BACKOFF_SECONDS, read_memories, until_up
-from nightshift.scheduler.state.cron_stream import EventStream, LastEvent
+from nightshift.scheduler.state.broker_wait import read_latest_events, until_up
+from nightshift.scheduler.state.cron_stream import EventStream
 from nightshift.scheduler.state.event_log import EventLog
-from nightshift.scheduler.state.paused_schedules import LOOK_AGAIN, Holding
-from nightshift.scheduler.state.schedule_state import Progress
+from nightshift.scheduler.state.paused_schedules import LOOK_AGAIN, PausedSchedules
+from nightshift.scheduler.state.schedule_state import ScheduleState
 
 _QUESTIONS_IN_FLIGHT = 16
 _WORTH_WAITING = timedelta(seconds=1)
 """What is later than this is announced without giving another scheduler a head start."""
+_STALLED_SECONDS = 600.0
+"""For all that is due at one time: thousands of events take seconds."""
 _SET_BACK = timedelta(seconds=1)
 """A clock that goes back further than this was set; less is how clocks are kept right."""
 
@@ -34,187 +36,141 @@ class Announcer:
         timetable: Iterable[Schedule],
         stream: EventStream,
         *,
-        time: Timekeeper | None = None,
+        clock: Clock | None = None,
         metrics: ScheduleMetrics | None = None,
-        lapses: Lapses | None = None,
     ) -> None:
-        self._time = time or SystemTime()
-        self._last_look = self._time.now()
-        self._entries = {
-            schedule.name: Progress(schedule, self._last_look, place) for place, schedule in enumerate(timetable)
+        self._clock = clock or SystemClock()
+        self._last_look = self._clock.now()
+        self._states = {
+            schedule.name: ScheduleState(schedule, self._last_look, place) for place, schedule in enumerate(timetable)
         }
-        self._stream, self._lapses = stream, lapses
-        self._standby = Standby(stream)
-        self._metrics = metrics or ScheduleMetrics(self._entries)
-        self._reports = EventLog()
-        self._agenda = Agenda()
-        self._holding = Holding(stream, self._reports)
-        self.recalled = asyncio.Event()
-        """Set when the memory is read: from then on every due time is announced."""
+        self._stream, self._queue, self._log = stream, DueQueue(), EventLog()
+        self._paused = PausedSchedules(stream, self._log)
+        self._follower = Follower(stream)
+        self._outcomes = Outcomes(self._queue, self._clock, metrics or ScheduleMetrics(self._states), self._log)
+        self.loaded = asyncio.Event()
+        """Set when the last events are read: from then on every due time is announced."""
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Announces until `stop` is set; a broker that is away is waited for. Ends with nothing under way."""
-        await self._start(stop)
+    async def run(self, stop: asyncio.Event, heartbeat: Heartbeat) -> None:
+        """Announce until `stop` is set, waiting for a broker that is unavailable; end with nothing in flight."""
+        await self._load(stop)
         while not stop.is_set():
-            await self._time.wait(self._agenda.first, stop)
+            await self._clock.wait(self._queue.first, stop)
             if not stop.is_set() and await until_up(self._stream, stop):
-                await self.look()
+                heartbeat.beat(_STALLED_SECONDS)
+                await self.announce_due()
+                heartbeat.beat()
 
-    async def look(self) -> None:
-        """Announces what is due now."""
-        now = self._time.now()
-        self._notice_clock(now)
-        ready = await self._without_paused(self._agenda.take(now), now)
-        for entry in ready:
-            entry.choose(now)
-        ready = await self._ask_about(ready)
-        for entry in (entry for entry in ready if not entry.waiting):
-            self._left_out(entry)
-        due = [entry for entry in ready if entry.waiting]
-        if due and self._standby.behind:
-            due = await self._after_the_other(due)
-        await self._announce(due)
-        self._reports.flush()
+    async def announce_due(self) -> None:
+        """Announce what is due now. Whatever a step leaves out is back in the queue when the step returns."""
+        now = self._clock.now()
+        self._check_clock(now)
+        states = self._queue.take(now)
+        states = await self._leave_out_paused(states, now)
+        for state in states:
+            state.plan(now)
+        states = await self._leave_out_announced(states)
+        states = self._leave_out_unplanned(states)
+        states = await self._let_leader_go_first(states)
+        await self._publish(states)
+        self._log.flush()
 
-    async def _start(self, stop: asyncio.Event) -> None:
-        """Reads the memory, however long that takes."""
-        memories = await read_memories(self._stream, list(self._entries), stop, self._reports)
-        if memories is None:
+    async def _load(self, stop: asyncio.Event) -> None:
+        """Read where each schedule is, however long that takes."""
+        latest = await read_latest_events(self._stream, list(self._states), stop, self._log)
+        if latest is None:
             return
-        for name, entry in self._entries.items():
-            self._take_in(entry, memories.get(name), at_start=True)
-        self._agenda.rebuild(self._entries.values())
-        self.recalled.set()
-        self._reports.started(len(self._entries), len(memories), self._agenda.first)
+        for name, state in self._states.items():
+            self._outcomes.load(state, latest.get(name), at_start=True)
+        self._queue.rebuild(self._states.values())
+        self.loaded.set()
+        self._log.started(len(self._states), len(latest), self._queue.first)
 
-    def _notice_clock(self, now: datetime) -> None:
-        """Resumes at `now` when the clock was set back; the stream is asked what was announced beyond it."""
+    def _check_clock(self, now: datetime) -> None:
+        """Resume at `now` when the clock was set back; the stream is asked what was announced beyond it."""
         if now < self._last_look - _SET_BACK:
-            ahead = sum(entry.clock_was_set_back(now) for entry in self._entries.values())
-            self._reports.clock_set_back(self._last_look - now, ahead)
-            self._agenda.rebuild(self._entries.values())
+            ahead = sum(state.resume_if_ahead(now) for state in self._states.values())
+            self._log.clock_set_back(self._last_look - now, ahead)
+            self._queue.rebuild(self._states.values())
         self._last_look = now
 
-    async def _without_paused(self, ready: list[Progress], now: datetime) -> list[Progress]:
-        """Puts back what is paused, and all when it cannot be known; returns the others."""
+    async def _leave_out_paused(self, states: list[ScheduleState], now: datetime) -> list[ScheduleState]:
+        """Leave out what is paused, and all when that cannot be known."""
         try:
-            held = await self._holding.held(ready)
-        except Unavailable as away:
-            for entry in ready:
-                self._try_again(entry, away)
+            paused = await self._paused.among(states)
+        except Unavailable as unavailable:
+            for state in states:
+                self._outcomes.failed(state, unavailable)
             return []
-        for entry in held:
-            self._agenda.put(entry, now + LOOK_AGAIN)
-        return [entry for entry in ready if entry not in held]
+        for state in paused:
+            self._queue.put(state, now + LOOK_AGAIN)
+        return [state for state in states if state not in paused]
 
-    async def _ask_about(self, ready: list[Progress]) -> list[Progress]:
-        """Asks the stream about due times in doubt; returns all but those for which it gave no answer."""
+    async def _leave_out_announced(self, states: list[ScheduleState]) -> list[ScheduleState]:
+        """Drop due times that the stream shows as announced; leave out schedules about which it does not answer."""
         bound = asyncio.Semaphore(_QUESTIONS_IN_FLIGHT)
 
-        async def ask(entry: Progress) -> None:
-            async with bound:
-                entry.leave_out(await self._stream.history(entry.schedule.name))
+        async def ask(state: ScheduleState) -> Unavailable | None:
+            try:
+                async with bound:
+                    state.skip(await self._stream.announced_due_times(state.schedule.name))
+            except Unavailable as unavailable:
+                return unavailable
+            return None
 
-        doubtful = [entry for entry in ready if entry.must_ask()]
-        answers = await asyncio.gather(*(ask(entry) for entry in doubtful), return_exceptions=True)
-        unanswered: set[Progress] = set()
-        for entry, answer in zip(doubtful, answers, strict=True):
-            if isinstance(answer, Unavailable):
-                self._try_again(entry, answer)
-                unanswered.add(entry)
-            elif isinstance(answer, BaseException):
-                raise answer
-        return [entry for entry in ready if entry not in unanswered]
+        doubtful = [state for state in states if state.may_be_announced()]
+        answers = await asyncio.gather(*(ask(state) for state in doubtful))
+        failed = {state: why for state, why in zip(doubtful, answers, strict=True) if why is not None}
+        for state, why in failed.items():
+            self._outcomes.failed(state, why)
+        return [state for state in states if state not in failed]
 
-    async def _announce(self, entries: Sequence[Progress]) -> None:
-        """Publishes one event of each, and then deals with the answers."""
-        outrun, stored = self._metrics.outrun, 0
-        refused: list[tuple[Progress, Exception]] = []
-        for entry, answer in await publish(entries, self._stream, self._time, self._lapses):
+    def _leave_out_unplanned(self, states: list[ScheduleState]) -> list[ScheduleState]:
+        """Leave out schedules with nothing to announce after all: missed and skipped, or announced before."""
+        for state in states:
+            if not state.planned:
+                self._outcomes.nothing_to_announce(state)
+        return [state for state in states if state.planned]
+
+    async def _let_leader_go_first(self, states: list[ScheduleState]) -> list[ScheduleState]:
+        """Let the scheduler that was first lately be first again; leave out what it announced."""
+        now = self._clock.now()
+        fresh = [state for state in states if not state.failures and now - state.planned[0] < _WORTH_WAITING]
+        if not fresh or not self._follower.behind:
+            return states
+        try:
+            await self._follower.wait(fresh)
+            latest = await self._stream.latest_events([state.schedule.name for state in fresh])
+        except Unavailable:
+            return states
+        for state in fresh:
+            self._outcomes.load(state, latest.get(state.schedule.name))
+            if not state.planned:
+                self._outcomes.overtaken(state)
+        return [state for state in states if state.planned]
+
+    async def _publish(self, states: Sequence[ScheduleState]) -> None:
+        """Publish one event of each, and deal with the answers."""
+        refused: list[tuple[ScheduleState, Exception]] = []
+        stored = 0
+        for state, answer in await publish(states, self._stream, self._clock):
             if isinstance(answer, int):
-                self._stored(entry, answer)
+                self._outcomes.stored(state, answer)
                 stored += 1
             elif isinstance(answer, Unavailable):
-                self._try_again(entry, answer)
+                self._outcomes.failed(state, answer)
             else:
-                refused.append((entry, answer))
-        await self._give_way(refused)
-        self._standby.note(stored=stored, outrun=self._metrics.outrun - outrun)
+                refused.append((state, answer))
+        self._follower.note(stored=stored, overtaken=await self._find_out_why(refused))
 
-    async def _after_the_other(self, entries: list[Progress]) -> list[Progress]:
-        """Lets the scheduler that was first lately be first; returns what it did not announce."""
-        now = self._time.now()
-        fresh = [entry for entry in entries if not entry.failures and now - entry.waiting[0] < _WORTH_WAITING]
-        if not fresh:
-            return entries
-        try:
-            await self._standby.wait(fresh)
-            memories = await self._stream.memories([entry.schedule.name for entry in fresh])
-        except Unavailable:
-            return entries
-        for entry in fresh:
-            self._take_in(entry, memories.get(entry.schedule.name))
-            if not entry.waiting:
-                self._outrun(entry)
-        return [entry for entry in entries if entry.waiting]
-
-    def _stored(self, entry: Progress, sequence: int) -> None:
-        misfired = entry.misfired
-        due = entry.stored(sequence)
-        late_seconds = (self._time.now() - due).total_seconds()
-        self._metrics.announced(entry.schedule.name, due.timestamp(), late_seconds)
-        self._reports.announced(entry.schedule.name, due, late_seconds)
-        if misfired:
-            self._misfired(entry)
-        self._agenda.put(entry)
-
-    def _left_out(self, entry: Progress) -> None:
-        """Goes on after due times that are not announced: missed and skipped, or announced before."""
-        if entry.misfired:
-            self._misfired(entry)
-        self._agenda.put(entry)
-
-    def _misfired(self, entry: Progress) -> None:
-        self._metrics.misfires[entry.schedule.name] += 1
-        self._reports.misfired(entry.schedule)
-
-    def _try_again(self, entry: Progress, why: Exception) -> None:
-        entry.failures += 1
-        wait = backoff(entry.failures, ceiling_seconds=LONGEST_BACKOFF_SECONDS)
-        self._agenda.put(entry, self._time.now() + wait)
-        self._reports.not_announced(entry.schedule.name, why)
-
-    async def _give_way(self, refused: Sequence[tuple[Progress, Exception]]) -> None:
-        """Reads the memory again: mostly another scheduler was first; what it did not announce is tried singly."""
+    async def _find_out_why(self, refused: Sequence[tuple[ScheduleState, Exception]]) -> int:
+        """Read the last events again: mostly another scheduler was first. Return in how many cases it was."""
         if not refused:
-            return
+            return 0
         try:
-            memories = await self._stream.memories([entry.schedule.name for entry, _ in refused])
-        except Unavailable as away:
-            for entry, _ in refused:
-                self._try_again(entry, away)
-            return
-        for entry, why in refused:
-            self._after_refusal(entry, memories.get(entry.schedule.name), why)
-
-    def _after_refusal(self, entry: Progress, memory: LastEvent | None, why: Exception) -> None:
-        wanted = entry.waiting[0]
-        self._take_in(entry, memory)
-        if entry.done >= wanted:
-            self._outrun(entry)
-        elif entry.alone and entry.failures:
-            self._try_again(entry, why)
-        else:
-            entry.alone, entry.failures = True, entry.failures + 1
-            self._agenda.put(entry, self._time.now())
-
-    def _take_in(self, entry: Progress, memory: LastEvent | None, *, at_start: bool = False) -> None:
-        wrong = entry.recall(memory, self._time.now(), at_start=at_start)
-        if wrong:
-            self._reports.strange_memory(entry.schedule.name, wrong)
-
-    def _outrun(self, entry: Progress) -> None:
-        """Goes on after what another scheduler announced first."""
-        entry.failures, entry.alone = 0, False
-        self._metrics.outrun += 1
-        self._agenda.put(entry)
+            latest = await self._stream.latest_events([state.schedule.name for state, _ in refused])
+        except Unavailable as unavailable:
+            for state, _ in refused:
+                self._outcomes.failed(state, unavailable)
+            return 0
+        return sum(self._outcomes.refused(state, latest.get(state.schedule.name), why) for state, why in refused)

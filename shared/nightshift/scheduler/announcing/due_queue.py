@@ -4,39 +4,39 @@ import heapq
 from collections.abc import Iterable
 from datetime import datetime
 
-from nightshift.scheduler.state.schedule_state import Progress
+from nightshift.scheduler.state.schedule_state import ScheduleState
 
 
-class Agenda:
-    """Every schedule stands in it once, at its next due time or at the time of its next try."""
+class DueQueue:
+    """Holds every schedule once, at its next due time or at the time of its next attempt."""
 
-    def __init__(self, entries: Iterable[Progress] = ()) -> None:
-        self._heap: list[tuple[datetime, int, Progress]] = []
-        self.rebuild(entries)
+    def __init__(self, states: Iterable[ScheduleState] = ()) -> None:
+        self._heap: list[tuple[datetime, int, ScheduleState]] = []
+        self.rebuild(states)
 
-    def rebuild(self, entries: Iterable[Progress]) -> None:
-        """Forgets all instants and puts every schedule at its next due time."""
+    def rebuild(self, states: Iterable[ScheduleState]) -> None:
+        """Forget all instants and put every schedule at its next due time."""
         self._heap.clear()
-        for entry in entries:
-            self.put(entry)
+        for state in states:
+            self.put(state)
 
-    def put(self, entry: Progress, at: datetime | None = None) -> None:
-        """Puts a schedule back, at its next due time or at `at`; one that never comes due again is dropped."""
-        at = at or entry.next
+    def put(self, state: ScheduleState, at: datetime | None = None) -> None:
+        """Put a schedule back, at its next due time or at `at`; drop one that never comes due again."""
+        at = at or state.next
         if at is not None:
-            heapq.heappush(self._heap, (at, entry.place, entry))
+            heapq.heappush(self._heap, (at, state.place, state))
 
-    def take(self, now: datetime) -> list[Progress]:
-        """Removes and returns all whose time has come, the longest overdue first.
+    def take(self, now: datetime) -> list[ScheduleState]:
+        """Remove and return all whose time has come, the one that is due longest first.
 
         What is due together comes in the order of the timetable, so that all replicas publish it in the same groups.
         """
-        ready: list[Progress] = []
+        ready: list[ScheduleState] = []
         while self._heap and self._heap[0][0] <= now:
             ready.append(heapq.heappop(self._heap)[2])
         return ready
 
     @property
     def first(self) -> datetime | None:
-        """When the next one needs attention."""
+        """Return when the next one needs attention."""
         return self._heap[0][0] if self._heap else None

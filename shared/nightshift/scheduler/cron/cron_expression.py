@@ -17,20 +17,32 @@ from croniter import CroniterBadDateError, croniter
 MAX_CHARACTERS = 200
 _FIVE, _SIX = 5, 6
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week", "second")
-_SPREAD = re.compile(r"[hr](?:[(/].*)?", re.IGNORECASE)
+_NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_HASHED_OR_RANDOM = re.compile(r"[hr](?:[(/].*)?", re.IGNORECASE)
 """Values that croniter derives from a hash or draws at random: not the same in every replica."""
+_NO_HASH = "H and R stand for values that are hashed or drawn; write the value itself"
 _HOURS_A_DAY = 24
 _SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall-clock time
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
+_CANNOT_READ = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What croniter raises at a text that is no expression."""
 
 
 class ExpressionError(ValueError):
-    """The text is no cron expression; says which field is wrong."""
+    """The text is not a cron expression; names the field that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A validated expression: croniter reads it and decides the days, the times of a day are looked up here."""
+    """A validated expression. croniter reads it and picks the days; the times of a day are looked up here."""
 
     text: str
     """As written, with single spaces: two texts are one expression when they are equal."""
@@ -42,11 +54,11 @@ class Expression:
 
     @property
     def every_hour(self) -> bool:
-        """Whether it names no hour of the day: a rhythm (`*/15 * * * *`) and not a time (`30 2 * * *`)."""
+        """Return whether it restricts no hour: a rhythm (`*/15 * * * *`) and not a time of day (`30 2 * * *`)."""
         return len(self.hours) == _HOURS_A_DAY
 
     def next_after(self, wall: datetime) -> datetime | None:
-        """Returns the first wall-clock time (naive) that is named after `wall`; None when there is none any more."""
+        """Return the first wall-clock time (naive) later than `wall` that it names; None when there is none."""
         moment = wall.replace(microsecond=0, fold=0) + _SECOND
         today = moment.date()
         day = _first_day(self.days, today)
@@ -60,7 +72,7 @@ class Expression:
         return datetime.combine(day, time(self.hours[0], self.minutes[0], self.seconds[0]))
 
     def _first_time(self, hour: int, minute: int, second: int) -> time | None:
-        """The first time of day that is named, from this one on."""
+        """Return the first time of day, from this one on, that it names."""
         later_hour = bisect_left(self.hours, hour)
         if later_hour < len(self.hours) and self.hours[later_hour] == hour:
             later_minute = bisect_left(self.minutes, minute)
@@ -78,55 +90,59 @@ class Expression:
 
 
 def parse(text: str) -> Expression:
-    """Reads a cron expression.
+    """Read a cron expression.
 
     Raises:
         ExpressionError: names the field that is wrong, or says that the expression never comes due.
     """
-    written = re.findall(r"\S+", text, re.ASCII)
-    text = " ".join(written)
+    fields = re.findall(r"\S+", text, re.ASCII)
+    text = " ".join(fields)
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"it has {len(text)} characters, at most {MAX_CHARACTERS} are read")
-    if not text.startswith("@") and len(written) not in (_FIVE, _SIX):
+    if text.startswith("@"):
+        fields = _nickname(text).split()
+    if len(fields) not in (_FIVE, _SIX):
         raise ExpressionError(
-            f"it has {len(written)} fields, expected five (minute, hour, day of month, month, "
+            f"it has {len(fields)} fields, expected five (minute, hour, day of month, month, "
             "day of week) or six (second before them)"
         )
-    cron = _read(text, written)
-    minutes, hours, _, _, _, *rest = cron.expanded
-    found = Expression(
-        text=text,
-        days=" ".join(cron.expressions[2:5]),
-        hours=_numbers(hours, _HOURS_A_DAY),
-        minutes=_numbers(minutes, 60),
-        seconds=_numbers(rest[0], 60) if rest else (0,),
-    )
+    found = _expression(text, fields)
     if found.next_after(_SOME_DAY) is None:
         raise ExpressionError("it never comes due: there is no such day")
     return found
 
 
-def _read(text: str, written: list[str]) -> croniter:
+def _nickname(text: str) -> str:
     try:
-        cron = croniter(text, _SOME_DAY, second_at_beginning=True)
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        raise ExpressionError(_what_is_wrong(text, written, str(error))) from None
-    if any(_SPREAD.fullmatch(part) for field in cron.expressions for part in field.split(",")):
-        raise ExpressionError("H and R stand for values that are hashed or drawn; write the value itself")
-    return cron
+        return _NICKNAMES[text.lower()]
+    except KeyError:
+        *known, last = _NICKNAMES
+        raise ExpressionError(f"'{text}' is not known, expected {', '.join(known)} or {last}") from None
 
 
-def _what_is_wrong(text: str, written: list[str], reason: str) -> str:
-    """Names the fields that are wrong each by itself; croniter's own words where none is."""
-    if text.startswith("@"):
-        return f"'{text}' is not known, expected @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually"
-    if any(_SPREAD.fullmatch(field) for field in written):
-        return "H and R stand for values that are hashed or drawn; write the value itself"
-    names = _FIELDS[:_FIVE] if len(written) == _FIVE else (_FIELDS[_FIVE], *_FIELDS[:_FIVE])
+def _expression(text: str, fields: Sequence[str]) -> Expression:
+    if any(_HASHED_OR_RANDOM.fullmatch(part) for field in fields for part in field.split(",")):
+        raise ExpressionError(_NO_HASH)
+    try:
+        (minutes, hours, _, _, _, *seconds), _ = croniter.expand(" ".join(fields), second_at_beginning=True)
+    except _CANNOT_READ as error:
+        raise ExpressionError(_explain(fields, str(error))) from None
+    return Expression(
+        text=text,
+        days=" ".join(fields[-3:]),
+        hours=_numbers(hours, _HOURS_A_DAY),
+        minutes=_numbers(minutes, 60),
+        seconds=_numbers(seconds[0], 60) if seconds else (0,),
+    )
+
+
+def _explain(fields: Sequence[str], reason: str) -> str:
+    """Name the fields that are wrong each by itself; give croniter's own words where none is."""
+    names = _FIELDS[:_FIVE] if len(fields) == _FIVE else (_FIELDS[_FIVE], *_FIELDS[:_FIVE])
     wrong = [
         f"{name} '{field}' is not possible"
-        for place, (name, field) in enumerate(zip(names, written, strict=True))
-        if not _valid_alone(field, place, len(written))
+        for place, (name, field) in enumerate(zip(names, fields, strict=True))
+        if not _valid_alone(field, place, len(fields))
     ]
     return ", ".join(wrong) or reason
 
@@ -136,7 +152,7 @@ def _valid_alone(field: str, place: int, count: int) -> bool:
     fields[place] = field
     try:
         croniter.expand(" ".join(fields), second_at_beginning=True)
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+    except _CANNOT_READ:
         return False
     return True
 
@@ -149,7 +165,7 @@ def _numbers(values: Sequence[int | str], count: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=16_384)
 def _first_day(days: str, since: date) -> date | None:
-    """The first day that the day fields allow, from `since` on; shared by all schedules that have the same ones."""
+    """Return the first day, from `since` on, that the day fields allow; cached for all schedules with the same ones."""
     if days == "* * *":
         return since
     before = datetime.combine(since, time()) - _SECOND

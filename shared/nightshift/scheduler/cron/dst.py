@@ -9,7 +9,7 @@ _NONE = timedelta()
 
 
 class Showing(NamedTuple):
-    """When the clock shows a wall-clock time: once, twice (`first` and `second`), or never (`skipped_by`)."""
+    """When a clock shows a wall-clock time: once, twice (`first` and `second`), or never (`skipped_by`)."""
 
     first: datetime
     """The first instant (UTC); for a skipped time the first instant after the gap."""
@@ -20,12 +20,12 @@ class Showing(NamedTuple):
 
 
 def wall_of(instant: datetime, zone: ZoneInfo) -> datetime:
-    """Returns what the clock shows (naive) at an instant; `fold` is 1 when it shows that for the second time."""
+    """Return what the clock shows (naive) at an instant; `fold` is 1 when it shows that for the second time."""
     return instant.astimezone(zone).replace(tzinfo=None)
 
 
 def showing(wall: datetime, zone: ZoneInfo) -> Showing:
-    """Returns when the clock shows `wall` (naive, whole seconds).
+    """Return when the clock shows `wall` (naive, whole seconds).
 
     The two readings of a wall-clock time, with the offset before and after a change (PEP 495), agree when there is no
     change; the earlier comes first when it is repeated, and last when it is skipped.
@@ -40,7 +40,7 @@ def showing(wall: datetime, zone: ZoneInfo) -> Showing:
 
 
 def change_between(start: datetime, end: datetime, zone: ZoneInfo) -> datetime:
-    """Returns the first instant with the new offset, given one instant before the change and one at or after it."""
+    """Return the first instant with the new offset, given one instant before the change and one at or after it."""
     offset = start.astimezone(zone).utcoffset()
     while end - start > _SECOND:
         middle = start + timedelta(seconds=(end - start) // _SECOND // 2)

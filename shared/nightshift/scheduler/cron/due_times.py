@@ -23,14 +23,14 @@ from nightshift.scheduler.cron.schedule import Schedule
 GRACE = timedelta(seconds=60)
 """Up to so late an event is simply announced; later, the schedule's misfire policy decides."""
 MOST_MADE_UP = 100
-"""Due times that are made up for at once; also what the stream keeps per schedule."""
+"""Due times that are made up for at once; the stream keeps twice as many events per schedule."""
 
 _SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
 _LAST_YEAR = 9990
 
 
 def next_due(schedule: Schedule, after: datetime) -> datetime | None:
-    """Returns the first due time later than `after` (aware); None when the expression names no day any more."""
+    """Return the first due time later than `after` (aware); None when the expression names no further day."""
     after = after.astimezone(UTC)
     wall = wall_of(after, schedule.zone)
     if wall.year >= _LAST_YEAR:
@@ -46,7 +46,7 @@ def next_due(schedule: Schedule, after: datetime) -> datetime | None:
 
 
 def due_times(schedule: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Yields every due time later than `after` and not later than `until`, in order."""
+    """Yield every due time later than `after` and not later than `until`, in order."""
     due = next_due(schedule, after)
     while due is not None and due <= until:
         yield due
@@ -54,7 +54,7 @@ def due_times(schedule: Schedule, after: datetime, until: datetime) -> Iterator[
 
 
 def missed(schedule: Schedule, memory: datetime, now: datetime) -> list[datetime]:
-    """Returns the due times after `memory`, the last one dealt with, that are to be announced at `now`.
+    """Return the due times after `memory`, the last one dealt with, that are to be announced at `now`.
 
     What is at most `GRACE` late is no misfire and always among them. Of what is later, `skip` drops all, `latest`
     keeps the last one (none, if a due time within the grace stands for it), `all` the newest; 100 in total.
@@ -70,7 +70,7 @@ def missed(schedule: Schedule, memory: datetime, now: datetime) -> list[datetime
 
 
 def _next_time(schedule: Schedule, wall: datetime, after: datetime) -> datetime | None:
-    """Each wall-clock time at its first instant; later wall-clock times never have earlier ones."""
+    """Take each wall-clock time at its first instant; later wall-clock times never have earlier ones."""
     named = schedule.expression.next_after(wall)
     while named is not None:
         due = showing(named, schedule.zone).first
@@ -81,7 +81,7 @@ def _next_time(schedule: Schedule, wall: datetime, after: datetime) -> datetime 
 
 
 def _next_beat(schedule: Schedule, wall: datetime, after: datetime) -> datetime | None:
-    """Each wall-clock time at every instant at which the clock shows it."""
+    """Take each wall-clock time at every instant at which the clock shows it."""
     named = schedule.expression.next_after(wall)
     while named is not None:
         shown = showing(named, schedule.zone)
@@ -100,7 +100,7 @@ def _end_of_gap(schedule: Schedule, shown: Showing) -> datetime:
 
 
 def _first_beat_again(schedule: Schedule, after: datetime, second: datetime) -> datetime | None:
-    """The first beat after the clock was set back, which happens between `after` and `second`."""
+    """Return the first beat after the clock was set back, which happens between `after` and `second`."""
     change = change_between(after.replace(microsecond=0), second, schedule.zone)
     named = schedule.expression.next_after(wall_of(change, schedule.zone).replace(fold=0) - _SECOND)
     if named is None:
@@ -110,7 +110,7 @@ def _first_beat_again(schedule: Schedule, after: datetime, second: datetime) -> 
 
 
 def _newest(schedule: Schedule, after: datetime, until: datetime, count: int) -> list[datetime]:
-    """The last `count` due times in (after, until], found by looking back further and further."""
+    """Return the last `count` due times in (after, until], looking back further and further."""
     span = until - after
     window = timedelta(minutes=2)
     while True:

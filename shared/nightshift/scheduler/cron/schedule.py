@@ -23,12 +23,12 @@ class Schedule:
 
     @property
     def time_zone(self) -> str:
-        """The IANA name of the zone."""
+        """Return the IANA name of the zone."""
         return str(self.zone)
 
 
 def schedule(name: str, expression: str, misfire: Misfire, time_zone: str = "UTC") -> Schedule:
-    """Makes a schedule from its texts.
+    """Make a schedule from its texts.
 
     Raises:
         ExpressionError, ZoneInfoNotFoundError: the expression or the zone is wrong.

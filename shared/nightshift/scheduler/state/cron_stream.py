@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -15,12 +15,10 @@ from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.wire import MSG_ID
 from nightshift.instants import rfc3339
+from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.outcomes import Unavailable
 from nightshift.topology import schedule_pauses
 from nightshift.topology.topology import CRON_STREAM
-
-if TYPE_CHECKING:
-    from nightshift.runtime.spans import Spans
 
 EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 _TIMEOUT_SECONDS = 5.0
@@ -41,79 +39,71 @@ class EventStream(Protocol):
 
     @property
     def is_up(self) -> bool:
-        """Whether the broker can be talked to."""
+        """Return whether the broker can be reached."""
         ...
 
-    async def memories(self, names: Sequence[str]) -> dict[str, LastEvent]:
-        """Returns the newest event of each of these schedules that has one."""
+    async def latest_events(self, names: Sequence[str]) -> dict[str, LastEvent]:
+        """Return the newest event of each of these schedules that has one."""
         ...
 
-    async def history(self, name: str) -> frozenset[datetime]:
-        """Returns the due times of all events of a schedule that are still kept."""
+    async def announced_due_times(self, name: str) -> frozenset[datetime]:
+        """Return the due times of all events of a schedule that are still kept."""
         ...
 
     async def paused(self) -> frozenset[str]:
-        """Returns the names of the schedules that the operator has paused."""
+        """Return the names of the schedules that the operator has paused."""
         ...
 
     async def announce(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
-        """Stores events of different schedules, all or none; returns their sequences, or for each why not."""
+        """Store events of different schedules, all or none; return their sequences, or for each why not."""
         ...
 
     async def announce_singly(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
-        """Stores events of different schedules each by itself; returns their sequences, or why one was refused."""
+        """Store events of different schedules each by itself; return their sequences, or why one was refused."""
         ...
 
 
 class CronStream:
     """The stream at the broker. It must allow direct gets; atomic batches make many events at once cheap."""
 
-    def __init__(self, connection: Connection, spans: "Spans | None" = None) -> None:
-        self._connection, self._spans = connection, spans
+    def __init__(self, connection: Connection, tracing: Tracing = NO_TRACING) -> None:
+        self._connection, self._tracing = connection, tracing
 
     @property
     def is_up(self) -> bool:
-        """Whether the broker can be talked to."""
+        """Return whether the broker can be reached."""
         return self._connection.up.is_set()
 
-    async def memories(self, names: Sequence[str]) -> dict[str, LastEvent]:
-        """Returns the newest event of each of these schedules that has one.
+    async def latest_events(self, names: Sequence[str]) -> dict[str, LastEvent]:
+        """Return the newest event of each of these schedules that has one.
 
         Raises:
-            Unavailable: the broker or the stream is away.
+            Unavailable: the broker or the stream is unavailable.
         """
         subjects = {event_subject(name): name for name in names}
         found = await direct_get.read_last(self._connection, CRON_STREAM, subjects)
-        return {subjects[subject]: _remembered(message) for subject, message in found.items()}
+        return {subjects[subject]: _last_event(message) for subject, message in found.items()}
 
-    async def history(self, name: str) -> frozenset[datetime]:
-        """Returns the due times of all events of a schedule that are still kept.
-
-        Raises:
-            Unavailable: the broker or the stream is away.
-        """
-        events = [remembered.event for remembered in await self.kept(name)]
-        return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
-
-    async def kept(self, name: str) -> list[LastEvent]:
-        """Returns the events of a schedule that are still kept, the oldest first.
+    async def announced_due_times(self, name: str) -> frozenset[datetime]:
+        """Return the due times of all events of a schedule that are still kept.
 
         Raises:
-            Unavailable: the broker or the stream is away.
+            Unavailable: the broker or the stream is unavailable.
         """
         found = await direct_get.read_all(self._connection, CRON_STREAM, event_subject(name))
-        return [_remembered(message) for message in found]
+        events = (read_event(message.body) for message in found)
+        return frozenset(event.due.astimezone(UTC) for event in events if event is not None)
 
     async def paused(self) -> frozenset[str]:
-        """Returns the names of the schedules that the operator has paused.
+        """Return the names of the schedules that the operator has paused.
 
         Raises:
-            Unavailable: the broker or the stream of pauses is away.
+            Unavailable: the broker or the stream of pauses is unavailable.
         """
         return await schedule_pauses.paused(self._connection)
 
     async def announce(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
-        """Stores events, of a different schedule each; returns their sequences, or why one was not stored.
+        """Store events, of a different schedule each; return their sequences, or why one was not stored.
 
         Several are stored all or none (one disk write for all): when one is refused, that answer stands for each.
         """
@@ -126,15 +116,13 @@ class CronStream:
             return [answer] * len(events)
 
     async def announce_singly(self, events: Sequence[OutboundMessage]) -> list[int | Exception]:
-        """Stores events each by itself, so that one that is refused stands in nobody's way."""
+        """Store events each by itself, so that one that is refused does not hold up the others."""
         results = await asyncio.gather(*(self.announce([event]) for event in events))
         return [result for (result,) in results]
 
     def _sending(self, events: Sequence[OutboundMessage]) -> AbstractContextManager[Sequence[OutboundMessage]]:
         """With spans where tracing is on; none for what is refused, which another scheduler announced first."""
-        return (
-            nullcontext(events) if self._spans is None else self._spans.sending(events, no_matter=(BrokerRefusedError,))
-        )
+        return self._tracing.sending(events, no_matter=(BrokerRefusedError,))
 
     async def _store(self, event: OutboundMessage) -> int:
         stored = await store(
@@ -144,13 +132,13 @@ class CronStream:
 
 
 def outgoing_event(event: ScheduleFired, last_sequence: int) -> OutboundMessage:
-    """Returns the message of an event, which is stored only if no other came since `last_sequence` (0: none yet)."""
+    """Return the message of an event, which is stored only if no other came since `last_sequence` (0: none yet)."""
     due = rfc3339(event.due)
     headers = {MSG_ID: f"{event.name}@{due}", EXPECTED_SEQUENCE: str(last_sequence)}
     return OutboundMessage(event_subject(event.name), headers, msgspec.json.encode(event))
 
 
-def _remembered(message: StoredMessage) -> LastEvent:
+def _last_event(message: StoredMessage) -> LastEvent:
     return LastEvent(message.sequence, read_event(message.body))
 
 

@@ -1,7 +1,8 @@
-"""What the scheduler tells its log: a line per event while they are few, one for all when they are many."""
+"""What the scheduler logs: a line per event while they are few, one for all when they are many."""
 
 from datetime import datetime, timedelta
 
+from nightshift.instants import rfc3339
 from nightshift.observability.log import get_logger
 from nightshift.scheduler.cron.schedule import Schedule
 
@@ -10,28 +11,28 @@ _log = get_logger("scheduler")
 
 
 class EventLog:
-    """Collects what happens in one go, and says it at its end."""
+    """Collects what happens in one go, and logs it at its end."""
 
     def __init__(self) -> None:
         self._announced: list[tuple[str, datetime, float]] = []
         self._misfired: list[Schedule] = []
         self._not_announced: list[tuple[str, str]] = []
 
-    def started(self, schedules: int, remembered: int, first: datetime | None) -> None:
-        """Says that events are announced from now on."""
-        when = f"the first is due at {first:%Y-%m-%dT%H:%M:%SZ}" if first else "none will come due"
-        _log.info("scheduler_started", f"{schedules} schedules, {remembered} with a last event; {when}")
+    def started(self, schedules: int, with_last_event: int, first: datetime | None) -> None:
+        """Log that events are announced from now on."""
+        when = f"the first is due at {rfc3339(first, 'seconds')}" if first else "none will come due"
+        _log.info("scheduler_started", f"{schedules} schedules, {with_last_event} with a last event; {when}")
 
     def memory_unreadable(self, why: Exception) -> None:
-        """Says that the last events cannot be read yet."""
+        """Log that the last events cannot be read yet."""
         _log.warning("memory_unreadable", f"Cannot read the last events, trying again: {why}")
 
     def strange_memory(self, name: str, wrong: str) -> None:
-        """Says that a last event cannot be what a scheduler announced in time."""
+        """Log that a last event cannot be what a scheduler announced in time."""
         _log.error("strange_memory", f"Schedule {name} goes on at the present time: {wrong}", schedule=name)
 
     def clock_set_back(self, by: timedelta, ahead: int) -> None:
-        """Says that the machine's clock was set back."""
+        """Log that the machine's clock was set back."""
         _log.error(
             "clock_set_back",
             f"This machine's clock was set back by {by.total_seconds():.0f} s. {ahead} schedules had announced events "
@@ -39,37 +40,37 @@ class EventLog:
         )
 
     def held_back(self, name: str) -> None:
-        """Says that a schedule is due and paused."""
+        """Log that a schedule is due and paused."""
         _log.warning(
             "schedule_paused", f"{name} is due but paused: it is not announced until it is resumed", schedule=name
         )
 
     def announced(self, name: str, due: datetime, late_seconds: float) -> None:
-        """Notes an event that is stored."""
+        """Note an event that is stored."""
         self._announced.append((name, due, late_seconds))
 
     def misfired(self, schedule: Schedule) -> None:
-        """Notes a schedule that missed due times by more than the grace."""
+        """Note a schedule that missed due times by more than the grace period."""
         self._misfired.append(schedule)
 
     def not_announced(self, name: str, why: Exception) -> None:
-        """Notes an event that could not be stored yet."""
+        """Note an event that could not be stored yet."""
         self._not_announced.append((name, str(why)))
 
     def flush(self) -> None:
-        """Says what was noted."""
+        """Log what was noted."""
         if self._announced:
-            self._say_announced()
+            self._log_announced()
         if self._misfired:
-            text = _some([f"{schedule.name} ({schedule.misfire})" for schedule in self._misfired])
+            text = _first_few([f"{schedule.name} ({schedule.misfire})" for schedule in self._misfired])
             _log.warning("misfire", f"Due times were missed by over 60 s; what each policy says was done: {text}")
         if self._not_announced:
-            text = _some([name for name, _ in self._not_announced])
+            text = _first_few([name for name, _ in self._not_announced])
             reason = self._not_announced[0][1]
             _log.warning("not_announced", f"Events not announced yet, trying again: {text}: {reason}")
         self._announced, self._misfired, self._not_announced = [], [], []
 
-    def _say_announced(self) -> None:
+    def _log_announced(self) -> None:
         if len(self._announced) > _FEW:
             late = max(late_seconds for _, _, late_seconds in self._announced)
             _log.info(
@@ -81,12 +82,12 @@ class EventLog:
         for name, due, late_seconds in self._announced:
             _log.info(
                 "event_announced",
-                f"{name} was due at {due:%Y-%m-%dT%H:%M:%SZ} and is announced",
+                f"{name} was due at {rfc3339(due, 'seconds')} and is announced",
                 schedule=name,
                 late_seconds=round(late_seconds, 3),
             )
 
 
-def _some(words: list[str]) -> str:
+def _first_few(words: list[str]) -> str:
     more = f" and {len(words) - _FEW} more" if len(words) > _FEW else ""
     return ", ".join(words[:_FEW]) + more

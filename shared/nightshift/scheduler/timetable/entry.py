@@ -1,4 +1,4 @@
-"""Checks one schedule of the settings file, field by field."""
+"""One schedule of the settings file, checked field by field."""
 
 import functools
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _DEFAULT_POLICY: Misfire = "latest"
 
 @dataclass(slots=True)
 class Checked:
-    """What one table says, and what is wrong with it."""
+    """The schedule of one table, and what is wrong with it."""
 
     name: str = ""
     enabled: bool = True
@@ -27,13 +27,13 @@ class Checked:
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """Returns `, did you mean '…'?` when a known word resembles this one, else nothing."""
+    """Return `, did you mean '…'?` when a known word resembles this one, else nothing."""
     match = closest(word, known)
     return f", did you mean '{match}'?" if match else ""
 
 
 def check_entry(entry: Any, known: Mapping[str, Schedule], consumers: Mapping[str, str]) -> Checked:
-    """Checks every field of one table; `known` are the built-in schedules that it may change."""
+    """Check every field of one table; `known` are the built-in schedules that it may change."""
     checked = Checked()
     if not isinstance(entry, dict):
         checked.problems.append("it is no table")

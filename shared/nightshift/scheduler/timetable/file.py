@@ -1,4 +1,4 @@
-"""Reads schedules from a TOML file, and names everything that is wrong with it in one message.
+"""Schedules from a TOML file; everything that is wrong with it is named in one message.
 
 A table for each schedule; `name` and, unless it changes a built-in schedule, `schedule` are required:
 

@@ -20,19 +20,19 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def listing(timetable: Iterable[Schedule], now: datetime, count: int = 3) -> list[Listed]:
-    """Returns the schedules with their next `count` due times (UTC), the soonest first."""
+    """Return the schedules with their next `count` due times (UTC), the soonest first."""
     return sorted(
         (_listed(schedule, now, count) for schedule in timetable), key=lambda row: (row.next_due[:1], row.name)
     )
 
 
 def as_json(rows: Sequence[Listed]) -> str:
-    """Returns the list as indented JSON."""
+    """Format the list as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(rows), indent=2).decode()
 
 
 def as_table(rows: Sequence[Listed]) -> str:
-    """Returns the list as a table with aligned columns."""
+    """Format the list as a table with aligned columns."""
     heads = ("NAME", "SCHEDULE", "TIME ZONE", "MISFIRE", "NEXT DUE (UTC)")
     cells = [heads, *((row.name, row.schedule, row.time_zone, row.misfire, _times(row.next_due)) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]

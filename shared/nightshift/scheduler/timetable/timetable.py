@@ -1,4 +1,4 @@
-"""The timetable: which schedules there are, as data."""
+"""The timetable: all schedules, as data."""
 
 from pathlib import Path
 

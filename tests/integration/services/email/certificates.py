@@ -4,13 +4,30 @@ import shutil
 import ssl
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 from tests.servers import absent
 
 _NEW_KEY = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _AUTHORITY = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
 """Python 3.13 takes no authority that does not say what its key is for."""
+
+_CA_CONFIG = """
+[ca]
+default_ca = authority
+[authority]
+database = issued.txt
+serial = serial.txt
+new_certs_dir = .
+default_md = sha256
+policy = names
+copy_extensions = copy
+unique_subject = no
+[names]
+commonName = supplied
+"""
 
 
 @dataclass(frozen=True)
@@ -46,10 +63,16 @@ def make_certificates(folder: Path, host: str = "localhost") -> Certificates:
 def _signed(folder: Path, ca_file: Path, host: str, days: int) -> Certificates:
     names = ("-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-addext", "basicConstraints=CA:FALSE")
     _openssl(folder, *_NEW_KEY, *names, "-keyout", "server.key", "-out", "server.csr")
+    # `openssl ca`, because newer releases of `openssl x509` sign nothing that has expired.
+    (folder / "ca.cnf").write_text(_CA_CONFIG, encoding="utf-8")
+    (folder / "issued.txt").touch()
+    (folder / "serial.txt").write_text(f"{uuid4().hex}\n", encoding="utf-8")
+    now = datetime.now(UTC)
+    start, end = (f"{at:%Y%m%d%H%M%SZ}" for at in (now - timedelta(days=7), now + timedelta(days=days)))
     _openssl(
         folder,
-        *("x509", "-req", "-in", "server.csr", "-copy_extensions", "copy", "-days", str(days)),
-        *("-CA", ca_file, "-CAkey", ca_file.with_suffix(".key"), "-out", "server.pem"),
+        *("ca", "-batch", "-notext", "-config", "ca.cnf", "-in", "server.csr", "-out", "server.pem"),
+        *("-cert", ca_file, "-keyfile", ca_file.with_suffix(".key"), "-startdate", start, "-enddate", end),
     )
     return Certificates(ca_file, folder / "server.pem", folder / "server.key")
 

@@ -1,4 +1,4 @@
-"""A database and a bucket to clean up, and cleanups on them as the chassis runs them."""
+"""Cleanups run on SQLite, and on PostgreSQL too where TEST_POSTGRES_URL names a server."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,15 +10,17 @@ import pytest
 from demo.seed import seed
 from nightshift.database import migrate, open_database
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from tests.databases import database_of, kinds
-from tests.integration.services.maintenance.desk import NOW, Desk
+from tests.integration.services.maintenance.harness import NOW, CleanupHarness
 
 SEEDED_ROWS = 100_000
 
 
 @pytest.fixture(params=kinds())
-async def desk(request: pytest.FixtureRequest, objects_server: ObjectServer, tmp_path: Path) -> AsyncIterator[Desk]:
+async def harness(
+    request: pytest.FixtureRequest, objects_server: ObjectServer, tmp_path: Path
+) -> AsyncIterator[CleanupHarness]:
     """Empty ones of everything."""
     async with _opened(request.param, objects_server, tmp_path) as empty:
         yield empty
@@ -27,7 +29,7 @@ async def desk(request: pytest.FixtureRequest, objects_server: ObjectServer, tmp
 @pytest.fixture(scope="module", params=kinds())
 async def seeded(
     request: pytest.FixtureRequest, objects_server: ObjectServer, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[CleanupHarness]:
     """The sample database, filled once for the module: each test cleans another table of it."""
     async with _opened(request.param, objects_server, tmp_path_factory.mktemp("seeded")) as filled:
         await seed(filled.database, rows=SEEDED_ROWS, seed=1, now=NOW)
@@ -35,14 +37,14 @@ async def seeded(
 
 
 @asynccontextmanager
-async def _opened(kind: str, server: ObjectServer, folder: Path) -> AsyncIterator[Desk]:
+async def _opened(kind: str, server: ObjectServer, folder: Path) -> AsyncIterator[CleanupHarness]:
     async with database_of(kind, folder) as url:
         await migrate(url)
         database = open_database(url)
         objects = open_objects(server.endpoint, server.access_key, server.secret_key, f"b-{uuid4().hex}")
         await objects.ensure_bucket()
         try:
-            yield Desk(database, objects)
+            yield CleanupHarness(database, objects)
         finally:
             await objects.close()
             await database.close()

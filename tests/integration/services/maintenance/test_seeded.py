@@ -9,7 +9,7 @@ from contracts.maintenance import CleanActivity, CleanFiles, CleanInbox, CleanSe
 from nightshift.contract.message import Message
 from nightshift.database.tables import processed_messages
 from schema.tables import activity_logs, files, sessions
-from tests.integration.services.maintenance.desk import DAY, NOW, Desk
+from tests.integration.services.maintenance.harness import DAY, NOW, CleanupHarness
 
 MEMORY_BYTES = 2 << 20
 """A page takes a quarter of it; the keys of all the old log entries six times as much."""
@@ -17,8 +17,8 @@ FILES_MEMORY_BYTES = 8 << 20
 """Requests to the object store take most of it, hundreds side by side."""
 
 
-async def _count(desk: Desk, table: Table, *conditions: ColumnElement[bool]) -> int:
-    async with desk.database.read() as connection:
+async def _count(harness: CleanupHarness, table: Table, *conditions: ColumnElement[bool]) -> int:
+    async with harness.database.read() as connection:
         return (await connection.execute(select(func.count()).select_from(table).where(*conditions))).scalar_one()
 
 
@@ -32,7 +32,7 @@ async def _count(desk: Desk, table: Table, *conditions: ColumnElement[bool]) -> 
     ids=["sessions", "activity", "inbox"],
 )
 async def test_exactly_what_is_too_old_goes(
-    seeded: Desk, message: Message, table: Table, old: ColumnElement[bool]
+    seeded: CleanupHarness, message: Message, table: Table, old: ColumnElement[bool]
 ) -> None:
     """Thousands of rows: the counts of the run are those of the table."""
     name = str(table.name)
@@ -50,7 +50,7 @@ async def test_exactly_what_is_too_old_goes(
     assert peak < MEMORY_BYTES
 
 
-async def test_orphaned_files_go_and_owned_ones_stay(seeded: Desk) -> None:
+async def test_orphaned_files_go_and_owned_ones_stay(seeded: CleanupHarness) -> None:
     """Every file with an owner is there afterwards, but for uploads that never completed."""
     pending = (files.c.status == "pending", files.c.user_id.is_not(None), files.c.created_at < NOW - 7 * DAY)
     abandoned, ownerless = await _count(seeded, files, *pending), await _count(seeded, files, files.c.user_id.is_(None))
@@ -58,7 +58,7 @@ async def test_orphaned_files_go_and_owned_ones_stay(seeded: Desk) -> None:
     assert min(abandoned, ownerless) > 100
     orphaned = await _some_keys(seeded, files.c.user_id.is_(None))
     owned = await _some_keys(seeded, files.c.user_id.is_not(None), files.c.status == "processed")
-    await seeded.put(*orphaned, *owned, "uploads/stray")
+    await seeded.put(*orphaned, *owned, "uploads/no-row")
     tracemalloc.start()
     await seeded.clean(CleanFiles(), "files")
     _, peak = tracemalloc.get_traced_memory()
@@ -75,7 +75,7 @@ async def test_orphaned_files_go_and_owned_ones_stay(seeded: Desk) -> None:
     assert peak < FILES_MEMORY_BYTES
 
 
-async def _some_keys(desk: Desk, *conditions: ColumnElement[bool]) -> list[str]:
-    async with desk.database.read() as connection:
+async def _some_keys(harness: CleanupHarness, *conditions: ColumnElement[bool]) -> list[str]:
+    async with harness.database.read() as connection:
         query = select(files.c.object_key).where(*conditions).limit(20)
         return list((await connection.execute(query)).scalars())

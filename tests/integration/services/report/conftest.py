@@ -6,9 +6,9 @@ import pytest
 
 from nightshift.database import Database, migrate, open_database
 from schema.tables import metadata
-from tests.integration.database.conftest import pytest_generate_tests, url
+from tests.integration.database.conftest import postgres, pytest_generate_tests, server, url
 
-__all__ = ["pytest_generate_tests", "url"]
+__all__ = ["postgres", "pytest_generate_tests", "server", "url"]
 
 
 @pytest.fixture

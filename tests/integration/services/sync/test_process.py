@@ -22,7 +22,7 @@ from nightshift.database import Database, open_database
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects import open_objects
+from nightshift.objects.s3 import open_objects
 from schema.tables import external_records, linked_accounts, users
 from tests.harness import connected, eventually, stored
 from tests.integration.services.sync.test_fan_out import NOW, RUN

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from contracts.upload import ProcessUpload
 from nightshift.database import Database
 from nightshift.testing import FakeObjectStore, JobResult, perform_job, temporary_database
-from nightshift.worker.pipeline import JobLimits
+from nightshift.worker.policies import JobLimits
 from nightshift.worker.verdict import DeadLetter
 from schema.tables import files, users
 from services.upload.handlers import upload_routes

@@ -17,7 +17,8 @@ from contracts.upload import ProcessUpload
 from nightshift.config.secret import Secret
 from nightshift.database import Database, migrate, open_database
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.objects import ObjectMissingError, ObjectStore, open_objects
+from nightshift.objects import ObjectMissingError, ObjectStore
+from nightshift.objects.s3 import open_objects
 from nightshift.outcomes import Permanent, Skip, Unavailable
 from nightshift.testing import FakeObjectStore, perform_job
 from schema.tables import files, users

@@ -1,0 +1,1 @@
+"""Programs to read and to copy from; each is run by a test."""

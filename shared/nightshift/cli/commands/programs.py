@@ -1,0 +1,61 @@
+"""`nightshift up` and `nightshift provision`: programs that read their own arguments."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from nightshift.cli.client.command import Groups, command
+from nightshift.cli.client.settings import environment
+from nightshift.cli.terminal.exit_codes import WRONG_USE
+from nightshift.config.project import Project
+
+_MISSING = """\
+nightshift up: the embedded stack is not installed here ({0}).
+Install it with: pip install 'nightshift-jobs[embedded]'
+"""
+
+
+def register(groups: Groups) -> None:
+    """Declare the commands for `--help`."""
+    command(
+        groups,
+        "up",
+        "Run the whole stack in the foreground until Ctrl-C, without Docker.",
+        example="nightshift up --replicas email=2",
+        more="For its options, run `nightshift up --help`.",
+    )
+    command(
+        groups,
+        "provision",
+        "Create or update streams, consumers, database tables and bucket; run it before the workers of each release.",
+        example="nightshift provision --check",
+        more="For its options, run `nightshift provision --help`.",
+    )
+
+
+def program(arguments: Sequence[str]) -> Callable[[], int] | None:
+    """Return the program that is asked for, if it is one of these; everything after its name is its own."""
+    match list(arguments):
+        case ["up", *rest]:
+            return lambda: _up(rest)
+        case ["provision", *rest]:
+            return lambda: _provision(rest)
+        case _:
+            return None
+
+
+def _up(arguments: Sequence[str]) -> int:
+    try:
+        from nightshift.embedded.up import main  # noqa: PLC0415 - no other command needs the embedded stack
+    except ModuleNotFoundError as missing:
+        sys.stderr.write(_MISSING.format(missing))
+        return WRONG_USE
+    return main(arguments)
+
+
+def _provision(arguments: Sequence[str]) -> int:
+    from nightshift.runtime.provision import main  # noqa: PLC0415 - no other command needs it
+
+    settings, _ = environment(argparse.Namespace(), os.environ, Project.of_environment(os.environ).state_folder)
+    return main(arguments, settings)

@@ -1,0 +1,30 @@
+"""The settings of a running embedded stack as a file, so that the command line finds it without being told."""
+
+import contextlib
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+_NAME = "environment"
+
+
+@contextmanager
+def written(folder: Path, settings: Mapping[str, str]) -> Iterator[Path]:
+    """Keep the file inside the block: lines `NAME=value` that a shell can read, for its owner's eyes only."""
+    file = folder / _NAME
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()), encoding="utf-8")
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Return the settings of the stack that runs in a folder; nothing if none runs there."""
+    with contextlib.suppress(OSError, ValueError):
+        pairs = (part.partition("=") for part in shlex.split((folder / _NAME).read_text(encoding="utf-8")))
+        return {name: value for name, equals, value in pairs if equals}
+    return {}

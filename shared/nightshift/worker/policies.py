@@ -1,0 +1,52 @@
+"""How long a worker waits for what; what tests and other deployments may want otherwise is passed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from nightshift.backoff import RetryPolicy
+from nightshift.instants import utc_now
+from nightshift.topology.topology import PROGRESS_SECONDS
+
+
+@dataclass(slots=True, frozen=True)
+class JobLimits:
+    """A service's defaults for its handlers."""
+
+    max_retries: int = 3
+    timeout_seconds: float = 900.0
+
+    def retries_of(self, max_retries: int | None) -> int:
+        """Return how often a job is tried again: as its route says, or as many times as the service does."""
+        return self.max_retries if max_retries is None else max_retries
+
+
+@dataclass(slots=True, frozen=True)
+class Policies:
+    """The waits of a worker, and the clock that it reads."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    """After a failed attempt, and after something could not be stored."""
+    follow_ups: RetryPolicy = field(default_factory=lambda: RetryPolicy(ceiling_seconds=15.0))
+    """Between two tries to publish the follow-up jobs of a committed job, which holds a slot meanwhile."""
+    dead_letter_again: timedelta = timedelta(minutes=1)
+    """When a dead-letter stream has refused, somebody has to make room: the job asks again after this."""
+    outage_seconds: tuple[float, float] = (2.0, 10.0)
+    """A job that met an outage runs again after a random time between these."""
+    first_probe_seconds: float = 0.5
+    last_probe_seconds: float = 15.0
+    """What is unavailable is probed after the first, then ever more rarely, at last every so many seconds."""
+    probe_seconds: float = 60.0
+    """For one probe: one that hangs must not keep the circuit open for ever."""
+    tick_seconds: float = 1.0
+    progress_seconds: float = PROGRESS_SECONDS
+    """How often a worker tells the broker that a job is still in flight."""
+    settling_seconds: float = 5.0
+    """After the grace period of a drain: for what has only to be released."""
+    crash_loop_after: int = 10
+    """Deliveries of a job of which nobody reported the end: the last of them is marked, and beyond it the job is given
+    up on if nobody reported the end of that one either."""
+    now: Callable[[], datetime] = utc_now
+
+
+DEFAULT_POLICIES = Policies()

@@ -1,0 +1,132 @@
+"""The command line beside large streams and tables: it reads what it shows, not all there is."""
+
+import json
+import tracemalloc
+import urllib.request
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert
+
+from nightshift.broker.jetstream import manage
+from nightshift.contract import wire
+from nightshift.database import open_database
+from nightshift.database.tables import outbox
+from tests.integration.cli.desk import Desk
+
+LETTERS, BODY_BYTES = 300, 20_000
+FEW_BYTES = 1_500_000
+"""What the newest few of them come to, with all else that a command asks; all of them are 6,000,000."""
+OUTBOX_ROWS = 20_000
+
+
+def sent_bytes(desk: Desk) -> int:
+    """What the broker has sent to its clients so far."""
+    with urllib.request.urlopen(f"{desk.stack.broker.monitoring_url}/varz", timeout=5) as answer:  # noqa: S310 - our own broker
+        return int(json.load(answer)["out_bytes"])
+
+
+async def bury(desk: Desk, count: int = LETTERS, body: bytes = b"x" * BODY_BYTES) -> None:
+    """Write dead letters whose error is their number, from 1."""
+    for number in range(1, count + 1):
+        headers = {wire.JOB_ID: f"job-{number}", wire.DEAD_ERROR: f"error {number}", wire.DEAD_REASON: "permanent"}
+        await desk.connection.jetstream().publish("dead.email.send", body, headers=headers)
+
+
+async def sequences(desk: Desk) -> list[int]:
+    """The sequences of the first and the last dead letter."""
+    state = (await manage(desk.connection, "STREAM.INFO.EMAIL_DLQ"))["state"]
+    return list(range(state["first_seq"], state["last_seq"] + 1))
+
+
+async def forget(desk: Desk, gone: Sequence[int]) -> None:
+    """Delete dead letters, as a redrive does."""
+    for sequence in gone:
+        await manage(desk.connection, "STREAM.MSG.DELETE.EMAIL_DLQ", {"seq": sequence, "no_erase": True})
+
+
+@pytest.mark.parametrize(
+    "command", [("queues", "describe", "email"), ("top", "--once"), ("dlq", "list", "--limit", "9")]
+)
+async def test_the_newest_dead_letters_are_shown_without_reading_the_others(
+    desk: Desk, command: tuple[str, ...]
+) -> None:
+    """Also where the older ones fill their stream."""
+    await bury(desk)
+    before = sent_bytes(desk)
+    said = await desk.run(*command, "--json")
+    assert sent_bytes(desk) - before < FEW_BYTES
+    rows = said.json if command[0] == "dlq" else said.json["lastErrors"]
+    count = {"queues": 5, "top": 8, "dlq": 9}[command[0]]
+    assert [row["error"] for row in rows] == [f"error {number}" for number in range(LETTERS - count + 1, LETTERS + 1)]
+
+
+async def test_one_dead_letter_is_shown_without_reading_the_others(desk: Desk) -> None:
+    """A reference says where it is; two that are far apart are two questions."""
+    await bury(desk)
+    first, *_, last = await sequences(desk)
+    before = sent_bytes(desk)
+    said = await desk.run("dlq", "show", f"email:{first}", f"email:{last}", "--json")
+    assert sent_bytes(desk) - before < FEW_BYTES
+    assert [letter["error"] for letter in said.json] == ["error 1", f"error {LETTERS}"]
+
+
+GAPS: dict[str, Any] = {
+    "the newest gone": lambda numbers: numbers[-30:],
+    "few left far apart": lambda numbers: [number for number in numbers if number % 40],
+    "a gap in front of many": lambda numbers: numbers[100:299],
+    "five left": lambda numbers: numbers[2:-3],
+    "one left": lambda numbers: numbers[1:],
+}
+
+
+@pytest.mark.parametrize("gone", GAPS.values(), ids=GAPS)
+async def test_the_newest_are_found_behind_gaps(desk: Desk, gone: Any) -> None:
+    """Redriven and deleted letters leave gaps of any size in the sequence."""
+    await bury(desk, body=b"{}")
+    await forget(desk, gone(await sequences(desk)))
+    every = [row["error"] for row in (await desk.run("dlq", "list", "--limit", "0", "--json")).json]
+    described = (await desk.run("queues", "describe", "email", "--json")).json
+    assert [row["error"] for row in described["lastErrors"]] == every[-5:]
+
+
+@pytest.fixture
+def traced_memory() -> Iterator[None]:
+    """Memory is measured meanwhile."""
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("traced_memory")
+async def test_a_large_outbox_is_searched_in_little_memory(desk: Desk) -> None:
+    """The job that is looked for is found among many others that are not published yet."""
+    database = open_database(desk.environ["DATABASE_URL"])
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "id": f"email/email.send/parent/{number}",
+            "consumer": "email",
+            "subject": "jobs.email.send",
+            "body": b"{}",
+            "headers": {wire.JOB_ID: f"waiting-{number}", "X-Note": "x" * 500},
+            "created_at": now,
+        }
+        for number in range(OUTBOX_ROWS)
+    ]
+    async with database.write() as connection:
+        await connection.execute(insert(outbox), rows)
+    del rows
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        said = await desk.run("jobs", "find", f"waiting-{OUTBOX_ROWS - 1}", "--json")
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        async with database.write() as connection:
+            await connection.execute(delete(outbox))
+        await database.close()
+    assert [trace["state"] for trace in said.json] == ["outbox"]
+    assert peak < 8_000_000

@@ -1,0 +1,256 @@
+"""Each step of a job's life by itself: whether it lets the job go on, and the verdict that it ends it with."""
+
+import asyncio
+import math
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from nightshift.messaging import claim_check, inbox
+from nightshift.messaging.errors import HandlerTimeoutError, InnerCancellationError, UnknownTypeError
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Skip
+from nightshift.testing import FakeObjectStore
+from nightshift.worker import steps
+from nightshift.worker.in_flight import InFlightJob, identify
+from nightshift.worker.keyed_lock import KeyedLock
+from nightshift.worker.policies import JobLimits
+from nightshift.worker.router import NO_ROUTE, Route, route
+from nightshift.worker.verdict import DONE, DUPLICATE, SKIPPED, Ack, DeadLetter, Reschedule, Verdict
+from tests.harness import FollowProbe, RunProbe
+from tests.unit.worker.deliveries import delivered, named
+
+LIMITS = JobLimits(max_retries=3, timeout_seconds=60.0)
+PERMITTED = 10
+
+
+async def nothing(_message: RunProbe, _job: Job) -> None:
+    """Do nothing."""
+
+
+KEPT = route(RunProbe, nothing)
+
+
+class FakeGuard:
+    """Marks jobs as started; `marked` holds them."""
+
+    def __init__(self, *marked: str) -> None:
+        self.marked = set(marked)
+
+    async def mark_started(self, delivery: Any) -> bool:
+        """See `CrashLoopGuard`."""
+        known = delivery.origin() in self.marked
+        self.marked.add(delivery.origin())
+        return not known
+
+
+class FakeCommitter:
+    """Commits a job once; `done` holds their ids."""
+
+    def __init__(self, *done: str) -> None:
+        self.done = set(done)
+
+    async def is_done(self, job: Job) -> bool:
+        """See `Committer`."""
+        return job.id in self.done
+
+    async def commit(self, job: Job) -> bool:
+        """See `Committer`."""
+        first = job.id not in self.done
+        self.done.add(job.id)
+        return first
+
+
+class FakeSettler:
+    """Publishes follow-ups; `published` holds their parents' ids."""
+
+    def __init__(self) -> None:
+        self.published: list[str] = []
+
+    async def publish_follow_ups(self, job: Job) -> None:
+        """See `Settler`."""
+        self.published.append(job.id)
+
+
+async def _result(result: steps.StepResult) -> Verdict | None:
+    """Return what a step says, after whatever it waits for."""
+    if result is None or isinstance(result, (Ack, Reschedule, DeadLetter)):
+        return result
+    return await result
+
+
+def _in_flight(found: Route = KEPT, body: bytes = b'{"name":"a"}', times: int = 1, **headers: str) -> InFlightJob:
+    in_flight = identify("probe", delivered(body=body, times=times, headers={"Job-Id": "one", **named(headers)}))
+    in_flight.route = found
+    return in_flight
+
+
+def test_a_dead_mark_is_carried_out() -> None:
+    """Only on what comes by way of `later.`."""
+    mark = {"Dead-Reason": "permanent", "Dead-Error": "never", "Dead-Attempts": "2"}
+    marked = identify("probe", delivered(b"due.probe.run", headers=mark))
+    assert steps.dead_mark(marked) == DeadLetter("permanent", "never", 2)
+    assert steps.dead_mark(_in_flight()) is None
+
+
+def test_what_can_be_no_job_is_a_dead_letter() -> None:
+    """With the reason that was found when its envelope was read."""
+    verdict = steps.malformed(_in_flight(Job_Attempt_Base="two"))
+    assert isinstance(verdict, DeadLetter)
+    assert (verdict.reason, verdict.attempts) == ("invalid", 1)
+    assert steps.malformed(_in_flight()) is None
+
+
+@pytest.mark.parametrize("times", [1, PERMITTED - 1])
+def test_before_its_last_permitted_delivery_a_job_is_not_marked(times: int) -> None:
+    """Nothing is asked of the database."""
+    nobody: Any = None
+    assert steps.crash_loop(nobody, PERMITTED, _in_flight(times=times)) is None
+
+
+async def test_the_last_permitted_delivery_is_marked_and_the_next_is_a_crash_loop() -> None:
+    """Unless somebody has cleared the mark."""
+    guard: Any = FakeGuard()
+    last = _in_flight(times=PERMITTED)
+    assert await _result(steps.crash_loop(guard, PERMITTED, last)) is None
+    assert last.marked
+    verdict = await _result(steps.crash_loop(guard, PERMITTED, _in_flight(times=PERMITTED + 1)))
+    assert isinstance(verdict, DeadLetter)
+    assert verdict.reason == "crash-loop"
+    assert "delivered 11 times" in verdict.error
+
+
+def test_an_event_is_no_crash_loop() -> None:
+    """It is retried by redelivery, without any limit."""
+    nobody: Any = None
+    event = identify("probe", delivered(b"cron.probe.daily", times=100))
+    assert steps.crash_loop(nobody, PERMITTED, event) is None
+
+
+def test_a_type_without_handler_fails_and_says_what_may_have_been_meant() -> None:
+    """It is a failed attempt, since another replica may have one."""
+    with pytest.raises(UnknownTypeError, match=r"no handler for probe\.run; did you mean probe\.ran\?"):
+        steps.unknown_type({"probe.ran": KEPT}, _in_flight(NO_ROUTE))
+
+
+async def test_a_body_is_decoded() -> None:
+    """The message is the contract's class."""
+    in_flight = _in_flight()
+    assert await _result(steps.body(FakeObjectStore(), in_flight)) is None
+    assert in_flight.message == RunProbe(name="a")
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"name":1}', "Expected `str`, got `int` - at `$.name`"),
+        (b"  ", "the body is empty"),
+        (b"\xff", "JSON is malformed"),
+        (b"[" * 100_000, ""),
+    ],
+)
+async def test_a_body_that_breaks_its_contract_is_a_dead_letter(body: bytes, error: str) -> None:
+    """It says where and why; nothing that was typed fells the worker."""
+    verdict = await _result(steps.body(FakeObjectStore(), _in_flight(body=body)))
+    assert isinstance(verdict, DeadLetter)
+    assert verdict.reason == "invalid"
+    assert error in verdict.error
+
+
+async def test_a_claim_check_is_fetched() -> None:
+    """The body is the object's; a claim that names nothing is a dead letter."""
+    objects = FakeObjectStore()
+    key = await claim_check.put(objects, b'{"name":"long"}', datetime.now(UTC))
+    in_flight = _in_flight(body=b"", Job_Claim=key)
+    assert await _result(steps.body(objects, in_flight)) is None
+    assert in_flight.message == RunProbe(name="long")
+    verdict = await _result(steps.body(FakeObjectStore(), _in_flight(body=b"", Job_Claim=key)))
+    assert isinstance(verdict, DeadLetter)
+    assert "does not exist" in verdict.error
+
+
+async def test_a_job_waits_for_another_delivery_of_itself() -> None:
+    """Until that releases the key; meanwhile it can be released to another worker."""
+    keys, first, second = KeyedLock(), _in_flight(), _in_flight()
+    assert steps.lock(keys, first) is None
+    waiting = asyncio.ensure_future(_result(steps.lock(keys, second)))
+    await asyncio.sleep(0)
+    assert (first.holds_lock, second.holds_lock, second.deadline) == (True, False, math.inf)
+    keys.release(inbox.key_of(first.job))
+    assert await waiting is None
+    assert (second.holds_lock, second.deadline) == (True, None)
+
+
+async def test_a_job_that_is_done_is_a_duplicate() -> None:
+    """What its outbox still holds is published first."""
+    committer: Any = FakeCommitter("one")
+    settler: Any = FakeSettler()
+    assert await _result(steps.look_up(committer, settler, _in_flight())) == DUPLICATE
+    assert settler.published == ["one"]
+    assert await _result(steps.look_up(committer, settler, _in_flight(Job_Id="two"))) is None
+
+
+def _run(handler: Any, **options: Any) -> tuple[InFlightJob, Awaitable[None]]:
+    in_flight = _in_flight(route(RunProbe, handler, **options))
+    return in_flight, steps.handler(LIMITS, in_flight)
+
+
+async def test_a_handler_is_told_its_time_limit_and_whether_it_is_the_last_attempt() -> None:
+    """The route's own, else the service's."""
+    in_flight, running = _run(nothing, timeout_seconds=5.0, max_retries=0)
+    await running
+    assert in_flight.job.timeout is not None
+    assert (in_flight.job.timeout.total_seconds(), in_flight.job.is_last_attempt) == (5.0, True)
+    in_flight, running = _run(nothing)
+    await running
+    assert in_flight.job.timeout is not None
+    assert (in_flight.job.timeout.total_seconds(), in_flight.job.is_last_attempt) == (60.0, False)
+    assert in_flight.ending == DONE
+
+
+async def test_skip_discards_what_was_recorded() -> None:
+    """The job is still committed, so that it is done."""
+
+    async def skip(_: RunProbe, job: Job) -> None:
+        job.enqueue(FollowProbe(name="no"))
+        raise Skip
+
+    in_flight, running = _run(skip)
+    await running
+    assert (in_flight.ending, in_flight.job.follow_ups) == (SKIPPED, [])
+
+
+async def test_a_cancellation_says_who_wanted_it() -> None:
+    """The timer, or something inside of the handler."""
+
+    async def cancelled(_: RunProbe, _job: Job) -> None:
+        raise asyncio.CancelledError
+
+    in_flight, running = _run(cancelled)
+    with pytest.raises(InnerCancellationError):
+        await running
+    in_flight, running = _run(cancelled)
+    in_flight.timed_out = True
+    with pytest.raises(HandlerTimeoutError, match="longer than 60 s"):
+        await running
+
+
+async def test_a_commit_that_finds_the_job_done_is_a_duplicate() -> None:
+    """Another worker was faster: its follow-ups are published, and nothing of this run is kept."""
+    committer: Any = FakeCommitter()
+    settler: Any = FakeSettler()
+    assert await _result(steps.commit(committer, settler, _in_flight())) is None
+    assert await _result(steps.commit(committer, settler, _in_flight())) == DUPLICATE
+    assert settler.published == ["one"]
+
+
+async def test_follow_ups_are_published_where_there_are_any() -> None:
+    """Else the outbox is not even looked at."""
+    settler: Any = FakeSettler()
+    in_flight = _in_flight()
+    assert steps.follow_ups(settler, in_flight) is None
+    in_flight.job.enqueue(FollowProbe(name="next"))
+    assert await _result(steps.follow_ups(settler, in_flight)) is None
+    assert settler.published == ["one"]
