@@ -64,8 +64,9 @@ async def test_an_event_becomes_one_job_however_often_it_is_delivered(desk: Desk
         await sync_due(EVENT, job)
         await Committer(desk.database).commit(job)
     async with desk.database.read() as connection:
-        subjects = (await connection.execute(select(outbox.c.subject))).scalars().all()
-    assert subjects == ["jobs.sync.all"]
+        rows = (await connection.execute(select(outbox.c.subject, outbox.c.headers))).all()
+    assert [row.subject for row in rows] == ["jobs.sync.all"]
+    assert rows[0].headers["Job-Id"].startswith("sync/cron.sync.all/~key/0/")
 
 
 async def test_each_active_account_gets_one_job(desk: Desk) -> None:
