@@ -1,11 +1,12 @@
 """Process one uploaded file: from its row and its bytes to checksum, metadata and thumbnail."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from contracts.upload import ProcessUpload
 from nightshift.database import Database
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.outcomes import Permanent
@@ -19,10 +20,6 @@ from services.upload.settings import UploadSettings
 from services.upload.temp_files import Scratch
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def upload_routes(
     *,
     database: Database,
@@ -30,7 +27,7 @@ def upload_routes(
     inspector: Inspector,
     scratch: Scratch,
     settings: UploadSettings,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> Handlers:
     """Return the service's handlers with their dependencies bound."""
     handler = partial(
@@ -84,7 +81,9 @@ async def give_up(
 async def _inspect(inspector: Inspector, source: Source) -> Inspection:
     if source.content_type == PDF or source.content_type in IMAGES:
         return await inspector.inspect(source.path, source.content_type)
-    return Inspection({"kind": "other"})
+    return Inspection(
+        {"kind": "other", "notShown": f"no thumbnails are made of files of the type {source.content_type}"}
+    )
 
 
 async def _store_thumbnail(objects: ObjectStore, inspection: Inspection, source: Source, pixels: int) -> str | None:
@@ -92,7 +91,7 @@ async def _store_thumbnail(objects: ObjectStore, inspection: Inspection, source:
     if inspection.thumbnail is None:
         return None
     key = f"thumbnails/{source.checksum}-{pixels}.webp"
-    await objects.upload(key, inspection.thumbnail, THUMBNAIL_TYPE)
+    await objects.put(key, inspection.thumbnail, THUMBNAIL_TYPE)
     return key
 
 

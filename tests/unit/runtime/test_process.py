@@ -15,7 +15,7 @@ from nightshift.runtime.process import run_until_stopped
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """What is logged while a test lasts."""
+    """The log of the test."""
     stream = io.StringIO()
     log.configure("test", "json", stream=stream)
     yield stream
