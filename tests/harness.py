@@ -300,8 +300,8 @@ async def working(
 @asynccontextmanager
 async def doing_chores(harness: Harness) -> AsyncIterator[None]:
     """What the worker does beside its jobs: relay and sweeps."""
-    chores = harness.parts.chores
-    running = [asyncio.create_task(loop(Heartbeat())) for loop in (chores.relay, chores.sweep)]
+    housekeeping = harness.parts.housekeeping
+    running = [asyncio.create_task(loop(Heartbeat())) for loop in (housekeeping.relay, housekeeping.sweep)]
     yield
     await cancelled(*running)
 

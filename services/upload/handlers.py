@@ -84,7 +84,9 @@ async def give_up(
 async def _inspect(inspector: Inspector, source: Source) -> Inspection:
     if source.content_type == PDF or source.content_type in IMAGES:
         return await inspector.inspect(source.path, source.content_type)
-    return Inspection({"kind": "other"})
+    return Inspection(
+        {"kind": "other", "notShown": f"no thumbnails are made of files of the type {source.content_type}"}
+    )
 
 
 async def _store_thumbnail(objects: ObjectStore, inspection: Inspection, source: Source, pixels: int) -> str | None:
@@ -92,7 +94,7 @@ async def _store_thumbnail(objects: ObjectStore, inspection: Inspection, source:
     if inspection.thumbnail is None:
         return None
     key = f"thumbnails/{source.checksum}-{pixels}.webp"
-    await objects.upload(key, inspection.thumbnail, THUMBNAIL_TYPE)
+    await objects.put(key, inspection.thumbnail, THUMBNAIL_TYPE)
     return key
 
 

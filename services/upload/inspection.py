@@ -32,49 +32,62 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One file to inspect; the answer and the thumbnail are written into `folder`."""
+    """One file to inspect; it is open as the file descriptor `source` of the child."""
 
-    source: Path
+    source: int
     content_type: str
-    folder: Path
     limits: ImageLimits
-
-    @property
-    def report(self) -> Path:
-        """The path of the child's answer."""
-        return self.folder / "report.json"
-
-    @property
-    def thumbnail(self) -> Path:
-        """The path of the thumbnail."""
-        return self.folder / "thumbnail.webp"
 
     def to_json(self) -> str:
         """Return the request as the child's argument."""
-        return json.dumps(asdict(self) | {"source": str(self.source), "folder": str(self.folder)})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Request":
         """Parse the result of `to_json`."""
         fields = json.loads(text)
-        return cls(
-            Path(fields["source"]), fields["content_type"], Path(fields["folder"]), ImageLimits(**fields["limits"])
-        )
+        return cls(fields["source"], fields["content_type"], ImageLimits(**fields["limits"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The findings about a file."""
+    """The findings about a file, and its thumbnail as a WebP."""
 
     metadata: dict[str, Any]
-    thumbnail: Path | None = None
+    thumbnail: bytes | None = None
+
+
+def to_answer(findings: dict[str, Any], thumbnail: bytes | None = None) -> bytes:
+    """Return what a child writes to its standard output: its findings in one line of JSON, then the thumbnail."""
+    return json.dumps(findings).encode() + b"\n" + (thumbnail or b"")
+
+
+def from_answer(answer: bytes) -> Inspection:
+    """Parse the result of `to_answer`.
+
+    Raises:
+        UnreadableFileError: the child has said so.
+        ValueError: it is no such answer.
+    """
+    line, _, thumbnail = answer.partition(b"\n")
+    try:
+        findings = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(findings, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004 - as of other malformed answers
+    if "unreadable" in findings:
+        raise UnreadableFileError(str(findings["unreadable"]))
+    if not isinstance(findings.get("metadata"), dict):
+        raise ValueError("it has no metadata")  # noqa: TRY004 - as above
+    return Inspection(findings["metadata"], thumbnail or None)
 
 
 class Inspector(Protocol):
     """Inspects an image or a PDF without putting the worker at risk."""
 
     async def inspect(self, source: Path, content_type: str) -> Inspection:
-        """Inspect `source`, which is alone in its folder; the thumbnail is written beside it.
+        """Inspect the file `source`.
 
         Raises:
             UnreadableFileError: the file cannot be processed, however often it is tried.

@@ -50,7 +50,7 @@ class WorkerParts:
 
     worker: Worker
     pulls: Sequence[Pull]
-    chores: Housekeeping
+    housekeeping: Housekeeping
     circuit: CircuitBreaker
     watch: PullWatch
 
@@ -59,8 +59,8 @@ class WorkerParts:
         return {
             "worker": self.worker.tick,
             "pull watch": self.watch.run,
-            "outbox relay": self.chores.relay,
-            "sweep": self.chores.sweep,
+            "outbox relay": self.housekeeping.relay,
+            "sweep": self.housekeeping.sweep,
         }
 
 
@@ -110,7 +110,7 @@ def compose(
         policies,
         spawn=spawn,
     )
-    chores = Housekeeping(
+    housekeeping = Housekeeping(
         context.name,
         consumers,
         connection=context.connection,
@@ -128,7 +128,7 @@ def compose(
         circuit=circuit,
         metrics=context.metrics,
         limits=limits,
-        on_refused=chores.refused,
+        on_refused=housekeeping.refused,
         policies=policies,
         tracing=context.tracing,
     )
@@ -137,4 +137,4 @@ def compose(
     pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)
-    return WorkerParts(worker, pulls, chores, circuit, watch)
+    return WorkerParts(worker, pulls, housekeeping, circuit, watch)

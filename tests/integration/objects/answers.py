@@ -18,7 +18,7 @@ class Answers:
     def say(
         self, status: str, body: str, *headers: str, kind: str = "application/xml", method: str | None = None
     ) -> None:
-        """Answers with a status, a body and further header lines from now on."""
+        """Answer with a status, a body and further header lines from now on."""
         usual = [f"content-type: {kind}", f"content-length: {len(body)}", "connection: close"]
         raw = "\r\n".join([f"HTTP/1.1 {status}", *usual, *headers, "", body]).encode()
         if method:
@@ -27,11 +27,11 @@ class Answers:
             self.raw = raw
 
     def say_code(self, status: str, code: str, *headers: str, method: str | None = None) -> None:
-        """Answers with an error of S3."""
+        """Answer with an error of S3."""
         self.say(status, f"<Error><Code>{code}</Code><Message>told so</Message></Error>", *headers, method=method)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Takes one request and answers it."""
+        """Read one request and answer it."""
         try:
             first, _, _ = (await reader.readuntil(b"\r\n\r\n")).decode().partition("\r\n")
             self.requests.append(first)
@@ -45,7 +45,7 @@ class Answers:
 
 @asynccontextmanager
 async def answering() -> AsyncIterator[Answers]:
-    """Runs the server on a free loopback port."""
+    """Run the server on a free loopback port."""
     answers = Answers()
     server = await asyncio.start_server(answers.serve, "127.0.0.1", 0)
     async with server:

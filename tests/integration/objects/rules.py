@@ -21,7 +21,7 @@ def folder() -> str:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What a folder holds."""
+    """Return the names in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -31,7 +31,7 @@ async def keys_of(store: ObjectStore, prefix: str, *, after: str = "") -> list[s
 
 
 class ObjectStoreRules:
-    """What a store must do; `store` is a fixture of the subclass."""
+    """The rules of an object store; `store` is a fixture of the subclass."""
 
     @pytest.mark.parametrize("size", [0, 1, 100_000, 6 << 20])
     async def test_what_was_put_is_read_byte_for_byte(self, store: ObjectStore, folder: str, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What the S3 server says when something is wrong, and what comes out of it."""
+"""Errors of the S3 server, and the errors of the port that they become."""
 
 import asyncio
 from collections.abc import AsyncIterator

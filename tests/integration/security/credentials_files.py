@@ -48,7 +48,7 @@ class Authority:
     config: str
 
     def write(self, file: Path, *, account: Key | None = None) -> str:
-        """Writes the credentials file of a new user (of another account, where one is given); returns its seed."""
+        """Write the credentials file of a new user (of another account, if one is given); return its seed."""
         user, issuer = Key(nkeys.PREFIX_BYTE_USER), account or self.account
         jwt = issuer.vouch(user, "user", subs=-1, data=-1, payload=-1, pub={}, sub={})
         file.write_text(_CREDENTIALS.format(jwt=jwt, seed=user.seed))
@@ -56,7 +56,7 @@ class Authority:
 
 
 def new_authority() -> Authority:
-    """Makes one; an account for the broker's own affairs is part of it."""
+    """Create one; an account for the broker's own affairs is part of it."""
     operator, system, account = (Key(kind) for kind in (nkeys.PREFIX_BYTE_OPERATOR, *[nkeys.PREFIX_BYTE_ACCOUNT] * 2))
     limits = {**_UNLIMITED, "wildcards": True}
     accounts = {

@@ -26,7 +26,7 @@ from tests.servers import needing_programs
 
 _BROKER_TLS = 'tls {{ cert_file: "{0.certificate}", key_file: "{0.key}" }}\n'
 _PASSWORD = "made-up"
-"""What the mail server asks for."""
+"""The password that the mail server requires."""
 
 
 @dataclass

@@ -69,7 +69,7 @@ async def producer(guarded: Guarded) -> AsyncIterator[Connection]:
 
 @pytest.fixture
 async def others(guarded: Guarded) -> AsyncIterator[list[Stored]]:
-    """What others have sent: jobs, one of them with an id that can be guessed, and one that waits."""
+    """Jobs of other producers: one of them with an id that can be guessed, and one that waits."""
     publisher = Publisher(guarded.operator)
     await publisher.publish(MAIL, job_id=OTHERS)
     for number in range(3):

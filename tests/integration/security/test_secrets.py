@@ -88,7 +88,7 @@ async def _send_work(guarded: Guarded, name: str) -> None:
 
 
 async def _answers(service: Service) -> str:
-    """What its health port says to everything."""
+    """Return the answers of its health port to every path."""
     texts: list[str] = []
     for path in ("/healthz", "/readyz", "/metrics"):
         try:
@@ -113,7 +113,7 @@ async def test_no_secret_is_shown_when_something_fails(guarded: Guarded, name: s
 
 
 async def said_by(service: Service, words: str) -> str:
-    """Runs a service until it says one of some words, between bars; returns all that it has said by then."""
+    """Run a service until its log has one of the words (separated by bars); return its log up to then."""
     await service.start()
     shown = ""
     try:

@@ -26,7 +26,7 @@ class Received:
 
 @dataclass
 class Collector:
-    """What came in."""
+    """A collector of spans, and what it has received."""
 
     url: str = ""
     spans: list[Received] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Collector:
     over: threading.Event = field(default_factory=threading.Event)
 
     def take(self, body: bytes) -> None:
-        """Reads one request."""
+        """Read one request."""
         request = ExportTraceServiceRequest.FromString(body)
         for group in request.resource_spans:
             resource = _values(group.resource.attributes)
@@ -56,7 +56,7 @@ class Collector:
 
 @contextmanager
 def collecting() -> Iterator[Collector]:
-    """Runs one on a free port."""
+    """Run one on a free port."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,7 +71,7 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

@@ -42,7 +42,7 @@ class Recorded:
 
 
 def attributes(span: ReadableSpan) -> dict[str, Any]:
-    """What a span says about itself."""
+    """Return the attributes of a span."""
     return dict(span.attributes or {})
 
 
@@ -53,7 +53,7 @@ def trace_id(span: ReadableSpan) -> str:
 
 
 def span_id(span: ReadableSpan) -> int:
-    """What its children name as their parent."""
+    """Return the span id that its children name as their parent."""
     assert span.context is not None
     return int(span.context.span_id)
 

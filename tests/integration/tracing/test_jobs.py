@@ -1,4 +1,4 @@
-"""What the spans of a job say, and how they hang together."""
+"""The spans of a job, and how they are linked."""
 
 import re
 from datetime import timedelta

@@ -45,13 +45,13 @@ async def email(stack: Stack, name: str, **extra: str) -> AsyncIterator[Service]
 
 
 def lines(service: Service, event: str) -> list[dict[str, Any]]:
-    """What the process logged of one kind; every line of it is JSON, so nothing else came to standard error either."""
+    """Return the lines of one event. Each line of the log is JSON: nothing else was written to standard error."""
     logged = [json.loads(line) for line in service.log.read_text().splitlines()]
     return [line for line in logged if line["event"] == event]
 
 
 def warnings(service: Service) -> list[dict[str, Any]]:
-    """What it complained of about its collector."""
+    """Return its warnings about the collector."""
     return [line for line in lines(service, "tracing") if line["level"] == "warning"]
 
 
@@ -127,7 +127,7 @@ async def test_a_collector_that_never_answers_holds_up_no_end(stack: Stack, coll
     assert time.monotonic() - began < 15
     assert service.process.exit_code == 0
     (given_up,) = warnings(service)
-    assert given_up["message"] == "the last spans did not reach the collector within 3 s: given up"
+    assert given_up["message"] == "the last spans did not reach the collector within 3 s: dropped"
 
 
 @pytest.mark.parametrize(

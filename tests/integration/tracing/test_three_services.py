@@ -30,7 +30,7 @@ ONCE = '[[schedules]]\nname = "report.weekly"\nschedule = "* * * * * *"\n'
 
 
 class Ended:
-    """What the services sent to their collector, all to the same."""
+    """The spans that all services sent to the same collector."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -58,7 +58,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
 
 @asynccontextmanager
 async def running(service: Any) -> AsyncIterator[None]:
-    """Runs a service on this event loop until the end."""
+    """Run a service on this event loop until the end of the block."""
     stop = asyncio.Event()
     work: Awaitable[int] = asyncio.create_task(service(stop))
     try:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
 def problems(environ: dict[str, str], cls: type[ProcessSettings] = Settings) -> tuple[str, ...]:
-    """What `load` says is wrong."""
+    """Return the problems that `load` reports."""
     with pytest.raises(SettingsError) as caught:
         load(cls, environ)
     return caught.value.problems

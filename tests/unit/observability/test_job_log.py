@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
 def add(lines: JobLines, job_id: str = "1", **changes: Any) -> None:
-    """Adds a line about a job that went well, but for the changes."""
+    """Add a line about a job that went well, but for the changes."""
     line = {"job_type": "email.send", "attempt": 1, "duration_ms": 12.34567, "outcome": "done", "success": True}
     lines.add(**{**line, "job_id": job_id, "error": None, "trace_id": None, **changes})
 

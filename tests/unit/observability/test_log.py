@@ -30,7 +30,7 @@ class Screen(io.TextIOWrapper):
         self._terminal = terminal
 
     def isatty(self) -> bool:
-        """Says whether it is a terminal."""
+        """Return whether it is a terminal."""
         return self._terminal
 
     @property

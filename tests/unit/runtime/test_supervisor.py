@@ -18,7 +18,7 @@ from tests.harness import eventually
 
 @pytest.fixture
 def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What is logged while a test lasts."""
+    """Return the lines that were logged during the test."""
     stream = io.StringIO()
     log.configure("test", "json", stream=stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]

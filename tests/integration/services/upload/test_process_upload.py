@@ -156,7 +156,11 @@ async def test_anything_else_gets_type_size_and_checksum(desk: Desk) -> None:
         None,
     )
     assert row["checksum"] == hashlib.sha256(b"name,age\nSam,17\n").hexdigest()
-    assert row["metadata"] == {"kind": "other", "claimedType": "text/csv"}
+    assert row["metadata"] == {
+        "kind": "other",
+        "claimedType": "text/csv",
+        "notShown": "no thumbnails are made of files of the type text/plain",
+    }
 
 
 async def test_a_mislabelled_file_is_what_its_bytes_are(desk: Desk) -> None:

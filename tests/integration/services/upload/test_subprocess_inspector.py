@@ -20,16 +20,16 @@ from services.upload.subprocess_inspector import SubprocessInspector
 
 LIMITS = ImageLimits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 DEADLINE_SECONDS = 20.0
-# A child that says its id, is tied down as the real one is, and then does what the test wants.
+# A child that says its id, shuts itself in as the real one does, and then does what the test wants.
 PROLOGUE = """
 import ctypes, os, pathlib, signal, sys, time
-from services.upload.rlimits import confine, die_with_parent
-from services.upload.inspection import Request
-request = Request.from_json(sys.argv[1])
-die_with_parent()
-confine(request.limits)
-(request.folder / "pid.new").write_text(str(os.getpid()))
-(request.folder / "pid.new").rename(request.folder / "pid")
+from services.upload.inspection import Request, to_answer
+from services.upload.inspector.confinement import confine
+folder, request = pathlib.Path(sys.argv[1]), Request.from_json(sys.argv[2])
+(folder / "pid.new").write_text(str(os.getpid()))
+(folder / "pid.new").rename(folder / "pid")
+confine(request.limits, request.source)
+def answer(text): os.write(1, to_answer({"unreadable": str(text)}))
 """
 
 
@@ -38,9 +38,9 @@ def inspector(limits: ImageLimits = LIMITS, *, timeout_seconds: float = 30) -> S
     return SubprocessInspector(limits, timeout_seconds=timeout_seconds, processes=2)
 
 
-def misled(deed: str, limits: ImageLimits = LIMITS, *, timeout_seconds: float = 30) -> SubprocessInspector:
-    """An inspector whose decoder does something bad."""
-    command = (sys.executable, "-P", "-c", PROLOGUE + deed)
+def misled(deed: str, photo: Path, limits: ImageLimits = LIMITS, *, timeout_seconds: float = 30) -> SubprocessInspector:
+    """An inspector whose decoder does something bad; its process id is in `pid` beside the photo."""
+    command = (sys.executable, "-P", "-c", PROLOGUE + deed, str(photo.parent))
     return SubprocessInspector(limits, timeout_seconds=timeout_seconds, processes=2, command=command)
 
 
@@ -82,7 +82,7 @@ async def test_findings_and_thumbnail_come_back(photo: Path) -> None:
     found = await inspector().inspect(photo, "image/png")
     assert found.metadata["width"] == 64
     assert found.thumbnail is not None
-    with Image.open(found.thumbnail) as thumbnail:
+    with Image.open(io.BytesIO(found.thumbnail)) as thumbnail:
         assert thumbnail.size == (64, 48)
 
 
@@ -99,7 +99,7 @@ def test_it_works_on_the_loop_that_services_run_on(photo: Path) -> None:
 
     async def both() -> Inspection:
         with pytest.raises(InspectionInterruptedError):
-            await misled("time.sleep(60)", timeout_seconds=0.5).inspect(photo, "image/png")
+            await misled("time.sleep(60)", photo, timeout_seconds=0.5).inspect(photo, "image/png")
         return await inspector().inspect(photo, "image/png")
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -125,7 +125,7 @@ async def test_a_crash_is_the_files_fault_and_stays_in_its_process(deed: str, re
     neighbour = photo.parent.parent / "neighbour" / "source"
     neighbour.parent.mkdir()
     shutil.copy(photo, neighbour)
-    crashing, sound = misled(deed), inspector()
+    crashing, sound = misled(deed, photo), inspector()
     outcomes = await asyncio.gather(
         crashing.inspect(photo, "image/png"), sound.inspect(neighbour, "image/png"), return_exceptions=True
     )
@@ -154,13 +154,13 @@ async def test_endless_computing_is_stopped_and_the_files_fault(photo: Path) -> 
     """Processor time is counted whatever else the machine does, so the verdict does not depend on its load."""
     limits = ImageLimits(thumbnail_pixels=320, max_image_pixels=10**6, memory_bytes=2**30, cpu_seconds=1)
     with pytest.raises(UnreadableFileError, match="more than 1 s of processor time"):
-        await misled("while True: pass", limits).inspect(photo, "image/png")
+        await misled("while True: pass", photo, limits).inspect(photo, "image/png")
 
 
 async def test_a_hang_is_stopped_and_tried_again(photo: Path) -> None:
     """Waiting may be the machine's fault; the process is gone when the job hears of it."""
     with pytest.raises(InspectionInterruptedError, match="longer than 2 s"):
-        await misled("time.sleep(600)", timeout_seconds=2).inspect(photo, "image/png")
+        await misled("time.sleep(600)", photo, timeout_seconds=2).inspect(photo, "image/png")
     assert not lives(int((photo.parent / "pid").read_text()))
 
 
@@ -180,26 +180,27 @@ async def test_a_hunger_for_memory_ends_in_a_reason(photo: Path) -> None:
 async def test_a_process_killed_from_outside_is_tried_again(photo: Path) -> None:
     """As the kernel does when the machine has no memory left: that need not be the file's fault."""
     with pytest.raises(InspectionInterruptedError, match="killed from outside"):
-        await misled("os.kill(os.getpid(), signal.SIGKILL)").inspect(photo, "image/png")
+        await misled("os.kill(os.getpid(), signal.SIGKILL)", photo).inspect(photo, "image/png")
 
 
 @pytest.mark.parametrize(
     ("deed", "reason"),
     [
         ("raise KeyError('a mistake of ours')", "exit code 1: KeyError: 'a mistake of ours'"),
-        ("", "left no report"),
-        ("request.report.write_text('{')", "left no report"),
+        ("", "left no answer"),
+        ("os.write(1, b'{')", "left no answer"),
+        ("os.write(1, b'{}')", "left no answer"),
     ],
 )
 async def test_a_mistake_of_the_program_is_not_blamed_on_the_file(deed: str, reason: str, photo: Path) -> None:
     """It is tried again, and then a dead letter that can be redriven, with the last line of what went wrong."""
     with pytest.raises(InspectionInterruptedError, match=reason):
-        await misled(deed).inspect(photo, "image/png")
+        await misled(deed, photo).inspect(photo, "image/png")
 
 
 async def test_cancelling_kills_the_process(photo: Path) -> None:
     """A job that times out leaves nothing running."""
-    task = asyncio.create_task(misled("time.sleep(600)").inspect(photo, "image/png"))
+    task = asyncio.create_task(misled("time.sleep(600)", photo).inspect(photo, "image/png"))
     await until((photo.parent / "pid").exists)
     pid = int((photo.parent / "pid").read_text())
     assert lives(pid)
@@ -216,7 +217,7 @@ async def test_processes_die_with_the_worker(photo: Path) -> None:
         "from services.upload.subprocess_inspector import SubprocessInspector\n"
         "from services.upload.inspection import ImageLimits\n"
         "inspector = SubprocessInspector(ImageLimits(320, 10**6, 2**30, 30), timeout_seconds=60, processes=1,"
-        " command=(sys.executable, '-P', '-c', sys.argv[2]))\n"
+        " command=(sys.executable, '-P', '-c', sys.argv[2], str(pathlib.Path(sys.argv[1]).parent)))\n"
         "asyncio.run(inspector.inspect(pathlib.Path(sys.argv[1]), 'image/png'))\n"
     )
     process = await asyncio.create_subprocess_exec(
@@ -234,30 +235,52 @@ async def test_processes_die_with_the_worker(photo: Path) -> None:
 
 async def test_no_more_processes_run_than_allowed(photo: Path) -> None:
     """The third file waits until one of two has ended."""
-    folders = []
-    for name in ("a", "b", "c"):
-        folder = photo.parent.parent / name
-        folder.mkdir()
-        shutil.copy(photo, folder / "source")
-        folders.append(folder)
-    busy = misled("while not (request.folder / 'go').exists(): time.sleep(0.01)")
-    tasks = [asyncio.create_task(busy.inspect(folder / "source", "image/png")) for folder in folders]
-    await until(lambda: all((folder / "pid").exists() for folder in folders[:2]))
-    assert not (folders[2] / "pid").exists()
-    (folders[0] / "go").touch()
-    await until((folders[2] / "pid").exists)
-    for folder in folders:
-        (folder / "go").touch()
+    started = photo.parent / "started"
+    started.mkdir()
+    waiting = (
+        "import os, pathlib, sys, time\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "(folder / str(os.getpid())).touch()\n"
+        "while not (folder / f'go-{os.getpid()}').exists(): time.sleep(0.01)\n"
+    )
+    command = (sys.executable, "-P", "-c", waiting, str(started))
+    busy = SubprocessInspector(LIMITS, timeout_seconds=30, processes=2, command=command)
+    tasks = [asyncio.create_task(busy.inspect(photo, "image/png")) for _ in range(3)]
+    pids: list[Path] = []
+
+    def running(count: int) -> bool:
+        pids[:] = [path for path in started.iterdir() if path.name.isdigit()]
+        return len(pids) >= count
+
+    await until(lambda: running(2))
+    assert len(pids) == 2
+    (started / f"go-{pids[0].name}").touch()
+    await until(lambda: running(3))
+    for path in pids:
+        (started / f"go-{path.name}").touch()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [InspectionInterruptedError] * 3  # none of them wrote a report
+    assert [type(outcome) for outcome in outcomes] == [InspectionInterruptedError] * 3  # none of them answered
+
+
+async def test_an_answer_without_end_is_cut_short(photo: Path) -> None:
+    """It fills neither memory nor disk of the worker."""
+    with pytest.raises(UnreadableFileError, match="without end"):
+        await misled("while True: os.write(1, bytes(65536))", photo).inspect(photo, "image/png")
+    assert not lives(int((photo.parent / "pid").read_text()))
+
+
+async def test_a_log_without_end_does_not_stop_it(photo: Path) -> None:
+    """Its last line is kept, the rest thrown away."""
+    deed = "for _ in range(200): os.write(2, bytes(65536))\nos.write(2, b'\\nlast words'); os._exit(3)"
+    with pytest.raises(InspectionInterruptedError, match="exit code 3: last words"):
+        await misled(deed, photo).inspect(photo, "image/png")
 
 
 async def test_a_decoder_sees_none_of_the_workers_secrets(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its environment holds what it needs to start, and its standard input no data."""
     monkeypatch.setenv("S3_SECRET_KEY", "do-not-tell")
-    deed = 'request.report.write_text(\'{"unreadable": "%s"}\' % sorted(os.environ))'
     with pytest.raises(UnreadableFileError) as told:
-        await misled(deed).inspect(photo, "image/png")
+        await misled("answer(sorted(os.environ))", photo).inspect(photo, "image/png")
     assert "PYTHONPATH" in str(told.value)
     assert "S3_SECRET_KEY" not in str(told.value)
 
@@ -265,7 +288,5 @@ async def test_a_decoder_sees_none_of_the_workers_secrets(photo: Path, monkeypat
 async def test_ctrl_c_in_the_workers_terminal_is_not_the_childs(photo: Path) -> None:
     """It has a session of its own, so the worker can end its jobs in peace."""
     with pytest.raises(UnreadableFileError, match="True"):
-        await misled('request.report.write_text(\'{"unreadable": "%s"}\' % (os.getsid(0) == os.getpid()))').inspect(
-            photo, "image/png"
-        )
+        await misled("answer(os.getsid(0) == os.getpid())", photo).inspect(photo, "image/png")
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

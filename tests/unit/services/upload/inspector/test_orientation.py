@@ -1,15 +1,13 @@
 """A thumbnail stands upright, however the camera was held."""
 
 import io
-from pathlib import Path
 
 import pytest
 from PIL import ExifTags, Image
 
-from services.upload.file_type import sniff
-from services.upload.images import look_into_image
 from services.upload.inspection import ImageLimits
-from services.upload.thumbnails import save
+from services.upload.inspector.thumbnails import encoded
+from tests.unit.services.upload.inspector.looks import look
 
 LIMITS = ImageLimits(thumbnail_pixels=64, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 COLOURS = {(0, 0): (255, 0, 0), (1, 0): (0, 255, 0), (0, 1): (0, 0, 255), (1, 1): (255, 255, 255)}
@@ -50,11 +48,9 @@ def photo(form: str, orientation: int, *, location: bool = False) -> bytes:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_each_orientation_is_applied_once(form: str, orientation: int, tmp_path: Path) -> None:
+def test_each_orientation_is_applied_once(form: str, orientation: int) -> None:
     """All eight, in each format that can say them: sizes and corners are those of the upright picture."""
-    source = tmp_path / "source"
-    source.write_bytes(photo(form, orientation))
-    metadata, picture = look_into_image(source, sniff(source.read_bytes()), LIMITS)
+    metadata, picture = look(photo(form, orientation), LIMITS)
     assert metadata["orientation"] == orientation
     assert (metadata["width"], metadata["height"]) == (320, 240)
     assert picture.size == (64, 48)
@@ -63,34 +59,27 @@ def test_each_orientation_is_applied_once(form: str, orientation: int, tmp_path:
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_counts_as_upright(orientation: int, tmp_path: Path) -> None:
+def test_an_orientation_that_does_not_exist_counts_as_upright(orientation: int) -> None:
     """A camera's nonsense does not spoil its picture."""
-    source = tmp_path / "source"
-    source.write_bytes(photo("JPEG", orientation))
-    metadata, picture = look_into_image(source, "image/jpeg", LIMITS)
+    metadata, picture = look(photo("JPEG", orientation), LIMITS)
     assert metadata["orientation"] == 1
     assert picture.size == (64, 48)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_a_thumbnail_is_pixels_and_nothing_else(form: str, tmp_path: Path) -> None:
+def test_a_thumbnail_is_pixels_and_nothing_else(form: str) -> None:
     """No EXIF data, no location, no comment goes into it; that there was a location is known."""
-    source, thumbnail = tmp_path / "source", tmp_path / "thumbnail.webp"
-    source.write_bytes(photo(form, 6, location=True))
-    metadata, picture = look_into_image(source, sniff(source.read_bytes()), LIMITS)
+    metadata, picture = look(photo(form, 6, location=True), LIMITS)
     assert metadata["hasLocation"] is True
-    save(picture, thumbnail)
-    with Image.open(thumbnail) as saved:
+    thumbnail = encoded(picture)
+    with Image.open(io.BytesIO(thumbnail)) as saved:
         assert (saved.format, saved.size) == ("WEBP", (64, 48))
         assert not saved.getexif()
-    assert b"EXIF" not in thumbnail.read_bytes()
-    assert b"home" not in thumbnail.read_bytes()
+    assert b"EXIF" not in thumbnail
+    assert b"home" not in thumbnail
 
 
-def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_picture_gives_the_same_bytes() -> None:
     """A repeated delivery stores the same thumbnail under the same key."""
-    source = tmp_path / "source"
-    source.write_bytes(photo("JPEG", 6))
-    for name in ("one", "two"):
-        save(look_into_image(source, "image/jpeg", LIMITS)[1], tmp_path / name)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    one, two = (encoded(look(photo("JPEG", 6), LIMITS)[1]) for _ in range(2))
+    assert one == two

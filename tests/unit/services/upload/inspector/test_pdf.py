@@ -1,13 +1,13 @@
 """What is found in a PDF, and the thumbnail of its first page."""
 
 import hashlib
+import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from services.upload.inspection import ImageLimits, UnreadableFileError
-from services.upload.pdf import look_into_pdf
+from services.upload.inspector.pdf import look_into_pdf
 
 LIMITS = ImageLimits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 PADDING = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
@@ -64,16 +64,9 @@ def rc4(key: bytes, data: bytes) -> bytes:
     return bytes(out)
 
 
-def stored(folder: Path, data: bytes) -> Path:
-    """The bytes as a file."""
-    source = folder / "source"
-    source.write_bytes(data)
-    return source
-
-
-def test_pages_and_title_are_read_and_page_one_is_drawn(tmp_path: Path) -> None:
+def test_pages_and_title_are_read_and_page_one_is_drawn() -> None:
     """The thumbnail has the proportions of page one and shows what is on it."""
-    source = stored(tmp_path, document([(200, 400), (50, 50), (50, 50)], b"(What is promised)"))
+    source = io.BytesIO(document([(200, 400), (50, 50), (50, 50)], b"(What is promised)"))
     metadata, picture = look_into_pdf(source, LIMITS)
     assert metadata == {"kind": "pdf", "pages": 3, "encrypted": False, "title": "What is promised"}
     assert picture is not None
@@ -82,52 +75,55 @@ def test_pages_and_title_are_read_and_page_one_is_drawn(tmp_path: Path) -> None:
     assert picture.getpixel((80, 240)) == (255, 0, 0)
 
 
-def test_a_title_may_be_in_any_alphabet_and_is_cleaned(tmp_path: Path) -> None:
+def test_a_title_may_be_in_any_alphabet_and_is_cleaned() -> None:
     """UTF-16 with a line break in it becomes one line of text."""
     title = b"<%s>" % ("\ufeffNächte\n夜".encode("utf-16-be").hex().encode())
-    metadata, _ = look_into_pdf(stored(tmp_path, document(title=title)), LIMITS)
+    metadata, _ = look_into_pdf(io.BytesIO(document(title=title)), LIMITS)
     assert metadata["title"] == "Nächte 夜"
 
 
-def test_a_title_of_half_characters_does_no_harm(tmp_path: Path) -> None:
+def test_a_title_of_half_characters_does_no_harm() -> None:
     """A broken title is cleaned or left out."""
-    metadata, _ = look_into_pdf(stored(tmp_path, document(title=b"<FEFFD800D8000041>")), LIMITS)
+    metadata, _ = look_into_pdf(io.BytesIO(document(title=b"<FEFFD800D8000041>")), LIMITS)
     metadata.get("title", "").encode("utf-8")
 
 
-def test_a_document_with_a_password_is_known_as_locked(tmp_path: Path) -> None:
+def test_a_document_with_a_password_is_known_as_locked() -> None:
     """It is no broken file: nothing but that is known of it."""
-    source = stored(tmp_path, locked(user_password=True))
-    assert look_into_pdf(source, LIMITS) == ({"kind": "pdf", "encrypted": True}, None)
+    source = io.BytesIO(locked(user_password=True))
+    assert look_into_pdf(source, LIMITS) == (
+        {"kind": "pdf", "encrypted": True, "notShown": "it is locked with a password"},
+        None,
+    )
 
 
-def test_a_document_that_opens_without_password_is_read_and_known_as_encrypted(tmp_path: Path) -> None:
+def test_a_document_that_opens_without_password_is_read_and_known_as_encrypted() -> None:
     """Encrypted to forbid printing, for instance."""
-    metadata, picture = look_into_pdf(stored(tmp_path, locked(user_password=False)), LIMITS)
+    metadata, picture = look_into_pdf(io.BytesIO(locked(user_password=False)), LIMITS)
     assert (metadata["encrypted"], metadata["pages"]) == (True, 1)
     assert picture is not None
 
 
 @pytest.mark.parametrize("size", [(1_000_000, 1_000_000), (1, 100_000), (100_000, 1), (0.01, 0.01), (0, 0), (-5, 8)])
-def test_a_page_of_any_size_costs_one_small_bitmap(size: tuple[float, float], tmp_path: Path) -> None:
+def test_a_page_of_any_size_costs_one_small_bitmap(size: tuple[float, float]) -> None:
     """Kilometres of paper, a dot, or nonsense: never more pixels than a thumbnail has."""
-    _, picture = look_into_pdf(stored(tmp_path, document([size])), LIMITS)
+    _, picture = look_into_pdf(io.BytesIO(document([size])), LIMITS)
     assert picture is not None
     assert max(picture.size) <= 320
 
 
-def test_a_broken_document_is_refused_with_a_reason(tmp_path: Path) -> None:
+def test_a_broken_document_is_refused_with_a_reason() -> None:
     """What only begins like a PDF."""
     with pytest.raises(UnreadableFileError, match="PDF that is broken or cut off"):
-        look_into_pdf(stored(tmp_path, b"%PDF-1.7\n" + b"\xff" * 500), LIMITS)
+        look_into_pdf(io.BytesIO(b"%PDF-1.7\n" + b"\xff" * 500), LIMITS)
 
 
-def test_wherever_a_document_is_cut_off_it_is_read_or_refused(tmp_path: Path) -> None:
+def test_wherever_a_document_is_cut_off_it_is_read_or_refused() -> None:
     """PDFium repairs what it can; the rest has a reason."""
     data = document([(100, 100)])
     for length in range(5, len(data), 13):
         try:
-            metadata, _ = look_into_pdf(stored(tmp_path, data[:length]), LIMITS)
+            metadata, _ = look_into_pdf(io.BytesIO(data[:length]), LIMITS)
         except UnreadableFileError as refusal:
             assert "PDF" in str(refusal)  # noqa: PT017 - either end is right
             continue

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from services.upload.exif import orientation, selection
+from services.upload.inspector.exif import orientation, selection
 
 Base = ExifTags.Base
 

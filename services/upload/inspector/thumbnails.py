@@ -2,12 +2,12 @@
 
 import io
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageCms, WebPImagePlugin
 
-_HALF_PRECISION = 256  # 16-bit samples to 8 bits
+from services.upload.inspector.greys import Samples, to_8_bits
+
 _QUALITY = 80
 
 
@@ -31,17 +31,25 @@ UPRIGHT = {
 """By the value of EXIF's orientation tag (EXIF 2.32 §4.6.4 A)."""
 
 
-def small(image: Image.Image, pixels: int) -> Image.Image:
-    """Return the image in sRGB, with an alpha channel if it had transparency, its longer side at most `pixels`."""
-    transparent = image.has_transparency_data
+def small(image: Image.Image, pixels: int, samples: Samples) -> Image.Image:
+    """Return the image in sRGB, with an alpha channel if it had transparency, its longer side at most `pixels`.
+
+    Args:
+        image: a picture of any mode; a large one is changed instead of copied.
+        pixels: the longer side of the result; a smaller image keeps its size.
+        samples: the meaning of samples of more than 8 bits.
+    """
     profile = image.info.get("icc_profile")
-    if image.mode == "RGBA" or (image.mode in {"RGB", "L", "CMYK"} and not transparent):
-        picture = image  # no copy of the large one; and a JPEG is scaled while it is decoded
-    elif image.mode.startswith(("I", "F")):
-        picture = _to_8_bits(image)
+    if image.mode.startswith(("I", "F")):
+        picture = to_8_bits(image, samples)
+        transparent = picture.mode == "LA"
     else:
-        picture = image.convert("RGBA" if transparent else "RGB")
+        transparent = image.has_transparency_data
+        as_it_is = image.mode == "RGBA" or (image.mode in {"RGB", "L", "CMYK"} and not transparent)
+        # No copy of a large image; and a JPEG is scaled while it is decoded.
+        picture = image if as_it_is else image.convert("RGBA" if transparent else "RGB")
     picture.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
+    picture.load()  # an image that is small enough was not read so far, and its file is closed soon
     return _to_srgb(picture, profile, "RGBA" if transparent else "RGB")
 
 
@@ -51,21 +59,12 @@ def turned(picture: Image.Image, orientation: int) -> Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Write the pixels as WebP, and nothing else: no EXIF data, no location, no comment."""
+def encoded(picture: Image.Image) -> bytes:
+    """Return the pixels as a WebP, and nothing else: no EXIF data, no location, no comment."""
     bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())
-    bare.save(path, WebPImagePlugin.WebPImageFile.format, quality=_QUALITY)
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit greys by their range, 32-bit ones and floats from their darkest to their lightest value."""
-    if image.mode.startswith("I;16"):
-        return image.point(lambda grey: grey * (1 / _HALF_PRECISION)).convert("L")
-    low, high = image.getextrema()
-    if not isinstance(low, int | float) or not isinstance(high, int | float) or not high > low:
-        return image.convert("L")
-    scale = 255 / (high - low)
-    return image.convert("F").point(lambda grey: grey * scale - low * scale).convert("L")
+    output = io.BytesIO()
+    bare.save(output, WebPImagePlugin.WebPImageFile.format, quality=_QUALITY)
+    return output.getvalue()
 
 
 def _to_srgb(picture: Image.Image, profile: object, mode: str) -> Image.Image:

@@ -1,0 +1,1 @@
+"""The child process that inspects one file: its confinement, its decoders, the thumbnail."""

@@ -1,0 +1,205 @@
+"""Inspect an image: its metadata and a thumbnail of its first frame."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    FitsImagePlugin,
+    GifImagePlugin,
+    IcoImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    PsdImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from services.upload.file_type import IMAGES
+from services.upload.inspection import ImageLimits, UnreadableFileError
+from services.upload.inspector import damage, exif
+from services.upload.inspector.samples import samples_of
+from services.upload.inspector.thumbnails import UPRIGHT, small, turned
+from services.upload.inspector.tiff import Tiff, read_tiff
+from services.upload.inspector.unshowable import why_not_showable
+from services.upload.sanitize import clean
+
+# Imported here, or Pillow imports all of its forty decoders in search of a missing one.
+DECODERS = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    FitsImagePlugin,
+    GifImagePlugin,
+    IcoImagePlugin,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    PsdImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+_ANIMATED = ("AVIF", "GIF", "PNG", "WEBP")
+_TURNS_ITSELF = "TIFF"  # Pillow's TIFF decoder applies the orientation while loading
+_MAX_TEXT_BYTES = 64 * 1024 * 1024
+_ENOUGH = 0.75
+"""The part of a damaged image that must be there for it to be shown."""
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # this process may not start any
+
+_DEEP_GREYS = {
+    (b"II", 1, 12): ("I;16", "I;12"),
+    (b"MM", 1, 12): ("I;16", "I;12"),  # packed big-endian in either byte order (TIFF 6.0, section 8)
+    (b"II", 1, 16): ("I;16", "I;16"),
+    (b"MM", 1, 16): ("I;16B", "I;16B"),
+    (b"II", 2, 16): ("I", "I;16S"),
+    (b"MM", 2, 16): ("I", "I;16BS"),
+    (b"II", 1, 32): ("I", "I;32S"),
+    (b"MM", 1, 32): ("I", "I;32BS"),
+    (b"II", 2, 32): ("I", "I;32S"),
+    (b"MM", 2, 32): ("I", "I;32BS"),
+    (b"II", 3, 32): ("F", "F;32F"),
+    (b"MM", 3, 32): ("F", "F;32BF"),
+    (b"II", 3, 64): ("F", "F;64F"),
+    (b"MM", 3, 64): ("F", "F;64BF"),
+}
+"""Pillow's modes for byte order, sample format and bits of a TIFF's greys; its own list has half of them."""
+for (_order, _format, _bits), _modes in _DEEP_GREYS.items():
+    for _photometric in (0, 1):
+        TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (_format,), 1, (_bits,), ()), _modes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """An image file, and what is known of it before its decoder sees it."""
+
+    file: BinaryIO
+    decoder: str
+    size: int
+    limits: ImageLimits
+    tiff: Tiff | None
+
+
+def look_into_image(
+    file: BinaryIO, content_type: str, limits: ImageLimits
+) -> tuple[dict[str, Any], Image.Image | None]:
+    """Return the metadata of the image and a thumbnail; no thumbnail if it is sound but cannot be shown.
+
+    Raises:
+        UnreadableFileError: it is broken, or has more pixels than may be decoded.
+    """
+    decoder = IMAGES[content_type]
+    size = file.seek(0, 2)
+    subject = _Subject(file, decoder, size, limits, read_tiff(file, size) if decoder == "TIFF" else None)
+    Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
+    PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _MAX_TEXT_BYTES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about odd but readable files
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # given before anything is decoded
+        try:
+            return _decoded(subject)
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as refusal:
+            raise _too_many_pixels(limits) from refusal
+        except (MemoryError, ImportError):
+            raise
+        except Exception as problem:  # noqa: BLE001 - a decoder may raise anything on hostile input
+            return _otherwise(subject, problem)
+
+
+def _decoded(subject: _Subject) -> tuple[dict[str, Any], Image.Image]:
+    with Image.open(_rewound(subject.file), formats=[subject.decoder]) as image:
+        metadata, picture = _look(image, subject)
+    if damage.is_cut_off(subject.file, subject.decoder, subject.size):
+        metadata["damaged"] = True
+    return metadata, picture
+
+
+def _otherwise(subject: _Subject, problem: Exception) -> tuple[dict[str, Any], Image.Image | None]:
+    """Return what can be said of an image that its decoder refuses: it cannot be shown, or not whole.
+
+    Raises:
+        UnreadableFileError: it is broken.
+    """
+    if why := why_not_showable(_rewound(subject.file), subject.decoder, subject.tiff):
+        return {"kind": "image", "format": subject.decoder, "notShown": why}, None
+    try:
+        salvaged = _salvaged(subject)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as refusal:
+        raise _too_many_pixels(subject.limits) from refusal
+    except (MemoryError, ImportError):
+        raise
+    except Exception:  # noqa: BLE001 - as above; what was wrong at first says more
+        salvaged = None
+    if salvaged is not None:
+        return salvaged
+    if isinstance(problem, UnidentifiedImageError):
+        raise UnreadableFileError(
+            f"it begins like a {subject.decoder} image, but is cut off, broken, or of a kind that cannot be decoded"
+        ) from problem
+    words = clean(problem) or type(problem).__name__
+    raise UnreadableFileError(f"it is a {subject.decoder} image that is broken or cut off: {words}") from problem
+
+
+def _salvaged(subject: _Subject) -> tuple[dict[str, Any], Image.Image] | None:
+    """Return what a damaged image still shows, as browsers do, if most of it is there."""
+    file, decoder, size = subject.file, subject.decoder, subject.size
+    repaired = damage.repaired(file, decoder, size)
+    # A repaired file has to be read without a fault: what its decoder fills in is then known.
+    ImageFile.LOAD_TRUNCATED_IMAGES = repaired is None
+    try:
+        with Image.open(repaired or _rewound(file), formats=[decoder]) as image:
+            image.load()
+            if damage.share_present(image, file, decoder, size, subject.tiff) < _ENOUGH:
+                return None
+            metadata, picture = _look(image, subject)
+            return metadata | {"damaged": True}, picture
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def _look(image: Image.Image, subject: _Subject) -> tuple[dict[str, Any], Image.Image]:
+    width, height = image.size
+    metadata: dict[str, Any] = {"kind": "image", "format": subject.decoder, "mode": image.mode}
+    metadata |= exif.selection(image)
+    orientation = exif.orientation(image)
+    metadata["orientation"] = orientation
+    picture = small(image, subject.limits.thumbnail_pixels, samples_of(image, subject.tiff))
+    metadata |= _frames(image, subject)
+    if subject.decoder != _TURNS_ITSELF:
+        picture = turned(picture, orientation)
+        if UPRIGHT[orientation].swaps_sides:
+            width, height = height, width
+    return metadata | {"width": width, "height": height}, picture
+
+
+def _frames(image: Image.Image, subject: _Subject) -> dict[str, Any]:
+    if subject.tiff is not None:
+        pages = {"pages": subject.tiff.pages}
+        return pages if subject.tiff.chain_is_whole else pages | {"damaged": True}
+    if subject.decoder not in _ANIMATED:
+        return {}
+    try:
+        count = int(getattr(image, "n_frames", 1))
+    except Exception:  # noqa: BLE001 - a later frame is broken, the first one is shown
+        return {"damaged": True}
+    return {"frames": count} if count > 1 else {}
+
+
+def _rewound(file: BinaryIO) -> BinaryIO:
+    file.seek(0)
+    return file
+
+
+def _too_many_pixels(limits: ImageLimits) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"it has more pixels than the {limits.max_image_pixels:,} that are decoded (a decompression bomb?); "
+        "a larger MAX_IMAGE_PIXELS allows it"
+    )

@@ -1,0 +1,98 @@
+"""Inspect a PDF: its page count, its title and a thumbnail of its first page, form fields and signatures included."""
+
+import math
+from typing import Any, BinaryIO
+
+import pypdfium2 as pdfium  # type: ignore[import-untyped]  # the package ships no types
+from PIL import Image
+from pypdfium2 import raw
+
+from services.upload.inspection import ImageLimits, UnreadableFileError
+from services.upload.sanitize import clean
+
+_UNPROTECTED = -1
+_FORM_VERSION = 2
+_MAX_BROKEN_PAGES = 20
+"""So many pages that cannot be read are passed over in search of the first one that can."""
+_TAIL_BYTES = 64 * 1024
+_LOCKS = {
+    raw.FPDF_ERR_PASSWORD: "it is locked with a password",
+    raw.FPDF_ERR_SECURITY: "it is locked with a certificate, or for the program of its publisher",
+}
+
+
+def look_into_pdf(file: BinaryIO, limits: ImageLimits) -> tuple[dict[str, Any], Image.Image | None]:
+    """Return the metadata of the document and a thumbnail of page one; of a locked document only that it is locked.
+
+    The thumbnail's size is fixed before rendering, so a page of any size costs the same bitmap.
+
+    Raises:
+        UnreadableFileError: the document is broken, or has no page that can be read.
+    """
+    try:
+        document = pdfium.PdfDocument(file)
+    except pdfium.PdfiumError as problem:
+        if lock := _LOCKS.get(problem.err_code):
+            return {"kind": "pdf", "encrypted": True, "notShown": lock}, None
+        raise UnreadableFileError(f"it is a PDF that is broken or cut off: {clean(problem)}") from problem
+    try:
+        _show_forms(document)
+        metadata = _metadata(document)
+        picture, number = _first_page(document, limits.thumbnail_pixels)
+        if number > 0 or not _has_end(file):
+            metadata["damaged"] = True
+        return metadata, picture
+    except pdfium.PdfiumError as problem:
+        raise UnreadableFileError(f"it is a PDF whose first page is broken: {clean(problem)}") from problem
+    finally:
+        document.close()
+
+
+def _show_forms(document: Any) -> None:
+    """Have form fields drawn, signatures among them, also where the document does not list them as a form."""
+    config = raw.FPDF_FORMFILLINFO(version=_FORM_VERSION)
+    if environment := raw.FPDFDOC_InitFormFillEnvironment(document, config):
+        document.formenv = pdfium.PdfFormEnv(environment, config)
+
+
+def _metadata(document: Any) -> dict[str, Any]:
+    protected = raw.FPDF_GetSecurityHandlerRevision(document) != _UNPROTECTED
+    metadata: dict[str, Any] = {"kind": "pdf", "pages": len(document), "encrypted": protected}
+    if title := _title(document):
+        metadata["title"] = title
+    return metadata
+
+
+def _title(document: Any) -> str:
+    try:
+        return clean(document.get_metadata_value("Title"))
+    except UnicodeDecodeError:  # cut inside a character
+        return ""
+
+
+def _first_page(document: Any, pixels: int) -> tuple[Image.Image, int]:
+    """Return a picture of the first page that can be read, and its index."""
+    if not len(document):
+        raise UnreadableFileError("it is a PDF without pages")
+    for number in range(min(len(document), _MAX_BROKEN_PAGES)):
+        try:
+            return _picture(document[number], pixels), number
+        except pdfium.PdfiumError as error:
+            problem = error
+    raise problem
+
+
+def _picture(page: Any, pixels: int) -> Image.Image:
+    longer = max(page.get_size())
+    if not math.isfinite(longer) or longer <= 0:
+        raise UnreadableFileError("it is a PDF whose first page has no size")
+    bitmap = page.render(scale=pixels / longer, may_draw_forms=True)
+    picture: Image.Image = bitmap.to_pil().convert("RGB")
+    picture.thumbnail((pixels, pixels))  # rounding up may have made it a pixel too large
+    return picture
+
+
+def _has_end(file: BinaryIO) -> bool:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _TAIL_BYTES))
+    return b"%%EOF" in file.read()
