@@ -37,7 +37,7 @@ async def provision_broker(connection: Connection, wanted: Topology, *, replicas
         BrokerRefusedError: a stream or consumer cannot be made so; those before it are done.
         Unavailable: the broker is away.
     """
-    check_version(str(connection._server_info.get("version", "")))  # noqa: SLF001 - has no public form that parses
+    check_version(str(connection.server_info.get("version", "")))
     done = [await _ensure_stream(connection, stream, replicas) for stream in wanted.streams]
     done += [await _ensure_consumer(connection, consumer) for consumer in wanted.consumers]
     return [line for line in done if line]
