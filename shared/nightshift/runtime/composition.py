@@ -9,7 +9,7 @@ from nightshift.config.datastore_urls import database_url
 from nightshift.config.extras import extra
 from nightshift.config.settings import Settings
 from nightshift.database import Database, open_database
-from nightshift.housekeeping.loop import Housekeeping
+from nightshift.housekeeping.loop import DEFAULT_TIMING, Housekeeping, Timing, sweep_of
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
@@ -50,7 +50,7 @@ class WorkerParts:
 
     worker: Worker
     pulls: Sequence[Pull]
-    chores: Housekeeping
+    housekeeping: Housekeeping
     circuit: CircuitBreaker
     watch: PullWatch
 
@@ -59,8 +59,8 @@ class WorkerParts:
         return {
             "worker": self.worker.tick,
             "pull watch": self.watch.run,
-            "outbox relay": self.chores.relay,
-            "sweep": self.chores.sweep,
+            "outbox relay": self.housekeeping.relay,
+            "sweep": self.housekeeping.sweep,
         }
 
 
@@ -96,6 +96,7 @@ def compose(
     slots: int,
     limits: JobLimits,
     policies: Policies = DEFAULT_POLICIES,
+    timing: Timing = DEFAULT_TIMING,
     spawn: Spawn = spawn_task,
 ) -> WorkerParts:
     """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
@@ -110,14 +111,8 @@ def compose(
         policies,
         spawn=spawn,
     )
-    chores = Housekeeping(
-        context.name,
-        consumers,
-        connection=context.connection,
-        database=context.database,
-        outbox=outbox,
-        publisher=context.publisher,
-    )
+    sweep = sweep_of(context.name, consumers, context.connection, context.publisher, timing)
+    housekeeping = Housekeeping(context.name, context.database, outbox, sweep, timing)
     pipeline = build_pipeline(
         context.name,
         table,
@@ -128,7 +123,7 @@ def compose(
         circuit=circuit,
         metrics=context.metrics,
         limits=limits,
-        on_refused=chores.refused,
+        on_refused=housekeeping.refused,
         policies=policies,
         tracing=context.tracing,
     )
@@ -137,4 +132,4 @@ def compose(
     pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)
-    return WorkerParts(worker, pulls, chores, circuit, watch)
+    return WorkerParts(worker, pulls, housekeeping, circuit, watch)
