@@ -47,6 +47,7 @@ compose-test: $(VENV)/.dev ## Run the tests of the compose stack, on a real Dock
 check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: half a minute
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check --quiet .
+	@$(RUN) -m tools.contracts --check
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q -n auto tests/unit tests/contract tests/test_architecture.py
 

@@ -174,7 +174,7 @@ export interface JobHeaders {
   "Nats-Msg-Id"?: string;
   /** Attempts that were used before this copy. */
   "Job-Attempt-Base"?: string;
-  /** The body is the object with this key, and the message has none: how a body over 128 KB travels. The hash is that of the body; the object may be deleted from that date on. */
+  /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
 }
 
@@ -188,14 +188,14 @@ export interface LaterHeaders {
   "Nats-Msg-Id"?: string;
   /** Attempts that were used before this copy. */
   "Job-Attempt-Base"?: string;
-  /** The body is the object with this key, and the message has none: how a body over 128 KB travels. The hash is that of the body; the object may be deleted from that date on. */
+  /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
   /** When it is due: a one-time schedule of the broker's. */
   "Nats-Schedule": string;
   /** Where the broker puts it then: `due.<type>`, of the same stream. */
   "Nats-Schedule-Target": string;
   /** Why it was given up on. */
-  "Dead-Reason"?: string;
+  "Dead-Reason"?: DeadReason;
   /** What a person has to know about it, one line without secrets. */
   "Dead-Error"?: string;
   /** Attempts that were made. */
@@ -212,7 +212,7 @@ export interface DueHeaders {
   "Nats-Msg-Id"?: string;
   /** Attempts that were used before this copy. */
   "Job-Attempt-Base"?: string;
-  /** The body is the object with this key, and the message has none: how a body over 128 KB travels. The hash is that of the body; the object may be deleted from that date on. */
+  /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
   /** Subject of the schedule that it comes from, set by the broker. */
   "Nats-Scheduler": string;
@@ -231,12 +231,12 @@ export interface DeadLetterHeaders {
   "Job-Attempt-Base"?: string;
   "Job-Claim"?: string;
   /** Why it was given up on. */
-  "Dead-Reason": string;
+  "Dead-Reason": DeadReason;
   /** What a person has to know about it, one line without secrets. */
   "Dead-Error": string;
   /** Attempts that were made. */
   "Dead-Attempts": string;
-  /** Subject that it came by. */
+  /** Subject to publish it on again. */
   "Dead-Subject": string;
   /** Stream that it came by. */
   "Dead-Stream": string;
@@ -295,7 +295,7 @@ export interface Subjects {
 }
 
 /** The body of the event on `cron.<name>`. */
-export type Event = ScheduleFired;
+export type CronEvent = ScheduleFired;
 
 /** Why a job was given up on. */
 export type DeadReason = "invalid" | "unknown-type" | "permanent" | "attempts-exhausted" | "crash-loop";

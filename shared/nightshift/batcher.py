@@ -44,6 +44,8 @@ class Batcher(Generic[T, R]):
             results = await self._run([item for item, _ in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
             results = [error] * len(group)
+        if len(results) != len(group):
+            results = [ValueError(f"{len(results)} results of {len(group)} items")] * len(group)
         for (_, future), result in zip(group, results, strict=True):
             if future.done():
                 continue

@@ -4,11 +4,9 @@ import os
 import runpy
 import sys
 
-from tests.chaos import messages
 from tests.chaos.pace import PACES
 
 if __name__ == "__main__":
     PACES[os.environ["CHAOS_PACE"]].apply()
-    messages.offer()
     module = sys.argv.pop(1)
     runpy.run_module(module, run_name="__main__", alter_sys=True)

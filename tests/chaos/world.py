@@ -182,7 +182,7 @@ def _staff(world: World) -> None:
     world.workers = several("worker", scale.workers, "tests.chaos.worker", extra=worker)
     paced = "tests.chaos.paced"
     world.mailers = several("email", scale.mailers, paced, "services.email", extra=common)
-    scheduler = common | {"SCHEDULES_FILE": str(schedules)}
+    scheduler = common | {"SCHEDULES_FILE": str(schedules), "CONTRACTS_PACKAGE": "tests.chaos.messages"}
     world.schedulers = several("scheduler", scale.schedulers, paced, "services.scheduler", extra=scheduler)
     producer = common | {"CHAOS_PER_SECOND": str(scale.per_second)}
     world.producers = several("producer", 1, "tests.chaos.producer", extra=producer)

@@ -101,9 +101,9 @@ BREAKING: dict[str, tuple[Change, str]] = {
         lambda now: now.schemas[EVENT]["required"].remove("due"),
         "cron: $.due: field made required (seen by its readers)",
     ),
-    "event's limit loosened": (
-        lambda now: now.schemas[EVENT]["properties"]["schedule"].update(maxLength=1000),
-        "cron: $.schedule: limit tightened: longest length was 1000, is 200 (seen by its readers)",
+    "unknown fields refused": (
+        lambda now: now.schemas[MAIL].update(additionalProperties=False),
+        "jobs.email.send: $: unknown fields are no longer ignored",
     ),
     "header renamed": (
         lambda now: now.headers["dead"]["properties"].update(Why=now.headers["dead"]["properties"].pop("Dead-Reason")),
@@ -175,6 +175,8 @@ COMPATIBLE: dict[str, Change] = {
     "field made optional": lambda now: now.schemas[MAIL]["required"].remove("subject"),
     "limit loosened": lambda now: now.schemas[MAIL]["properties"]["subject"].update(maxLength=900),
     "limit gone": lambda now: now.schemas[MAIL]["properties"]["subject"].pop("maxLength"),
+    "text of an event may be longer": lambda now: now.schemas[EVENT]["properties"]["schedule"].update(maxLength=1000),
+    "longer duplicate window": lambda now: now.topology["limits"].update(duplicateWindowSeconds=600),
     "type widened": lambda now: now.schemas["jobs.report.generate"]["properties"]["reportId"].update(
         {"anyOf": [dict(now.schemas["jobs.report.generate"]["properties"]["reportId"]), {"type": "integer"}]}
     ),

@@ -1,5 +1,5 @@
 // A producer in TypeScript: right messages compile, wrong ones do not.
-import type { DeadLetterHeaders, DeadReason, Event, JobHeaders, Jobs, Subjects } from "../../contracts/clients/nightshift";
+import type { DeadLetterHeaders, CronEvent, DeadReason, JobHeaders, Jobs, Subjects } from "../../contracts/clients/nightshift";
 
 declare function publish<T extends keyof Jobs>(subject: Subjects[T], body: Jobs[T], headers?: JobHeaders): Promise<void>;
 
@@ -40,6 +40,6 @@ export function explain(headers: DeadLetterHeaders): string {
   }
 }
 
-export function isDue(event: Event): boolean {
+export function isDue(event: CronEvent): boolean {
   return Date.parse(event.due) <= Date.parse(event.announced);
 }

@@ -95,3 +95,15 @@ async def test_a_caller_that_is_cancelled_harms_no_other() -> None:
     with pytest.raises(asyncio.CancelledError):
         await tasks[1]
     assert [1] not in groups.seen
+
+
+async def test_a_missing_result_fails_its_group_instead_of_leaving_it_waiting() -> None:
+    """A defect of `run`: callers that nobody answers would hold their jobs until they time out."""
+
+    async def forgetful(items: Sequence[int]) -> list[int | BaseException]:
+        return list(items[1:])
+
+    batcher: Batcher[int, int] = Batcher(forgetful, max_size=10)
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(*(batcher(item) for item in range(3)), return_exceptions=True)
+    assert all(isinstance(result, ValueError) for result in results)

@@ -63,7 +63,7 @@ def _kind(old: Side, new: Side) -> bool:
 
 
 def _branch(old: Side, new: Side, path: str, *, fields: bool) -> Iterator[str]:
-    yield from _limits(old.schema, new.schema, path)
+    yield from _limits(old.schema, new.schema, path, lengths=fields)
     yield from _enumeration(old.schema, new.schema, path)
     if old.schema.get("type") == "object":
         yield from _object(old, new, path, fields=fields)
@@ -81,13 +81,18 @@ def _object(old: Side, new: Side, path: str, *, fields: bool) -> Iterator[str]:
     for name in new.schema.get("required", []):
         if name not in old.schema.get("required", []):
             yield f"{path}.{name}: field made required" if name in before else f"{path}.{name}: new field is required"
+    if fields and new.schema.get("additionalProperties") is False and "additionalProperties" not in old.schema:
+        yield f"{path}: unknown fields are no longer ignored: a newer producer's job would be a dead letter"
 
 
-def _limits(old: Schema, new: Schema, path: str) -> Iterator[str]:
+def _limits(old: Schema, new: Schema, path: str, *, lengths: bool) -> Iterator[str]:
+    """`lengths`: whether a text that may be longer matters; to a reader it is a text all the same."""
     for key, words in _LOWER.items():
         if key in new and (key not in old or new[key] > old[key]):
             yield f"{path}: limit tightened: {words} was {old.get(key, 'free')}, is {new[key]}"
     for key, words in _UPPER.items():
+        if key == "maxLength" and not lengths:
+            continue
         if key in new and (key not in old or new[key] < old[key]):
             yield f"{path}: limit tightened: {words} was {old.get(key, 'free')}, is {new[key]}"
     for key, words in _EXACT.items():

@@ -70,8 +70,9 @@ def _overview(schemas: dict[str, Schema]) -> Iterator[str]:
         publishers += ["scheduler"] if name == EVENT else []
         yield f"| [`{subject}`](#{_anchor(name)}) | {summary} | {', '.join(publishers)} |"
     yield f"\nOf all bodies: {TEXT.removeprefix('Beyond this schema: ')} {WHOLE_NUMBER} {REAL_DAY}\n"
-    yield "Over 128 KB a body travels as an object, named by the header `Job-Claim`. Body and headers together are at"
-    yield "most 512 KB: the broker refuses what is longer.\n"
+    yield "Our publishers send a body over 128 KB as an object, named by the header `Job-Claim`, which spares broker"
+    yield "and workers the weight. A body up to 512 KB, headers included, is taken inline all the same; the broker"
+    yield "refuses what is longer.\n"
 
 
 def _promises() -> Iterator[str]:

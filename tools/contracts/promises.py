@@ -8,8 +8,9 @@ PROMISES: dict[str, str] = {
         "It is never tried again."
     ),
     "an_unknown_type_is_a_dead_letter_after_its_retries": (
-        "A type that nobody knows is tried again, because in a rolling deploy another replica may know it, and is a "
-        "dead letter after the retries, which says what may have been meant."
+        "A type that a service does not know (`jobs.email.sned`) is tried again, because in a rolling deploy another "
+        "replica may know it, and is a dead letter after the retries, which says what may have been meant. A subject "
+        "of no service (`jobs.emial.send`) has no stream: who waits for the answer is told that nobody answers."
     ),
     "a_failed_job_is_tried_again_within_the_backoff": (
         "A job that fails is tried again later: at most 1 s, 2 s, 4 s … up to 15 minutes later, with full jitter "

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from nightshift.contract.wire import REASONS
+from nightshift.contract.wire import DEAD_REASON, REASONS
 from tools.contracts.schemas import EVENT, Schema, subject_of
 
 _SCALARS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
@@ -23,7 +23,10 @@ def definitions(schemas: dict[str, Schema], headers: dict[str, Schema], names: l
     parts += [
         _map("Jobs", "The body of each job, by its type.", schemas, [name for name in names if name != EVENT]),
         _subjects([name for name in names if name != EVENT]),
-        f"/** The body of the event on `cron.<name>`. */\nexport type Event = {schemas[subject_of(EVENT)]['title']};\n",
+        (
+            f"/** The body of the event on `cron.<name>`. */\n"
+            f"export type CronEvent = {schemas[subject_of(EVENT)]['title']};\n"
+        ),
         "/** Why a job was given up on. */\nexport type DeadReason = " + " | ".join(map(json.dumps, REASONS)) + ";\n",
     ]
     return "\n".join(parts)
@@ -35,7 +38,8 @@ def _interface(title: str, schema: Schema) -> str:
     for name, content in schema["properties"].items():
         lines.append(_comment(content.get("description", ""), "  "))
         key = name if name.isidentifier() else json.dumps(name)
-        lines.append(f"  {key}{'' if name in required else '?'}: {_type(content)};")
+        kind = "DeadReason" if name == DEAD_REASON else _type(content)
+        lines.append(f"  {key}{'' if name in required else '?'}: {kind};")
     lines.append("}\n")
     return "\n".join(line for line in lines if line)
 

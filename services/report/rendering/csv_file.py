@@ -2,14 +2,18 @@
 
 import csv
 import io
+import re
 from datetime import date, datetime
 
 from nightshift.instants import rfc3339
 from services.report.rendering.document import Table
 from services.report.rendering.formatting import Value
 
-_FORMULA = frozenset("=+-@\t\r")
-"""A spreadsheet would evaluate a cell that begins with one of these: a name must not become a formula."""
+_FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+"""A spreadsheet evaluates a cell that begins so, spaces, line breaks and full-width signs included.
+
+A name must not become a formula.
+"""
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """Tells spreadsheets that the file is UTF-8."""
 
@@ -31,4 +35,4 @@ def _cell(value: Value) -> str:
     if isinstance(value, int | date):
         return str(value)
     safe = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return f"'{safe}" if safe[:1] in _FORMULA else safe
+    return f"'{safe}" if _FORMULA.match(safe) else safe

@@ -27,22 +27,22 @@ _LENGTHS = {"min_length": "at least", "max_length": "at most"}
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What a text must look like, with an example to show to whoever got it wrong; fits secrets too.
+    """A regular expression that a text must match, with an example for the error; for secrets, too.
 
-    Written into a field's annotation: `Annotated[Secret, Shape(r"https?://.+", "https://example.com")]`.
+    It stands in a field's annotation: `Annotated[Secret, Pattern(r"https?://.+", "https://example.com")]`.
     """
 
     pattern: str
     example: str
 
     def fits(self, text: str) -> bool:
-        """Says whether the whole text has this shape."""
+        """Return whether the whole text matches."""
         return re.fullmatch(self.pattern, text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable: what it is for and what it may be."""
+    """One environment variable: its purpose, and which values it takes."""
 
     name: str
     field: str
@@ -54,20 +54,20 @@ class Variable:
     many: bool
     is_path: bool
     choices: tuple[str, ...]
-    shape: Pattern | None
+    pattern: Pattern | None
     expected: str
-    """What a right value is, in words: `a whole number, at least 1`."""
+    """A right value in words: `a whole number, at least 1`."""
 
 
 @functools.cache
 def variables(cls: type[msgspec.Struct]) -> tuple[Variable, ...]:
-    """Lists the variables of a settings class, in the order of its fields."""
+    """Return the variables of a settings class, in the order of its fields."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return tuple(_variable(field, hints[field.name]) for field in msgspec.structs.fields(cls))
 
 
 def describe(cls: type[msgspec.Struct]) -> str:
-    """Returns the variables as text for `--help`, one paragraph each: name, meaning, what is expected, default."""
+    """Format the variables for `--help`, one paragraph each: name, meaning, expected value, default."""
     return "\n".join(
         f"{variable.name}{' (or …_FILE)' if variable.secret else ''}\n"
         f"    {variable.description}\n"
@@ -85,7 +85,7 @@ def _default_in_words(variable: Variable) -> str:
 def _variable(field: msgspec.structs.FieldInfo, hint: Any) -> Variable:
     kind, notes = _unwrapped(hint)
     metas = [note for note in notes if isinstance(note, msgspec.Meta)]
-    shape = next((note for note in notes if isinstance(note, Pattern)), None)
+    pattern = next((note for note in notes if isinstance(note, Pattern)), None)
     choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
     return Variable(
         name=field.name.upper(),
@@ -98,13 +98,13 @@ def _variable(field: msgspec.structs.FieldInfo, hint: Any) -> Variable:
         many=typing.get_origin(kind) in {tuple, list, frozenset},
         is_path=kind is Path,
         choices=choices,
-        shape=shape,
-        expected=_expected(kind, choices, metas, shape),
+        pattern=pattern,
+        expected=_expected(kind, choices, metas, pattern),
     )
 
 
 def _unwrapped(hint: Any) -> tuple[Any, list[Any]]:
-    """The type inside `Annotated[…]` and `… | None`, and the notes of every layer."""
+    """Return the type inside `Annotated[…]` and `… | None`, and the annotations of every layer."""
     notes: list[Any] = []
     while True:
         if typing.get_origin(hint) is typing.Annotated:
@@ -130,9 +130,9 @@ def _default(field: msgspec.structs.FieldInfo) -> str | None:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _expected(kind: Any, choices: tuple[str, ...], metas: list[msgspec.Meta], shape: Pattern | None) -> str:
-    if shape is not None:
-        return f"something like {shape.example}"
+def _expected(kind: Any, choices: tuple[str, ...], metas: list[msgspec.Meta], pattern: Pattern | None) -> str:
+    if pattern is not None:
+        return f"something like {pattern.example}"
     if choices:
         return f"one of {', '.join(choices)}"
     if typing.get_origin(kind) in {tuple, list, frozenset}:

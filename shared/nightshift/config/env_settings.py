@@ -1,4 +1,4 @@
-"""Builds a typed settings object from environment variables, and names everything that is wrong with them."""
+"""Builds a typed settings object from environment variables, and reports everything that is wrong with them."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from nightshift.text import closest, escape_unprintable
 
 _LARGEST_SECRET_BYTES = 65_536
 _LARGEST_NUMBER: dict[type, float] = {int: 2**53, float: 1e9, bool: 1}
-"""What JSON's readers understand; and seconds, some thirty years: timers take no more (`nan` is in no range)."""
+"""The largest integer that is safe in JSON; and durations of about 30 years, the limit of timers. NaN is rejected."""
 _UNREADABLE = "is not UTF-8 text"
 
 
@@ -30,12 +30,12 @@ class SettingsError(Exception):
 class FromEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """One frozen object per process; the field `nats_url` is the variable `NATS_URL`.
 
-    Each field is `Annotated[type, Meta(description=…)]`; constraints are Meta's, or a `Shape` for texts and secrets.
+    Each field is `Annotated[type, Meta(description=…)]`; constraints are Meta's, or a `Pattern` for texts and secrets.
     A `Secret` may also come from the file that `…_FILE` names.
     """
 
     def check(self) -> Iterable[str]:
-        """Yields one line per combination of values that cannot work; subclasses add to `super().check()`."""
+        """Yield one line per combination of values that cannot work; subclasses add to `super().check()`."""
         return ()
 
     def __repr__(self) -> str:
@@ -47,7 +47,7 @@ T = TypeVar("T", bound=FromEnvironment)
 
 
 def load(cls: type[T], environ: Mapping[str, str]) -> T:
-    """Builds `cls` from `environ`; an empty variable counts as not set.
+    """Build `cls` from `environ`; an empty variable counts as not set.
 
     Raises:
         SettingsError: with a line for every variable that is missing or wrong, never with a secret's value.
@@ -73,7 +73,7 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
 
 
 def _contradictions(cls: type[FromEnvironment], values: Mapping[str, Any], problems: list[str]) -> list[str]:
-    """What the cross-checks say about settings that are incomplete already, so that all is told at once."""
+    """Return the problems that the cross-checks find in incomplete settings, so that all is reported at once."""
     missing = [field.name for field in msgspec.structs.fields(cls) if field.required and field.name not in values]
     told = {problem.replace(":", " ").split(" ", 1)[0] for problem in problems}
     found: list[str] = []
@@ -84,7 +84,7 @@ def _contradictions(cls: type[FromEnvironment], values: Mapping[str, Any], probl
 
 
 class _VariableError(Exception):
-    """What is wrong with one variable."""
+    """One variable is missing or wrong; the text says how."""
 
 
 def _text(variable: Variable, environ: Mapping[str, str]) -> str | None:
@@ -117,7 +117,7 @@ def _content(variable: Variable, path: Path) -> str:
 def _value(variable: Variable, text: str) -> Any:
     if not (variable.is_path or _is_text(text)):
         raise _VariableError(f"{variable.name}: {_UNREADABLE}, expected {variable.expected}")
-    if variable.shape is not None and not variable.shape.fits(text):
+    if variable.pattern is not None and not variable.pattern.fits(text):
         raise _VariableError(_wrong(variable, text))
     if variable.secret:
         protect(text)
@@ -133,7 +133,7 @@ def _value(variable: Variable, text: str) -> Any:
 
 
 def _is_text(text: str) -> bool:
-    """Whether it can be sent anywhere: bytes that are no UTF-8 come out of the environment as lone surrogates."""
+    """Return whether it can be encoded: bytes that are not UTF-8 come out of the environment as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -159,7 +159,7 @@ def _wrong(variable: Variable, text: str) -> str:
 
 
 def _missing(variable: Variable, known: tuple[Variable, ...], environ: Mapping[str, str]) -> str:
-    """One line that also names a variable that looks like a typing mistake of the missing one."""
+    """Say that a variable is missing, and whether another one looks like a typing mistake of it."""
     names = {known_one.name for known_one in known}
     names |= {f"{known_one.name}_FILE" for known_one in known if known_one.secret}
     unknown = [name for name in environ if name not in names]

@@ -10,7 +10,7 @@ _SHORTEST = 8
 """Characters. Shorter values are also ordinary words: hiding them everywhere would make a log unreadable."""
 
 _LONGEST_INPUT = 65_536
-"""Characters of an error text that are looked at; what is longer would be cut to a line anyway."""
+"""Characters of an error text that are examined; what is longer would be cut to a line anyway."""
 
 _NAMES = r"passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|signature"
 _VALUE = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&"']+"""
@@ -44,7 +44,7 @@ _MARKS = (
     "credential",
     "signature",
 )
-"""What every pattern but the NATS seed needs: texts without any of them are clean."""
+"""Every pattern but the NATS seed contains one of these: texts without any are clean."""
 
 _FILE_URL = re.compile(r"[a-z+]+:///[^?]*$")
 _NAME = re.compile(_NAMES, re.IGNORECASE)
@@ -53,26 +53,26 @@ _BLANKS = re.compile(r"\s+")
 
 
 class Redactor:
-    """Knows secret values, and shapes that secrets usually have."""
+    """Hides secrets in texts: values that it was told, and patterns that secrets usually have."""
 
     def __init__(self) -> None:
         self._known: tuple[str, ...] = ()
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The texts that are hidden wherever they turn up, longest first."""
+        """The texts that are hidden wherever they occur, longest first."""
         return self._known
 
     def protect(self, value: str) -> None:
-        """Hides `value` from now on, and its password alone if it is a URL; the path of a local file stays readable.
+        """Hide `value` from now on, and its password alone if it is a URL; the path of a local file stays readable.
 
-        Values shorter than 8 characters are hidden only where a known shape shows them (`password=…`).
+        Values shorter than 8 characters are hidden only where a known pattern shows them (`password=…`).
         """
         if not _FILE_URL.match(value):
             self._hide(_written_forms(value) | _written_forms(_password(value)))
 
     def protect_password(self, url: str) -> None:
-        """Hides the password inside a URL from now on, and leaves the address readable."""
+        """Hide the password inside a URL from now on, and leave the rest readable."""
         self._hide(_written_forms(_password(url)))
 
     def _hide(self, forms: set[str]) -> None:
@@ -80,7 +80,7 @@ class Redactor:
         self._known = tuple(sorted(known.union(self._known), key=lambda form: (-len(form), form)))
 
     def clean(self, text: str) -> str:
-        """Returns `text` with every known secret, and everything shaped like one, replaced by `***`."""
+        """Return `text` with every known secret, and everything that looks like one, replaced by `***`."""
         for value in self._known:
             if value in text:
                 text = text.replace(value, HIDDEN)
@@ -89,7 +89,7 @@ class Redactor:
         return text
 
     def may_hold_secret(self, text: str) -> bool:
-        """Says, in a fraction of the time of `clean`, whether it could change anything in `text`."""
+        """Return, in a fraction of the time of `clean`, whether it could change anything in `text`."""
         lowered = text.lower()
         return any(mark in lowered for mark in _MARKS) or any(value in text for value in self._known)
 
@@ -99,32 +99,32 @@ PROCESS = Redactor()
 
 
 def protect(value: str) -> None:
-    """Hides `value` in everything that this process logs from now on."""
+    """Hide `value` in everything that this process logs from now on."""
     PROCESS.protect(value)
 
 
 def protect_password(url: str) -> None:
-    """Hides the password inside `url`, if there is one, in everything that this process logs from now on."""
+    """Hide the password inside `url`, if there is one, in everything that this process logs from now on."""
     PROCESS.protect_password(url)
 
 
 def redact(text: str) -> str:
-    """Returns `text` without the secrets of this process and without anything shaped like a secret."""
+    """Return `text` without the secrets of this process and without anything that looks like a secret."""
     return PROCESS.clean(text)
 
 
 def may_hold_secret(text: str) -> bool:
-    """Says quickly whether `redact` could change anything in `text` (but for NATS seeds)."""
+    """Return quickly whether `redact` could change anything in `text` (apart from NATS seeds)."""
     return PROCESS.may_hold_secret(text)
 
 
 def names_secret(name: str) -> bool:
-    """Says whether a field of this name (`smtp_password`) holds a secret, whatever its value looks like."""
+    """Return whether a field of this name (`smtp_password`) holds a secret, whatever its value looks like."""
     return _NAME.search(name) is not None
 
 
 def single_line(text: str, limit_bytes: int = 1024) -> str:
-    r"""Returns `text` as one line of printable ASCII without secrets, as a message header can carry it.
+    r"""Return `text` as one line of printable ASCII without secrets, as a message header can carry it.
 
     Line breaks become spaces, what is not ASCII its escape (`\xe9`); the end is cut off at `limit_bytes`.
     """
@@ -141,7 +141,7 @@ def _password(value: str) -> str:
 
 
 def _written_forms(value: str) -> set[str]:
-    """A secret as it is, and as it stands in a URL and inside a JSON or Python string."""
+    """Return a secret as it is, and as it is written in a URL and inside a JSON or Python string."""
     return {
         value,
         quote(value, safe="", errors="replace"),

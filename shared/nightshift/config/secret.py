@@ -4,7 +4,7 @@ HIDDEN = "***"
 
 
 class Secret:
-    """Holds a string and shows it to nobody but the caller of `reveal()`.
+    """Holds a string and shows it only to the caller of `reveal()`.
 
     It is deliberately no `str`: joining, formatting, printing and JSON encoding cannot let it out by accident.
     An empty secret is false.
@@ -16,7 +16,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Returns the value, for the one call that hands it to a client library."""
+        """Return the value, for the one call that passes it to a client library."""
         return self._value
 
     def __bool__(self) -> bool:

@@ -19,7 +19,7 @@ from nightshift.config.datastore_urls import (
 from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.secret import Secret
-from nightshift.config.tls import ca_file_problem, no_credentials
+from nightshift.config.tls import ca_file_problem, creds_file_problem
 from nightshift.contract.catalogue import exists
 
 __all__ = [
@@ -53,7 +53,7 @@ _NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
 
 
 class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
-    """What a process needs that talks to the broker and can be watched, and nothing else (the scheduler)."""
+    """The settings of a process that needs only the broker, and can be monitored (the scheduler)."""
 
     contracts_package: Annotated[
         str,
@@ -100,11 +100,11 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
     @property
     def nats_servers(self) -> list[str]:
-        """The broker's addresses, one by one."""
+        """The broker's URLs, one by one."""
         return [server.strip() for server in self.nats_url.split(",")]
 
     def check(self) -> Iterable[str]:
-        """Yields what is wrong with the broker's address and credentials, and files that are not there."""
+        """Yield what is wrong with the broker's URL and credentials, and which files do not exist."""
         if not all(has_host(server) for server in self.nats_servers):
             yield f"NATS_URL: {NO_HOST} nats://127.0.0.1:4222"
         if len({server.partition("://")[0] in {"ws", "wss"} for server in self.nats_servers}) > 1:
@@ -113,7 +113,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
             yield "NATS_CREDS_FILE and NATS_USER/NATS_PASSWORD are both set: keep one of them"
         elif self.nats_user and not self.nats_password:
             yield "NATS_PASSWORD is missing: NATS_USER and NATS_PASSWORD belong together"
-        yield from no_credentials("NATS_CREDS_FILE", self.nats_creds_file)
+        yield from creds_file_problem("NATS_CREDS_FILE", self.nats_creds_file)
         yield from ca_file_problem("NATS_CA_FILE", self.nats_ca_file)
 
 
@@ -124,7 +124,7 @@ def contracts_problem(package: str) -> Iterator[str]:
 
 
 class Settings(ProcessSettings, frozen=True, kw_only=True):
-    """What a worker needs besides: database, objects, and how much it takes in hand."""
+    """The settings of a worker: also database, object store, and how many jobs it runs at once."""
 
     database_url: Annotated[
         Secret,
@@ -152,7 +152,7 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
         Meta(description="Certificate authority that signed the object store's certificate (PEM); for https://."),
     ] = None
 
-    slots: Annotated[int, Meta(ge=1, description="Jobs that a worker has in hand at the same time.")] = 100
+    slots: Annotated[int, Meta(ge=1, description="Jobs that a worker runs at the same time.")] = 100
     max_retries: Annotated[
         int, Meta(ge=0, description="Retries after a failed attempt, before the job becomes a dead letter.")
     ] = 3
@@ -160,11 +160,11 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
         float, Meta(gt=0, description="A handler that takes longer is cancelled; counts as a failed attempt.")
     ] = 900
     drain_grace_seconds: Annotated[
-        float, Meta(ge=0, description="How long jobs in hand may still run after SIGTERM.")
+        float, Meta(ge=0, description="How long jobs in flight may still run after SIGTERM.")
     ] = 25
 
     def check(self) -> Iterable[str]:
-        """Yield what is wrong with contracts, with addresses of database and object store, and whom to trust there."""
+        """Yield what is wrong with contracts, with the URLs of database and object store, and whom to trust there."""
         yield from super().check()
         yield from contracts_problem(self.contracts_package)
         yield from invalid_urls(self)

@@ -1,11 +1,11 @@
-"""Files that settings name for who trusts whom: authorities, credentials; and why a certificate is refused."""
+"""TLS and credentials files: whether the files that settings name can be used, and why a certificate is refused."""
 
 import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
-_ANOTHER_NAME = frozenset({62, 64})
+_WRONG_NAME = frozenset({62, 64})
 _OUT_OF_DATE = frozenset({9, 10, 14})
 """Of X509_V_ERR_…: host name and address mismatch; not yet valid, expired, no readable date of expiry."""
 
@@ -20,7 +20,7 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_L
 
 
 def client_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Returns what a client makes TLS with: chain and host name are verified.
+    """Return the context of a client, which verifies chain and host name.
 
     `ca_file` holds the authorities (PEM) that are trusted instead of the system's.
 
@@ -31,7 +31,7 @@ def client_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def is_file(path: Path) -> bool:
-    """Says whether there is such a file; what cannot even be a path is none."""
+    """Return whether there is such a file; False for what cannot even be a path."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long, or behind a closed folder
@@ -39,7 +39,7 @@ def is_file(path: Path) -> bool:
 
 
 def ca_file_problem(variable: str, ca_file: Path | None) -> Iterator[str]:
-    """Yields a line for the settings' error where `ca_file`, which `variable` names, is no file of certificates."""
+    """Yield a line for the settings' error if `ca_file`, which `variable` names, is no file of certificates."""
     if ca_file is None:
         return
     if not is_file(ca_file):
@@ -53,8 +53,8 @@ def ca_file_problem(variable: str, ca_file: Path | None) -> Iterator[str]:
         yield f"{variable}: cannot read {ca_file}: {getattr(error, 'strerror', None) or error}"
 
 
-def no_credentials(variable: str, file: Path | None) -> Iterator[str]:
-    """Yields a line for the settings' error where `file`, which `variable` names, holds no user's JWT and seed."""
+def creds_file_problem(variable: str, file: Path | None) -> Iterator[str]:
+    """Yield a line for the settings' error if `file`, which `variable` names, holds no user's JWT and seed."""
     if file is None:
         return
     if not is_file(file):
@@ -71,7 +71,7 @@ def no_credentials(variable: str, file: Path | None) -> Iterator[str]:
 
 
 def explain_tls_error(error: BaseException, *, ca: str, address: str) -> str | None:
-    """Says why no TLS could be made and what to do; None where `error` is about something else.
+    """Explain why no TLS connection could be made and what to do; return None if `error` is about something else.
 
     `ca` and `address` are the variables that name the authority and the server.
     """
@@ -85,7 +85,7 @@ def explain_tls_error(error: BaseException, *, ca: str, address: str) -> str | N
 
 
 def _advice(code: int, ca: str, address: str) -> str:
-    if code in _ANOTHER_NAME:
+    if code in _WRONG_NAME:
         return f"{address} must call the server by a name that is in its certificate"
     if code in _OUT_OF_DATE:
         return "renew it (or its authority's) at the server, and look at the clocks"
@@ -93,7 +93,7 @@ def _advice(code: int, ca: str, address: str) -> str:
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
-    """The library's error, which others wrap as their cause, their reason or their argument."""
+    """Return the library's error, which others wrap as their cause, their reason or their argument."""
     for _ in range(8):
         if error is None or isinstance(error, ssl.SSLError):
             return error

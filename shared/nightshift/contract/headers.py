@@ -45,8 +45,8 @@ _Claim = Annotated[
     pattern(
         rf"^claims/[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/[0-9a-f]{{64}}{END}",
         "claims/<date>/<sha256>",
-        description="The body is the object with this key, and the message has none: how a body over 128 KB travels. "
-        "The hash is that of the body; the object may be deleted from that date on.",
+        description="The body is the object with this key, and the message has none: how our publishers send a body "
+        "over 128 KB. The hash is that of the body; the object may be deleted from that date on.",
         examples=[f"claims/2026-09-07/{'0a' * 32}"],
     ),
 ]
@@ -142,9 +142,9 @@ class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
     reason: _Reason = msgspec.field(name=wire.DEAD_REASON)
     error: _Error = msgspec.field(name=wire.DEAD_ERROR)
     attempts: _Attempts = msgspec.field(name=wire.DEAD_ATTEMPTS)
-    subject: Annotated[str, pattern(rf"^[ -~]+{END}", "one line of ASCII", description="Subject that it came by.")] = (
-        msgspec.field(name=wire.DEAD_SUBJECT)
-    )
+    subject: Annotated[
+        str, pattern(rf"^[ -~]+{END}", "one line of ASCII", description="Subject to publish it on again.")
+    ] = msgspec.field(name=wire.DEAD_SUBJECT)
     stream: Annotated[str, Meta(min_length=1, description="Stream that it came by.")] = msgspec.field(
         name=wire.DEAD_STREAM
     )

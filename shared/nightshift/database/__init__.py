@@ -1,6 +1,6 @@
 """The database: engine, own tables and migrations, PostgreSQL and SQLite."""
 
-from nightshift.config.database_url import sqlite_url
+from nightshift.config.datastore_urls import sqlite_url
 from nightshift.database.engine import Database, open_database
 from nightshift.database.migrations import (
     HistoryState,

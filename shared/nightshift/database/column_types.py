@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class _SortableText(sqlite.DATETIME):
-    """The text that SQLAlchemy writes, in a fifth of the time."""
+    """Write the same text as SQLAlchemy, in a fifth of the time."""
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:  # noqa: ARG002 - the signature is SQLAlchemy's
         return lambda value: None if value is None else value.isoformat(" ", "microseconds")
@@ -30,13 +30,13 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Chooses the type of the database at hand."""
+        """Choose the type for this kind of database."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(_SortableText())  # type: ignore[no-untyped-call]  # the library's lacks types
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turns an aware datetime into what the database keeps."""
+        """Turn an aware datetime into what the database stores."""
         if value is None:
             return None
         if value.tzinfo is not UTC and value.utcoffset() is None:
@@ -46,7 +46,7 @@ class Instant(TypeDecorator[datetime]):
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Turns what the database keeps into an aware UTC datetime."""
+        """Turn what the database stores into an aware UTC datetime."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -32,31 +32,31 @@ def _now() -> datetime:
 
 
 def identifier() -> Column[str]:
-    """A text primary key; a random one where the writer gives none."""
+    """Return a text primary key; it is random where the writer gives none."""
     return Column("id", Text, primary_key=True, default=_new_id)
 
 
 def created_at() -> Column[datetime]:
-    """When the row was written; now, where the writer says nothing."""
+    """Return the column that says when the row was written; now, where the writer gives nothing."""
     return Column("created_at", Instant, nullable=False, default=_now)
 
 
 def instant(name: str, *, nullable: bool = True) -> Column[datetime]:
-    """A column for a point in time."""
+    """Return a column for a point in time."""
     return Column(name, Instant, nullable=nullable)
 
 
 def document(name: str, *, nullable: bool = False) -> Column[Any]:
-    """A column for structured data; an empty object where the writer gives none and NULL is not allowed."""
+    """Return a column for structured data; an empty object where the writer gives none and NULL is not allowed."""
     return Column(name, Document, nullable=nullable, default=None if nullable else dict)
 
 
 def belongs_to(name: str, target: str, *, on_delete: str) -> Column[str]:
-    """A reference to another table's row; with "SET NULL" the row outlives it."""
+    """Return a reference to another table's row; with "SET NULL" the row outlives it."""
     return Column(name, Text, ForeignKey(target, ondelete=on_delete), nullable=on_delete == "SET NULL")
 
 
 def one_of(column: str, values: Sequence[str]) -> CheckConstraint:
-    """A constraint that a text column holds one of a few words."""
+    """Return a constraint that a text column holds one of a few words."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)

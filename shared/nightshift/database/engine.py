@@ -1,28 +1,31 @@
-"""One database for a process: reading in one consistent snapshot, writing in one short transaction."""
+"""The database of a process: read in one consistent snapshot, write in one short transaction."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from nightshift.config import database_url
+from nightshift.config import datastore_urls
 from nightshift.database.outages import outages
 from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
 from nightshift.database.sqlite import check_space, sqlite_engine, threaded_engine
+from nightshift.database.tables import processed_messages
 from nightshift.outcomes import Unavailable
 
 T = TypeVar("T")
+_TABLES_THERE = select(literal(1)).select_from(processed_messages).limit(0)
+"""Finds nothing, and fails where the library's tables are missing or hidden."""
 
 
 class Database:
-    """Hands out connections; opened by `open_database`, connects on first use, usable by many tasks at once.
+    """Provides connections. Opened by `open_database`; connects on first use; may be used by many tasks at once.
 
-    Every method raises `Unavailable("database", …)` when the database is away, locked, full or read-only.
+    Every method raises `Unavailable("database", …)` when the database is down, locked, full or read-only.
     """
 
     def __init__(
@@ -33,11 +36,11 @@ class Database:
         url: str,
         threads: tuple[TransactionThread, TransactionThread] | None = None,
     ) -> None:
-        """`threads`, one that reads and one that writes, run what is whole; without them the engines do."""
+        """Run whole transactions on `threads`, a reader and a writer, if given; else on the async engines."""
         self.engine = engine
-        """The engine that writes."""
+        """The engine for writing."""
         self.url = url
-        self.place = database_url.place(database_url.parse(url))
+        self.place = datastore_urls.place(datastore_urls.parse(url))
         """Which database it is, for logs and errors: without the password."""
         self._reading = reading
         self._asking = reading.execution_options(isolation_level="AUTOCOMMIT")
@@ -51,7 +54,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction that sees one consistent snapshot and cannot write; it ends with a rollback."""
+        """Open a transaction that sees one consistent snapshot and cannot write; it ends with a rollback."""
         with outages(self.place, writing=False) as stage:
             async with self._reading.connect() as connection:
                 stage.connected = True
@@ -59,9 +62,9 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction that writes: committed at the end of the block, rolled back when it raises.
+        """Open a transaction that writes: committed at the end of the block, rolled back when it raises.
 
-        On SQLite it waits for the other writers at its start, so keep it short and do no outside work in it.
+        Keep it short and do no outside work in it: on SQLite all other writers wait until it ends.
         """
         try:
             with outages(self.place) as stage:
@@ -75,7 +78,7 @@ class Database:
         self._could_not_write = False
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
-        """Runs a plain function of one statement that reads: the cheapest way to look something up."""
+        """Run a plain function of one statement that reads: the cheapest way to look something up."""
         if self._threads is not None:
             return await self._threads[0].run(question)
         with outages(self.place, writing=False) as stage:
@@ -84,14 +87,14 @@ class Database:
                 return await connection.run_sync(question)
 
     async def commit(self, work: Callable[[Connection], T]) -> T:
-        """Runs a plain function in one transaction that writes: committed when it returns, else rolled back."""
+        """Run a plain function in one transaction that writes: committed when it returns, else rolled back."""
         if self._threads is not None:
             return await self._threads[1].run(work)
         async with self.write() as connection:
             return await connection.run_sync(work)
 
     async def probe(self) -> None:
-        """Tries whether a job could commit now.
+        """Try whether a job could commit now.
 
         Raises:
             Unavailable: it could not; the text says why.
@@ -106,9 +109,10 @@ class Database:
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
             elif self._could_not_write:
                 await try_to_write(connection)
+            await connection.execute(_TABLES_THERE)
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         for thread in self._threads or ():
             await thread.close()
         await self._reading.dispose()
@@ -116,20 +120,20 @@ class Database:
 
 
 def open_database(url: str, *, connections: int = 5, limits: PoolLimits | None = None) -> Database:
-    """Opens the database of a URL: `postgresql://user:password@host:port/name` or `sqlite:////folder/file.db`.
+    """Open the database of a URL: `postgresql://user:password@host:port/name` or `sqlite:////folder/file.db`.
 
     Connects to nothing yet. `connections` are kept per process (PostgreSQL: as many more at peaks; SQLite: for
-    reading, beside the one that writes).
+    reading, besides the one for writing).
 
     Raises:
         ValueError: the URL is not one of these.
     """
-    address = database_url.parse(url)
+    address = datastore_urls.parse(url)
     if address.get_backend_name() == "sqlite":
-        # One writer at a time is all that SQLite allows: inside a process they queue here, in turn and at no cost.
+        # SQLite allows one writer at a time: inside a process they queue for this connection, which costs nothing.
         writing = sqlite_engine(address, writes=True, connections=1)
         reading = sqlite_engine(address, writes=False, connections=connections)
-        where = database_url.place(address)
+        where = datastore_urls.place(address)
         threads = (
             TransactionThread(threaded_engine(address, writes=False), where, writing=False),
             TransactionThread(threaded_engine(address, writes=True), where, writing=True),

@@ -1,4 +1,4 @@
-"""Tells an outage of the database from an error of the statement, and says so as `Unavailable`."""
+"""Tells an outage of the database from an error of the statement, and raises it as `Unavailable`."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from nightshift.config.tls import explain_tls_error
+from nightshift.database.tables import SCHEMA, metadata
 from nightshift.outcomes import Unavailable
 
 _SQLITE_OUTAGES = frozenset(
@@ -38,20 +39,36 @@ _POSTGRES_OUTAGES = (
 """Beginnings of SQLSTATE codes (PostgreSQL manual, appendix A) that blame the server."""
 
 _READ_ONLY = "25006"
+_NO_TABLE = ("42P01", "3F000", "42501")
+"""No such table, no such schema, no right to use it: blames nobody but the statement, unless the table is ours."""
+_OUR_TABLES = frozenset(table.name for table in metadata.sorted_tables)
 _NO_AUTHORITY = "root certificate file"
-"""How the driver's words begin when it is told to verify a certificate (`sslmode`), but not by which authority."""
+"""Beginning of the driver's message when it is told to verify a certificate (`sslmode`), but not by which authority."""
 
 
 def is_outage(error: BaseException, *, writing: bool = True) -> bool:
-    """Tells whether the database itself is away, full, locked or read-only, so that trying again later may help.
+    """Return whether the database itself is down, full, locked or read-only, so that trying again later may help.
 
     A refusal to write counts only while `writing`: inside `Database.read()` it is the caller's mistake.
     """
     if isinstance(error, PoolTimeout):
         return True
+    if lacks_tables(error):
+        return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _blames_database(error.orig, writing=writing)
     return _blames_database(error, writing=writing)
+
+
+def lacks_tables(error: BaseException) -> bool:
+    """Return whether the library's own tables are missing or hidden: jobs can wait until somebody has provisioned."""
+    if not isinstance(error, DBAPIError):
+        return False
+    said = str(error.orig)
+    if getattr(error.orig, "sqlstate", None) in _NO_TABLE:
+        return SCHEMA in said
+    missing = said.partition("no such table: ")[2]
+    return missing.removeprefix("main.") in _OUR_TABLES
 
 
 def _blames_database(error: BaseException | None, *, writing: bool) -> bool:
@@ -66,7 +83,7 @@ def _blames_database(error: BaseException | None, *, writing: bool) -> bool:
 
 
 def unavailable(error: BaseException, place: str) -> Unavailable:
-    """Makes the outcome for an outage: `place` says which database, the text never shows values or passwords."""
+    """Return the outcome for an outage: `place` says which database; the text never shows values or passwords."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(error, PoolTimeout):
         return Unavailable("database", f"{place}: no free connection, all are in use for too long")
@@ -76,6 +93,8 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
     if refused is not None:
         return Unavailable("database", f"{place}: {refused}")
     text = reason(cause)
+    if lacks_tables(error):
+        text = f"{text}: run `python -m nightshift.runtime.provision` of this version, or let its tables be used"
     if text.startswith(_NO_AUTHORITY):
         text = f"{text}: DATABASE_CA_FILE can name another"
     return Unavailable("database", f"{place}: {text}")
@@ -92,14 +111,14 @@ def reason(error: BaseException) -> str:
 
 @dataclass(slots=True)
 class Stage:
-    """How far the block has come: until it is connected, nothing but the database is in play."""
+    """How far the block has come: until it is connected, only the database can be at fault."""
 
     connected: bool = False
 
 
 @contextmanager
 def outages(place: str, *, writing: bool = True) -> Iterator[Stage]:
-    """Turns outages inside the block into `Unavailable("database", …)`; every other error passes unchanged.
+    """Turn outages inside the block into `Unavailable("database", …)`; every other error passes unchanged.
 
     Before the block sets `connected`, whatever goes wrong is an outage (a refused socket, an unknown host, a
     password that no longer works, an option that the driver refuses): it is no job's fault.

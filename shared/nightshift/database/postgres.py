@@ -1,4 +1,4 @@
-"""The engine on a PostgreSQL server: limits in time for everything, and no stale connection handed out."""
+"""The engine for a PostgreSQL server: a time limit for everything, and no stale connections."""
 
 import time
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from nightshift.config.database_url import place
+from nightshift.config.datastore_urls import place
 from nightshift.config.extras import extra
 from nightshift.database.column_types import json_text
 from nightshift.database.outages import unavailable
@@ -22,28 +22,28 @@ _SOME_PAGES = text(
 
 @dataclass(slots=True, frozen=True)
 class PoolLimits:
-    """How long things may take, in seconds; 0 for no limit where it says so."""
+    """Time limits in seconds; 0 means no limit where it says so."""
 
     connect_seconds: float = 5.0
     pool_seconds: float = 10.0
-    """Waiting for a free connection of the pool."""
+    """How long to wait for a free connection of the pool."""
     statement_seconds: float = 30.0
-    """The server gives up a statement then, which is an error of the statement; 0: never."""
+    """The server cancels a statement after this time, which is an error of the statement; 0: never."""
     answer_seconds: float = 5.0
-    """So much later than `statement_seconds` a server that has not answered counts as away."""
+    """A server that has not answered so long after `statement_seconds` counts as down."""
     idle_transaction_seconds: float = 60.0
     """The server ends a transaction whose process has stopped, and frees its locks."""
     trusted_idle_seconds: float = 20.0
-    """A connection that has been idle for longer is asked before it is used."""
+    """A connection that has been idle for longer is tested before it is used."""
 
 
 def postgres_engine(address: URL, *, connections: int, limits: PoolLimits) -> AsyncEngine:
-    """Makes an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts."""
+    """Return an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts."""
     with extra("postgres", "DATABASE_URL"):
         import asyncpg  # noqa: PLC0415 - a process on SQLite need not have it
     dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
 
-    # What the URL says goes before what we would say.
+    # What the URL says wins.
     settings = {name: value for name, value in _server_settings(limits).items() if name not in address.query}
 
     async def connect() -> Any:
@@ -55,7 +55,7 @@ def postgres_engine(address: URL, *, connections: int, limits: PoolLimits) -> As
         )
 
     engine = create_async_engine(
-        # Connecting is ours: SQLAlchemy would understand the options differently.
+        # We connect ourselves: SQLAlchemy would read the options differently.
         address.set(query={}),
         async_creator=connect,
         pool_size=connections,
@@ -70,9 +70,9 @@ def postgres_engine(address: URL, *, connections: int, limits: PoolLimits) -> As
 
 
 async def try_to_write(connection: AsyncConnection) -> None:
-    """Takes some pages of the server's disk and gives them back: it answers also when there are none to be had.
+    """Allocate some pages of the server's disk and free them: a server whose disk is full still answers queries.
 
-    For a time of doubt only, because each try leaves dead rows in the server's own tables.
+    Use it only after a write has failed: each try leaves dead rows in the server's own tables.
     """
     may = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
     if (await connection.execute(may)).scalar():
@@ -92,10 +92,10 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _watch_idle(engine: AsyncEngine, trusted_seconds: float) -> None:
-    """Replaces connections that have gone away while idle.
+    """Replace connections that broke while idle.
 
-    SQLAlchemy's own `pool_pre_ping` asks before every use, three round trips each time; the driver knows by
-    itself when the server has closed the connection, so only long idle ones need the question.
+    SQLAlchemy's own `pool_pre_ping` tests before every use, three round trips each time; the driver knows by itself
+    when the server has closed the connection, so only long idle ones need the test.
     """
 
     def given_back(_connection: Any, record: Any) -> None:
@@ -116,7 +116,7 @@ def _watch_idle(engine: AsyncEngine, trusted_seconds: float) -> None:
 
 
 def _name_silence(engine: AsyncEngine, where: str) -> None:
-    """Makes an outage of what the driver raises as plain TimeoutError or OSError in the middle of a statement.
+    """Raise as outages what the driver raises as plain TimeoutError or OSError in the middle of a statement.
 
     Here they can come from the connection only; outside, they could be anybody's.
     """

@@ -1,4 +1,7 @@
-"""Whole transactions in a thread of their own: for SQLite, whose every single step would else change threads twice."""
+"""Runs whole transactions on a thread of their own: for SQLite, where every step would otherwise change threads twice.
+
+An inbox look-up is three times as fast as on the async engine: docs/adr/0003-sqlite-on-threads.md has the figures.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -20,10 +23,10 @@ class TransactionThread:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write" if writing else "sqlite-read")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work`; commits when it returns. A caller that is cancelled meanwhile does not stop it.
+        """Run `work`; commit when it returns. Cancelling the caller does not stop it.
 
         Raises:
-            Unavailable: the database is away, locked, full or read-only.
+            Unavailable: the database is down, locked, full or read-only.
             Exception: whatever `work` raises; then all is rolled back.
         """
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._transaction, work)
@@ -35,6 +38,6 @@ class TransactionThread:
                 return work(connection)
 
     async def close(self) -> None:
-        """Lets what runs finish, then ends the thread and its connection."""
+        """Let what runs finish, then end the thread and close its connection."""
         await asyncio.to_thread(self._pool.shutdown)
         self._engine.dispose()

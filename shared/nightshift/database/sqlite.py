@@ -1,4 +1,4 @@
-"""Engines on a SQLite file that several processes read and write at the same time."""
+"""Engines for an SQLite file that several processes read and write at the same time."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from nightshift.config.database_url import place
+from nightshift.config.datastore_urls import place
 from nightshift.database.column_types import json_text
 from nightshift.database.tables import SCHEMAS_ON_SQLITE
 from nightshift.outcomes import Unavailable
@@ -17,7 +17,7 @@ BUSY_SECONDS = 30.0
 """How long a writer waits for the others before `database is locked`."""
 
 RESERVE_BYTES = 8 << 20
-"""With less space on its disk than this, a SQLite file counts as full: a probe that fits in would promise too much."""
+"""With less free space than this the disk counts as full: a probe that still fits would promise too much."""
 
 _PRAGMAS = (
     # First, because it needs the busy timeout only when the file is new.
@@ -28,10 +28,10 @@ _PRAGMAS = (
 
 
 def check_space(address: URL) -> None:
-    """Looks whether the disk of a SQLite file has room for what jobs write.
+    """Check that the disk of an SQLite file has room for what jobs write.
 
     Raises:
-        Unavailable: it has less than the reserve.
+        Unavailable: less than the reserve is free.
     """
     folder = Path(address.database or "").absolute().parent
     if not folder.is_dir():
@@ -43,7 +43,7 @@ def check_space(address: URL) -> None:
 
 
 def sqlite_engine(address: URL, *, writes: bool, connections: int, foreign_keys: bool = True) -> AsyncEngine:
-    """Makes an engine whose transactions begin as writers or as readers.
+    """Return an engine whose transactions begin as writers or as readers.
 
     Writers use `BEGIN IMMEDIATE`: a transaction that reads first and writes then could otherwise fail with
     `database is locked` at once, however long the timeout. Readers cannot write at all.
@@ -55,7 +55,7 @@ def sqlite_engine(address: URL, *, writes: bool, connections: int, foreign_keys:
 
 
 def threaded_engine(address: URL, *, writes: bool) -> Engine:
-    """Makes the same for plain code that runs in a single thread; who reads there begins no transaction."""
+    """Return the same for plain code that runs on a single thread; the reader begins no transaction."""
     engine = create_engine(address.set(drivername="sqlite"), **_options(1))
     _prepare(engine, writes=writes, foreign_keys=True)
     if writes:

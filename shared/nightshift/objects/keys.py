@@ -1,4 +1,4 @@
-"""Which texts can be an object's key: what every S3 server keeps apart, byte by byte."""
+"""Object keys: the texts that every S3 server keeps apart, byte by byte."""
 
 import unicodedata
 
@@ -6,13 +6,13 @@ MAX_KEY_BYTES = 1024
 """The limit of S3."""
 
 _NOT_TEXT = frozenset({"Cc", "Cs"})
-"""Control characters, and halves of characters, which UTF-8 cannot write."""
+"""Control characters, and lone surrogates, which UTF-8 cannot encode."""
 
 _NOT_SEGMENTS = frozenset({"", ".", ".."})
 
 
 def is_key(text: str) -> bool:
-    """Tells whether something can be stored under this text."""
+    """Return whether something can be stored under this text."""
     if not text.strip() or len(text.encode(errors="replace")) > MAX_KEY_BYTES:
         return False
     if any(unicodedata.category(character) in _NOT_TEXT for character in text):
@@ -22,7 +22,7 @@ def is_key(text: str) -> bool:
 
 
 def check_key(text: str) -> None:
-    """Refuses a text that no key can be.
+    """Refuse a text that cannot be a key.
 
     Raises:
         ValueError: says what a key is.

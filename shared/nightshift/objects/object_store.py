@@ -1,4 +1,4 @@
-"""The port `ObjectStore`: what services may ask of whatever keeps the objects."""
+"""The port `ObjectStore`: what services may ask of an object store."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class ObjectMissingError(Exception):
 
 
 class ObjectTooLargeError(Exception):
-    """The object has more bytes than the reader was ready to hold."""
+    """The object has more bytes than the caller allows."""
 
     def __init__(self, key: str, limit: int) -> None:
         super().__init__(f"object {key!r} is larger than {limit} bytes")
@@ -30,9 +30,9 @@ class ObjectStoreRefusedError(Exception):
 
 @dataclass(slots=True, frozen=True)
 class ObjectInfo:
-    """What the store says about an object: `size` in bytes, `modified` an aware UTC datetime.
+    """The properties of an object: `size` in bytes, `modified` an aware UTC datetime.
 
-    `content_type` is empty in what `list` gives, because S3 does not say it there.
+    `content_type` is empty in the results of `list`, where S3 does not return it.
     """
 
     key: str
@@ -42,25 +42,25 @@ class ObjectInfo:
 
 
 class ObjectStore(Protocol):
-    """Keeps bytes under keys.
+    """Stores bytes under keys.
 
     A key is text of 1 to 1,024 bytes in UTF-8: segments between slashes that are neither empty nor `.` or `..`, without
     control characters. Under any other text nothing can be stored (ValueError), so nothing is there. Choose keys so
-    that none is the folder of another (`a` and `a/b`): behind `a`, a continued walk does not find `a/b` on SeaweedFS.
+    that none is the folder of another (`a` and `a/b`): after `a`, a continued listing does not find `a/b` on SeaweedFS.
 
     Every method raises `Unavailable("objects", …)` when the store cannot be reached, fails on its own
     side, or no longer knows our credentials; and ObjectStoreRefusedError when it forbids this one request.
     """
 
     async def stat(self, key: str) -> ObjectInfo:
-        """Tells size, type and age of an object.
+        """Return size, type and age of an object.
 
         Raises:
             ObjectMissingError: there is none under this key.
         """
 
     async def read(self, key: str, *, limit: int) -> bytes:
-        """Reads a whole object of at most `limit` bytes into memory.
+        """Read a whole object of at most `limit` bytes into memory.
 
         Raises:
             ObjectMissingError: there is none under this key.
@@ -68,7 +68,7 @@ class ObjectStore(Protocol):
         """
 
     async def download(self, key: str, path: Path) -> ObjectInfo:
-        """Writes an object to a file, in pieces; the file appears only when it is complete.
+        """Write an object to a file, in pieces; the file appears only when it is complete.
 
         Raises:
             ObjectMissingError: there is none under this key.
@@ -76,21 +76,21 @@ class ObjectStore(Protocol):
         """
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Stores bytes under a key, replacing what was there."""
+        """Store bytes under a key, replacing what was there."""
 
     async def upload(self, key: str, path: Path, content_type: str) -> None:
-        """Stores a file under a key, in pieces, replacing what was there.
+        """Store a file under a key, in pieces, replacing what was there.
 
         Raises:
             OSError: the file cannot be read.
         """
 
     async def delete(self, key: str) -> None:
-        """Removes an object; it is no error when there is none."""
+        """Delete an object; it is no error if there is none."""
 
     def list(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectInfo]:
-        """Goes through the objects whose keys begin with `prefix`, page by page, each once.
+        """Yield the objects whose keys begin with `prefix`, page by page, each once.
 
         The order is the store's own and does not change (by key; SeaweedFS goes folder by folder). `after` is a key
-        that an earlier walk gave: the walk goes on behind it, also when that object is gone.
+        that an earlier call yielded: this one goes on behind it, also if that object is gone.
         """

@@ -11,15 +11,14 @@ import urllib3
 from nightshift.objects.keys import check_key, is_key
 from nightshift.objects.object_store import ObjectInfo, ObjectMissingError, ObjectStoreRefusedError
 from nightshift.objects.s3_bucket import Bucket
-from nightshift.objects.s3_client import s3_client
+from nightshift.objects.s3_client import Threads, s3_client
 from nightshift.objects.s3_errors import s3_errors
-from nightshift.objects.threads import Threads
 from nightshift.outcomes import Unavailable
 
 R = TypeVar("R")
 
 _PAGE = 1000
-"""What an S3 server gives at once."""
+"""Entries that an S3 server returns at once."""
 
 
 class S3ObjectStore:
@@ -69,16 +68,16 @@ class S3ObjectStore:
                     yield entry
 
     async def ensure_bucket(self) -> bool:
-        """Creates the bucket where it does not exist; tells whether it did.
+        """Create the bucket if it does not exist; return whether it was created.
 
         Raises:
             ObjectStoreRefusedError: we may not, or somebody else has a bucket of this name.
-            Unavailable: the server is away, or the keys are wrong.
+            Unavailable: the server is unavailable, or the keys are wrong.
         """
         return await self._run("", lambda _: self._bucket.create())
 
     async def probe(self) -> None:
-        """Tries whether the store answers, knows us and has the bucket.
+        """Check that the store answers, knows us and has the bucket.
 
         Raises:
             Unavailable: one of these is not so; the text says which.
@@ -89,7 +88,7 @@ class S3ObjectStore:
             raise Unavailable("objects", str(refused)) from refused
 
     async def close(self) -> None:
-        """Waits for what threads still do, and closes the connections."""
+        """Wait for the calls that are still running, and close the connections."""
         await self._threads.close()
         self._pool.clear()
 
@@ -115,7 +114,7 @@ def open_objects(
     connect_seconds: float = 3.0,
     read_seconds: float = 15.0,
 ) -> S3ObjectStore:
-    """Opens a bucket of an S3 server; connects to nothing yet.
+    """Open a bucket of an S3 server; connect to nothing yet.
 
     `endpoint` is `http://host:port` or `https://host`, `ca_file` the authority behind its certificate where it is none
     of the well-known ones. `read_seconds` is the longest silence of the server, not the time for a whole object.

@@ -1,4 +1,4 @@
-"""One bucket as the minio library sees it: blocking calls, in bounded pieces, for threads."""
+"""One bucket through the minio library: blocking calls, in bounded pieces, for threads."""
 
 import io
 import os
@@ -17,13 +17,13 @@ from minio.error import S3Error
 from urllib3 import BaseHTTPResponse
 
 from nightshift.objects.object_store import ObjectInfo, ObjectTooLargeError
-from nightshift.objects.threads import AbandonedError
+from nightshift.objects.s3_client import AbandonedError
 
 _PIECE = 1 << 20
 _PART = 16 << 20
-"""A larger file goes in parts of this size: what an upload holds in memory. S3 takes 10,000 parts."""
+"""A larger file is uploaded in parts of this size, one in memory at a time. S3 accepts 10,000 parts."""
 _LEAST_PART = 5 << 20
-"""S3 demands it, and the library of files that need no parts, too."""
+"""S3 requires it; the library also requires it for files that need no parts."""
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
@@ -36,7 +36,7 @@ class Bucket:
     region: str
 
     def create(self) -> bool:
-        """Creates it where it does not exist; tells whether it did."""
+        """Create it if it does not exist; return whether it was created."""
         if self._exists():
             return False
         try:
@@ -58,16 +58,16 @@ class Bucket:
         return True
 
     def first(self, prefix: str) -> None:
-        """Asks for what begins with a prefix: unlike the answer to a HEAD, a refusal carries its reason."""
+        """List the first object with a prefix: unlike the answer to a HEAD, a refusal carries its reason."""
         next(self.client.list_objects(self.name, prefix), None)
 
     def list(self, prefix: str, after: str) -> Iterator[ObjectInfo]:
-        """Goes through objects; asks for the next page, of a thousand, when the last one is used up."""
+        """Yield objects; request the next page, of a thousand, when the last one is used up."""
         for entry in self.client.list_objects(self.name, prefix, recursive=True, start_after=after or None):
             yield _info(entry)
 
     def stat(self, key: str) -> ObjectInfo:
-        """Asks about an object."""
+        """Return the properties of an object."""
         try:
             return _info(self.client.stat_object(self.name, key))
         except S3Error as error:
@@ -76,7 +76,7 @@ class Bucket:
             raise
 
     def _ask_why(self, key: str) -> None:
-        """Raises the true reason of a failed HEAD: a missing bucket looks like a missing object there."""
+        """Raise the true reason of a failed HEAD, where a missing bucket looks like a missing object."""
         try:
             self.first(key)
         except S3Error as error:
@@ -84,7 +84,7 @@ class Bucket:
                 raise
 
     def read(self, key: str, limit: int) -> bytes:
-        """Reads an object of at most `limit` bytes."""
+        """Read an object of at most `limit` bytes."""
         response = self.client.get_object(self.name, key)
         data = bytearray()
         try:
@@ -99,7 +99,7 @@ class Bucket:
         return bytes(data)
 
     def download(self, key: str, path: Path, abandoned: Event) -> ObjectInfo:
-        """Writes an object beside `path`, and moves it there when it is complete."""
+        """Write an object beside `path`, and moves it there when it is complete."""
         part = path.with_name(f".{uuid4().hex}.part")
         response = self.client.get_object(self.name, key)
         size = 0
@@ -116,12 +116,12 @@ class Bucket:
         return ObjectInfo(key, size, response.headers.get("content-type", ""), _modified(response))
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Stores bytes in one request."""
+        """Store bytes in one request."""
         part = max(len(data), _LEAST_PART)
         self.client.put_object(self.name, key, io.BytesIO(data), len(data), content_type, part_size=part)
 
     def upload(self, key: str, path: Path, content_type: str, abandoned: Event) -> None:
-        """Stores a file, part by part when it is large."""
+        """Store a file, part by part when it is large."""
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             watched = cast("BinaryIO", _Watched(file, abandoned))
@@ -129,7 +129,7 @@ class Bucket:
             self.client.put_object(self.name, key, watched, size, content_type, part_size=_PART, num_parallel_uploads=1)
 
     def delete(self, key: str) -> None:
-        """Removes an object; S3 does not say whether there was one."""
+        """Delete an object; S3 does not say whether there was one."""
         self.client.remove_object(self.name, key)
 
 
@@ -161,6 +161,6 @@ def _modified(response: BaseHTTPResponse) -> datetime:
 
 
 def _finish(response: BaseHTTPResponse) -> None:
-    """Gives the connection back; one whose answer was not read to its end is closed."""
+    """Return the connection to the pool; one whose answer was not read to its end is closed."""
     response.close()
     response.release_conn()

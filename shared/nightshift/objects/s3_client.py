@@ -1,7 +1,11 @@
-"""The minio client with limits in time: an outage shows in seconds, not in the library's five minutes."""
+"""The minio client, with time limits that make an outage show in seconds, and the threads that its calls run in."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from threading import Event
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import certifi
@@ -9,12 +13,14 @@ import urllib3
 from minio import Minio
 from urllib3.exceptions import ReadTimeoutError
 
+R = TypeVar("R")
+
 _TRIES_AGAIN = 2
 _BACKOFF_SECONDS = 0.1
 
 
 class _Retries(urllib3.Retry):
-    """Tries a request again when its connection broke, but not when it waited in vain: once is long enough."""
+    """Retries a request when its connection broke, but not when the answer took too long: once is long enough."""
 
     def increment(self, method: str | None = None, url: str | None = None, *args: object, **kwargs: object) -> Self:
         error = kwargs.get("error")
@@ -34,7 +40,7 @@ def s3_client(
     connect_seconds: float,
     read_seconds: float,
 ) -> tuple[Minio, urllib3.PoolManager]:
-    """Makes the client and its pool of connections, one for each thread; connects to nothing.
+    """Create the client and its pool of connections, one for each thread; connect to nothing.
 
     Raises:
         ValueError: the endpoint or the region cannot be one.
@@ -59,3 +65,27 @@ def s3_client(
     )
     secure = address.scheme == "https"
     return Minio(address.netloc, access_key, secret_key, secure=secure, region=region, http_client=pool), pool
+
+
+class AbandonedError(Exception):
+    """Nobody waits for the result any more."""
+
+
+class Threads:
+    """Runs blocking calls in a bounded pool of threads; more work waits its turn."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=name)
+
+    async def run(self, work: Callable[[Event], R]) -> R:
+        """Run `work` in a thread; a cancelled caller sets the event that long work looks at between its pieces."""
+        abandoned = Event()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work, abandoned)
+        except asyncio.CancelledError:
+            abandoned.set()
+            raise
+
+    async def close(self) -> None:
+        """Drop what has not begun and wait for the rest."""
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)

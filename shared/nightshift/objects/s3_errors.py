@@ -1,4 +1,4 @@
-"""What an error of the S3 server means: the object is missing, the store is away, or it refuses."""
+"""Translates errors of the S3 server: the object is missing, the store is unavailable, or it refuses."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from nightshift.config.tls import explain_tls_error
 from nightshift.objects.object_store import ObjectMissingError, ObjectStoreRefusedError
 from nightshift.outcomes import Unavailable
 
-_AWAY = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
-"""Codes of S3 that blame the server, whatever the HTTP status with them."""
+_SERVER_ERRORS = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
+"""S3 error codes that blame the server, whatever the HTTP status with them."""
 
 _CREDENTIALS = frozenset(
     {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
 )
 _WANTS_TLS = re.compile(r"HTTP request\b.*\bto (?:an )?HTTPS|plain HTTP to an SSL-enabled", re.DOTALL)
-"""What Go's, nginx' and Apache's servers say to whoever speaks in the clear to a port for TLS."""
+"""The answers of Go's, nginx' and Apache's servers to plain HTTP on a port for TLS."""
 _BUSY_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 @contextmanager
 def s3_errors(place: str, key: str = "") -> Iterator[None]:
-    """Turns the library's errors inside the block into those of the port; `place` says which server and bucket."""
+    """Turn the library's errors inside the block into those of the port; `place` names server and bucket."""
     try:
         yield
     except S3Error as error:
@@ -51,7 +51,7 @@ def _meaning(error: S3Error, place: str, key: str) -> Exception:
     if code == "RequestTimeTooSkewed":
         return Unavailable("objects", f"{place}: this machine's clock differs too much from the server's ({code})")
     status = error.response.status
-    if code in _AWAY or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
+    if code in _SERVER_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
         return Unavailable("objects", f"{place}: the server says {code or status}: {error.message}")
     about = f" for object {key!r}" if key else ""
     return ObjectStoreRefusedError(f"{place}: the server refuses the request{about} ({code}: {error.message})")
@@ -67,7 +67,7 @@ def _without_code(error: ServerError | InvalidResponseError, place: str) -> Exce
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, without the library's wrapping."""
+    """Return the innermost reason, without the library's wrapping."""
     while isinstance(error, MaxRetryError) and error.reason is not None:
         error = error.reason
     return _line(error)

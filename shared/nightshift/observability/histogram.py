@@ -19,13 +19,13 @@ class Histogram:
         self._total_seconds = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Counts one duration; a negative one (clocks of two machines differ) counts as none at all."""
+        """Count one duration; a negative one (clocks of two machines differ) counts as none at all."""
         seconds = max(seconds, 0.0)
         self._counts[bisect_left(_BOUNDS, seconds)] += 1
         self._total_seconds += seconds
 
     def snapshot(self) -> tuple[list[tuple[str, float]], float]:
-        """Returns (upper bound, how many took at most that long) for each bucket, and the sum of all in seconds."""
+        """Return (upper bound, how many took at most that long) for each bucket, and the sum of all in seconds."""
         counts = self._counts.copy()
         total_seconds = self._total_seconds
         return [(label, float(count)) for label, count in zip(_LABELS, accumulate(counts), strict=True)], total_seconds

@@ -1,4 +1,4 @@
-"""The one log line per job: gathered while an iteration of the event loop lasts, then encoded and written at once."""
+"""The one log line per job: collected during an iteration of the event loop, then encoded and written at once."""
 
 import asyncio
 import time
@@ -11,8 +11,8 @@ from nightshift.config.redaction import may_hold_secret
 from nightshift.observability.log_format import json_line, text_line, timestamp, unbroken
 from nightshift.observability.sanitize import clean_fields, clean_text
 
-_GATHERED = 1_000
-"""Lines after which they are written without waiting for the iteration's end."""
+_MAX_LINES = 1_000
+"""With so many lines, they are written without waiting for the end of the iteration."""
 
 _LONGEST_ID = 200
 """Characters of a job type or id that are shown; anybody can type longer ones."""
@@ -36,10 +36,10 @@ class JobLine(msgspec.Struct, omit_defaults=True):
 
 
 class JobLines:
-    """Gathers job lines and writes them together; `add` is called tens of thousands of times a second."""
+    """Collects job lines and writes them together; `add` is called tens of thousands of times a second."""
 
     def __init__(self, service: str, write: Callable[[bytes], None], *, coloured: bool | None) -> None:
-        """Writes JSON where `coloured` is None, else text lines with or without colours."""
+        """Write JSON if `coloured` is None, else text lines with or without colours."""
         self._service = service
         self._write = write
         self._coloured = coloured
@@ -60,7 +60,7 @@ class JobLines:
         error: str | None,
         trace_id: str | None,
     ) -> None:
-        """Takes a line, to be written when the loop has gone round, or at once where no loop runs."""
+        """Add a line, to be written at the end of the loop's iteration, or at once if no loop runs."""
         self._lines.append(
             JobLine(
                 self._now(),
@@ -77,7 +77,7 @@ class JobLines:
                 trace_id,
             )
         )
-        if len(self._lines) >= _GATHERED:
+        if len(self._lines) >= _MAX_LINES:
             self.flush()
         elif self._loop is None or self._loop.is_closed():
             self._flush_soon()
@@ -91,7 +91,7 @@ class JobLines:
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Writes what was gathered; safe in any thread."""
+        """Write the collected lines; safe in any thread."""
         lines = self._lines[:]
         del self._lines[: len(lines)]  # an append by the loop's thread in between stays for the next time
         self._loop = None
@@ -118,7 +118,7 @@ class JobLines:
 
 
 def _typed_by_others(lines: list[JobLine]) -> str:
-    """All that came off the wire, as one text: looked through at once, it costs a tenth of the whole lines."""
+    """Return all that came off the wire as one text: to search it costs a tenth of searching the whole lines."""
     return "\n".join([*{line.type for line in lines}, *[f"{line.job_id} {line.trace_id}" for line in lines]])
 
 

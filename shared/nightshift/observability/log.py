@@ -17,29 +17,29 @@ __all__ = ["Logger", "configure", "flush", "get_logger", "job_line"]
 
 
 class Logger:
-    """Says what happened twice: as an event that machines look for, and as a sentence for people."""
+    """Logs what happened twice: as an event name for machines, and as a sentence for people."""
 
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(f"{ROOT}.{name}")
 
     def debug(self, event: str, message: str, /, **fields: Any) -> None:
-        """Logs what only helps to find a fault."""
+        """Log what only helps to find a fault."""
         self._log(logging.DEBUG, event, message, fields)
 
     def info(self, event: str, message: str, /, **fields: Any) -> None:
-        """Logs what an operator may want to know."""
+        """Log what an operator may want to know."""
         self._log(logging.INFO, event, message, fields)
 
     def warning(self, event: str, message: str, /, **fields: Any) -> None:
-        """Logs what is wrong but is being dealt with."""
+        """Log what is wrong but is being dealt with."""
         self._log(logging.WARNING, event, message, fields)
 
     def error(self, event: str, message: str, /, **fields: Any) -> None:
-        """Logs what somebody has to look at; an expected exception goes into a field (`error=…`)."""
+        """Log what somebody has to look at; an expected exception goes into a field (`error=…`)."""
         self._log(logging.ERROR, event, message, fields)
 
     def exception(self, event: str, message: str, /, **fields: Any) -> None:
-        """Logs the unexpected exception that is being handled, with its traceback."""
+        """Log the unexpected exception that is being handled, with its traceback."""
         self._log(logging.ERROR, event, message, fields, with_traceback=True)
 
     def _log(
@@ -51,7 +51,7 @@ class Logger:
 
 
 class _Output(logging.Handler):
-    """Writes records and job lines to one stream, in the order in which they came."""
+    """Writes records and job lines to one stream, in the order in which they were logged."""
 
     def __init__(self, service: str, stream: TextIO, *, coloured: bool | None) -> None:
         super().__init__()
@@ -60,20 +60,20 @@ class _Output(logging.Handler):
         self._binary = getattr(stream, "buffer", None)
         self._coloured = coloured
         self._writing = threading.Lock()
-        self.tells_successes = True
+        self.logs_successes = True
         self.job_lines = JobLines(service, self.write, coloured=coloured)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes a record, after the job lines that came before it."""
+        """Write a record, after the job lines that were logged before it."""
         self.job_lines.flush()
         try:
             line = fields_of(record, self._service)
             self.write(json_line(line) if self._coloured is None else text_line(line, coloured=self._coloured))
-        except Exception:  # noqa: BLE001 - logging must not fell what it tells about
+        except Exception:  # noqa: BLE001 - logging must not break what it reports on
             self.handleError(record)
 
     def write(self, data: bytes) -> None:
-        """Writes whole lines; a stream that is closed or broken swallows them."""
+        """Write whole lines; a stream that is closed or broken swallows them."""
         with self._writing, contextlib.suppress(OSError, ValueError):
             if self._binary is not None:
                 self._binary.write(data)
@@ -92,10 +92,10 @@ def configure(
     stream: TextIO | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> None:
-    """Directs all logging of the process to `stream` (standard output if none is given); may be called again.
+    """Send all logging of the process to `stream` (standard output if none is given); may be called again.
 
     `auto` writes text on a terminal and JSON elsewhere; colours only on a terminal, and not if `NO_COLOR` is set.
-    Libraries are heard from warnings on, whatever the level.
+    Libraries log warnings and errors only, whatever the level.
     """
     global _output  # noqa: PLW0603 - logging belongs to the process, as the standard library's does
     stream = stream or sys.stdout
@@ -104,7 +104,7 @@ def configure(
     coloured = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     as_text = format == "text" or (format == "auto" and terminal)
     output = _Output(service, stream, coloured=coloured if as_text else None)
-    output.tells_successes = level in {"debug", "info"}
+    output.logs_successes = level in {"debug", "info"}
     root = logging.getLogger()
     if _output is not None:
         flush()
@@ -118,7 +118,7 @@ def configure(
 
 
 def get_logger(name: str) -> Logger:
-    """Returns the logger of a module (`get_logger(__name__)`); needs no `configure` first."""
+    """Return the logger of a part of the process (`get_logger("worker")`); needs no `configure` first."""
     return Logger(name)
 
 
@@ -133,15 +133,15 @@ def job_line(
     error: str | None = None,
     trace_id: str | None = None,
 ) -> None:
-    """Logs the end of a delivery: the one line per job, written when the event loop has gone round.
+    """Log the end of a delivery: the one line per job, written at the end of the event loop's iteration.
 
     It is a warning if `success` is false, else information.
     """
-    if _output is not None and (not success or _output.tells_successes):
+    if _output is not None and (not success or _output.logs_successes):
         _output.job_lines.add(type, job_id, attempt, duration_ms, outcome, success, error, trace_id)
 
 
 def flush() -> None:
-    """Writes the job lines that are still gathered; also done at exit and before any other record."""
+    """Write the job lines that are still collected; also done at exit and before any other record."""
     if _output is not None:
         _output.job_lines.flush()

@@ -13,22 +13,23 @@ from nightshift.observability.sanitize import clean_fields, clean_text
 from nightshift.text import escape_unprintable
 
 ROOT = "nightshift"
-"""The logger above all of ours, so that our level is not the libraries'."""
+"""The parent of all our loggers, so that our level does not apply to libraries."""
 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
-_BREAKING = re.compile("[\x7f-\x9f\u2028\u2029]")
+_BREAKING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Ends a line for some reader, or turns the direction of what is shown behind it."""
 _COLOURS = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"
 _FIRST_FIELDS = ("timestamp", "level", "service", "event", "message", "logger")
 
 
 def timestamp(unix_seconds: float) -> str:
-    """Returns an instant as RFC 3339 in UTC with milliseconds: `2026-11-24T09:06:34.125Z`."""
+    """Format an instant as RFC 3339 in UTC with milliseconds: `2026-11-24T09:06:34.125Z`."""
     return rfc3339(datetime.fromtimestamp(unix_seconds, UTC), "milliseconds")
 
 
 def fields_of(record: logging.LogRecord, service: str) -> dict[str, Any]:
-    """Returns a record, ours or a library's, as the fields of its line: cleaned of secrets, first things first."""
+    """Return a record, ours or a library's, as the fields of its line, without secrets and in the order of the line."""
     line: dict[str, Any] = {
         "timestamp": timestamp(record.created),
         "level": record.levelname.lower(),
@@ -48,19 +49,19 @@ def fields_of(record: logging.LogRecord, service: str) -> dict[str, Any]:
 
 
 def json_line(line: dict[str, Any]) -> bytes:
-    """Returns fields as one line of JSON, line feed included."""
+    """Format fields as one line of JSON, line feed included."""
     return unbroken(_ENCODER.encode(line)) + b"\n"
 
 
 def unbroken(encoded: bytes) -> bytes:
-    """Escapes what JSON allows in a string but terminals and line readers act on (DEL, C1 controls, U+2028)."""
+    """Escape what JSON allows in a string but terminals and line readers act on (DEL, C1 controls, U+2028, U+202E)."""
     if encoded.isascii() and b"\x7f" not in encoded:
         return encoded
     return _BREAKING.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode()).encode()
 
 
 def text_line(line: dict[str, Any], *, coloured: bool) -> bytes:
-    """Returns fields as a line for people: time, level, service, sentence, then the rest; a traceback follows indented.
+    """Format fields as a line for people: time, level, service, sentence, then the rest; a traceback follows indented.
 
     Control characters appear as escapes, so a message cannot move the terminal's cursor or fake a line.
     """

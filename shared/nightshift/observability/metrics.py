@@ -1,4 +1,4 @@
-"""The numbers that a process shows to Prometheus: stable names, few labels, next to no cost per job."""
+"""The metrics of a process for Prometheus: stable names, few labels, next to no cost per job."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,14 +10,14 @@ from prometheus_client.registry import Collector
 from nightshift.observability.histogram import Histogram
 
 UNKNOWN = "unknown"
-"""The label of whatever came off the wire and is not in our lists: nobody outside can create a time series."""
+"""The label of everything off the wire that is not in our lists: nobody outside can create a time series."""
 
 DEAD_REASONS = frozenset({"invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop"})
 PULL_STATES = ("pulling", "paused", "disconnected", "stopped")
 
 
 class _JobType:
-    """What is counted for one job type."""
+    """The counters of one job type."""
 
     __slots__ = ("dead", "duration", "outcomes", "retries", "wait")
 
@@ -30,14 +30,14 @@ class _JobType:
 
 
 class Metrics(Collector):
-    """Counts what happens to jobs; written by the event loop alone, read by the thread that answers `/metrics`.
+    """Counts what happens to jobs; only the event loop writes, the thread that answers `/metrics` reads.
 
     The client library's own counters take a lock per change, 2.3 µs for the four changes of a job; these are plain
     numbers (0.9 µs) that a scrape turns into the library's families.
     """
 
     def __init__(self, job_types: Iterable[str] = (), *, registry: CollectorRegistry | None = None) -> None:
-        """Counts the given job types each for itself, and every other as `unknown`."""
+        """Count each of the given job types separately, and all others as `unknown`."""
         self.registry = registry or CollectorRegistry(auto_describe=False)
         self.in_flight = 0
         self.finished = 0
@@ -52,12 +52,12 @@ class Metrics(Collector):
                 collect(registry=self.registry)
 
     def job_started(self, job_type: str, wait_seconds: float) -> None:
-        """Counts a job into flight, `wait_seconds` after it was published (or due)."""
+        """Count a job as in flight, `wait_seconds` after it was published (or due)."""
         self.in_flight += 1
         self._types.get(job_type, self._unknown).wait.observe(wait_seconds)
 
     def job_finished(self, job_type: str, outcome: str, duration_seconds: float) -> None:
-        """Counts a job out of flight, with one of the delivery's own outcome words."""
+        """Count a job as no longer in flight, with the outcome and the time of its delivery."""
         self.in_flight -= 1
         self.finished += 1
         counted = self._types.get(job_type, self._unknown)
@@ -65,51 +65,55 @@ class Metrics(Collector):
         counted.duration.observe(duration_seconds)
 
     def retried(self, job_type: str) -> None:
-        """Counts a failed attempt that will be made again."""
+        """Count a failed attempt that will be retried."""
         self._types.get(job_type, self._unknown).retries += 1
 
     def dead_lettered(self, job_type: str, reason: str) -> None:
-        """Counts a dead letter; a reason that is not one of the design's counts as `unknown`."""
+        """Count a dead letter; a reason that is not in `DEAD_REASONS` counts as `unknown`."""
         dead = self._types.get(job_type, self._unknown).dead
         label = reason if reason in DEAD_REASONS else UNKNOWN
         dead[label] = dead.get(label, 0) + 1
 
     def by_type(self) -> dict[str, tuple[dict[str, int], float]]:
-        """Returns, of each type that had jobs, how often each outcome was, and the seconds spent in its handler."""
+        """Return, for each type that had jobs, how often each outcome occurred, and the seconds its deliveries took."""
         counted = [*self._types.items(), (UNKNOWN, self._unknown)]
         return {name: (dict(one.outcomes), one.duration.snapshot()[1]) for name, one in counted if one.outcomes}
 
     def pull_state(self, stream: str, state: str) -> None:
-        """Says whether a stream is being pulled: `pulling`, `paused`, `disconnected` or `stopped`."""
+        """Set whether a stream is being pulled: `pulling`, `paused`, `disconnected` or `stopped`."""
         if state not in PULL_STATES:
             raise ValueError(f"pull state is {state!r}, expected one of {', '.join(PULL_STATES)}")
         self._pull_states[stream] = state
 
     def pull_activity(self, stream: str, at: float) -> None:
-        """Notes when (Unix seconds) the broker last sent anything for a stream, heartbeats included."""
+        """Set when (Unix seconds) the broker last sent anything for a stream, heartbeats included."""
         self._pull_activity[stream] = at
 
     def circuit(self, component: str, *, is_open: bool) -> None:
-        """Says whether `database`, `objects` or `broker` is away and jobs wait for it."""
+        """Set whether `database`, `objects` or `broker` is unavailable and jobs wait for it."""
         self._circuits[component] = is_open
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
-        """Returns everything in Prometheus' text format and its content type, for the client's `Accept` header."""
+        """Return everything in Prometheus' text format and its content type, for the client's `Accept` header."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
 
     def describe(self) -> Iterator[Metric]:
-        """Names the metrics to the registry; they are the same at any time."""
+        """Describe the metrics to the registry; they are the same at any time."""
         return self.collect()
 
     def collect(self) -> Iterator[Metric]:
-        """Turns the numbers into Prometheus' families; called in the scraping thread."""
+        """Convert the numbers into Prometheus' families; called in the scraping thread."""
         counted = [*self._types.items(), (UNKNOWN, self._unknown)]
         yield _count("nightshift_jobs", "Jobs by how they ended.", "outcome", {n: c.outcomes for n, c in counted})
-        yield _histogram("nightshift_job_duration_seconds", "Time in the handler.", {n: c.duration for n, c in counted})
+        yield _histogram(
+            "nightshift_job_duration_seconds",
+            "From the start of a delivery to its end: handler, commit, follow-up jobs.",
+            {n: c.duration for n, c in counted},
+        )
         yield _histogram("nightshift_job_wait_seconds", "From publish to start.", {n: c.wait for n, c in counted})
-        yield GaugeMetricFamily("nightshift_jobs_in_flight", "Jobs in hand.", value=self.in_flight)
-        retries = CounterMetricFamily("nightshift_retries", "Failed attempts made again later.", labels=["type"])
+        yield GaugeMetricFamily("nightshift_jobs_in_flight", "Jobs in flight.", value=self.in_flight)
+        retries = CounterMetricFamily("nightshift_retries", "Failed attempts that are retried.", labels=["type"])
         for name, job_type in counted:
             retries.add_metric([name], job_type.retries)
         yield retries

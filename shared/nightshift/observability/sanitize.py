@@ -1,4 +1,4 @@
-"""Turns anything that may be a log field into JSON-ready values without secrets."""
+"""Turns whatever is logged into values that JSON can hold, without secrets."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -14,12 +14,12 @@ _LONGEST = 16_384
 
 
 def clean_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields ready for JSON, with secrets hidden by value, by shape and by name."""
+    """Return the fields ready for JSON, with secrets hidden by value, by pattern and by name."""
     return {clean_text(str(name)): _clean_field(str(name), value, 0) for name, value in fields.items()}
 
 
 def clean_text(text: str) -> str:
-    """Returns a text without secrets, of bounded length, that can be encoded as UTF-8."""
+    """Return a text without secrets, of bounded length, that can be encoded as UTF-8."""
     return escape_surrogates(redact(str.__str__(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")))
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, frozen=True)
 class ServiceContext:
-    """What every service has; its handlers are built from it."""
+    """The resources of a service, from which its handlers are built."""
 
     name: str
     connection: Connection

@@ -11,12 +11,12 @@ from nightshift.config.env_settings import SettingsError
 from nightshift.observability.log import flush, get_logger
 
 STOPPED, BROKEN, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
-_LAST_SECONDS = 2.0
+_CANCEL_SECONDS = 2.0
 _log = get_logger("lifetime")
 
 
 def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
-    """Runs `serve` with the event that SIGTERM and Ctrl-C set; returns the process's exit code."""
+    """Run `serve` with the event that SIGTERM and Ctrl-C set; return the process's exit code."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             return runner.run(_serve(serve))
@@ -30,7 +30,7 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]
 
 
 async def wait_unless_stopped(awaited: Awaitable[Any], other: asyncio.Event) -> bool:
-    """Waits for either; True when the first one came, raising what it raised; else it is cancelled."""
+    """Wait for either; return True if `awaited` was first, raising what it raised; else cancel it and return False."""
     work, waiting = asyncio.ensure_future(awaited), asyncio.ensure_future(other.wait())
     try:
         await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -51,12 +51,12 @@ async def _serve(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> 
         with suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, stop.set)
     code = await serve(stop)
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
+    remaining = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in remaining:
         task.cancel()
-    _, stuck = await asyncio.wait(left, timeout=_LAST_SECONDS) if left else (set(), set())
+    _, stuck = await asyncio.wait(remaining, timeout=_CANCEL_SECONDS) if remaining else (set(), set())
     if stuck:  # a handler that swallows its cancellation: the loop would wait for it for ever
-        _log.error("left_behind", f"{len(stuck)} tasks do not end: ending without them")
+        _log.error("left_behind", f"{len(stuck)} tasks do not end when they are cancelled: exiting without them")
         flush()
         os._exit(code)
     return code

@@ -29,7 +29,7 @@ _log = get_logger("provision")
 
 
 class ProvisionSettings(Settings, frozen=True, kw_only=True):
-    """What is provisioned can be larger, or replicated."""
+    """The settings of the provision step: sizes and replicas of what it creates."""
 
     stream_replicas: Annotated[int, Meta(ge=1, le=5, description="Copies of each stream; 3 in a cluster.")] = 1
     queue_max_bytes: Annotated[int, Meta(ge=1 << 20, description="A queue refuses what exceeds it.")] = (
@@ -39,7 +39,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
         StreamLimits().dead_letter_bytes
     )
     schema_package: SchemaPackage = None
-    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for a broker that is away.")] = 60
+    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for an unavailable broker.")] = 60
 
     def check(self) -> Iterable[str]:
         """Yield what is wrong with the package of migrations, too."""
@@ -50,13 +50,13 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
             yield f"SCHEMA_PACKAGE: {error}"
 
     def topology(self) -> Topology:
-        """The declared topology with these limits."""
+        """Return the declared topology with these limits."""
         limits = StreamLimits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes)
         return declared_topology(load_catalogue(self.contracts_package), limits)
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:
-    """Provisions everything; returns what was done."""
+    """Provision everything; return what was done."""
     done = await migrate(database_address(settings), settings.schema_package)
     objects = object_store(settings)
     try:
@@ -70,7 +70,7 @@ async def provision(settings: ProvisionSettings) -> list[str]:
 
 
 async def check(settings: ProvisionSettings) -> list[str]:
-    """Compares the broker with the declared topology; returns each difference."""
+    """Compare the broker with the declared topology; return each difference."""
     async with _connected(settings) as connection:
         return await differences(connection, settings.topology(), replicas=settings.stream_replicas)
 
@@ -110,17 +110,17 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     except (BrokerTooOldError, MigrationError, ObjectStoreRefusedError, BrokerRefusedError, Unavailable) as error:
         _log.error("provision_failed", str(error))
         return 1
-    return _tell_differences(lines) if only_check else _tell_done(lines)
+    return _report_differences(lines) if only_check else _report_done(lines)
 
 
-def _tell_done(lines: list[str]) -> int:
+def _report_done(lines: list[str]) -> int:
     for line in lines:
         _log.info("provisioned", line)
     _log.info("provision_done", f"Everything is in place ({len(lines)} change{'' if len(lines) == 1 else 's'}).")
     return 0
 
 
-def _tell_differences(lines: list[str]) -> int:
+def _report_differences(lines: list[str]) -> int:
     for line in lines:
         _log.error("topology_differs", line)
     if not lines:

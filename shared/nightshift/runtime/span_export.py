@@ -1,11 +1,11 @@
-"""Brings spans to a collector, beside the jobs: nothing waits for it, and what it does not take is lost."""
+"""Exports spans to a collector, in the background: no job waits for it, and what it does not accept is lost."""
 
 import asyncio
 import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from opentelemetry import trace
@@ -22,43 +22,43 @@ from nightshift.runtime.spans import Spans
 from nightshift.version import VERSION
 
 FLUSH_SECONDS = 3.0
-"""What the last spans may take: a collector that is away must not use up what a process has to end."""
+"""For the last spans: an unavailable collector must not use up the time in which a process has to end."""
 QUIET_SECONDS = 60.0
-"""The library complains again and again while a collector is away: of each of its parts so long one line at most."""
+"""The library warns again and again while a collector is unavailable: at most one line per module in this time."""
 _LIBRARY = logging.getLogger("opentelemetry")
 _log = get_logger("tracing")
 
 
 @asynccontextmanager
 async def exporting(name: str, endpoint: str, headers: Secret | None) -> AsyncIterator[Spans]:
-    """Sends what is traced until the end, and then, within `FLUSH_SECONDS`, what is left.
+    """Export spans until the end, and then, within `FLUSH_SECONDS`, those that are left.
 
     The process's own tracers (`opentelemetry.trace.get_tracer`) send to the same place.
 
     Raises:
         SettingsError: a variable that the library reads itself is wrong.
     """
-    complaints = _Complaints()
+    warnings = _LibraryWarnings()
     provider = TracerProvider(resource=_resource(name), shutdown_on_exit=False)
     try:
         provider.add_span_processor(BatchSpanProcessor(exporter(endpoint, headers)))
     except (ValueError, RuntimeError, ImportError) as error:
         raise SettingsError([f"OTEL_…: {error}"]) from None
-    if complaints.at_start:
-        raise SettingsError([f"OTEL_…: {complaint}" for complaint in complaints.at_start])
-    complaints.started = True
+    if warnings.at_start:
+        raise SettingsError([f"OTEL_…: {warning}" for warning in warnings.at_start])
+    warnings.started = True
     trace.set_tracer_provider(provider)
     _log.info("tracing", f"spans go to {endpoint}")
     try:
         yield Spans(provider.get_tracer("nightshift", VERSION))
     finally:
         if not await _flushed(provider):
-            complaints.over = True
-            _log.warning("tracing", f"the last spans did not reach the collector within {FLUSH_SECONDS:g} s: given up")
+            warnings.over = True
+            _log.warning("tracing", f"the last spans did not reach the collector within {FLUSH_SECONDS:g} s: dropped")
 
 
 def exporter(endpoint: str, headers: Secret | None) -> SpanExporter:
-    """What sends to the collector at `endpoint`, to which the path of the signal is added."""
+    """Return an exporter to the collector at `endpoint`, to which the path of the signal is added."""
     return OTLPSpanExporter(
         endpoint=os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or f"{endpoint.rstrip('/')}/v1/traces",
         headers=None if headers is None else parse_env_headers(headers.reveal(), liberal=True),
@@ -66,13 +66,13 @@ def exporter(endpoint: str, headers: Secret | None) -> SpanExporter:
 
 
 def _resource(name: str) -> Resource:
-    """What is traced here; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` have the last word."""
+    """Return what identifies this process; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence."""
     own = Resource.create({"service.name": f"nightshift-{name}", "service.version": VERSION})
     return own.merge(OTELResourceDetector().detect())
 
 
 async def _flushed(provider: TracerProvider) -> bool:
-    """Ends the library, which takes as long as the collector does: in a thread that the process need not wait for."""
+    """Shut the library down in a thread that the process need not wait for: it takes as long as the collector does."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
     def shut_down() -> None:
@@ -87,28 +87,29 @@ async def _flushed(provider: TracerProvider) -> bool:
     return done.is_set()
 
 
-class _Complaints(logging.Handler):
-    """Passes on what the library has to say, as warnings of ours and not too often.
+class _LibraryWarnings(logging.Handler):
+    """Logs the library's warnings as our own, and not too often.
 
-    At the start it speaks of variables that it cannot read and would replace by their defaults.
+    At the start they are about variables that it cannot read and would replace by their defaults.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)
+        self._clock = clock
         self.started = self.over = False
         self.at_start: list[str] = []
-        self._told: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
         _LIBRARY.handlers[:] = [self]
         _LIBRARY.propagate = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes the first complaint of each part and minute."""
+        """Log the first warning of each module and minute."""
         if not self.started:
             self.at_start.append(record.getMessage())
             return
-        now = time.monotonic()
-        if self.over or now - self._told.get(record.name, -QUIET_SECONDS) < QUIET_SECONDS:
+        now = self._clock()
+        if self.over or now - self._logged.get(record.name, -QUIET_SECONDS) < QUIET_SECONDS:
             return
-        self._told[record.name] = now
-        with suppress(Exception):  # telling about it must not make it worse
+        self._logged[record.name] = now
+        with suppress(Exception):  # reporting it must not make it worse
             _log.warning("tracing", f"spans may be lost, jobs are not: {record.getMessage()}", library=record.name)

@@ -1,4 +1,4 @@
-"""Spans: one for each delivery that is worked off, one for each job or event that is sent.
+"""Spans: one for each delivery that is processed, one for each job or event that is sent.
 
 They follow OpenTelemetry's semantic conventions for messaging. There a link joins the processing of a message to its
 sending, because a consumer may take many messages at once, or amid a span of its own. A message that is worked off
@@ -100,7 +100,7 @@ class Spans:
     def sending(
         self, messages: Sequence[OutboundMessage], *, no_matter: tuple[type[Exception], ...] = ()
     ) -> Iterator[list[OutboundMessage]]:
-        """Yields the messages as they are to be sent within: each carries its own span, a child of what it carried.
+        """Yield the messages as they are to be sent inside the block, each with its own span, a child of what it had.
 
         A message that carries nothing yet is a child of the current span. An error of `no_matter` leaves no span.
         """
@@ -145,13 +145,13 @@ def _operation(operation: str, destination: str, job_type: str, job_id: str) -> 
 
 
 def _shown(job_id: str) -> str:
-    """The id as a span may have it; most are as they should be, which is found out in a tenth of the time."""
+    """Return the id as a span may have it; most are fine as they are, which is checked in a tenth of the time."""
     plain = len(job_id) <= _LONGEST_ID and job_id.isascii() and job_id.isprintable() and not may_hold_secret(job_id)
     return job_id if plain else single_line(job_id, _LONGEST_ID)
 
 
 def _context(headers: Mapping[str, str]) -> Context:
-    """The trace context that headers carry; without one, or with one that is none, that of nobody."""
+    """Return the trace context that headers carry; an empty one if there is none, or none that can be read."""
     if wire.TRACEPARENT not in headers:
         return Context()
     return _W3C.extract({wire.TRACEPARENT: headers[wire.TRACEPARENT]}, Context())

@@ -30,18 +30,24 @@ def reschedule(message: StoredMessage, job: Job, verdict: Reschedule, now: datet
 def dead_letter(message: StoredMessage, job: Job, verdict: DeadLetter, now: datetime) -> OutboundMessage:
     """The dead letter: the body as it came, and why it was given up on."""
     headers = _carried(message, job)
+    headers.pop(wire.ATTEMPT_BASE, None)  # published again as it is, it has all its attempts
     headers |= {
         wire.JOB_ID: job.published_id or job.id,
         wire.MSG_ID: f"dead:{message.origin()}",
         wire.DEAD_REASON: verdict.reason,
         wire.DEAD_ERROR: single_line(verdict.error),
         wire.DEAD_ATTEMPTS: str(verdict.attempts),
-        wire.DEAD_SUBJECT: single_line(message.subject),
+        wire.DEAD_SUBJECT: single_line(_subject_to_publish_on(message.subject)),
         wire.DEAD_STREAM: message.stream,
         wire.DEAD_SEQUENCE: str(message.sequence),
         wire.DEAD_TIME: rfc3339(now, "milliseconds"),
     }
     return OutboundMessage(wire.dead_subject(job.type), headers, message.body)
+
+
+def _subject_to_publish_on(subject: str) -> str:
+    """Return where a producer may publish the job again: nobody outside may say that it is due."""
+    return wire.job_subject(wire.type_of(subject)) if subject.startswith(wire.DUE) else subject
 
 
 def _carried(message: StoredMessage, job: Job) -> dict[str, str]:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 async def run(*arguments: str) -> str:
-    """Runs this module in a process of its own; returns what it printed.
+    """Run this module in a process of its own; return what it printed.
 
     Raises:
         RuntimeError: it failed; the text is what it said.

@@ -16,7 +16,7 @@ from tests.postgres_server import postgres_server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs what needs a database once on each kind of them."""
+    """Run what needs a database once on each kind of them."""
     if "server" in metafunc.fixturenames:
         metafunc.parametrize("server", ["sqlite", "postgresql"], indirect=True, scope="module")
 

@@ -15,7 +15,7 @@ class Silence:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Takes a connection and forwards it in both directions."""
+        """Take a connection and forward it in both directions."""
         upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
         for source, target in ((reader, upstream_writer), (upstream_reader, writer)):
             task = asyncio.create_task(self._forward(source, target))
@@ -42,7 +42,7 @@ class Silence:
 
 @asynccontextmanager
 async def silence_before(host: str, port: int) -> AsyncIterator[Silence]:
-    """Runs one on a free loopback port."""
+    """Run one on a free loopback port."""
     between = Silence(host, port)
     server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
     between.port = server.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that is away, silent, restarting or full of connections makes the database unavailable."""
+"""A PostgreSQL server that is down, silent, restarting or full of connections makes the database unavailable."""
 
 import asyncio
 import time
@@ -9,13 +9,19 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from nightshift.database import Database, PoolLimits, open_database
+from nightshift.database import Database, PoolLimits, migrate, open_database
 from nightshift.embedded.processes.ports import free_ports
 from nightshift.outcomes import Unavailable
 from tests.integration.database.silence import silence_before
 
 PASSWORD = "very-secret"
 QUICK = PoolLimits(connect_seconds=0.5, pool_seconds=0.5, statement_seconds=0.5, answer_seconds=0.5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def _tables(postgres_url: str) -> None:
+    """The library's tables: without them a probe fails."""
+    await migrate(postgres_url, "none")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from nightshift.database import Database, MigrationError, history_states, migrate, open_database
+from nightshift.outcomes import Unavailable
 from tests.databases import postgres_database
 from tests.integration.database.test_upgrade import fill
 
@@ -80,12 +81,14 @@ async def test_tables_of_another_user_cannot_be_taken_over(shop: Shop) -> None:
 
 
 async def test_a_version_table_that_may_not_be_read_is_told(shop: Shop) -> None:
-    """`nightshift doctor` has an answer for whoever may not look into the schema."""
+    """`nightshift doctor` has an answer for whoever may not look into the schema, and a worker waits for the right."""
     await migrate(shop.admin)
     database = open_database(shop.url)
 
     with pytest.raises(MigrationError, match=r"permission denied for schema nightshift"):
         await history_states(database)
+    with pytest.raises(Unavailable, match=r"permission denied for schema nightshift.*let its tables be used"):
+        await database.probe()
 
     await database.close()
 

@@ -1,5 +1,6 @@
 """The embedded object store."""
 
+import contextlib
 import io
 from collections.abc import Iterator
 
@@ -42,6 +43,14 @@ def test_wrong_keys_are_refused(
 def test_a_request_without_keys_is_refused(objects_server: ObjectServer, pool: urllib3.PoolManager) -> None:
     """Anonymous access is closed."""
     assert pool.request("GET", f"{objects_server.endpoint}/").status == 403
+
+
+def test_nothing_behind_s3_answers_without_keys(objects_server: ObjectServer, pool: urllib3.PoolManager) -> None:
+    """The filer would show every file, and take new ones."""
+    for port in objects_server._ports:
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            answer = pool.request("GET", f"http://127.0.0.1:{port}/buckets/", headers={"Accept": "application/json"})
+            assert b"Entries" not in answer.data, port
 
 
 def test_a_bucket_is_not_made_by_an_upload(objects_server: ObjectServer, pool: urllib3.PoolManager) -> None:

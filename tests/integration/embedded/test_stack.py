@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import stat
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -143,3 +144,13 @@ def test_fresh_folders_never_meet(tmp_path: Path) -> None:
     now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     folders = [Stack.fresh("demo", now, Project(tmp_path)).folder for _ in range(2)]
     assert folders == [tmp_path / "var" / "demo-20260102-030405", tmp_path / "var" / "demo-20260102-030405-2"]
+
+
+async def test_nobody_else_on_the_machine_reads_its_state(tmp_path: Path) -> None:
+    """Jobs, mails, files, database and keys lie in a folder that only its owner enters."""
+    stack = Stack(tmp_path / "stack")
+    stack.claim()
+    try:
+        assert stat.S_IMODE(stack.folder.stat().st_mode) == 0o700
+    finally:
+        await stack.kill()

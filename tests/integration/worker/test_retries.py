@@ -98,13 +98,12 @@ async def test_after_three_retries_a_job_is_a_dead_letter_with_its_story(work: W
     assert letter.headers.pop("Dead-Sequence").isdigit()
     assert letter.headers == {
         "Job-Id": "one",
-        "Job-Attempt-Base": "3",
         "traceparent": TRACE,
         "X-Team": "red",
         "Dead-Reason": "attempts-exhausted",
         "Dead-Error": "ConnectionError: the other side hung up",
         "Dead-Attempts": "4",
-        "Dead-Subject": "due.probe.run",
+        "Dead-Subject": "jobs.probe.run",
         "Dead-Stream": "PROBE_LATER",
     }
     assert letter.subject == "dead.probe.run"

@@ -1,4 +1,4 @@
-"""Secrets never leave in text: known values, and what is shaped like one."""
+"""Secrets never leave in text: known values, and what looks like one."""
 
 import json
 from urllib.parse import quote
@@ -14,12 +14,7 @@ PLAIN = st.text(st.characters(exclude_characters="*", codec="utf-8"))
 SECRETS = st.text(st.characters(exclude_characters="*", codec="utf-8"), min_size=8, max_size=40)
 
 
-@pytest.fixture(autouse=True)
-def process(monkeypatch: pytest.MonkeyPatch) -> Redactor:
-    """What a test registers stays in that test."""
-    fresh = Redactor()
-    monkeypatch.setattr(redaction, "PROCESS", fresh)
-    return fresh
+pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +113,7 @@ def test_a_longer_secret_is_hidden_whole() -> None:
 
 
 @given(text=st.text(), limit_bytes=st.integers(0, 200))
-def test_one_line_is_one_printable_ascii_line_within_its_limit(text: str, limit_bytes: int) -> None:
+def test_single_line_is_one_printable_ascii_line_within_its_limit(text: str, limit_bytes: int) -> None:
     """It can be a header's value whatever it was."""
     line = single_line(text, limit_bytes)
     assert len(line.encode("ascii")) <= limit_bytes
@@ -126,12 +121,12 @@ def test_one_line_is_one_printable_ascii_line_within_its_limit(text: str, limit_
     assert line == line.strip()
 
 
-def test_one_line_keeps_what_can_be_read() -> None:
+def test_single_line_keeps_what_can_be_read() -> None:
     """Line ends become spaces, foreign characters and controls their escapes, backslashes stay."""
     assert single_line("Caf\xe9 \u20ac\r\n\tC:\\x\x1b[0m\udc80\n") == r"Caf\xe9 \u20ac C:\x\x1b[0m\udc80"
 
 
-def test_one_line_hides_secrets_before_it_cuts() -> None:
+def test_single_line_hides_secrets_before_it_cuts() -> None:
     """No half of a secret is left at the limit."""
     redaction.protect("swordfish-swordfish")
     assert single_line("x" * 10 + " swordfish-swordfish", 20) == "x" * 10 + " ***"

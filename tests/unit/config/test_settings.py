@@ -33,12 +33,7 @@ class MailSettings(Settings, frozen=True, kw_only=True):
             yield "SLOTS and STARTTLS: too many open conversations"
 
 
-@pytest.fixture(autouse=True)
-def redactor(monkeypatch: pytest.MonkeyPatch) -> redaction.Redactor:
-    """Secrets that a test loads stay in that test."""
-    fresh = redaction.Redactor()
-    monkeypatch.setattr(redaction, "PROCESS", fresh)
-    return fresh
+pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
 def problems(environ: dict[str, str], cls: type[ProcessSettings] = Settings) -> tuple[str, ...]:

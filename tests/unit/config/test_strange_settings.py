@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightshift.cli.client.settings import OperatorSettings
-from nightshift.config import redaction
 from nightshift.config.settings import ProcessSettings, Settings, SettingsError, describe, load, variables
 from nightshift.runtime.composition import database_of, object_store
 from nightshift.runtime.provision import ProvisionSettings
@@ -109,9 +108,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "PROCESS", redaction.Redactor())
+pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
 def _names(cls: type[ProcessSettings]) -> list[str]:

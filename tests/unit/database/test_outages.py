@@ -39,6 +39,23 @@ def _outcome(error: Exception) -> Exception:
 
 
 @pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ("42P01", 'relation "nightshift.outbox" does not exist'),
+        ("42P01", "Relation »nightshift.outbox« existiert nicht"),
+        ("3F000", 'schema "nightshift" does not exist'),
+        ("42501", "permission denied for schema nightshift"),
+    ],
+)
+def test_missing_tables_of_the_library_are_an_outage(state: str, text: str) -> None:
+    """Whatever the server's language: they come when somebody has provisioned. Another's table is another matter."""
+    outcome = _outcome(_postgres(state, text))
+    assert isinstance(outcome, Unavailable)
+    assert "nightshift.runtime.provision" in str(outcome)
+    assert not is_outage(_postgres(state, text.replace("nightshift", "shop")))
+
+
+@pytest.mark.parametrize(
     "state",
     [
         "08006",

@@ -9,17 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nightshift.config import redaction
 from nightshift.config.redaction import Redactor
 from nightshift.observability.job_log import JobLines
 
-
-@pytest.fixture(autouse=True)
-def process(monkeypatch: pytest.MonkeyPatch) -> Redactor:
-    """What a test registers stays in that test."""
-    fresh = Redactor()
-    monkeypatch.setattr(redaction, "PROCESS", fresh)
-    return fresh
+pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
 def add(lines: JobLines, job_id: str = "1", **changes: Any) -> None:
@@ -138,6 +131,7 @@ async def test_a_flush_from_another_thread_loses_nothing() -> None:
 
 @given(job_id=st.text(), job_type=st.text())
 @example(job_id="del \x7f, next line \x85", job_type="line separator \u2028")
+@example(job_id="right to left \u202e", job_type="\u2066\u200f\ufeff")
 @example(job_id="half a character \udc80", job_type="\r\n")
 def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> None:
     """Ids and types come off the wire: each job stays one line, as JSON and as text."""
@@ -149,11 +143,12 @@ def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> N
         assert len(data.decode().splitlines()) == 1
         if coloured is None:
             assert json.loads(data)["event"] == "job"
+            assert not set("\u202e\u2066\u200f\ufeff") & set(data.decode()), "nothing turns what is shown behind it"
 
 
-def test_a_secret_in_an_id_is_hidden(process: Redactor) -> None:
+def test_a_secret_in_an_id_is_hidden(process_secrets: Redactor) -> None:
     """Known values and shapes alike, also when only one of many lines has one."""
-    process.protect("swordfish-1")
+    process_secrets.protect("swordfish-1")
     written: list[bytes] = []
     lines = JobLines("email", written.append, coloured=None)
     for job_id in ("harmless", "swordfish-1/x", "nats://u:p@h"):

@@ -45,9 +45,9 @@ class Screen(io.TextIOWrapper):
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def logging_as_before(monkeypatch: pytest.MonkeyPatch, process_secrets: redaction.Redactor) -> Iterator[None]:
     """Each test configures logging anew and leaves it as it was."""
-    monkeypatch.setattr(redaction, "PROCESS", redaction.Redactor())
+    del process_secrets
     root, ours = logging.getLogger(), logging.getLogger("nightshift")
     handlers, levels = root.handlers[:], (root.level, ours.level)
     yield

@@ -1,4 +1,4 @@
-"""What the tracing library has to say, and how much of it the log gets."""
+"""The warnings of the tracing library, and how many of them are logged."""
 
 import logging
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import pytest
 
 from nightshift.config.settings import ProcessSettings, SettingsError
 from nightshift.messaging.tracing import NO_TRACING
-from nightshift.runtime.span_export import QUIET_SECONDS, _Complaints
+from nightshift.runtime.span_export import QUIET_SECONDS, _LibraryWarnings
 from nightshift.runtime.tracing import open_tracing
 
 
@@ -20,14 +20,13 @@ def library() -> Iterator[logging.Logger]:
     logger.handlers[:], logger.propagate = handlers, propagate
 
 
-def test_of_each_part_one_complaint_a_minute(
-    library: logging.Logger, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_each_module_of_the_library_may_warn_once_a_minute(
+    library: logging.Logger, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As a warning of ours; whatever it is, a traceback is not in it."""
-    complaints = _Complaints()
-    complaints.started = True
     now, away = 1000.0, OSError("connection refused")
-    monkeypatch.setattr("nightshift.runtime.span_export.time.monotonic", lambda: now)
+    warnings = _LibraryWarnings(lambda: now)
+    warnings.started = True
     for _ in range(50):
         for part in ("export", "queue"):
             library.getChild(part).error("%s is away: %s", part, away, exc_info=away)

@@ -91,7 +91,6 @@ def test_a_dead_letter_tells_its_story() -> None:
     assert letter.subject == "dead.probe.run"
     assert letter.headers == {
         "Job-Id": "one",
-        "Job-Attempt-Base": "2",
         "Nats-Msg-Id": "dead:PROBE:17:1700000000000000123",
         "Dead-Reason": "permanent",
         "Dead-Error": r"line break \xe9",
@@ -101,6 +100,14 @@ def test_a_dead_letter_tells_its_story() -> None:
         "Dead-Sequence": "17",
         "Dead-Time": "2026-03-01T12:00:00.000Z",
     }
+
+
+def test_a_dead_letter_names_a_subject_that_a_producer_may_publish_on() -> None:
+    """It came by `due.` after its retries, where only the broker puts jobs; again it is published as a new one."""
+    delivery = _delivery({"Job-Id": "one", "Job-Attempt-Base": "3"}, subject="due.probe.run")
+    letter = _dead(delivery, "no")
+    assert letter.headers["Dead-Subject"] == "jobs.probe.run"
+    assert "Job-Attempt-Base" not in letter.headers
 
 
 @given(st.sampled_from(wire.REASONS), st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=100))

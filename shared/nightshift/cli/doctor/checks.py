@@ -107,13 +107,12 @@ async def database(context: Context) -> list[Finding]:
     if opened is None:
         return [skipped("database", NO_DATABASE)]
     try:
-        await opened.probe()
         states = await history_states(opened, context.settings.schema_package)
     except Unavailable as away:
-        return [wrong("database", str(away), "check DATABASE_URL, and that the server runs and can be reached")]
+        return [_away(away)]
     except MigrationError as error:
         return [wrong("database", str(error), "check SCHEMA_PACKAGE and the rights of DATABASE_URL's user")]
-    said = [
+    behind = [
         wrong(
             "database",
             f"the tables of {one.package} are at revision {one.at or 'nothing'}, this version needs {one.head}",
@@ -122,8 +121,18 @@ async def database(context: Context) -> list[Finding]:
         for one in states
         if one.at != one.head
     ]
+    if behind:
+        return behind
+    try:
+        await opened.probe()
+    except Unavailable as away:
+        return [_away(away)]
     at = ", ".join(f"{one.package} {one.at}" for one in states)
-    return said or [ok("database", f"answers; its tables are at revision {at}")]
+    return [ok("database", f"answers; its tables are at revision {at}")]
+
+
+def _away(error: Unavailable) -> Finding:
+    return wrong("database", str(error), "check DATABASE_URL, and that the server runs and can be reached")
 
 
 async def objects(context: Context) -> list[Finding]:

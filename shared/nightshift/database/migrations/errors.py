@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from alembic.util.exc import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from nightshift.database.outages import is_outage, reason
+from nightshift.database.outages import is_outage, lacks_tables, reason
 
 _NO_RIGHT = "42501"
 _ALREADY_THERE = ("42P07", "42P06", "42710")
@@ -23,7 +23,7 @@ def explained(package: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if is_outage(error):
+        if is_outage(error) and not lacks_tables(error):
             raise
         raise MigrationError(
             f"migrating the tables of {package}: {reason(error)}. Nothing was changed. {_advice(error)}"

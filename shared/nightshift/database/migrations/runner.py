@@ -9,7 +9,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.schema import CreateSchema
 
-from nightshift.config import database_url
+from nightshift.config import datastore_urls
 from nightshift.database.engine import Database
 from nightshift.database.migrations.errors import MigrationError, explained, unknown_revision
 from nightshift.database.migrations.history import LIBRARY, History, application_history
@@ -78,7 +78,7 @@ def _histories(schema_package: str | None) -> list[History]:
 @asynccontextmanager
 async def _migrating(url: str) -> AsyncIterator[Database]:
     """Open a database for migrating: steps may take long, and SQLite copies tables that others refer to."""
-    address = database_url.parse(url)
+    address = datastore_urls.parse(url)
     if address.get_backend_name() == "sqlite":
         engine = sqlite_engine(address, writes=True, connections=1, foreign_keys=False)
     else:

@@ -26,6 +26,7 @@ class FolderLock:
         if self._held:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.parent.chmod(0o700)  # jobs, mails, files and keys are nobody else's on this machine
         held = self._file.open("a+")
         if not _lock(held):
             held.seek(0)

@@ -46,7 +46,8 @@ class Tls:
 class ObjectServer(Server):
     """A SeaweedFS of its own, whose S3 side demands keys that only this folder knows.
 
-    Only S3 checks keys: SeaweedFS' inner ports, on loopback as well, are open to other users of the machine.
+    The filer behind it demands tokens that nobody has. SeaweedFS' inner ports, on loopback as well, are open to other
+    users of the machine.
     """
 
     name = "weed"
@@ -90,6 +91,7 @@ class ObjectServer(Server):
             folder.mkdir(exist_ok=True)
         (data / "mini.options").unlink(missing_ok=True)  # its memory of earlier options: ours are complete
         _write_keys(self._key_file, self.access_key, self.secret_key)
+        _lock_filer(self.folder)
         chosen = [f"-{part}={port}" for part, port in zip(_PARTS, ports, strict=True)]
         if self.tls:
             chosen += [f"-s3.cert.file={self.tls.certificate}", f"-s3.key.file={self.tls.key}"]
@@ -137,6 +139,15 @@ def _keys(file: Path) -> tuple[str, str]:
         return credentials["accessKey"], credentials["secretKey"]
     except (OSError, ValueError, LookupError):
         return f"nightshift-{secrets.token_hex(4)}", secrets.token_urlsafe(24)
+
+
+def _lock_filer(home: Path) -> None:
+    """Demand tokens of whoever asks the filer, which would show and take files without any; S3 does not go that way."""
+    file = home / ".seaweedfs" / "security.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.touch(mode=0o600)
+    keys = (("jwt.filer_signing", secrets.token_urlsafe(24)), ("jwt.filer_signing.read", secrets.token_urlsafe(24)))
+    file.write_text("".join(f'[{table}]\nkey = "{key}"\n' for table, key in keys))
 
 
 def _write_keys(file: Path, access_key: str, secret_key: str) -> None:

@@ -76,7 +76,7 @@ async def test_an_object_without_a_row_goes_when_it_is_old(harness: CleanupHarne
     await harness.add_user()
     kept = await harness.add_file("known")
     elsewhere = ["reports/a.html", "claims/2999-01-01/aa", "uploads.txt", "thumbnails-old/a"]
-    await harness.put("uploads/user-17/stray", "thumbnails/stray.webp", *elsewhere)
+    await harness.put("uploads/user-17/no-row", "thumbnails/no-row.webp", *elsewhere)
     await harness.clean(CleanFiles())
     assert await harness.keys() == sorted([kept, *elsewhere])
     assert (await harness.last_run()).deleted["objects_without_row"] == 2
@@ -203,10 +203,10 @@ async def test_the_walk_through_the_objects_goes_on_in_successors(harness: Clean
     """Kept objects do not vanish, so the message says behind which one the next job goes on."""
     await harness.add_user()
     kept = [await harness.add_file(f"known-{number}") for number in range(5)]
-    strays = [f"uploads/user-17/known-{number}-stray" for number in range(5)]
-    await harness.put(*strays, "thumbnails/stray.webp")
+    orphans = [f"uploads/user-17/known-{number}-no-row" for number in range(5)]
+    await harness.put(*orphans, "thumbnails/no-row.webp")
     first = await harness.clean(CleanFiles(older_than_days=3), cleanup_seconds=1e-9, cleanup_page_rows=3)
-    assert harness.successor(first) == CleanFiles(older_than_days=3, after="thumbnails/stray.webp")
+    assert harness.successor(first) == CleanFiles(older_than_days=3, after="thumbnails/no-row.webp")
     ids = await harness.clean_all(CleanFiles(), "nightly", cleanup_seconds=1e-9, cleanup_page_rows=3)
     assert len(ids) >= 4
     assert await harness.keys() == sorted(kept)

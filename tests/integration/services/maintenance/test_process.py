@@ -88,7 +88,7 @@ async def _fill(world: World) -> None:
         await connection.execute(insert(files), row | owned)
         done = {"consumer": "email", "type": "email.send", "id": "old", "processed_at": NOW - 61 * DAY}
         await connection.execute(insert(processed_messages), done)
-    for key in ("uploads/orphan", "uploads/owned", "uploads/stray", f"claims/2020-01-01/{'a' * 64}"):
+    for key in ("uploads/orphan", "uploads/owned", "uploads/no-row", f"claims/2020-01-01/{'a' * 64}"):
         await world.objects.put(key, b"bytes", "application/octet-stream")
 
 
@@ -107,7 +107,7 @@ async def test_the_event_asked_for_by_hand_cleans_everything(world: World) -> No
     assert await world.column(sessions.c.id) == ["live"]
     assert await world.column(activity_logs.c.id) == ["new"]
     assert await world.column(files.c.id) == ["owned"]
-    assert [entry.key async for entry in world.objects.list("")] == ["uploads/owned", "uploads/stray"]
+    assert [entry.key async for entry in world.objects.list("")] == ["uploads/no-row", "uploads/owned"]
     assert "old" not in await world.column(processed_messages.c.id)
     async with world.database.read() as connection:
         runs = (await connection.execute(select(cleanup_runs))).all()

@@ -58,7 +58,7 @@ async def test_orphaned_files_go_and_owned_ones_stay(seeded: CleanupHarness) -> 
     assert min(abandoned, ownerless) > 100
     orphaned = await _some_keys(seeded, files.c.user_id.is_(None))
     owned = await _some_keys(seeded, files.c.user_id.is_not(None), files.c.status == "processed")
-    await seeded.put(*orphaned, *owned, "uploads/stray")
+    await seeded.put(*orphaned, *owned, "uploads/no-row")
     tracemalloc.start()
     await seeded.clean(CleanFiles(), "files")
     _, peak = tracemalloc.get_traced_memory()

@@ -35,7 +35,14 @@ def test_a_text_comes_back_as_it_was(name: str) -> None:
     assert read(name) == [name]
 
 
-@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx"),
+        *("\n=1", "  =1", "\u00a0=1", "\u200b=1", "\ufeff=1"),
+        *("\uff1d1", "\uff0b1", "\uff0d1", "\uff20A1", " \uff1dA1"),
+    ],
+)
 def test_no_name_is_a_formula(name: str) -> None:
     """A spreadsheet would compute it, with the rights of whoever opens the file."""
     assert read(name) == [f"'{name}"]

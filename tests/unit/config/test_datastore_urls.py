@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshift.config.database_url import parse, place
+from nightshift.config.datastore_urls import parse, place
 from nightshift.database import open_database, sqlite_url
 
 
