@@ -146,8 +146,8 @@ export interface ProcessUpload {
 /**
  * A schedule came due. One event per due time, however many schedulers run.
  *
- * Its handler enqueues jobs and does no work itself. `due`, not the time of arrival, says what it is about: after
- * an outage an event may come late.
+ * Its handler enqueues jobs and does no work itself. It goes by `due`, not by the time of arrival: after an outage, an
+ * event may come late.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
  */
@@ -164,7 +164,7 @@ export interface ScheduleFired {
   announced: string;
 }
 
-/** On a job to do now, `jobs.<type>`: all optional. */
+/** Headers of a job to be run now, `jobs.<type>`: all optional. */
 export interface JobHeaders {
   /** W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored. */
   traceparent?: string;
@@ -178,7 +178,7 @@ export interface JobHeaders {
   "Job-Claim"?: string;
 }
 
-/** On a job that waits for its time, `later.<type>.<job id>`. */
+/** Headers of a scheduled job, `later.<type>.<job id>`. */
 export interface LaterHeaders {
   /** W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored. */
   traceparent?: string;
@@ -196,13 +196,13 @@ export interface LaterHeaders {
   "Nats-Schedule-Target": string;
   /** Why it was given up on. */
   "Dead-Reason"?: DeadReason;
-  /** What a person has to know about it, one line without secrets. */
+  /** What went wrong, in one line without secrets. */
   "Dead-Error"?: string;
   /** Attempts that were made. */
   "Dead-Attempts"?: string;
 }
 
-/** On a job whose time has come, `due.<type>`: what was on `later.`, and the broker's own two. */
+/** Headers of a job that is due, `due.<type>`: those from `later.`, and two of the broker's own. */
 export interface DueHeaders {
   /** W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored. */
   traceparent?: string;
@@ -220,7 +220,7 @@ export interface DueHeaders {
   "Nats-Schedule-Next": string;
 }
 
-/** On a job that was given up on, `dead.<type>`: all of the job's own, and why. */
+/** Headers of a dead letter, `dead.<type>`: all of the job's own, and why it was given up on. */
 export interface DeadLetterHeaders {
   /** W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored. */
   traceparent?: string;
@@ -232,13 +232,13 @@ export interface DeadLetterHeaders {
   "Job-Claim"?: string;
   /** Why it was given up on. */
   "Dead-Reason": DeadReason;
-  /** What a person has to know about it, one line without secrets. */
+  /** What went wrong, in one line without secrets. */
   "Dead-Error": string;
   /** Attempts that were made. */
   "Dead-Attempts": string;
   /** Subject to publish it on again. */
   "Dead-Subject": string;
-  /** Stream that it came by. */
+  /** Stream that held it. */
   "Dead-Stream": string;
   /** Its sequence there. */
   "Dead-Sequence": string;
@@ -246,7 +246,7 @@ export interface DeadLetterHeaders {
   "Dead-Time": string;
 }
 
-/** On the event of a schedule, `cron.<name>`. */
+/** Headers of a schedule's event, `cron.<name>`. */
 export interface EventHeaders {
   /** W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored. */
   traceparent?: string;
@@ -256,7 +256,7 @@ export interface EventHeaders {
   "Nats-Expected-Last-Subject-Sequence": string;
 }
 
-/** On an event that was asked for by hand, `cron.<name>.manual`: all optional. */
+/** Headers of an event that was published by hand, `cron.<name>.manual`: all optional. */
 export interface ManualEventHeaders {
   /** W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored. */
   traceparent?: string;

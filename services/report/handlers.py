@@ -162,5 +162,6 @@ def _notify(
         link=link_to(settings.report_url, report.id) if settings.report_url else None,
         attachment_bytes=settings.report_attachment_bytes,
     )
-    job.enqueue(mail)
+    # The same however often the report is made; and nobody who does not know the report can guess the id and take it.
+    job.enqueue(mail, job_id=f"report-ready/{report.id}/{files[0].sha256[:16]}")
     return None

@@ -1,6 +1,7 @@
 """Store a report in the object store, as page and as CSV file, under keys derived from its id."""
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
 
 from nightshift.contract import wire
@@ -21,6 +22,8 @@ class StoredFile:
     key: str
     file_name: str
     size_bytes: int
+    sha256: str = ""
+    """Of its content, in hexadecimal."""
 
 
 async def store_report(
@@ -43,4 +46,4 @@ async def store_report(
 
 async def _put(objects: ObjectStore, key: str, data: bytes, content_type: str, file_name: str) -> StoredFile:
     await objects.put(key, data, content_type)
-    return StoredFile(key, file_name, len(data))
+    return StoredFile(key, file_name, len(data), hashlib.sha256(data).hexdigest())

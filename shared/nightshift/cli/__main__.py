@@ -1,4 +1,4 @@
-"""The command line `nightshift`: finds the command, runs it, turns what goes wrong into words and an exit code."""
+"""The command line `nightshift`: parse, run the command, turn an error into a sentence and an exit code."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ from nightshift.cli.terminal.exit_codes import (
     UNAVAILABLE,
     WRONG_USE,
     CommandError,
-    described,
+    exit_code_help,
 )
 from nightshift.cli.terminal.output import Output
 from nightshift.config.project import Project
@@ -34,11 +34,11 @@ from nightshift.version import VERSION
 
 
 def parser() -> Parser:
-    """The whole command line."""
+    """Build the parser of the whole command line."""
     made = Parser(
         prog="nightshift",
         description="Background jobs and schedules on NATS: see what runs, send, redrive, repair.",
-        epilog=f"exit codes:\n{described()}\n\nexample:\n  nightshift doctor",
+        epilog=f"exit codes:\n{exit_code_help()}\n\nexample:\n  nightshift doctor",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--version", action="version", version=f"nightshift {VERSION}")
@@ -52,7 +52,7 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code."""
+    """Run one command; return its exit code."""
     typed = sys.argv[1:] if arguments is None else list(arguments)
     project = Project.of_environment(os.environ)
     project.make_importable()
@@ -62,14 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(typed)
     try:
         return run(options, os.environ, project.state_folder)
-    except BrokenPipeError:  # whoever read the output has seen enough
+    except BrokenPipeError:  # the reader of the output has seen enough
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
-    """Runs what was parsed; no exception leaves it but that of a closed pipe."""
+    """Run the parsed command. The only exception that it raises is that of a closed pipe."""
     if getattr(options, "at_once", None) is not None:
         return int(options.at_once(options))
     output = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
@@ -83,20 +83,20 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) ->
 
 
 async def perform(output: Output, options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
-    """Runs a command on this event loop; what goes wrong is said on the screen."""
+    """Run a command on this event loop; print an error and return its exit code."""
     try:
         counts, source = environment(options, environ, stack)
         async with Context(output, settings(counts), counts, source) as context:
             return int(await options.run(context, options))
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001 - a traceback tells a person on call nothing
-        text, code = _in_words(error)
+    except Exception as error:  # noqa: BLE001 - a traceback does not help the person on call
+        text, code = _explain(error)
         output.error(text, code)
         return code
 
 
-def _in_words(error: Exception) -> tuple[str, int]:
+def _explain(error: Exception) -> tuple[str, int]:
     match error:
         case CommandError():
             return str(error), error.code
@@ -108,7 +108,7 @@ def _in_words(error: Exception) -> tuple[str, int]:
             return str(error), REFUSED
         case BaseExceptionGroup():
             inner = error.exceptions[0]
-            return _in_words(inner) if isinstance(inner, Exception) else (str(error), FAULT)
+            return _explain(inner) if isinstance(inner, Exception) else (str(error), FAULT)
         case _:
             return f"a fault of the command line: {type(error).__name__}: {error}", FAULT
 

@@ -1,4 +1,4 @@
-"""What a text must look like, said once for the decoder, the JSON Schema and the person who got it wrong."""
+"""Patterns of text fields, stated once for the decoder, the JSON Schema and the error message."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ _WORDS: dict[str, str] = {}
 
 
 def pattern(pattern: str, words: str, **meta: Any) -> msgspec.Meta:
-    r"""Returns the `Meta` of a text that must match `pattern`; `words` name what is expected in an error.
+    r"""Return the `Meta` of a text that must match `pattern`; errors name what is expected in these `words`.
 
     Patterns are searched, by Python's `re` here and as ECMAScript wherever the JSON Schema is used, so they must
     mean the same in both: begin with `^`, end with `END`, and use no `$`, `\s`, `\d`, `\w` or `.` outside a class.
@@ -19,7 +19,7 @@ def pattern(pattern: str, words: str, **meta: Any) -> msgspec.Meta:
 
 
 def pattern_or_list(pattern: str, **meta: Any) -> msgspec.Meta:
-    """Returns the `Meta` of such a text where a list may stand in its place: the pattern is in the JSON Schema only.
+    """Return the `Meta` of a field that is such a text or a list: the pattern is in the JSON Schema only.
 
     msgspec 0.22 corrupts memory when the type of a field is a text with a pattern or else a list (set, dict):
     its decoder must not know of the pattern. The message calls `check` from `__post_init__` instead.
@@ -28,17 +28,17 @@ def pattern_or_list(pattern: str, **meta: Any) -> msgspec.Meta:
 
 
 def check(pattern: str, value: object, field: str) -> None:
-    """Holds a text against the pattern of a `shape_or_list`; `field` is its name on the wire.
+    """Check a text against the pattern of a `pattern_or_list`; `field` is its name on the wire.
 
     Raises:
-        ValueError: in the words of msgspec, which makes it a `ValidationError`.
+        ValueError: it does not match; worded as msgspec words it, which turns it into a `ValidationError`.
     """
     if isinstance(value, str) and re.search(pattern, value) is None:
         raise ValueError(f"Expected {_WORDS[pattern]} - at `$.{field}`")
 
 
 def words_of(pattern: str) -> str:
-    """Return what a text that matches the pattern is, in words; empty where a description of its own says it."""
+    """Return the words for a pattern; empty if it has none."""
     return _WORDS.get(pattern, "")
 
 
@@ -46,16 +46,16 @@ END = r"(?![\s\S])"
 r"""The end of the text in both dialects; Python's `$` also matches before a last line break."""
 
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-"""The inside of a class: control characters and everything that some reader takes for a line break."""
+"""The inside of a character class: control characters and everything that some program takes for a line break."""
 
 ONE_LINE = rf"^[^{CONTROL}]*{END}"
 ONE_LINE_WORDS = "one line of text without control characters"
 
 
 def explain(error: Exception) -> str:
-    """Returns what a decoding error says, with words instead of the pattern that was not met."""
+    """Return the text of a decoding error, with words in place of the pattern."""
     if isinstance(error, RecursionError):
-        return "nested too deeply"  # Python's own words differ by version
+        return "nested too deeply"  # Python's own text differs by version
     text = str(error)
     for pattern, words in _WORDS.items():
         text = text.replace(f"`str` matching regex {pattern!r}", words)
@@ -63,6 +63,6 @@ def explain(error: Exception) -> str:
 
 
 def empty_body_error(kind: type[msgspec.Struct]) -> str:
-    """Returns what to say of a body with nothing in it: what was expected."""
+    """Return the error for an empty body: what was expected."""
     needed = [f"`{field.encode_name}`" for field in msgspec.structs.fields(kind) if field.required]
     return f"the body is empty, expected a JSON object{' with ' if needed else ', at least `{}`'}{', '.join(needed)}"

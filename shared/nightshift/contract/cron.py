@@ -1,4 +1,4 @@
-"""The event of a schedule that came due, and which service turns which events into jobs."""
+"""The event of a schedule that came due, and its subjects."""
 
 import re
 from datetime import datetime
@@ -30,7 +30,7 @@ _INSTANT = (
     r"^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     rf"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]){END}"
 )
-# The schema says what the decoder takes: `format` alone is a remark to most validators, and knows leap seconds.
+# The schema states what the decoder accepts: most validators ignore `format`, which also allows leap seconds.
 _Instant = Meta(tz=True, extra_json_schema={"pattern": _INSTANT})
 _DAY = "The day must exist."
 
@@ -38,8 +38,8 @@ _DAY = "The day must exist."
 class ScheduleFired(Message):
     """A schedule came due. One event per due time, however many schedulers run.
 
-    Its handler enqueues jobs and does no work itself. `due`, not the time of arrival, says what it is about: after
-    an outage an event may come late.
+    Its handler enqueues jobs and does no work itself. It goes by `due`, not by the time of arrival: after an outage, an
+    event may come late.
     """
 
     SUBJECT: ClassVar[str] = "cron.>"
@@ -79,10 +79,10 @@ class ScheduleFired(Message):
 
 
 def event_subject(name: str) -> str:
-    """Returns where the events of this schedule are published.
+    """Return the subject of this schedule's events.
 
     Raises:
-        ValueError: `name` cannot be a schedule's name; says what is expected.
+        ValueError: `name` cannot be a schedule's name; the text says what is expected.
     """
     if len(name) > MAX_NAME_CHARACTERS or not re.search(_NAME, name):
         raise ValueError(
@@ -93,7 +93,7 @@ def event_subject(name: str) -> str:
 
 
 def manual_subject(name: str) -> str:
-    """Returns where the event of this schedule is asked for by hand, outside the scheduler's memory.
+    """Return the subject on which an event of this schedule is published by hand, which the scheduler does not read.
 
     Raises:
         ValueError: as `event_subject` does.

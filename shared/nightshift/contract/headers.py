@@ -1,4 +1,4 @@
-"""The headers of each kind of message: which there are, how each is written, what each means."""
+"""The headers of each kind of message: their names, patterns and meaning."""
 
 from typing import Annotated
 
@@ -67,20 +67,20 @@ _Error = Annotated[
         rf"^[ -~]*{END}",
         "one line of ASCII",
         max_length=1024,
-        description="What a person has to know about it, one line without secrets.",
+        description="What went wrong, in one line without secrets.",
         examples=["Expected `str`, got `int` - at `$.subject`"],
     ),
 ]
 
 
 class Headers(msgspec.Struct, frozen=True, kw_only=True):
-    """All that may be on any message. Others travel along unread, but for those that begin with `Nats-`."""
+    """Headers of any message. Unknown ones travel along unread, but for those that begin with `Nats-`."""
 
     traceparent: _Trace | UnsetType = msgspec.field(default=UNSET, name=wire.TRACEPARENT)
 
 
 class JobHeaders(Headers, frozen=True, kw_only=True):
-    """On a job to do now, `jobs.<type>`: all optional."""
+    """Headers of a job to be run now, `jobs.<type>`: all optional."""
 
     job_id: _JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
     msg_id: _MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
@@ -89,7 +89,7 @@ class JobHeaders(Headers, frozen=True, kw_only=True):
 
 
 class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
-    """On a job that waits for its time, `later.<type>.<job id>`."""
+    """Headers of a scheduled job, `later.<type>.<job id>`."""
 
     schedule: Annotated[
         str,
@@ -115,7 +115,7 @@ class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
 
 
 class DueHeaders(JobHeaders, frozen=True, kw_only=True):
-    """On a job whose time has come, `due.<type>`: what was on `later.`, and the broker's own two."""
+    """Headers of a job that is due, `due.<type>`: those from `later.`, and two of the broker's own."""
 
     scheduler: Annotated[str, Meta(description="Subject of the schedule that it comes from, set by the broker.")] = (
         msgspec.field(name="Nats-Scheduler")
@@ -126,7 +126,7 @@ class DueHeaders(JobHeaders, frozen=True, kw_only=True):
 
 
 class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
-    """On a job that was given up on, `dead.<type>`: all of the job's own, and why."""
+    """Headers of a dead letter, `dead.<type>`: all of the job's own, and why it was given up on."""
 
     job_id: _JobId = msgspec.field(name=wire.JOB_ID)
     msg_id: Annotated[
@@ -145,7 +145,7 @@ class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
     subject: Annotated[
         str, pattern(rf"^[ -~]+{END}", "one line of ASCII", description="Subject to publish it on again.")
     ] = msgspec.field(name=wire.DEAD_SUBJECT)
-    stream: Annotated[str, Meta(min_length=1, description="Stream that it came by.")] = msgspec.field(
+    stream: Annotated[str, Meta(min_length=1, description="Stream that held it.")] = msgspec.field(
         name=wire.DEAD_STREAM
     )
     sequence: Annotated[str, pattern(rf"^[0-9]+{END}", "a whole number", description="Its sequence there.")] = (
@@ -163,7 +163,7 @@ class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
 
 
 class EventHeaders(Headers, frozen=True, kw_only=True):
-    """On the event of a schedule, `cron.<name>`."""
+    """Headers of a schedule's event, `cron.<name>`."""
 
     msg_id: Annotated[
         str,
@@ -185,7 +185,7 @@ class EventHeaders(Headers, frozen=True, kw_only=True):
 
 
 class ManualEventHeaders(Headers, frozen=True, kw_only=True):
-    """On an event that was asked for by hand, `cron.<name>.manual`: all optional."""
+    """Headers of an event that was published by hand, `cron.<name>.manual`: all optional."""
 
     job_id: _JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
     msg_id: _MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
@@ -199,11 +199,11 @@ KINDS: dict[str, type[Headers]] = {
     "cron": EventHeaders,
     "cron.manual": ManualEventHeaders,
 }
-"""What stands first in the subject (and `.manual` last) -> the headers of such a message."""
+"""First token of the subject (and `.manual` at its end) -> the headers of such a message."""
 
 
 def kind_of(subject: str) -> str:
-    """Returns which of the `KINDS` a subject is; empty when it is none of ours."""
+    """Return which of the `KINDS` a subject belongs to; empty if it is none of ours."""
     first = subject.partition(".")[0]
     kind = first + wire.MANUAL if first == "cron" and subject.endswith(wire.MANUAL) else first
     return kind if kind in KINDS else ""

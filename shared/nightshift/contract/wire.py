@@ -24,7 +24,7 @@ Reason = Literal["invalid", "unknown-type", "permanent", "attempts-exhausted", "
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 BROKER_PREFIX = "nats-"
-"""Headers that begin so, in any case, are orders to the broker: a copy of a message never carries them along."""
+"""Headers with this prefix, in any case, are instructions to the broker: copies of a message never have them."""
 
 JOBS = "jobs."
 DUE = "due."
@@ -34,7 +34,7 @@ MANUAL = ".manual"
 MAX_MESSAGE_BYTES = 512 * 1024
 """Headers and body of a job together; the broker refuses more."""
 MAX_INLINE_BYTES = 128 * 1024
-"""A longer body goes by claim check."""
+"""A longer body travels by claim check."""
 MAX_ID_BYTES = 200
 CLAIM_LIFETIME = timedelta(days=45)
 
@@ -45,14 +45,14 @@ _SAFE_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_BYTES}}}")
 
 
 def safe_token(job_id: str) -> str:
-    """The id where it is a subject token or a key: itself, or `~` and its SHA-256 when it does not fit."""
+    """Return the id as a subject token or key: itself, or `~` and its SHA-256 if it does not fit."""
     if _SAFE_TOKEN.fullmatch(job_id):
         return job_id
     return "~" + hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def storable_id(job_id: str) -> str:
-    """Return the id as every store takes it: itself, or its safe token where it is too long or not plain text.
+    """Return the id as every database accepts it: itself, or its safe token if it is too long or not plain text.
 
     Bytes that are not UTF-8 arrive as lone surrogates, which SQLite refuses; PostgreSQL refuses NUL.
     """
@@ -62,37 +62,37 @@ def storable_id(job_id: str) -> str:
 
 
 def is_event(job_type: str) -> bool:
-    """Whether the type names a schedule's event (`cron.cleanup.daily`) and not a job."""
+    """Return whether the type is that of a schedule's event (`cron.cleanup.daily`) and not of a job."""
     return job_type.startswith(CRON)
 
 
 def service_of(job_type: str) -> str:
-    """The first token of a job type, which names the service that works it off."""
+    """Return the service that handles a job type: its first token."""
     return job_type.partition(".")[0]
 
 
 def job_subject(job_type: str) -> str:
-    """Where a job of this type is published to be done now; for an event, where it is asked for by hand."""
+    """Return the subject of jobs of this type that are to be run now; of an event, that of a run by hand."""
     return job_type + MANUAL if is_event(job_type) else f"jobs.{job_type}"
 
 
 def later_subject(job_type: str, job_id: str) -> str:
-    """Where the schedule of a job waits; one schedule per job."""
+    """Return the subject of a scheduled job; there is one for each job."""
     return f"later.{job_type}.{safe_token(job_id)}"
 
 
 def due_subject(job_type: str) -> str:
-    """Where the broker puts a job whose time has come."""
+    """Return the subject on which the broker publishes a scheduled job when it is due."""
     return f"due.{job_type}"
 
 
 def dead_subject(job_type: str) -> str:
-    """Where a job goes that was given up on."""
+    """Return the subject of dead letters of this type."""
     return f"dead.{job_type}"
 
 
 def type_of(subject: str) -> str:
-    """The job type that a message on `jobs.`, `due.` or `cron.` is of; empty when the subject names none."""
+    """Return the job type of a message on `jobs.`, `due.` or `cron.`; empty if the subject names none."""
     if subject.startswith(CRON):
         return subject.removesuffix(MANUAL)
     return subject.partition(".")[2]

@@ -94,7 +94,7 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
         return Unavailable("database", f"{place}: {refused}")
     text = reason(cause)
     if lacks_tables(error):
-        text = f"{text}: run `python -m nightshift.runtime.provision` of this version, or let its tables be used"
+        text = f"{text}: run `nightshift provision` of this version, or let its tables be used"
     if text.startswith(_NO_AUTHORITY):
         text = f"{text}: DATABASE_CA_FILE can name another"
     return Unavailable("database", f"{place}: {text}")

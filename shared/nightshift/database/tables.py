@@ -4,7 +4,7 @@ They have a metadata and a migration history of their own, so that the database 
 they are in the schema `nightshift`; SQLite has no schemas, and its engines leave the name out.
 """
 
-from sqlalchemy import Column, Index, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
 
 from nightshift.database.columns import NAMING_CONVENTION, created_at, document, instant
 
@@ -55,14 +55,17 @@ crash_marks = Table(
     metadata,
     Column("service", Text, nullable=False),
     Column("origin", Text, nullable=False),
+    Column("naks", Integer, nullable=False),
+    Column("started", Boolean, nullable=False),
     instant("marked_at", nullable=False),
     PrimaryKeyConstraint("service", "origin"),
     # The cleanup removes old rows by age.
     Index(None, "marked_at"),
 )
-"""Messages whose last permitted delivery has started. A mark that a further delivery finds proves a crash loop.
+"""What is known of messages that are delivered again and again.
 
-`origin` names the message: its stream, sequence and time of storage.
+`origin` names the message: its stream, sequence and time of storage. `naks` counts deliveries that ended in good order.
+`started` says that its last permitted delivery has started: a further delivery that finds it proves a crash loop.
 """
 
 leases = Table(

@@ -25,6 +25,9 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]
             return WRONG_SETTINGS
         except KeyboardInterrupt:
             return INTERRUPTED
+        except Exception as error:  # noqa: BLE001 - the log is where an operator looks, not standard error
+            _log.exception("process_failed", f"{error}: ending, to be started anew")
+            return BROKEN
         finally:
             flush()
 

@@ -63,7 +63,7 @@ class Pipeline:
         policies: Policies,
     ) -> None:
         self._service, self._routes = service, routes
-        self._settler, self._observer, self._circuit = settler, observer, circuit
+        self._settler, self._guard, self._observer, self._circuit = settler, guard, observer, circuit
         self._limits, self._retry, self._locks = limits, policies.retry, KeyedLock()
         life: tuple[tuple[Step, Callable[[Route], bool]], ...] = (
             # Each step, in order, and which routes have it. `identify` has decoded the headers before.
@@ -87,6 +87,17 @@ class Pipeline:
         in_flight = identify(self._service, delivery, known_naks)
         in_flight.route = self._routes.get(in_flight.job.type, NO_ROUTE)
         return in_flight
+
+    async def account(self, in_flight: InFlightJob) -> None:
+        """Find out which deliveries of a job other replicas have nak'ed."""
+        try:
+            naks = await self._guard.naks_of(in_flight.delivery)
+        except Unavailable as error:
+            _log.debug("naks_unknown", f"{in_flight.delivery.subject}: {error}")
+        else:
+            in_flight.unaccounted_deliveries = min(
+                in_flight.unaccounted_deliveries, in_flight.delivery.delivered - naks
+            )
 
     async def work(self, in_flight: InFlightJob) -> Verdict:
         """Take a job through all its steps and settle its delivery; return what became of it."""

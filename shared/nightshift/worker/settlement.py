@@ -62,18 +62,21 @@ class Settler:
     async def nak(self, in_flight: InFlightJob, delay: timedelta) -> None:
         """Let the broker deliver a job again after `delay`, where no copy of it can be stored.
 
-        The broker counts that like the death of a worker. So what was marked as started is first cleared, however long
-        that takes: the next delivery would be taken for the proof of a crash loop.
+        The broker counts that like the death of a worker, so the other replicas have to be told. A job that is marked
+        as started waits until that is done: its next delivery would be taken for the proof of a crash loop. Others do
+        not: they would run alone. Of an event's deliveries nobody thinks so.
         """
         failures = 0
-        while in_flight.marked:
+        while not in_flight.is_event:
             try:
-                await self._guard.clear(in_flight.delivery)
-                in_flight.marked = False
+                await self._guard.record_nak(in_flight.delivery)
+                break
             except Unavailable as error:
                 failures += 1
                 self._circuit.trip(error)
-                await asyncio.sleep(self._policies.follow_ups.delay(failures).total_seconds())
+            if not in_flight.marked:
+                break
+            await asyncio.sleep(self._policies.follow_ups.delay(failures).total_seconds())
         in_flight.nak(delay)
 
     async def publish_follow_ups(self, job: Job) -> None:

@@ -36,6 +36,7 @@ class Worker:
         self._running: set[InFlightJob] = set()
         self._suspects: set[InFlightJob] = set()
         self._isolated: InFlightJob | None = None
+        self._lookups: set[asyncio.Task[None]] = set()
         self._draining = False
         self._requesting = False
         self._known_naks: OrderedDict[str, int] = OrderedDict()
@@ -59,6 +60,9 @@ class Worker:
         in_flight = self._pipeline.identify(delivery, known_naks)
         if in_flight.must_run_alone:
             self._suspects.add(in_flight)
+            lookup = asyncio.create_task(self._account(in_flight))
+            self._lookups.add(lookup)
+            lookup.add_done_callback(self._lookups.discard)
         self._waiting.append(in_flight)
         self._start_ready()
         self._request_soon()
@@ -104,6 +108,16 @@ class Worker:
                 while self._running:
                     self._idle.clear()
                     await self._idle.wait()
+
+    async def _account(self, suspect: InFlightJob) -> None:
+        """Clear a suspect whose deliveries were nak'ed by other replicas; until that is known it stays one."""
+        await self._pipeline.account(suspect)
+        if not suspect.must_run_alone:
+            self._suspects.discard(suspect)
+            if self._isolated is suspect:
+                self._isolated = None
+            self._start_ready()
+            self._request_soon()
 
     def _start_ready(self) -> None:
         while self._waiting and len(self._running) < self._slots and self._isolated is None:

@@ -68,7 +68,7 @@ async def test_a_dead_job_ends_with_its_reason(alive: Desk) -> None:
 async def test_following_ends_after_the_time_that_was_given(alive: Desk) -> None:
     """Exit code 1; the job goes on."""
     said = await alive.run("send", "email.send", MAIL, "--delay", "1h", "--wait-for", "1s")
-    assert (said.code, "not followed any longer" in said.out) == (1, True)
+    assert (said.code, "no longer waiting for it" in said.out) == (1, True)
 
 
 async def test_a_redriven_job_is_done_once(alive: Desk) -> None:

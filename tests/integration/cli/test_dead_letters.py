@@ -190,7 +190,7 @@ async def test_an_edited_body_that_breaks_the_contract_is_refused(desk: Desk, fi
 async def test_a_body_is_for_one_letter(desk: Desk, five: list[str]) -> None:
     """Two letters with one body would be two jobs that say the same."""
     said = await desk.run("dlq", "redrive", *five[:2], "--yes", "--body", "{}")
-    assert (said.code, "is for one dead letter, and 2 are meant" in said.err) == (2, True)
+    assert (said.code, "is for one dead letter, and 2 match" in said.err) == (2, True)
 
 
 async def test_a_claim_is_kept_for_long_enough(desk: Desk) -> None:
@@ -218,7 +218,7 @@ async def test_a_full_queue_stops_a_redrive_and_loses_nothing(desk: Desk) -> Non
     finally:
         await manage(desk.connection, "STREAM.UPDATE.EMAIL", config)
     assert said.code == 4
-    assert "2 of 4 dead letters redriven; the others stay" in said.err
+    assert "2 of 4 dead letters redriven; the others are still there" in said.err
     assert len(await stored(desk.connection, "EMAIL")) == 2
     assert len(await stored(desk.connection, "EMAIL_DLQ")) == 2
 
@@ -232,7 +232,7 @@ async def test_letters_are_deleted_by_a_filter(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("command", ["redrive", "purge", "show"])
-async def test_nothing_is_meant_by_nothing(desk: Desk, command: str) -> None:
+async def test_nothing_selects_nothing(desk: Desk, command: str) -> None:
     """A command that would touch all of them has to be told so."""
     said = await desk.run("dlq", command)
     assert (said.code, "which dead letters?" in said.err) == (2, True)
@@ -250,4 +250,4 @@ async def test_it_asks_before_it_acts(desk: Desk, five: list[str], command: str)
 async def test_a_reference_that_does_not_exist_is_said(desk: Desk) -> None:
     """Exit code 1."""
     said = await desk.run("dlq", "show", "email:99999999")
-    assert (said.code, "No dead letter is meant" in said.err) == (1, True)
+    assert (said.code, "No dead letter matches" in said.err) == (1, True)

@@ -96,7 +96,7 @@ async def test_without_a_database_it_says_what_cannot_be_told(desk: Desk) -> Non
     """No trace may mean done."""
     said = await desk.run("jobs", "find", "nowhere", without=("DATABASE_URL",))
     assert said.code == 1
-    assert "DATABASE_URL is not set: jobs that are done cannot be seen" in said.out
+    assert "DATABASE_URL is not set: finished jobs cannot be seen" in said.out
 
 
 async def test_another_type_is_not_looked_at(desk: Desk) -> None:
@@ -138,7 +138,7 @@ async def test_what_is_done_or_unknown_is_not_cancelled(desk: Desk) -> None:
     """With the reason; exit code 1."""
     await note_done(desk, "finished")
     assert "is done" in (await desk.run("jobs", "cancel", "finished", "--yes")).err
-    assert "no trace of job nobody" in (await desk.run("jobs", "cancel", "nobody", "--yes")).err
+    assert "job nobody was not found" in (await desk.run("jobs", "cancel", "nobody", "--yes")).err
 
 
 async def test_cancelling_asks_first(desk: Desk) -> None:

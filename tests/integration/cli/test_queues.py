@@ -74,7 +74,7 @@ async def test_a_paused_service_gets_nothing_until_it_is_resumed(desk: Desk) -> 
     await desk.connection.ready(10)
     assert (await row(desk))["paused"] is True
     assert "paused" in (await desk.run("queues", "list", "--sample", "0s")).out
-    assert "email gets jobs again" in (await desk.run("queues", "resume", "email")).out
+    assert "email was resumed" in (await desk.run("queues", "resume", "email")).out
     await pull_one(desk)
     figures = await row(desk)
     assert (figures["paused"], figures["inFlight"]) == (False, 1)

@@ -125,7 +125,7 @@ async def test_sending_a_file_again_sends_what_was_missing(desk: Desk, tmp_path:
     await desk.run("send", "email.send", "--batch", str(file), "--id", "again")
     file.write_text("\n".join([MAIL] * 5), encoding="utf-8")
     said = await desk.run("send", "email.send", "--batch", str(file), "--id", "again")
-    assert "2 jobs of type email.send sent; 3 more the broker had already" in said.out
+    assert "2 jobs of type email.send sent; the broker already had 3 more" in said.out
     assert len(await stored(desk.connection, "EMAIL")) == 5
 
 

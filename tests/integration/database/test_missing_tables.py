@@ -12,7 +12,7 @@ from nightshift.messaging.job import Job
 from nightshift.outcomes import Unavailable
 from nightshift.worker.commit import Committer
 
-HINT = r"run `python -m nightshift\.runtime\.provision`"
+HINT = r"run `nightshift provision`"
 
 
 async def test_a_job_waits_for_its_tables(empty: Database) -> None:

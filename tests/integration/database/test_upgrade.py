@@ -98,7 +98,7 @@ async def test_every_row_is_kept(old: Filled) -> None:
     jobs = [row for row in old.before["processed_messages"] if row[1] not in pseudo]
     assert await rows(old.database, old.table("processed_messages")) == jobs
     assert len(jobs) == len(DONE)
-    marks = [(row[0], *row[2:]) for row in old.before["processed_messages"] if row[1] == "last-life"]
+    marks = [(row[0], row[2], 0, True, row[3]) for row in old.before["processed_messages"] if row[1] == "last-life"]
     assert await rows(old.database, old.table("crash_marks")) == marks
     assert len(marks) == len(MARKS)
     assert await rows(old.database, old.table("leases")) == []

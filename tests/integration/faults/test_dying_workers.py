@@ -9,7 +9,7 @@ import pytest
 from nightshift.broker import direct_get
 from nightshift.broker.message import OutboundMessage
 from nightshift.cli.commands.redrive import copy_of, remove
-from nightshift.cli.queries.dead_letters import read
+from nightshift.cli.queries.dead_letters import letter_of
 from tests.chaos.fault_points import KILLER_CODE
 from tests.chaos.pace import BRISK
 from tests.harness import eventually
@@ -109,7 +109,7 @@ async def test_a_redrive_of_a_job_that_was_done_after_all_changes_nothing(site: 
     headers = {"Job-Id": job, "Dead-Reason": "attempts-exhausted", "Dead-Attempts": "4"}
     await site.publisher.store(OutboundMessage("dead.chaos.run", headers, b'{"kind":"plain"}'))
     (stored,) = await direct_get.page(site.connection, "CHAOS_DLQ", "dead.>")
-    letter = read(stored, "chaos")
+    letter = letter_of(stored, "chaos")
     await site.publisher.store(copy_of(letter))
     await remove(site.connection, letter.place)
     await says(worker, "/metrics", 'outcome="duplicate",type="chaos.run"} 1.0')

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from nightshift.config.settings import Settings, SettingsError, load
-from nightshift.database import Database
+from nightshift.database import Database, migrate
 from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.objects.s3 import S3ObjectStore
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import database_of, object_store
+from nightshift.runtime.composition import database_address, database_of, object_store
 from tests.harness import eventually
 from tests.integration.services.email.certificates import Certificates, make_certificates
 from tests.postgres_server import PostgresServer, postgres_server
@@ -87,6 +87,7 @@ async def test_with_the_authority_the_database_is_used_over_tls(
     postgres: PostgresServer, certificates: Certificates
 ) -> None:
     """`DATABASE_CA_FILE` is all: writing connections and reading ones are encrypted."""
+    await migrate(database_address(_settings(DATABASE_URL=postgres.url, DATABASE_CA_FILE=str(certificates.ca_file))))
     database = _database(postgres.url, certificates)
     await database.probe()
     query = text("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")

@@ -159,23 +159,6 @@ async def test_a_job_that_only_waited_when_its_worker_died_has_its_run(work: Wor
         assert await harness.stored("PROBE_DLQ") == []
 
 
-async def test_a_last_life_that_ended_in_good_order_proves_nothing(work: Work) -> None:
-    """Its mark is taken away when the delivery is handed over."""
-    async with work({RunProbe: never}, start=False) as harness:
-        deliveries: list[Delivery] = []
-        pull = Pull(harness.connection, "PROBE", "probe", deliveries.append)
-        await harness.publisher.publish(RunProbe(name="deadly"), job_id="one")
-        await pull.start()
-        pull.ask(1)
-        await eventually(lambda: deliveries)
-        await pull.stop()
-        guard = CrashLoopGuard("probe", harness.database)
-        assert await guard.mark_started(deliveries[0])
-        assert not await guard.mark_started(deliveries[0])
-        await guard.clear(deliveries[0])
-        assert await guard.mark_started(deliveries[0])
-
-
 async def test_a_job_that_kills_its_worker_after_its_commit_is_done(work: Work) -> None:
     """Its effect exists: no dead letter, however often it was delivered."""
     async with work({RunProbe: never}, start=False) as harness:

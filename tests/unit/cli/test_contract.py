@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.cli.client.contract import checked, message_class
+from nightshift.cli.client.contract import check_body, message_class
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.catalogue import load_catalogue
 
@@ -34,7 +34,7 @@ def test_there_are_samples() -> None:
 @pytest.mark.parametrize("path", VALID, ids=_named)
 def test_a_valid_sample_is_taken(path: Path) -> None:
     """What a worker takes, the command line takes; fields that no contract has yet, only when told so."""
-    checked(load_catalogue().messages, _type(path), path.read_bytes(), unknown_fields=True)
+    check_body(load_catalogue().messages, _type(path), path.read_bytes(), unknown_fields=True)
 
 
 @pytest.mark.parametrize("path", INVALID, ids=_named)
@@ -43,7 +43,7 @@ def test_an_invalid_sample_is_refused(path: Path) -> None:
     sample = json.loads(path.read_bytes())
     body = sample["body"].encode() if isinstance(sample["body"], str) else json.dumps(sample["body"]).encode()
     with pytest.raises(UsageError) as wrong:
-        checked(load_catalogue().messages, _type(path), body, unknown_fields=True)
+        check_body(load_catalogue().messages, _type(path), body, unknown_fields=True)
     assert sample["reason"] in str(wrong.value) or "not JSON" in str(wrong.value)
 
 
@@ -51,7 +51,7 @@ def test_every_wrong_field_is_named_with_what_may_have_been_meant() -> None:
     """Unknown ones all at once, and the first that breaks the contract."""
     body = json.dumps({"tos": "a@example.com", "subjekt": "Hi", "body": "x"}).encode()
     with pytest.raises(UsageError) as wrong:
-        checked(load_catalogue().messages, "email.send", body)
+        check_body(load_catalogue().messages, "email.send", body)
     assert "no field `tos` at `$`; did you mean to?" in str(wrong.value)
     assert "no field `subjekt` at `$`; did you mean subject?" in str(wrong.value)
     assert "Object missing required field `to`" in str(wrong.value)
@@ -61,7 +61,7 @@ def test_every_wrong_field_is_named_with_what_may_have_been_meant() -> None:
 def test_whatever_is_typed_is_refused_in_words(body: bytes) -> None:
     """Never another exception."""
     with pytest.raises(UsageError):
-        checked(load_catalogue().messages, "email.send", body)
+        check_body(load_catalogue().messages, "email.send", body)
 
 
 def test_the_subject_of_a_type_is_its_type() -> None:

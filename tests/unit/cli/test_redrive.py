@@ -6,7 +6,7 @@ import pytest
 
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.commands.redrive import copy_of
-from nightshift.cli.queries.dead_letters import Filter, Letter, read, references
+from nightshift.cli.queries.dead_letters import Filter, Letter, letter_of, references
 from nightshift.contract import wire
 
 DIED = datetime(2026, 7, 24, 9, 41, tzinfo=UTC)
@@ -17,7 +17,7 @@ def letter(headers: dict[str, str] | None = None, subject: str = "dead.email.sen
     usual = {wire.JOB_ID: "welcome-17", wire.DEAD_REASON: "permanent", wire.DEAD_TIME: "2026-07-24T09:41:00.000Z"}
     given = usual | (headers or {})
     message = StoredMessage("EMAIL_DLQ", subject, 12, 1_000, body, given)
-    return read(message, "cron" if ".cron." in subject else "email")
+    return letter_of(message, "cron" if ".cron." in subject else "email")
 
 
 def test_it_is_the_job_again() -> None:
@@ -65,13 +65,13 @@ def test_an_edited_body_needs_no_claim() -> None:
 )
 def test_a_filter_takes_what_it_says(wanted: Filter, *, taken: bool) -> None:
     """Every condition that is given has to hold; reference or id, either."""
-    assert wanted.takes(letter()) is taken
+    assert wanted.matches(letter()) is taken
 
 
 def test_a_letter_without_headers_is_a_letter() -> None:
     """Whoever wrote it; when it was stored is when it died."""
     message = StoredMessage("EMAIL_DLQ", "dead.email.send", 1, 1_000_000_000)
-    bare = read(message, "email")
+    bare = letter_of(message, "email")
     assert (bare.reason, bare.job_id, bare.attempts, bare.died.timestamp()) == ("", "", 0, 1.0)
 
 

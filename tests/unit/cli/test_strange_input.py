@@ -15,12 +15,12 @@ from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.connection import Reply
 from nightshift.broker.message import StoredMessage
 from nightshift.broker.parser import Receive
-from nightshift.cli.client.contract import checked
+from nightshift.cli.client.contract import check_body
 from nightshift.cli.commands.batch import _checked_lines
 from nightshift.cli.commands.redrive import copy_of
 from nightshift.cli.commands.send import read_body
-from nightshift.cli.queries.dead_letters import count_in, read, references
-from nightshift.cli.queries.discover_workers import workers
+from nightshift.cli.queries.dead_letters import letter_of, parse_count, references
+from nightshift.cli.queries.discover_workers import running_workers
 from nightshift.cli.queries.streams import message_at
 from nightshift.cli.terminal import parse_time
 from nightshift.cli.terminal.exit_codes import CommandError, UsageError
@@ -50,26 +50,26 @@ BODIES = st.one_of(
 def test_any_text_is_a_span_or_an_error_in_words(text: str) -> None:
     """`--delay`, `--sample`, `--wait-for`: finite and not negative."""
     try:
-        span = parse_time.duration(text)
+        span = parse_time.parse_duration(text)
     except argparse.ArgumentTypeError as error:
         told = str(error)
     else:
         assert timedelta() <= span <= timedelta.max
         return
-    assert "is no span of time" in told or "longer than can be counted" in told
+    assert "is not a span of time" in told or "is too long" in told
 
 
 @given(text=ANY | st.datetimes().map(str), zone=st.sampled_from(["", "Z", "+23:59", "-23:59", "+00:00:00.000001"]))
 def test_any_text_is_an_instant_or_an_error_in_words(text: str, zone: str) -> None:
     """`--at`: an instant that exists in UTC as well."""
     try:
-        at = parse_time.instant(text + zone)
+        at = parse_time.parse_instant(text + zone)
     except argparse.ArgumentTypeError as error:
         told = str(error)
     else:
         assert at.astimezone(UTC).tzinfo is UTC
         return
-    assert "is no instant" in told or "has no time zone" in told
+    assert "is not an instant" in told or "has no time zone" in told
 
 
 @pytest.mark.parametrize("unknown_fields", [True, False])
@@ -78,7 +78,7 @@ def test_any_text_is_an_instant_or_an_error_in_words(text: str, zone: str) -> No
 def test_any_body_is_a_message_or_wrong_use(job_type: str, body: bytes, unknown_fields: bool) -> None:  # noqa: FBT001 - a case
     """Of `send`, and an edited one of `dlq redrive`: the error names the type."""
     try:
-        message = checked(load_catalogue().messages, job_type, body, unknown_fields=unknown_fields)
+        message = check_body(load_catalogue().messages, job_type, body, unknown_fields=unknown_fields)
     except UsageError as wrong:
         told = str(wrong)
     else:
@@ -126,7 +126,7 @@ VALUES = st.one_of(
 def test_any_dead_letter_can_be_read_and_sent_again(headers: dict[str, str], body: bytes, edited: bytes | None) -> None:
     """Its facts are shown whatever its headers say, and its copy has a subject, an id and a body."""
     message = StoredMessage("EMAIL_DLQ", "dead.email.send", 12, 1_000, body, headers)
-    letter = read(message, "email")
+    letter = letter_of(message, "email")
     assert letter.attempts >= 0
     assert letter.died.utcoffset() == timedelta()
     copy = copy_of(letter, edited)
@@ -145,7 +145,7 @@ def test_any_text_names_a_letter_or_a_job(texts: list[str]) -> None:
 @given(text=ANY | st.integers().map(str))
 def test_any_count_is_a_number(text: str) -> None:
     """A header's."""
-    assert 0 <= count_in(text) < 10**16
+    assert 0 <= parse_count(text) < 10**16
 
 
 class Room:
@@ -188,7 +188,7 @@ ANSWERS = st.dictionaries(st.sampled_from([*PRESENT, "types", "slots"]), JSON, m
 async def test_whoever_answers_the_roll_call_does_not_disturb_it(bodies: list[bytes]) -> None:
     """What is no worker's answer is not counted; of those that are, each can be shown: it started at an instant."""
     room = Room([*bodies, json.dumps(PRESENT | {"host": "right"}).encode()])
-    found = await workers(cast("Connection", room))
+    found = await running_workers(cast("Connection", room))
     assert "right" in {worker.host for worker in found}
     assert all(worker.started.utcoffset() is not None for worker in found)
 

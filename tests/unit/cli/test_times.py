@@ -21,21 +21,21 @@ from nightshift.cli.terminal import formatting, parse_time
 )
 def test_a_span_is_read(text: str, span: timedelta) -> None:
     """Numbers with units, one behind the other."""
-    assert parse_time.duration(text) == span
+    assert parse_time.parse_duration(text) == span
 
 
 @pytest.mark.parametrize("text", ["", "12", "h", "12 h", "-5m", "soon", "1y", "9" * 400 + "w"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     """In words that show a right one, or say that it is too long."""
     with pytest.raises(argparse.ArgumentTypeError):
-        parse_time.duration(text)
+        parse_time.parse_duration(text)
 
 
 def test_an_instant_has_a_zone() -> None:
     """Z or an offset; without one nobody knows whose clock is meant."""
-    assert parse_time.instant("2026-07-25T08:00+02:00") == datetime(2026, 7, 25, 6, tzinfo=UTC)
+    assert parse_time.parse_instant("2026-07-25T08:00+02:00") == datetime(2026, 7, 25, 6, tzinfo=UTC)
     with pytest.raises(argparse.ArgumentTypeError, match="no time zone"):
-        parse_time.instant("2026-07-25T08:00")
+        parse_time.parse_instant("2026-07-25T08:00")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_instant_has_a_zone() -> None:
 )
 def test_a_span_is_said_in_its_two_largest_units(seconds: float, words: str) -> None:
     """A negative one, of clocks that differ, is none."""
-    assert formatting.span(timedelta(seconds=seconds)) == words
+    assert formatting.format_span(timedelta(seconds=seconds)) == words
 
 
 def test_a_text_of_others_cannot_steer_a_terminal() -> None:

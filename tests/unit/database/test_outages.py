@@ -51,7 +51,7 @@ def test_missing_tables_of_the_library_are_an_outage(state: str, text: str) -> N
     """Whatever the server's language: they come when somebody has provisioned. Another's table is another matter."""
     outcome = _outcome(_postgres(state, text))
     assert isinstance(outcome, Unavailable)
-    assert "nightshift.runtime.provision" in str(outcome)
+    assert "nightshift provision" in str(outcome)
     assert not is_outage(_postgres(state, text.replace("nightshift", "shop")))
 
 

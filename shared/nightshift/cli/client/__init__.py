@@ -1,1 +1,1 @@
-"""What a command works with: settings, connections, contracts."""
+"""The surroundings of a command: settings, connections, contracts."""

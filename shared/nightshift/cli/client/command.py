@@ -1,4 +1,4 @@
-"""How a command is declared: name, words, example, and the function that runs it."""
+"""Declaring a command: name, help, example, and the function that runs it."""
 
 import argparse
 import re
@@ -13,16 +13,16 @@ from nightshift.text import did_you_mean
 
 Run = Callable[[Context, argparse.Namespace], Awaitable[int]]
 Groups: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse gives its type no public name
-"""What commands are added to."""
+"""The parsers to which commands are added."""
 
 _INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors say what may have been meant, and where to read more."""
+    """A parser whose errors suggest what was meant, and where to read more."""
 
     def error(self, message: str) -> NoReturn:
-        """Says what is wrong and ends with exit code 2."""
+        """Print the error and exit with code 2."""
         match = _INVALID_CHOICE.search(message)
         if match:
             known = [word.strip(" '") for word in match[2].split(",")]
@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def group(groups: Groups, name: str, text: str) -> Groups:
-    """Declares a group of commands (`queues`) and returns what its commands are added to."""
+    """Declare a group of commands (`queues`); return the parsers to which its commands are added."""
     parser = groups.add_parser(name, help=text, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest=f"{name}_command")
 
@@ -47,7 +47,7 @@ def command(
     run: Run | None = None,
     more: str = "",
 ) -> Parser:
-    """Declares one command; its arguments are added to what it returns."""
+    """Declare one command; return its parser, to which its arguments are added."""
     parser = groups.add_parser(
         name,
         help=text,
@@ -61,5 +61,5 @@ def command(
 
 
 def destructive(parser: Parser) -> None:
-    """Adds `--yes` to a command that asks before it destroys anything."""
+    """Add `--yes` to a command that asks before it destroys anything."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")

@@ -1,4 +1,4 @@
-"""`nightshift completion`: a script for the shell, made from the command line's own description."""
+"""`nightshift completion`: a script for the shell, generated from the parser."""
 
 import argparse
 import os
@@ -34,7 +34,7 @@ autoload -U +X compinit bashcompinit && compinit && bashcompinit
 
 
 def register(groups: Groups) -> None:
-    """Declares the command; it completes all that was declared before it, and itself."""
+    """Declare the command, as the last one: it completes those that were declared before it, and itself."""
     made = command(
         groups, "completion", "Print a completion script for a shell.", example="source <(nightshift completion bash)"
     )
@@ -48,7 +48,7 @@ def _print(shell: str, groups: Groups) -> int:
 
 
 def script(shell: str, words: dict[str, list[str]]) -> str:
-    """The script; `words` says what may follow each path of commands (` queues`)."""
+    """Return the script; `words` maps each path of commands (` queues`) to the words that may follow it."""
     paths = "".join(f"|{path}" for path in words if path) + "|"
     cases = "\n".join(
         f"    {shlex.quote(path)}) words={shlex.quote(' '.join(follow))};;" for path, follow in words.items()

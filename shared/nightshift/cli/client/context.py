@@ -1,4 +1,4 @@
-"""What a command works with: the screen, and connections that are opened when they are first asked for."""
+"""The context of a command: its output, and connections that are opened on first use."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -27,7 +27,7 @@ NO_OBJECTS = "S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY are not set"
 
 
 class Context:
-    """One run of one command. `environ` are the settings that count, `source` says where they come from."""
+    """One run of one command. `environ` holds the settings in effect, `source` says where they come from."""
 
     def __init__(self, output: Output, settings: OperatorSettings, environ: Mapping[str, str], source: str) -> None:
         self.output, self.settings, self.environ, self.source = output, settings, environ, source
@@ -47,14 +47,14 @@ class Context:
 
     @property
     def now(self) -> datetime:
-        """The time."""
+        """The current time."""
         return datetime.now(UTC)
 
     async def connection(self) -> Connection:
-        """The broker.
+        """Return the connection to the broker.
 
         Raises:
-            CommandError: it is away, or knows no such user; says where it was looked for.
+            CommandError: the broker is unavailable, or rejects the user; the text names the address and its source.
         """
         if self._connection is None:
             # The name is also the prefix of its inboxes, which a user's permissions name.
@@ -69,14 +69,14 @@ class Context:
         return self._connection
 
     def database(self) -> Database | None:
-        """The database, where its address is known; connects to nothing yet."""
+        """Return the database, or None if its address is not set; connects on first use."""
         if self._database is None and (url := database_url(self.settings)) is not None:
             self._database = open_database(url)
             self._stack.push_async_callback(self._database.close)
         return self._database
 
     def objects(self) -> "S3ObjectStore | None":
-        """The object store, where address and keys are known; connects to nothing yet."""
+        """Return the object store, or None if its address and keys are not set; connects on first use."""
         own = self.settings
         if self._objects is None and own.s3_endpoint and own.s3_access_key and own.s3_secret_key:
             with extra("s3", "S3_ENDPOINT"):
@@ -93,7 +93,7 @@ class Context:
         return self._objects
 
     async def publisher(self) -> Publisher:
-        """Publishes jobs; big bodies only where the object store is known."""
+        """Return a publisher; it takes large bodies only if the object store is known."""
         connection = await self.connection()
         tracing = await self._stack.enter_async_context(open_tracing("operator", self.settings))
         return Publisher(connection, self.objects(), tracing=tracing)

@@ -1,4 +1,4 @@
-"""Holds a body against its contract, and says which field is wrong and what may have been meant."""
+"""Check a body against its contract; errors name the field and suggest what was meant."""
 
 import typing
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,14 @@ from nightshift.text import did_you_mean
 _UNEXPECTED_CHARACTERS = 60
 
 Messages = Mapping[str, type[Message]]
-"""The contracts by job type, as the catalogue has them."""
+"""The contracts by job type, from the catalogue."""
 
 
 def message_class(messages: Messages, job_type: str) -> type[Message]:
-    """The contract of a job type.
+    """Return the contract of a job type.
 
     Raises:
-        UsageError: there is none; names those that there are.
+        UsageError: there is none; the text suggests one, or names all.
     """
     found = messages.get(job_type.removeprefix("jobs."))
     if found is not None:
@@ -32,14 +32,13 @@ def message_class(messages: Messages, job_type: str) -> type[Message]:
     raise UsageError(f"there is no job type {job_type!r}{hint}")
 
 
-def checked(messages: Messages, job_type: str, body: bytes, *, unknown_fields: bool = False) -> Message:
-    """The message that a body says.
+def check_body(messages: Messages, job_type: str, body: bytes, *, unknown_fields: bool = False) -> Message:
+    """Decode a body by its contract.
 
-    Workers ignore fields that they do not know, so that old ones understand new producers; from a person they are
-    typing mistakes.
+    Workers ignore unknown fields, so that old workers understand new producers; here they are typing mistakes.
 
     Raises:
-        UsageError: names each unknown field, or the field that breaks the contract.
+        UsageError: the body breaks its contract; the text names the field, or each unknown field.
     """
     kind = message_class(messages, job_type)
     if not body.strip():
@@ -67,7 +66,7 @@ def _unknown(body: bytes, kind: type[Message]) -> Iterator[str]:
 
 
 def _unknown_in(value: Any, kind: Any, path: str) -> Iterator[str]:
-    """Unknown fields of an object, and of the objects in it, wherever the contract names one kind of object."""
+    """Yield the unknown fields of an object and of nested ones, wherever the contract allows one class of object."""
     struct = _struct_in(kind)
     if struct is None:
         return

@@ -1,4 +1,4 @@
-"""Where the broker is, and what else may be known: flags, the environment, or the embedded stack that runs."""
+"""The settings of the command line: from flags, the environment, or a running embedded stack."""
 
 import argparse
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from nightshift.config.settings import ProcessSettings, SchemaPackage, Secret, c
 
 
 class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
-    """The broker; database and object store only for those who may have them: some answers need them."""
+    """The broker; and database and object store, which some commands need and not every operator may use."""
 
     database_url: Annotated[
         Secret | None,
@@ -38,7 +38,7 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds what every command takes; nothing is set unless given, so that it may stand before or behind the command."""
+    """Add the options of every command. They have no defaults, so that they may stand before or after the command."""
     group = parser.add_argument_group("connection and output")
     suppress = argparse.SUPPRESS
     group.add_argument(
@@ -53,7 +53,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def environment(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> tuple[dict[str, str], str]:
-    """Returns the settings that count, and in words where the broker's address comes from."""
+    """Return the settings in effect, and a description of where the broker's address comes from."""
     given = {
         "NATS_URL": getattr(options, "url", None),
         "NATS_CREDS_FILE": getattr(options, "creds", None),
@@ -72,9 +72,9 @@ def environment(options: argparse.Namespace, environ: Mapping[str, str], stack: 
 
 
 def settings(environ: Mapping[str, str]) -> OperatorSettings:
-    """Checks them.
+    """Load the settings.
 
     Raises:
-        SettingsError: names everything that is wrong.
+        SettingsError: some are wrong; the text names all of them.
     """
     return load(OperatorSettings, environ)

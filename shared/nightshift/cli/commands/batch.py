@@ -1,4 +1,4 @@
-"""Sends a file of bodies, one per line: all are checked before the first is sent, and sending it again is safe."""
+"""Send a file of bodies, one per line: all are checked before the first is sent, and sending it again is safe."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ import msgspec
 
 from nightshift.broker.batch import DuplicateInBatchError
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import Messages, checked, message_class
+from nightshift.cli.client.contract import Messages, check_body, message_class
 from nightshift.cli.terminal.exit_codes import DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.messaging.publisher import Entry, Publisher, Receipt
@@ -21,7 +21,7 @@ _SHOWN_PROBLEMS = 20
 
 
 class BatchSent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What became of the lines of a file."""
+    """How many jobs were sent from the lines of a file."""
 
     type: str
     sent: int
@@ -32,10 +32,10 @@ class BatchSent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 async def send_batch(context: Context, options: argparse.Namespace, runs_at: datetime | None) -> int:
-    """Checks all lines, then sends them in groups that the broker stores whole or not at all.
+    """Check all lines, then send them in groups that the broker stores whole or not at all.
 
     Raises:
-        UsageError: lines are wrong, or the file cannot be read; nothing was sent.
+        UsageError: a line is wrong, or the file cannot be read; nothing was sent.
     """
     job_type = message_class(context.catalogue.messages, options.type).TYPE
     entries = _checked_lines(context.catalogue.messages, options, job_type)
@@ -54,7 +54,7 @@ def _checked_lines(messages: Messages, options: argparse.Namespace, job_type: st
     entries, problems = list[Entry](), list[str]()
     for number, line in _lines(options.batch):
         try:
-            message = checked(messages, job_type, line, unknown_fields=options.unknown_fields)
+            message = check_body(messages, job_type, line, unknown_fields=options.unknown_fields)
         except UsageError as wrong:
             problems.append(f"line {number}: {wrong}")
             continue
@@ -69,7 +69,7 @@ def _checked_lines(messages: Messages, options: argparse.Namespace, job_type: st
 
 
 def _lines(name: str) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not empty, numbered from 1 as editors do."""
+    """Return the lines that are not empty, numbered from 1."""
     try:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except (OSError, ValueError) as error:
@@ -84,7 +84,7 @@ async def _send(publisher: Publisher, entries: Sequence[Entry], runs_at: datetim
         )
     try:
         return await publisher.publish_many(entries)
-    except DuplicateInBatchError:  # the file is sent again: what is there already is told apart one by one
+    except DuplicateInBatchError:  # the file is sent again: one by one, the broker tells which it has
         return await _singly([publisher.publish(entry.message, job_id=entry.job_id) for entry in entries])
 
 
@@ -105,7 +105,7 @@ def _tell(context: Context, job_type: str, receipts: Sequence[Receipt], runs_at:
     if context.output.as_json:
         context.output.json(sent)
         return
-    also = f"; {duplicates:,} more the broker had already" if duplicates else ""
+    also = f"; the broker already had {duplicates:,} more" if duplicates else ""
     context.output.line(f"{plural(sent.sent, 'job')} of type {job_type} sent{also}")
     if receipts:
         context.output.line(f"job ids {sent.first_job_id} … {sent.last_job_id}")

@@ -1,4 +1,4 @@
-"""`nightshift cron`: schedules: what is due when, what was announced, asking for one now, pausing one."""
+"""`nightshift cron`: list schedules and their history, run one now, pause and resume one."""
 
 import argparse
 from datetime import datetime
@@ -11,7 +11,7 @@ from nightshift.cli.client.command import Groups, command, group
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries import timetable
 from nightshift.cli.terminal.exit_codes import DONE
-from nightshift.cli.terminal.formatting import instant, span
+from nightshift.cli.terminal.formatting import format_instant, format_span
 from nightshift.cli.terminal.output import Column
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, manual_subject
@@ -21,7 +21,7 @@ from nightshift.topology import schedule_pauses
 
 
 class NextDue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A due time, in UTC and as the clock of the schedule's zone shows it."""
+    """A due time, in UTC and in the schedule's time zone."""
 
     name: str
     due: datetime
@@ -29,8 +29,8 @@ class NextDue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     time_zone: str
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An event that was asked for by hand."""
+class Requested(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event that was published by hand."""
 
     name: str
     job_id: str
@@ -38,7 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sequence: int
 
 
-class Switched(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class PauseState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A schedule that was paused or resumed."""
 
     name: str
@@ -46,8 +46,8 @@ class Switched(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def register(groups: Groups) -> None:
-    """Declares the commands."""
-    cron = group(groups, "cron", "Schedules: what is due when, what was announced, asking for one now.")
+    """Declare the commands."""
+    cron = group(groups, "cron", "Schedules: when they are due, what was announced, running one now.")
     command(
         cron,
         "list",
@@ -66,32 +66,32 @@ def register(groups: Groups) -> None:
     past = command(
         cron,
         "history",
-        "Show what was announced, the newest last.",
+        "Show the announced events, the newest last.",
         example="nightshift cron history sync.all",
         run=_history,
     )
     for parser, count in ((coming, 3), (past, 20)):
-        parser.add_argument("--count", type=int, default=count, metavar="N", help=f"so many (default {count})")
+        parser.add_argument("--count", type=int, default=count, metavar="N", help=f"how many (default {count})")
     run = command(
         cron,
         "run",
-        "Ask for one now: its event is published by hand.",
+        "Run one now: publish its event by hand.",
         example="nightshift cron run cleanup.daily",
         run=_run,
-        more="The schedule itself goes on as before. Twice asked for is done twice.",
+        more="The schedule itself is not changed. Each `run` fires once more.",
     )
     pause = command(
         cron,
         "pause",
-        "Let a schedule announce nothing until it is resumed, also over restarts.",
+        "Pause a schedule until it is resumed; restarts do not end the pause.",
         example="nightshift cron pause report.weekly",
         run=_pause,
-        more="What becomes due meanwhile is treated as missed: at resume the schedule's misfire policy decides.",
+        more="What becomes due meanwhile counts as missed: at resume, the schedule's misfire policy decides.",
     )
     resume = command(
         cron,
         "resume",
-        "Let a paused schedule announce again.",
+        "Resume a paused schedule.",
         example="nightshift cron resume report.weekly",
         run=_resume,
     )
@@ -102,14 +102,14 @@ def register(groups: Groups) -> None:
 _STATE = Column("", lambda row: "paused" if row.paused else "", style=lambda row: "paused" if row.paused else "")
 _NEXT = (
     Column("SCHEDULE", lambda row: row.name),
-    Column("DUE (UTC)", lambda row: instant(row.due)),
-    Column("THERE", lambda row: row.local),
+    Column("DUE (UTC)", lambda row: format_instant(row.due)),
+    Column("LOCAL TIME", lambda row: row.local),
     Column("TIME ZONE", lambda row: row.time_zone),
 )
 _HISTORY = (
-    Column("DUE (UTC)", lambda row: instant(row.due) or "(no event)"),
-    Column("ANNOUNCED", lambda row: instant(row.announced)),
-    Column("LATE", lambda row: span(row.announced - row.due) if row.due and not row.by_hand else ""),
+    Column("DUE (UTC)", lambda row: format_instant(row.due) or "(no event)"),
+    Column("ANNOUNCED", lambda row: format_instant(row.announced)),
+    Column("LATE", lambda row: format_span(row.announced - row.due) if row.due and not row.by_hand else ""),
     Column("", lambda row: "by hand" if row.by_hand else ""),
     Column("EXPRESSION", lambda row: row.schedule),
     Column("TIME ZONE", lambda row: row.time_zone),
@@ -117,15 +117,15 @@ _HISTORY = (
 
 
 def columns(now: datetime) -> tuple[Column, ...]:
-    """The columns of the list."""
+    """Return the columns of the list."""
     return (
         Column("SCHEDULE", lambda row: row.name),
         Column("EXPRESSION", lambda row: row.schedule),
         Column("TIME ZONE", lambda row: row.time_zone),
         Column("MISFIRE", lambda row: row.misfire),
-        Column("LAST DUE (UTC)", lambda row: instant(row.last_due) or "never"),
-        Column("NEXT DUE (UTC)", lambda row: instant(row.next_due) or "never"),
-        Column("IN", lambda row: span(row.next_due - now) if row.next_due else "", right=True),
+        Column("LAST DUE (UTC)", lambda row: format_instant(row.last_due) or "never"),
+        Column("NEXT DUE (UTC)", lambda row: format_instant(row.next_due) or "never"),
+        Column("IN", lambda row: format_span(row.next_due - now) if row.next_due else "", right=True),
         _STATE,
     )
 
@@ -139,7 +139,7 @@ async def _list(context: Context, _options: argparse.Namespace) -> int:
 
 async def _next(context: Context, options: argparse.Namespace) -> int:
     known = timetable.schedules(context)
-    wanted = [timetable.named(known, options.name)] if options.name else known
+    wanted = [timetable.schedule_named(known, options.name)] if options.name else known
     rows = [
         NextDue(
             name=row.name,
@@ -150,19 +150,19 @@ async def _next(context: Context, options: argparse.Namespace) -> int:
         for row in listing(wanted, context.now, max(1, options.count))
         for due in row.next_due
     ]
-    context.output.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="It never comes due again.")
+    context.output.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="No schedule comes due again.")
     return DONE
 
 
 async def _history(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(context), options.name)
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
     rows = await timetable.history(await context.connection(), schedule.name)
     context.output.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
     return DONE
 
 
 async def _run(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(context), options.name)
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
     now, job_id = context.now, new_job_id()
     event = ScheduleFired(
         name=schedule.name, schedule=schedule.expression.text, time_zone=schedule.time_zone, due=now, announced=now
@@ -173,27 +173,25 @@ async def _run(context: Context, options: argparse.Namespace) -> int:
     with publisher.sending([OutboundMessage(subject, headers, msgspec.json.encode(event))]) as (message,):
         stored = await publisher.store(message)
     if context.output.as_json:
-        context.output.json(Asked(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
-    context.output.line(f"{schedule.name} is asked for: {stored.stream}, message {stored.seq}, subject {subject}")
+        context.output.json(Requested(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
+    context.output.line(f"{schedule.name} was published: {stored.stream}, message {stored.seq}, subject {subject}")
     return DONE
 
 
 async def _pause(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(context), options.name)
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
     await schedule_pauses.pause(await context.connection(), schedule.name, context.now)
     return _tell(context, schedule.name, paused=True)
 
 
 async def _resume(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.named(timetable.schedules(context), options.name)
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
     await schedule_pauses.resume(await context.connection(), schedule.name)
     return _tell(context, schedule.name, paused=False)
 
 
 def _tell(context: Context, name: str, *, paused: bool) -> int:
     if context.output.as_json:
-        context.output.json(Switched(name=name, paused=paused))
-    context.output.line(
-        f"{name} is paused until `nightshift cron resume {name}`" if paused else f"{name} announces again"
-    )
+        context.output.json(PauseState(name=name, paused=paused))
+    context.output.line(f"{name} is paused until `nightshift cron resume {name}`" if paused else f"{name} was resumed")
     return DONE

@@ -1,4 +1,4 @@
-"""Describes one service: settings of its queues, its workers, what its types do, and its last errors."""
+"""Describe one service: settings of its queues, its workers, figures by job type, and the last errors."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,10 +9,10 @@ import msgspec
 from nightshift.cli.client.context import Context
 from nightshift.cli.commands import dlq_show
 from nightshift.cli.queries.dead_letters import newest_letters
-from nightshift.cli.queries.discover_workers import of_service
-from nightshift.cli.queries.queue_stats import Figures
+from nightshift.cli.queries.discover_workers import workers_of
+from nightshift.cli.queries.queue_stats import QueueStats
 from nightshift.cli.queries.streams import stream_info
-from nightshift.cli.terminal.formatting import number, size, span
+from nightshift.cli.terminal.formatting import format_number, format_size, format_span
 from nightshift.cli.terminal.output import Column
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.topology import Topology, dead_letter_stream, queue_stream
@@ -22,14 +22,14 @@ _FAILED = frozenset({"retry", "dead"})
 
 
 class TypeRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One job type: what waits of it, and what the workers that run now did with it since they started."""
+    """One job type: how many jobs wait, and the outcomes of those that the running workers finished."""
 
     type: str
     waiting: int
     dead: int
     finished: int
     failed: int
-    put_off: int
+    snoozed: int
     mean_seconds: float | None
 
 
@@ -44,9 +44,9 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """All of it, for programs."""
+    """The whole description, for programs."""
 
-    queue: Figures
+    queue: QueueStats
     streams: list[StreamRow]
     consumers: list[dict[str, Any]]
     types: list[TypeRow]
@@ -56,51 +56,47 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 _STREAMS = (
     Column("STREAM", lambda row: row.stream),
-    Column("MESSAGES", lambda row: number(row.messages), right=True),
-    Column("SIZE", lambda row: size(row.bytes), right=True),
-    Column("FULL AT", lambda row: size(row.max_bytes) if row.max_bytes > 0 else "no limit", right=True),
+    Column("MESSAGES", lambda row: format_number(row.messages), right=True),
+    Column("SIZE", lambda row: format_size(row.bytes), right=True),
+    Column("FULL AT", lambda row: format_size(row.max_bytes) if row.max_bytes > 0 else "no limit", right=True),
     Column("PURPOSE", lambda row: row.purpose),
 )
 _TYPES = (
     Column("TYPE", lambda row: row.type),
-    Column("WAITING", lambda row: number(row.waiting), right=True),
-    Column("DEAD", lambda row: number(row.dead), right=True, style=lambda row: "dead" if row.dead else ""),
-    Column("FINISHED", lambda row: number(row.finished), right=True),
-    Column("FAILED", lambda row: number(row.failed), right=True),
-    Column("PUT OFF", lambda row: number(row.put_off), right=True),
+    Column("WAITING", lambda row: format_number(row.waiting), right=True),
+    Column("DEAD", lambda row: format_number(row.dead), right=True, style=lambda row: "dead" if row.dead else ""),
+    Column("FINISHED", lambda row: format_number(row.finished), right=True),
+    Column("FAILED", lambda row: format_number(row.failed), right=True),
+    Column("SNOOZED", lambda row: format_number(row.snoozed), right=True),
     Column("MEAN SECONDS", lambda row: "" if row.mean_seconds is None else f"{row.mean_seconds:.3f}", right=True),
 )
 
 
 async def show(
-    context: Context, topology: Topology, figures: Figures, alive: Sequence[WorkerInfo], columns: Sequence[Column]
+    context: Context, topology: Topology, stats: QueueStats, alive: Sequence[WorkerInfo], columns: Sequence[Column]
 ) -> None:
-    """Shows a service whole."""
-    mine = of_service(alive, figures.service)
-    streams, types = await _streams(context, topology, figures.service), await _types(context, figures.service, mine)
-    found = await newest_letters(await context.connection(), figures.service, _LAST_ERRORS)
+    """Show the description of a service."""
+    mine = workers_of(alive, stats.service)
+    streams, types = await _streams(context, topology, stats.service), await _types(context, stats.service, mine)
+    found = await newest_letters(await context.connection(), stats.service, _LAST_ERRORS)
     last = [dlq_show.row(letter) for letter in found]
-    consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(figures.service)]
+    consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(stats.service)]
     output = context.output
     if output.as_json:
         output.json(
-            Description(
-                queue=figures, streams=streams, consumers=consumers, types=types, workers=mine, last_errors=last
-            )
+            Description(queue=stats, streams=streams, consumers=consumers, types=types, workers=mine, last_errors=last)
         )
         return
-    output.rows([figures], columns, none="")
+    output.rows([stats], columns, none="")
     output.line("")
     output.rows(streams, _STREAMS, none="")
     output.line("")
-    for one in topology.consumers_of(figures.service):
-        wait = span(timedelta(microseconds=one.config()["ack_wait"] / 1000))
-        output.line(
-            f"consumer {one.name} on {one.stream}: {one.filter}, delivered again after {wait} without a sign of life"
-        )
+    for one in topology.consumers_of(stats.service):
+        wait = format_span(timedelta(microseconds=one.config()["ack_wait"] / 1000))
+        output.line(f"consumer {one.name} on {one.stream}: {one.filter}, redelivered after {wait} without progress")
     output.line("")
     output.rows(types, _TYPES, none="")
-    output.line("(finished to seconds: of the workers that run now, since each started)", "dim")
+    output.line("(FINISHED to MEAN SECONDS: by the running workers, since each started)", "dim")
     output.line("")
     output.rows(last, dlq_show.COLUMNS, none="No dead letters.", title="last errors")
 
@@ -139,7 +135,7 @@ async def _types(context: Context, service: str, mine: Sequence[WorkerInfo]) -> 
 def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) -> TypeRow:
     counted = [worker.types[name] for worker in mine if name in worker.types]
     finished = sum(sum(counts.outcomes.values()) for counts in counted)
-    put_off = sum(counts.outcomes.get("snooze", 0) for counts in counted)
+    snoozed = sum(counts.outcomes.get("snooze", 0) for counts in counted)
     failed = sum(count for counts in counted for outcome, count in counts.outcomes.items() if outcome in _FAILED)
     seconds = sum(counts.seconds for counts in counted)
     return TypeRow(
@@ -148,6 +144,6 @@ def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) ->
         dead=dead,
         finished=finished,
         failed=failed,
-        put_off=put_off,
+        snoozed=snoozed,
         mean_seconds=round(seconds / finished, 4) if finished else None,
     )

@@ -1,4 +1,4 @@
-"""`nightshift dlq`: dead letters: what died of what, and sending it to work again."""
+"""`nightshift dlq`: list, show, redrive and delete dead letters."""
 
 import argparse
 from collections import deque
@@ -10,7 +10,7 @@ import msgspec
 from nightshift.broker import BrokerRefusedError
 from nightshift.cli.client.command import Groups, Parser, command, destructive, group
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import checked
+from nightshift.cli.client.contract import check_body
 from nightshift.cli.commands import dlq_show
 from nightshift.cli.commands.redrive import Redrive, remove
 from nightshift.cli.commands.send import read_body
@@ -18,34 +18,34 @@ from nightshift.cli.queries.dead_letters import (
     CRON,
     Filter,
     Place,
-    aged,
+    age_bounds,
     letters,
     letters_at,
     newest_letters,
     references,
 )
-from nightshift.cli.queries.job_search import all_types
+from nightshift.cli.queries.job_search import job_types
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
-from nightshift.cli.terminal.parse_time import duration
+from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 from nightshift.text import did_you_mean
 
 _USUAL_RATE = 100.0
-_WHICH = "name them (email:12, or a job id), filter them, or say --all"
+_WHICH = "name them (email:12, or a job id), filter them, or add --all"
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many dead letters were dealt with."""
+class Tally(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many dead letters matched, and how many were redriven or deleted."""
 
     matched: int
     done: int
 
 
 def register(groups: Groups) -> None:
-    """Declares the commands."""
-    dlq = group(groups, "dlq", "Dead letters: what was given up on, why, and sending it to work again.")
+    """Declare the commands."""
+    dlq = group(groups, "dlq", "Dead letters: jobs that were given up on, why, and redriving them.")
     listing = command(
         dlq,
         "list",
@@ -55,12 +55,16 @@ def register(groups: Groups) -> None:
     )
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
     show = command(
-        dlq, "show", "Show dead letters whole: error, headers, body.", example="nightshift dlq show email:12", run=_show
+        dlq,
+        "show",
+        "Show dead letters in full: error, headers, body.",
+        example="nightshift dlq show email:12",
+        run=_show,
     )
     redrive = command(
         dlq,
         "redrive",
-        "Send dead letters to work again; each keeps its job id, so what is done already has no second effect.",
+        "Publish dead letters again as jobs; each keeps its job id, so a job that was done has no second effect.",
         example="nightshift dlq redrive --type email.send --error 'connection refused' --rate 20",
         run=_redrive,
     )
@@ -81,17 +85,17 @@ def register(groups: Groups) -> None:
         parser.add_argument("which", metavar="REF", nargs="*", help="email:12 as the list shows it, or a job id")
         _add_filters(parser)
     for parser in (redrive, purge):
-        parser.add_argument("--all", action="store_true", help="all that the filters leave")
+        parser.add_argument("--all", action="store_true", help="all that match the filters")
         destructive(parser)
 
 
 def _add_filters(parser: Parser) -> None:
     parser.add_argument("--service", help="only of this service; cron for events of schedules")
-    parser.add_argument("--type", help="only of this job type; * stands for anything")
+    parser.add_argument("--type", help="only of this job type; * matches anything")
     parser.add_argument("--reason", help=f"one of {', '.join(wire.REASONS)}")
     parser.add_argument("--error", default="", metavar="TEXT", help="only with this text in the error")
-    parser.add_argument("--older", type=duration, metavar="SPAN", help="only what died longer ago: 14d")
-    parser.add_argument("--newer", type=duration, metavar="SPAN", help="only what died since: 1h")
+    parser.add_argument("--older", type=parse_duration, metavar="SPAN", help="only those older than this: 14d")
+    parser.add_argument("--newer", type=parse_duration, metavar="SPAN", help="only those newer than this: 1h")
 
 
 async def _list(context: Context, options: argparse.Namespace) -> int:
@@ -107,7 +111,7 @@ async def _newest(context: Context, wanted: Filter, limit: int) -> list[dlq_show
     """Return at most the newest `limit` of each service; only a filter makes it read the others, too."""
     connection, rows = await context.connection(), list[dlq_show.LetterRow]()
     for service in wanted.services:
-        if wanted.narrow or not limit:
+        if wanted.is_narrow or not limit:
             found = deque[dlq_show.LetterRow](maxlen=limit or None)
             async for letter in letters(connection, replace(wanted, services=(service,))):
                 found.append(dlq_show.row(letter))
@@ -118,15 +122,15 @@ async def _newest(context: Context, wanted: Filter, limit: int) -> list[dlq_show
 
 
 async def _show(context: Context, options: argparse.Namespace) -> int:
-    found = await _meant(context, options)
+    found = await _selected(context, options)
     await dlq_show.show(context.output, letters_at(await context.connection(), found))
     return DONE if found else ANSWER_IS_NO
 
 
 async def _redrive(context: Context, options: argparse.Namespace) -> int:
-    found = await _meant(context, options)
+    found = await _selected(context, options)
     body = _edited(context, options, found)
-    if not found or not context.output.confirm(f"Redrive {_described(found)}? They run again."):
+    if not found or not context.output.confirm(f"Redrive {_summary(found)}? They will run again."):
         return ANSWER_IS_NO
     connection, publisher = await context.connection(), await context.publisher()
     work = Redrive(connection, publisher, context.objects(), per_second=options.rate)
@@ -135,17 +139,15 @@ async def _redrive(context: Context, options: argparse.Namespace) -> int:
             task = progress.add_task("redriving", total=len(found))
             await work.all_of(letters_at(connection, found), body, lambda done: progress.update(task, completed=done))
     except (BrokerRefusedError, Unavailable):
-        context.output.note(
-            f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others stay where they are"
-        )
+        context.output.note(f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others are still there")
         raise
     _tell(context, "redriven", len(found), work.done)
     return DONE
 
 
 async def _purge(context: Context, options: argparse.Namespace) -> int:
-    found = await _meant(context, options)
-    if not found or not context.output.confirm(f"Delete {_described(found)} for good?"):
+    found = await _selected(context, options)
+    if not found or not context.output.confirm(f"Delete {_summary(found)} for good?"):
         return ANSWER_IS_NO
     connection, done = await context.connection(), 0
     for place in found:
@@ -154,29 +156,29 @@ async def _purge(context: Context, options: argparse.Namespace) -> int:
     return DONE
 
 
-async def _meant(context: Context, options: argparse.Namespace) -> list[Place]:
-    """Return where the letters are that a command is about; what they hold may be more than fits into memory.
+async def _selected(context: Context, options: argparse.Namespace) -> list[Place]:
+    """Return the places of the letters that the arguments select; their bodies may not fit into memory.
 
     Raises:
-        UsageError: nothing says which.
+        UsageError: the arguments select nothing in particular.
     """
     wanted = _filter(context, options)
-    if not (wanted.narrow or options.service or getattr(options, "all", False)):
+    if not (wanted.is_narrow or options.service or getattr(options, "all", False)):
         raise UsageError(f"which dead letters? {_WHICH}")
     found = [letter.place async for letter in letters(await context.connection(), wanted)]
     if not found:
-        context.output.note("No dead letter is meant by that.")
+        context.output.note("No dead letter matches.")
     return found
 
 
 def _filter(context: Context, options: argparse.Namespace) -> Filter:
-    services = [*sorted({wire.service_of(job_type) for job_type in all_types(context)}), CRON]
+    services = [*sorted({wire.service_of(job_type) for job_type in job_types(context)}), CRON]
     if options.service and options.service not in services:
         raise UsageError(f"there is no service {options.service!r}{did_you_mean(options.service, services)}")
     if options.reason and options.reason not in wire.REASONS:
         raise UsageError(f"there is no reason {options.reason!r}{did_you_mean(options.reason, wire.REASONS)}")
     refs, ids = references(options.which, services)
-    before, after = aged(context.now, options.older, options.newer)
+    before, after = age_bounds(context.now, options.older, options.newer)
     return Filter(
         services=(options.service,) if options.service else tuple(services),
         type=options.type or "",
@@ -190,22 +192,22 @@ def _filter(context: Context, options: argparse.Namespace) -> Filter:
 
 
 def _edited(context: Context, options: argparse.Namespace, found: Sequence[Place]) -> bytes | None:
-    """The body that takes the old one's place, held against its contract."""
+    """Return the body that replaces the old one, checked against its contract."""
     if options.body is None or not found:
         return None
     if len(found) != 1:
-        raise UsageError(f"--body is for one dead letter, and {len(found)} are meant")
+        raise UsageError(f"--body is for one dead letter, and {len(found)} match")
     body = read_body(options.body)
-    checked(context.catalogue.messages, found[0].type, body)
+    check_body(context.catalogue.messages, found[0].type, body)
     return body
 
 
-def _described(found: Sequence[Place]) -> str:
+def _summary(found: Sequence[Place]) -> str:
     kinds = sorted({place.type for place in found})
     return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
 
 
 def _tell(context: Context, what: str, matched: int, done: int) -> None:
     if context.output.as_json:
-        context.output.json(Done(matched=matched, done=done))
+        context.output.json(Tally(matched=matched, done=done))
     context.output.line(f"{plural(done, 'dead letter')} {what}")

@@ -1,4 +1,4 @@
-"""Shows dead letters: the list, and one with its body, headers and error."""
+"""How dead letters are shown: in a list, and in full with error, headers and body."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from nightshift.cli.queries.dead_letters import Facts, Letter
-from nightshift.cli.terminal.formatting import brief, instant, size
+from nightshift.cli.terminal.formatting import brief, format_instant, format_size
 from nightshift.cli.terminal.output import Column, Output
 
 COLUMNS = (
     Column("REF", lambda row: row.ref),
-    Column("DIED", lambda row: instant(row.died)),
+    Column("DIED", lambda row: format_instant(row.died)),
     Column("TYPE", lambda row: row.type),
     Column("JOB ID", lambda row: brief(row.job_id, 60)),
     Column("REASON", lambda row: row.reason),
@@ -21,13 +21,13 @@ COLUMNS = (
 
 
 class LetterRow(Facts, frozen=True, kw_only=True):
-    """One dead letter of a list."""
+    """A dead letter in a list."""
 
     bytes: int
 
 
 class LetterWhole(LetterRow, frozen=True, kw_only=True, omit_defaults=True):
-    """One dead letter with all that it carries; `body` where it is JSON, else `text`."""
+    """A dead letter in full; `body` if it is JSON, else `text`."""
 
     headers: dict[str, str]
     body: Any = msgspec.UNSET
@@ -35,12 +35,12 @@ class LetterWhole(LetterRow, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def row(letter: Letter) -> LetterRow:
-    """The letter as a line of a list."""
+    """Return a letter as a row of the list."""
     return LetterRow(**_facts(letter))
 
 
 async def show(output: Output, letters: AsyncIterator[Letter]) -> None:
-    """Show letters whole, one after the other as they are read."""
+    """Show letters in full, each as soon as it is read."""
     if output.as_json:
         await output.json_list(_whole(letter) async for letter in letters)
         return
@@ -54,7 +54,7 @@ async def show(output: Output, letters: AsyncIterator[Letter]) -> None:
 
 def _show_one(output: Output, letter: Letter) -> None:
     output.line(f"{letter.ref}  {letter.type}  {letter.job_id}", "bold")
-    output.line(f"{letter.reason} after {letter.attempts} attempts, {instant(letter.died)}")
+    output.line(f"{letter.reason} after {letter.attempts} attempts, {format_instant(letter.died)}")
     output.line(letter.error or "(no error text)", "red")
     output.line("")
     for name, value in letter.message.headers.items():
@@ -69,7 +69,7 @@ def _pretty(body: bytes) -> str:
     try:
         return msgspec.json.format(body, indent=2).decode()
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return f"({size(len(body))} that are not JSON)\n" + body.decode("utf-8", "backslashreplace")
+        return f"({format_size(len(body))} that are not JSON)\n" + body.decode("utf-8", "backslashreplace")
 
 
 def _facts(letter: Letter) -> dict[str, Any]:
@@ -89,5 +89,5 @@ def _whole(letter: Letter) -> LetterWhole:
 
 
 def _text(value: str) -> str:
-    """Text that can be encoded: bytes that were no UTF-8 become escapes."""
+    """Return text that can be encoded: bytes that are not UTF-8 become escapes."""
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""`nightshift doctor`: looks at everything, says what is wrong and how to fix it."""
+"""`nightshift doctor`: check everything, report what is wrong and how to fix it."""
 
 import argparse
 
@@ -21,7 +21,7 @@ _ORDER = ("wrong", "warning", "skipped", "ok")
 
 
 def register(groups: Groups) -> None:
-    """Declares the command."""
+    """Declare the command."""
     command(
         groups,
         "doctor",
@@ -29,23 +29,23 @@ def register(groups: Groups) -> None:
         "what is wrong.",
         example="nightshift doctor --json | jq '.[] | select(.state == \"wrong\")'",
         run=_run,
-        more="Exit code 0 when nothing is wrong (warnings are no fault), 1 when something is.",
+        more="Exit code 0 if nothing is wrong (warnings do not count), else 1.",
     )
 
 
 async def _run(context: Context, _options: argparse.Namespace) -> int:
     findings = list[Finding]()
-    checks = CHECKS if await _reached(context, findings) else WITHOUT_BROKER
+    checks = CHECKS if await _connects(context, findings) else WITHOUT_BROKER
     for check in checks:
-        with context.output.busy(f"looking at {check.__name__} …"):
-            findings += await _looked(check, context)
+        with context.output.busy(f"checking {check.__name__} …"):
+            findings += await _run_check(check, context)
     findings.sort(key=lambda finding: _ORDER.index(finding.state))
     context.output.rows(findings, _COLUMNS, none="")
     return ANSWER_IS_NO if any(finding.state == "wrong" for finding in findings) else DONE
 
 
-async def _reached(context: Context, findings: list[Finding]) -> bool:
-    """Whether the broker can be talked to; what needs it is not looked at otherwise."""
+async def _connects(context: Context, findings: list[Finding]) -> bool:
+    """Connect to the broker; return False if that fails: checks that need it are left out then."""
     try:
         await context.connection()
     except CommandError as away:
@@ -56,8 +56,8 @@ async def _reached(context: Context, findings: list[Finding]) -> bool:
     return True
 
 
-async def _looked(check: Check, context: Context) -> list[Finding]:
-    """What a check found; what stops it is a finding too, so that the others are still made."""
+async def _run_check(check: Check, context: Context) -> list[Finding]:
+    """Run a check; an error that stops it becomes a finding, so that the others still run."""
     try:
         return list(await check(context))
     except (CommandError, BrokerRefusedError, Unavailable) as error:

@@ -1,4 +1,4 @@
-"""`nightshift queues`: what waits and runs, and pausing, resuming and emptying a service's queues."""
+"""`nightshift queues`: figures of each service's queues; pause, resume and purge them."""
 
 import argparse
 from datetime import datetime, timedelta
@@ -11,13 +11,13 @@ from nightshift.cli.client.command import Groups, command, destructive, group
 from nightshift.cli.client.context import Context
 from nightshift.cli.commands import describe
 from nightshift.cli.commands.queue_table import FOREVER, HEADS, columns
-from nightshift.cli.queries.discover_workers import workers
-from nightshift.cli.queries.queue_stats import measured
+from nightshift.cli.queries.discover_workers import running_workers
+from nightshift.cli.queries.queue_stats import queue_stats
 from nightshift.cli.queries.streams import stream_info
-from nightshift.cli.queries.topology import declared, known, services
+from nightshift.cli.queries.topology import service_named, service_names, topology_of
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
-from nightshift.cli.terminal.formatting import instant, plural
-from nightshift.cli.terminal.parse_time import duration
+from nightshift.cli.terminal.formatting import format_instant, plural
+from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.contract import wire
 from nightshift.instants import rfc3339
 from nightshift.topology.topology import later_stream, queue_stream
@@ -25,8 +25,8 @@ from nightshift.topology.topology import later_stream, queue_stream
 _SAMPLE = timedelta(seconds=1)
 
 
-class Paused(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A service whose workers get nothing, or get jobs again."""
+class PauseState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A service that was paused or resumed."""
 
     service: str
     paused: bool
@@ -34,7 +34,7 @@ class Paused(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Purged(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What was deleted from a service's queues."""
+    """How many jobs were deleted from a service's queues."""
 
     service: str
     waiting: int
@@ -42,49 +42,53 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def register(groups: Groups) -> None:
-    """Declares the commands."""
-    queues = group(groups, "queues", "What waits and runs; pause, resume and empty a service's queues.")
+    """Declare the commands."""
+    queues = group(groups, "queues", "What waits and runs; pause, resume and purge a service's queues.")
     listing = command(
         queues, "list", "Show every service's queues.", example="nightshift queues list", run=_list, more=HEADS
     )
     listing.add_argument(
-        "--sample", type=duration, default=_SAMPLE, metavar="SPAN", help="measure rates so long (default 1s; 0s: not)"
+        "--sample",
+        type=parse_duration,
+        default=_SAMPLE,
+        metavar="SPAN",
+        help="how long to measure rates (default 1s; 0s: not at all)",
     )
     describing = command(
         queues,
         "describe",
-        "Show settings, workers, types and last errors of one service.",
+        "Show settings, workers, job types and last errors of one service.",
         example="nightshift queues describe email",
         run=_describe,
     )
     pause = command(
         queues,
         "pause",
-        "Let a service's workers, all replicas, get no more jobs; what they have in hand they finish.",
+        "Stop delivering jobs to a service, all replicas; jobs in flight are finished.",
         example="nightshift queues pause email --for 2h",
         run=_pause,
-        more="It lasts until `resume`, also over restarts. Producers go on publishing.",
+        more="It lasts until `resume`, also across restarts. Producers can go on publishing.",
     )
-    pause.add_argument("--for", dest="span", type=duration, metavar="SPAN", help="resume by itself after this span")
+    pause.add_argument(
+        "--for", dest="span", type=parse_duration, metavar="SPAN", help="resume by itself after this span"
+    )
     resume = command(
         queues,
         "resume",
-        "Let a paused service's workers get jobs again.",
+        "Deliver jobs to a paused service again.",
         example="nightshift queues resume email",
         run=_resume,
     )
     purge = command(
         queues,
         "purge",
-        "Delete the jobs of a service that wait, for good; dead letters stay.",
+        "Delete the waiting jobs of a service for good; dead letters stay.",
         example="nightshift queues purge email --type email.send --later",
         run=_purge,
-        more="Jobs in hand are deleted from the queue too, but their worker finishes them.",
+        more="Jobs in flight are deleted from the queue, too, but their worker finishes them.",
     )
     purge.add_argument("--type", help="only jobs of this type")
-    purge.add_argument(
-        "--later", action="store_true", help="those that wait for their time (schedules, retries) instead"
-    )
+    purge.add_argument("--later", action="store_true", help="those that are scheduled or between two attempts instead")
     for parser in (describing, pause, resume, purge):
         parser.add_argument("name", metavar="NAME", help="service, for instance email")
     destructive(purge)
@@ -92,55 +96,57 @@ def register(groups: Groups) -> None:
 
 async def _list(context: Context, options: argparse.Namespace) -> int:
     connection = await context.connection()
-    alive = await workers(connection)
-    rows = await measured(connection, declared(context), services(context), alive, options.sample.total_seconds())
+    alive = await running_workers(connection)
+    rows = await queue_stats(
+        connection, topology_of(context), service_names(context), alive, options.sample.total_seconds()
+    )
     context.output.rows(rows, columns(context.now), none="No service has queues.")
     return DONE
 
 
 async def _describe(context: Context, options: argparse.Namespace) -> int:
-    name = known(context, options.name)
+    name = service_named(context, options.name)
     connection = await context.connection()
-    alive = await workers(connection)
-    (figures,) = await measured(connection, declared(context), [name], alive, 0)
-    await describe.show(context, declared(context), figures, alive, columns(context.now))
+    alive = await running_workers(connection)
+    (stats,) = await queue_stats(connection, topology_of(context), [name], alive, 0)
+    await describe.show(context, topology_of(context), stats, alive, columns(context.now))
     return DONE
 
 
 async def _pause(context: Context, options: argparse.Namespace) -> int:
-    name = known(context, options.name)
+    name = service_named(context, options.name)
     until = min(context.now + options.span, FOREVER) if options.span is not None else FOREVER
     await _set_pause(context, name, until)
-    _tell(context, Paused(service=name, paused=True, until=until if options.span is not None else None))
+    _tell(context, PauseState(service=name, paused=True, until=until if options.span is not None else None))
     return DONE
 
 
 async def _resume(context: Context, options: argparse.Namespace) -> int:
-    name = known(context, options.name)
+    name = service_named(context, options.name)
     await _set_pause(context, name, None)
-    _tell(context, Paused(service=name, paused=False))
+    _tell(context, PauseState(service=name, paused=False))
     return DONE
 
 
 async def _set_pause(context: Context, service: str, until: datetime | None) -> None:
     connection = await context.connection()
     request = {"pause_until": rfc3339(until)} if until is not None else {}
-    for consumer in declared(context).consumers_of(service):
+    for consumer in topology_of(context).consumers_of(service):
         await manage(connection, f"CONSUMER.PAUSE.{consumer.stream}.{consumer.name}", request)
 
 
-def _tell(context: Context, row: Paused) -> None:
+def _tell(context: Context, row: PauseState) -> None:
     if context.output.as_json:
         context.output.json(row)
     if not row.paused:
-        context.output.line(f"{row.service} gets jobs again")
+        context.output.line(f"{row.service} was resumed")
         return
-    how = f"until {instant(row.until)}" if row.until else f"until `nightshift queues resume {row.service}`"
-    context.output.line(f"{row.service} is paused {how}; what workers have in hand they finish")
+    how = f"until {format_instant(row.until)}" if row.until else f"until `nightshift queues resume {row.service}`"
+    context.output.line(f"{row.service} is paused {how}; jobs in flight are finished")
 
 
 async def _purge(context: Context, options: argparse.Namespace) -> int:
-    name = known(context, options.name)
+    name = service_named(context, options.name)
     job_type = _type_of(name, options.type)
     connection = await context.connection()
     stream, subject = (
@@ -149,7 +155,7 @@ async def _purge(context: Context, options: argparse.Namespace) -> int:
     if options.later:
         subject += "" if subject.endswith(">") else ".>"
     count = await _count(connection, stream, subject)
-    what = f"{plural(count, 'job')} of {name} ({subject}), {'for later' if options.later else 'to be done now'},"
+    what = f"{plural(count, 'job')} of {name} ({subject}), {'for later' if options.later else 'to be run now'},"
     if not context.output.confirm(f"Delete {what} for good?"):
         return ANSWER_IS_NO
     answer = await manage(connection, f"STREAM.PURGE.{stream}", {"filter": subject})

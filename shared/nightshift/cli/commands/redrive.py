@@ -1,4 +1,4 @@
-"""Sends dead letters to work again: each as the job that it was, then out of its dead-letter stream."""
+"""Redrive dead letters: publish each again as the job that it was, then delete it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,9 +20,9 @@ _NO_MESSAGE = frozenset({10037, 10057})
 
 
 def copy_of(letter: Letter, body: bytes | None = None) -> OutboundMessage:
-    """The job again: same id, attempts counted anew, without the broker's orders and without what it died of.
+    """Return the job again: same id, attempts counted from the start, without broker headers and dead-letter headers.
 
-    An edited body takes the place of the old one, and of its claim check.
+    An edited body replaces the old one, and its claim check.
     """
     message = letter.message
     kept = outbound.strip_broker_headers(message.headers)
@@ -47,10 +47,10 @@ async def remove(connection: Connection, place: Place) -> bool:
 
 
 class Redrive:
-    """Redrives letters at a bounded rate, holding one at a time.
+    """Redrives letters at a limited rate, with one in memory at a time.
 
-    Who is stopped amid it leaves nothing lost. At worst a job is sent twice: the second time the inbox finds that it
-    is done, or the broker that it has it already.
+    Nothing is lost if it is stopped halfway. At worst a job is published twice: the broker drops the second, or the
+    inbox finds that it is done.
     """
 
     def __init__(
@@ -61,11 +61,11 @@ class Redrive:
         self.done = 0
 
     async def all_of(self, letters: AsyncIterator[Letter], body: bytes | None, tell: Callable[[int], None]) -> None:
-        """Redrives them one after the other.
+        """Redrive them one after the other.
 
         Raises:
             BrokerRefusedError, Unavailable: the broker takes no more; `done` counts those redriven, the others stay.
-            BadClaim: a body went by claim check and cannot be kept for long enough.
+            BadClaimError: a body went by claim check and cannot be kept for long enough.
         """
         async for letter in letters:
             await self._one(letter, body)

@@ -1,4 +1,4 @@
-"""`nightshift send`: publishes jobs that keep their contract, now or later, one or many, and follows one to its end."""
+"""`nightshift send`: publish jobs that match their contract, now or later, one or many; wait for one to end."""
 
 import argparse
 import sys
@@ -9,19 +9,18 @@ import msgspec
 
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.client.context import Context
-from nightshift.cli.client.contract import Messages, checked, message_class
+from nightshift.cli.client.contract import Messages, check_body, message_class
 from nightshift.cli.commands.batch import send_batch
-from nightshift.cli.commands.wait import Ending, dead_letters_so_far, follow
+from nightshift.cli.commands.wait import Ending, follow, last_dead_letter
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
-from nightshift.cli.terminal.formatting import brief
-from nightshift.cli.terminal.formatting import instant as shown
-from nightshift.cli.terminal.parse_time import duration, instant
+from nightshift.cli.terminal.formatting import brief, format_instant
+from nightshift.cli.terminal.parse_time import parse_duration, parse_instant
 from nightshift.contract.message import Message
 from nightshift.messaging.publisher import Receipt
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Where a job went, as `--json` shows it."""
+    """Where a job was stored."""
 
     job_id: str
     subject: str
@@ -33,7 +32,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def register(groups: Groups) -> None:
-    """Declares the command."""
+    """Declare the command."""
     parser = command(
         groups,
         "send",
@@ -45,35 +44,33 @@ def register(groups: Groups) -> None:
     parser.add_argument("type", metavar="TYPE", help="job type, for instance email.send")
     parser.add_argument("body", metavar="JSON", nargs="?", help="the body; @FILE reads a file, - standard input")
     when = parser.add_mutually_exclusive_group()
-    when.add_argument("--delay", type=duration, metavar="SPAN", help="run it after this span: 90s, 12h, 30d")
-    when.add_argument("--at", type=instant, metavar="TIME", help="run it then: 2026-07-25T06:00:00Z")
+    when.add_argument("--delay", type=parse_duration, metavar="SPAN", help="run it after this time: 90s, 12h, 30d")
+    when.add_argument("--at", type=parse_instant, metavar="TIME", help="run it at this time: 2026-07-25T06:00:00Z")
     parser.add_argument("--id", help="idempotency key: the same type and id has one effect; with --batch a prefix")
     parser.add_argument(
         "--batch", metavar="FILE", help="one body per line (- is standard input); lines are checked before any is sent"
     )
-    parser.add_argument("--wait", action="store_true", help="follow the job to its end; exit code 1 if it is dead")
-    parser.add_argument(
-        "--wait-for", type=duration, metavar="SPAN", help="stop following after this span (exit code 1)"
-    )
-    parser.add_argument("--unknown-fields", action="store_true", help="send fields that the contract does not know")
+    parser.add_argument("--wait", action="store_true", help="wait until the job has ended; exit code 1 if it is dead")
+    parser.add_argument("--wait-for", type=parse_duration, metavar="SPAN", help="wait at most this long (exit code 1)")
+    parser.add_argument("--unknown-fields", action="store_true", help="send fields that the contract does not have")
 
 
 async def run(context: Context, options: argparse.Namespace) -> int:
-    """Publishes."""
+    """Publish."""
     runs_at = _when(context, options)
     if options.batch is not None:
         if options.body is not None or options.wait or options.wait_for:
             raise UsageError(
-                "--batch takes its bodies from the file, and cannot be followed: leave out the body and --wait"
+                "--batch takes its bodies from the file, and cannot wait for them: leave out the body and --wait"
             )
         return await send_batch(context, options, runs_at)
     if options.body is None:
         needs = _example(context.catalogue.messages, options.type)
         raise UsageError(f"the body is missing: give JSON, @FILE, or - for standard input{needs}")
     body, messages = read_body(options.body), context.catalogue.messages
-    message = checked(messages, options.type, body, unknown_fields=options.unknown_fields)
+    message = check_body(messages, options.type, body, unknown_fields=options.unknown_fields)
     followed = options.wait or options.wait_for is not None
-    after = await dead_letters_so_far(context, message.TYPE) if followed else 0
+    after = await last_dead_letter(context, message.TYPE) if followed else 0
     receipt = await _publish(context, message, options.id, runs_at)
     sent = _sent(receipt, runs_at)
     if not context.output.as_json:
@@ -89,7 +86,7 @@ async def run(context: Context, options: argparse.Namespace) -> int:
 
 
 def read_body(text: str) -> bytes:
-    """The body that an argument means: itself, a file's content, or standard input.
+    """Return the body that an argument names: itself, a file's content, or standard input.
 
     Raises:
         UsageError: the file cannot be read.
@@ -138,11 +135,11 @@ def _sent(receipt: Receipt, runs_at: datetime | None) -> Sent:
 def _tell(context: Context, sent: Sent) -> None:
     facts = {"job id": sent.job_id, "stored at": f"{sent.stream}, message {sent.sequence}, subject {sent.subject}"}
     if sent.runs_at is not None:
-        facts["runs at"] = shown(sent.runs_at)
+        facts["runs at"] = format_instant(sent.runs_at)
     context.output.facts(facts)
     if sent.duplicate:
         context.output.line(
-            "The broker had a job of this type and id within the last two minutes and dropped this one.", "yellow"
+            "The broker got a job of this type and id within the last two minutes and dropped this one.", "yellow"
         )
 
 

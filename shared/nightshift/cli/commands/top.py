@@ -1,4 +1,4 @@
-"""`nightshift top`: queues, workers, schedules and last errors on one screen that keeps itself up to date."""
+"""`nightshift top`: queues, workers, schedules and last errors on one screen, refreshed regularly."""
 
 import argparse
 import asyncio
@@ -15,30 +15,30 @@ from nightshift.cli.client.context import Context
 from nightshift.cli.commands import cron, dlq_show, queue_table, workers
 from nightshift.cli.queries import timetable
 from nightshift.cli.queries.dead_letters import CRON, newest_letters
-from nightshift.cli.queries.discover_workers import workers as roll_call
-from nightshift.cli.queries.queue_stats import Figures, Snapshot, snapshot, with_rates
-from nightshift.cli.queries.topology import declared, services
+from nightshift.cli.queries.discover_workers import running_workers
+from nightshift.cli.queries.queue_stats import QueueStats, Snapshot, take_snapshot, with_rates
+from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.exit_codes import DONE
-from nightshift.cli.terminal.formatting import instant
+from nightshift.cli.terminal.formatting import format_instant
 from nightshift.cli.terminal.output import table
-from nightshift.cli.terminal.parse_time import duration
+from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.topology.discovery import WorkerInfo
 
 _LAST_ERRORS = 8
 _SHORTEST_SECONDS = 0.2
 
 
-class Picture(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """All of it at one moment."""
+class Dashboard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The state of everything at one moment."""
 
-    queues: list[Figures]
+    queues: list[QueueStats]
     workers: list[workers.WorkerRow]
-    schedules: list[timetable.Entry]
+    schedules: list[timetable.ScheduleRow]
     last_errors: list[dlq_show.LetterRow]
 
 
 def register(groups: Groups) -> None:
-    """Declares the command."""
+    """Declare the command."""
     parser = command(
         groups,
         "top",
@@ -47,13 +47,17 @@ def register(groups: Groups) -> None:
         run=_run,
     )
     parser.add_argument(
-        "--every", type=duration, default=timedelta(seconds=2), metavar="SPAN", help="how often (default 2s)"
+        "--every",
+        type=parse_duration,
+        default=timedelta(seconds=2),
+        metavar="SPAN",
+        help="how often to refresh (default 2s)",
     )
-    parser.add_argument("--once", action="store_true", help="show it once and end; so it is where no terminal is")
+    parser.add_argument("--once", action="store_true", help="show it once and exit; the default without a terminal")
 
 
-class Watch:
-    """Looks again and again; what it saw last makes the rates."""
+class Monitor:
+    """Reader of the whole state; rates are measured between two readings."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -63,27 +67,27 @@ class Watch:
         self._letters = list[dlq_show.LetterRow]()
         self._last_sequences = dict[str, int]()
 
-    async def look(self) -> Picture:
-        """The state of things now."""
+    async def read(self) -> Dashboard:
+        """Return the current state."""
         context, connection = self._context, await self._context.connection()
-        alive, now = await roll_call(connection), asyncio.get_running_loop().time()
-        names = services(context)
-        shots = await asyncio.gather(*(snapshot(connection, declared(context), name, alive) for name in names))
-        before, self._shots = self._shots, {shot.figures.service: shot for shot in shots}
-        rows = workers.rows_of(self._workers, alive, now - self._looked if self._looked else 0)
+        alive, now = await running_workers(connection), asyncio.get_running_loop().time()
+        names = service_names(context)
+        shots = await asyncio.gather(*(take_snapshot(connection, topology_of(context), name, alive) for name in names))
+        before, self._shots = self._shots, {shot.stats.service: shot for shot in shots}
+        rows = workers.with_rates(self._workers, alive, now - self._looked if self._looked else 0)
         self._workers, self._looked = alive, now
-        known = timetable.schedules(context)
-        return Picture(
+        service_named = timetable.schedules(context)
+        return Dashboard(
             queues=[
-                with_rates(before[name], shot) if name in before else shot.figures for name, shot in self._shots.items()
+                with_rates(before[name], shot) if name in before else shot.stats for name, shot in self._shots.items()
             ],
             workers=rows,
-            schedules=await timetable.entries(connection, known, context.now),
+            schedules=await timetable.entries(connection, service_named, context.now),
             last_errors=await self._last_errors(names),
         )
 
     async def _last_errors(self, names: Sequence[str]) -> list[dlq_show.LetterRow]:
-        """Return the newest dead letters; after the first time only those are read that have come since."""
+        """Return the newest dead letters; after the first time, only newer ones are read."""
         connection = await self._context.connection()
         for name in (*names, CRON):
             letters = await newest_letters(connection, name, _LAST_ERRORS, after=self._last_sequences.get(name, 0))
@@ -95,33 +99,35 @@ class Watch:
 
 
 async def _run(context: Context, options: argparse.Namespace) -> int:
-    watch, seconds = Watch(context), max(options.every.total_seconds(), _SHORTEST_SECONDS)
-    picture = await watch.look()
+    monitor, seconds = Monitor(context), max(options.every.total_seconds(), _SHORTEST_SECONDS)
+    dashboard = await monitor.read()
     if options.once or context.output.as_json or not context.output.out.is_terminal:
         if context.output.as_json:
-            context.output.json(picture)
+            context.output.json(dashboard)
         else:
-            context.output.show(drawn(context, picture))
+            context.output.show(render(context, dashboard))
         return DONE
-    with Live(drawn(context, picture), console=context.output.out, screen=True, auto_refresh=False) as live:
+    with Live(render(context, dashboard), console=context.output.out, screen=True, auto_refresh=False) as live:
         while True:
             await asyncio.sleep(seconds)
-            live.update(drawn(context, await watch.look()), refresh=True)
+            live.update(render(context, await monitor.read()), refresh=True)
 
 
-def drawn(context: Context, picture: Picture) -> Group:
-    """The picture as tables below each other."""
+def render(context: Context, dashboard: Dashboard) -> Group:
+    """Return the tables, one below the other."""
     now = context.now
     return Group(
-        Text(f"nightshift  {context.settings.nats_url}  {instant(now)}", style="bold"),
+        Text(f"nightshift  {context.settings.nats_url}  {format_instant(now)}", style="bold"),
         Text(""),
-        table(picture.queues, queue_table.columns(now)),
+        table(dashboard.queues, queue_table.columns(now)),
         Text(""),
-        table(picture.workers, workers.columns(now))
-        if picture.workers
+        table(dashboard.workers, workers.columns(now))
+        if dashboard.workers
         else Text("no process answers", style="bold red"),
         Text(""),
-        table(picture.schedules, cron.columns(now)),
+        table(dashboard.schedules, cron.columns(now)),
         Text(""),
-        table(picture.last_errors, dlq_show.COLUMNS) if picture.last_errors else Text("no dead letters", style="green"),
+        table(dashboard.last_errors, dlq_show.COLUMNS)
+        if dashboard.last_errors
+        else Text("no dead letters", style="green"),
     )

@@ -1,4 +1,4 @@
-"""`nightshift workers`: which processes are there, and what each has in hand."""
+"""`nightshift workers`: the running processes, and what each is doing."""
 
 import argparse
 import asyncio
@@ -10,16 +10,16 @@ import msgspec
 from nightshift.broker import Connection
 from nightshift.cli.client.command import Groups, command, group
 from nightshift.cli.client.context import Context
-from nightshift.cli.queries.discover_workers import workers
+from nightshift.cli.queries.discover_workers import running_workers
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE
-from nightshift.cli.terminal.formatting import number, span
+from nightshift.cli.terminal.formatting import format_number, format_span
 from nightshift.cli.terminal.output import Column
-from nightshift.cli.terminal.parse_time import duration
+from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.topology.discovery import WorkerInfo
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One process."""
+    """One running process."""
 
     service: str
     host: str
@@ -34,56 +34,58 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def register(groups: Groups) -> None:
-    """Declares the commands."""
+    """Declare the commands."""
     listing = command(
-        group(groups, "workers", "The processes that are there."),
+        group(groups, "workers", "The running processes."),
         "list",
-        "Ask every process to answer; one whose event loop stands still does not.",
+        "List the processes that answer; one whose event loop is blocked does not.",
         example="nightshift workers list",
         run=_list,
     )
     listing.add_argument(
         "--sample",
-        type=duration,
+        type=parse_duration,
         default=timedelta(seconds=1),
         metavar="SPAN",
-        help="measure rates so long (default 1s; 0s: not)",
+        help="how long to measure rates (default 1s; 0s: not at all)",
     )
 
 
 def columns(now: datetime) -> tuple[Column, ...]:
-    """The columns of the list."""
+    """Return the columns of the list."""
     return (
         Column("SERVICE", lambda row: row.service),
         Column("HOST", lambda row: row.host),
         Column("PID", lambda row: str(row.pid), right=True),
         Column("VERSION", lambda row: row.version),
-        Column("UP", lambda row: span(now - row.started), right=True),
+        Column("UP", lambda row: format_span(now - row.started), right=True),
         Column("IN FLIGHT", lambda row: f"{row.in_flight} of {row.slots}" if row.slots else "", right=True),
-        Column("FINISHED", lambda row: number(row.finished) if row.slots else "", right=True),
-        Column("JOBS/S", lambda row: "" if row.per_second is None else number(row.per_second, digits=1), right=True),
+        Column("FINISHED", lambda row: format_number(row.finished) if row.slots else "", right=True),
+        Column(
+            "JOBS/S", lambda row: "" if row.per_second is None else format_number(row.per_second, digits=1), right=True
+        ),
         Column("HEALTH", lambda row: row.health),
     )
 
 
 async def _list(context: Context, options: argparse.Namespace) -> int:
-    rows = await measured(await context.connection(), options.sample.total_seconds())
+    rows = await worker_rows(await context.connection(), options.sample.total_seconds())
     context.output.rows(rows, columns(context.now), none="No process answers.")
     return DONE if rows else ANSWER_IS_NO
 
 
-async def measured(connection: Connection, seconds: float) -> list[WorkerRow]:
-    """Everybody who answers; rates over `seconds`, none for 0."""
-    before = await workers(connection) if seconds else []
+async def worker_rows(connection: Connection, seconds: float) -> list[WorkerRow]:
+    """Return a row for each process that answers; rates are measured over `seconds`, not at all for 0."""
+    before = await running_workers(connection) if seconds else []
     began = asyncio.get_running_loop().time()
     if seconds:
         await asyncio.sleep(seconds)
-    after = await workers(connection)
-    return rows_of(before, after, asyncio.get_running_loop().time() - began if seconds else 0)
+    after = await running_workers(connection)
+    return with_rates(before, after, asyncio.get_running_loop().time() - began if seconds else 0)
 
 
-def rows_of(before: Sequence[WorkerInfo], after: Sequence[WorkerInfo], seconds: float) -> list[WorkerRow]:
-    """The rows of those that answered last; who had answered before too has a rate."""
+def with_rates(before: Sequence[WorkerInfo], after: Sequence[WorkerInfo], seconds: float) -> list[WorkerRow]:
+    """Return the rows of the later answers; a process that had answered before, too, has a rate."""
     known = {worker.name: worker.finished for worker in before}
     return [_row(worker, known.get(worker.name), seconds) for worker in after]
 

@@ -1,4 +1,4 @@
-"""What `nightshift doctor` looks at: each check says what it found, and how to fix it."""
+"""The checks of broker, database and object store; each returns what it found, and how to fix it."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,8 +10,8 @@ from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
 from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
-from nightshift.cli.queries.topology import declared, services
-from nightshift.cli.terminal.formatting import size
+from nightshift.cli.queries.topology import service_names, topology_of
+from nightshift.cli.terminal.formatting import format_size
 from nightshift.database import MigrationError, history_states
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
@@ -27,7 +27,7 @@ Check = Callable[[Context], Awaitable[Sequence[Finding]]]
 
 
 async def broker(context: Context) -> list[Finding]:
-    """Version, JetStream, disk, and the clock."""
+    """Check the broker's version and how much of its storage is used."""
     connection = await context.connection()
     info = connection.server_info
     found = [ok("broker", f"nats-server {info.get('version')} at {context.settings.nats_url} ({context.source})")]
@@ -38,13 +38,13 @@ async def broker(context: Context) -> list[Finding]:
     account = await manage(connection, "INFO")
     used, limit = int(account.get("storage", 0)), int(account.get("limits", {}).get("max_storage", -1))
     if limit > 0 and used > _FULL * limit:
-        text = f"{size(used)} of {size(limit)} are used; when it is full every publish is refused"
-        return [*found, warning("disk", text, "nightshift queues list: work off or purge, or give it more room")]
-    return [*found, ok("disk", f"{size(used)} used" + (f" of {size(limit)}" if limit > 0 else ""))]
+        text = f"{format_size(used)} of {format_size(limit)} are used; when it is full every publish is refused"
+        return [*found, warning("disk", text, "see nightshift queues list; purge queues, or raise the limit")]
+    return [*found, ok("disk", f"{format_size(used)} used" + (f" of {format_size(limit)}" if limit > 0 else ""))]
 
 
 async def clock(context: Context) -> list[Finding]:
-    """Whether this machine's clock is the broker's: schedules are set by one and come due by the other."""
+    """Compare this machine's clock with the broker's: schedules are set by one and come due by the other."""
     connection = await context.connection()
     before = time.time()
     answer = await manage(connection, "STREAM.INFO.CRON")
@@ -55,13 +55,13 @@ async def clock(context: Context) -> list[Finding]:
     skew = there.timestamp() - (before + after) / 2
     if abs(skew) > _SKEW_SECONDS:
         text = f"the broker's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
-        return [warning("clock", text, "set the clocks by NTP: delayed jobs and schedules come due by them")]
+        return [warning("clock", text, "synchronize the clocks by NTP: delayed jobs and schedules depend on them")]
     return [ok("clock", "the broker's clock agrees with this machine's")]
 
 
 async def streams(context: Context) -> list[Finding]:
-    """Streams and consumers against what is declared."""
-    found = await differences(await context.connection(), declared(context))
+    """Compare streams and consumers with the declared ones."""
+    found = await differences(await context.connection(), topology_of(context))
     lasting = [line for line in found if "num_replicas" not in line and "max_bytes" not in line]
     chosen = [line for line in found if line not in lasting]
     said = [wrong("topology", line, f"run `{_PROVISION}` with this version's settings") for line in lasting]
@@ -73,9 +73,9 @@ async def streams(context: Context) -> list[Finding]:
 
 
 async def permissions(context: Context) -> list[Finding]:
-    """Whether this user may publish jobs and cancel; both are asked in a way that changes nothing."""
+    """Check that this user may publish jobs and cancel them, in a way that changes nothing."""
     connection, found = await context.connection(), list[Finding]()
-    for service in services(context):
+    for service in service_names(context):
         try:
             await store(connection, f"jobs.{service}.doctor", {"Nats-Expected-Stream": "none"}, b"", timeout_seconds=2)
         except BrokerRefusedError as refused:
@@ -102,7 +102,7 @@ async def permissions(context: Context) -> list[Finding]:
 
 
 async def database(context: Context) -> list[Finding]:
-    """Whether it answers, and is of this version."""
+    """Check that the database answers and has the tables of this version."""
     opened = context.database()
     if opened is None:
         return [skipped("database", NO_DATABASE)]
@@ -136,7 +136,7 @@ def _away(error: Unavailable) -> Finding:
 
 
 async def objects(context: Context) -> list[Finding]:
-    """Whether the bucket can be used."""
+    """Check that the bucket can be written and read."""
     store_ = context.objects()
     if store_ is None:
         return [skipped("objects", NO_OBJECTS)]
@@ -145,7 +145,7 @@ async def objects(context: Context) -> list[Finding]:
         await store_.probe()
         await store_.put(key, b"{}", "application/json")
         await store_.delete(key)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
+    except Exception as error:  # noqa: BLE001 - any error is the finding
         return [wrong("objects", f"bucket {bucket}: {error}", f"check S3_…; `{_PROVISION}` makes a missing bucket")]
     return [ok("objects", f"bucket {bucket} can be read and written")]
 

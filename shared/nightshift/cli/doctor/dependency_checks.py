@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.finding import Finding, ok, warning, wrong
-from nightshift.cli.queries.discover_workers import checked_workers, workers
+from nightshift.cli.queries.discover_workers import check_workers, running_workers
 from nightshift.cli.terminal.formatting import plural
 from nightshift.topology.discovery import CHECKS_SECONDS, CheckResult, WorkerInfo
 
@@ -14,8 +14,8 @@ _CHECK = "dependencies"
 async def dependencies(context: Context) -> list[Finding]:
     """Ask every process to check its outside dependencies, which takes as long as the slowest of them."""
     connection = await context.connection()
-    running = await workers(connection)
-    answers = {worker.name: worker for worker in await checked_workers(connection, running)}
+    running = await running_workers(connection)
+    answers = {worker.name: worker for worker in await check_workers(connection, running)}
     results: dict[tuple[str, str], list[tuple[WorkerInfo, CheckResult]]] = {}
     for worker in answers.values():
         for result in worker.checks or ():

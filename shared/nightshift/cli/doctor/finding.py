@@ -1,10 +1,10 @@
-"""What a check of `nightshift doctor` found."""
+"""The result of a check of `nightshift doctor`."""
 
 import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`state` is `ok`, `warning`, `wrong`, or `skipped` for what could not be looked at."""
+    """`state` is `ok`, `warning`, `wrong`, or `skipped` if it could not be checked."""
 
     state: str
     check: str
@@ -13,20 +13,20 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def ok(check: str, found: str) -> Finding:
-    """All is well."""
+    """Return a finding that all is well."""
     return Finding(state="ok", check=check, found=found)
 
 
 def wrong(check: str, found: str, fix: str) -> Finding:
-    """Something has to be fixed."""
+    """Return a finding of something that has to be fixed."""
     return Finding(state="wrong", check=check, found=found, fix=fix)
 
 
 def warning(check: str, found: str, fix: str) -> Finding:
-    """Somebody should have a look."""
+    """Return a finding of something that deserves a look."""
     return Finding(state="warning", check=check, found=found, fix=fix)
 
 
 def skipped(check: str, why: str) -> Finding:
-    """It could not be looked at."""
+    """Return a finding that something could not be checked."""
     return Finding(state="skipped", check=check, found=why, fix="set it to have this checked too")

@@ -1,4 +1,4 @@
-"""Checks of the work itself: workers, pauses, dead letters, what is overdue or lost from sight."""
+"""The checks of the work itself: workers, pauses, dead letters, overdue and orphaned jobs."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,10 @@ from nightshift.broker.jetstream import manage
 from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.finding import Finding, ok, warning, wrong
 from nightshift.cli.queries import timetable
-from nightshift.cli.queries.discover_workers import workers
-from nightshift.cli.queries.queue_stats import measured
+from nightshift.cli.queries.discover_workers import running_workers
+from nightshift.cli.queries.queue_stats import queue_stats
 from nightshift.cli.queries.streams import consumer_info
-from nightshift.cli.queries.topology import declared, services
+from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.formatting import plural
 from nightshift.housekeeping.overdue import OVERDUE, due_at
 from nightshift.topology.topology import later_stream
@@ -21,11 +21,11 @@ _SKEW = timedelta(seconds=2)
 
 
 async def work(context: Context) -> list[Finding]:
-    """Workers, pauses, dead letters and what is overdue."""
+    """Check workers, pauses, dead letters and overdue jobs."""
     connection = await context.connection()
-    alive = await workers(connection)
+    alive = await running_workers(connection)
     found = list[Finding]()
-    for row in await measured(connection, declared(context), services(context), alive, 0):
+    for row in await queue_stats(connection, topology_of(context), service_names(context), alive, 0):
         name = row.service
         if not row.workers:
             busy = row.waiting + row.in_flight + row.later
@@ -58,14 +58,12 @@ async def work(context: Context) -> list[Finding]:
                 wrong(
                     "schedules",
                     f"{plural(overdue, 'job')} of {name} should have come due",
-                    f"start a worker of {name}: it hands them over within the hour",
+                    f"start a worker of {name}: it publishes them within the hour",
                 )
             )
     if not any(worker.service == "scheduler" for worker in alive):
         found.append(
-            wrong(
-                "workers", "no scheduler answers: no schedule is announced", "start one: python -m nightshift.scheduler"
-            )
+            wrong("workers", "no scheduler answers: no schedule fires", "start one: python -m nightshift.scheduler")
         )
     found += [
         warning("schedules", f"{name} is paused", f"nightshift cron resume {name}")
@@ -75,15 +73,15 @@ async def work(context: Context) -> list[Finding]:
 
 
 async def orphans(context: Context) -> list[Finding]:
-    """Jobs that lie in a queue without being delivered any more."""
+    """Find orphaned jobs: they are in a queue, but will not be delivered."""
     connection, found = await context.connection(), list[Finding]()
-    for service in services(context):
+    for service in service_names(context):
         stream = service.upper()
         info = await consumer_info(connection, stream, service)
         answer = await manage(connection, f"STREAM.INFO.{stream}")
         lost = answer["state"]["messages"] - info["num_pending"] - info["num_ack_pending"]
         if lost > 0:
-            await asyncio.sleep(0.2)  # the two answers are of two moments: what is lost stays lost
+            await asyncio.sleep(0.2)  # the two answers are of two moments; an orphan is still one in the next
             info = await consumer_info(connection, stream, service)
             answer = await manage(connection, f"STREAM.INFO.{stream}")
             lost = min(lost, answer["state"]["messages"] - info["num_pending"] - info["num_ack_pending"])

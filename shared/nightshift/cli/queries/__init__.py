@@ -1,1 +1,1 @@
-"""What commands ask broker and database."""
+"""The questions that commands ask broker and database."""

@@ -1,4 +1,4 @@
-"""Dead letters as an operator sees them: found by type, reason, age, text of the error, job id or reference."""
+"""Dead letters, found by type, reason, age, text of the error, job id or reference."""
 
 import fnmatch
 import re
@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r"([a-z][a-z0-9-]*):(\d{1,19})")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is known of a dead letter without its body. `ref` (`email:12`) names it on the command line."""
+    """A dead letter without its body. `ref` (`email:12`) names it on the command line."""
 
     ref: str
     type: str
@@ -34,7 +34,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Letter(Facts, frozen=True, kw_only=True):
-    """One dead letter, and the message that it is."""
+    """A dead letter with its message."""
 
     stream: str
     sequence: int
@@ -42,12 +42,12 @@ class Letter(Facts, frozen=True, kw_only=True):
 
     @property
     def service(self) -> str:
-        """The service whose dead letter it is."""
+        """The service that gave up on the job."""
         return self.ref.partition(":")[0]
 
     @property
     def place(self) -> "Place":
-        """Where it is: many of these can be held in memory."""
+        """Where it is; many of these fit into memory."""
         return Place(self.service, self.sequence, self.type)
 
 
@@ -61,21 +61,21 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which dead letters are meant; what is not given does not matter."""
+    """Which dead letters are wanted; a field that is not set matches any."""
 
     services: tuple[str, ...] = ()
     type: str = ""
     """A job type, with `*` for anything: `email.*`."""
     reason: str = ""
     error: str = ""
-    """Text somewhere in the error, upper and lower case alike."""
+    """Text that the error contains, ignoring case."""
     died_before: datetime | None = None
     died_after: datetime | None = None
     job_ids: tuple[str, ...] = ()
     refs: tuple[str, ...] = ()
 
-    def takes(self, letter: Letter) -> bool:
-        """Whether a dead letter is meant."""
+    def matches(self, letter: Letter) -> bool:
+        """Return whether a dead letter is wanted."""
         return (
             (not self.type or fnmatch.fnmatchcase(letter.type, self.type))
             and (not self.reason or letter.reason == self.reason)
@@ -86,15 +86,15 @@ class Filter:
         )
 
     @property
-    def narrow(self) -> bool:
-        """Whether anything but the service is asked for."""
+    def is_narrow(self) -> bool:
+        """Whether any field but the services is set."""
         return bool(
             self.type or self.reason or self.error or self.died_before or self.died_after or self.job_ids or self.refs
         )
 
 
 def references(texts: Iterable[str], services: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Sorts what was typed into references (`email:12`) and job ids."""
+    """Split arguments into references (`email:12`) and job ids."""
     known, refs, ids = {*services, CRON}, list[str](), list[str]()
     for text in texts:
         match = _REFERENCE.fullmatch(text)
@@ -102,8 +102,10 @@ def references(texts: Iterable[str], services: Iterable[str]) -> tuple[tuple[str
     return tuple(refs), tuple(ids)
 
 
-def aged(now: datetime, older: timedelta | None, newer: timedelta | None) -> tuple[datetime | None, datetime | None]:
-    """The bounds that `--older` and `--newer` mean.
+def age_bounds(
+    now: datetime, older: timedelta | None, newer: timedelta | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return the bounds that `--older` and `--newer` stand for.
 
     Raises:
         UsageError: nothing can be between them.
@@ -116,7 +118,7 @@ def aged(now: datetime, older: timedelta | None, newer: timedelta | None) -> tup
 
 
 async def letters(connection: Connection, wanted: Filter, *, after: int = 0) -> AsyncIterator[Letter]:
-    """Every dead letter that is meant behind a sequence, the oldest of each service first; held page by page only."""
+    """Yield every wanted dead letter after a sequence, the oldest of each service first; read page by page."""
     for service in wanted.services:
         stream = dead_letter_stream(service)
         only = _only_sequences(wanted, service)
@@ -129,42 +131,42 @@ async def letters(connection: Connection, wanted: Filter, *, after: int = 0) -> 
             else at_sequences(connection, stream, sorted(only))
         )
         async for message in messages:
-            letter = read(message, service)
-            if wanted.takes(letter):
+            letter = letter_of(message, service)
+            if wanted.matches(letter):
                 yield letter
 
 
 async def newest_letters(connection: Connection, service: str, count: int, *, after: int = 0) -> list[Letter]:
-    """Return the last dead letters of a service behind a sequence, at most `count`, the newest last."""
+    """Return the last dead letters of a service after a sequence, at most `count`, the newest last."""
     found = await newest(connection, dead_letter_stream(service), count, after=after)
-    return [read(message, service) for message in found]
+    return [letter_of(message, service) for message in found]
 
 
 async def letters_at(connection: Connection, places: Iterable[Place]) -> AsyncIterator[Letter]:
-    """Yield the dead letters at these places, service by service; those that are gone are left out."""
+    """Yield the dead letters at these places, service by service, but for those that are gone."""
     sequences: dict[str, list[int]] = {}
     for place in places:
         sequences.setdefault(place.service, []).append(place.sequence)
     for service, wanted in sequences.items():
         async for message in at_sequences(connection, dead_letter_stream(service), sorted(wanted)):
-            yield read(message, service)
+            yield letter_of(message, service)
 
 
 def _only_sequences(wanted: Filter, service: str) -> set[int] | None:
-    """The sequences to look at, when references alone say which; None: all."""
+    """Return the sequences to read if references alone select them; None: all."""
     if not wanted.refs or wanted.job_ids:
         return None
     split = (ref.partition(":") for ref in wanted.refs)
     return {int(number) for name, _, number in split if name == service}
 
 
-def count_in(text: str) -> int:
-    """The number that a header says; 0 for what is none, or one beyond counting."""
+def parse_count(text: str) -> int:
+    """Return the number in a header; 0 if it is not one, or too long."""
     return int(text) if text.isdecimal() and len(text) < _DIGITS else 0
 
 
-def read(message: StoredMessage, service: str) -> Letter:
-    """The dead letter that a message is; what a header does not say is left empty."""
+def letter_of(message: StoredMessage, service: str) -> Letter:
+    """Return the dead letter in a message; fields whose header is missing are empty."""
     headers = message.headers
     attempts = headers.get(wire.DEAD_ATTEMPTS, "")
     return Letter(
@@ -173,7 +175,7 @@ def read(message: StoredMessage, service: str) -> Letter:
         job_id=headers.get(wire.JOB_ID, ""),
         reason=headers.get(wire.DEAD_REASON, ""),
         error=headers.get(wire.DEAD_ERROR, ""),
-        attempts=count_in(attempts),
+        attempts=parse_count(attempts),
         died=_died(headers.get(wire.DEAD_TIME, ""), message),
         stream=message.stream,
         sequence=message.sequence,

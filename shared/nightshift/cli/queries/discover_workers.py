@@ -1,4 +1,4 @@
-"""Discover the running processes: ask all of them at once, and collect the answers."""
+"""Discover the running processes: ask all of them at once and collect the answers."""
 
 import asyncio
 import time
@@ -33,12 +33,12 @@ class _Answers:
         self.heard = time.monotonic()
 
 
-async def workers(connection: Connection) -> list[WorkerInfo]:
+async def running_workers(connection: Connection) -> list[WorkerInfo]:
     """Return every process that answers, by service and name."""
     return await _ask(connection, b"", lambda answers: time.monotonic() - answers.heard >= _QUIET, _LONGEST)
 
 
-async def checked_workers(connection: Connection, running: Sequence[WorkerInfo]) -> list[WorkerInfo]:
+async def check_workers(connection: Connection, running: Sequence[WorkerInfo]) -> list[WorkerInfo]:
     """Ask processes to check their outside dependencies; return their answers once all of `running` gave theirs.
 
     One that has not answered in time is missing; one of an older version has no `checks` in its answer.
@@ -67,6 +67,6 @@ async def _ask(
     return sorted(answers.by_name.values(), key=lambda worker: (worker.service, worker.host, worker.pid))
 
 
-def of_service(all_workers: Sequence[WorkerInfo], service: str) -> list[WorkerInfo]:
+def workers_of(all_workers: Sequence[WorkerInfo], service: str) -> list[WorkerInfo]:
     """Return those of one service."""
     return [worker for worker in all_workers if worker.service == service]

@@ -1,7 +1,7 @@
-"""Finds the traces of a job: at the broker, in the database's inbox and outbox, among the dead letters."""
+"""Find a job: at the broker, in inbox and outbox, among the dead letters."""
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import select
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from nightshift.broker import direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
-from nightshift.cli.queries.dead_letters import Filter, count_in, letters
+from nightshift.cli.queries.dead_letters import Filter, letters, parse_count
 from nightshift.cli.queries.streams import consumer_info, last_on, stored_at
 from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
@@ -19,51 +19,53 @@ from nightshift.topology.topology import later_stream, queue_stream
 from nightshift.worker.in_flight import job_of
 
 RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
-"""Of several traces the first of these says where a job is: what is done stays done, whatever duplicates wait."""
+"""Of several places, the first of these is the job's state: done is done, whatever duplicates wait."""
 
 _OUTBOX_ORDER = Keyset(outbox.c.created_at, outbox.c.id)
 
 
-class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One place where a job was found."""
+class Location(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A place where a job was found, and its state there."""
 
     state: str
     type: str
     job_id: str
     where: str
     at: datetime | None = None
-    """When it got there; of a job that waits for its time, when it runs."""
+    """When it got there; for a scheduled job, when it will run."""
     attempt: int | None = None
     detail: str = ""
     stream: str = ""
     sequence: int = 0
 
 
-async def traces(context: Context, job_id: str, types: Iterable[str]) -> list[Trace]:
-    """All traces of a job id among jobs of these types, the one that says where it is first."""
-    found = list[Trace]()
+async def find_locations(context: Context, job_id: str, types: Iterable[str]) -> list[Location]:
+    """Return all places of a job id among jobs of these types; the first one is its state."""
+    found = list[Location]()
     for job_type in types:
-        found += [trace async for trace in later_traces(context, job_type, job_id)]
-        found += [trace async for trace in queue_traces(context, job_type, job_id)]
-    found += [trace async for trace in _done(context, job_id, types)]
-    found += [trace async for trace in _in_outbox(context, job_id, types)]
-    found += [trace async for trace in dead_traces(context, job_id, types)]
-    return sorted(found, key=lambda trace: (RANK.index(trace.state), trace.at.timestamp() if trace.at else 0))
+        found += [location async for location in later_locations(context, job_type, job_id)]
+        found += [location async for location in queue_locations(context, job_type, job_id)]
+    found += [location async for location in _done(context, job_id, types)]
+    found += [location async for location in _in_outbox(context, job_id, types)]
+    found += [location async for location in dead_letter_locations(context, job_id, types)]
+    return sorted(
+        found, key=lambda location: (RANK.index(location.state), location.at.timestamp() if location.at else 0)
+    )
 
 
-def all_types(context: Context) -> list[str]:
-    """Every job type that there is."""
+def job_types(context: Context) -> list[str]:
+    """Return every job type."""
     return sorted(context.catalogue.messages)
 
 
-async def later_traces(context: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
-    """The schedule that the job waits as, if it does."""
+async def later_locations(context: Context, job_type: str, job_id: str) -> AsyncIterator[Location]:
+    """Yield the place of a job that is scheduled or between two attempts."""
     service, subject = wire.service_of(job_type), wire.later_subject(job_type, job_id)
     waiting = await last_on(await context.connection(), later_stream(service), subject)
     if waiting is None:
         return
-    base = count_in(waiting.headers.get(wire.ATTEMPT_BASE, ""))
-    yield Trace(
+    base = parse_count(waiting.headers.get(wire.ATTEMPT_BASE, ""))
+    yield Location(
         state="retrying" if base else "scheduled",
         type=job_type,
         job_id=waiting.headers.get(wire.JOB_ID, job_id),
@@ -76,8 +78,8 @@ async def later_traces(context: Context, job_type: str, job_id: str) -> AsyncIte
     )
 
 
-async def queue_traces(context: Context, job_type: str, job_id: str) -> AsyncIterator[Trace]:
-    """The job among those to do now, and those whose time has come. Reads the whole queue of its type."""
+async def queue_locations(context: Context, job_type: str, job_id: str) -> AsyncIterator[Location]:
+    """Yield the places of a job among those to be run now. Reads the whole queue of its type."""
     connection, service = await context.connection(), wire.service_of(job_type)
     places = ((queue_stream(service), wire.job_subject(job_type)), (later_stream(service), wire.due_subject(job_type)))
     for stream, subject in places:
@@ -91,11 +93,11 @@ async def queue_traces(context: Context, job_type: str, job_id: str) -> AsyncIte
             yield _in_queue(message, service, started=message.sequence <= delivered)
 
 
-async def dead_traces(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
-    """The dead letters of a job."""
+async def dead_letter_locations(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
+    """Yield the dead letters of a job."""
     services = sorted({wire.service_of(job_type) for job_type in types})
     async for letter in letters(await context.connection(), Filter(services=tuple(services), job_ids=(job_id,))):
-        yield Trace(
+        yield Location(
             state="dead",
             type=letter.type,
             job_id=letter.job_id,
@@ -113,9 +115,9 @@ def _is(message: StoredMessage, service: str, job_id: str) -> bool:
     return job_id in {job.id, job.key}
 
 
-def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Trace:
+def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Location:
     job = job_of(service, message)
-    return Trace(
+    return Location(
         state="in flight" if started else "waiting",
         type=job.type,
         job_id=job.id,
@@ -128,7 +130,7 @@ def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Trace:
     )
 
 
-async def _done(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+async def _done(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
     database = context.database()
     if database is None:
         return
@@ -138,7 +140,7 @@ async def _done(context: Context, job_id: str, types: Iterable[str]) -> AsyncIte
     async with database.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
     for row in rows:
-        yield Trace(
+        yield Location(
             state="done",
             type=row["type"],
             job_id=job_id,
@@ -148,7 +150,7 @@ async def _done(context: Context, job_id: str, types: Iterable[str]) -> AsyncIte
         )
 
 
-async def _in_outbox(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Trace]:
+async def _in_outbox(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
     database = context.database()
     if database is None:
         return
@@ -159,7 +161,7 @@ async def _in_outbox(context: Context, job_id: str, types: Iterable[str]) -> Asy
     async for page in table_pages(database, query, _OUTBOX_ORDER):
         for row in page.rows:
             if row["headers"].get(wire.JOB_ID) == job_id:
-                yield Trace(
+                yield Location(
                     state="outbox",
                     type=subjects[row["subject"]],
                     job_id=job_id,
@@ -167,8 +169,3 @@ async def _in_outbox(context: Context, job_id: str, types: Iterable[str]) -> Asy
                     at=row["created_at"],
                     detail="not published yet",
                 )
-
-
-def age(trace: Trace, now: datetime) -> timedelta | None:
-    """How long ago (or, negative, how soon) the trace's time is."""
-    return None if trace.at is None else now - trace.at

@@ -1,4 +1,4 @@
-"""Looks at single stored messages, and at what a stream and its consumers are like."""
+"""Single stored messages, and the state of streams and consumers."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Sequence
@@ -18,7 +18,7 @@ _NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
 
 
 class _Message(msgspec.Struct, frozen=True):
-    """A message as the broker shows it; headers and body in base64."""
+    """A message as the broker returns it; headers and body in base64."""
 
     subject: str
     time: str
@@ -27,7 +27,7 @@ class _Message(msgspec.Struct, frozen=True):
 
 
 async def message_at(connection: Connection, stream: str, sequence: int) -> StoredMessage | None:
-    """The message of a stream with this sequence; None when it is gone."""
+    """Return the message of a stream with this sequence; None if it is gone."""
     try:
         answer = await manage(connection, f"STREAM.MSG.GET.{stream}", {"seq": sequence})
     except BrokerRefusedError as refused:
@@ -37,35 +37,35 @@ async def message_at(connection: Connection, stream: str, sequence: int) -> Stor
     try:
         message = msgspec.convert(answer.get("message"), _Message)
         stored_ns = direct_get.nanoseconds(message.time)
-    except (ValueError, OverflowError):  # msgspec's own is a ValueError
+    except (ValueError, OverflowError):  # msgspec's error is a ValueError
         raise not_understood(f"STREAM.MSG.GET.{stream}") from None
     headers = decode(message.hdrs) if message.hdrs else {}
     return StoredMessage(stream, message.subject, sequence, stored_ns, message.data, headers)
 
 
 async def must_exist(connection: Connection, stream: str) -> None:
-    """Makes sure that a stream can be asked: the broker says nothing about what is in one that does not exist.
+    """Check that a stream exists: the broker does not answer questions about the messages of one that does not.
 
     Raises:
-        CommandError: there is no such stream; says how it comes to be.
+        CommandError: there is no such stream; the text says how to create it.
     """
     await stream_info(connection, stream)
 
 
 async def last_on(connection: Connection, stream: str, subject: str) -> StoredMessage | None:
-    """The message on a subject that holds one at most (a schedule); None when there is none."""
+    """Return the message on a subject that holds at most one (a schedule); None if there is none."""
     found = await direct_get.page(connection, stream, subject)
     return found[-1] if found else None
 
 
 async def newest(connection: Connection, stream: str, count: int, *, after: int = 0) -> list[StoredMessage]:
-    """Return the last messages of a stream behind a sequence, at most `count`, the newest last.
+    """Return the last messages of a stream after a sequence, at most `count`, the newest last.
 
     Reads little more than these, however large the stream is and whatever gaps its sequence has: it looks into a window
     before those found so far, which is doubled after it held too few, and halved after it held too many.
 
     Raises:
-        CommandError: there is no such stream; says how it comes to be.
+        CommandError: there is no such stream; the text says how to create it.
     """
     state = (await stream_info(connection, stream))["state"]
     first, end = max(int(state["first_seq"]), after + 1), int(state["last_seq"]) + 1
@@ -93,7 +93,7 @@ async def _window(connection: Connection, stream: str, start: int, end: int, mos
 
 
 async def at_sequences(connection: Connection, stream: str, sequences: Sequence[int]) -> AsyncIterator[StoredMessage]:
-    """Yield the messages with these sequences, which are in order; those that are gone are left out."""
+    """Yield the messages with these sequences, which are in order, but for those that are gone."""
     wanted, position = set(sequences), 0
     while position < len(sequences):
         start = sequences[position]
@@ -108,10 +108,10 @@ async def at_sequences(connection: Connection, stream: str, sequences: Sequence[
 
 
 async def stream_info(connection: Connection, stream: str, **request: Any) -> dict[str, Any]:
-    """What the broker says about a stream.
+    """Return the broker's information about a stream.
 
     Raises:
-        CommandError: there is no such stream; says how it comes to be.
+        CommandError: there is no such stream; the text says how to create it.
     """
     try:
         return await manage(connection, f"STREAM.INFO.{stream}", request or None)
@@ -122,10 +122,10 @@ async def stream_info(connection: Connection, stream: str, **request: Any) -> di
 
 
 async def consumer_info(connection: Connection, stream: str, consumer: str) -> dict[str, Any]:
-    """What the broker says about a consumer.
+    """Return the broker's information about a consumer.
 
     Raises:
-        CommandError: there is no such consumer; says how it comes to be.
+        CommandError: there is no such consumer; the text says how to create it.
     """
     try:
         return await manage(connection, f"CONSUMER.INFO.{stream}.{consumer}")
@@ -137,7 +137,7 @@ async def consumer_info(connection: Connection, stream: str, consumer: str) -> d
 
 
 def time_of(text: str) -> datetime | None:
-    """An instant as the broker writes it; None for its zero."""
+    """Parse an instant as the broker writes it; None for its zero value."""
     if not text or text.startswith("0001-"):
         return None
     whole, _, fraction = text.removesuffix("Z").partition(".")
@@ -145,5 +145,5 @@ def time_of(text: str) -> datetime | None:
 
 
 def stored_at(message: StoredMessage) -> datetime:
-    """When the broker stored a message."""
+    """Return when the broker stored a message."""
     return datetime.fromtimestamp(message.stored_ns / 1e9, UTC)

@@ -1,4 +1,4 @@
-"""The schedules as an operator sees them: what the timetable says, and what the broker remembers of each."""
+"""The schedules: their entries in the timetable, and their events at the broker."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM
 
 
 class Fired(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One event of a schedule. `due` is None where the body is no event."""
+    """An event of a schedule. `due` is None if the body is not an event."""
 
     name: str
     due: datetime | None
@@ -32,8 +32,8 @@ class Fired(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sequence: int
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A schedule with what it did last and does next."""
+class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A schedule with its last event and its next due time."""
 
     name: str
     schedule: str
@@ -46,10 +46,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def schedules(context: Context) -> tuple[Schedule, ...]:
-    """The timetable that the scheduler has: the built-in one and SCHEDULES_FILE.
+    """Return the scheduler's timetable: the built-in one, changed by SCHEDULES_FILE.
 
     Raises:
-        UsageError: the file is wrong; says where.
+        UsageError: the file is wrong; the text says where.
     """
     try:
         return load_timetable(context.catalogue, context.settings.schedules_file)
@@ -57,11 +57,11 @@ def schedules(context: Context) -> tuple[Schedule, ...]:
         raise UsageError(str(error)) from None
 
 
-def named(timetable: Iterable[Schedule], name: str) -> Schedule:
-    """The schedule of this name.
+def schedule_named(timetable: Iterable[Schedule], name: str) -> Schedule:
+    """Return the schedule of this name.
 
     Raises:
-        UsageError: there is none; says what may have been meant.
+        UsageError: there is none; the text suggests one, or names all.
     """
     by_name = {schedule.name: schedule for schedule in timetable}
     name = name.removeprefix("cron.")
@@ -71,23 +71,23 @@ def named(timetable: Iterable[Schedule], name: str) -> Schedule:
     return by_name[name]
 
 
-async def entries(connection: Connection, timetable: Sequence[Schedule], now: datetime) -> list[Entry]:
-    """Every schedule, the soonest first."""
+async def entries(connection: Connection, timetable: Sequence[Schedule], now: datetime) -> list[ScheduleRow]:
+    """Return every schedule, the one that is due next first."""
     await must_exist(connection, CRON_STREAM)
     stopped = await paused(connection)
     return [await _entry(connection, row, row.name in stopped) for row in listing(timetable, now, 1)]
 
 
 async def paused(connection: Connection) -> frozenset[str]:
-    """The schedules that are paused."""
+    """Return the schedules that are paused."""
     await must_exist(connection, CRON_PAUSED_STREAM)
     return await schedule_pauses.paused(connection)
 
 
-async def _entry(connection: Connection, row: Listed, stopped: bool) -> Entry:  # noqa: FBT001 - private, one caller
+async def _entry(connection: Connection, row: Listed, stopped: bool) -> ScheduleRow:  # noqa: FBT001 - private, one caller
     last = await last_on(connection, CRON_STREAM, event_subject(row.name))
-    event = None if last is None else fired(last)
-    return Entry(
+    event = None if last is None else fired_event(last)
+    return ScheduleRow(
         name=row.name,
         schedule=row.schedule,
         time_zone=row.time_zone,
@@ -100,17 +100,17 @@ async def _entry(connection: Connection, row: Listed, stopped: bool) -> Entry:  
 
 
 async def history(connection: Connection, name: str) -> list[Fired]:
-    """The events of a schedule that are still kept, those asked for by hand too, the newest last."""
+    """Return the stored events of a schedule, also those published by hand, the newest last."""
     found = [
         message
         for subject in (event_subject(name), manual_subject(name))
         for message in await direct_get.read_all(connection, CRON_STREAM, subject)
     ]
-    return [fired(message) for message in sorted(found, key=lambda message: message.sequence)]
+    return [fired_event(message) for message in sorted(found, key=lambda message: message.sequence)]
 
 
-def fired(message: StoredMessage) -> Fired:
-    """The event that a message says."""
+def fired_event(message: StoredMessage) -> Fired:
+    """Return the event in a message."""
     name = message.subject.removeprefix("cron.").removesuffix(".manual")
     by_hand = message.subject.endswith(".manual")
     event = read_event(message.body)

@@ -1,4 +1,4 @@
-"""What there should be at the broker: streams, consumers, and the services that they are for."""
+"""The declared topology, and the services in it."""
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import UsageError
@@ -6,23 +6,23 @@ from nightshift.text import did_you_mean
 from nightshift.topology.topology import Topology, declared_topology
 
 
-def declared(context: Context) -> Topology:
-    """The streams and consumers that there should be."""
+def topology_of(context: Context) -> Topology:
+    """Return the declared streams and consumers."""
     return declared_topology(context.catalogue)
 
 
-def services(context: Context) -> list[str]:
-    """Every service that has queues."""
-    return sorted({consumer.name for consumer in declared(context).consumers})
+def service_names(context: Context) -> list[str]:
+    """Return every service that has queues."""
+    return sorted({consumer.name for consumer in topology_of(context).consumers})
 
 
-def known(context: Context, name: str) -> str:
-    """The service of this name, whatever its case.
+def service_named(context: Context, name: str) -> str:
+    """Return the service of this name, ignoring case.
 
     Raises:
         UsageError: there is none.
     """
-    names = services(context)
+    names = service_names(context)
     if name.lower() not in names:
         raise UsageError(
             f"there is no queue {name!r}{did_you_mean(name.lower(), names) or '; there are: ' + ', '.join(names)}"

@@ -1,1 +1,1 @@
-"""What a command prints and reads: output, formatting, exit codes."""
+"""Input and output of commands: tables, JSON, formatting, exit codes."""

@@ -1,4 +1,4 @@
-"""How a command may end: exit codes, and the exception that carries one with what a person has to know."""
+"""Exit codes, and the exception that ends a command with one."""
 
 DONE = 0
 ANSWER_IS_NO = 1
@@ -10,9 +10,9 @@ INTERRUPTED = 130
 
 MEANINGS = {
     DONE: "done",
-    ANSWER_IS_NO: "the answer is no: nothing found, a check failed, the job that was waited for is dead",
+    ANSWER_IS_NO: "the answer is no: nothing was found, a check failed, or the job that was waited for is dead",
     WRONG_USE: "wrong command line or settings, or a body that breaks its contract; nothing was done",
-    UNAVAILABLE: "broker, database or object store is away",
+    UNAVAILABLE: "broker, database or object store is unavailable",
     REFUSED: "the broker refused: the queue is full, or this user may not do that",
     FAULT: "a fault of the command line itself",
     INTERRUPTED: "stopped by Ctrl-C",
@@ -20,7 +20,7 @@ MEANINGS = {
 
 
 class CommandError(Exception):
-    """The command ends here: `str()` is what, where, and what to do."""
+    """Ends the command; `str()` says what is wrong, where, and what to do."""
 
     def __init__(self, text: str, code: int = ANSWER_IS_NO) -> None:
         super().__init__(text)
@@ -28,12 +28,12 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """What was typed cannot be done."""
+    """The arguments make no sense."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text, WRONG_USE)
 
 
-def described() -> str:
-    """The exit codes as lines for `--help`."""
+def exit_code_help() -> str:
+    """Return the exit codes as lines for `--help`."""
     return "\n".join(f"  {code:<4} {meaning}" for code, meaning in MEANINGS.items())

@@ -1,4 +1,4 @@
-"""Turns values into words for people: instants, spans, sizes, and text from the wire made fit for a terminal."""
+"""Format values for people: instants, spans, sizes, and text from the wire that is safe for a terminal."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,13 +10,13 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _TWO_UNITS = 2
 
 
-def instant(at: datetime | None) -> str:
-    """An instant in UTC, to the second."""
+def format_instant(at: datetime | None) -> str:
+    """Format an instant in UTC, to the second."""
     return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
-def span(duration: timedelta | None) -> str:
-    """A span in its two largest units: `3d 4h`, `12s`."""
+def format_span(duration: timedelta | None) -> str:
+    """Format a span in its two largest units: `3d 4h`, `12s`."""
     if duration is None:
         return ""
     left = max(0, int(duration.total_seconds()))
@@ -30,28 +30,28 @@ def span(duration: timedelta | None) -> str:
     return " ".join(parts) or "0s"
 
 
-def number(value: float | None, *, digits: int = 0) -> str:
-    """A number with thousands apart; `?` for what cannot be told."""
+def format_number(value: float | None, *, digits: int = 0) -> str:
+    """Format a number with thousands separators; `?` for None."""
     return "?" if value is None else f"{value:,.{digits}f}"
 
 
-def size(count: int) -> str:
-    """Bytes in the unit that fits, binary as the broker's limits are."""
+def format_size(count: int) -> str:
+    """Format a number of bytes in binary units, as the broker's limits are."""
     return size_in_words(count, binary=True)
 
 
 def plural(count: int, word: str) -> str:
-    """`1 job`, `2 jobs`, `3 processes`."""
+    """Format a count and a word: `1 job`, `2 jobs`, `3 processes`."""
     ending = "" if count == 1 else "es" if word.endswith("s") else "s"
     return f"{count:,} {word}{ending}"
 
 
 def safe(text: str) -> str:
-    """Text that somebody else typed: without secrets, and without what a terminal would obey."""
+    """Return text from elsewhere without secrets and without control characters."""
     return escape_unprintable(redact(text), keep="\n")
 
 
 def brief(text: str, limit: int = 100) -> str:
-    """The beginning of a text, in one line."""
+    """Return the beginning of a text, on one line."""
     line = safe(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"

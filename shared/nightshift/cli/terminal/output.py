@@ -1,4 +1,4 @@
-"""Says things: tables for people, JSON for programs, notes and questions on standard error."""
+"""The output of a command: tables for people, JSON for programs, notes and questions on standard error."""
 
 import sys
 import textwrap
@@ -17,7 +17,7 @@ from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.cli.terminal.formatting import safe
 
 _WIDE = 10_000
-"""Where no terminal bounds it, a table is as wide as it has to be: what reads it wants whole values."""
+"""Without a terminal, a table is as wide as it has to be: programs want whole values."""
 STYLES = {
     "ok": "green",
     "done": "green",
@@ -32,7 +32,7 @@ STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: its head, and how a row's cell is said. `style` gives the cell's name in STYLES."""
+    """A column of a table: its head, and the text of a row's cell. `style` returns the cell's key in STYLES."""
 
     head: str
     cell: Callable[[Any], str]
@@ -41,7 +41,7 @@ class Column:
 
 
 class Output:
-    """Where a command's words go. With `as_json` standard output holds one JSON value and nothing else."""
+    """Where a command prints. With `as_json`, standard output holds one JSON value and nothing else."""
 
     def __init__(
         self, *, as_json: bool, yes: bool = False, out: TextIO | None = None, err: TextIO | None = None
@@ -51,12 +51,12 @@ class Output:
         self.err = _console(err or sys.stderr)
 
     def json(self, value: Any) -> None:
-        """Writes one value as indented JSON."""
+        """Write one value as indented JSON."""
         self.out.file.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
         self.out.file.flush()
 
     async def json_list(self, values: AsyncIterator[Any]) -> None:
-        """Write a list as indented JSON, each value as soon as it is there."""
+        """Write a list as indented JSON, each value as soon as it is read."""
         separator = "[\n"
         async for value in values:
             text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
@@ -66,7 +66,7 @@ class Output:
         self.out.file.flush()
 
     def rows(self, rows: Sequence[Any], columns: Sequence[Column], *, none: str, title: str = "") -> None:
-        """Shows rows: a table, or the JSON list of them; `none` is what a person reads when there are none."""
+        """Print rows as a table or a JSON list; `none` is what a person reads if there are none."""
         if self.as_json:
             self.json(rows)
         elif rows:
@@ -75,7 +75,7 @@ class Output:
             self.line(none)
 
     def show(self, renderable: RenderableType) -> None:
-        """Shows tables; without a terminal no line ends in blanks."""
+        """Print tables; without a terminal, no line ends in blanks."""
         if self.out.is_terminal:
             self.out.print(renderable)
             return
@@ -84,52 +84,52 @@ class Output:
         self.out.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
     def facts(self, facts: Mapping[str, str]) -> None:
-        """Shows names and values below each other, for people."""
+        """Print names and values, one pair a line, for people."""
         width = max(map(len, facts), default=0)
         for name, value in facts.items():
             self.line(f"{name.ljust(width)}  {value}")
 
     def line(self, text: str, style: str = "") -> None:
-        """Says one line to people; nothing with `as_json`."""
+        """Print one line for people; nothing with `as_json`."""
         if not self.as_json:
             self.out.print(Text(safe(text), style=style), soft_wrap=True)
 
     def note(self, text: str, style: str = "") -> None:
-        """Says one line on standard error."""
+        """Print one line on standard error."""
         self.err.print(Text(safe(text), style=style), soft_wrap=True)
 
     def error(self, text: str, code: int) -> None:
-        """Says why the command ends; as JSON for programs."""
+        """Print why the command ends; as JSON for programs."""
         if self.as_json:
             self.err.file.write(msgspec.json.encode({"error": safe(text), "exitCode": code}).decode() + "\n")
         else:
             self.note(text, "red")
 
     def confirm(self, question: str) -> bool:
-        """Asks before something is destroyed.
+        """Ask before something is destroyed.
 
         Raises:
-            UsageError: nobody is there to answer, and `--yes` was not given.
+            UsageError: nobody can answer, and `--yes` was not given.
         """
         if self.yes:
             return True
         if not (sys.stdin.isatty() and self.err.is_terminal):
-            raise UsageError(f"{question} Nobody is there to answer: add --yes to do it.")
+            raise UsageError(f"{question} Without a terminal nobody can answer: add --yes to do it.")
         self.err.print(Text(f"{safe(question)} [y/N] "), end="", soft_wrap=True)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def progress(self) -> Progress:
-        """A bar on standard error; invisible where that is no terminal."""
+        """Return a progress bar on standard error; invisible without a terminal."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         return Progress(*columns, console=self.err, transient=True, disable=not self.err.is_terminal)
 
     def busy(self, text: str) -> AbstractContextManager[object]:
-        """Shows that something is under way, on a terminal."""
+        """Show inside the block that something is under way, on a terminal."""
         return self.err.status(Text(safe(text))) if self.err.is_terminal else nullcontext()
 
 
 def table(rows: Sequence[Any], columns: Sequence[Column], *, title: str = "") -> Table:
-    """The rows as a table without frames, which can be copied from a terminal and cut by other programs."""
+    """Return rows as a table without frames, so that it can be copied, and cut by other programs."""
     made = Table(
         title=title or None, box=None, pad_edge=False, title_justify="left", header_style="bold", padding=(0, 2, 0, 0)
     )

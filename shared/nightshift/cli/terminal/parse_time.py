@@ -1,4 +1,4 @@
-"""Reads the spans and instants that a person types: `12h`, `1d12h30m`, `2026-07-25T06:00Z`."""
+"""Parse spans and instants as a person types them: `12h`, `1d12h30m`, `2026-07-25T06:00Z`."""
 
 import argparse
 import re
@@ -9,32 +9,32 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|w|d|h|m|s)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
-def duration(text: str) -> timedelta:
-    """A span such as `90s`, `12h`, `1d12h`.
+def parse_duration(text: str) -> timedelta:
+    """Parse a span such as `90s`, `12h`, `1d12h`.
 
     Raises:
-        argparse.ArgumentTypeError: says what is expected.
+        argparse.ArgumentTypeError: it is not one; the text says what is expected.
     """
     if not _SPAN.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no span of time; expected one like 90s, 15m, 12h or 1d12h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a span of time; expected one like 90s, 15m, 12h or 1d12h")
     try:
         return timedelta(seconds=sum(float(count) * _SECONDS[unit] for count, unit in _PART.findall(text)))
     except OverflowError:
-        raise argparse.ArgumentTypeError(f"{text!r} is longer than can be counted") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is too long") from None
 
 
-def instant(text: str) -> datetime:
-    """An instant of RFC 3339 with its zone, such as `2026-07-25T06:00:00Z` or `2026-07-25T08:00+02:00`.
+def parse_instant(text: str) -> datetime:
+    """Parse an instant of RFC 3339 with its zone, such as `2026-07-25T06:00:00Z` or `2026-07-25T08:00+02:00`.
 
     Raises:
-        argparse.ArgumentTypeError: says what is expected.
+        argparse.ArgumentTypeError: it is not one; the text says what is expected.
     """
     try:
         at = datetime.fromisoformat(text)
         at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no instant; expected one like 2026-07-25T06:00:00Z or 2026-07-25T08:00+02:00"
+            f"{text!r} is not an instant; expected one like 2026-07-25T06:00:00Z or 2026-07-25T08:00+02:00"
         ) from None
     if at.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no time zone; add Z for UTC, or an offset such as +02:00")

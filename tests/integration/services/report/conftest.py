@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from nightshift.database import Database, migrate, open_database
+from nightshift.database.tables import outbox, processed_messages
 from schema.tables import metadata
 from tests.integration.database.conftest import postgres, pytest_generate_tests, server, url
 
@@ -17,7 +18,7 @@ async def database(url: str) -> AsyncIterator[Database]:
     await migrate(url)
     opened = open_database(url)
     async with opened.write() as connection:
-        for table in reversed(metadata.sorted_tables):
+        for table in (*reversed(metadata.sorted_tables), outbox, processed_messages):
             await connection.execute(table.delete())
     yield opened
     await opened.close()

@@ -22,6 +22,8 @@ def upgrade() -> None:
         "crash_marks",
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("naks", sa.Integer(), nullable=False),
+        sa.Column("started", sa.Boolean(), nullable=False),
         sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("service", "origin", name=op.f("pk_crash_marks")),
         schema=_SCHEMA,
@@ -44,9 +46,11 @@ def _columns_of(table: str, *columns: str) -> sa.Table:
 
 def _clear_inbox() -> None:
     inbox = _columns_of("processed_messages", "consumer", "type", "id", "processed_at")
-    marks = _columns_of("crash_marks", "service", "origin", "marked_at")
-    marked = sa.select(inbox.c.consumer, inbox.c.id, inbox.c.processed_at).where(inbox.c.type == "last-life")
-    op.execute(sa.insert(marks).from_select(["service", "origin", "marked_at"], marked))
+    columns = ("service", "origin", "naks", "started", "marked_at")
+    marked = sa.select(inbox.c.consumer, inbox.c.id, sa.literal_column("0"), sa.true(), inbox.c.processed_at).where(
+        inbox.c.type == "last-life"
+    )
+    op.execute(sa.insert(_columns_of("crash_marks", *columns)).from_select(columns, marked))
     op.execute(sa.delete(inbox).where(inbox.c.type.in_(["last-life", "sweep"])))
 
 
