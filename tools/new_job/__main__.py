@@ -11,10 +11,10 @@ from tools.new_job.scaffold import AlreadyExistsError, scaffold
 
 
 def main() -> int:
-    """Returns the exit code: 2 for a name that cannot be, or is taken."""
+    """Run from the command line; return the exit code: 2 for a name that cannot be, or is taken."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.new_job",
-        description="Scaffolds a job: contract, samples, handler, tests; a service that is new also for compose, "
+        description="Scaffold a job: contract, samples, handler, tests; a service that is new also for compose, "
         "Prometheus and Kubernetes. One test says what is to be filled in.",
     )
     parser.add_argument("name", help="<service>.<verb>, such as email.digest")
@@ -26,7 +26,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     # A process of its own: this one has loaded the contracts as they were.
-    subprocess.run([sys.executable, "-m", "tools.contracts"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    for tool in ("tools.contracts", "tools.permissions"):
+        subprocess.run([sys.executable, "-m", tool], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
     changed, left = deploy(ROOT, names.service) if first else ([], [])
     for line in [*written, *changed, *left]:
         print(line)

@@ -90,7 +90,7 @@ def test_a_job_that_was_filled_in_is_green_and_done_by_the_service(tree: Path) -
     path = tree / "tests/unit/services/email/test_digest.py"
     text = path.read_text(encoding="utf-8")
     text = text[: text.index("async def test_")] + test
-    path.write_text(text.replace("import pytest\n\n", ""), encoding="utf-8")
+    path.write_text(text.replace("import pytest\n", ""), encoding="utf-8")
     _lint(tree)
     code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/services/email/test_digest.py")
     assert code == 0, output

@@ -14,7 +14,7 @@ MEANINGS = {
     WRONG_USE: "wrong command line or settings, or a body that breaks its contract; nothing was done",
     UNAVAILABLE: "broker, database or object store is unavailable",
     REFUSED: "the broker refused: the queue is full, or this user may not do that",
-    FAULT: "a fault of the command line itself",
+    FAULT: "a bug in the command line itself",
     INTERRUPTED: "stopped by Ctrl-C",
 }
 
