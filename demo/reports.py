@@ -103,9 +103,11 @@ async def _open(stage: Stage, kind: str, row: Any) -> None:
     html = page.read_text(encoding="utf-8")
     lines = list(csv.reader(io.StringIO(sheet.read_text(encoding="utf-8-sig"))))
     await stage.expect(
-        f"the page of {kind} can be opened", lambda: html.endswith("</html>\n") and "<svg" in html, where=str(page)
+        f"the page of {kind} can be opened",
+        lambda: html.rstrip().endswith("</html>") and "<svg" in html,
+        where=str(page),
     )
-    tiles = re.findall(r'<p class="label">(.*?)</p><p class="figure">(.*?)</p>', html)
+    tiles = re.findall(r'<p class="label">(.*?)</p>\s*<p class="figure">(.*?)</p>', html)
     stage.note(", ".join(f"{label}: {figure}" for label, figure in tiles) + f"; {len(lines) - 1:,} rows of CSV")
 
 

@@ -4,8 +4,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.request import getproxies
 
 from contracts.sync import SyncAll, SyncExternal
+from nightshift.observability.log import get_logger
 from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
@@ -16,6 +18,8 @@ from services.sync.http.http_client import Web
 from services.sync.metrics import SyncMetrics
 from services.sync.settings import SyncSettings
 
+_log = get_logger("sync")
+
 
 @asynccontextmanager
 async def handlers(settings: SyncSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
@@ -25,7 +29,12 @@ async def handlers(settings: SyncSettings, context: ServiceContext) -> AsyncIter
         max_bytes=settings.sync_max_page_bytes,
         timeout_seconds=settings.sync_request_timeout_seconds,
         connections=settings.slots,
+        proxy=settings.sync_proxy,
     )
+    ignored = sorted(getproxies().keys() & {"http", "https", "all"}) if settings.sync_proxy is None else []
+    if ignored:
+        names = ", ".join(f"{name.upper()}_PROXY" for name in ignored)
+        _log.warning("proxy_ignored", f"{names} in the environment is not used; set SYNC_PROXY to use a proxy")
     known = connectors(settings, web)
     metrics = SyncMetrics(known)
     context.metrics.registry.register(metrics)

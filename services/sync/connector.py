@@ -78,6 +78,10 @@ class SyncFailedError(Exception):
     """The service did not answer, or not correctly: a failed attempt."""
 
 
+class NoAnswerInTimeError(SyncFailedError):
+    """The service took longer than a request may take."""
+
+
 class SourceRefusedError(Exception):
     """The service refuses the account's credentials, or no longer knows the account."""
 

@@ -32,6 +32,14 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
             "For tests, or where all accounts are the operator's own."
         ),
     ] = False
+    sync_proxy: Annotated[
+        str | None,
+        Pattern(r"https?://[^\s?#/]+/?", "http://proxy.example:3128"),
+        Meta(
+            description="HTTP proxy for all requests to external services. Proxies of the environment (HTTPS_PROXY, …) "
+            "are not used. The proxy has to refuse private addresses itself."
+        ),
+    ] = None
     sync_max_page_bytes: Annotated[
         int, Meta(ge=1024, description="A larger response is refused, compressed or not.")
     ] = 8 * _MEBIBYTE

@@ -1,11 +1,12 @@
 """Process one uploaded file: from its row and its bytes to checksum, metadata and thumbnail."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from contracts.upload import ProcessUpload
 from nightshift.database import Database
+from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.outcomes import Permanent
@@ -19,10 +20,6 @@ from services.upload.settings import UploadSettings
 from services.upload.temp_files import Scratch
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def upload_routes(
     *,
     database: Database,
@@ -30,7 +27,7 @@ def upload_routes(
     inspector: Inspector,
     scratch: Scratch,
     settings: UploadSettings,
-    now: Callable[[], datetime] = _utc_now,
+    now: Callable[[], datetime] = utc_now,
 ) -> Handlers:
     """Return the service's handlers with their dependencies bound."""
     handler = partial(

@@ -1,1 +1,85 @@
-"""How any service runs: the chassis, which knows no service by name."""
+"""Background jobs and schedules over NATS JetStream: what an application imports.
+
+Every name is imported from its room when it is first used, so that a process loads only what it needs: whoever
+publishes jobs loads neither the database library nor the metrics.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from nightshift.version import VERSION
+
+if TYPE_CHECKING:
+    from nightshift.backoff import RetryPolicy
+    from nightshift.broker import connect
+    from nightshift.config.settings import ProcessSettings, Settings
+    from nightshift.contract.cron import ScheduleFired
+    from nightshift.contract.message import Message
+    from nightshift.messaging.job import Job
+    from nightshift.messaging.publisher import Entry, Publisher, Receipt
+    from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
+    from nightshift.runtime.composition import ServiceContext
+    from nightshift.runtime.service import run as run_service
+    from nightshift.worker.router import Handlers, Route, route
+
+__version__ = VERSION
+
+__all__ = [
+    "Entry",
+    "Handlers",
+    "Job",
+    "Message",
+    "Permanent",
+    "ProcessSettings",
+    "Publisher",
+    "Receipt",
+    "RetryPolicy",
+    "Route",
+    "ScheduleFired",
+    "ServiceContext",
+    "Settings",
+    "Skip",
+    "Snooze",
+    "Unavailable",
+    "__version__",
+    "connect",
+    "route",
+    "run_service",
+]
+
+_PLACES = {
+    "Entry": "messaging.publisher",
+    "Handlers": "worker.router",
+    "Job": "messaging.job",
+    "Message": "contract.message",
+    "Permanent": "outcomes",
+    "ProcessSettings": "config.settings",
+    "Publisher": "messaging.publisher",
+    "Receipt": "messaging.publisher",
+    "RetryPolicy": "backoff",
+    "Route": "worker.router",
+    "ScheduleFired": "contract.cron",
+    "ServiceContext": "runtime.composition",
+    "Settings": "config.settings",
+    "Skip": "outcomes",
+    "Snooze": "outcomes",
+    "Unavailable": "outcomes",
+    "connect": "broker",
+    "route": "worker.router",
+    "run_service": "runtime.service:run",
+}
+"""Where each name is defined, and its name there if that is another."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used (PEP 562)."""
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, there = place.partition(":")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), there or name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,7 +1,6 @@
 """Read a feed, RSS or Atom, at the address in the account's row."""
 
 import asyncio
-import hashlib
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,14 +13,14 @@ from nightshift.retry_after import retry_after
 from services.sync.connector import (
     Account,
     RateLimitedError,
-    Record,
     SourcePage,
     SourceRefusedError,
     SyncFailedError,
     Validators,
 )
-from services.sync.connectors.feed_document import Document, read_document
-from services.sync.http import sanitize
+from services.sync.feeds.decoding import decode
+from services.sync.feeds.document import read_feed
+from services.sync.feeds.records import records_of
 from services.sync.http.http_client import Answer, Web, parse_url
 
 _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
@@ -55,38 +54,20 @@ class FeedConnector:
         del cursor
         authorization = _authorization(account.credentials)
         headers = {"Accept": _ACCEPT, **(validators or Validators()).conditions()}
-        answer = await self._web.get(self.start(account), headers, authorization=authorization)
+        answer = await self._web.get(self.start(account), headers, authorization=authorization, may_cut=True)
         if answer.status == _NOT_MODIFIED and validators:
             return SourcePage(unchanged=True)
         if answer.status != _OK:
             raise _refusal(answer, self._now())
-        charset = _charset(answer)
         if len(answer.body) > _LARGE:
-            return await asyncio.to_thread(_page, answer, charset)
-        return _page(answer, charset)
+            return await asyncio.to_thread(_page, answer)
+        return _page(answer)
 
 
-def _page(answer: Answer, charset: str | None) -> SourcePage:
-    document: Document = read_document(answer.body, charset)
-    records = [_record(entry, answer.url) for entry in document.entries]
-    return SourcePage(records, validators=Validators.from_headers(answer.headers), whole=document.complete)
-
-
-def _record(entry: dict[str, str], base: str) -> Record:
-    link = entry.get("link") or (entry.get("id") if entry.get("permanent") else None)
-    name = entry.get("id") or entry.get("link")
-    if not name:
-        written = "\n".join(entry.get(part, "") for part in ("title", "summary", "published"))
-        name = "sha256:" + hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()
-    data = {
-        "title": sanitize.cleaned(entry.get("title"), 1000),
-        "url": sanitize.web_address(link, base),
-        "summary": sanitize.cleaned(entry.get("summary") or entry.get("content")),
-        "author": sanitize.cleaned(entry.get("author"), 1000),
-        "published": sanitize.instant(entry.get("published")),
-        "updated": sanitize.instant(entry.get("updated")),
-    }
-    return Record(sanitize.external_id(name), "entry", data)
+def _page(answer: Answer) -> SourcePage:
+    document = read_feed(decode(answer.body, _charset(answer)), answer.url)
+    whole = document.complete and not answer.is_cut
+    return SourcePage(records_of(document), validators=Validators.from_headers(answer.headers), whole=whole)
 
 
 def _refusal(answer: Answer, now: datetime) -> Exception:

@@ -28,6 +28,7 @@ from services.sync.connector import (
     SyncFailedError,
     Validators,
 )
+from services.sync.dates import instant
 from services.sync.http import sanitize
 from services.sync.http.http_client import Answer, origin
 from services.sync.http.link_header import links
@@ -107,7 +108,7 @@ def _record(repository: dict[str, Any]) -> Record:
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < _MAX_NUMBER:
         raise SyncFailedError("GitHub's answer has a repository without a number as its id")
     data: dict[str, Any] = {_camel(name): sanitize.cleaned(repository.get(name), 1000) for name in _TEXTS}
-    data |= {_camel(name): sanitize.instant(sanitize.cleaned(repository.get(name))) for name in _INSTANTS}
+    data |= {_camel(name): instant(sanitize.cleaned(repository.get(name))) for name in _INSTANTS}
     data |= {_camel(name): repository.get(name) is True for name in _FLAGS}
     data |= {_camel(name): _count(repository.get(name)) for name in _COUNTS}
     address = sanitize.cleaned(repository.get("html_url"))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 
 import httpx
 
@@ -31,11 +32,20 @@ class PinnedTransport(httpx.AsyncBaseTransport):
 
     The name is resolved once per request and the connection goes to the address that was checked, so that a name
     server gains nothing by answering differently the second time (DNS rebinding). The certificate is verified against
-    the name.
+    the name. Behind a proxy the proxy resolves the name: then private addresses are refused where the name can be
+    resolved here too, and else it is up to the proxy.
     """
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, *, allow_private: bool, resolve: Resolve = resolve) -> None:
-        self._inner, self._allow_private, self._resolve = inner, allow_private, resolve
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        *,
+        allow_private: bool,
+        behind_proxy: bool = False,
+        resolve: Resolve = resolve,
+    ) -> None:
+        self._inner, self._allow_private, self._behind_proxy = inner, allow_private, behind_proxy
+        self._resolve = resolve
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request.
@@ -44,6 +54,10 @@ class PinnedTransport(httpx.AsyncBaseTransport):
             Permanent: the host has an address that is not public.
             httpx.TransportError: it has no address, or none that answers.
         """
+        if self._behind_proxy:
+            with suppress(httpx.ConnectError):
+                await self._addresses(request.url)
+            return await self._inner.handle_async_request(request)
         *others, last = (await self._addresses(request.url))[:_MAX_ADDRESSES]
         for address in others:
             with suppress(httpx.ConnectError, httpx.ConnectTimeout):
@@ -55,18 +69,27 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     async def _addresses(self, url: httpx.URL) -> Sequence[str]:
+        host = url.raw_host.decode("ascii")
         try:
-            addresses = await self._resolve(url.host, url.port or _PORTS[url.scheme])
+            addresses = await self._resolve(host, url.port or _PORTS[url.scheme])
         except (OSError, UnicodeError) as error:
-            raise httpx.ConnectError(f"the host {url.host} has no address: {error}") from error
+            raise httpx.ConnectError(f"the host {host} has no address: {error}") from error
         if not addresses:
-            raise httpx.ConnectError(f"the host {url.host} has no address")
+            raise httpx.ConnectError(f"the host {host} has no address")
         if not self._allow_private and not all(map(is_public, addresses)):
             raise Permanent(
-                f"the host {url.host} is not on the public internet: it is not requested on a user's behalf "
+                f"the host {host} is not on the public internet: it is not requested on a user's behalf "
                 "(SYNC_ALLOW_PRIVATE_ADDRESSES=true allows it)"
             )
-        return addresses
+        return _alternating(addresses)
+
+
+def _alternating(addresses: Sequence[str]) -> list[str]:
+    """Alternate between IPv6 and IPv4, beginning with the preferred one: a machine may have only one of them."""
+    first = [one for one in addresses if (":" in one) == (":" in addresses[0])]
+    second = [one for one in addresses if one not in first]
+    pairs = zip_longest(first, second)
+    return [one for pair in pairs for one in pair if one is not None]
 
 
 def _pinned(request: httpx.Request, address: str) -> httpx.Request:

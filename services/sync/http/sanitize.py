@@ -1,12 +1,9 @@
 """Clean untrusted text so that every database accepts it, with a limited length."""
 
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urljoin
 
-from nightshift.instants import rfc3339
-from nightshift.retry_after import http_date
 from nightshift.text import storable
 
 MAX_LENGTH = 10_000
@@ -39,21 +36,3 @@ def web_address(value: str | None, base: str) -> str | None:
         return None
     fits = address.lower().startswith(("https://", "http://")) and len(address) <= _MAX_URL_LENGTH
     return clean(address) if fits else None
-
-
-def instant(value: str | None) -> str | None:
-    """Convert a date to RFC 3339 in UTC; return None if it cannot be read."""
-    text = (value or "").strip()[:100]
-    moment = _iso(text) or http_date(text)
-    try:
-        return None if moment is None else rfc3339(moment)
-    except (OverflowError, ValueError):
-        return None
-
-
-def _iso(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

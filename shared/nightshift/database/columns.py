@@ -1,7 +1,7 @@
 """What all tables share: the naming convention of their metadata, and the kinds of columns."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +9,7 @@ from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from nightshift.database.column_types import Instant
+from nightshift.instants import utc_now
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -27,10 +28,6 @@ def _new_id() -> str:
     return uuid4().hex
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def identifier() -> Column[str]:
     """Return a text primary key; it is random where the writer gives none."""
     return Column("id", Text, primary_key=True, default=_new_id)
@@ -38,7 +35,7 @@ def identifier() -> Column[str]:
 
 def created_at() -> Column[datetime]:
     """Return the column that says when the row was written; now, where the writer gives nothing."""
-    return Column("created_at", Instant, nullable=False, default=_now)
+    return Column("created_at", Instant, nullable=False, default=utc_now)
 
 
 def instant(name: str, *, nullable: bool = True) -> Column[datetime]:

@@ -1,15 +1,17 @@
-"""What `nightshift.embedded.up` tells a person: where everything is, and a first job to publish."""
+"""The text that a person reads when the stack has started: addresses, and a first job to publish."""
 
 import shlex
-from collections.abc import Iterable
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import BUCKET, Stack
 
-_JOB = '{"to":"you@example.com","subject":"Hello","body":"<p>From the night shift</p>"}'
+_MAIL = '{"to":"you@example.com","subject":"Hello","body":"<p>From the night shift</p>"}'
 
 
-def addresses(stack: Stack, services: Iterable[Service]) -> str:
+def addresses(stack: Stack, services: Sequence[Service]) -> str:
     """Return the addresses of a running stack as lines of text."""
     rows = [
         ("broker", f"{stack.broker.url}   monitoring: {stack.broker.monitoring_url}"),
@@ -22,7 +24,20 @@ def addresses(stack: Stack, services: Iterable[Service]) -> str:
         *((service.name, f"{service.health_url}/metrics") for service in services),
     ]
     lines = [f"  {name:<14} {value}" for name, value in rows]
-    example = f"nats --server {stack.broker.url} request jobs.email.send {shlex.quote(_JOB)}"
-    publish = ["Publish a job (the answer says that it is stored):", f"  {example}"]
-    watch = ["Watch it at work, in another terminal:", "  .venv/bin/nightshift top"]
+    publish = ["Publish a job (the answer says that it is stored):", f"  {_example(stack)}"]
+    watch = ["Watch it at work, in another terminal:", f"  {_command_line(stack)} top"]
     return "\n".join(["", *lines, "", *publish, *watch, ""])
+
+
+def _example(stack: Stack) -> str:
+    """Return a command that publishes a mail, where the project has the service, else one to be completed."""
+    if "email" in stack.project.service_names():
+        return f"nats --server {stack.broker.url} request jobs.email.send {shlex.quote(_MAIL)}"
+    return f"{_command_line(stack)} send TYPE JSON"
+
+
+def _command_line(stack: Stack) -> str:
+    """Return the command line beside this interpreter, as it is typed in the project's folder."""
+    program = Path(sys.executable).with_name("nightshift")
+    inside = program.is_relative_to(stack.project.folder)
+    return shlex.quote(str(program.relative_to(stack.project.folder) if inside else "nightshift"))

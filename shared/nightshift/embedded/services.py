@@ -1,4 +1,4 @@
-"""The services as processes of a stack: which there are, and one run of one of them."""
+"""The services as processes of a stack."""
 
 import asyncio
 import contextlib
@@ -8,11 +8,14 @@ from nightshift.embedded.processes.managed_process import ManagedProcess
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
 from nightshift.embedded.stack import Stack
 
-REPLICAS = {"scheduler": 2}
+SCHEDULER = "scheduler"
+REPLICAS = {SCHEDULER: 2}
 """Two schedulers show that there is one event per due time all the same."""
+BUILT_IN = {SCHEDULER: "nightshift.scheduler"}
+"""Services that every project has; one of the project's own with the same name takes its place."""
 
 DRAIN_SECONDS = 30.0
-"""What a service may take to end: its own grace for jobs in hand, and a little more."""
+"""How long a service may take to stop: its own grace for jobs in flight, and a little more."""
 
 
 class UnknownServiceError(Exception):
@@ -34,29 +37,33 @@ class Service(ManagedProcess):
 
     @property
     def health_url(self) -> str:
-        """Root of /healthz, /readyz and /metrics of the run in hand."""
+        """Root of /healthz, /readyz and /metrics of the current run."""
         return f"http://{LOOPBACK}:{self._health_port}"
 
     async def start(self) -> None:
-        """Start its process, without waiting for anything. Its health port stays the same while that is free."""
+        """Start its process, without waiting for anything. It keeps its health port as long as that is free."""
         if self.running:
             return
         if not self._health_port or not is_free(self._health_port):
             (self._health_port,) = free_ports(1)
         settings = {"HEALTH_PORT": str(self._health_port)} | self._extra
-        module = f"{self._stack.project.services}.{self._service}"
-        self._process = self._stack.process(module, log=self.log, extra=settings)
+        self._process = self._stack.process(self._module(), log=self.log, extra=settings)
+
+    def _module(self) -> str:
+        project = self._stack.project
+        own = self._service in project.service_names()
+        return f"{project.services}.{self._service}" if own else BUILT_IN[self._service]
 
     async def ready(self, *, timeout_seconds: float = 30) -> None:
-        """Return once it says that it is ready to work.
+        """Return once it is ready to work.
 
         Raises:
-            StartFailed: it ended, or is not ready in time (and killed); the text quotes its log.
+            StartFailedError: it ended, or was not ready in time (and was killed); the text quotes its log.
         """
         await self.process.ready(self.is_ready, timeout_seconds=timeout_seconds)
 
     async def is_ready(self) -> bool:
-        """Ask it whether it is ready to work."""
+        """Return whether it is ready to work."""
         with contextlib.suppress(OSError):
             return await self._asked()
         return False
@@ -75,17 +82,17 @@ class Service(ManagedProcess):
 def all_services(
     stack: Stack, *, replicas: Mapping[str, int] | None = None, extra: Mapping[str, str] | None = None
 ) -> list[Service]:
-    """Return every service there is, in as many replicas as asked for (0 leaves one out), not started.
+    """Return all services, each in as many replicas as asked for (0 leaves it out), not started.
 
     Raises:
         UnknownServiceError: `replicas` names a service that does not exist.
     """
-    known = stack.project.service_names()
-    wanted = dict.fromkeys(known, 1) | {name: count for name, count in REPLICAS.items() if name in known}
+    known = sorted({*stack.project.service_names(), *BUILT_IN})
+    wanted = dict.fromkeys(known, 1) | REPLICAS
     for name in replicas or {}:
         if name not in known:
             raise UnknownServiceError(
-                f"there is no service {name!r} in {stack.project.folder}; there are: {', '.join(known) or 'none'}"
+                f"there is no service {name!r} in {stack.project.folder}; there are: {', '.join(known)}"
             )
     wanted |= replicas or {}
     return [

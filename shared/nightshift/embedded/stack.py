@@ -22,10 +22,10 @@ MAIL_FROM = "Nightshift <nightshift@example.com>"
 
 
 class Stack:
-    """Everything that the services need, in one folder, on loopback ports that it finds itself.
+    """Everything that the services need, in one folder, on free loopback ports.
 
-    Started in a folder that held a stack before, it goes on with that one's state, keys and, where free, ports.
-    One stack at a time may run in a folder; any number may run side by side in different folders.
+    Started in a folder that held a stack before, it uses the state, the keys and, if they are free, the ports of that
+    one. Only one stack at a time may run in a folder; any number may run in different folders.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Stack:
         )
         self.objects = ObjectServer(self.folder / "objects", log=self._log("weed"))
         self.mail = MailServer(self.folder / "mail-server", log=self._log("mail"), mailbox=self.folder / "mail")
-        self._claim = FolderLock(self.folder)
+        self._lock = FolderLock(self.folder)
 
     @classmethod
     def kept(cls, project: Project | None = None) -> Self:
         """Return the stack of a project whose state stays: `make up`."""
         project = project or Project()
         stack = cls(project.state_folder, project=project)
-        stack.broker.usual_port = USUAL_BROKER_PORT  # so that what a client takes for granted works
+        stack.broker.usual_port = USUAL_BROKER_PORT  # the default of clients
         return stack
 
     @classmethod
@@ -67,19 +67,19 @@ class Stack:
         """The three programs, in the order in which they are stopped."""
         return self.mail, self.objects, self.broker
 
-    def claim(self) -> None:
-        """Make the folder this stack's own, as `start` does first; claiming twice is fine.
+    def lock_folder(self) -> None:
+        """Lock the folder, as `start` does first; does nothing if this stack has locked it.
 
         Raises:
-            FolderTaken: another stack runs in it.
-            StartFailedError: it cannot be used; the text says why.
+            FolderTakenError: another stack runs in it.
+            StartFailedError: the folder cannot be used; the text says why.
         """
         if "?" in str(self.folder):
             raise StartFailedError(
                 f"the folder {self.folder} has a ? in its name, which ends a path in database addresses"
             )
         try:
-            self._claim.take()
+            self._lock.acquire()
         except FileExistsError:
             raise StartFailedError(f"{self.folder} is a file: use another folder") from None
         except OSError as error:
@@ -91,11 +91,11 @@ class Stack:
         """Start the three servers and return when all are ready.
 
         Raises:
-            FolderTaken, StartFailedError: as `claim` does.
-            ProgramMissing: a program is not on this machine.
-            StartFailedError: one did not become ready. The others are stopped then.
+            FolderTakenError, StartFailedError: as `lock_folder`.
+            ProgramMissingError: a program is not on this machine.
+            StartFailedError: one did not become ready. The others are killed then.
         """
-        self.claim()
+        self.lock_folder()
         try:
             async with asyncio.TaskGroup() as starts:
                 for server in self.servers:
@@ -110,17 +110,17 @@ class Stack:
             raise
 
     async def stop(self) -> None:
-        """Stop the servers in good order."""
+        """Stop the servers gracefully."""
         await asyncio.gather(*(server.stop() for server in self.servers))
-        self._claim.release()
+        self._lock.release()
 
     async def kill(self) -> None:
-        """End the servers as a power cut would."""
+        """Kill the servers."""
         await asyncio.gather(*(server.kill() for server in self.servers))
-        self._claim.release()
+        self._lock.release()
 
     def environment(self) -> dict[str, str]:
-        """Return the settings with which a service uses this stack. The stack must have been started once."""
+        """Return the settings with which a service uses this stack, which must have been started once."""
         return {
             **self.project.settings(),
             "NATS_URL": self.broker.url,
@@ -151,7 +151,7 @@ class Stack:
         """Run `python -m module` to its end and return what it printed.
 
         Raises:
-            StartFailedError: it did not end well, or not in time; the text quotes its log.
+            StartFailedError: it failed, or did not end in time; the text quotes its log.
         """
         process = self.process(module, *arguments)
         try:
@@ -165,10 +165,10 @@ class Stack:
             await process.kill()
 
     async def provision(self) -> None:
-        """Bring database tables, streams, consumers and bucket up to date; again and again does no harm.
+        """Bring database tables, streams, consumers and bucket up to date; can be repeated.
 
         Raises:
-            StartFailedError: it could not be done; the text says why.
+            StartFailedError: it failed; the text says why.
         """
         await self.run("nightshift.runtime.provision")
 
@@ -177,7 +177,7 @@ class Stack:
 
 
 def _new_folder(parent: Path, name: str) -> Path:
-    """Make a folder that did not exist, so that two that start in one second get two."""
+    """Create a folder that did not exist, so that two stacks that start in the same second get two."""
     parent.mkdir(parents=True, exist_ok=True)
     for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
         folder = parent / f"{name}{suffix}"

@@ -40,20 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(stack: Stack, services: Sequence[Service], *, provision: bool = True) -> int:
-    """Run stack and services until told to stop; return the exit code. Only what a start can meet is caught."""
+    """Run stack and services until told to stop; return the exit code. Only errors of the start are caught."""
     try:
-        stack.claim()
+        stack.lock_folder()
         asyncio.run(up(stack, services, provision=provision))
     except (FolderTakenError, ProgramMissingError, StartFailedError) as error:
         print(f"The stack could not start: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:  # Windows, where the loop hears no signals
+    except KeyboardInterrupt:  # Windows, where the loop does not handle signals
         pass
     return 0
 
 
 async def up(stack: Stack, services: Sequence[Service], *, provision: bool = True) -> None:
-    """Run stack and services until SIGTERM or Ctrl-C, then stop all in order; a second signal ends all at once."""
+    """Run stack and services until SIGTERM or Ctrl-C, then stop all in order; a second signal kills them."""
     stop, hurry = _signals()
     try:
         await _until(stop, _work(stack, services, provision=provision))
@@ -68,7 +68,7 @@ async def up(stack: Stack, services: Sequence[Service], *, provision: bool = Tru
 
 
 def say(text: str) -> None:
-    """Tell the person at the terminal, who may have closed it by now."""
+    """Print a line; the terminal may be closed by now."""
     with contextlib.suppress(OSError):
         print(text, flush=True)
 
@@ -91,7 +91,7 @@ async def _work(stack: Stack, services: Sequence[Service], *, provision: bool) -
 
 
 async def _announce(services: Sequence[Service]) -> None:
-    """Say when all services are ready, and which are not if that takes long."""
+    """Print when all services are ready, and which are not if that takes long."""
     patience = _PATIENCE_POLLS
     while waiting := [service.name for service in services if not await service.is_ready()]:
         patience -= 1
@@ -107,7 +107,7 @@ async def _stop(stack: Stack, services: Sequence[Service]) -> None:
 
 
 async def _until(event: asyncio.Event, work: Coroutine[None, None, None]) -> None:
-    """Do some work, but give it up when the event comes. What the work raises is raised."""
+    """Run a coroutine until it ends or the event is set; raise what it raises."""
     task, waiter = asyncio.create_task(work), asyncio.create_task(event.wait())
     try:
         await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)

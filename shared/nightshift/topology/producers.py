@@ -6,7 +6,6 @@ A table for each user of the broker:
     jobs = ["email.send", "report.*"]   # job types, or all of a service; "*" for all that are not internal
 """
 
-import difflib
 import fnmatch
 import re
 import tomllib
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.contract.catalogue import Catalogue
+from nightshift.text import did_you_mean
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
@@ -68,6 +68,6 @@ def _pattern_problems(name: str, pattern: str, catalogue: Catalogue) -> Iterator
     if pattern in catalogue.internal:
         yield f"[{name}]: {pattern} is internal: only services and the operator publish it"
     elif not _matching([pattern], catalogue):
-        close = difflib.get_close_matches(pattern, catalogue.public(), n=1)
-        hint = f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(sorted(catalogue.public()))}"
+        known = catalogue.public()
+        hint = did_you_mean(pattern, known) or f"; there are: {', '.join(sorted(known))}"
         yield f"[{name}]: no job type matches {pattern!r}{hint}"

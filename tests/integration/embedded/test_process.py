@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from nightshift.embedded.processes import process
-from nightshift.embedded.processes.process import TETHER, PortTakenError, Process, StartFailedError
+from nightshift.embedded.processes.process import LAUNCHER, PortTakenError, Process, StartFailedError
 
-ROOT = TETHER.parent.parent
+ROOT = LAUNCHER.parent.parent
 PARENT = """
 import asyncio, sys, time
 from pathlib import Path
@@ -56,8 +56,8 @@ async def _printed_pid(process: asyncio.subprocess.Process) -> int:
     return int(await process.stdout.readline())
 
 
-async def _tether_with_pipe(code: str) -> asyncio.subprocess.Process:
-    start = f"import sys; sys.path.insert(0, {str(TETHER.parent)!r}); import die_with_parent; "
+async def _launcher_with_pipe(code: str) -> asyncio.subprocess.Process:
+    start = f"import sys; sys.path.insert(0, {str(LAUNCHER.parent)!r}); import die_with_parent; "
     start += "sys.exit(die_with_parent._stay_beside(sys.argv[1:]))"
     return await create_subprocess_exec(
         *(sys.executable, "-c", start, sys.executable, "-c", code), stdin=PIPE, stdout=PIPE, process_group=0
@@ -167,30 +167,30 @@ async def test_a_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 async def test_a_child_dies_with_its_parent_also_where_only_a_pipe_tells() -> None:
-    """The way of systems other than Linux, tried here: at the end of its standard input the tether kills the group."""
+    """As on systems other than Linux: at the end of its standard input, the launcher kills the group."""
     code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    tether = await _tether_with_pipe(code)
-    child = await _printed_pid(tether)
+    launcher = await _launcher_with_pipe(code)
+    child = await _printed_pid(launcher)
     assert _alive(child)
-    await tether.communicate(b"")  # closes the pipe
+    await launcher.communicate(b"")  # closes the pipe
     assert await _gone(child)
-    assert tether.returncode == -signal.SIGKILL
+    assert launcher.returncode == -signal.SIGKILL
 
 
-async def test_the_tether_beside_a_program_ends_with_it_and_like_it() -> None:
+async def test_the_launcher_beside_a_program_ends_with_it_and_like_it() -> None:
     """Where it stays beside the program, it passes on the exit code, and says nothing of its own."""
-    tether = await _tether_with_pipe("raise SystemExit(7)")
-    assert await tether.wait() == 7
-    assert tether.stdin is not None
-    tether.stdin.close()
-    await tether.communicate()
+    launcher = await _launcher_with_pipe("raise SystemExit(7)")
+    assert await launcher.wait() == 7
+    assert launcher.stdin is not None
+    launcher.stdin.close()
+    await launcher.communicate()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel")
 async def test_a_child_whose_parent_is_gone_already_does_not_start() -> None:
     """The moment between the start and the tie is covered too."""
-    tether = await create_subprocess_exec(
-        *(sys.executable, "-I", "-S", TETHER, str(os.getppid()), "/bin/echo", "ran"), stdout=PIPE, stderr=PIPE
+    launcher = await create_subprocess_exec(
+        *(sys.executable, "-I", "-S", LAUNCHER, str(os.getppid()), "/bin/echo", "ran"), stdout=PIPE, stderr=PIPE
     )  # fmt: skip
-    assert await tether.communicate() == (b"", b"the parent died before its child started\n")
-    assert tether.returncode == 1
+    assert await launcher.communicate() == (b"", b"the parent died before its child started\n")
+    assert launcher.returncode == 1

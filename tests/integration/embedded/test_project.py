@@ -1,6 +1,7 @@
 """The embedded stack and the command line in somebody's own repository, which only has Nightshift installed."""
 
 import asyncio
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT, create_subprocess_exec
@@ -90,8 +91,10 @@ async def test_a_job_of_another_repository_is_done(tmp_path: Path) -> None:
         assert (code, "done after" in output) == (0, True), output
         assert (tmp_path / "greeted.txt").read_text() == "Ada"
         assert (tmp_path / "var" / "up" / "nightshift.db").exists()
-        code, output = await _run(tmp_path, "queues", "list", "--sample", "0s", "--json")
-        assert (code, '"service": "shop"' in output) == (0, True), output
+        code, output = await _run(tmp_path, "workers", "list", "--sample", "0s", "--json")
+        services = sorted(worker["service"] for worker in json.loads(output))
+        assert (code, services) == (0, ["scheduler", "scheduler", "shop"])
+        assert "nightshift send TYPE JSON" in said
     finally:
         if up.returncode is None:
             up.terminate()

@@ -149,7 +149,7 @@ def test_fresh_folders_never_meet(tmp_path: Path) -> None:
 async def test_nobody_else_on_the_machine_reads_its_state(tmp_path: Path) -> None:
     """Jobs, mails, files, database and keys lie in a folder that only its owner enters."""
     stack = Stack(tmp_path / "stack")
-    stack.claim()
+    stack.lock_folder()
     try:
         assert stat.S_IMODE(stack.folder.stat().st_mode) == 0o700
     finally:

@@ -13,6 +13,7 @@ from nightshift.cli.queries.queue_stats import queue_stats
 from nightshift.cli.queries.streams import consumer_info
 from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.formatting import plural
+from nightshift.config.project import Project
 from nightshift.housekeeping.overdue import OVERDUE, due_at
 from nightshift.topology.topology import later_stream
 
@@ -22,7 +23,7 @@ _SKEW = timedelta(seconds=2)
 
 async def work(context: Context) -> list[Finding]:
     """Check workers, pauses, dead letters and overdue jobs."""
-    connection = await context.connection()
+    connection, package = await context.connection(), Project.of_environment(context.environ).services
     alive = await running_workers(connection)
     found = list[Finding]()
     for row in await queue_stats(connection, topology_of(context), service_names(context), alive, 0):
@@ -33,7 +34,7 @@ async def work(context: Context) -> list[Finding]:
                 (wrong if busy else warning)(
                     "workers",
                     f"no worker of {name} answers; {plural(busy, 'job')} of it",
-                    f"start one: python -m services.{name}",
+                    f"start one: python -m {package}.{name}",
                 )
             )
         if row.paused:
@@ -75,6 +76,7 @@ async def work(context: Context) -> list[Finding]:
 async def orphans(context: Context) -> list[Finding]:
     """Find orphaned jobs: they are in a queue, but will not be delivered."""
     connection, found = await context.connection(), list[Finding]()
+    package = Project.of_environment(context.environ).services
     for service in service_names(context):
         stream = service.upper()
         info = await consumer_info(connection, stream, service)
@@ -90,7 +92,7 @@ async def orphans(context: Context) -> list[Finding]:
                 wrong(
                     "queues",
                     f"{plural(lost, 'job')} of {service} will not be delivered",
-                    f"its workers find them within minutes; without any, start one: python -m services.{service}",
+                    f"its workers find them within minutes; without any, start one: python -m {package}.{service}",
                 )
             )
     return found

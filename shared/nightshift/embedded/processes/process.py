@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-TETHER = Path(__file__).with_name("die_with_parent.py")
+LAUNCHER = Path(__file__).with_name("die_with_parent.py")
 
 _POLL_SECONDS = 0.02
 _QUOTED_LINES = 12
@@ -20,15 +20,15 @@ _PORT_TAKEN = ("address already in use", "cannot be used", "only one usage of ea
 
 
 class StartFailedError(Exception):
-    """A program ended or stayed silent when it should not; the text quotes the end of its log."""
+    """A program ended, or did not answer in time; the text quotes the end of its log."""
 
 
 class PortTakenError(StartFailedError):
-    """It ended because another program has its port: worth another try on other ports."""
+    """It ended because another program uses its port: try other ports."""
 
 
 class Process:
-    """One run of one program. `name` is for messages; everything it prints is appended to the file `log`.
+    """One run of one program. `name` is used in messages; its output is appended to the file `log`.
 
     Raises:
         StartFailedError: the program or its log file cannot be used.
@@ -53,12 +53,12 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id (on macOS that of the tether beside it)."""
+        """Its process id (on macOS, that of the launcher beside it)."""
         return self._popen.pid
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """None while it runs; negative if a signal ended it."""
         return self._popen.poll()
 
     async def ready(self, probe: Callable[[], Awaitable[bool]], *, timeout_seconds: float = 30) -> None:
@@ -87,14 +87,14 @@ class Process:
         return self.exit_code
 
     async def stop(self, *, grace_seconds: float = 10) -> int:
-        """Ask it to end (SIGTERM), insist after the grace (SIGKILL); return its exit code."""
+        """Ask it to end (SIGTERM), and kill it (SIGKILL) after the grace; return its exit code."""
         self.signal(signal.SIGTERM)
-        self.resume()  # a paused process would not hear it
+        self.resume()  # a paused process does not get the signal
         code = await self.wait(timeout_seconds=grace_seconds)
         return await self.kill() if code is None else code
 
     async def kill(self) -> int:
-        """End it at once, as a power cut would (SIGKILL); return its exit code."""
+        """Kill it (SIGKILL); return its exit code."""
         self.signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
         while self.exit_code is None:  # noqa: ASYNC110 - an exit sets no event
             await asyncio.sleep(_POLL_SECONDS / 4)
@@ -103,20 +103,20 @@ class Process:
         return self._popen.returncode
 
     def pause(self) -> None:
-        """Freeze it, and return when it stands still. Not on Windows."""
+        """Freeze it (SIGSTOP), and return when it is frozen. Not on Windows."""
         if sys.platform != "win32":
             self.signal(signal.SIGSTOP)
-        if sys.platform == "linux":  # a signal is on its way for a while, in which the program still answers
+        if sys.platform == "linux":  # until the signal has arrived, the program still answers
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Continue it after `pause`."""
         if sys.platform != "win32":
             self.signal(signal.SIGCONT)
 
     def signal(self, number: int) -> None:
-        """Send a signal to it and its own children; one that has ended is left in peace."""
+        """Send a signal to it and its children; does nothing if it has ended."""
         if self.exit_code is not None:
             return
         if sys.platform == "win32":
@@ -140,7 +140,7 @@ class Process:
 
 
 def _prepare(log: Path) -> int:
-    """Put a large log of earlier runs aside, in place of the one put aside before; return where this run begins."""
+    """Rotate a large log of earlier runs; return the offset at which this run begins."""
     log.parent.mkdir(parents=True, exist_ok=True)
     size = log.stat().st_size if log.exists() else 0
     if size < _LARGE_LOG_BYTES:
@@ -152,9 +152,9 @@ def _prepare(log: Path) -> int:
 def _spawn(
     command: list[str], log: Path, cwd: Path | None, environment: Mapping[str, str] | None
 ) -> subprocess.Popen[bytes]:
-    """Start it in a process group of its own, so that Ctrl-C reaches us alone and we stop things in order."""
+    """Start it in a process group of its own: Ctrl-C reaches only us, and we stop everything in order."""
     if sys.platform != "win32":
-        command = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command]
+        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *command]
     watched_by_pipe = sys.platform not in ("linux", "win32")
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - a command of our own

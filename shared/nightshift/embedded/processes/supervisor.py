@@ -1,4 +1,4 @@
-"""Keep programs running: start one again that has ended, after a wait that grows while it keeps dying young."""
+"""Keep programs running: restart one that has ended, after a delay that grows while it keeps failing."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
 _WRONG_SETTINGS = 2
-"""Exit code of a service that no new start can help."""
+"""Exit code of a service with wrong settings: a restart does not help."""
 _QUOTED_CHARACTERS = 200
 _POLL_SECONDS = 0.25
 
 
 class Run(Protocol):
-    """One life of a program."""
+    """One run of a program."""
 
     async def wait(self) -> int | None:
         """Wait for its end; return the exit code."""
@@ -30,31 +30,31 @@ class Run(Protocol):
 
 
 class Program(Protocol):
-    """What can be kept running: a server of the stack, or a service."""
+    """A program that can be kept running: a server of the stack, or a service."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     @property
     def log(self) -> Path:
-        """Where it writes."""
+        """The file that it writes to."""
 
     @property
     def process(self) -> Run:
-        """The run in hand."""
+        """The current run."""
 
     async def start(self) -> None:
-        """Start it; nothing to do while it runs."""
+        """Start it; does nothing while it runs."""
 
     async def is_ready(self) -> bool:
-        """Whether it can be used."""
+        """Return whether it can be used."""
 
 
 def next_delay(previous_seconds: float, lived_seconds: float) -> float:
-    """Return how many seconds to wait before a program starts again that waited `previous_seconds` last time.
+    """Return the delay in seconds before the next restart, after one of `previous_seconds`.
 
-    It doubles up to a ceiling while the program keeps dying young, and begins anew after a healthy run.
+    It doubles up to a limit while the program keeps failing, and is reset by a healthy run.
     """
     if not previous_seconds or lived_seconds >= _HEALTHY_SECONDS:
         return _FIRST_DELAY_SECONDS
@@ -62,7 +62,7 @@ def next_delay(previous_seconds: float, lived_seconds: float) -> float:
 
 
 def _last_words(run: Run) -> str:
-    """Quote the last line it printed, which usually says what is wrong."""
+    """Return the last line it printed, which usually says what is wrong."""
     lines = run.output().split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f" ({last[:_QUOTED_CHARACTERS]})" if last else ""
@@ -76,7 +76,7 @@ def _end(code: int | None) -> str:
 
 
 async def keep_running(program: Program, say: Callable[[str], None]) -> None:
-    """Start a program, and start it again whenever it ends, until cancelled; cancelling leaves it running."""
+    """Start a program, and restart it whenever it ends, until cancelled; cancelling leaves it running."""
     delay = 0.0
     while True:
         started = time.monotonic()
@@ -95,7 +95,7 @@ async def keep_running(program: Program, say: Callable[[str], None]) -> None:
 
 
 async def _lived(program: Program, say: Callable[[str], None], *, again: bool) -> int | None:
-    """Wait for a program's end; if it was started again, say when it is ready."""
+    """Wait for a program to end; if it was restarted, say when it is ready."""
     back = asyncio.create_task(_say_when_ready(program, say)) if again else None
     try:
         return await program.process.wait()

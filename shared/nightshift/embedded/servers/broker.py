@@ -49,7 +49,7 @@ class Broker(Server):
 
     @property
     def url(self) -> str:
-        """What clients connect to."""
+        """The address that clients connect to."""
         return f"nats://{self.address}"
 
     @property

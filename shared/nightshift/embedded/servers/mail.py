@@ -1,4 +1,4 @@
-"""The mail server of the embedded stack: accepts everything and sends nothing on; each message becomes a file.
+"""The mail server of the embedded stack: it accepts every message, stores it as a file, and forwards nothing.
 
 python -m nightshift.embedded.servers.mail --dir var/up/mail --port 2525
 """
@@ -21,7 +21,7 @@ _LOG = logging.getLogger("nightshift.embedded.servers.mail")
 
 
 class Catcher:
-    """What the SMTP server asks at each step; the method names are aiosmtpd's."""
+    """The handler that aiosmtpd calls at each step."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -63,7 +63,7 @@ def _close(server: SMTP) -> None:
 
 
 async def serve(folder: Path, port: int, name: str) -> None:
-    """Serve SMTP on a loopback port until SIGTERM or Ctrl-C. `name` is what it calls itself in its greeting."""
+    """Serve SMTP on a loopback port until SIGTERM or Ctrl-C. `name` is the host name in its greeting."""
     loop = asyncio.get_running_loop()
     catcher = Catcher(Mailbox(folder))
     stopped = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The mail catcher as a server of the stack: a process of its own that runs `nightshift.embedded.servers.mail`."""
+"""The mail catcher as a server of the stack: a process that runs `nightshift.embedded.servers.mail`."""
 
 import secrets
 import sys
@@ -11,7 +11,7 @@ from nightshift.embedded.servers.server import Server
 
 
 class MailServer(Server):
-    """An SMTP server of its own; what it receives is in `mailbox`, one .eml file per message."""
+    """An SMTP server that stores each message as an .eml file in `mailbox`."""
 
     name = "mail"
 
@@ -22,7 +22,7 @@ class MailServer(Server):
 
     @property
     def host(self) -> str:
-        """Where it listens."""
+        """The host on which it listens."""
         return LOOPBACK
 
     def messages(self) -> list[Path]:

@@ -12,7 +12,7 @@ _SLUG_CHARACTERS = 48
 
 
 class Mailbox:
-    """Writes messages into `folder`; whoever looks there sees only complete ones.
+    """Writes messages into `folder`; readers see only complete ones.
 
     One process at a time may write into a folder. Numbers go on from what the folder already holds.
     """

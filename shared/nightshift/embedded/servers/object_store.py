@@ -1,4 +1,4 @@
-"""The object store of the embedded stack: SeaweedFS' `weed mini`, spoken to by the S3 protocol."""
+"""The object store of the embedded stack: SeaweedFS' `weed mini`, used by the S3 protocol."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ _GRPC_OFFSET = 10_000
 _PARTS = tuple(f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc"))
 _SETTINGS = (
     f"-ip={LOOPBACK}",
-    f"-ip.bind={LOOPBACK}",  # without it, it listens on all interfaces
+    f"-ip.bind={LOOPBACK}",  # it listens on all interfaces otherwise
     "-master.telemetry=false",
     # Resumed state makes the first heartbeat of the volumes fail now and then, and the second comes 5 seconds later.
     "-master.resumeState=false",
@@ -36,7 +36,7 @@ _SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What it speaks TLS with: a certificate for localhost and its key, and the authority that clients trust."""
+    """A certificate for localhost with its key, and the authority that clients trust."""
 
     certificate: Path
     key: Path
@@ -44,7 +44,7 @@ class Tls:
 
 
 class ObjectServer(Server):
-    """A SeaweedFS of its own, whose S3 side demands keys that only this folder knows.
+    """A SeaweedFS whose S3 server requires the keys stored in this folder.
 
     The filer behind it demands tokens that nobody has. SeaweedFS' inner ports, on loopback as well, are open to other
     users of the machine.
@@ -64,12 +64,12 @@ class ObjectServer(Server):
         return f"https://localhost:{self.port}" if self.tls else f"http://{self.address}"
 
     async def stop(self, *, grace_seconds: float | None = None) -> None:
-        """Stop it in good order, and remove the sockets that it leaves in /tmp."""
+        """Stop it gracefully, and remove the sockets that it leaves in /tmp."""
         await super().stop(grace_seconds=grace_seconds)
         self._remove_sockets()
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, and remove the sockets that it leaves in /tmp."""
         await super().kill()
         self._remove_sockets()
 
@@ -82,14 +82,14 @@ class ObjectServer(Server):
         return self.folder / "tmp"
 
     def _environment(self) -> dict[str, str]:
-        """Keep its detailed logs out of /tmp, and a configuration in the user's home out of it."""
+        """Keep its detailed logs out of /tmp, and keep it from reading a configuration in the user's home."""
         return {"TMPDIR": str(self._temporary), "HOME": str(self.folder)}
 
     def _command(self, ports: Sequence[int]) -> list[str | Path]:
         data = self.folder / "data"
         for folder in (data, self._temporary):
             folder.mkdir(exist_ok=True)
-        (data / "mini.options").unlink(missing_ok=True)  # its memory of earlier options: ours are complete
+        (data / "mini.options").unlink(missing_ok=True)  # the options of earlier runs: ours are complete
         _write_keys(self._key_file, self.access_key, self.secret_key)
         _lock_filer(self.folder)
         chosen = [f"-{part}={port}" for part, port in zip(_PARTS, ports, strict=True)]
@@ -106,7 +106,7 @@ class ObjectServer(Server):
         return await asyncio.to_thread(self._is_ready)
 
     def _is_ready(self) -> bool:
-        """Only our own server knows our keys; and without its volumes it would answer, but store nothing."""
+        """Return whether our own server, which has our keys, answers and has volumes to store objects in."""
         ports = dict(zip(_PARTS, self._ports, strict=True))
         trusted = str(self.tls.ca_file) if self.tls else None
         with urllib3.PoolManager(timeout=2, retries=False, ca_certs=trusted) as pool:
@@ -133,7 +133,7 @@ class ObjectServer(Server):
 
 
 def _keys(file: Path) -> tuple[str, str]:
-    """The keys of earlier runs in this folder, else new ones."""
+    """Return the keys of earlier runs in this folder, else new ones."""
     try:
         credentials = json.loads(file.read_text())["identities"][0]["credentials"][0]
         return credentials["accessKey"], credentials["secretKey"]

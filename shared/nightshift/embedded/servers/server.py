@@ -1,4 +1,4 @@
-"""What the stack's servers have in common: a folder, and loopback ports that stay theirs."""
+"""The common part of the stack's servers: a folder, and loopback ports that they keep."""
 
 import abc
 import asyncio
@@ -17,13 +17,13 @@ _TRIES = 5
 class Server(ManagedProcess, abc.ABC):
     """A program that serves on loopback ports and keeps its state in `folder`.
 
-    It remembers its ports in the folder: started there again, also by a later stack, it takes the same ones if they
-    are free. Within its own life they never change, so clients find it again after `restart` or `kill` and `start`.
+    It remembers its ports in the folder: started there again, also by a later stack, it uses the same ones if they are
+    free. They never change while this object lives, so that clients find it after `restart`, or `kill` and `start`.
     """
 
     ports_needed = 1
     usual_port: int | None = None
-    """Taken by a new server when it is free; else, and without one, any free port."""
+    """Used by a new server if it is free; otherwise, and if None, any free port."""
 
     def __init__(self, folder: Path, *, log: Path | None = None) -> None:
         self.folder = folder.absolute()
@@ -36,10 +36,10 @@ class Server(ManagedProcess, abc.ABC):
 
     @abc.abstractmethod
     async def _answers(self) -> bool:
-        """Tell whether this very server, not another one on the same port, is ready."""
+        """Return whether this server, and not another one on the same port, is ready."""
 
     def _environment(self) -> dict[str, str]:
-        """What the program gets to see besides what any program needs."""
+        """Return the environment of the program, besides what any program needs."""
         return {}
 
     @property
@@ -62,7 +62,7 @@ class Server(ManagedProcess, abc.ABC):
         """Start it and return when it is ready. It has the same ports as before, if it had any.
 
         Raises:
-            ProgramMissing: the program is not on this machine.
+            ProgramMissingError: the program is not on this machine.
             StartFailedError: it did not become ready; the text quotes its log.
         """
         if self.running:
@@ -82,7 +82,7 @@ class Server(ManagedProcess, abc.ABC):
                 return
 
     async def restart(self) -> None:
-        """Stop it in good order and start it on the same ports and state."""
+        """Stop it gracefully, and start it on the same ports and state."""
         await self.stop()
         await self.start()
 
@@ -91,11 +91,11 @@ class Server(ManagedProcess, abc.ABC):
         self.process.pause()
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Continue it after `pause`."""
         self.process.resume()
 
     def _usual_ports(self) -> list[int]:
-        """The port that everybody expects, where one is wished for and free."""
+        """Return the usual port and free ones for the rest; none if there is no usual one, or it is not free."""
         if self.usual_port is None or not is_free(self.usual_port):
             return []
         return [self.usual_port, *free_ports(self.ports_needed - 1)]
@@ -114,7 +114,7 @@ class Server(ManagedProcess, abc.ABC):
             raise
 
     async def _greeting(self) -> str:
-        """Return the first line that the server says to a client; for those whose protocol begins so."""
+        """Return the first line that the server sends to a client; for protocols that begin with one."""
         async with asyncio.timeout(1):
             reader, writer = await asyncio.open_connection(LOOPBACK, self.port)
             try:
@@ -131,7 +131,7 @@ class Server(ManagedProcess, abc.ABC):
         return self.folder / "ports.json"
 
     def _remembered_ports(self) -> list[int] | None:
-        """The ports of the last run in this folder, if all of them are still to be had."""
+        """Return the ports of the last run in this folder, if all of them are free."""
         try:
             ports = [int(port) for port in json.loads(self._port_file.read_text())]
         except (OSError, ValueError, TypeError):

@@ -1,24 +1,24 @@
-"""The mail catcher's script: which recipients it refuses, and how. Known by the local part of the address."""
+"""The mail catcher's script: which recipients it refuses, and how, by the local part of the address."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 HELP = """\
-Recipients with a meaning of their own, at any domain:
+Recipients with a special meaning, at any domain:
   temporary@…     451 the first 2 times that this address is named, then accepted
   temporary-N@…   the same, N times
   refused@…       550, always: there is no such mailbox
   spam@…          554 after the message was transmitted, always
   closed@…        421 and the connection is closed, the first time; then accepted
   dropped@…       the first time, the connection breaks after the message was stored, without an answer
-Any suffix after a plus makes an address that is counted apart: temporary+a@example.com."""
+A suffix after a plus makes an address that is counted separately: temporary+a@example.com."""
 
 _TEMPORARY_BY_DEFAULT = 2
 
 
 @dataclass
 class Refusals:
-    """Remembers how often each address was named, as long as the catcher runs."""
+    """The refusals; it counts how often each address was named, as long as the catcher runs."""
 
     named: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Refusals:
         return None
 
     def breaks_after(self, recipients: list[str]) -> bool:
-        """Tell whether the connection breaks now that the message is stored."""
+        """Return whether to drop the connection now that the message is stored."""
         dropped = [address for address in recipients if _kind(address)[0] == "dropped"]
         self.sent.update(dropped)
         return any(self.sent[address] == 1 for address in dropped)

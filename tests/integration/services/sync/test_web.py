@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import time
 import tracemalloc
-import zlib
 from collections.abc import AsyncIterator, Sequence
 
 import httpx
@@ -96,7 +95,7 @@ class Recorder(httpx.AsyncBaseTransport):
         self.requests.append(request)
         if request.url.host in self._refuse:
             raise httpx.ConnectError("refused")
-        return httpx.Response(204)
+        return httpx.Response(204, stream=httpx.ByteStream(b""))
 
 
 class NameServer:
@@ -104,10 +103,12 @@ class NameServer:
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
+        self.asked: list[str] = []
 
     async def __call__(self, host: str, port: int) -> list[str]:
         """One answer; the last one stays."""
-        del host, port
+        del port
+        self.asked.append(host)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -132,6 +133,53 @@ async def test_one_private_address_among_public_ones_is_enough() -> None:
     with pytest.raises(Permanent):
         await transport.handle_async_request(httpx.Request("GET", "http://feed.example/"))
     assert recorder.requests == []
+
+
+async def test_both_families_of_addresses_are_tried() -> None:
+    """A machine may have IPv6 only, or IPv4 only, whatever order the name server has."""
+    old, new = [f"93.184.216.{number}" for number in (34, 35, 36)], "2606:2800:220:1::1"
+    for addresses, expected in (([*old, new], [old[0], new]), ([new, *old], [new, old[0]])):
+        recorder = Recorder(refuse=old if expected[-1] == new else [new])
+        transport = PinnedTransport(recorder, allow_private=False, resolve=NameServer(addresses))
+        response = await transport.handle_async_request(httpx.Request("GET", "http://feed.example/"))
+        assert response.status_code == 204
+        assert [request.url.host for request in recorder.requests] == expected
+
+
+@pytest.mark.parametrize("host", ["xn--ls8h.la", "\N{PILE OF POO}.la", "xn--mller-kva.example", "müller.example"])
+async def test_a_host_may_have_any_name_that_can_be_looked_up(host: str) -> None:
+    """Also one that IDNA 2008 does not know, by its characters or by their code."""
+    names, recorder = NameServer(["93.184.216.34"]), Recorder()
+    guarded = PinnedTransport(recorder, allow_private=False, resolve=names)
+    client = Web(recorder, guarded, max_bytes=LIMIT, timeout_seconds=5)
+    await client.get(f"https://{host}/feed", {})
+    name = "xn--ls8h.la" if host.endswith("la") else "xn--mller-kva.example"
+    assert names.asked == [name]
+    assert recorder.requests[0].headers["host"] == name
+    assert recorder.requests[0].extensions["sni_hostname"] == name
+
+
+async def test_a_proxy_is_used_if_it_is_set(script: Scripted) -> None:
+    """It gets the request with the host's name, which only it may be able to look up."""
+    async with HttpSite(script.respond) as proxy:
+        client = Web.open(
+            allow_private=False, max_bytes=LIMIT, timeout_seconds=5, connections=5, proxy=f"http://{proxy.url[7:]}"
+        )
+        answer = await client.get("http://feed.invalid/a", {})
+        assert (answer.status, proxy.requests[0].target) == (200, "http://feed.invalid/a")
+        assert proxy.requests[0].headers["host"] == "feed.invalid"
+        with pytest.raises(Permanent, match="not on the public internet"):
+            await client.get("http://127.0.0.1:9/", {})
+        await client.close()
+
+
+async def test_proxies_of_the_environment_are_not_used(site: HttpSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that a user's account names goes to whom somebody else has set up."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "socks5://127.0.0.1:9")
+    client = web()
+    assert (await client.get(site.url, {})).status == 200
+    await client.close()
 
 
 async def test_an_address_that_refuses_gives_way_to_the_next() -> None:
@@ -194,6 +242,20 @@ async def test_a_large_answer_is_refused(site: HttpSite, script: Scripted) -> No
     await client.close()
 
 
+async def test_of_a_larger_document_its_beginning_may_be_enough(site: HttpSite, script: Scripted) -> None:
+    """A feed has its newest entries there."""
+    script.paths = {
+        "/plain": Reply(200, {}, b"<" * (LIMIT + 1)),
+        "/packed": Reply(200, {"Content-Encoding": "gzip"}, gzip.compress(b"<" * 10 * LIMIT)),
+        "/fits": Reply(200, {}, b"<" * LIMIT),
+    }
+    client = web()
+    for path, is_cut in (("/plain", True), ("/packed", True), ("/fits", False)):
+        answer = await client.get(f"{site.url}{path}", {}, may_cut=True)
+        assert (len(answer.body), answer.is_cut) == (LIMIT, is_cut)
+    await client.close()
+
+
 async def test_a_bomb_is_not_unpacked(site: HttpSite, script: Scripted) -> None:
     """A hundred megabytes in a hundred kilobytes: the limit holds for what comes out, and while it comes out."""
     script.reply = Reply(200, {"Content-Encoding": "gzip"}, gzip.compress(bytes(100_000_000)))
@@ -213,8 +275,6 @@ async def test_a_bomb_is_not_unpacked(site: HttpSite, script: Scripted) -> None:
         ("gzip", b"not packed at all", "damaged"),
         ("gzip", gzip.compress(b"x" * 1000, mtime=0)[:-20], "cut off"),
         ("br", b"x", "not asked for"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "not asked for"),
-        ("deflate", zlib.compress(b"x"), "not asked for"),
     ],
 )
 async def test_a_wrongly_packed_answer_is_a_failed_attempt(

@@ -11,10 +11,10 @@ from nightshift.embedded.processes.folder_lock import FolderLock, FolderTakenErr
 def test_a_folder_belongs_to_one_stack_at_a_time(tmp_path: Path) -> None:
     """The second claim is refused with the holder's process, until the first is given up."""
     first, second = FolderLock(tmp_path / "new folder"), FolderLock(tmp_path / "new folder")
-    first.take()
-    first.take()
+    first.acquire()
+    first.acquire()
     with pytest.raises(FolderTakenError, match=rf"already running in .*new folder \(process {os.getpid()}\)"):
-        second.take()
+        second.acquire()
     first.release()
-    second.take()
+    second.acquire()
     second.release()

@@ -1,0 +1,1 @@
+"""Read feeds as they are found on the web: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, CDF, also if ill-formed."""
