@@ -25,6 +25,7 @@ from nightshift.database.tables import outbox, processed_messages
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.heartbeat import Heartbeat
+from nightshift.housekeeping.loop import DEFAULT_TIMING, Timing
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.objects.s3 import S3ObjectStore, open_objects
@@ -260,6 +261,7 @@ async def working(
     fresh: bool = True,
     tracing: Tracing = NO_TRACING,
     policies: Policies = PATIENT,
+    timing: Timing = DEFAULT_TIMING,
 ) -> AsyncIterator[Harness]:
     """A worker of the service `probe` with these handlers, on empty streams and an empty database.
 
@@ -284,6 +286,7 @@ async def working(
             slots=slots,
             limits=limits or JobLimits(3, 60.0),
             policies=policies,
+            timing=timing,
         )
         ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
         try:
@@ -298,8 +301,8 @@ async def working(
 
 
 @asynccontextmanager
-async def doing_chores(harness: Harness) -> AsyncIterator[None]:
-    """What the worker does beside its jobs: relay and sweeps."""
+async def with_housekeeping(harness: Harness) -> AsyncIterator[None]:
+    """The relay and the sweep run beside the block."""
     housekeeping = harness.parts.housekeeping
     running = [asyncio.create_task(loop(Heartbeat())) for loop in (housekeeping.relay, housekeeping.sweep)]
     yield

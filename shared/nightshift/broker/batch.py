@@ -21,7 +21,7 @@ _ID, _SEQUENCE, _COMMIT = "Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Co
 
 
 class DuplicateInBatchError(BrokerRefusedError):
-    """One of the ids is known to the broker already, or stands twice in the batch: nothing was stored."""
+    """The broker knows one of the ids already, or it occurs twice in the batch: nothing was stored."""
 
 
 async def store_batch(
@@ -40,7 +40,7 @@ async def store_batch(
 
     Raises:
         DuplicateInBatchError, BrokerRefusedError: nothing was stored (after a lost answer: some may be).
-        Unavailable: the broker is away, or its answers were lost: all or some may be stored.
+        Unavailable: the broker is unavailable, or its answers were lost: all or some may be stored.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds

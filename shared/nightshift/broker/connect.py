@@ -1,4 +1,4 @@
-"""Opens the connection that the settings describe."""
+"""Opening the connection that the settings describe."""
 
 import asyncio
 import contextlib
@@ -11,20 +11,20 @@ from nightshift.outcomes import Unavailable
 
 
 async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float | None = None) -> Connection:
-    """Connects, and waits for a broker that is away or refuses the user, saying so; then it reconnects for ever.
+    """Connect, and wait for a broker that is unavailable or refuses the user; from then on it reconnects for ever.
 
     `name` is the connection's, the prefix of its inboxes, and the user where the settings have only a password.
 
     Raises:
-        Unavailable: there was no connection within `wait_seconds`; says what the last try met.
+        Unavailable: there was no connection within `wait_seconds`; says how the last attempt failed.
     """
     connection = Connection()
     try:
         async with asyncio.timeout(wait_seconds):
             await _connect(connection, settings, name)
     except TimeoutError:
-        met = describe_error(connection.last_error) if connection.last_error else "no answer"
-        raise Unavailable("broker", f"no connection within {wait_seconds:g} s; the last try met: {met}") from None
+        failure = describe_error(connection.last_error) if connection.last_error else "no answer"
+        raise Unavailable("broker", f"no connection within {wait_seconds:g} s; the last attempt: {failure}") from None
     finally:
         if not connection.up.is_set():
             await _abandon(connection)
@@ -32,7 +32,7 @@ async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float |
 
 
 async def _abandon(connection: Connection) -> None:
-    """Leaves nothing behind of a connection that was half made."""
+    """Leave nothing behind of a connection that was half made."""
     with contextlib.suppress(Exception):  # the library's own state may be anything then
         await connection.close()
 

@@ -1,4 +1,4 @@
-"""One connection to the broker: nats-py's client, with a robust reader and a direct way in and out for the hot path."""
+"""One connection to the broker: nats-py's client, with a robust reader and a short path in and out for jobs."""
 
 import asyncio
 import contextlib
@@ -24,14 +24,14 @@ _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer to a request: its headers and body."""
+    """The reply to a request: its headers and body."""
 
     headers: Headers
     body: bytes
 
 
 class Connection(PatchedClient):
-    """A client that no message can fell, and that waits for a broker that is away.
+    """A NATS client that survives malformed messages and waits while the broker is unavailable.
 
     `direct` maps a subscription's id to the function that takes its messages straight from the reader.
     `on_reconnect` functions run after each reconnect; `closed` is set when the connection is gone for good.
@@ -47,19 +47,24 @@ class Connection(PatchedClient):
         self._waiting: dict[bytes, tuple[str, asyncio.Future[Reply]]] = {}
         self._request_ids = itertools.count()
         self._reply_prefix = b""
-        self._reports = ErrorLog()
+        self._error_log = ErrorLog()
+
+    @property
+    def server_info(self) -> Mapping[str, Any]:
+        """Return what the broker said about itself in its greeting (`INFO` in the NATS protocol)."""
+        return self._server_info
 
     async def listen(self, subject: str, receive: Receive) -> int:
-        """Subscribes `receive` directly; returns the id for `unlisten`. The subscription survives reconnects."""
+        """Subscribe `receive` directly; return the id for `unlisten`. The subscription survives reconnects."""
         subscription = await self.subscribe(subject, cb=_nothing)
         self.direct[subscription._id] = receive  # noqa: SLF001 - the public attribute does not exist
         return int(subscription._id)  # noqa: SLF001
 
     async def unlisten(self, sid: int) -> None:
-        """Ends a direct subscription; whatever the broker had sent by then has been received on return."""
+        """End a direct subscription; whatever the broker had sent by then has been received on return."""
         subscription = self._subs.get(sid)
         if subscription is not None and not self.is_closed:
-            with contextlib.suppress(Exception):  # a broker that is away has nothing more to send
+            with contextlib.suppress(Exception):  # an unavailable broker has nothing more to send
                 await self._send_unsubscribe(sid)
                 await self.flush(timeout=2)
             subscription._stop_processing()  # noqa: SLF001 - ends the library's idle task
@@ -67,7 +72,7 @@ class Connection(PatchedClient):
         self.direct.pop(sid, None)
 
     def send(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
-        """Publishes without waiting; while the broker is away the message is sent after the reconnect."""
+        """Publish without waiting; while the broker is unavailable the message is kept until the reconnect."""
         if header:
             command = b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
                 subject,
@@ -86,7 +91,7 @@ class Connection(PatchedClient):
             queue.put_nowait(asyncio.get_running_loop().create_future())
 
     def check_size(self, subject: str, header: bytes, body: bytes) -> None:
-        """Keeps back what the broker would not take: it drops the connection of who sends it, for good.
+        """Refuse a message that the broker would not take: it would drop the connection, and nats-py stay closed.
 
         Raises:
             BrokerRefusedError: the message is larger than the broker's `max_payload`.
@@ -98,7 +103,7 @@ class Connection(PatchedClient):
             )
 
     async def ready(self, timeout_seconds: float) -> None:
-        """Waits until the broker is there.
+        """Wait until the connection is up.
 
         Raises:
             Unavailable: it is not, after that time.
@@ -112,11 +117,11 @@ class Connection(PatchedClient):
     async def ask(
         self, subject: str, body: bytes, headers: Mapping[str, str] | None = None, *, timeout_seconds: float = 5.0
     ) -> Reply:
-        """Sends a request and waits for its answer.
+        """Send a request and wait for its reply.
 
         Raises:
-            Unavailable: the broker is away, or did not answer in time; at once (`AnswerLostError`) when the connection
-                is lost.
+            Unavailable: the broker is unavailable, or did not answer in time; at once (`AnswerLostError`) when the
+                connection is lost.
             NotPermittedError: the broker says that this user may not publish there.
             BrokerRefusedError: the message is larger than the broker takes.
             NoRespondersError: nobody listens: no stream takes the subject, or a leader is being elected.
@@ -152,33 +157,33 @@ class Connection(PatchedClient):
             future.set_result(Reply(decode(header) if header else {}, body))
 
     async def heard_error(self, error: Exception) -> None:
-        """Turns the broker's word about a permission into an answer for whoever waits for one; logs the rest."""
+        """Fail the requests to which the broker refuses permission; log any other error."""
         denied = _DENIED.search(str(error))
-        asking = [(subject, future) for subject, future in self._waiting.values() if not future.done()]
-        told = [(subject, future) for subject, future in asking if denied and subject.lower() == denied[1]]
-        for subject, future in told:
+        waiting = [(subject, future) for subject, future in self._waiting.values() if not future.done()]
+        refused = [(subject, future) for subject, future in waiting if denied and subject.lower() == denied[1]]
+        for subject, future in refused:
             future.set_exception(NotPermittedError(subject, 0, "this user has no permission to publish there"))
-        if not told:
-            self._reports.report(error)
+        if not refused:
+            self._error_log.report(error)
 
     async def was_lost(self) -> None:
-        """Notes that the broker is away: the answers that are waited for will not come any more."""
+        """Fail the requests in flight: their replies will not come any more."""
         self.up.clear()
         for subject, future in self._waiting.values():
             if not future.done():
                 future.set_exception(AnswerLostError(subject))
 
     async def is_back(self) -> None:
-        """Notes that the broker is back, and tells who asked to know."""
+        """Run the functions that wait for a reconnect."""
         self.up.set()
         for function in self.on_reconnect:
             function()
 
     async def is_gone(self) -> None:
-        """Notes that the client gave up for good, which it never should: the process has to end."""
+        """Note that the client gave up for good, which it never should: the process has to end."""
         self.up.clear()
         self.closed.set()
 
 
 async def _nothing(_message: object) -> None:
-    """The library wants a callback; the messages of a direct subscription never come here."""
+    """Satisfy the library, which wants a callback; the messages of a direct subscription never come here."""

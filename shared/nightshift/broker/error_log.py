@@ -1,4 +1,4 @@
-"""What the connection reports goes into the log, but not twice a second."""
+"""The log of connection errors, rate-limited: the client tries again twice a second."""
 
 import math
 import time
@@ -7,7 +7,7 @@ from nightshift.config.tls import explain_tls_error
 from nightshift.observability.log import get_logger
 
 _REPORT_AGAIN_SECONDS = 30.0
-"""The client tries twice a second; the log need not say so each time."""
+"""An error that goes on is logged again after this time."""
 _UNAUTHORIZED = "authorization violation"
 _CREDENTIALS = (
     "check NATS_USER and NATS_PASSWORD (or NATS_CREDS_FILE); trying again, since the broker may learn of them later"
@@ -16,19 +16,19 @@ _log = get_logger("broker")
 
 
 def describe_error(error: Exception) -> str:
-    """What went wrong with the connection; of a certificate, why it is refused and what to do."""
+    """Describe a connection error; for a certificate, say why it is refused and what to do."""
     refused = explain_tls_error(error, ca="NATS_CA_FILE", address="NATS_URL")
     return refused or str(error) or type(error).__name__
 
 
 class ErrorLog:
-    """Remembers what was said lately."""
+    """Remembers what was logged lately."""
 
     def __init__(self) -> None:
         self._reported: dict[str, float] = {}
 
     def report(self, error: Exception) -> None:
-        """Logs an error, once in a while when it goes on: several servers may each have their own."""
+        """Log an error, again only after a while when it goes on; several servers may each have their own."""
         text, now = describe_error(error), time.monotonic()
         if now - self._reported.get(text, -math.inf) < _REPORT_AGAIN_SECONDS:
             return

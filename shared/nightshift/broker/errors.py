@@ -1,4 +1,4 @@
-"""What the broker may answer instead of storing a message."""
+"""Errors that the broker answers with instead of storing a message."""
 
 from nightshift.outcomes import Unavailable
 
@@ -17,11 +17,11 @@ class BrokerRefusedError(Exception):
 
 
 class QueueFullError(BrokerRefusedError):
-    """The queue is at its limit, or the broker's disk is: nothing was stored, try again when it has drained."""
+    """The queue, or the broker's disk, is full: nothing was stored; try again when it has drained."""
 
 
 class NotPermittedError(BrokerRefusedError):
-    """The user that this process is connected as may not publish there."""
+    """The broker user of this process may not publish there."""
 
 
 class AnswerLostError(Unavailable):
@@ -32,7 +32,7 @@ class AnswerLostError(Unavailable):
 
 
 def not_understood(subject: str) -> Unavailable:
-    """For an answer that is none of JetStream's: what was asked may have been done, or not."""
+    """Return the error for an answer that is not JetStream's: the request may have been carried out, or not."""
     return Unavailable("broker", f"the answer to {subject} is not JetStream's: is a proxy in between?")
 
 
@@ -41,7 +41,7 @@ class BrokerTooOldError(Exception):
 
 
 def refusal(subject: str, error: object) -> Exception:
-    """Turns the `error` object of a JetStream answer into the exception that names it."""
+    """Return the exception for the `error` object of a JetStream answer."""
     if not isinstance(error, dict):
         return not_understood(subject)
     code = error.get("err_code", 0)

@@ -1,4 +1,4 @@
-"""Message headers as bytes on the wire and as a dictionary, in both directions without loss."""
+"""Message headers: from bytes on the wire to a dictionary and back, without loss."""
 
 import re
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ _NAME = re.compile(r"[!-9;-~]+")
 """Printable ASCII without the colon (ADR-4)."""
 _BREAKS = str.maketrans("\r\n", "  ")
 _NAMES_REMEMBERED = 512
-"""The same few names come with every message; what others type is judged anew when this is full."""
+"""The same few names come with every message; the cache keeps the check cheap."""
 
 Headers = dict[str, str]
 
 STATUS = "Status"
 DESCRIPTION = "Description"
 UNREADABLE = "Headers-Unreadable"
-"""Set by `decode` when the block is broken: what a producer typed must end in a dead letter, not fell the reader."""
+"""Set by `decode` when the block is broken: such a message must become a dead letter and not stop its reader."""
 
 
 def decode(raw: bytes) -> Headers:
-    """Reads a header block; never raises, whatever the bytes.
+    """Read a header block; never raise, whatever the bytes.
 
     Bytes that are not UTF-8 are kept as lone surrogates, so that `encode` writes them back unchanged.
     Of a repeated header the first counts; a lone line break in a value becomes a space.
@@ -47,7 +47,7 @@ def decode(raw: bytes) -> Headers:
 
 
 def encode(headers: Mapping[str, str]) -> bytes:
-    """Writes a header block; line breaks in values become spaces.
+    """Write a header block; line breaks in values become spaces.
 
     Raises:
         ValueError: a name is empty or has a character that ADR-4 does not allow.

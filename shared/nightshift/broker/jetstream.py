@@ -1,4 +1,4 @@
-"""JetStream's request interface: publish with an acknowledgement, and the management calls that we need."""
+"""JetStream requests: publishing with an acknowledgement, and management calls."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ NO_STREAM = "no stream takes it (has `nightshift provision` been run?), or the b
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """The broker's acknowledgement: where the message is now; `duplicate` when its id was there already."""
+    """The broker's acknowledgement: where the message is; `duplicate` when its id was there already."""
 
     stream: str
     seq: int
@@ -45,14 +45,14 @@ async def store(
     timeout_seconds: float = 10.0,
     again: bool = True,
 ) -> Stored:
-    """Publishes a message and waits until the broker has it on its disk.
+    """Publish a message and wait until the broker has it on its disk.
 
-    While a leader is being elected it tries again, and with `again` also after a reconnect when the answer was lost
-    and the message has a `Nats-Msg-Id`, by which the broker (and else the inbox) knows it.
+    Try again while a leader is being elected and, with `again`, after a reconnect when the answer was lost and the
+    message has a `Nats-Msg-Id`, by which the broker (and otherwise the inbox) recognises it.
 
     Raises:
-        Unavailable: the broker is away, or did not answer in time.
-        Refused: the broker said no (`QueueFull`, `NotPermitted` are kinds of it); nothing was stored.
+        Unavailable: the broker is unavailable, or did not answer in time.
+        BrokerRefusedError: the broker refused it (`QueueFullError`, `NotPermittedError`); nothing was stored.
     """
     deadline = asyncio.get_running_loop().time() + timeout_seconds
     while True:
@@ -79,11 +79,11 @@ async def store(
 async def manage(
     connection: Connection, call: str, request: Mapping[str, Any] | None = None, *, timeout_seconds: float = 5.0
 ) -> dict[str, Any]:
-    """Calls `$JS.API.<call>` and returns its answer.
+    """Call `$JS.API.<call>` and return its answer.
 
     Raises:
-        Unavailable: the broker is away, or has no JetStream.
-        Refused: the answer is an error; `code` is its `err_code`.
+        Unavailable: the broker is unavailable, or has no JetStream.
+        BrokerRefusedError: the answer is an error; `code` is its `err_code`.
     """
     body = msgspec.json.encode(request) if request is not None else b""
     try:

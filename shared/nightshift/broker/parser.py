@@ -1,8 +1,8 @@
-"""Reads the broker's protocol from the socket.
+"""Reader of the broker's protocol.
 
-It stands in for the client library's parser for two reasons. Anybody's message must not fell a worker: the broker
-delivers subjects with form feeds or bytes that are no UTF-8, and header blocks that are garbage, each of which ends
-the library's read loop for good. And a worker's messages go straight to its pull, without a queue and a task between.
+It replaces the client library's parser for two reasons. No message may stop a worker: the broker delivers subjects
+with form feeds or bytes that are not UTF-8, and header blocks that are garbage, each of which ends the library's read
+loop for good. And a worker's messages go straight to its pull, without a queue and a task in between.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ from nightshift.broker.patched_client import PatchedClient
 from nightshift.observability.log import get_logger
 
 Receive = Callable[[bytes, bytes, bytes, bytes], None]
-"""Takes subject, reply, header block and body of one message, as bytes; must neither block nor raise."""
+"""A function of subject, reply, header block and body of one message, as bytes; must neither block nor raise."""
 
 _MAX_LINE = 1 << 20
 _MAX_MESSAGE = 64 << 20
-"""No nats-server accepts a longer one (`max_payload`)."""
+"""No nats-server accepts a larger one (`max_payload`)."""
 _NONE_OR_ONE = (0, 1)
 _log = get_logger("broker")
 
@@ -35,16 +35,16 @@ class Parser:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets a half-read message: its connection is gone."""
+        """Forget a message of which only a part was read: its connection is gone."""
         self._hold(b"")
 
     def _hold(self, rest: bytes, needed: int = 0) -> None:
-        """Keeps the beginning of a message; it is not looked at again before `needed` bytes have come."""
+        """Keep the beginning of a message until `needed` bytes have come."""
         self._held = [rest] if rest else []
         self._size, self._needed = len(rest), needed
 
     async def parse(self, data: bytes = b"") -> None:
-        """Handles every complete message in what was read so far, in order.
+        """Handle every complete message in what was read so far, in order.
 
         Raises:
             ProtocolError: what arrived is not the NATS protocol; the client reconnects. Nothing else is ever raised,

@@ -1,6 +1,6 @@
-"""Concurrent single publishes gathered: many that arrive while others are under way travel as one atomic batch.
+"""Groups concurrent publishes: those that arrive while others are in flight travel as one atomic batch.
 
-A durable broker writes to its disk for every acknowledgement; a group needs one. Alone, a message waits for nothing.
+A durable broker writes to its disk for every acknowledgement; a batch needs one. A message alone does not wait.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ WORTH_A_BATCH = 25
 
 
 class PublishBatcher:
-    """Stores messages; callers see no difference, but for the speed."""
+    """Stores messages, one per call; callers see no difference but for the speed."""
 
     def __init__(self, connection: Connection, *, timeout_seconds: float) -> None:
         self._connection, self._timeout_seconds = connection, timeout_seconds
-        self._gathers: dict[str, Batcher[OutboundMessage, Stored]] = {}
+        self._batchers: dict[str, Batcher[OutboundMessage, Stored]] = {}
 
     async def __call__(self, message: OutboundMessage) -> Stored:
-        """Stores one message.
+        """Store one message.
 
         Raises:
             Unavailable, BrokerRefusedError: as `store`.
@@ -35,10 +35,10 @@ class PublishBatcher:
         if not message.subject.startswith(wire.JOBS) or wire.MSG_ID not in message.headers:
             return await self._single(message)  # other streams take no batches; without an id no batch can be retried
         service = wire.service_of(wire.type_of(message.subject))
-        gather = self._gathers.get(service)
-        if gather is None:
-            gather = self._gathers[service] = Batcher(self._group, max_size=MAX_GROUP)
-        return await gather(message)
+        batcher = self._batchers.get(service)
+        if batcher is None:
+            batcher = self._batchers[service] = Batcher(self._group, max_size=MAX_GROUP)
+        return await batcher(message)
 
     async def _group(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored | BaseException]:
         if len(messages) >= WORTH_A_BATCH:

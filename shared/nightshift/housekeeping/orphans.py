@@ -1,9 +1,9 @@
-"""Sends to work again what the broker has although it was acknowledged: nobody would ever get it.
+"""Republishes orphaned jobs: those that the broker has although they were acknowledged, so that nobody gets them.
 
 A broker that was killed can have messages again after its restart that it had removed (seen with nats-server 2.15.1;
-its pull request 7384 tells how that comes about). In a work queue they lie below their consumer's acknowledgement
-floor: they count as backlog, fill the queue, and are never delivered, for only replicated streams are tidied by the
-broker itself. Nearly all are done, and end as duplicates; should a floor be wrong, none is lost.
+its pull request 7384 explains how). In a work queue they lie below their consumer's acknowledgement floor: they count
+as backlog, fill the queue, and are never delivered, for the broker tidies only replicated streams. Nearly all of them
+are done, and end as duplicates; should a floor be wrong, none is lost.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,7 +12,7 @@ from datetime import datetime
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.jetstream import manage
 from nightshift.broker.message import OutboundMessage, StoredMessage
-from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, carried_out
+from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, unless_refused
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.topology.topology import CRON_STREAM, Consumer
@@ -21,12 +21,12 @@ from nightshift.worker.in_flight import job_of
 from nightshift.worker.verdict import IMMEDIATELY, Reschedule
 
 _UNLESS_IT_WAITS = {"Nats-Expected-Last-Subject-Sequence": "0"}
-"""A job that waits for its next attempt is not to lose its time, nor its count."""
-_log = get_logger("leftovers")
+"""A job that waits for its next attempt must lose neither its time nor its count."""
+_log = get_logger("housekeeping")
 
 
 class OrphanRescuer:
-    """Those of one service; remembers what it saw last, because an acknowledgement takes a moment to be carried out."""
+    """The rescuer of one service. Remembers what it saw last: an acknowledgement takes a moment to be carried out."""
 
     def __init__(
         self, service: str, consumers: Sequence[Consumer], *, connection: Connection, publisher: Publisher
@@ -35,22 +35,23 @@ class OrphanRescuer:
         self._queues = [consumer for consumer in consumers if consumer.stream != CRON_STREAM]
         self._seen = frozenset[str]()
 
-    async def sweep(self, now: datetime) -> int:
-        """Looks through the service's queues; returns how many messages, seen the last time too, went to work again.
+    async def rescue(self, now: datetime) -> int:
+        """Look once through the service's queues; return how many jobs, seen the last time too, were republished.
 
         Raises:
-            Unavailable, QueueFull, NotPermitted: the broker is away or has no room; call again.
+            Unavailable, QueueFullError, NotPermittedError: the broker is unavailable or has no room; call again.
         """
-        seen, cleared = set[str](), 0
+        seen, rescued = set[str](), 0
         for consumer in self._queues:
             async for message in self._below_the_floor(consumer):
                 seen.add(message.origin())
                 if message.origin() in self._seen:
-                    cleared += await carried_out(self._again(message, now))
+                    rescued += await unless_refused(self._republish(message, now))
         self._seen = frozenset(seen)
-        if cleared:
-            _log.warning("leftovers", f"acknowledged jobs that the broker had again: {cleared} went to work once more")
-        return cleared
+        if rescued:
+            text = f"republished {rescued} orphaned jobs (acknowledged, but back after a broker restart)"
+            _log.warning("leftovers", text)
+        return rescued
 
     async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[StoredMessage]:
         info = await manage(self._connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
@@ -60,7 +61,7 @@ class OrphanRescuer:
                 return
             yield message
 
-    async def _again(self, message: StoredMessage, now: datetime) -> None:
+    async def _republish(self, message: StoredMessage, now: datetime) -> None:
         job = job_of(self._service, message)
         copy = rescheduling.reschedule(message, job, Reschedule("left-behind", IMMEDIATELY, job.attempt - 1), now)
         try:

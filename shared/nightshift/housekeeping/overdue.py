@@ -1,4 +1,4 @@
-"""Sweeps a service's `…_LATER` stream: schedules that did not fire, and messages that are no schedule.
+"""Publishes overdue jobs: schedules that did not fire. Messages beside them that are no schedule become dead letters.
 
 The broker does not try a schedule again that came due while its disk was full, until it is restarted.
 """
@@ -20,35 +20,37 @@ from nightshift.worker import rescheduling
 from nightshift.worker.verdict import DeadLetter
 
 OVERDUE = timedelta(seconds=30)
-"""The broker fires within half a second, also after an election; the rest is for clocks that differ."""
+"""So late a schedule is overdue: the broker fires within half a second, also after an election; the rest is for clocks
+that differ."""
 WRONG_LAST_SEQUENCE, NO_SUCH_MESSAGE = 10071, 10057
 _CHANGED_MEANWHILE = frozenset({WRONG_LAST_SEQUENCE, NO_SUCH_MESSAGE})
-"""Somebody replaced, cancelled or swept it."""
-_log = get_logger("sweep")
+"""Somebody replaced, cancelled or published it."""
+_log = get_logger("housekeeping")
 
 
-async def publish_overdue(connection: Connection, publisher: Publisher, service: str, now: datetime) -> tuple[int, int]:
-    """Looks at every waiting message of a service, page by page; returns how many were overdue, and how many stray.
+async def publish_overdue(
+    connection: Connection, publisher: Publisher, service: str, now: datetime, *, overdue_after: timedelta = OVERDUE
+) -> tuple[int, int]:
+    """Look at every waiting message of a service; return how many were overdue, and how many were no schedule.
 
     Raises:
-        Unavailable, QueueFullError, NotPermittedError: the broker is away or full; what was done stays done.
+        Unavailable, QueueFullError, NotPermittedError: the broker is unavailable or full; what was done stays done.
     """
-    overdue = strays = 0
+    overdue = unscheduled = 0
     async for waiting in direct_get.read_each(connection, later_stream(service), f"later.{service}.>"):
         due = due_at(waiting.headers)
         if due is None:
-            strays += await carried_out(_bury(connection, publisher, service, waiting, now))
-        elif due < now - OVERDUE:
-            overdue += await carried_out(_hand_over(publisher, waiting))
-    if overdue or strays:
-        _log.warning(
-            "swept", f"{later_stream(service)}: {overdue} overdue jobs handed over, {strays} strays dead-lettered"
-        )
-    return overdue, strays
+            unscheduled += await unless_refused(_dead_letter(connection, publisher, service, waiting, now))
+        elif due < now - overdue_after:
+            overdue += await unless_refused(_publish(publisher, waiting))
+    if overdue or unscheduled:
+        text = f"published {overdue} overdue jobs; {unscheduled} messages without a time became dead letters"
+        _log.warning("swept", f"{later_stream(service)}: {text}")
+    return overdue, unscheduled
 
 
 def due_at(headers: Headers) -> datetime | None:
-    """When a schedule fires; None for what is no one-time schedule."""
+    """Return when a schedule fires; None for what is no one-time schedule."""
     kind, _, text = headers.get(SCHEDULE, "").partition(" ")
     try:
         due = datetime.fromisoformat(text) if kind == "@at" else None
@@ -57,8 +59,8 @@ def due_at(headers: Headers) -> datetime | None:
         return None
 
 
-async def carried_out(step: Awaitable[None]) -> bool:
-    """Takes one step; a message that the broker refuses to move stays where it is, and must not stop the others."""
+async def unless_refused(step: Awaitable[None]) -> bool:
+    """Take one step; return False if the broker refuses: that message stays, and must not stop the others."""
     try:
         await step
     except (QueueFullError, NotPermittedError):
@@ -70,8 +72,8 @@ async def carried_out(step: Awaitable[None]) -> bool:
     return True
 
 
-async def _hand_over(publisher: Publisher, waiting: StoredMessage) -> None:
-    """Stores the job as due and removes its schedule, in one step; a schedule that has changed meanwhile stays."""
+async def _publish(publisher: Publisher, waiting: StoredMessage) -> None:
+    """Store the job as due and remove its schedule, in one step; a schedule that has changed meanwhile stays."""
     job_type, token = _type_and_token(waiting.subject)
     headers = {wire.JOB_ID: token, **outbound.strip_broker_headers(waiting.headers)} | {
         "Nats-Scheduler": waiting.subject,
@@ -83,19 +85,19 @@ async def _hand_over(publisher: Publisher, waiting: StoredMessage) -> None:
     await publisher.store(OutboundMessage(target, headers, waiting.body))
 
 
-async def _bury(
-    connection: Connection, publisher: Publisher, service: str, stray: StoredMessage, now: datetime
+async def _dead_letter(
+    connection: Connection, publisher: Publisher, service: str, message: StoredMessage, now: datetime
 ) -> None:
-    """Makes a dead letter of what nobody would ever see, and takes it out of the stream."""
-    job_type, _ = _type_and_token(stray.subject)
-    job_id = stray.headers.get(wire.JOB_ID) or stray.headers.get(wire.MSG_ID) or stray.origin()
+    """Make a dead letter of what nobody would ever see, and take it out of the stream."""
+    job_type, _ = _type_and_token(message.subject)
+    job_id = message.headers.get(wire.JOB_ID) or message.headers.get(wire.MSG_ID) or message.origin()
     job = Job(service, job_type, job_id, wire.safe_token(job_id))
-    error = f"on {stray.subject[:200]} without the header 'Nats-Schedule: @at <time>' it never becomes due"
-    await publisher.store(rescheduling.dead_letter(stray, job, DeadLetter("invalid", error, 0), now))
-    await manage(connection, f"STREAM.MSG.DELETE.{stray.stream}", {"seq": stray.sequence, "no_erase": True})
+    error = f"on {message.subject[:200]} without the header 'Nats-Schedule: @at <time>' it never becomes due"
+    await publisher.store(rescheduling.dead_letter(message, job, DeadLetter("invalid", error, 0), now))
+    await manage(connection, f"STREAM.MSG.DELETE.{message.stream}", {"seq": message.sequence, "no_erase": True})
 
 
 def _type_and_token(subject: str) -> tuple[str, str]:
-    """Splits `later.<type>.<id>`; a shorter subject has no id."""
+    """Split `later.<type>.<id>`; a shorter subject has no id."""
     tokens = subject.split(".")[1:]
     return (".".join(tokens[:-1]), tokens[-1]) if len(tokens) > 2 else (".".join(tokens), "")  # noqa: PLR2004

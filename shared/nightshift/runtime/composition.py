@@ -9,7 +9,7 @@ from nightshift.config.datastore_urls import database_url
 from nightshift.config.extras import extra
 from nightshift.config.settings import Settings
 from nightshift.database import Database, open_database
-from nightshift.housekeeping.loop import Housekeeping
+from nightshift.housekeeping.loop import DEFAULT_TIMING, Housekeeping, Timing, sweep_of
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
@@ -96,6 +96,7 @@ def compose(
     slots: int,
     limits: JobLimits,
     policies: Policies = DEFAULT_POLICIES,
+    timing: Timing = DEFAULT_TIMING,
     spawn: Spawn = spawn_task,
 ) -> WorkerParts:
     """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
@@ -110,14 +111,8 @@ def compose(
         policies,
         spawn=spawn,
     )
-    housekeeping = Housekeeping(
-        context.name,
-        consumers,
-        connection=context.connection,
-        database=context.database,
-        outbox=outbox,
-        publisher=context.publisher,
-    )
+    sweep = sweep_of(context.name, consumers, context.connection, context.publisher, timing)
+    housekeeping = Housekeeping(context.name, context.database, outbox, sweep, timing)
     pipeline = build_pipeline(
         context.name,
         table,

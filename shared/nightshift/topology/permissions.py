@@ -1,4 +1,4 @@
-"""What each user of the broker may do, computed from the topology: least privilege, as broker configuration.
+"""The permissions of each user of the broker, computed from the topology: least privilege, as broker configuration.
 
 See "Authorization" in the NATS documentation; `$JS.API` subjects are JetStream's requests (ADR-1).
 """
@@ -32,7 +32,7 @@ class Permissions(msgspec.Struct, frozen=True):
 def of_service(
     service: str, topology: Topology, enqueues: Sequence[str], *, counts_dead_letters: bool = False
 ) -> Permissions:
-    """A service's own consumers, its follow-up jobs, its copies for later and its dead letters.
+    """Let a service use its own consumers, and publish its follow-up jobs, copies for later and dead letters.
 
     It also reads and repairs its own queues, message by message, and relays what the outbox holds for them. Of other
     services it reaches `jobs.` only: whoever may publish to a stream with schedules can erase it by a header.
@@ -58,7 +58,7 @@ def _holds_dead_letters(stream: Stream) -> bool:
 
 
 def of_scheduler() -> Permissions:
-    """The scheduler publishes events and reads the last ones and the pauses."""
+    """Let the scheduler publish events, and read the last ones and the pauses."""
     publish = (
         "cron.>",
         f"$JS.API.DIRECT.GET.{CRON_STREAM}",

@@ -1,4 +1,4 @@
-"""Brings the broker's streams and consumers to the declared topology, and names what differs from it."""
+"""Provisioning: creates or updates the broker's streams and consumers as declared, or names the differences."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -9,14 +9,14 @@ from nightshift.broker.jetstream import manage
 from nightshift.topology.topology import Consumer, Stream, Topology
 
 MIN_BROKER = (2, 14)
-"""Message schedules as we use them; 2.12.3 and 2.12.4 lose messages of work queues."""
+"""The first with message schedules as we use them; 2.12.3 and 2.12.4 lose messages of work queues."""
 _VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\b")
 _NOT_FOUND = frozenset({10059, 10014})
 """Stream not found, consumer not found."""
 
 
 def check_version(version: str) -> None:
-    """Refuses a broker that is too old, or does not say how old it is.
+    """Refuse a broker that is too old, or does not tell its version.
 
     Raises:
         BrokerTooOldError: says which is needed, and why.
@@ -30,24 +30,24 @@ def check_version(version: str) -> None:
 
 
 async def provision_broker(connection: Connection, wanted: Topology, *, replicas: int = 1) -> list[str]:
-    """Creates or updates streams and consumers; returns what was done, one line each.
+    """Create or update streams and consumers; return what was done, one line each.
 
     Raises:
         BrokerTooOldError: the broker lacks what the topology needs.
         BrokerRefusedError: a stream or consumer cannot be made so; those before it are done.
-        Unavailable: the broker is away.
+        Unavailable: the broker is unavailable.
     """
-    check_version(str(connection._server_info.get("version", "")))  # noqa: SLF001 - has no public form that parses
+    check_version(str(connection.server_info.get("version", "")))
     done = [await _ensure_stream(connection, stream, replicas) for stream in wanted.streams]
     done += [await _ensure_consumer(connection, consumer) for consumer in wanted.consumers]
     return [line for line in done if line]
 
 
 async def differences(connection: Connection, wanted: Topology, *, replicas: int = 1) -> list[str]:
-    """Compares the broker with the declared topology and changes nothing; returns one line for each difference.
+    """Compare the broker with the declared topology and change nothing; return one line for each difference.
 
     Raises:
-        Unavailable: the broker is away.
+        Unavailable: the broker is unavailable.
     """
     return [line async for line in _differences(connection, wanted, replicas)]
 
@@ -99,7 +99,7 @@ async def _find(connection: Connection, call: str) -> dict[str, Any] | None:
 
 
 def _compare(wanted: Mapping[str, Any], current: Mapping[str, Any] | None) -> list[str]:
-    """What differs, in words; the broker leaves out fields that are false."""
+    """Describe each difference; the broker leaves out fields that are false."""
     if current is None:
         return [" does not exist"]
     return [

@@ -1,6 +1,6 @@
-"""Which schedules are paused: one message for each in a small stream of their own, which schedulers look at.
+"""Paused schedules: a message for each, in a small stream of their own which schedulers read.
 
-It survives restarts as every stream does, holds for all schedulers, and is gone when the schedule is resumed.
+A pause survives restarts, holds for all schedulers, and is gone when the schedule is resumed.
 """
 
 from collections.abc import Iterable
@@ -16,34 +16,34 @@ _PREFIX = "paused."
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """Since when a schedule is paused."""
+    """A pause, and when it began."""
 
     since: datetime
 
 
 async def paused(connection: Connection) -> frozenset[str]:
-    """The names of the schedules that are paused.
+    """Return the names of the schedules that are paused.
 
     Raises:
-        Unavailable: the broker is away.
+        Unavailable: the broker is unavailable.
     """
     return frozenset(_names(message.subject for message in await direct_get.read_all(connection, CRON_PAUSED_STREAM)))
 
 
 async def pause(connection: Connection, name: str, now: datetime) -> None:
-    """Pauses a schedule; once more does no harm.
+    """Pause a schedule; one that is paused already stays so.
 
     Raises:
-        Unavailable, Refused: the broker is away, or says no.
+        Unavailable, BrokerRefusedError: the broker is unavailable, or refuses.
     """
     await store(connection, _PREFIX + name, {}, msgspec.json.encode(Pause(now)))
 
 
 async def resume(connection: Connection, name: str) -> None:
-    """Resumes a schedule; nothing happens to one that is not paused.
+    """Resume a schedule; nothing happens to one that is not paused.
 
     Raises:
-        Unavailable, Refused: the broker is away, or says no.
+        Unavailable, BrokerRefusedError: the broker is unavailable, or refuses.
     """
     await manage(connection, f"STREAM.PURGE.{CRON_PAUSED_STREAM}", {"filter": _PREFIX + name})
 

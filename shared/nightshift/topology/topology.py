@@ -1,4 +1,4 @@
-"""The streams and consumers that the catalogue of messages calls for, as data."""
+"""The streams and consumers that the messages of a catalogue need, as data."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -13,7 +13,7 @@ _GIB = 1024**3
 DUPLICATE_WINDOW = timedelta(minutes=2)
 DEAD_LETTER_AGE = timedelta(days=30)
 MAX_WAITING_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
-"""A copy that waits carries more headers than the job; its dead letter even more, within the broker's 1 MB."""
+"""A copy that waits has more headers than the job; its dead letter has even more, within the broker's 1 MB."""
 EVENTS_KEPT = 200
 """Events kept per schedule; the newest is the scheduler's memory. Twice what a scheduler makes up for at once, so that
 the alert on events that wait fires before any is dropped."""
@@ -33,7 +33,7 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     new_only: bool = False
 
     def config(self) -> dict[str, Any]:
-        """The request body of `$JS.API.CONSUMER.CREATE` (ADR-15)."""
+        """Return the request body of `$JS.API.CONSUMER.CREATE` (ADR-15)."""
         return {
             "durable_name": self.name,
             "name": self.name,
@@ -56,7 +56,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any]
 
     def config(self, replicas: int) -> dict[str, Any]:
-        """The request body of `$JS.API.STREAM.CREATE`."""
+        """Return the request body of `$JS.API.STREAM.CREATE`."""
         common = {"storage": "file", "num_replicas": replicas, "duplicate_window": _ns(DUPLICATE_WINDOW)}
         return {"name": self.name, "subjects": list(self.subjects), **common, **self.options}
 
@@ -68,7 +68,7 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     consumers: tuple[Consumer, ...]
 
     def consumers_of(self, service: str) -> list[Consumer]:
-        """The consumers that a service's workers pull from."""
+        """Return the consumers that a service's workers pull."""
         return [consumer for consumer in self.consumers if consumer.name == service]
 
 
@@ -80,17 +80,17 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def queue_stream(service: str) -> str:
-    """The stream of jobs to do now."""
+    """Return the name of the stream of jobs to do now."""
     return service.upper()
 
 
 def later_stream(service: str) -> str:
-    """The stream of jobs that wait for their time."""
+    """Return the name of the stream of jobs that wait for their time."""
     return f"{service.upper()}_LATER"
 
 
 def dead_letter_stream(service: str) -> str:
-    """The stream of jobs given up on; of events, for `cron`."""
+    """Return the name of the stream of jobs given up on; for `cron`, of events."""
     return f"{service.upper()}_DLQ"
 
 
@@ -106,7 +106,7 @@ def declared_topology(catalogue: Catalogue, limits: StreamLimits | None = None) 
 def topology(
     job_types: Iterable[str], event_consumers: Mapping[str, str], limits: StreamLimits | None = None
 ) -> Topology:
-    """Computes it from the job types that exist and from who consumes which events (first token -> service)."""
+    """Compute it from the job types that exist and from the consumers of events (first token -> service)."""
     limits = limits or StreamLimits()
     services = sorted({service_of(job_type) for job_type in job_types})
     streams = [stream for service in services for stream in _of_service(service, limits)]

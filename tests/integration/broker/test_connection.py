@@ -81,7 +81,7 @@ async def test_errors_that_take_turns_are_each_said_once(caplog: pytest.LogCaptu
 
 
 async def test_it_gives_up_after_the_time_it_was_given_and_leaves_nothing() -> None:
-    """Whoever cannot wait for ever gets an error that says what the last try met."""
+    """Whoever cannot wait for ever gets an error that says how the last attempt failed."""
     tasks, files = asyncio.all_tasks(), open_files()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,10 +91,10 @@ async def test_it_gives_up_after_the_time_it_was_given_and_leaves_nothing() -> N
 
     silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     url = f"nats://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-    with pytest.raises(Unavailable, match=r"no connection within 0\.3 s; the last try met: no answer"):
+    with pytest.raises(Unavailable, match=r"no connection within 0\.3 s; the last attempt: no answer"):
         await connect(ProcessSettings(nats_url=url), name="hasty", wait_seconds=0.3)
     silent.close()
-    with pytest.raises(Unavailable, match=r"the last try met: .*Connect call failed"):
+    with pytest.raises(Unavailable, match=r"the last attempt: .*Connect call failed"):
         await connect(ProcessSettings(nats_url=url), name="hasty", wait_seconds=0.3)
     await eventually(lambda: asyncio.all_tasks() <= tasks, what="no task is left")
     assert open_files() <= files

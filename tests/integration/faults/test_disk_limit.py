@@ -7,16 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from nightshift.broker import Connection, QueueFullError
 from nightshift.broker.jetstream import manage, store
 from nightshift.contract import wire
-from nightshift.database.tables import leases
 from nightshift.embedded.servers.broker import Broker
-from nightshift.housekeeping import loop, overdue
+from nightshift.housekeeping.loop import Timing
 from nightshift.topology.topology import StreamLimits
-from tests.harness import RunProbe, connected, count, doing_chores, eventually, working
+from tests.harness import RunProbe, connected, count, eventually, with_housekeeping, working
 from tests.integration.worker.probes import record
 
 _MEBIBYTE = 1 << 20
@@ -41,11 +39,8 @@ async def filling(small_disk: Broker) -> AsyncIterator[Connection]:
         yield connection
 
 
-@pytest.fixture
-def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sweeps come every half second, and half a second late is overdue: that they come by themselves is the rule."""
-    monkeypatch.setattr(loop, "SWEEP_SECONDS", 0.5)
-    monkeypatch.setattr(overdue, "OVERDUE", timedelta(seconds=0.5))
+WATCHFUL = Timing(sweep_seconds=0.5, overdue_after=timedelta(seconds=0.5))
+"""Sweeps come every half second, and half a second late is overdue: that they come by themselves is the rule."""
 
 
 async def _fill(connection: Connection) -> None:
@@ -76,14 +71,13 @@ async def test_a_full_disk_refuses_at_once_and_drops_nothing(
         assert await count(harness.connection, "PROBE_LATER") == 0
 
 
-@pytest.mark.usefixtures("watchful")
 async def test_what_came_due_while_the_disk_was_full_runs_when_there_is_space(
     small_disk: Broker, filling: Connection, tmp_path: Path
 ) -> None:
     """Nobody was refused anything and the broker is not restarted: the sweep notices by itself."""
     async with (
-        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness,
-        doing_chores(harness),
+        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, timing=WATCHFUL) as harness,
+        with_housekeeping(harness),
     ):
         due = datetime.now(UTC) + timedelta(seconds=2)
         for number in range(3):
@@ -98,47 +92,14 @@ async def test_what_came_due_while_the_disk_was_full_runs_when_there_is_space(
         assert await harness.effects() == ["later 0", "later 1", "later 2"]
 
 
-@pytest.mark.usefixtures("watchful")
 async def test_what_is_no_schedule_is_reported(small_disk: Broker, tmp_path: Path) -> None:
     """A message on `later.>` that would never become due is a dead letter that says why."""
     async with (
-        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness,
-        doing_chores(harness),
+        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, timing=WATCHFUL) as harness,
+        with_housekeeping(harness),
     ):
         await store(harness.connection, "later.probe.run.typed", {}, b'{"name":"a"}')
         (letter,) = await harness.dead_letters()
         assert letter.headers[wire.DEAD_REASON] == "invalid"
         assert "Nats-Schedule" in letter.headers[wire.DEAD_ERROR]
         await harness.empty()
-
-
-async def test_of_two_replicas_one_sweeps_at_a_time(
-    small_disk: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They share a lease, which is one row however often it changes hands."""
-    swept: list[str] = []
-
-    async def noted(*_: object) -> tuple[int, int]:
-        swept.append("")
-        return 0, 0
-
-    monkeypatch.setattr(loop, "publish_overdue", noted)
-    monkeypatch.setattr(loop, "SWEEP_SECONDS", 0.25)
-    async with (
-        working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL, start=False) as first,
-        working(small_disk, None, tmp_path, {RunProbe: record}, fresh=False, start=False) as other,
-        doing_chores(first),
-        doing_chores(other),
-    ):
-        started = time.monotonic()
-        await eventually(lambda: len(swept) >= 6, what="six sweeps")
-        assert len(swept) <= (time.monotonic() - started) / 0.25 + 2
-        async with first.database.read() as connection:
-            rows = await connection.execute(select(leases.c.service, leases.c.task))
-            assert [tuple(row) for row in rows] == [("probe", "sweep")]
-
-
-@pytest.mark.parametrize(("took", "pause"), [(0, 20), (0.1, 20), (3, 150), (600, 3600)])
-def test_a_sweep_takes_a_fiftieth_of_the_time_at_most(took: float, pause: float) -> None:
-    """Every 20 seconds where little waits; where a sweep takes long it comes more rarely, hourly at least."""
-    assert loop.pause_after(took) == pytest.approx(pause)

@@ -12,12 +12,12 @@ from sqlalchemy import delete
 
 from nightshift.database.tables import processed_messages
 from nightshift.embedded.servers.broker import Broker
-from nightshift.housekeeping import loop
+from nightshift.housekeeping.loop import Timing
 from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Snooze
 from schema.tables import activity_logs
-from tests.harness import Harness, RunProbe, count, doing_chores, eventually, probe_topology, working
+from tests.harness import Harness, RunProbe, count, eventually, probe_topology, with_housekeeping, working
 from tests.integration.worker.probes import record
 
 HOUR = timedelta(hours=1)
@@ -54,16 +54,16 @@ async def forgotten(broker: Broker, harness: Harness, stream: str) -> AsyncItera
     await harness.connection.ready(20)
 
 
-def leftovers_of(harness: Harness) -> OrphanRescuer:
+def rescuer_of(harness: Harness) -> OrphanRescuer:
     """Those of the service `probe`."""
     consumers = probe_topology().consumers_of("probe")
     return OrphanRescuer("probe", consumers, connection=harness.connection, publisher=harness.publisher)
 
 
-async def swept(harness: Harness) -> tuple[int, int]:
-    """How many went to work again at the first look, and at the second."""
-    leftovers, now = leftovers_of(harness), datetime.now(UTC)
-    return await leftovers.sweep(now), await leftovers.sweep(now)
+async def rescued(harness: Harness) -> tuple[int, int]:
+    """How many were republished at the first look, and at the second."""
+    rescuer, now = rescuer_of(harness), datetime.now(UTC)
+    return await rescuer.rescue(now), await rescuer.rescue(now)
 
 
 @pytest.mark.parametrize("stream", ["PROBE", "PROBE_LATER"])
@@ -82,7 +82,7 @@ async def test_what_is_done_leaves_the_queue_and_is_not_done_twice(
             await harness.parts.worker.start(harness.parts.pulls)
             await harness.empty()
         assert await count(harness.connection, stream) == 3
-        assert await swept(harness) == (0, 3)
+        assert await rescued(harness) == (0, 3)
         await harness.empty()
         assert await harness.effects() == ["a", "b", "c"]
         assert harness.outcomes() == {"done": 3, "duplicate": 3}
@@ -103,7 +103,7 @@ async def test_what_nobody_did_is_done(own_broker: Broker, tmp_path: Path) -> No
         async with harness.database.write() as connection:  # as if it had never run
             await connection.execute(delete(processed_messages))
             await connection.execute(delete(activity_logs))
-        assert await swept(harness) == (0, 1)
+        assert await rescued(harness) == (0, 1)
         await harness.empty()
         assert await harness.effects() == ["a"]
 
@@ -118,7 +118,7 @@ async def test_a_job_that_waits_keeps_its_time(own_broker: Broker, tmp_path: Pat
             await eventually(lambda: _waiting(harness, 2), what="both wait")
             await harness.publisher.publish_later(RunProbe(name="set again"), delay=2 * HOUR, job_id="set again")
         before = await harness.stored("PROBE_LATER")
-        assert await swept(harness) == (0, 2)
+        assert await rescued(harness) == (0, 2)
         assert await count(harness.connection, "PROBE") == 0
         assert await harness.stored("PROBE_LATER") == before
 
@@ -140,20 +140,20 @@ async def test_what_is_queued_or_in_hand_is_left_alone(own_broker: Broker, tmp_p
         for name in ("first", "second", "third"):
             await harness.publisher.publish(RunProbe(name=name))
         await eventually(lambda: _queued(harness, "PROBE", 2), what="the first is done")
-        assert await swept(harness) == (0, 0)
+        assert await rescued(harness) == (0, 0)
         go_on.set()
         await harness.empty()
         assert harness.outcomes() == {"done": 3}
 
 
-async def test_a_worker_looks_by_itself(own_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_looks_by_itself(own_broker: Broker, tmp_path: Path) -> None:
     """Beside its jobs, with the sweep of what waits."""
-    monkeypatch.setattr(loop, "SWEEP_SECONDS", 0.5)
-    async with working(own_broker, None, tmp_path, {RunProbe: record}, start=False) as harness:
+    timing = Timing(sweep_seconds=0.5)
+    async with working(own_broker, None, tmp_path, {RunProbe: record}, start=False, timing=timing) as harness:
         await harness.publisher.publish(RunProbe(name="a"))
         async with forgotten(own_broker, harness, "PROBE"):
             await harness.parts.worker.start(harness.parts.pulls)
             await harness.empty()
-        async with doing_chores(harness):
+        async with with_housekeeping(harness):
             await harness.empty()
         assert await harness.effects() == ["a"]

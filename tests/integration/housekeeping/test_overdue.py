@@ -1,15 +1,17 @@
-"""The sweep: a schedule that did not fire is handed over once, a stray becomes a dead letter, the rest stays."""
+"""Overdue schedules are published once, messages without a time become dead letters, the rest stays."""
 
 import asyncio
+import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
 
 import pytest
 
-from nightshift.broker import Connection, QueueFullError, direct_get
-from nightshift.broker.message import OutboundMessage, StoredMessage
+from nightshift.broker import Connection, QueueFullError
+from nightshift.broker.jetstream import Stored
+from nightshift.broker.message import OutboundMessage
 from nightshift.housekeeping.overdue import publish_overdue
-from nightshift.messaging.outbound import schedule_at
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import MAX_WAITING_BYTES, StreamLimits
@@ -20,11 +22,26 @@ DUE = NOW + timedelta(days=10)
 LATE = DUE + timedelta(hours=1)
 
 
+class Late(Publisher):
+    """A publisher before whose first message somebody else does something."""
+
+    def __init__(self, connection: Connection, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(connection)
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+
+    async def store(self, message: OutboundMessage) -> Stored:
+        """Let the other one be first, once."""
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return await super().store(message)
+
+
 async def _later(publisher: Publisher, job_id: str, at: datetime = DUE) -> None:
     await publisher.publish_later(RunProbe(name=job_id), at=at, job_id=job_id, headers={"traceparent": "00-ab"})
 
 
-async def test_an_overdue_schedule_is_handed_over_in_one_step(publisher: Publisher, connection: Connection) -> None:
+async def test_an_overdue_schedule_is_published_in_one_step(publisher: Publisher, connection: Connection) -> None:
     """Exactly one job is due, with id, headers and body of its schedule, which is gone; the next sweep finds none."""
     await _later(publisher, "one")
     assert await publish_overdue(connection, publisher, "probe", LATE) == (1, 0)
@@ -45,42 +62,25 @@ async def test_a_schedule_that_may_still_fire_is_left_alone(
     assert [message.subject for message in await stored(connection, "PROBE_LATER")] == ["later.probe.run.one"]
 
 
-async def test_a_schedule_that_is_replaced_meanwhile_stays(
-    publisher: Publisher, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the sweep has read is old by then: the new one keeps its time."""
-    read = direct_get.page
-
-    async def replace_after(*arguments: Any) -> list[StoredMessage]:
-        page = await read(*arguments)
-        if page and page[0].headers["Nats-Schedule"] == schedule_at(DUE):
-            await _later(publisher, "one", LATE + timedelta(days=1))
-        return page
-
+async def test_a_schedule_that_is_replaced_meanwhile_stays(publisher: Publisher, connection: Connection) -> None:
+    """What was read is old by then: the new one keeps its time."""
     await _later(publisher, "one")
-    monkeypatch.setattr(direct_get, "page", replace_after)
-    assert (await publish_overdue(connection, publisher, "probe", LATE))[0] == 0
+    late = Late(connection, partial(_later, publisher, "one", LATE + timedelta(days=1)))
+    assert await publish_overdue(connection, late, "probe", LATE) == (0, 0)
     assert [message.subject for message in await stored(connection, "PROBE_LATER")] == ["later.probe.run.one"]
 
 
 async def test_a_schedule_that_is_cancelled_meanwhile_stays_cancelled(
-    publisher: Publisher, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    publisher: Publisher, connection: Connection
 ) -> None:
-    """The hand-over is refused when there is nothing to hand over."""
-    read = direct_get.page
-
-    async def cancel_after(*arguments: Any) -> list[StoredMessage]:
-        page = await read(*arguments)
-        await publisher.cancel("probe.run", "one")
-        return page
-
+    """The broker refuses to publish what is not there any more."""
     await _later(publisher, "one")
-    monkeypatch.setattr(direct_get, "page", cancel_after)
-    assert await publish_overdue(connection, publisher, "probe", LATE) == (0, 0)
+    late = Late(connection, partial(publisher.cancel, "probe.run", "one"))
+    assert await publish_overdue(connection, late, "probe", LATE) == (0, 0)
     assert await stored(connection, "PROBE_LATER") == []
 
 
-STRAYS: dict[str, dict[str, str]] = {
+TIMELESS: dict[str, dict[str, str]] = {
     "no header at all": {},
     "a job id and no time": {"Job-Id": "lost"},
     "a time that is none": {"Job-Id": "lost", "x": "@at soon"},
@@ -92,20 +92,20 @@ STRAYS: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", STRAYS)
-async def test_a_stray_becomes_a_dead_letter_and_leaves_the_stream(
+@pytest.mark.parametrize("what", TIMELESS)
+async def test_a_message_without_a_time_becomes_a_dead_letter_and_leaves_the_stream(
     publisher: Publisher, connection: Connection, what: str
 ) -> None:
     """A message on `later.` without a time would wait for ever and nobody would see it."""
     await _later(publisher, "good")
-    receipt = await publisher.store(OutboundMessage("later.probe.run.stray", STRAYS[what], b'{"name":"stray"}'))
+    receipt = await publisher.store(OutboundMessage("later.probe.run.timeless", TIMELESS[what], b'{"name":"timeless"}'))
     assert await publish_overdue(connection, publisher, "probe", NOW) == (0, 1)
     (letter,) = await stored(connection, "PROBE_DLQ")
-    assert (letter.subject, letter.body) == ("dead.probe.run", b'{"name":"stray"}')
-    assert (letter.headers["Dead-Reason"], letter.headers["Dead-Subject"]) == ("invalid", "later.probe.run.stray")
+    assert (letter.subject, letter.body) == ("dead.probe.run", b'{"name":"timeless"}')
+    assert (letter.headers["Dead-Reason"], letter.headers["Dead-Subject"]) == ("invalid", "later.probe.run.timeless")
     assert (letter.headers["Dead-Stream"], letter.headers["Dead-Sequence"]) == ("PROBE_LATER", str(receipt.seq))
     assert "without the header 'Nats-Schedule: @at <time>'" in letter.headers["Dead-Error"]
-    assert letter.headers["Job-Id"] == STRAYS[what].get("Job-Id", letter.headers["Job-Id"])
+    assert letter.headers["Job-Id"] == TIMELESS[what].get("Job-Id", letter.headers["Job-Id"])
     assert [message.subject for message in await stored(connection, "PROBE_LATER")] == ["later.probe.run.good"]
 
 
@@ -116,31 +116,30 @@ async def test_a_thousand_waiting_jobs_are_read_page_by_page(
     for start in range(0, 1000, 250):
         await asyncio.gather(*(_later(publisher, f"j{start + number}", LATE) for number in range(250)))
     await _later(publisher, "overdue")
-    sizes: list[int] = []
-    read = direct_get.page
+    pages, send = list[int](), connection.send
 
-    async def count(*arguments: Any) -> list[StoredMessage]:
-        page = await read(*arguments)
-        sizes.append(len(page))
-        return page
+    def note(subject: bytes, body: bytes = b"", *rest: bytes) -> None:
+        if subject == b"$JS.API.DIRECT.GET.PROBE_LATER":
+            pages.append(json.loads(body)["batch"])
+        send(subject, body, *rest)
 
-    monkeypatch.setattr(direct_get, "page", count)
+    monkeypatch.setattr(connection, "send", note)
     assert await publish_overdue(connection, publisher, "probe", DUE + timedelta(minutes=2)) == (1, 0)
-    assert (sum(sizes), max(sizes)) == (1001, direct_get.PAGE)
+    assert pages == [256] * 5
     assert len(await stored(connection, "PROBE_LATER", "later.>")) == 1000
 
 
-async def test_two_sweepers_hand_each_job_over_once(
+async def test_two_sweeps_publish_each_job_once(
     publisher: Publisher, connection: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever comes second finds another last sequence, or the stray gone: it counts and complains of nothing."""
+    """Whoever comes second finds another last sequence, or the message gone: it neither counts nor logs it."""
     for number in range(20):
         await _later(publisher, f"j{number}")
     for number in range(10):
         await publisher.store(OutboundMessage(f"later.probe.run.s{number}", {}, b"{}"))
     counts = await asyncio.gather(*(publish_overdue(connection, publisher, "probe", LATE) for _ in range(2)))
     assert sum(overdue for overdue, _ in counts) == 20
-    assert sum(strays for _, strays in counts) == 10
+    assert sum(timeless for _, timeless in counts) == 10
     due = [message.headers["Job-Id"] for message in await stored(connection, "PROBE_LATER")]
     assert sorted(due) == sorted(f"j{number}" for number in range(20))
     assert len(await stored(connection, "PROBE_DLQ")) == 10
@@ -150,7 +149,7 @@ async def test_two_sweepers_hand_each_job_over_once(
 async def test_a_message_that_cannot_be_moved_does_not_stop_the_others(
     publisher: Publisher, connection: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It stays where it is, with an error in the log; those behind it are handed over."""
+    """It stays where it is, with an error in the log; those behind it are published."""
     schedule = {"Nats-Schedule": "@at 2040-01-01T00:00:00Z", "Nats-Schedule-Target": "due.probe.run"}
     huge = OutboundMessage("later.probe.run.huge", {**schedule, "Nats-Rollup": "sub"}, b"")  # this the broker adds
     await publisher.store(OutboundMessage(huge.subject, schedule, b"x" * (MAX_WAITING_BYTES - huge.size())))
@@ -160,10 +159,10 @@ async def test_a_message_that_cannot_be_moved_does_not_stop_the_others(
     assert "stays where it is" in caplog.text
 
 
-async def test_a_full_dead_letter_stream_keeps_the_stray(publisher: Publisher, connection: Connection) -> None:
+async def test_a_full_dead_letter_stream_keeps_the_message(publisher: Publisher, connection: Connection) -> None:
     """The sweep ends there, to be tried again: nothing is removed that is not kept elsewhere."""
     await provision_broker(connection, probe_topology(StreamLimits(dead_letter_bytes=1000)))
-    await publisher.store(OutboundMessage("later.probe.run.stray", {}, b"x" * 2000))
+    await publisher.store(OutboundMessage("later.probe.run.timeless", {}, b"x" * 2000))
     with pytest.raises(QueueFullError):
         await publish_overdue(connection, publisher, "probe", NOW)
     assert len(await stored(connection, "PROBE_LATER")) == 1

@@ -149,11 +149,11 @@ async def test_a_database_of_a_newer_version_is_told(stack: Stack, tmp_path: Pat
 
 
 async def test_a_broker_that_stays_away_ends_it_with_an_error(stack: Stack) -> None:
-    """Whoever started it is told after a while, and what the last try met; exit code 1, no traceback."""
+    """Whoever started it is told after a while, and how the last attempt failed; exit code 1, no traceback."""
     away = {"NATS_URL": "nats://127.0.0.1:9", "PROVISION_WAIT_SECONDS": "0.7"}
     process = stack.process("nightshift.runtime.provision", extra=away)
     assert await process.wait(timeout_seconds=30) == 1
     output = process.output()
-    assert "broker is unavailable: no connection within 0.7 s; the last try met:" in output
+    assert "broker is unavailable: no connection within 0.7 s; the last attempt:" in output
     assert "Connect call failed" in output
     assert "Traceback" not in output

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError
 from nightshift.broker.jetstream import manage, store
@@ -30,7 +29,7 @@ Check = Callable[[Context], Awaitable[Sequence[Finding]]]
 async def broker(context: Context) -> list[Finding]:
     """Check the broker's version and how much of its storage is used."""
     connection = await context.connection()
-    info: dict[str, Any] = connection._server_info  # noqa: SLF001 - the client has no public form of it
+    info = connection.server_info
     found = [ok("broker", f"nats-server {info.get('version')} at {context.settings.nats_url} ({context.source})")]
     try:
         check_version(str(info.get("version", "")))
