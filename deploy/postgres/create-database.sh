@@ -5,5 +5,7 @@ psql --set ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname post
     --set password="$(cat /run/credentials/nightshift-password)" <<'SQL'
 CREATE ROLE nightshift LOGIN PASSWORD :'password';
 CREATE DATABASE nightshift OWNER nightshift;
+-- The library's schema has the role's name, where "$user" in the default path would put the application's tables.
+ALTER ROLE nightshift SET search_path = public;
 REVOKE CONNECT ON DATABASE postgres, nightshift FROM PUBLIC;
 SQL

@@ -22,7 +22,7 @@ print(json.dumps({file.name: file.read_text() for file in pathlib.Path("/run/cre
 _ADD_USER = """
 import pathlib
 file = pathlib.Path("/volumes/credentials/nats/users.conf")
-text = file.read_text().replace("users = [", 'users = [{user: "newcomer", password: "password"}')
+text = file.read_text().replace("users = [", 'users = [{user: "newcomer", password: "password"}', 1)
 part = file.with_name("part")
 part.write_text(text)
 part.replace(file)

@@ -18,7 +18,7 @@ from nightshift.config.settings import ProcessSettings
 
 
 class SendEmail(Message):
-    TYPE = "email.send"
+    SUBJECT = "jobs.email.send"
 
     to: str
     subject: str

@@ -19,6 +19,13 @@ _SOME_PAGES = text(
     " SELECT repeat('x', 1000) AS filling FROM generate_series(1, 100)"
 )
 
+# `"$user"` of PostgreSQL's default path names the library's schema when the role is called `nightshift`, and the
+# application's tables would be created there.
+_OUTSIDE_THE_LIBRARYS_SCHEMA = (
+    "SELECT set_config('search_path', 'public', false)"
+    " WHERE current_user = 'nightshift' AND current_setting('search_path') LIKE '\"$user\"%'"
+)
+
 
 @dataclass(slots=True, frozen=True)
 class PoolLimits:
@@ -47,12 +54,14 @@ def postgres_engine(address: URL, *, connections: int, limits: PoolLimits) -> As
     settings = {name: value for name, value in _server_settings(limits).items() if name not in address.query}
 
     async def connect() -> Any:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             dsn,
             timeout=limits.connect_seconds,
             command_timeout=limits.statement_seconds + limits.answer_seconds if limits.statement_seconds else None,
             server_settings=settings,
         )
+        await connection.execute(_OUTSIDE_THE_LIBRARYS_SCHEMA)
+        return connection
 
     engine = create_async_engine(
         # We connect ourselves: SQLAlchemy would read the options differently.

@@ -55,8 +55,8 @@ crash_marks = Table(
     metadata,
     Column("service", Text, nullable=False),
     Column("origin", Text, nullable=False),
-    Column("naks", Integer, nullable=False),
-    Column("started", Boolean, nullable=False),
+    Column("naks", Integer, nullable=False, default=0),
+    Column("started", Boolean, nullable=False, default=False),
     instant("marked_at", nullable=False),
     PrimaryKeyConstraint("service", "origin"),
     # The cleanup removes old rows by age.
