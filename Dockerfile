@@ -13,7 +13,7 @@ COPY schema schema
 COPY services services
 COPY shared shared
 COPY deploy deploy
-# Compiled here, because the file system is read-only later; unchecked: it cannot change either.
+# Compiled here, because the file system is read-only later. Unchecked, because the sources cannot change.
 RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
 # For thumbnails of PDFs in Chinese and Japanese that do not embed their fonts: 4 MB.
@@ -25,7 +25,7 @@ WORKDIR /app
 COPY --from=fonts /usr/share/fonts /usr/share/fonts
 COPY --from=dependencies /venv /venv
 COPY --from=code /app /app
-# Folders that are volumes later: a new named volume takes over the owner, so that no process needs to be root.
+# Folders that become volumes: a new named volume gets their owner, so that no process needs to be root.
 RUN useradd --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin nightshift \
  && own() { install -d -o nightshift -g nightshift -m 0750 "$@"; } \
  && own /scratch /run/credentials /volumes /volumes/data /volumes/data/nats /volumes/data/seaweedfs /volumes/credentials \

@@ -1,1 +1,1 @@
-"""What may be said: the messages that producers and services exchange."""
+"""The messages that producers and services exchange."""

@@ -9,20 +9,20 @@ from nightshift.contract.constraints import CONTROL, END, ONE_LINE, ONE_LINE_WOR
 from nightshift.contract.message import Message
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-# ASCII letters and digits, and whatever an internationalised domain may be made of; IDNA has the last word on those.
+# ASCII letters and digits, and all that an internationalised domain may contain, which IDNA checks later.
 _LETTER = r"[^\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2028\u2029\ufeff]"
 _LETTER_OR_HYPHEN = r"[^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2028\u2029\ufeff]"
 _LABEL = rf"{_LETTER}(?:{_LETTER_OR_HYPHEN}{{0,61}}{_LETTER})?"
 _ADDRESS = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]){_LABEL}"
-# A comma, semicolon, colon or at sign in a name is how several addresses look that were put into one text.
+# A comma, semicolon, colon or at sign in a name means that several addresses were put into one text.
 _NAME = rf'(?:"[^"\\<>{CONTROL}]{{1,100}}"|[^"\\<>,;:@{CONTROL}]{{0,100}})'
 
 ADDRESS = rf"^(?:{_ADDRESS}|{_NAME} *<{_ADDRESS}>){END}"
-"""The pattern of one address, alone or behind a name."""
+"""The pattern of one address, alone or after a name."""
 _MAX_LENGTH = 420
 _TITLE = "Email address"
 _DESCRIPTION = (
-    "One address, alone or behind a name. A name with a comma stands in double quotes. "
+    "One address, alone or after a name. A name with a comma has to be in double quotes. "
     "The part before the @ is ASCII, of at most 64 characters; the domain may be international, and its last part does "
     "not begin with a digit."
 )
@@ -49,11 +49,11 @@ Recipients = _OneAddress | Annotated[tuple[Address, ...], Meta(min_length=1, max
 CopyRecipients = _OneAddress | Annotated[tuple[Address, ...], Meta(max_length=50, title="Email addresses")]
 
 _SEGMENT = rf"(?!\.{{1,2}}(?:/|{END}))[^/{CONTROL}]+"
-"""Between the slashes of a key: not empty, neither `.` nor `..`, which no object store keeps apart."""
+"""A segment of a key: not empty, and neither `.` nor `..`, which object stores do not distinguish."""
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A file that goes with the mail, read from the object store when the mail is sent."""
+    """A file that is attached to the mail; it is read from the object store when the mail is sent."""
 
     key: Annotated[
         str,
@@ -80,17 +80,17 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
 
 class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Sends one mail to all of its recipients, or to none of them.
+    """Send one mail to all of its recipients, or to none of them.
 
-    Unknown fields are ignored, so that tomorrow's publishers can write to today's workers; our own publishers and
-    command line refuse them.
+    Unknown fields are ignored, so that newer publishers can write to older workers; our own publishers and command line
+    refuse them.
     """
 
     SUBJECT: ClassVar[str] = "jobs.email.send"
 
     to: Annotated[
         Recipients,
-        Meta(description="Who gets it: one address, or a list of up to 50.", examples=["ada@example.com"]),
+        Meta(description="Recipients: one address, or a list of up to 50.", examples=["ada@example.com"]),
     ]
     subject: Annotated[
         str,
@@ -122,21 +122,21 @@ class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
     sender: Annotated[
         Address | None,
         Meta(
-            description="Who it comes from; the service's own sender when absent.",
+            description="Sender; the service's own sender when absent.",
             examples=["Acme <hello@acme.example>"],
         ),
     ] = msgspec.field(default=None, name="from")
     reply_to: Annotated[
         Address | None,
-        Meta(description="Where answers go, when not to the sender.", examples=["support@acme.example"]),
+        Meta(description="Address for replies, if it is not the sender's.", examples=["support@acme.example"]),
     ] = None
     cc: Annotated[
         CopyRecipients,
-        Meta(description="Who gets a copy, for all to see: one address, or a list of up to 50."),
+        Meta(description="Recipients of a copy, visible to all: one address, or a list of up to 50."),
     ] = ()
     bcc: Annotated[
         CopyRecipients,
-        Meta(description="Who gets a copy that the others do not see: one address, or a list of up to 50."),
+        Meta(description="Recipients of a copy, visible to nobody else: one address, or a list of up to 50."),
     ] = ()
     attachments: Annotated[
         tuple[Attachment, ...],
@@ -144,7 +144,7 @@ class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
     ] = ()
 
     def __post_init__(self) -> None:
-        """Checks the addresses that stand where a list might; see `shape_or_list`."""
+        """Check the fields that are one address and not a list; see `pattern_or_list`."""
         check(ADDRESS, self.to, "to")
         check(ADDRESS, self.cc, "cc")
         check(ADDRESS, self.bcc, "bcc")

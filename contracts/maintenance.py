@@ -1,4 +1,4 @@
-"""What may be asked of the maintenance service: one job for each kind of thing that is cleaned up."""
+"""The messages of the maintenance service: one for each kind of thing that is cleaned up."""
 
 from typing import Annotated, ClassVar
 
@@ -9,7 +9,7 @@ from nightshift.contract.message import Message
 
 LONGEST_DAYS = 3650
 INBOX_LEAST_DAYS = 45
-"""Dead letters are kept for 30 days, and one that is redriven on the last of them still goes through its retries."""
+"""Dead letters are kept for 30 days, and one that is redriven on the last day still has its retries."""
 
 
 class CleanSessions(Message, omit_defaults=True):
@@ -19,7 +19,7 @@ class CleanSessions(Message, omit_defaults=True):
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=0, le=LONGEST_DAYS)] | None,
-        Meta(description="Days since they expired; the service's setting when absent, and at least.", examples=[7]),
+        Meta(description="Days since they expired; at least, and by default, the service's setting.", examples=[7]),
     ] = None
 
 
@@ -30,7 +30,7 @@ class CleanActivity(Message, omit_defaults=True):
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=1, le=LONGEST_DAYS)] | None,
-        Meta(description="Age in days; the service's setting when absent, and at least.", examples=[30]),
+        Meta(description="Age in days; at least, and by default, the service's setting.", examples=[30]),
     ] = None
 
 
@@ -45,8 +45,8 @@ class CleanFiles(Message, omit_defaults=True):
     older_than_days: Annotated[
         Annotated[int, Meta(ge=1, le=LONGEST_DAYS)] | None,
         Meta(
-            description="Age in days from which an upload that is not complete, or an object without a row, is taken "
-            "for abandoned; the service's setting when absent, and at least.",
+            description="Age in days from which an incomplete upload, or an object without a row, counts as abandoned; "
+            "at least, and by default, the service's setting.",
             examples=[7],
         ),
     ] = None
@@ -61,22 +61,22 @@ class CleanFiles(Message, omit_defaults=True):
         ]
         | None,
         Meta(
-            description="Key of the object behind which the walk through the objects goes on, as the service sets it "
-            "in the job that continues one whose time was up; from the beginning when absent.",
+            description="Key of the object after which to continue, set by the service in the job that continues one "
+            "whose time was up; the beginning when absent.",
             examples=["uploads/user-17/2f7c1a"],
         ),
     ] = None
 
 
 class CleanClaims(Message, omit_defaults=True):
-    """Delete the bodies of jobs that went by claim check, when nobody can ask for them any more."""
+    """Delete the bodies of jobs that travelled by claim check, when nobody can need them any more."""
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.claims"
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=0, le=LONGEST_DAYS)] | None,
         Meta(
-            description="Days since the date in their key has passed; the service's setting when absent, and at least. "
+            description="Days since the date in their key; at least, and by default, the service's setting. "
             "Before that date nothing is deleted.",
             examples=[1],
         ),
@@ -84,20 +84,20 @@ class CleanClaims(Message, omit_defaults=True):
 
 
 class CleanInbox(Message, omit_defaults=True):
-    """Delete the notes of jobs that were done long ago, and the records of cleanups as old.
+    """Delete the inbox rows of jobs that were done long ago, and records of cleanups of that age.
 
-    Without its note, a job that comes again is done again.
+    Without its inbox row, a job that is delivered again is done again.
     """
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.inbox"
 
     older_than_days: Annotated[
         Annotated[int, Meta(le=LONGEST_DAYS, extra_json_schema={"minimum": INBOX_LEAST_DAYS})] | None,
-        Meta(description="Age in days; the service's setting when absent, and at least.", examples=[60]),
+        Meta(description="Age in days; at least, and by default, the service's setting.", examples=[60]),
     ] = None
 
     def __post_init__(self) -> None:
-        """Refuses an age at which dead letters could still be redriven, and says why."""
+        """Refuse an age at which dead letters could still be redriven."""
         if self.older_than_days is not None and self.older_than_days < INBOX_LEAST_DAYS:
             raise ValueError(
                 f"olderThanDays is {self.older_than_days}, expected {INBOX_LEAST_DAYS} or more: a dead letter is kept "

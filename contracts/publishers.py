@@ -1,4 +1,4 @@
-"""Who publishes what: the parts of the system as data, for permissions, documents and tests."""
+"""Which service publishes and consumes what, as data for permissions, documents and tests."""
 
 PUBLISHES: dict[str, tuple[str, ...]] = {
     "email": (),
@@ -13,13 +13,13 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
         "maintenance.inbox",
     ),
 }
-"""Service -> the job types that it enqueues. What is not here, the broker does not let it publish."""
+"""Service -> the job types that it enqueues. The broker does not let it publish others."""
 
 INTERNAL: frozenset[str] = frozenset({"sync.all", *PUBLISHES["maintenance"]})
 """Job types that only the product's own services and the operator publish, never a producer."""
 
 COUNTS_DEAD_LETTERS: frozenset[str] = frozenset({"report"})
-"""Services that ask the broker how many dead letters there are; the answer holds numbers, no job."""
+"""Services that ask the broker for the number of dead letters; the answer contains no job."""
 
 EVENT_CONSUMERS: dict[str, str] = {"sync": "sync", "report": "report", "cleanup": "maintenance"}
 """First token of a schedule's name -> the service that handles its events."""

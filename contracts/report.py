@@ -1,4 +1,4 @@
-"""What may be asked of the report service."""
+"""The message of the report service."""
 
 from typing import Annotated, ClassVar
 
@@ -7,7 +7,7 @@ from nightshift.contract.message import Message
 
 
 class GenerateReport(Message):
-    """Make the report that a row asks for: figures, page and table in the object store, and a mail to who asked."""
+    """Generate the report that a row requests: figures, page and table in the object store, and a mail about it."""
 
     SUBJECT: ClassVar[str] = "jobs.report.generate"
 
@@ -16,8 +16,8 @@ class GenerateReport(Message):
         pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
-            description="Key of the report's row, which says of which kind it is, about which time, and for whom. "
-            "The row may be committed after the job is published: the job is tried again until it is there.",
+            description="Key of the report's row, which holds its kind, its period, and for whom it is. "
+            "The row may be committed after the job is published: the job is retried until the row exists.",
             examples=["report-41", "weekly-20261123T090000Z"],
             min_length=1,
             max_length=200,

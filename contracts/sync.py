@@ -1,4 +1,4 @@
-"""What may be asked of the sync service."""
+"""The messages of the sync service."""
 
 from typing import Annotated, ClassVar
 
@@ -16,14 +16,14 @@ ServiceName = Annotated[
         _SERVICE,
         _SERVICE_WORDS,
         max_length=40,
-        description="External service, one that the sync service has a connector for.",
+        description="External service; the sync service needs a connector for it.",
         examples=["github", "feed"],
     ),
 ]
 
 
 class SyncExternal(Message):
-    """Pull what a user has at an external service, through the account that is linked there."""
+    """Pull a user's data from an external service, through the account that is linked there."""
 
     SUBJECT: ClassVar[str] = "jobs.sync.external"
 
@@ -32,8 +32,8 @@ class SyncExternal(Message):
         pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
-            description="Owner of the linked account, which says where to go and with which credentials. "
-            "The account may be committed after the job is published: the job is tried again until it is there.",
+            description="Owner of the linked account, which holds the address and the credentials. "
+            "The account may be committed after the job is published: the job is retried until the account exists.",
             examples=["user-17"],
             min_length=1,
             max_length=200,
@@ -43,9 +43,9 @@ class SyncExternal(Message):
 
 
 class SyncAll(Message):
-    """Have every active linked account synced: one `sync.external` job each, enqueued page by page.
+    """Sync every active linked account: enqueue one `sync.external` job for each, page by page.
 
-    `{}` is the whole of what is asked for by hand; `run` and `after` are how one page leads to the next.
+    Operators send `{}`; the service itself sets `run` and `after` in the job for the next page.
     """
 
     SUBJECT: ClassVar[str] = "jobs.sync.all"
@@ -56,5 +56,5 @@ class SyncAll(Message):
         Meta(description="Name of the run: an account gets one job per run. The job's own id if absent."),
     ] = None
     after: Annotated[
-        str | None, Meta(description="Go on behind the account with this id; begin with the first if absent.")
+        str | None, Meta(description="Continue after the account with this id; begin with the first if absent.")
     ] = None

@@ -1,4 +1,4 @@
-"""What may be asked of the upload service."""
+"""The message of the upload service."""
 
 from typing import Annotated, ClassVar
 
@@ -7,7 +7,7 @@ from nightshift.contract.message import Message
 
 
 class ProcessUpload(Message):
-    """Work off one uploaded file: find its real type, checksum, metadata and thumbnail, and note them on its row."""
+    """Process one uploaded file: find its real type, checksum, metadata and thumbnail, and record them in its row."""
 
     SUBJECT: ClassVar[str] = "jobs.upload.process"
 
@@ -17,7 +17,7 @@ class ProcessUpload(Message):
             ONE_LINE,
             ONE_LINE_WORDS,
             description="Key of the file's row, which names the object that holds its bytes. "
-            "The row may be committed after the job is published: the job is tried again until it is there.",
+            "The row may be committed after the job is published: the job is retried until the row exists.",
             examples=["file-2f7c1a"],
             min_length=1,
             max_length=200,
@@ -28,7 +28,7 @@ class ProcessUpload(Message):
         pattern(
             ONE_LINE,
             ONE_LINE_WORDS,
-            description="Owner of the file. A job that names somebody else than the row does is refused.",
+            description="Owner of the file. A job that names another owner than the row is refused.",
             examples=["user-17"],
             min_length=1,
             max_length=200,

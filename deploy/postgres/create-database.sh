@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run once, when the cluster is made: a database of its own for the services, whose user is no superuser.
+# Runs once, when the cluster is created: creates the services' database, and their user, who is not a superuser.
 set -eu
 psql --set ON_ERROR_STOP=1 --no-psqlrc --username "$POSTGRES_USER" --dbname postgres \
     --set password="$(cat /run/credentials/nightshift-password)" <<'SQL'
