@@ -129,7 +129,9 @@ def compose(
     )
     worker = Worker(pipeline, circuit, slots=slots, policies=policies)
     circuit.on_close = worker.request
-    pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
+    pulls = [
+        Pull(context.connection, consumer.stream, consumer.name, worker.receive, policies) for consumer in consumers
+    ]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)
     return WorkerParts(worker, pulls, housekeeping, circuit, watch)

@@ -38,6 +38,10 @@ class Policies:
     """What is unavailable is probed after the first, then ever more rarely, at last every so many seconds."""
     probe_seconds: float = 60.0
     """For one probe: one that hangs must not keep the circuit open for ever."""
+    pull_expires_seconds: float = 30.0
+    """How long the broker keeps a request for jobs open."""
+    pull_heartbeat_seconds: float = 5.0
+    """How often the broker says meanwhile that it still knows the request."""
     tick_seconds: float = 1.0
     progress_seconds: float = PROGRESS_SECONDS
     """How often a worker tells the broker that a job is still in flight."""
@@ -47,6 +51,11 @@ class Policies:
     """Deliveries of a job of which nobody reported the end: the last of them is marked, and beyond it the job is given
     up on if nobody reported the end of that one either."""
     now: Callable[[], datetime] = utc_now
+
+    @property
+    def pull_silence_seconds(self) -> float:
+        """After so long without a message or a heartbeat a request is gone: the broker forgets it on a restart."""
+        return 2.5 * self.pull_heartbeat_seconds
 
 
 DEFAULT_POLICIES = Policies()
