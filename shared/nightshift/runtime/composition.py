@@ -100,7 +100,13 @@ def compose(
     spawn: Spawn = spawn_task,
 ) -> WorkerParts:
     """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
-    outbox = Outbox(context.name, context.database, context.publisher)
+    outbox = Outbox(
+        context.name,
+        context.database,
+        context.publisher,
+        relay_age=policies.relay_age,
+        refused_delay=policies.refused_follow_up,
+    )
 
     async def broker() -> None:
         await context.connection.up.wait()

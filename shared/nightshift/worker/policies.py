@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from nightshift.backoff import RetryPolicy
 from nightshift.instants import utc_now
+from nightshift.messaging.outbox import REFUSED_DELAY, RELAY_AGE
 from nightshift.topology.topology import PROGRESS_SECONDS
 
 
@@ -29,6 +30,10 @@ class Policies:
     """After a failed attempt, and after something could not be stored."""
     follow_ups: RetryPolicy = field(default_factory=lambda: RetryPolicy(ceiling_seconds=15.0))
     """Between two tries to publish the follow-up jobs of a committed job, which holds a slot meanwhile."""
+    relay_age: timedelta = RELAY_AGE
+    """A younger follow-up is left to its own worker."""
+    refused_follow_up: timedelta = REFUSED_DELAY
+    """A follow-up whose queue is full waits so long on `later.`."""
     dead_letter_again: timedelta = timedelta(minutes=1)
     """When a dead-letter stream has refused, somebody has to make room: the job asks again after this."""
     outage_seconds: tuple[float, float] = (2.0, 10.0)
