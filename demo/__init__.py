@@ -1,1 +1,1 @@
-"""Real jobs on the whole stack, each with what came of it."""
+"""The demo: real jobs on the whole stack, and checks of their results."""

@@ -29,7 +29,7 @@ _SETTINGS = {"LOG_FORMAT": "json", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs
 
 
 def main() -> int:
-    """Plays the demo; returns 0 when every expectation was met, else 1."""
+    """Run the demo; return 0 if every expectation was met, else 1."""
     arguments = _parser().parse_args()
     for path in arguments.files:
         if not path.is_file():
@@ -39,7 +39,7 @@ def main() -> int:
     console = Console(soft_wrap=True)
     try:
         return asyncio.run(play(console, [path.resolve() for path in arguments.files]))
-    except (FolderTakenError, ProgramMissingError, StartFailedError, OSError) as error:
+    except (FolderTakenError, ProgramMissingError, StartFailedError) as error:
         print(f"The demo could not start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 async def play(console: Console, given: list[Path]) -> int:
-    """Starts a fresh stack, plays every scene, stops everything, and says what happened."""
+    """Start a fresh stack, play every scene, stop everything, and print the results."""
     stack = Stack.fresh("demo", datetime.now(UTC))
     console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
     async with _playing(stack, console) as stage, syncs.outside(stage) as outside:
@@ -125,7 +125,7 @@ def _say_where(console: Console, stage: Stage) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
-        description="Runs the whole stack in a fresh folder under var/, lets real jobs run, checks what they did.",
+        description="Run the whole stack in a fresh folder under var/, let real jobs run, and check what they did.",
         epilog='example: make demo FILES="photo.jpg contract.pdf"',
     )
     parser.add_argument("files", nargs="*", type=Path, help="files to upload instead of the samples")

@@ -1,4 +1,4 @@
-"""The daily cleanup, asked for by hand: what goes, what stays, and why."""
+"""The daily cleanup, run by hand: what it deletes, what it keeps, and why."""
 
 import hashlib
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _STRAY, _SHARED, _UNUSED = "uploads/cleanup/no-row", "thumbnails/cleanup-shared.
 
 
 async def play(stage: Stage) -> None:
-    """Leaves something of every kind, old and new, has it cleaned up, and looks again eight days later."""
+    """Leave something of every kind, old and new, clean up, and look again eight days later."""
     stage.begin("cleanup", "expired sessions, old logs, orphaned files, claim checks, inbox rows")
     now = datetime.now(UTC)
     expired, needed = (_claim(now + days * _DAY) for days in (-1, 45))
@@ -51,14 +51,14 @@ async def play(stage: Stage) -> None:
 
 
 async def runs_of(stage: Stage, due: datetime) -> list[Any]:
-    """The runs that an event of this due time led to, once all five have ended."""
+    """Return the runs for the event of this due time, once all five have ended."""
     job_id = job_id_of("cleanup.daily", due)
     found = await stage.rows(select(cleanup_runs).where(cleanup_runs.c.job_id == job_id, cleanup_runs.c.done))
     return found if {run["kind"] for run in found} >= set(_KINDS) else []
 
 
 async def _leave(stage: Stage, now: datetime, expired: str, needed: str) -> None:
-    """Two of each: one that is due, and one that looks like it but is not."""
+    """Leave two of each: one that is to be deleted, and a similar one that is not."""
     people = [{"id": f"cleanup-{name}", "email": f"{name}@example.com"} for name in ("stays", "leaves")]
     await _insert(stage, users, people)
     await _insert(stage, sessions, [_session("expired", now - _DAY), _session("live", now + _DAY)])
@@ -105,7 +105,7 @@ async def _objects(stage: Stage, expired: str, needed: str) -> None:
 
 
 async def _eight_days_later(stage: Stage, later: datetime) -> None:
-    """The same handler with a clock that is ahead: an object's age cannot be made up."""
+    """Run the same handler with a clock that is ahead: the age of an object cannot be set."""
     stage.note("the cleanup of files once more, with a clock that is eight days ahead")
     settings = load(MaintenanceSettings, stage.stack.environment())
     runs = CleanupRuns(stage.database, CleanupMetrics(_KINDS), lambda: later)
@@ -125,7 +125,7 @@ async def _expect_object(stage: Stage, text: str, key: str, *, stays: bool) -> N
             return not stays
         return stays
 
-    await stage.expect(text, as_told, where=f"object {key}", patience=5)
+    await stage.expect(text, as_told, where=f"object {key}", timeout_seconds=5)
 
 
 async def _insert(stage: Stage, table: Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Does by hand what a web application does: stores its part, publishes the job, and shows what came of it.
+"""Do by hand what a web application does: store its part, publish the job, and show the result.
 
 python -m demo.example_app upload photo.jpg
 """
@@ -34,18 +34,18 @@ from nightshift.runtime.composition import object_store
 from schema.tables import files, reports, users
 
 KINDS = ("weekly-summary", "user-activity", "storage-usage")
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _ENDS = ("processed", "done", "failed")
 
 
 class NotDoneError(Exception):
-    """It did not end well; the text says what to look at."""
+    """The job failed, or cannot be published; the text says where to look."""
 
 
 @dataclass(frozen=True)
 class Application:
-    """What a web application holds: its database, its objects, and a connection to the broker."""
+    """The connections of a web application: database, object store and broker."""
 
     database: Database
     objects: S3ObjectStore
@@ -53,7 +53,7 @@ class Application:
     out: Path
 
     async def upload(self, path: Path) -> list[str]:
-        """Stores the object, then its row, then publishes the job; returns what there is to see."""
+        """Store the object, then its row, then publish the job; return the result in lines."""
         user_id, file_id = uuid.uuid4().hex, uuid.uuid4().hex
         key, content_type = f"uploads/{user_id}/{file_id}", mimetypes.guess_type(path.name)[0]
         await self.objects.upload(key, path, content_type or "application/octet-stream")
@@ -71,7 +71,7 @@ class Application:
         return facts + await self._fetched(row["thumbnail_key"], f"{path.stem}-thumbnail.webp")
 
     async def report(self, kind: str, reader: str) -> list[str]:
-        """Stores the row of a report, publishes the job; returns what there is to see."""
+        """Store the row of a report, publish the job; return the result in lines."""
         report_id = uuid.uuid4().hex
         row = {"id": report_id, "kind": kind, "requester_email": reader, "created_at": datetime.now(UTC)}
         async with self.database.write() as connection:
@@ -86,10 +86,10 @@ class Application:
         print(f"{receipt.subject} {receipt.job_id}: stored at the broker", flush=True)
 
     async def _end(self, table: Table, row_id: str) -> Any:
-        """The job's row when a service has worked it off."""
+        """Return the job's row when a service has finished it."""
         query = select(table).where(table.c.id == row_id, table.c.status.in_(_ENDS))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 while True:
                     async with self.database.read() as connection:
                         row = (await connection.execute(query)).mappings().first()
@@ -99,7 +99,7 @@ class Application:
             if row["status"] == "failed":
                 raise NotDoneError(f"it was given up on, nightshift dlq list shows it: {row['error']}")
             return row
-        raise NotDoneError(f"not done within {_PATIENCE_SECONDS:g} s; nightshift queues list says where it is")
+        raise NotDoneError(f"not done within {_TIMEOUT_SECONDS:g} s; nightshift queues list says where it is")
 
     async def _fetched(self, key: str | None, name: str) -> list[str]:
         if key is None:
@@ -111,10 +111,10 @@ class Application:
 
 @contextlib.asynccontextmanager
 async def application(folder: Path) -> AsyncIterator[Application]:
-    """The application beside the stack that runs in a folder.
+    """Connect the application to the stack that runs in a folder.
 
     Raises:
-        NotDoneError: none runs there.
+        NotDoneError: no stack runs there.
     """
     environ = env_file.read(folder)
     if not environ:
@@ -156,8 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo.example_app",
-        description="Plays the web application beside `make up`: stores a file or asks for a report, publishes the "
-        "job, waits for it, and fetches what came of it.",
+        description="Act as the web application beside `make up`: store a file or request a report, publish the "
+        "job, wait for it, and fetch the result.",
         epilog="example: python -m demo.example_app upload demo/samples/chelsea.jpg",
     )
     parser.add_argument("--folder", type=Path, default=Stack.kept().folder, help="where the stack runs (var/up)")

@@ -1,4 +1,4 @@
-"""What goes wrong: a job that succeeds at its third attempt, and dead letters, each with its reason."""
+"""Failures: a job that succeeds at its third attempt, and dead letters, each with its reason."""
 
 from contracts.email import SendEmail
 from demo.runner import Stage
@@ -7,7 +7,7 @@ from nightshift.contract import wire
 
 
 async def play(stage: Stage) -> None:
-    """Publishes all at once, since some wait for their retries."""
+    """Publish all at once, because some wait for their retries."""
     stage.begin("failures", "retries with backoff, and dead letters with a reason")
     await stage.publisher.publish(
         SendEmail(to="temporary@example.com", subject="Third time lucky", body="<p>451, 451, 250.</p>"),

@@ -1,4 +1,4 @@
-"""Mails: typed by hand, from Python, as a batch, later, and taken back."""
+"""Mails: published by hand, from Python, as a batch, for later, and cancelled."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ _TYPED = b'{"to":"ada@example.com","subject":"Typed by hand","body":"<p>A JSON b
 
 
 async def sent_at_once(stage: Stage) -> None:
-    """A body without any header, a publisher in Python, and a batch that is stored as one."""
+    """Publish a body without any header, a message from Python, and a batch that is stored as one."""
     stage.begin("email", "the same job from three kinds of producer")
     stage.note("$ nats pub jobs.email.send '" + _TYPED.decode() + "'")
     await _publish_as_typed(stage)
@@ -29,13 +29,13 @@ async def sent_at_once(stage: Stage) -> None:
 
 
 async def _publish_as_typed(stage: Stage) -> None:
-    """What `nats pub` puts on the socket: subject and body, nothing else."""
+    """Publish as `nats pub` does: subject and body, nothing else."""
     stage.connection.send(b"jobs.email.send", _TYPED)
     await stage.connection.flush()
 
 
 async def later(stage: Stage) -> None:
-    """One mail at its time, one that is cancelled before."""
+    """Publish one mail for later, and one that is cancelled before it is due."""
     stage.begin("later", "the broker keeps a job until its time has come")
     delay = timedelta(seconds=2)
     due = datetime.now(UTC) + delay
@@ -55,7 +55,7 @@ async def later(stage: Stage) -> None:
 
 
 async def once(stage: Stage) -> None:
-    """The same job three times, past the broker's own filter for duplicates."""
+    """Publish the same job three times, past the broker's own filter for duplicates."""
     stage.begin("once", "a job with the same Job-Id three times has one effect")
     header = b"NATS/1.0\r\nJob-Id: demo-once\r\n\r\n"
     body = b'{"to":"once@example.com","subject":"Only once","body":"<p>Published three times.</p>"}'

@@ -1,4 +1,4 @@
-"""Reports: one of each kind about a month of sample rows, stored, opened, announced by mail; and the weekly one."""
+"""Reports: one of each kind about a month of sample rows, stored and announced by mail; and the weekly one."""
 
 import csv
 import email
@@ -28,7 +28,7 @@ _MONTH = timedelta(days=29)
 
 
 async def play(stage: Stage) -> None:
-    """Asks for one report of each kind, as an application would: the row first, then the job."""
+    """Request one report of each kind as an application does: the row first, then the job."""
     stage.begin("report", "three kinds, each a page, a table for a spreadsheet, and a mail")
     await _fill(stage)
     asked = [(kind, await _ask(stage, kind)) for kind in _KINDS]
@@ -44,7 +44,7 @@ async def play(stage: Stage) -> None:
 
 
 async def weekly(stage: Stage, due: datetime) -> None:
-    """What the schedule `report.weekly` led to, which was due at this time."""
+    """Check the report for the event of `report.weekly` of this due time."""
     report_id = f"weekly-{due.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     row = await stage.expect(
         "cron.report.weekly makes the weekly report", partial(_done, stage, report_id), where=f"reports/{report_id}/"
@@ -71,7 +71,7 @@ async def _fill(stage: Stage) -> None:
 
 
 def _recent(name: str, world: World, count: int) -> Iterator[Row]:
-    """The sample rows that are of use here: nothing that a cleanup would take away."""
+    """Yield the sample rows that a cleanup would not delete."""
     for row in rows_of(name, world, count):
         if name == "files":
             wanted = row["processed"] and row["user_id"]
@@ -96,7 +96,7 @@ async def _done(stage: Stage, report_id: str) -> Any:
 
 
 async def _open(stage: Stage, kind: str, row: Any) -> None:
-    """Fetches both files, and reads in them what a person would look for."""
+    """Download both files, and check what a person would look for in them."""
     page, sheet = stage.out / f"{kind}.html", stage.out / f"{kind}.csv"
     await stage.objects.download(row["html_key"], page)
     await stage.objects.download(row["csv_key"], sheet)
@@ -112,7 +112,7 @@ async def _open(stage: Stage, kind: str, row: Any) -> None:
 
 
 def _mail(stage: Stage, recipient: str, kind: str) -> EmailMessage | None:
-    """The mail about this kind of report that carries a page and a table."""
+    """Return the mail about this kind of report, which has a page and a table attached."""
     for path in stage.mails(recipient):
         mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
         attached = [part.get_filename() or "" for part in mail.iter_attachments()]

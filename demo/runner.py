@@ -1,4 +1,4 @@
-"""What a scene of the demo plays on: the running stack, and a list of expectations that it checks in the open."""
+"""The runner of the demo: the running stack, and the expectations that its scenes check."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ from nightshift.objects.s3 import S3ObjectStore
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
 
-PATIENCE_SECONDS = 40.0
+TIMEOUT_SECONDS = 40.0
 SCHEDULER = "scheduler"
 _WIDTH = 60
 
@@ -33,7 +33,7 @@ Check = Callable[[], Awaitable[Any] | Any]
 
 @dataclass(slots=True)
 class Result:
-    """What came of an expectation; `where` is what to open to see it."""
+    """Whether an expectation was met; `where` says what to open to see it."""
 
     scene: str
     expectation: str
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(slots=True)
 class Stage:
-    """The stack, a producer's connection to it, and the results so far."""
+    """The running stack, a producer's connection to it, and the results so far."""
 
     stack: Stack
     services: Sequence[Service]
@@ -59,26 +59,26 @@ class Stage:
 
     @property
     def schedulers(self) -> list[Service]:
-        """The schedulers, which start when their scene does."""
+        """The schedulers, which are started by their scene."""
         return [service for service in self.services if service.name.startswith(SCHEDULER)]
 
     def begin(self, scene: str, text: str) -> None:
-        """Announces a scene."""
+        """Print the title of a scene."""
         self.scene = scene
         self.console.print(f"\n[bold]{scene}[/bold]  {text}")
 
     def note(self, text: str) -> None:
-        """Says what is being done."""
+        """Print what is being done."""
         self.console.print(f"  [dim]{text}[/dim]", highlight=False)
 
     async def expect(
-        self, expectation: str, check: Check, *, where: str = "", patience: float = PATIENCE_SECONDS
+        self, expectation: str, check: Check, *, where: str = "", timeout_seconds: float = TIMEOUT_SECONDS
     ) -> Any:
-        """Waits until the check gives something; returns that, or None after `patience` seconds."""
+        """Wait until the check returns something; return that, or None after `timeout_seconds` seconds."""
         started = time.monotonic()
         seen: Any = None
         with self.console.status(f"  {expectation} …"):
-            while not seen and time.monotonic() - started < patience:
+            while not seen and time.monotonic() - started < timeout_seconds:
                 try:
                     seen = check()
                     seen = await seen if isinstance(seen, Awaitable) else seen
@@ -93,21 +93,21 @@ class Stage:
         return seen or None
 
     def _near(self, where: str) -> str:
-        """A path inside the demo's folder as seen from there."""
+        """Return a path inside the demo's folder relative to it."""
         path = Path(where)
         return str(path.relative_to(self.stack.folder)) if path.is_relative_to(self.stack.folder) else where
 
     def mails(self, recipient: str) -> list[Path]:
-        """The files of mails that this recipient got."""
+        """Return the files of the mails to this recipient."""
         return [mail for mail in messages(self.stack.mail.mailbox) if recipient in mail.read_text("utf-8", "replace")]
 
     async def dead_letters(self, stream: str, job_id: str) -> list[StoredMessage]:
-        """The dead letters of a job."""
+        """Return the dead letters of a job."""
         found = await read_all(self.connection, stream)
         return [letter for letter in found if letter.headers.get("Job-Id") == job_id]
 
     async def waiting(self, service: str) -> int:
-        """Jobs of a service that wait, for now or for later, or are in hand."""
+        """Count the jobs of a service that wait, are scheduled, or in flight."""
         counts = [
             (await manage(self.connection, f"STREAM.INFO.{stream}"))["state"]["messages"]
             for stream in (queue_stream(service), later_stream(service))
@@ -115,7 +115,7 @@ class Stage:
         return sum(counts)
 
     async def rows(self, query: Executable) -> list[Any]:
-        """What a query finds in the database."""
+        """Return the rows of a query."""
         async with self.database.read() as connection:
             return list((await connection.execute(query)).mappings().all())
 
@@ -125,7 +125,7 @@ class Stage:
         return [result for result in self.results if not result.met]
 
     def table(self) -> Table:
-        """What happened, a row for each scene."""
+        """Return the results, a row for each scene."""
         table = Table("scene", "expectations met", "slowest", "where to look", title="What happened")
         for scene in dict.fromkeys(result.scene for result in self.results):
             results = [result for result in self.results if result.scene == scene]

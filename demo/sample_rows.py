@@ -1,4 +1,4 @@
-"""Sample rows of a web application that has been in use for two years: made one by one, the same for the same seed."""
+"""Sample rows of a web application in use for two years: generated one by one, the same for the same seed."""
 
 import hashlib
 import random
@@ -21,22 +21,22 @@ _TYPES = (("image/jpeg", "jpg"), ("image/png", "png"), ("application/pdf", "pdf"
 
 @dataclass(frozen=True)
 class World:
-    """What all rows have in common: the seed, the present, and how many users there are."""
+    """The seed, the current time, and the number of users, which all rows depend on."""
 
     seed: int
     now: datetime
     users: int
 
     def id(self, kind: str, number: int) -> str:
-        """The id of a row, which its number gives: no list of ids is kept."""
+        """Return the id of a row, which follows from its number: no list of ids is kept."""
         return hashlib.blake2b(f"{self.seed}/{kind}/{number}".encode(), digest_size=16).hexdigest()
 
     def somebody(self, draw: random.Random) -> str:
-        """A user; some are much more active than others."""
+        """Return the id of a user; some are much more active than others."""
         return self.id("user", int(self.users * draw.random() ** 2))
 
     def ago(self, draw: random.Random, days: float) -> datetime:
-        """A moment of the last days."""
+        """Return a random time within the last days."""
         return self.now - timedelta(seconds=draw.random() * days * 86_400)
 
 
@@ -159,7 +159,7 @@ SHARES: Mapping[str, tuple[Table, Make, float]] = {
 
 
 def rows_of(name: str, world: World, count: int) -> Iterator[Row]:
-    """Makes the rows of a table, one when it is asked for."""
+    """Generate the rows of a table, one at a time."""
     draw = random.Random(f"{world.seed}/{name}")  # noqa: S311 - sample data
     make = SHARES[name][1]
     return (make(world, draw, number) for number in range(count))

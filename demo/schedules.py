@@ -1,4 +1,4 @@
-"""Schedules: the three that ship, brought forward to today, fire once each although two schedulers run."""
+"""Schedules: the three that ship, made due now, fire once each although two schedulers run."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ AHEAD_SECONDS = 8
 
 
 def write_timetable(path: Path, now: datetime) -> datetime:
-    """Writes the settings file that makes the three schedules due a little after now; returns when."""
+    """Write the settings file that makes the three schedules due a little after now; return that time."""
     due = (now + timedelta(seconds=AHEAD_SECONDS)).replace(microsecond=0)
     expression = f"{due.second} {due.minute} {due.hour} {due.day} {due.month} *"
     entries = [f'[[schedules]]\nname = "{name}"\nschedule = "{expression}"\n' for name in NAMES]
@@ -32,7 +32,7 @@ def write_timetable(path: Path, now: datetime) -> datetime:
 
 
 async def play(stage: Stage) -> datetime:
-    """Starts two schedulers, waits for the due time and counts the events; returns the due time."""
+    """Start two schedulers, wait for the due time and count the events; return the due time."""
     due = write_timetable(stage.stack.folder / TIMETABLE, datetime.now(UTC))
     await asyncio.gather(*(scheduler.start() for scheduler in stage.schedulers))
     stage.begin("schedules", f"cleanup.daily, sync.all and report.weekly, due at {due:%H:%M:%S} UTC, two schedulers")
@@ -50,7 +50,7 @@ async def play(stage: Stage) -> datetime:
 
 
 async def led_to_cleanups(stage: Stage, due: datetime) -> None:
-    """The event of the nightly cleanup became jobs, and they ran."""
+    """Check that the event of the nightly cleanup became jobs, and that they ran."""
     stage.scene = "schedules"
     await stage.expect(
         "cleanup.daily led to five cleanups", partial(cleanups.runs_of, stage, due), where="table cleanup_runs"
@@ -62,7 +62,7 @@ def _is_one(count: int) -> bool:
 
 
 async def _events(stage: Stage) -> list[ScheduleFired]:
-    """What the schedulers announced; not what was asked for by hand."""
+    """Return the events of the schedulers, without those published by hand."""
     events = await read_all(stage.connection, "CRON")
     return [
         msgspec.json.decode(event.body, type=ScheduleFired) for event in events if not event.subject.endswith(MANUAL)

@@ -1,4 +1,4 @@
-"""Fills a database with sample rows: `python -m demo.seed --rows 100000`, or `make seed`."""
+"""Fill a database with sample rows: `python -m demo.seed --rows 100000`, or `make seed`."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ _LEAST_ROWS = 100
 
 
 class AlreadySeededError(Exception):
-    """The database holds the rows of this seed."""
+    """The database has the rows of this seed already."""
 
 
 async def seed(
@@ -35,13 +35,13 @@ async def seed(
     now: datetime,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, int]:
-    """Writes about so many rows, spread over the tables; returns how many each table got.
+    """Write about this many rows, spread over the tables; return how many each table got.
 
     The same `seed`, `rows` and `now` give the same rows. `progress` is told a table, its rows so far, and all.
 
     Raises:
         AlreadySeededError: rows of this seed are there; nothing was written.
-        Unavailable: the database is away.
+        Unavailable: the database is unavailable.
     """
     counts = {name: int(rows * share) for name, (_, _, share) in SHARES.items()}
     world = World(seed, now, counts["users"])
@@ -62,7 +62,7 @@ async def seed(
 
 
 async def _held(connection: AsyncConnection) -> str:
-    """How many rows each table has by now."""
+    """Return how many rows each table has."""
     rows = [
         f"{name} {(await connection.execute(select(func.count()).select_from(table))).scalar_one():,}"
         for name, (table, _, _) in SHARES.items()
@@ -71,7 +71,7 @@ async def _held(connection: AsyncConnection) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs from the command line; returns the exit code: 0 the rows are there, 1 not, 2 for wrong arguments."""
+    """Run from the command line; return the exit code: 0 if the rows are there, 1 if not, 2 for wrong arguments."""
     options = _parser().parse_args(arguments)
     if options.rows < _LEAST_ROWS:
         print(f"--rows is {options.rows}, expected {_LEAST_ROWS} or more", file=sys.stderr)
@@ -104,7 +104,7 @@ async def _fill(url: str, rows: int, number: int, now: datetime) -> dict[str, in
 
 
 def _say(table: str, written: int, count: int) -> None:
-    """A line for each table, which counts up on a terminal."""
+    """Print a line for each table, which counts up on a terminal."""
     line = f"  {table:<20}{written:>10,} rows"
     if written == count:
         print(f"\r{line}" if sys.stdout.isatty() else line, flush=True)
@@ -113,7 +113,7 @@ def _say(table: str, written: int, count: int) -> None:
 
 
 def _kept_database() -> str:
-    """The database of `make up`."""
+    """Return the database of `make up`."""
     stack = Stack.kept()
     stack.folder.mkdir(parents=True, exist_ok=True)
     return sqlite_url(stack.database)

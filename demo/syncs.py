@@ -27,7 +27,7 @@ _GITHUB, _FEED, _REVOKED = "demo-github", "demo-feed", "demo-revoked"
 
 @dataclass(frozen=True)
 class Outside:
-    """Stand-ins of the services that the world outside offers, with an account at each."""
+    """Stand-ins of external services, with an account at each."""
 
     github: GitHubApi
     github_site: HttpSite
@@ -37,7 +37,7 @@ class Outside:
 
 @contextlib.asynccontextmanager
 async def outside(stage: Stage) -> AsyncIterator[Outside]:
-    """Runs the stand-ins, and links the accounts; they serve until the schedules have been played too."""
+    """Run the stand-ins, and link the accounts; they serve until the scene of the schedules has ended."""
     github, feeds = GitHubApi(window_seconds=_LIMIT_SECONDS), FeedSite()
     github.accounts["ada"] = [repository(number) for number in range(_REPOSITORIES)]
     github.tokens[_TOKEN] = "ada"
@@ -49,7 +49,7 @@ async def outside(stage: Stage) -> AsyncIterator[Outside]:
 
 
 async def play(stage: Stage, here: Outside) -> None:
-    """Syncs each account, and the first one again after something has changed."""
+    """Sync each account, and the first one again after something has changed."""
     stage.begin("sync", f"{_REPOSITORIES} repositories on three pages, a rate limit after the second; a feed")
     here.github.remaining = 2
     await _sync(stage, _GITHUB, "github")
@@ -65,7 +65,7 @@ async def play(stage: Stage, here: Outside) -> None:
 
 
 async def after_schedules(stage: Stage, due: datetime) -> None:
-    """Looks, once `cron.sync.all` has fired, whether every account was synced because of it."""
+    """Check that every account was synced because of the event `cron.sync.all`."""
     for user, name in ((_GITHUB, "repositories"), (_FEED, "the feed")):
         await stage.expect(f"cron.sync.all synced {name}", partial(_synced, stage, user, since=due))
 

@@ -19,12 +19,12 @@ _USER = "demo-user"
 
 
 def samples() -> list[Path]:
-    """The files that come with the project."""
+    """Return the sample files of the project."""
     return sorted(path for path in SAMPLES.iterdir() if path.suffix != ".md")
 
 
 async def play(stage: Stage, given: Sequence[Path]) -> None:
-    """Uploads the files as an application would: object first, then its row, then the job."""
+    """Upload the files as an application does: the object first, then its row, then the job."""
     inputs = list(given) or samples()
     stage.begin("upload", f"{len(inputs)} files: checksum, metadata, thumbnail")
     async with stage.database.write() as connection:
@@ -34,20 +34,20 @@ async def play(stage: Stage, given: Sequence[Path]) -> None:
     uploaded = [(path, await _upload(stage, path)) for path in inputs]
     for path, file_id in uploaded:
         if given:
-            await _worked_off(stage, path, file_id)
+            await _wait_for_end(stage, path, file_id)
         elif row := await stage.expect(f"{path.name} is processed", partial(_finished, stage, file_id)):
             await _show(stage, path, row)
     if not given:
         await _broken(stage)
 
 
-async def _worked_off(stage: Stage, path: Path, file_id: str) -> None:
-    """Somebody's own file may be one that is to be refused: then the dead letter is what should come of it."""
+async def _wait_for_end(stage: Stage, path: Path, file_id: str) -> None:
+    """Wait for the job to end; a user's own file may be one that ends as a dead letter."""
 
     async def end() -> Any:
         return await _finished(stage, file_id) or await stage.dead_letters("UPLOAD_DLQ", f"upload-{file_id}")
 
-    found = await stage.expect(f"{path.name} is worked off", end)
+    found = await stage.expect(f"{path.name} is finished", end)
     if isinstance(found, list):
         stage.note(f"refused, a dead letter in UPLOAD_DLQ: {found[0].headers.get('Dead-Error')}")
     elif found is not None:
@@ -87,7 +87,7 @@ async def _show(stage: Stage, path: Path, row: Any) -> None:
 
 
 async def _broken(stage: Stage) -> None:
-    """A photograph that was cut off: a dead letter with the reason, and the row says so too."""
+    """Upload a truncated photograph: it becomes a dead letter with the reason, which is in its row, too."""
     file_id = uuid.uuid4().hex
     whole = (SAMPLES / "astronaut.jpg").read_bytes()
     await stage.objects.put(f"uploads/{_USER}/{file_id}", whole[: len(whole) // 3], "image/jpeg")

@@ -1,1 +1,1 @@
-"""What the containers of the compose stack run besides the services."""
+"""Programs of the compose stack besides the services."""

@@ -1,6 +1,6 @@
-"""Makes the credentials of a compose stack at its first start, and hands each container its own.
+"""Create the credentials of a compose stack at its first start, a folder for each container.
 
-Every container mounts one folder of these and no other, so that none can take another's identity.
+A container mounts its own folder and no other, so that it cannot take the identity of another.
 """
 
 import argparse
@@ -23,20 +23,20 @@ _READABLE_BY_OWNER_AND_GROUP = 0o440
 
 
 class Vault:
-    """The folders of credentials: what exists stays as it is."""
+    """The folders of credentials. Existing secrets are kept."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def secret(self, name: str) -> str:
-        """Returns the secret of a file, made at random if it does not exist."""
+        """Return the secret in a file; create a random one if there is none."""
         file = self._root / name
         if not file.exists():
             self.write(name, secrets.token_urlsafe(32))
         return file.read_text(encoding="utf-8")
 
     def write(self, name: str, text: str) -> None:
-        """Writes a file that is derived from others, whole or not at all."""
+        """Write a file that is derived from others, atomically."""
         file = self._root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f".{file.name}.part")
@@ -50,7 +50,7 @@ class Vault:
 def issue(
     vault: Vault, declared: Topology, catalogue: Catalogue, producers: Mapping[str, Sequence[str]] | None = None
 ) -> list[str]:
-    """Make what is missing, bring what is derived up to date; return the broker's users."""
+    """Create what is missing, update what is derived; return the broker's users."""
     table = users(declared, catalogue, producers)
     _broker(vault, table)
     database = _database(vault)
@@ -66,7 +66,7 @@ def issue(
 
 
 def _broker(vault: Vault, table: Mapping[str, Permissions]) -> None:
-    # `provision` is what the operator does at every start.
+    # `provision` runs as the operator, at every start.
     passwords = {user: vault.secret(_password_file(user, permissions)) for user, permissions in table.items()}
     vault.write("nats/users.conf", broker_config(table, passwords))
 
@@ -83,7 +83,7 @@ def _database(vault: Vault) -> str:
 
 
 def _objects(vault: Vault) -> tuple[str, str]:
-    """The services use one bucket; only the operator makes buckets."""
+    """Write the object store's users; return the services' secret and the operator's, who alone creates buckets."""
     secret, operator_secret = vault.secret("seaweedfs/nightshift-secret"), vault.secret("seaweedfs/operator-secret")
     own = [f"{action}:{_BUCKET}" for action in ("Read", "Write", "List", "Tagging")]
     identities = [_identity("nightshift", secret, own), _identity(OPERATOR, operator_secret, ["Admin"])]
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; exit code 0: all is in place, 1: a folder cannot be written, 2: wrong producers."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.credentials",
-        description="Makes passwords and keys for broker, database and object store; what exists stays as it is.",
+        description="Create passwords and keys for broker, database and object store; existing ones are kept.",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
     parser.add_argument("--producers", type=Path, help="TOML file that says which user may publish which jobs")

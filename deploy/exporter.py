@@ -1,6 +1,6 @@
-"""Shows the broker's streams and consumers to Prometheus: what waits, for how long, and how full each queue is.
+"""Export the broker's streams and consumers to Prometheus: backlog, age, and how full each queue is.
 
-The workers cannot tell that when none of them runs. Every scrape asks the broker's monitoring port anew.
+The workers cannot tell that if none is running. Every scrape asks the broker's monitoring port.
 """
 
 import argparse
@@ -20,7 +20,7 @@ _PATH = "/jsz?accounts=true&streams=true&consumers=true&config=true"
 _TIMEOUT_SECONDS = 4.0
 
 Read = Callable[[], Mapping[str, Any]]
-"""Returns the broker's answer to `/jsz` with all streams and consumers in it."""
+"""Returns the broker's answer to `/jsz`, with all streams and consumers."""
 
 
 def behind(consumer: Mapping[str, Any]) -> int:
@@ -51,17 +51,17 @@ _CONSUMER = (
 
 
 class Streams(Collector):
-    """Turns the broker's answer into Prometheus' families."""
+    """Collector of the metrics in the broker's answer."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
-        """Names nothing beforehand: the broker may not be there yet."""
+        """Return nothing: the broker may not be there yet when the collector is registered."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Asks the broker; what it raises makes this scrape fail, which Prometheus shows as `up` = 0."""
+        """Ask the broker. An error fails the scrape, which Prometheus shows as `up` = 0."""
         accounts = self._read().get("account_details") or []
         streams = [stream for account in accounts for stream in account.get("stream_detail") or []]
         for name, text, value_of in _STREAM:
@@ -89,7 +89,7 @@ def _timestamp(state: Mapping[str, Any]) -> float | None:
 
 
 def reader(url: str) -> Read:
-    """Reads from a broker's monitoring port, `http://nats:8222`."""
+    """Return a reader of a broker's monitoring port, `http://nats:8222`."""
 
     def read() -> Mapping[str, Any]:
         with urllib.request.urlopen(url.rstrip("/") + _PATH, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's own address
@@ -99,10 +99,10 @@ def reader(url: str) -> Read:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; runs until it is stopped."""
+    """Run from the command line, until stopped."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.exporter",
-        description="Shows a broker's streams and consumers to Prometheus.",
+        description="Export a broker's streams and consumers to Prometheus.",
         epilog="example: python -m deploy.exporter http://nats:8222",
     )
     parser.add_argument("url", help="the broker's monitoring port")

@@ -1,4 +1,4 @@
-"""Prints one password of the stack, for a client on the host.
+"""Print a password of the stack, for a client on the host.
 
 `docker compose run --rm -T credentials deploy.password producer`
 """

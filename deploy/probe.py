@@ -1,4 +1,4 @@
-"""Asks the process of this container for its health: `python -S -m deploy.probe /readyz`; exit code 0 is good.
+"""Ask the process of this container for its health: `python -S -m deploy.probe /readyz`; exit code 0 is good.
 
 It speaks HTTP by hand: imports would cost several times as much processor time, in every container every few seconds.
 """
@@ -12,7 +12,7 @@ _ENOUGH_BYTES = 4096
 
 
 def probe(path: str, port: int, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> tuple[bool, str]:
-    """Returns whether the answer is 200, and what it says.
+    """Return whether the answer is 200, and what it says.
 
     Raises:
         OSError: nobody answers.

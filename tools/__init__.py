@@ -1,1 +1,1 @@
-"""What the developers of the project run: generators and gates."""
+"""Programs for the developers of the project: generators and gates."""

@@ -1,4 +1,4 @@
-"""Generates the Kubernetes manifests of the services from the topology: `python -m tools.kubernetes` (`--check`).
+"""Generate the Kubernetes manifests of the services from the topology: `python -m tools.kubernetes` (`--check`).
 
 One file per service: its Deployment, its disruption budget, and how it is scaled by the lag of its consumers.
 """
@@ -20,13 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
 SCHEDULER = "scheduler"
 ALWAYS_ON = {"email": 1}
-"""Somebody waits for a mail; everything else may be scaled to zero."""
+"""People wait for mails; everything else may be scaled to zero."""
 MOST_REPLICAS = 8
 LAG_PER_REPLICA = {"upload": 8, "sync": 16, "report": 4, "maintenance": 5}
-"""One replica for so many jobs that wait or are in hand: what a worker takes at a time, where that is little."""
+"""One replica for this many jobs, waiting or in flight: the slots of a worker, if they are few."""
 USUAL_LAG_PER_REPLICA = 100
 DRAIN_SECONDS = 45
-"""Longer than DRAIN_GRACE_SECONDS (25) and what is handed back after it."""
+"""Longer than DRAIN_GRACE_SECONDS (25), after which the jobs in flight are released."""
 _MONITORING = "nats-headless.nats.svc.cluster.local:8222"
 _MEMORY = {"upload": ("512Mi", "2Gi")}
 _USUAL_MEMORY = ("128Mi", "512Mi")
@@ -36,7 +36,7 @@ Manifest = dict[str, Any]
 
 
 def manifests() -> dict[str, list[Manifest]]:
-    """Every service's manifests, by file name."""
+    """Return every service's manifests, by file name."""
     declared, services = declared_topology(load_catalogue()), Project(ROOT).service_names()
     return {f"{service}.yaml": _of_service(service, declared.consumers_of(service)) for service in services}
 
@@ -161,12 +161,12 @@ def _trigger(service: str, consumer: Consumer) -> Manifest:
 
 
 def text(documents: Sequence[Mapping[str, Any]]) -> str:
-    """The documents as one YAML file."""
+    """Return documents as one YAML file."""
     return _HEAD + yaml.safe_dump_all(documents, sort_keys=False, width=120)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; with `--check` exit code 1 when a file is not what would be generated."""
+    """Run from the command line; with `--check`, return 1 if a file is not what would be generated."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.kubernetes", description="Generates the Kubernetes manifests of the services."
     )

@@ -1,4 +1,4 @@
-"""Writes the table of who may do what at the broker into docs/security.md, from the permissions themselves."""
+"""Write the table of who may do what at the broker into docs/security.md, from the permissions themselves."""
 
 import argparse
 import re

@@ -1,1 +1,1 @@
-"""Stand-ins for the outside services that the demo pulls from."""
+"""Stand-ins for the external services that the demo syncs with."""

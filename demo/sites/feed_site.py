@@ -14,7 +14,7 @@ MODIFIED = "Sun, 01 Mar 2026 12:00:00 GMT"
 
 
 def rss(numbers: Sequence[int], *, complete: bool = False, title: str = "Entry") -> bytes:
-    """An RSS 2.0 document (https://www.rssboard.org/rss-specification); `complete` is RFC 5005's mark."""
+    """Return an RSS 2.0 document (https://www.rssboard.org/rss-specification); `complete` adds the mark of RFC 5005."""
     items = "".join(
         f"<item><title>{escape(title)} {number}</title><link>https://blog.example/{number}</link>"
         f'<guid isPermaLink="false">entry-{number}</guid><pubDate>Sun, 01 Mar 2026 12:{number % 60:02}:00 GMT</pubDate>'
@@ -28,7 +28,7 @@ def rss(numbers: Sequence[int], *, complete: bool = False, title: str = "Entry")
 
 
 def atom(numbers: Sequence[int]) -> bytes:
-    """An Atom document (RFC 4287)."""
+    """Return an Atom document (RFC 4287)."""
     entries = "".join(
         f"<entry><id>urn:entry:{number}</id><title>Entry {number}</title>"
         f'<link rel="self" href="https://blog.example/{number}.atom"/><link href="https://blog.example/{number}"/>'
@@ -43,13 +43,13 @@ def atom(numbers: Sequence[int]) -> bytes:
 
 @dataclass
 class FeedSite:
-    """Serves `documents` by path; `script` holds answers that are given before anything else."""
+    """A server of `documents` by path; the replies in `script` are sent first."""
 
     documents: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
     script: deque[Reply | bytes] = field(default_factory=deque)
 
     async def respond(self, request: Request) -> Reply | bytes:
-        """Answers as a web server does."""
+        """Answer as a web server does."""
         if self.script:
             return self.script.popleft()
         if request.path not in self.documents:

@@ -19,7 +19,7 @@ _JSON = {"Content-Type": "application/json; charset=utf-8", "X-GitHub-Media-Type
 
 
 def repository(number: int, owner: str = "ada", **changes: Any) -> dict[str, Any]:
-    """A repository as the API shows it (of its hundred fields, those that anybody reads)."""
+    """Return a repository as the API does, with the few fields that are read."""
     name = f"project-{number:04}"
     return {
         "id": 1_296_000 + number,
@@ -64,7 +64,7 @@ class GitHubApi:
     """Called with each request before it is answered: whatever happens meanwhile."""
 
     async def respond(self, request: Request) -> Reply | bytes:
-        """Answers as the API does."""
+        """Answer as the API does."""
         if self.before is not None:
             self.before(request)
         forced = self.script.popleft() if self.script else None
@@ -106,7 +106,7 @@ class GitHubApi:
         return Reply(200, {**headers, **self._limits()}, body)
 
     def error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Reply:
-        """An error as the API writes it."""
+        """Return an error as the API does."""
         body = json.dumps({"message": message, "documentation_url": _DOCS, "status": str(status)}).encode()
         return Reply(status, {**_JSON, **self._limits(), **(headers or {})}, body)
 

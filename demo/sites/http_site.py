@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on a loopback port, for stand-ins of services that the world outside would offer."""
+"""A small HTTP/1.1 server on a loopback port, for stand-ins of external services."""
 
 import asyncio
 import contextlib
@@ -25,13 +25,13 @@ class Request:
         return urlsplit(self.target).path
 
     def query(self, name: str, default: str = "") -> str:
-        """The first value of a parameter."""
+        """Return the first value of a parameter."""
         return parse_qs(urlsplit(self.target).query).get(name, [default])[0]
 
 
 @dataclass
 class Reply:
-    """An answer; `Date` and `Content-Length` come by themselves."""
+    """A reply; `Date` and `Content-Length` are added."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ Respond = Callable[[Request], Awaitable[Reply | bytes]]
 
 
 class HttpSite:
-    """Answers requests with what `respond` says, and remembers them."""
+    """A site that replies to requests with what `respond` returns, and remembers them."""
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond

@@ -1,1 +1,1 @@
-"""Makes documents, schemas and clients out of the contracts, and finds what would break those who rely on them."""
+"""Generate documents, schemas and clients from the contracts, and detect breaking changes."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m tools.contracts` generates; `--check` finds what is stale or would break somebody."""
+"""The command line: `python -m tools.contracts` generates; `--check` finds what is stale or a breaking change."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from tools.contracts.gate import breaking_changes
 
 
 def main() -> int:
-    """Returns the exit code: 1 when something is stale or would break a release that is still supported."""
+    """Run from the command line; return 1 if something is stale, or breaks a supported release."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.contracts",
         description="Generates schemas, AsyncAPI document, page and clients from the contracts.",

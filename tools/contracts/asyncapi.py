@@ -1,4 +1,4 @@
-"""Makes the AsyncAPI 3 document: servers, channels, messages, headers and operations, with samples."""
+"""Generate the AsyncAPI 3 document: servers, channels, messages, headers and operations, with samples."""
 
 import inspect
 from typing import Any
@@ -26,7 +26,7 @@ Content = dict[str, Any]
 
 
 def document(version: str, samples: list[Sample]) -> Content:
-    """Returns the document."""
+    """Return the document."""
     addresses = channels()
     return {
         "asyncapi": "3.1.0",
@@ -139,7 +139,7 @@ def _class(address: str) -> type[Message]:
 
 
 def _name(address: str) -> str:
-    """A message's name in its channel: its class, and what has become of it."""
+    """Return a message's name in its channel: its class, and its state there."""
     ends = {DUE: "Due", "later.": "Later", "dead.": "Dead"}
     return _class(address).__name__ + next((end for start, end in ends.items() if address.startswith(start)), "")
 

@@ -1,11 +1,11 @@
-"""Finds what a newer JSON Schema refuses that an older one took: each is a change that breaks somebody."""
+"""Find what a newer JSON Schema refuses that an older one accepted: breaking changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tools.contracts.patterns import portable
-from tools.contracts.shapes import branches
+from tools.contracts.value_words import branches
 
 Schema = dict[str, Any]
 _LOWER = {"minLength": "shortest length", "minimum": "least value", "minItems": "least number of items"}
@@ -15,38 +15,38 @@ _EXACT = {"pattern": "pattern", "format": "format", "multipleOf": "step"}
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A schema, with the definitions that its references lead to."""
+    """A schema, with the definitions that it refers to."""
 
     schema: Schema
     definitions: Schema
 
     @classmethod
     def of(cls, schema: Schema) -> "Side":
-        """Returns a schema that stands alone."""
+        """Return a schema that stands alone."""
         return cls(schema, schema.get("$defs", {}))
 
     def at(self, schema: Schema) -> "Side":
-        """Returns a part of it."""
+        """Return a part of it."""
         return Side(schema, self.definitions)
 
     def branches(self) -> "list[Side]":
-        """Returns its alternatives."""
+        """Return its alternatives."""
         return [self.at(part) for part in branches(self.schema, self.definitions)]
 
 
 def narrowings(old: Schema, new: Schema) -> list[str]:
-    """Returns what `new` refuses that `old` took, and fields that are gone; a line each, with the field's path."""
+    """Return what `new` refuses that `old` accepted, and removed fields; a line each, with the field's path."""
     return list(_value(Side.of(old), Side.of(new), "$"))
 
 
 def widenings(old: Schema, new: Schema) -> list[str]:
-    """Returns what readers of `old` would not understand in what `new` lets us publish; new fields they ignore."""
+    """Return what readers of `old` would not understand in messages of `new`; they ignore new fields."""
     found = _value(Side.of(new), Side.of(old), "$", fields=False)
     return [f"{line} (seen by its readers)" for line in found]
 
 
 def _value(old: Side, new: Side, path: str, *, fields: bool = True) -> Iterator[str]:
-    """Each alternative of the old schema has to be taken by one of the new."""
+    """Compare alternatives: one of the new ones has to accept each of the old ones."""
     takers = new.branches()
     for branch in old.branches():
         refusals = [list(_branch(branch, taker, path, fields=fields)) for taker in takers if _kind(branch, taker)]
@@ -57,7 +57,7 @@ def _value(old: Side, new: Side, path: str, *, fields: bool = True) -> Iterator[
 
 
 def _kind(old: Side, new: Side) -> bool:
-    """Whether the types allow that the new one takes what the old one did."""
+    """Return whether the new type accepts all that the old one did."""
     before, after = old.schema.get("type"), new.schema.get("type")
     return after is None or before == after or (before == "integer" and after == "number")
 
@@ -101,7 +101,7 @@ def _limits(old: Schema, new: Schema, path: str, *, lengths: bool) -> Iterator[s
 
 
 def _same_form(key: str, value: Any) -> Any:
-    """A release may hold patterns as they were before they were published in their portable form."""
+    """Return a pattern in its portable form: a release may have it in its form of before."""
     return portable(value) if key == "pattern" and isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""The compatibility gate: what in the contracts of now breaks a release that is still supported, and what to do."""
+"""The compatibility gate: what in the current contracts breaks a supported release, and what to do instead."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _READ_BY_OTHERS = {"dead", "cron"}
 
 
 def breaking_changes(now: Contracts | None = None, releases: Sequence[Contracts] | None = None) -> list[str]:
-    """Returns a line for each: the subject, what changed, since which release, and what to do instead."""
+    """Return a line for each: the subject, what changed, since which release, and what to do instead."""
     now = now or released.current()
     releases = released.supported() if releases is None else releases
     return list(dict.fromkeys(line for release in releases for line in _against(release, now)))

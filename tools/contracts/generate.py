@@ -1,4 +1,4 @@
-"""Makes every generated file of the contracts, and tells which of those on disk are stale."""
+"""Generate the files of the contracts, and find those on disk that are stale."""
 
 import json
 import tomllib
@@ -17,7 +17,7 @@ GENERATED = ("schemas/**/*.json", "clients/nightshift.d.ts", "asyncapi.yaml", "t
 
 
 def files(root: Path = ROOT) -> dict[str, str]:
-    """Returns the text of each generated file, by its path below `contracts/`."""
+    """Return the text of each generated file, by its path below `contracts/`."""
     known = samples.read(root / "contracts" / "samples")
     schemas, headers, declared = message_schemas(known), header_schemas(), topology.document()
     return {
@@ -31,7 +31,7 @@ def files(root: Path = ROOT) -> dict[str, str]:
 
 
 def write(folder: Path = FOLDER) -> list[str]:
-    """Writes what is stale and removes what is no longer made; returns what was done, one line each."""
+    """Write stale files and remove obsolete ones; return what was done, a line each."""
     wanted = files()
     done = []
     for name in stale(folder, wanted):
@@ -47,7 +47,7 @@ def write(folder: Path = FOLDER) -> list[str]:
 
 
 def stale(folder: Path = FOLDER, wanted: dict[str, str] | None = None) -> list[str]:
-    """Returns the generated files that are missing, differ, or belong to nothing any more."""
+    """Return the generated files that are missing, different, or obsolete."""
     wanted = files() if wanted is None else wanted
     present = {path.relative_to(folder).as_posix(): path for pattern in GENERATED for path in folder.glob(pattern)}
     differing = {name for name, path in present.items() if wanted.get(name) != path.read_text(encoding="utf-8")}
@@ -55,7 +55,7 @@ def stale(folder: Path = FOLDER, wanted: dict[str, str] | None = None) -> list[s
 
 
 def version(root: Path = ROOT) -> str:
-    """Returns the version that the project is at."""
+    """Return the version of the project."""
     return str(tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
@@ -71,7 +71,7 @@ def _yaml(content: Any) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes everything out: a reader of the page need not follow anchors."""
+    """A dumper without anchors, which readers would have to follow."""
 
     def ignore_aliases(self, data: Any) -> bool:
         del data

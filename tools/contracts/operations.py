@@ -1,4 +1,4 @@
-"""Who says what to whom: every operation of the system, from the contracts alone."""
+"""Every operation of the system, who sends what to whom, from the contracts alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Action = Literal["receive", "send"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A part of the system receives, or sends, messages on a channel."""
+    """A part of the system that receives, or sends, messages on a channel."""
 
     part: str
     action: Action
@@ -28,12 +28,12 @@ class Operation:
 
 
 def schedules() -> list[str]:
-    """Returns the names of the schedules that there are without any settings."""
+    """Return the names of the built-in schedules."""
     return sorted(schedule.name for schedule in load_timetable(load_catalogue()))
 
 
 def channels() -> list[str]:
-    """Returns every channel: a subject, but for the job id that ends one on `later.`."""
+    """Return every channel: a subject, without the job id at the end of those on `later.`."""
     jobs = [
         f"{first}.{job_type}"
         for job_type in sorted(load_catalogue().messages)
@@ -45,7 +45,7 @@ def channels() -> list[str]:
 
 
 def operations() -> list[Operation]:
-    """Returns all operations, sorted by channel."""
+    """Return all operations, sorted by channel."""
     found = [*_of_jobs(), *_of_events(), *_of_follow_ups()]
     return sorted(found, key=lambda operation: (operation.channel, operation.action, operation.part))
 

@@ -1,4 +1,4 @@
-"""The channels between the operator's command line and the processes: who is there, and which schedules are paused."""
+"""The channels between the command line and the processes: running processes, and paused schedules."""
 
 import inspect
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Content = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OperatorChannel:
-    """A channel that is no business of producers."""
+    """A channel that producers do not use."""
 
     key: str
     address: str
@@ -58,22 +58,22 @@ _OPERATIONS = (
 
 
 def channels() -> Content:
-    """Returns the channels by key."""
+    """Return the channels by key."""
     return {one.key: _channel(one) for one in ALL}
 
 
 def messages() -> Content:
-    """Returns the messages by the key of their channel."""
+    """Return the messages by the key of their channel."""
     return {one.key: _message(one) for one in ALL}
 
 
 def operations() -> Content:
-    """Returns the operations by key."""
+    """Return the operations by key."""
     return {f"{part}.{action}.{one.key}": _operation(part, action, one) for part, action, one in _OPERATIONS}
 
 
 def payloads() -> list[type[msgspec.Struct]]:
-    """Returns the types of the bodies."""
+    """Return the types of the bodies."""
     return [one.payload for one in ALL]
 
 

@@ -35,7 +35,7 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Pact:
-    """What one consumer expects of one provider."""
+    """The expectations of one consumer of one provider."""
 
     path: Path
     consumer: str

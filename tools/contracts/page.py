@@ -1,4 +1,4 @@
-"""Writes the one readable page about the contracts: what to publish, what comes back, what is promised."""
+"""Generate the readable page about the contracts: what to publish, what comes back, what is promised."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from nightshift.contract.headers import KINDS
 from tools.contracts.promises import PROMISES, REASONS
 from tools.contracts.samples import Sample, of_message
 from tools.contracts.schemas import EVENT, REAL_DAY, TEXT, WHOLE_NUMBER, Schema, messages, subject_of
-from tools.contracts.shapes import in_words
+from tools.contracts.value_words import in_words
 
 _INTRODUCTION = """\
 # Contracts
@@ -47,7 +47,7 @@ To be told before a change breaks your program, add a pact (Pact specification, 
 def page(
     schemas: dict[str, Schema], headers: dict[str, Schema], topology: dict[str, Any], samples: list[Sample]
 ) -> str:
-    """Returns the page as Markdown."""
+    """Return the page as Markdown."""
     parts = [
         _INTRODUCTION,
         *_overview(schemas),
@@ -153,7 +153,7 @@ def _one_line(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """As code in a table: what is longer than a line is cut, and backticks get longer ones around them."""
+    """Format text as code in a table: cut to a line, with longer backticks around backticks."""
     text = text if len(text) <= 100 else text[:97] + "..."  # noqa: PLR2004 - a line
     text = text.replace("|", "\\|").replace("\n", " ")
     if not text:
@@ -162,5 +162,5 @@ def _code(text: str) -> str:
 
 
 def _anchor(name: str) -> str:
-    """The anchor that GitHub gives a heading."""
+    """Return the anchor that GitHub gives a heading."""
     return name.replace(".", "")

@@ -1,4 +1,4 @@
-"""Turns our patterns into what ECMAScript, RE2 (Go) and PCRE2 read alike, for the published schemas."""
+"""Translate our patterns into the common part of ECMAScript, RE2 (Go) and PCRE2, for the published schemas."""
 
 import re
 from collections.abc import Iterator

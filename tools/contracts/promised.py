@@ -1,4 +1,4 @@
-"""Finds what a newer topology takes back of an older one: streams, subjects, consumers, limits."""
+"""Find what a newer topology no longer promises: streams, subjects, consumers, limits."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ _EITHER_WAY = {"retention", "storage", "discard", "allow_atomic", "allow_msg_sch
 
 
 def taken_back(old: Document, new: Document) -> list[str]:
-    """Returns a line for each thing that somebody may rely on and that is no more, or less."""
+    """Return a line for each thing that somebody may rely on and that is gone, or smaller."""
     return [*_named(old, new, "subjects"), *_limits(old, new), *_reasons(old, new), *_streams(old, new)]
 
 

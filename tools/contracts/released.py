@@ -1,7 +1,7 @@
-"""Keeps the contracts of a release, and reads those that are still supported.
+"""Store the contracts of a release, and read those of the supported releases.
 
-A release is a folder `contracts/released/<version>/`: schemas, topology, and the samples that were right. A release
-that is no longer supported is a folder that was deleted.
+A release is a folder `contracts/released/<version>/`: schemas, topology, and the valid samples. Delete the folder of a
+release that is no longer supported.
 """
 
 import json
@@ -19,7 +19,7 @@ RELEASED = FOLDER / "released"
 
 @dataclass(frozen=True)
 class Contracts:
-    """All that is compared: schemas by subject, headers by kind, topology, and samples."""
+    """Everything that is compared: schemas by subject, headers by kind, topology, and samples."""
 
     version: str
     schemas: dict[str, Schema]
@@ -29,18 +29,18 @@ class Contracts:
 
 
 def current(folder: Path = FOLDER) -> Contracts:
-    """Reads the contracts of now, as they were generated last."""
+    """Read the current contracts, as they were generated last."""
     return _read("now", folder)
 
 
 def supported(folder: Path = RELEASED) -> list[Contracts]:
-    """Reads every release that is supported, the oldest first."""
+    """Read every supported release, the oldest first."""
     found = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: _order(path.name))
     return [_read(path.name, path) for path in found]
 
 
 def keep(version: str, source: Path = FOLDER, folder: Path = RELEASED) -> str:
-    """Keeps the contracts of now as a release; returns what was done.
+    """Store the current contracts as a release; return what was done.
 
     Raises:
         FileExistsError: that version was released already; what was released never changes.

@@ -1,4 +1,4 @@
-"""Reads the samples: real bodies of every message, right ones and wrong ones."""
+"""Read the samples: real bodies of every message, valid and invalid ones."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ FOLDER = ROOT / "contracts" / "samples"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A body as it is published on `subject`; a wrong one with a part of what its dead letter says."""
+    """A body as it is published on `subject`; an invalid one with a part of its dead letter's error."""
 
     subject: str
     name: str
@@ -25,12 +25,12 @@ class Sample:
 
     @property
     def valid(self) -> bool:
-        """Whether the contract takes it."""
+        """Whether the contract accepts it."""
         return not self.reason
 
     @property
     def title(self) -> str:
-        """What is special about it, as words."""
+        """The name of the file in words, which says what is special about it."""
         return self.name.replace("-", " ")
 
     def value(self) -> Any:
@@ -39,19 +39,19 @@ class Sample:
 
 
 def read(folder: Path = FOLDER) -> list[Sample]:
-    """Returns all samples below a folder, by subject, valid ones first."""
+    """Return all samples below a folder, by subject, valid ones first."""
     valid = [_valid(path) for path in sorted(folder.glob("*/valid/*.json"))]
     invalid = [_invalid(path) for path in sorted(folder.glob("*/invalid/*.json"))]
     return sorted(valid + invalid, key=lambda sample: (sample.subject, not sample.valid, sample.name))
 
 
 def of_message(name: str, samples: list[Sample]) -> list[Sample]:
-    """Returns the samples of a job type, or of all events for `cron`."""
+    """Return the samples of a job type, or of all events for `cron`."""
     return [sample for sample in samples if _name(sample.subject) == name]
 
 
 def class_of(subject: str) -> type[Message]:
-    """Returns the message class of a subject.
+    """Return the message class of a subject.
 
     Raises:
         LookupError: there is no such message.

@@ -1,4 +1,4 @@
-"""Makes a JSON Schema (2020-12) of each message and of each kind of headers."""
+"""Generate a JSON Schema (2020-12) of each message and of each kind of headers."""
 
 import inspect
 import json
@@ -31,17 +31,17 @@ REAL_DAY = "A date must be a day that exists (no 30th of February, no year 0)."
 
 
 def messages() -> dict[str, type[Message]]:
-    """Returns every message by its name: job types, and `cron` for the events of schedules."""
+    """Return every message by its name: job types, and `cron` for the events of schedules."""
     return {**dict(sorted(load_catalogue().messages.items())), EVENT: ScheduleFired}
 
 
 def subject_of(name: str) -> str:
-    """Returns where a message is published, as it is called in file names: `jobs.email.send`, `cron`."""
+    """Return a message's subject as it is used in file names: `jobs.email.send`, `cron`."""
     return name if name == EVENT else f"jobs.{name}"
 
 
 def message_schemas(samples: list[Sample]) -> dict[str, Schema]:
-    """Returns the schema of each message, by subject; with its valid samples as examples."""
+    """Return the schema of each message by subject, with its valid samples as examples."""
     return {
         subject_of(name): message_schema(
             cls, subject_of(name), [sample.value() for sample in of_message(name, samples) if sample.valid]
@@ -51,19 +51,19 @@ def message_schemas(samples: list[Sample]) -> dict[str, Schema]:
 
 
 def message_schema(cls: type[Message], subject: str, examples: list[Any]) -> Schema:
-    """Returns the schema of one message, which stands alone."""
+    """Return the schema of one message, without references to others."""
     schema = _alone(cls, subject)
     schema["description"] += f"\n\n{' '.join(beyond(schema))}"
     return {**schema, "examples": examples} if examples else schema
 
 
 def header_schemas() -> dict[str, Schema]:
-    """Returns the schema of each kind of headers, as an object of texts; by what stands first in the subject."""
+    """Return the schema of each kind of headers, as an object of strings, by the first token of the subject."""
     return {kind: _alone(cls, f"headers.{kind}") for kind, cls in KINDS.items()}
 
 
 def beyond(schema: Schema) -> Iterator[str]:
-    """Yields what the decoder refuses and no JSON Schema can say."""
+    """Yield what the decoder refuses and a JSON Schema cannot express."""
     text = json.dumps(schema)
     yield TEXT
     if '"type": "integer"' in text:

@@ -1,4 +1,4 @@
-"""Makes the topology document: subjects, limits, streams and consumers, as the broker is asked for them."""
+"""Generate the topology document: subjects, limits, streams and consumers, as the broker is asked for them."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ SUBJECTS = {
 
 
 def declared() -> Topology:
-    """Returns the streams and consumers that the contracts call for."""
+    """Return the streams and consumers that the contracts call for."""
     return topology.declared_topology(load_catalogue())
 
 
 def document() -> dict[str, Any]:
-    """Returns the whole document."""
+    """Return the whole document."""
     wanted = declared()
     return {
         "subjects": SUBJECTS,
@@ -42,7 +42,7 @@ def document() -> dict[str, Any]:
 
 
 def limits() -> dict[str, float]:
-    """Returns what a producer or an operator has to reckon with; smaller is a breaking change for most of them."""
+    """Return the limits that producers and operators rely on; for most of them, smaller is a breaking change."""
     return {
         "bodyAndHeadersBytes": wire.MAX_MESSAGE_BYTES,
         "bodyBytesBeforeClaimCheck": wire.MAX_INLINE_BYTES,
@@ -58,7 +58,7 @@ def limits() -> dict[str, float]:
 
 
 def of_document(content: dict[str, Any]) -> Topology:
-    """Returns the streams and consumers that a document declares, to be compared with a broker."""
+    """Return the streams and consumers in a document, to be compared with a broker."""
     return Topology(
         streams=tuple(
             Stream(name=one["name"], subjects=tuple(one["subjects"]), purpose=one["purpose"], options=one["config"])

@@ -1,1 +1,1 @@
-"""Scaffolds a job: contract, samples, handler, tests."""
+"""Scaffold a job: contract, samples, handler, tests."""

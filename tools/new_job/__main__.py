@@ -11,11 +11,11 @@ from tools.new_job.scaffold import AlreadyExistsError, scaffold
 
 
 def main() -> int:
-    """Run from the command line; return the exit code: 2 for a name that cannot be, or is taken."""
+    """Run from the command line; return the exit code: 2 for a name that is invalid or taken."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.new_job",
-        description="Scaffold a job: contract, samples, handler, tests; a service that is new also for compose, "
-        "Prometheus and Kubernetes. One test says what is to be filled in.",
+        description="Scaffold a job: contract, samples, handler, tests; a new service also in compose, "
+        "Prometheus and Kubernetes. One test says what to fill in.",
     )
     parser.add_argument("name", help="<service>.<verb>, such as email.digest")
     try:
@@ -25,7 +25,7 @@ def main() -> int:
     except (InvalidNameError, AlreadyExistsError) as error:
         print(error, file=sys.stderr)
         return 2
-    # A process of its own: this one has loaded the contracts as they were.
+    # In a process of its own: this one has loaded the contracts as they were.
     for tool in ("tools.contracts", "tools.permissions"):
         subprocess.run([sys.executable, "-m", tool], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
     changed, left = deploy(ROOT, names.service) if first else ([], [])

@@ -1,4 +1,4 @@
-"""Adds a service that did not exist to what deploys them: compose, Prometheus, Kubernetes."""
+"""Add a new service to the deployments: compose, Prometheus, Kubernetes."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ KUBERNETES = "deploy/kubernetes"
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """A text that goes in front of another one, the anchor: of the first that stands behind `after`."""
+    """A text to be inserted before another one, the anchor: its first occurrence after the text `after`."""
 
     path: str
     text: str
@@ -20,7 +20,7 @@ class Addition:
 
 
 def additions(service: str) -> list[Addition]:
-    """What is to be added for a service, each in front of what is there for the scheduler."""
+    """Return the additions for a service, each before the one for the scheduler."""
     block = (
         f"  {service}:\n    <<: *service\n    command: services.{service}\n"
         f'    volumes: ["credentials-{service}:/run/credentials:ro"]\n'
@@ -38,21 +38,21 @@ def additions(service: str) -> list[Addition]:
 
 
 def deploy(root: Path, service: str) -> tuple[list[str], list[str]]:
-    """Adds it everywhere, and generates its manifests; returns the same as `add`."""
+    """Add it everywhere, and generate its manifests; return the same as `add`."""
     changed, left = add(root, service)
-    # A process of its own: this one has loaded the contracts as they were.
+    # In a process of its own: this one has loaded the contracts as they were.
     subprocess.run([sys.executable, "-m", "tools.kubernetes"], cwd=root, check=True, stdout=subprocess.DEVNULL)
     return [*changed, f"{KUBERNETES}/{service}.yaml"], left
 
 
 def add(root: Path, service: str) -> tuple[list[str], list[str]]:
-    """Adds it where the services are listed; returns the files that were changed, and what is to be added by hand."""
+    """Add it to the lists of services; return the files that were changed, and what has to be added by hand."""
     changed, left = list[str](), list[str]()
     for addition in additions(service):
         if _add(root / addition.path, addition):
             changed.append(addition.path)
         else:
-            left.append(f"Add to {addition.path}, as it is there for the other services:\n{addition.text.rstrip()}")
+            left.append(f"Add to {addition.path}, as for the other services:\n{addition.text.rstrip()}")
     return list(dict.fromkeys(changed)), left
 
 

@@ -1,4 +1,4 @@
-"""Writes the files of a new job into a tree, and wires its handler into its service."""
+"""Write the files of a new job into a tree, and add its handler to its service."""
 
 import re
 import subprocess
@@ -12,14 +12,14 @@ _DOCSTRING = re.compile(r'\A""".*?"""\n', re.DOTALL)
 
 
 class AlreadyExistsError(Exception):
-    """There is such a job already."""
+    """The job, or one of its files, exists already."""
 
 
 def scaffold(root: Path, names: Names) -> list[str]:
-    """Writes everything that the job needs; returns the files that were written or changed.
+    """Write everything that the job needs; return the files that were written or changed.
 
     Raises:
-        AlreadyExistsError: the job, or a file of its name, is there already; nothing was written.
+        AlreadyExistsError: the job, or a file of that name, exists; nothing was written.
     """
     new = _new_files(names)
     taken = [path for path in [*new, f"contracts/samples/{names.subject}"] if (root / path).exists()]
@@ -72,7 +72,7 @@ def _entry_point(root: Path, names: Names) -> list[str]:
 
 
 def _publishes(root: Path, names: Names) -> list[str]:
-    """A service that did not exist publishes nothing so far."""
+    """Declare that a new service publishes nothing yet."""
     path = "contracts/publishers.py"
     text = (root / path).read_text(encoding="utf-8")
     _write(root / path, re.sub(r"(PUBLISHES: [^\n]*\{\n)", rf'\1    "{names.service}": (),\n', text))
@@ -80,7 +80,7 @@ def _publishes(root: Path, names: Names) -> list[str]:
 
 
 def _with_imports(text: str, imports: str) -> str:
-    """The imports behind the module's docstring; the formatter puts them in order, and drops those there twice."""
+    """Insert imports after the module's docstring; the formatter sorts them and drops duplicates."""
     docstring = _DOCSTRING.match(text)
     end = docstring.end() if docstring else 0
     return f"{text[:end]}\n{imports}{text[end:]}"

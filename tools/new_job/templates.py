@@ -1,4 +1,4 @@
-"""The text of each file of a new job, which works from the start and does next to nothing."""
+"""The text of each file of a new job, which works from the start and does almost nothing."""
 
 import json
 
@@ -13,7 +13,7 @@ from nightshift.contract.message import Message
 
 
 def contract(names: Names) -> str:
-    """The message."""
+    """Return the class of the message."""
     return f'''
 
 class {names.message}(Message):
@@ -36,7 +36,7 @@ class {names.message}(Message):
 
 
 def samples(names: Names) -> dict[str, str]:
-    """Bodies by their path below `contracts/samples`."""
+    """Return sample bodies by their path below `contracts/samples`."""
     folder = names.subject
     bodies = {
         f"{folder}/valid/smallest.json": {"userId": "user-17"},
@@ -49,7 +49,7 @@ def samples(names: Names) -> dict[str, str]:
 
 
 def handler(names: Names) -> str:
-    """The handler, which notes that it ran."""
+    """Return the handler, which writes a row when it runs."""
     return f'''"""Do the work of `{names.type}`."""
 
 from sqlalchemy import insert, select
@@ -72,7 +72,7 @@ async def {names.function}(message: {names.message}, job: Job, *, database: Data
 
 
 def handler_imports(names: Names) -> str:
-    """What the service's entry point imports for it."""
+    """Return the imports that the service's entry point needs for it."""
     return f"""\
 from functools import partial
 
@@ -82,12 +82,12 @@ from services.{names.service}.{names.module} import {names.function}
 
 
 def handler_line(names: Names) -> str:
-    """The handler's line in the service's entry point."""
+    """Return the handler's line in the service's entry point."""
     return f"{names.message}: partial({names.function}, database=context.database),"
 
 
 def test(names: Names) -> str:
-    """Two tests: one that holds, and one that says what is to be filled in."""
+    """Return two tests: one that passes, and one that says what to fill in."""
     return f'''"""What `{names.type}` does."""
 
 from functools import partial
@@ -122,7 +122,7 @@ def test_{names.function}_is_filled_in() -> None:
 
 
 def entry_point(names: Names) -> str:
-    """The entry point of a service that did not exist, without any job."""
+    """Return the entry point of a new service, without any job."""
     return f'''"""Run the {names.service} service: `python -m services.{names.service}`."""
 
 import sys

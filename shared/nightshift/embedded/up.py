@@ -23,7 +23,7 @@ from nightshift.embedded.services import Service, UnknownServiceError, all_servi
 from nightshift.embedded.stack import Stack
 
 _POLL_SECONDS = 0.25
-_PATIENCE_POLLS = 80  # 20 seconds
+_POLLS_UNTIL_NOTICE = 80  # 20 seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,10 +92,10 @@ async def _work(stack: Stack, services: Sequence[Service], *, provision: bool) -
 
 async def _announce(services: Sequence[Service]) -> None:
     """Print when all services are ready, and which are not if that takes long."""
-    patience = _PATIENCE_POLLS
+    polls_left = _POLLS_UNTIL_NOTICE
     while waiting := [service.name for service in services if not await service.is_ready()]:
-        patience -= 1
-        if patience == 0:
+        polls_left -= 1
+        if polls_left == 0:
             say(f"Not ready yet: {', '.join(waiting)}. Their logs say why.")
         await asyncio.sleep(_POLL_SECONDS)
     say("Everything is ready. Stop with Ctrl-C.")

@@ -1,4 +1,4 @@
-"""A provisioned stack without workers, and an operator at a desk beside it."""
+"""A provisioned stack without workers, and an operator beside it."""
 
 from collections.abc import AsyncIterator
 
@@ -10,21 +10,21 @@ from nightshift.config.settings import ProcessSettings
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.stack import Stack
 from nightshift.topology.topology import declared_topology
-from tests.integration.cli.desk import Desk
+from tests.integration.cli.harness import Operator
 
 
 @pytest.fixture(scope="module")
-async def at_desk(stack: Stack) -> AsyncIterator[Desk]:
-    """The desk of all tests of a module."""
+async def shared_operator(stack: Stack) -> AsyncIterator[Operator]:
+    """The operator of all tests of a module."""
     await stack.provision()
     connection = await connect(ProcessSettings(nats_url=stack.broker.url), name="test")
-    yield Desk(stack, connection, stack.environment())
+    yield Operator(stack, connection, stack.environment())
     await connection.close()
 
 
 @pytest.fixture
-async def desk(at_desk: Desk) -> Desk:
-    """The desk, with every queue, dead letter and event gone that another test left."""
+async def operator(shared_operator: Operator) -> Operator:
+    """The operator, with every queue, dead letter and event gone that another test left."""
     for stream in declared_topology(load_catalogue()).streams:
-        await manage(at_desk.connection, f"STREAM.PURGE.{stream.name}")
-    return at_desk
+        await manage(shared_operator.connection, f"STREAM.PURGE.{stream.name}")
+    return shared_operator

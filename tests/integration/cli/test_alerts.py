@@ -19,8 +19,8 @@ from nightshift.embedded.processes.process import Process
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from tests.harness import eventually
-from tests.integration.cli.desk import Desk
 from tests.integration.cli.expressions import ALERTS, OF_PROMETHEUS, Expression, Picked, expressions, read
+from tests.integration.cli.harness import Operator
 from tests.repository import ROOT
 from tests.servers import serving
 
@@ -78,26 +78,26 @@ def schedules(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-async def workers(at_desk: Desk, schedules: str) -> AsyncIterator[list[Service]]:
+async def workers(shared_operator: Operator, schedules: str) -> AsyncIterator[list[Service]]:
     """A worker whose provider is away, one that has nothing to wait for, and a scheduler that is kept busy."""
     away = {"MAIL_TRANSPORT": "resend", "RESEND_API_KEY": "re_made_up", "RESEND_URL": NOBODY}
     started = [
-        Service(at_desk.stack, "email", extra=away),
-        Service(at_desk.stack, "maintenance"),
-        Service(at_desk.stack, "scheduler", extra={"SCHEDULES_FILE": schedules}),
+        Service(shared_operator.stack, "email", extra=away),
+        Service(shared_operator.stack, "maintenance"),
+        Service(shared_operator.stack, "scheduler", extra={"SCHEDULES_FILE": schedules}),
     ]
     async with serving(*started):
         yield started
 
 
 @pytest.fixture(scope="module")
-async def served(at_desk: Desk, workers: list[Service], exporter: str) -> Series:
+async def served(shared_operator: Operator, workers: list[Service], exporter: str) -> Series:
     """What all of them serve after one job of each kind: waiting, done, put off, tried again, dead; and an event."""
-    await at_desk.publisher.publish_body("upload.process", b"{}")
-    await at_desk.publisher.publish(CleanSessions())
-    await at_desk.publisher.publish(MAIL)
-    await at_desk.publisher.publish_body("email.send", b"{}")
-    await at_desk.publisher.publish_body("email.wave", b"{}")
+    await shared_operator.publisher.publish_body("upload.process", b"{}")
+    await shared_operator.publisher.publish(CleanSessions())
+    await shared_operator.publisher.publish(MAIL)
+    await shared_operator.publisher.publish_body("email.send", b"{}")
+    await shared_operator.publisher.publish_body("email.wave", b"{}")
 
     async def settled() -> Series | None:
         found = await series(*(service.health_url for service in workers), exporter)

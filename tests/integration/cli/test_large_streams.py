@@ -14,7 +14,7 @@ from nightshift.broker.jetstream import manage
 from nightshift.contract import wire
 from nightshift.database import open_database
 from nightshift.database.tables import outbox
-from tests.integration.cli.desk import Desk
+from tests.integration.cli.harness import Operator
 
 LETTERS, BODY_BYTES = 300, 20_000
 FEW_BYTES = 1_500_000
@@ -22,55 +22,55 @@ FEW_BYTES = 1_500_000
 OUTBOX_ROWS = 20_000
 
 
-def sent_bytes(desk: Desk) -> int:
+def sent_bytes(operator: Operator) -> int:
     """What the broker has sent to its clients so far."""
-    with urllib.request.urlopen(f"{desk.stack.broker.monitoring_url}/varz", timeout=5) as answer:  # noqa: S310 - our own broker
+    with urllib.request.urlopen(f"{operator.stack.broker.monitoring_url}/varz", timeout=5) as answer:  # noqa: S310 - our own broker
         return int(json.load(answer)["out_bytes"])
 
 
-async def bury(desk: Desk, count: int = LETTERS, body: bytes = b"x" * BODY_BYTES) -> None:
+async def bury(operator: Operator, count: int = LETTERS, body: bytes = b"x" * BODY_BYTES) -> None:
     """Write dead letters whose error is their number, from 1."""
     for number in range(1, count + 1):
         headers = {wire.JOB_ID: f"job-{number}", wire.DEAD_ERROR: f"error {number}", wire.DEAD_REASON: "permanent"}
-        await desk.connection.jetstream().publish("dead.email.send", body, headers=headers)
+        await operator.connection.jetstream().publish("dead.email.send", body, headers=headers)
 
 
-async def sequences(desk: Desk) -> list[int]:
+async def sequences(operator: Operator) -> list[int]:
     """The sequences of the first and the last dead letter."""
-    state = (await manage(desk.connection, "STREAM.INFO.EMAIL_DLQ"))["state"]
+    state = (await manage(operator.connection, "STREAM.INFO.EMAIL_DLQ"))["state"]
     return list(range(state["first_seq"], state["last_seq"] + 1))
 
 
-async def forget(desk: Desk, gone: Sequence[int]) -> None:
+async def forget(operator: Operator, gone: Sequence[int]) -> None:
     """Delete dead letters, as a redrive does."""
     for sequence in gone:
-        await manage(desk.connection, "STREAM.MSG.DELETE.EMAIL_DLQ", {"seq": sequence, "no_erase": True})
+        await manage(operator.connection, "STREAM.MSG.DELETE.EMAIL_DLQ", {"seq": sequence, "no_erase": True})
 
 
 @pytest.mark.parametrize(
     "command", [("queues", "describe", "email"), ("top", "--once"), ("dlq", "list", "--limit", "9")]
 )
 async def test_the_newest_dead_letters_are_shown_without_reading_the_others(
-    desk: Desk, command: tuple[str, ...]
+    operator: Operator, command: tuple[str, ...]
 ) -> None:
     """Also where the older ones fill their stream."""
-    await bury(desk)
-    before = sent_bytes(desk)
-    said = await desk.run(*command, "--json")
-    assert sent_bytes(desk) - before < FEW_BYTES
-    rows = said.json if command[0] == "dlq" else said.json["lastErrors"]
+    await bury(operator)
+    before = sent_bytes(operator)
+    result = await operator.run(*command, "--json")
+    assert sent_bytes(operator) - before < FEW_BYTES
+    rows = result.json if command[0] == "dlq" else result.json["lastErrors"]
     count = {"queues": 5, "top": 8, "dlq": 9}[command[0]]
     assert [row["error"] for row in rows] == [f"error {number}" for number in range(LETTERS - count + 1, LETTERS + 1)]
 
 
-async def test_one_dead_letter_is_shown_without_reading_the_others(desk: Desk) -> None:
+async def test_one_dead_letter_is_shown_without_reading_the_others(operator: Operator) -> None:
     """A reference says where it is; two that are far apart are two questions."""
-    await bury(desk)
-    first, *_, last = await sequences(desk)
-    before = sent_bytes(desk)
-    said = await desk.run("dlq", "show", f"email:{first}", f"email:{last}", "--json")
-    assert sent_bytes(desk) - before < FEW_BYTES
-    assert [letter["error"] for letter in said.json] == ["error 1", f"error {LETTERS}"]
+    await bury(operator)
+    first, *_, last = await sequences(operator)
+    before = sent_bytes(operator)
+    result = await operator.run("dlq", "show", f"email:{first}", f"email:{last}", "--json")
+    assert sent_bytes(operator) - before < FEW_BYTES
+    assert [letter["error"] for letter in result.json] == ["error 1", f"error {LETTERS}"]
 
 
 GAPS: dict[str, Any] = {
@@ -83,12 +83,12 @@ GAPS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("gone", GAPS.values(), ids=GAPS)
-async def test_the_newest_are_found_behind_gaps(desk: Desk, gone: Any) -> None:
+async def test_the_newest_are_found_behind_gaps(operator: Operator, gone: Any) -> None:
     """Redriven and deleted letters leave gaps of any size in the sequence."""
-    await bury(desk, body=b"{}")
-    await forget(desk, gone(await sequences(desk)))
-    every = [row["error"] for row in (await desk.run("dlq", "list", "--limit", "0", "--json")).json]
-    described = (await desk.run("queues", "describe", "email", "--json")).json
+    await bury(operator, body=b"{}")
+    await forget(operator, gone(await sequences(operator)))
+    every = [row["error"] for row in (await operator.run("dlq", "list", "--limit", "0", "--json")).json]
+    described = (await operator.run("queues", "describe", "email", "--json")).json
     assert [row["error"] for row in described["lastErrors"]] == every[-5:]
 
 
@@ -101,9 +101,9 @@ def traced_memory() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("traced_memory")
-async def test_a_large_outbox_is_searched_in_little_memory(desk: Desk) -> None:
+async def test_a_large_outbox_is_searched_in_little_memory(operator: Operator) -> None:
     """The job that is looked for is found among many others that are not published yet."""
-    database = open_database(desk.environ["DATABASE_URL"])
+    database = open_database(operator.environ["DATABASE_URL"])
     now = datetime.now(UTC)
     rows = [
         {
@@ -122,11 +122,11 @@ async def test_a_large_outbox_is_searched_in_little_memory(desk: Desk) -> None:
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
     try:
-        said = await desk.run("jobs", "find", f"waiting-{OUTBOX_ROWS - 1}", "--json")
+        result = await operator.run("jobs", "find", f"waiting-{OUTBOX_ROWS - 1}", "--json")
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         async with database.write() as connection:
             await connection.execute(delete(outbox))
         await database.close()
-    assert [trace["state"] for trace in said.json] == ["outbox"]
+    assert [trace["state"] for trace in result.json] == ["outbox"]
     assert peak < 8_000_000

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from contracts.email import Attachment, SendEmail
 from nightshift.embedded.services import Service
 from tests.harness import eventually
-from tests.integration.cli.desk import Desk
+from tests.integration.cli.harness import Operator
 from tests.servers import serving
 
 MAIL = SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>")
@@ -43,33 +43,33 @@ def scrape(service: Service) -> Numbers:
 
 
 @pytest.fixture(scope="module")
-async def email(at_desk: Desk) -> AsyncIterator[Service]:
+async def email(shared_operator: Operator) -> AsyncIterator[Service]:
     """The email service, which tries everything twice."""
-    service = Service(at_desk.stack, "email", extra={"MAX_RETRIES": "1"})
+    service = Service(shared_operator.stack, "email", extra={"MAX_RETRIES": "1"})
     async with serving(service):
         yield service
 
 
-async def test_the_numbers_after_a_known_load_are_that_load(desk: Desk, email: Service) -> None:
+async def test_the_numbers_after_a_known_load_are_that_load(operator: Operator, email: Service) -> None:
     """20 jobs done, one of them sent twice; 2 that fail at both attempts; 3 that are no mail; one of no known type."""
     for number in range(20):
-        await desk.publisher.publish(MAIL, job_id=f"known-{number}")
+        await operator.publisher.publish(MAIL, job_id=f"known-{number}")
     for number in range(2):
-        await desk.publisher.publish(NO_SUCH_FILE, job_id=f"failing-{number}")
+        await operator.publisher.publish(NO_SUCH_FILE, job_id=f"failing-{number}")
     for _ in range(3):
-        await desk.publisher.publish_body("email.send", b"{}")
-    await desk.publisher.publish_body("email.wave", b"{}")
+        await operator.publisher.publish_body("email.send", b"{}")
+    await operator.publisher.publish_body("email.wave", b"{}")
 
     async def settled() -> bool:
         row = next(
             row
-            for row in (await desk.run("queues", "list", "--json", "--sample", "0s")).json
+            for row in (await operator.run("queues", "list", "--json", "--sample", "0s")).json
             if row["service"] == "email"
         )
         return bool(row["dead"] == 6 and row["waiting"] + row["inFlight"] + row["later"] == 0)
 
     await eventually(settled, what="everything is done or dead")
-    await desk.publisher.publish_later(MAIL, delay=timedelta(0), job_id="known-0")
+    await operator.publisher.publish_later(MAIL, delay=timedelta(0), job_id="known-0")
     numbers = await eventually(lambda: _with_duplicate(email), what="the duplicate is counted")
     jobs = {
         outcome: numbers("nightshift_jobs_total", type="email.send", outcome=outcome)
@@ -95,10 +95,10 @@ def _with_duplicate(email: Service) -> Numbers | None:
     return numbers if numbers("nightshift_jobs_total", type="email.send", outcome="duplicate") else None
 
 
-async def test_a_pause_shows_in_the_pulls_state(desk: Desk, email: Service) -> None:
+async def test_a_pause_shows_in_the_pulls_state(operator: Operator, email: Service) -> None:
     """A worker that gets nothing because somebody paused it is told from one that is stuck."""
     assert time.time() - scrape(email)("nightshift_pull_last_activity_timestamp_seconds", stream="EMAIL") < 30
-    await desk.run("queues", "pause", "email")
+    await operator.run("queues", "pause", "email")
 
     def state(name: str) -> bool:
         return scrape(email)("nightshift_pull_state", stream="EMAIL", state=name) == 1
@@ -106,5 +106,5 @@ async def test_a_pause_shows_in_the_pulls_state(desk: Desk, email: Service) -> N
     try:
         await eventually(lambda: state("paused"), what="the pull is paused")
     finally:
-        await desk.run("queues", "resume", "email")
+        await operator.run("queues", "resume", "email")
     await eventually(lambda: state("pulling"), what="the pull goes on")

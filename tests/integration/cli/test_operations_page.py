@@ -13,7 +13,7 @@ from nightshift.embedded.services import Service
 from nightshift.observability.job_log import JobLine
 from nightshift.observability.metrics import Metrics
 from nightshift.scheduler.metrics import ScheduleMetrics
-from tests.integration.cli.desk import Desk
+from tests.integration.cli.harness import Operator
 from tests.integration.cli.test_dead_letters import bury
 from tests.repository import ROOT
 from tests.servers import serving
@@ -36,22 +36,22 @@ def column(section: str, number: int = 0) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-async def page_desk(at_desk: Desk) -> AsyncIterator[Desk]:
-    """A desk beside a service and a scheduler that run."""
-    async with serving(*(Service(at_desk.stack, name) for name in ("email", "scheduler"))):
-        yield at_desk
+async def operator_at_work(shared_operator: Operator) -> AsyncIterator[Operator]:
+    """A operator beside a service and a scheduler that run."""
+    async with serving(*(Service(shared_operator.stack, name) for name in ("email", "scheduler"))):
+        yield shared_operator
 
 
 @pytest.mark.parametrize("section", WITH_COMMANDS)
-async def test_the_commands_of_the_page_work(page_desk: Desk, section: str) -> None:
+async def test_the_commands_of_the_page_work(operator_at_work: Operator, section: str) -> None:
     """Each is typed as it stands, in the situation that its section is about, and ends well."""
-    ref = await bury(page_desk, "page-1")
-    await bury(page_desk, "page-2")
+    ref = await bury(operator_at_work, "page-1")
+    await bury(operator_at_work, "page-2")
     for command in commands(section):
         typed = command.replace("$REF", ref).replace("$ID", "page-1")
         name, *arguments = shlex.split(typed)
         assert name == "nightshift"
-        ran = await page_desk.run(*arguments)
+        ran = await operator_at_work.run(*arguments)
         nothing_left = ran.code == 1 and "No dead letter matches" in ran.err
         broken_on_purpose = ran.code == 1 and arguments[0] == "doctor" and "no worker of upload answers" in ran.out
         assert ran.code == 0 or nothing_left or broken_on_purpose, f"{typed}: {ran.out}{ran.err}"
@@ -65,8 +65,8 @@ def test_every_command_group_is_on_the_page() -> None:
 
 def test_the_exit_codes_of_the_page_are_those_of_the_program() -> None:
     """All of them, with their meaning."""
-    said = {int(code): words for code, words in re.findall(r"^\| (\d+) \| (.*) \|$", PAGE, re.MULTILINE)}
-    assert said == MEANINGS
+    listed = {int(code): words for code, words in re.findall(r"^\| (\d+) \| (.*) \|$", PAGE, re.MULTILINE)}
+    assert listed == MEANINGS
 
 
 def test_the_metrics_of_the_page_are_those_that_are_served() -> None:

@@ -18,7 +18,7 @@ import pytest
 from nightshift.cli.__main__ import parser
 from nightshift.cli.client.completion import script
 from nightshift.config import env_file
-from tests.integration.cli.desk import Desk, said
+from tests.integration.cli.harness import Operator, run_command
 from tests.repository import ROOT
 
 BASH = shutil.which("bash")
@@ -109,43 +109,43 @@ def test_flags_may_stand_before_the_command_or_behind_it() -> None:
     assert (before.json, before.url) == (behind.json, behind.url) == (True, "nats://a")
 
 
-async def test_a_running_embedded_stack_is_found_by_itself(desk: Desk, tmp_path: Path) -> None:
+async def test_a_running_embedded_stack_is_found_by_itself(operator: Operator, tmp_path: Path) -> None:
     """Without any setting the command line uses the stack that `nightshift up` runs, and says so."""
-    with env_file.written(tmp_path, desk.environ) as file:
+    with env_file.written(tmp_path, operator.environ) as file:
         assert file.stat().st_mode & 0o077 == 0
-        assert env_file.read(tmp_path) == desk.environ
-        found = await said(("queues", "list", "--sample", "0s"), {}, tmp_path)
-        doctor = await said(("doctor",), {}, tmp_path)
+        assert env_file.read(tmp_path) == operator.environ
+        found = await run_command(("queues", "list", "--sample", "0s"), {}, tmp_path)
+        doctor = await run_command(("doctor",), {}, tmp_path)
     assert found.code == 0
     assert f"the embedded stack in {tmp_path}" in doctor.out
     assert env_file.read(tmp_path) == {}
 
 
-def test_what_is_declared_is_provisioned(desk: Desk) -> None:
+def test_what_is_declared_is_provisioned(operator: Operator) -> None:
     """With the settings of the stack, again and again; --check only compares."""
-    assert "Everything is in place (0 changes)." in nightshift("provision", **desk.environ).stdout
-    checked = nightshift("provision", "--check", **desk.environ)
+    assert "Everything is in place (0 changes)." in nightshift("provision", **operator.environ).stdout
+    checked = nightshift("provision", "--check", **operator.environ)
     assert (checked.returncode, "Streams and consumers are as declared." in checked.stdout) == (0, True)
 
 
-async def test_an_address_that_is_given_counts_more_than_the_embedded_stack(desk: Desk, tmp_path: Path) -> None:
+async def test_an_address_that_is_given_counts_more_than_the_embedded_stack(operator: Operator, tmp_path: Path) -> None:
     """Nobody's job goes to another broker than the one that was named."""
-    with env_file.written(tmp_path, desk.environ):
-        other = await said(("queues", "list"), {"NATS_URL": "nats://127.0.0.1:9"}, tmp_path)
+    with env_file.written(tmp_path, operator.environ):
+        other = await run_command(("queues", "list"), {"NATS_URL": "nats://127.0.0.1:9"}, tmp_path)
     assert (other.code, "127.0.0.1:9 (NATS_URL)" in other.err) == (3, True)
 
 
-def test_there_is_colour_on_a_terminal_and_nowhere_else(desk_url: str) -> None:
+def test_there_is_colour_on_a_terminal_and_nowhere_else(broker_url: str) -> None:
     """And not where NO_COLOR is set."""
-    plain = nightshift("queues", "list", "--sample", "0s", NATS_URL=desk_url)
+    plain = nightshift("queues", "list", "--sample", "0s", NATS_URL=broker_url)
     assert "\x1b[" not in plain.stdout
-    assert "\x1b[" in _on_a_terminal(desk_url)
-    assert "\x1b[31m" not in _on_a_terminal(desk_url, NO_COLOR="1")
+    assert "\x1b[" in _on_a_terminal(broker_url)
+    assert "\x1b[31m" not in _on_a_terminal(broker_url, NO_COLOR="1")
 
 
-def test_the_live_screen_runs_until_ctrl_c(desk_url: str) -> None:
+def test_the_live_screen_runs_until_ctrl_c(broker_url: str) -> None:
     """It draws itself again and again, and ends with exit code 130 and the terminal as it was."""
-    with _terminal("top", "--every", "0.2s", NATS_URL=desk_url) as (process, read):
+    with _terminal("top", "--every", "0.2s", NATS_URL=broker_url) as (process, read):
         shown = _until(read, r"QUEUE.*QUEUE")
         process.send_signal(signal.SIGINT)
         shown += _until(read, r"\x1b\[\?1049l")
@@ -154,11 +154,11 @@ def test_the_live_screen_runs_until_ctrl_c(desk_url: str) -> None:
 
 
 @pytest.mark.skipif(not BASH, reason="there is no bash to make a pipe in")
-def test_a_reader_who_has_seen_enough_is_no_error(desk_url: str) -> None:
+def test_a_reader_who_has_seen_enough_is_no_error(broker_url: str) -> None:
     """As in `nightshift … | head -1`."""
     ran = in_bash(
         f"'{sys.executable}' -m nightshift.cli queues list --sample 0s | true; echo ${{PIPESTATUS[0]}}",
-        NATS_URL=desk_url,
+        NATS_URL=broker_url,
     )
     assert ran.stdout.strip() == "0"
     assert "BrokenPipe" not in ran.stderr
@@ -202,9 +202,9 @@ def test_zsh_has_what_bash_has() -> None:
 
 
 @pytest.fixture
-def desk_url(desk: Desk) -> str:
+def broker_url(operator: Operator) -> str:
     """The broker's address, for processes."""
-    return desk.stack.broker.url
+    return operator.stack.broker.url
 
 
 def _on_a_terminal(url: str, **environ: str) -> str:

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from nightshift.embedded.servers.broker import Broker
-from tests.integration.cli.desk import Said, said
+from tests.integration.cli.harness import CommandResult, run_command
 
 MAIL = '{"to":"ada@example.com","subject":"Hi","body":"<p>Hi</p>"}'
 
 
-async def run(broker: Broker, user: str, *arguments: str, password: str = "") -> Said:
+async def run(broker: Broker, user: str, *arguments: str, password: str = "") -> CommandResult:
     """Runs a command as a user."""
     environ = {"NATS_URL": broker.url, "NATS_PASSWORD": password or f"{user}-password"}
-    return await said((*arguments, "--user", user), environ, Path("nowhere"))
+    return await run_command((*arguments, "--user", user), environ, Path("nowhere"))
 
 
 async def test_a_producer_sends(guarded: Broker) -> None:
@@ -59,5 +59,5 @@ async def test_the_doctor_names_missing_permissions(guarded: Broker) -> None:
 async def test_a_credentials_file_that_is_not_there_is_said(guarded: Broker) -> None:
     """Before anything is tried; exit code 2."""
     environ = {"NATS_URL": guarded.url}
-    refused = await said(("queues", "list", "--creds", "/no/such.creds"), environ, Path("nowhere"))
+    refused = await run_command(("queues", "list", "--creds", "/no/such.creds"), environ, Path("nowhere"))
     assert (refused.code, "no file /no/such.creds" in refused.err) == (2, True)

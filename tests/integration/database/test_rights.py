@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -28,14 +29,21 @@ class Shop:
         """Let the administrator do it."""
         async with self.admin.write() as connection:
             for statement in statements:
-                await connection.execute(text(statement.format(user=self.user)))
+                await connection.execute(
+                    text(statement.format(user=self.user, database=self.admin.engine.url.database))
+                )
 
 
 @pytest.fixture
 async def shop(postgres: str) -> AsyncIterator[Shop]:
     """An empty database, and a user who may connect to it."""
+    async with _shop(postgres, f"shop_{secrets.token_hex(4)}") as found:
+        yield found
+
+
+@asynccontextmanager
+async def _shop(postgres: str, user: str) -> AsyncIterator[Shop]:
     async with postgres_database(postgres) as address:
-        user = f"shop_{secrets.token_hex(4)}"
         admin = open_database(address)
         found = Shop(admin, user, make_url(address).set(username=user, password=WORD).render_as_string(False))
         await found.sql(
@@ -105,3 +113,16 @@ async def test_a_service_may_have_fewer_rights_than_who_migrates(shop: Shop) -> 
     assert [state.at for state in await history_states(database, "none")] == ["0002"]
 
     await database.close()
+
+
+async def test_a_user_called_nightshift_does_not_mix_the_tables(postgres: str) -> None:
+    """PostgreSQL's usual search path begins with a schema of the user's name, which here is the library's."""
+    async with _shop(postgres, "nightshift") as shop:
+        await shop.sql("GRANT CREATE ON DATABASE {database} TO {user}", "GRANT CREATE ON SCHEMA public TO {user}")
+
+        await migrate(shop.url)
+        assert await migrate(shop.url) == []
+
+        tables = text("SELECT schemaname FROM pg_tables WHERE tablename IN ('users', 'nightshift_schema_version')")
+        async with shop.admin.read() as connection:
+            assert set((await connection.execute(tables)).scalars()) == {"public"}

@@ -44,7 +44,8 @@ def _done(name: str, at: datetime) -> dict[str, Any]:
 async def test_inbox_rows_and_crash_marks_go_at_one_age(database: Database) -> None:
     """A mark is needed as long as its message can come again, and never longer than the inbox's rows."""
     await _add(database, processed_messages, _done("old", NOW - SECOND), _done("new", NOW))
-    marks = [{"service": "email", "origin": f"EMAIL:{age}:1", "marked_at": NOW - age * SECOND} for age in range(4)]
+    mark = {"service": "email", "naks": 1, "started": False}
+    marks = [mark | {"origin": f"EMAIL:{age}:1", "marked_at": NOW - age * SECOND} for age in range(4)]
     await _add(database, crash_marks, *marks)
     tally = Tally(database=database)
 

@@ -18,7 +18,7 @@ from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.runtime.composition import database_of, object_store
 from tests.harness import eventually, stored
-from tests.integration.cli.desk import said
+from tests.integration.cli.harness import run_command
 from tests.integration.services.email.certificates import Certificates, make_certificates
 from tests.integration.services.email.smtp_script import SmtpScript, smtp_server
 from tests.postgres_server import PostgresServer, postgres_server
@@ -172,12 +172,12 @@ async def test_jobs_wait_for_a_server_that_is_not_vouched_for(
 
 async def test_doctor_looks_at_everything_over_tls(world: World, tmp_path: Path) -> None:
     """Nothing is wrong with database and bucket; with another authority it says what to look at."""
-    right = await said(("doctor", "--json"), world.environment, Path("nowhere"))
+    right = await run_command(("doctor", "--json"), world.environment, Path("nowhere"))
     states = {row["check"]: row["state"] for row in right.json}
     assert (states["broker"], states["database"], states["objects"]) == ("ok", "ok", "ok")
     foreign = str(make_certificates(tmp_path).ca_file)
     for variable, check in (("DATABASE_CA_FILE", "database"), ("S3_CA_FILE", "objects"), ("NATS_CA_FILE", "broker")):
-        wrong = await said(("doctor", "--json"), world.environment | {variable: foreign}, Path("nowhere"))
+        wrong = await run_command(("doctor", "--json"), world.environment | {variable: foreign}, Path("nowhere"))
         (row,) = [row for row in wrong.json if row["check"] == check and row["state"] == "wrong"]
         assert f"{variable} must name the authority" in row["found"]
 

@@ -14,7 +14,7 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.messaging.publisher import Publisher
 from tests.harness import stored
-from tests.integration.cli.desk import said
+from tests.integration.cli.harness import run_command
 from tests.integration.security.conftest import Guarded
 from tests.integration.security.credentials_files import Key, new_authority
 from tests.integration.security.test_secrets import said_by
@@ -95,7 +95,7 @@ async def test_no_secret_is_shown_when_a_server_refuses_us(guarded: Guarded, ser
     await Publisher(guarded.operator).publish(SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>"))
     told = await said_by(guarded.service("email", **settings), CASES[case])
     environ = guarded.stack.environment() | guarded.login("operator") | settings
-    doctor = await said(("doctor", "--json"), environ, Path("nowhere"))
+    doctor = await run_command(("doctor", "--json"), environ, Path("nowhere"))
     assert doctor.code == 1
     told += doctor.out + doctor.err
     if make is not _mail:
@@ -123,7 +123,7 @@ async def test_no_seed_is_shown_when_the_broker_refuses_the_credentials(guarded:
     try:
         settings = {"NATS_URL": broker.url, "NATS_USER": "", "NATS_PASSWORD": "", "NATS_CREDS_FILE": str(file)}
         told = await said_by(guarded.service("email", **settings), "broker_refuses_user")
-        doctor = await said(("doctor",), guarded.stack.environment() | settings, Path("nowhere"))
+        doctor = await run_command(("doctor",), guarded.stack.environment() | settings, Path("nowhere"))
     finally:
         await broker.kill()
     assert "authorization violation" in (doctor.out + doctor.err).lower()

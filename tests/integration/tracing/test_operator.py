@@ -8,7 +8,7 @@ from opentelemetry import trace
 
 from nightshift.embedded.stack import Stack
 from tests.harness import connected, stored
-from tests.integration.cli.desk import said
+from tests.integration.cli.harness import run_command
 from tests.integration.tracing.collector import Collector, collecting
 
 BODY = '{"to":"ada@example.com","subject":"Hello","body":"<p>Hello Ada</p>"}'
@@ -35,7 +35,7 @@ async def test_what_the_operator_asks_for_begins_a_trace(
     """With the same variable as the services; the message carries the span that was sent."""
     await stack.provision()
     environ = stack.environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-    ran = await said(arguments, environ, Path("nowhere"))
+    ran = await run_command(arguments, environ, Path("nowhere"))
     assert ran.code == 0, ran.err
     received = await collector.one(span)
     async with connected(stack.broker) as connection:

@@ -57,7 +57,7 @@ async def test_inbox_rows_go_after_60_days(harness: CleanupHarness) -> None:
     """Those of jobs that are done, and crash marks as old."""
     old, new = NOW - 60 * DAY - SECOND, NOW - 60 * DAY
     await harness.add(processed_messages, _done("old", old), _done("new", new))
-    mark = {"service": "email", "origin": "EMAIL:1:1", "marked_at": new}
+    mark = {"service": "email", "origin": "EMAIL:1:1", "naks": 0, "started": True, "marked_at": new}
     await harness.add(crash_marks, mark, mark | {"origin": "EMAIL:2:1", "marked_at": old})
     job = await harness.clean(CleanInbox())
     assert await harness.ids(processed_messages) == sorted(["new", job.job_id])

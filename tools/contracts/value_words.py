@@ -1,4 +1,4 @@
-"""Says what a JSON Schema allows, in words for a table."""
+"""Describe in words what a JSON Schema allows, for a table."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,12 +15,12 @@ _BOUNDS = {
 
 
 def in_words(schema: Schema, definitions: Schema) -> str:
-    """Returns the types and limits of a value: `text, at most 500 characters`."""
+    """Return the types and limits of a value: `text, at most 500 characters`."""
     return " or ".join(dict.fromkeys(_words(branch, definitions) for branch in branches(schema, definitions)))
 
 
 def branches(schema: Schema, definitions: Schema) -> list[Schema]:
-    """Returns the alternatives of a schema, references followed."""
+    """Return the alternatives of a schema, with references resolved."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         return branches(definitions[name], definitions)

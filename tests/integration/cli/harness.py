@@ -1,4 +1,4 @@
-"""An operator at a desk: runs commands of the command line against a stack, and reads what they say."""
+"""An operator who runs commands against a stack and reads what they print."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from nightshift.messaging.publisher import Publisher
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """What a command said, and its exit code."""
 
     code: int
@@ -29,7 +29,7 @@ class Said:
 
 
 @dataclass
-class Desk:
+class Operator:
     """The stack, and the operator's own way to the broker."""
 
     stack: Stack
@@ -43,16 +43,16 @@ class Desk:
 
     async def run(
         self, *arguments: str, without: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
-    ) -> Said:
+    ) -> CommandResult:
         """Runs `nightshift ARGUMENTS` with the stack's settings, changed by `environ`, and lacking some of them."""
         settings = {name: value for name, value in {**self.environ, **(environ or {})}.items() if name not in without}
-        return await said(arguments, settings, Path("nowhere"))
+        return await run_command(arguments, settings, Path("nowhere"))
 
 
-async def said(arguments: tuple[str, ...], environ: Mapping[str, str], stack: Path) -> Said:
+async def run_command(arguments: tuple[str, ...], environ: Mapping[str, str], stack: Path) -> CommandResult:
     """Runs a command with these settings."""
     options = parser().parse_args(arguments)
     out, err = io.StringIO(), io.StringIO()
     output = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
     code = await perform(output, options, environ, stack)
-    return Said(code, out.getvalue(), err.getvalue())
+    return CommandResult(code, out.getvalue(), err.getvalue())
