@@ -4,9 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from contracts.email import SendEmail
-from nightshift.broker import connect
-from nightshift.config.settings import ProcessSettings
-from nightshift.messaging.publisher import Publisher
+from nightshift import ProcessSettings, Publisher, connect
 
 
 async def main() -> None:

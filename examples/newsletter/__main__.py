@@ -11,10 +11,7 @@ from msgspec import Meta
 
 from examples.newsletter.contracts import SendIssue
 from examples.newsletter.handlers import send_due, send_issue
-from nightshift.config.settings import Settings
-from nightshift.runtime.composition import ServiceContext
-from nightshift.runtime.service import run
-from nightshift.worker.router import Handlers, route
+from nightshift import Handlers, ServiceContext, Settings, route, run_service
 
 
 class NewsletterSettings(Settings, frozen=True, kw_only=True):
@@ -38,4 +35,4 @@ async def handlers(settings: NewsletterSettings, context: ServiceContext) -> Asy
 
 
 if __name__ == "__main__":
-    sys.exit(run("newsletter", NewsletterSettings, handlers))
+    sys.exit(run_service("newsletter", NewsletterSettings, handlers))

@@ -5,9 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from examples.newsletter.contracts import SendIssue
-from nightshift.contract.cron import ScheduleFired
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent, Snooze
+from nightshift import Job, Permanent, ScheduleFired, Snooze
 
 
 async def send_due(event: ScheduleFired, job: Job, *, readers: Iterable[str]) -> None:

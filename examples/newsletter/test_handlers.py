@@ -6,7 +6,7 @@ from pathlib import Path
 
 from examples.newsletter.contracts import SendIssue
 from examples.newsletter.handlers import send_due, send_issue
-from nightshift.contract.cron import ScheduleFired
+from nightshift import ScheduleFired
 from nightshift.testing import perform_job, temporary_database
 
 

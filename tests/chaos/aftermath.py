@@ -20,6 +20,7 @@ from nightshift.embedded.servers.mailbox import messages
 from nightshift.messaging.outbound import strip_broker_headers
 from nightshift.outcomes import Unavailable
 from tests.chaos.events import dropped_after_alarm
+from tests.chaos.inner_faults import BREACHES
 from tests.chaos.ledger import Facts, Work
 from tests.chaos.mails import Received, received
 from tests.chaos.tables import effects
@@ -27,6 +28,8 @@ from tests.chaos.world import World
 
 _UNGUESSABLE = re.compile(r"/[0-9a-f]{16}$")
 """The end of a follow-up's id, which the ledger cannot know; one row of the outbox has one."""
+_WORKER_ERROR = "an error of the worker"
+"""What a worker logs when a delivery ended with an exception of our own code; the broker delivers it again."""
 _QUEUES = ("CHAOS", "CHAOS_LATER", "EMAIL", "EMAIL_LATER")
 _CONSUMERS = (("CHAOS", "chaos"), ("CHAOS_LATER", "chaos"), ("CRON", "chaos"), ("EMAIL", "email"))
 
@@ -100,6 +103,15 @@ async def redrive(world: World, works: list[Work]) -> int:
             await world.publisher.store(OutboundMessage(wire.job_subject(job_type), again, letter.body))
             count += 1
     return count
+
+
+def breaches_seen(world: World) -> list[str]:
+    """What the workers saw themselves break, and errors of theirs that were no job's."""
+    file = world.stack.folder / BREACHES
+    seen = sorted(set(file.read_text().splitlines())) if file.exists() else []
+    logs = world.stack.logs.glob("worker-*")
+    errors = sum(log.read_text(errors="replace").count(_WORKER_ERROR) for log in logs)
+    return [*seen, *([f"{errors} deliveries ended with an error of the worker itself"] if errors else [])]
 
 
 def _stays(name: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from nightshift.broker import BrokerRefusedError
 from nightshift.broker.jetstream import manage, store
 from nightshift.outcomes import Unavailable
+from nightshift.topology.topology import MAX_WAITING_BYTES
 from tests.chaos.world import DEAD_LETTER_BYTES, QUEUE_BYTES, World
 
 _FILLER = "FILLER"
@@ -24,6 +25,13 @@ async def dead_letters_full(world: World, dice: random.Random) -> None:
     await _limited(world, "CHAOS_DLQ", DEAD_LETTER_BYTES, dice.uniform(3, 7))
 
 
+async def copies_refused(world: World, dice: random.Random) -> None:
+    """No copy for later is taken: failed jobs are nak'ed again and again, by all workers in turn."""
+    await _change(world, "CHAOS_LATER", max_msg_size=1)
+    await asyncio.sleep(dice.uniform(5, 9))
+    await _change(world, "CHAOS_LATER", max_msg_size=MAX_WAITING_BYTES)
+
+
 async def disk_full(world: World, dice: random.Random) -> None:
     """The broker's disk limit is reached: it stores nothing, and schedules that come due do not fire."""
     connection = world.connection
@@ -38,14 +46,14 @@ async def disk_full(world: World, dice: random.Random) -> None:
 
 
 async def _limited(world: World, stream: str, usual: int, seconds: float) -> None:
-    await _change(world, stream, 1)
+    await _change(world, stream, max_bytes=1)
     await asyncio.sleep(seconds)
-    await _change(world, stream, usual)
+    await _change(world, stream, max_bytes=usual)
 
 
-async def _change(world: World, stream: str, max_bytes: int) -> None:
+async def _change(world: World, stream: str, **options: int) -> None:
     info = await _patiently(world, f"STREAM.INFO.{stream}")
-    await _patiently(world, f"STREAM.UPDATE.{stream}", {**info["config"], "max_bytes": max_bytes})
+    await _patiently(world, f"STREAM.UPDATE.{stream}", {**info["config"], **options})
 
 
 async def _patiently(world: World, call: str, request: dict[str, Any] | None = None) -> dict[str, Any]:

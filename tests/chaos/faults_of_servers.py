@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 
 from nightshift.embedded.servers.server import Server
+from tests.chaos.inner_faults import REFUSED_OBJECTS
 from tests.chaos.world import World
 
 
@@ -91,6 +92,14 @@ async def objects_away(world: World, dice: random.Random) -> None:
 async def objects_frozen(world: World, dice: random.Random) -> None:
     """The object store takes connections and does not answer."""
     await _frozen(world.stack.objects, dice.uniform(2, 5))
+
+
+async def objects_refused(world: World, dice: random.Random) -> None:
+    """The object store refuses to keep anything for the workers: its quota is used up."""
+    flag = world.stack.folder / REFUSED_OBJECTS
+    flag.touch()
+    await asyncio.sleep(dice.uniform(3, 6))
+    flag.unlink(missing_ok=True)
 
 
 async def mail_away(world: World, dice: random.Random) -> None:

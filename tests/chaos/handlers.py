@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.job import Job
@@ -19,6 +20,8 @@ from tests.chaos.messages import FollowChaos, Kind, RunChaos, TickChaos
 from tests.chaos.tables import effects
 
 _EFFECT = insert(effects)
+_OF_JOB = select(func.count()).select_from(effects).where(effects.c.job_id == bindparam("job_id"))
+_LONG = "x" * 200_000
 _SNOOZE = timedelta(seconds=1)
 
 
@@ -34,12 +37,35 @@ def handlers(folder: Path, *, block_seconds: float) -> Handlers:
 
 
 async def run_chaos(message: RunChaos, job: Job, *, folder: Path, block_seconds: float) -> None:
-    """Does what the kind says; most leave one effect, and a parent its follow-ups."""
+    """Do what the kind says; most leave one effect, and a parent its follow-ups."""
     await _behave(message.kind, job, folder, block_seconds)
     _leave(job, message.kind)
+    match message.kind:
+        case "decider":
+            job.run_in_transaction(partial(_decide, message, job))
+        case "spoiler" if job.attempt == 1:
+            job.run_in_transaction(_spoil)
+        case _:
+            _follow(message, job)
+
+
+def _follow(message: RunChaos, job: Job) -> None:
+    padding = _LONG if message.kind == "broad" else ""
+    later = timedelta(seconds=1 + zlib.crc32(job.id.encode()) % 3)
     for number in range(message.follow_ups):
-        later = timedelta(seconds=1 + zlib.crc32(job.id.encode()) % 3)
-        job.enqueue(FollowChaos(parent=job.id), at=datetime.now(UTC) + later if number % 3 == 2 else None)
+        at = datetime.now(UTC) + later if number % 3 == 2 else None
+        job.enqueue(FollowChaos(parent=job.id, padding=padding), at=at)
+
+
+async def _decide(message: RunChaos, job: Job, connection: AsyncConnection) -> None:
+    """Decide within the transaction what follows; it runs again when another job spoils the group."""
+    if (await connection.execute(_OF_JOB, {"job_id": job.id})).scalar_one() == 1:
+        _follow(message, job)
+
+
+async def _spoil(_connection: AsyncConnection) -> None:
+    """Fail in the transaction of all that finish together."""
+    raise RuntimeError("it spoils its group, once")
 
 
 async def follow_chaos(_message: FollowChaos, job: Job) -> None:

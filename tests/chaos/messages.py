@@ -6,10 +6,24 @@ from typing import ClassVar, Literal
 from nightshift.contract.message import Message
 
 Kind = Literal[
-    "plain", "parent", "flaky", "snooze", "slow", "wide", "blocker", "hopeless", "permanent", "hang", "killer", "skip"
+    "plain",
+    "parent",
+    "decider",
+    "spoiler",
+    "broad",
+    "flaky",
+    "snooze",
+    "slow",
+    "wide",
+    "blocker",
+    "hopeless",
+    "permanent",
+    "hang",
+    "killer",
+    "skip",
 ]
 
-EFFECT = frozenset({"plain", "parent", "flaky", "snooze", "slow", "wide", "blocker"})
+EFFECT = frozenset({"plain", "parent", "decider", "spoiler", "broad", "flaky", "snooze", "slow", "wide", "blocker"})
 """Kinds of which every accepted job has its effect in the end."""
 DEAD = frozenset({"hopeless", "permanent", "hang", "killer", "broken"})
 """Kinds of which every accepted job ends as a dead letter."""
@@ -32,6 +46,8 @@ class FollowChaos(Message):
 
     SUBJECT: ClassVar[str] = "jobs.chaos.follow"
     parent: str
+    padding: str = ""
+    """Makes it so long that it goes by claim check."""
 
 
 class TickChaos(Message):

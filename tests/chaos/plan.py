@@ -56,11 +56,13 @@ FAULTS = (
     Fault(servers.database_full, 1, "database"),
     Fault(servers.objects_away, 1, "objects"),
     Fault(servers.objects_frozen, 1, "objects"),
+    Fault(servers.objects_refused, 2, "objects"),
     Fault(servers.mail_away, 1, "mail"),
     Fault(servers.mail_frozen, 1, "mail"),
     Fault(servers.clock_moved, 2),
     Fault(limits.queue_full, 1, "limits"),
     Fault(limits.dead_letters_full, 1, "limits"),
+    Fault(limits.copies_refused, 2, "limits"),
     Fault(limits.disk_full, 1, "broker"),
 )
 POSTGRES_FAULTS = (

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from tests.chaos.messages import Kind, RunChaos, offer
 
 _SHARES: dict[str, int] = {
     "plain": 36,
-    "parent": 16,
+    "parent": 14,
+    "broad": 2,
+    "group": 2,
     "flaky": 9,
     "slow": 8,
     "snooze": 5,
@@ -36,7 +39,9 @@ _SHARES: dict[str, int] = {
     "batch": 2,
     "mail": 6,
 }
-"""What is sent how often; `later`, `batch` and `broken` are ways of sending."""
+"""What is sent how often; `later`, `batch`, `group` and `broken` are ways of sending."""
+_GROUP: tuple[Kind, ...] = ("decider", "decider", "plain", "spoiler", "decider", "spoiler")
+"""Sent together, they are likely to be committed together, which fails the first time."""
 _TRIES = 40
 
 
@@ -57,7 +62,9 @@ class Producer:
         if choice == "mail":
             await self._mails.send(job_id, self._dice)
         elif choice == "batch":
-            await self._batch(job_id)
+            await self._batch(job_id, ["plain"] * 5)
+        elif choice == "group":
+            await self._batch(job_id, _GROUP)
         elif choice == "broken":
             self._journal.about_to_send(job_id, "broken")
             await self._until_answered(job_id, b'{"kind": 7}', None)
@@ -73,11 +80,12 @@ class Producer:
             await asyncio.sleep(self._dice.uniform(0, 3))
             await self._once_more(job_id, message, past_window=lets_pass)
 
-    async def _batch(self, job_id: str) -> None:
-        ids = [f"{job_id}-{number}" for number in range(5)]
-        entries = [Entry(RunChaos(kind="plain"), one) for one in ids]
-        for one in ids:
-            self._journal.about_to_send(one, "plain")
+    async def _batch(self, job_id: str, kinds: Sequence[Kind]) -> None:
+        ids = [f"{job_id}-{number}" for number in range(len(kinds))]
+        messages = [_message(kind, self._dice) for kind in kinds]
+        entries = [Entry(message, one) for message, one in zip(messages, ids, strict=True)]
+        for one, message in zip(ids, messages, strict=True):
+            self._journal.about_to_send(one, message.kind, message.follow_ups)
         try:
             await self._publisher.publish_many(entries)
         except (BrokerRefusedError, Unavailable):  # stored or not: then each by itself, under the same id
@@ -125,7 +133,7 @@ class Producer:
 
 def _message(kind: str, dice: random.Random) -> RunChaos:
     known: Kind = kind  # type: ignore[assignment]  # drawn from the names above
-    follow_ups = dice.randint(1, 4) if kind == "parent" else 0
+    follow_ups = dice.randint(1, 4) if kind in {"parent", "decider"} else int(kind == "broad")
     return RunChaos(kind=known, follow_ups=follow_ups, padding="x" * 200_000 if kind == "wide" else "")
 
 

@@ -109,6 +109,7 @@ async def _judge(world: World, seed: str, left: dict[str, int]) -> Report:
     ticks = [due.timestamp() for due in world.events.due.get("chaos.tick", [])]
     breaches += ledger.gaps(ticks, world.scale.tick_seconds)
     breaches += await _redriven(world, sent, facts)
+    breaches += aftermath.breaches_seen(world)
     return Report(seed, breaches, _figures(world, sent, facts) | _mail_figures(world, mails))
 
 

@@ -10,7 +10,7 @@ from nightshift.config.settings import Settings
 from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
-from tests.chaos import fault_points, messages
+from tests.chaos import fault_points, inner_faults, messages
 from tests.chaos.handlers import handlers
 from tests.chaos.pace import PACES
 
@@ -23,6 +23,7 @@ def main() -> int:
     fault_points.arm(
         folder / "notes.txt", seed=os.environ["CHAOS_SEED"], probability=float(os.environ["CHAOS_PROBABILITY"])
     )
+    inner_faults.arm(folder, seed=os.environ["CHAOS_SEED"])
 
     @asynccontextmanager
     async def build(_settings: Settings, _chassis: ServiceContext) -> AsyncIterator[Handlers]:

@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -51,9 +52,17 @@ STARTS_WITH = {
 """What must import where only these extras are installed."""
 
 
-def third_party(path: Path) -> Iterator[str]:
-    """Yield the distributions that a module imports, wherever in it."""
-    providers = packages_distributions()
+@cache
+def third_party(path: Path) -> frozenset[str]:
+    """Return the distributions that a module imports, wherever in it."""
+    return frozenset(_third_party(path))
+
+
+_providers = cache(packages_distributions)
+
+
+def _third_party(path: Path) -> Iterator[str]:
+    providers = _providers()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Import(names=names):

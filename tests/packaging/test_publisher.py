@@ -11,14 +11,13 @@ from tests.packaging.conftest import Install
 PROGRAM = """
 import asyncio
 import sys
+from typing import ClassVar
 
-from nightshift import Message, Publisher
-from nightshift.broker import connect
-from nightshift.config.settings import ProcessSettings
+from nightshift import Job, Message, ProcessSettings, Publisher, connect
 
 
 class SendEmail(Message):
-    SUBJECT = "jobs.email.send"
+    SUBJECT: ClassVar[str] = "jobs.email.send"
 
     to: str
     subject: str
@@ -30,7 +29,7 @@ async def main() -> None:
     mail = SendEmail(to="ada@example.com", subject="Hello", body="<p>Hello Ada</p>")
     receipt = await Publisher(connection).publish(mail, job_id="one")
     await connection.close()
-    print(receipt.stream, receipt.job_id)
+    print(receipt.stream, receipt.job_id, Job.__name__)
 
 
 asyncio.run(main())
@@ -44,7 +43,7 @@ async def test_a_producer_needs_nothing_but_the_client_and_msgspec(
 ) -> None:
     """It publishes, and the broker has the job."""
     await stack.provision()
-    assert install().run(PROGRAM, stack.broker.url, folder=tmp_path).splitlines() == ["EMAIL one", "[]"]
+    assert install().run(PROGRAM, stack.broker.url, folder=tmp_path).splitlines() == ["EMAIL one Job", "[]"]
     connection = await connect(ProcessSettings(nats_url=stack.broker.url), name="test")
     try:
         assert (await manage(connection, "STREAM.INFO.EMAIL"))["state"]["messages"] == 1

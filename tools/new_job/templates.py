@@ -55,8 +55,8 @@ def handler(names: Names) -> str:
 from sqlalchemy import insert, select
 
 from contracts.{names.service} import {names.message}
+from nightshift import Job
 from nightshift.database import Database
-from nightshift.messaging.job import Job
 from schema.tables import activity_logs, users
 
 _NOTE = insert(activity_logs)
@@ -129,10 +129,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from nightshift.config.settings import Settings
-from nightshift.runtime.composition import ServiceContext
-from nightshift.runtime.service import run
-from nightshift.worker.router import Handlers
+from nightshift import Handlers, ServiceContext, Settings, run_service
 
 
 @asynccontextmanager
@@ -144,5 +141,5 @@ async def handlers(settings: Settings, context: ServiceContext) -> AsyncIterator
 
 
 if __name__ == "__main__":
-    sys.exit(run("{names.service}", Settings, handlers))
+    sys.exit(run_service("{names.service}", Settings, handlers))
 '''

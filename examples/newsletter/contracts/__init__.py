@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from nightshift.contract.message import Message
+from nightshift import Message
 
 PUBLISHES = {"newsletter": ("newsletter.send",)}
 """Service -> the job types that it enqueues: the broker refuses all others."""

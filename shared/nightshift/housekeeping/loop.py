@@ -16,6 +16,7 @@ from nightshift.housekeeping.overdue import OVERDUE, publish_overdue
 from nightshift.instants import utc_now
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
+from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import Consumer
@@ -77,7 +78,7 @@ class Housekeeping:
             heartbeat.beat(STALLED_SECONDS)
             try:
                 await self._outbox.relay(utc_now())
-            except* (Unavailable, BrokerRefusedError) as errors:
+            except* (Unavailable, BrokerRefusedError, ObjectStoreRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - one bad turn must not end the relay
                 _log.exception("relay_failed", "The relay of the outbox failed; it tries again")

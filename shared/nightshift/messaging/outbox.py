@@ -17,11 +17,12 @@ from nightshift.database.tables import outbox as table
 from nightshift.messaging import outbound
 from nightshift.messaging.job import FollowUp, Job
 from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
 
 RELAY_AGE = timedelta(minutes=1)
 """Younger rows are their worker's own business."""
 RELAY_PAGE = 100
-_REFUSED_DELAY = timedelta(seconds=30)
+REFUSED_DELAY = timedelta(seconds=30)
 """A follow-up whose queue is full waits so long on `later.`, and goes round again there if it must."""
 
 _AFTER = tuple_(table.c.created_at, table.c.id) > tuple_(
@@ -84,8 +85,17 @@ def _row(job: Job, number: int, follow_up: FollowUp, now: datetime) -> dict[str,
 class Outbox:
     """Publishes what committed parents left, and forgets it once the broker has it."""
 
-    def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        service: str,
+        database: Database,
+        publisher: Publisher,
+        *,
+        relay_age: timedelta = RELAY_AGE,
+        refused_delay: timedelta = REFUSED_DELAY,
+    ) -> None:
         self._service, self._database, self._publisher = service, database, publisher
+        self._relay_age, self._refused_delay = relay_age, refused_delay
         self._forget: Batcher[str, None] = Batcher(self._delete, max_size=RELAY_PAGE)
 
     async def publish(self, job: Job) -> None:
@@ -94,7 +104,9 @@ class Outbox:
         The broker's duplicate window, and beyond it the inbox, see to it that each is done once.
 
         Raises:
-            Unavailable: the broker or the database is unavailable; call again.
+            Unavailable: the database is unavailable; call again.
+            ExceptionGroup: of what kept rows from being published (`Unavailable`, `BrokerRefusedError`,
+                `ObjectStoreRefusedError`); call again.
         """
         await self._send_all(_OF_PARENT, {"consumer": job.service, "type": job.type, "parent": job.key})
 
@@ -102,24 +114,27 @@ class Outbox:
         """Publish the rows that nobody came back for, or that only this service may publish; return how many.
 
         Raises:
-            Unavailable, BrokerRefusedError: broker or database is unavailable or full; what was done stays done.
+            Unavailable, ExceptionGroup: as `publish`; what was published stays published.
         """
         queue = {"jobs": f"jobs.{self._service}.", "later": f"later.{self._service}."}
-        return await self._send_all(_TO_RELAY, {"before": now - RELAY_AGE, "service": self._service, **queue})
+        return await self._send_all(_TO_RELAY, {"before": now - self._relay_age, "service": self._service, **queue})
 
     async def _send_all(self, query: Select[Any], parameters: Mapping[str, Any]) -> int:
         """Go through the rows page by page, beyond those that stay; return how many were published."""
         sent, after = 0, _FIRST
+        errors: list[Exception] = []
         while True:
             rows = await self._rows(query, {**parameters, **after})
             results = await asyncio.gather(*(self._send(row) for row in rows), return_exceptions=True)
-            errors = [result for result in results if isinstance(result, Exception)]
-            if errors:  # each row was tried: what is refused keeps no other one back
-                raise ExceptionGroup("follow-up jobs could not be published", errors)
             sent += results.count(True)
-            if len(rows) < RELAY_PAGE:
-                return sent
+            errors += [result for result in results if isinstance(result, Exception)]
+            if len(rows) < RELAY_PAGE or any(isinstance(error, Unavailable) for error in errors):
+                break
             after = {"after_time": rows[-1]["created_at"], "after_id": rows[-1]["id"]}
+
+        if errors:  # every row was tried, unless there was an outage: one that is refused holds up no other
+            raise ExceptionGroup("follow-up jobs could not be published", errors)
+        return sent
 
     async def _rows(self, query: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
         return await self._database.ask(lambda connection: connection.execute(query, parameters).mappings().all())
@@ -140,7 +155,7 @@ class Outbox:
                     raise
                 if not is_mine:
                     return False
-                await self._publisher.store(_detour(message, now + _REFUSED_DELAY))
+                await self._publisher.store(_detour(message, now + self._refused_delay))
         await self._forget(row["id"])
         return True
 

@@ -100,7 +100,13 @@ def compose(
     spawn: Spawn = spawn_task,
 ) -> WorkerParts:
     """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
-    outbox = Outbox(context.name, context.database, context.publisher)
+    outbox = Outbox(
+        context.name,
+        context.database,
+        context.publisher,
+        relay_age=policies.relay_age,
+        refused_delay=policies.refused_follow_up,
+    )
 
     async def broker() -> None:
         await context.connection.up.wait()
@@ -129,7 +135,9 @@ def compose(
     )
     worker = Worker(pipeline, circuit, slots=slots, policies=policies)
     circuit.on_close = worker.request
-    pulls = [Pull(context.connection, consumer.stream, consumer.name, worker.receive) for consumer in consumers]
+    pulls = [
+        Pull(context.connection, consumer.stream, consumer.name, worker.receive, policies) for consumer in consumers
+    ]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)
     return WorkerParts(worker, pulls, housekeeping, circuit, watch)

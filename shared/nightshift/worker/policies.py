@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from nightshift.backoff import RetryPolicy
 from nightshift.instants import utc_now
+from nightshift.messaging.outbox import REFUSED_DELAY, RELAY_AGE
 from nightshift.topology.topology import PROGRESS_SECONDS
 
 
@@ -29,6 +30,10 @@ class Policies:
     """After a failed attempt, and after something could not be stored."""
     follow_ups: RetryPolicy = field(default_factory=lambda: RetryPolicy(ceiling_seconds=15.0))
     """Between two tries to publish the follow-up jobs of a committed job, which holds a slot meanwhile."""
+    relay_age: timedelta = RELAY_AGE
+    """A younger follow-up is left to its own worker."""
+    refused_follow_up: timedelta = REFUSED_DELAY
+    """A follow-up whose queue is full waits so long on `later.`."""
     dead_letter_again: timedelta = timedelta(minutes=1)
     """When a dead-letter stream has refused, somebody has to make room: the job asks again after this."""
     outage_seconds: tuple[float, float] = (2.0, 10.0)
@@ -38,6 +43,10 @@ class Policies:
     """What is unavailable is probed after the first, then ever more rarely, at last every so many seconds."""
     probe_seconds: float = 60.0
     """For one probe: one that hangs must not keep the circuit open for ever."""
+    pull_expires_seconds: float = 30.0
+    """How long the broker keeps a request for jobs open."""
+    pull_heartbeat_seconds: float = 5.0
+    """How often the broker says meanwhile that it still knows the request."""
     tick_seconds: float = 1.0
     progress_seconds: float = PROGRESS_SECONDS
     """How often a worker tells the broker that a job is still in flight."""
@@ -47,6 +56,11 @@ class Policies:
     """Deliveries of a job of which nobody reported the end: the last of them is marked, and beyond it the job is given
     up on if nobody reported the end of that one either."""
     now: Callable[[], datetime] = utc_now
+
+    @property
+    def pull_silence_seconds(self) -> float:
+        """After so long without a message or a heartbeat a request is gone: the broker forgets it on a restart."""
+        return 2.5 * self.pull_heartbeat_seconds
 
 
 DEFAULT_POLICIES = Policies()

@@ -1,4 +1,4 @@
-"""The continuous pull of one consumer: there is always a request open for as many jobs as there is room for."""
+"""The continuous pull of one consumer: a request is always open for as many jobs as there is room for."""
 
 import asyncio
 import time
@@ -10,13 +10,11 @@ from nightshift.broker import Connection
 from nightshift.broker.delivery import ACK_PREFIX, Delivery, read
 from nightshift.broker.headers import DESCRIPTION, STATUS, decode
 from nightshift.observability.log import get_logger
+from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 
-EXPIRES_SECONDS = 30.0
-HEARTBEAT_SECONDS = 5.0
-SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
-"""Without a message or a heartbeat for so long, the request is gone: the broker forgets it on a restart."""
-_ASK_AGAIN_SECONDS = 0.5
-_TELL_AGAIN_SECONDS = 30.0
+_REQUEST_AGAIN_SECONDS = 0.5
+"""After a refusal."""
+_LOG_AGAIN_SECONDS = 30.0
 _NOBODY_ANSWERS = "no stream or consumer of this name answers (has `nightshift provision` been run?)"
 _PENDING = "Nats-Pending-Messages"
 _HEARTBEAT, _EXPIRED, _CONFLICT, _NOBODY = "100", "408", "409", "503"
@@ -26,19 +24,26 @@ _log = get_logger("pull")
 class Pull:
     """Pulls one durable consumer; `receive` gets every delivery, at once and in order.
 
-    `outstanding` counts the jobs that were asked for and have not come. `busy` tells whether the broker had
+    `outstanding` counts the jobs that were requested and have not come. `has_more` says whether the broker had
     more when it sent the last one.
     """
 
-    def __init__(self, connection: Connection, stream: str, consumer: str, receive: Callable[[Delivery], None]) -> None:
-        self.stream, self.consumer = stream, consumer
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        consumer: str,
+        receive: Callable[[Delivery], None],
+        policies: Policies = DEFAULT_POLICIES,
+    ) -> None:
+        self.stream, self.consumer, self._policies = stream, consumer, policies
         self._connection, self._receive = connection, receive
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
         self._inbox, self._sid = b"", 0
-        self.outstanding, self.busy = 0, False
-        self.heard = time.monotonic()
+        self.outstanding, self.has_more = 0, False
+        self.last_heard = time.monotonic()
         self._not_before = 0.0
-        self._told = ("", 0.0)
+        self._logged = ("", 0.0)
         self._wanted_open = False
         self._renewing: asyncio.Task[None] | None = None
         self.failure = ""
@@ -57,7 +62,7 @@ class Pull:
     async def _open(self) -> None:
         inbox = self._connection.new_inbox()
         self._sid = await self._connection.listen(inbox, self._take)
-        self.outstanding, self.busy, self.heard = 0, False, time.monotonic()
+        self.outstanding, self.has_more, self.last_heard = 0, False, time.monotonic()
         self._inbox, self.failure = inbox.encode(), ""
 
     async def stop(self) -> None:
@@ -69,33 +74,34 @@ class Pull:
             self._inbox = b""
             await self._connection.unlisten(self._sid)
 
-    def ask(self, target: int) -> None:
-        """Sees to it that about `target` jobs are asked for; asks when half of that has come."""
+    def request(self, target: int) -> None:
+        """Keep about `target` jobs requested; request more when half of them have come."""
         if self.outstanding > target // 2 or not self._inbox or time.monotonic() < self._not_before:
             return
         count = target - self.outstanding
         if count < 1:
             return
         if self.outstanding == 0:
-            self.heard = time.monotonic()
+            self.last_heard = time.monotonic()
         self.outstanding += count
         request = {
             "batch": count,
-            "expires": int(EXPIRES_SECONDS * 1e9),
-            "idle_heartbeat": int(HEARTBEAT_SECONDS * 1e9),
+            "expires": int(self._policies.pull_expires_seconds * 1e9),
+            "idle_heartbeat": int(self._policies.pull_heartbeat_seconds * 1e9),
         }
         self._connection.send(self._next, msgspec.json.encode(request), self._inbox)
 
     def check(self, now: float) -> None:
         """Begin anew when the broker has been silent for too long, or the last attempt failed; `now` is monotonic."""
+        silence_seconds = self._policies.pull_silence_seconds
         if self.failure:
             self.renew()
-        elif self.outstanding and now - self.heard > SILENCE_SECONDS and self._connection.up.is_set():
-            _log.info("pull_silent", f"No word about {self.stream} for {SILENCE_SECONDS:g} s: pulling anew")
+        elif self.outstanding and now - self.last_heard > silence_seconds and self._connection.up.is_set():
+            _log.info("pull_silent", f"No word about {self.stream} for {silence_seconds:g} s: pulling anew")
             self.renew()
 
     def renew(self) -> None:
-        """Forgets all open requests and begins with a new inbox, so that late answers to old ones don't count."""
+        """Forget all open requests and begin with a new inbox, so that late replies to old requests are ignored."""
         if self._wanted_open and self._renewing is None:
             old, self._inbox = self._sid, b""
             self._renewing = asyncio.create_task(self._begin_anew(old))
@@ -107,19 +113,19 @@ class Pull:
                 await self._open()
         except Exception as error:  # noqa: BLE001 - whatever it is, a pull that stays deaf would be worse
             self.failure = str(error) or repr(error)
-            self._tell(f"it is not pulled: {self.failure}")
+            self._log_refusal(f"it is not pulled: {self.failure}")
         finally:
             self._renewing = None
 
     def _take(self, subject: bytes, reply: bytes, raw_headers: bytes, body: bytes) -> None:
-        self.heard = time.monotonic()
+        self.last_heard = time.monotonic()
         if not reply.startswith(ACK_PREFIX):  # headers alone say nothing: anybody can type them
             self._control(decode(raw_headers) if raw_headers else {})
             return
         delivery = read(self._connection, subject, reply, raw_headers, body)
         if self.outstanding > 0:
             self.outstanding -= 1
-        self.busy = delivery.pending > 0
+        self.has_more = delivery.pending > 0
         self._receive(delivery)
 
     def _control(self, headers: dict[str, str]) -> None:
@@ -129,18 +135,18 @@ class Pull:
         left = headers.get(_PENDING, "")
         if left.isdigit() and status in (_EXPIRED, _CONFLICT):
             self.outstanding = max(0, self.outstanding - int(left))
-            self.busy = self.busy and status == _CONFLICT
+            self.has_more = self.has_more and status == _CONFLICT
             return
-        self._not_before = time.monotonic() + _ASK_AGAIN_SECONDS
-        self._tell(_NOBODY_ANSWERS if status == _NOBODY else headers.get(DESCRIPTION) or status)
+        self._not_before = time.monotonic() + _REQUEST_AGAIN_SECONDS
+        self._log_refusal(_NOBODY_ANSWERS if status == _NOBODY else headers.get(DESCRIPTION) or status)
         self.outstanding = 0
         self.renew()
 
-    def _tell(self, what: str) -> None:
-        """Logs a refusal, once in a while when it goes on."""
+    def _log_refusal(self, what: str) -> None:
+        """Log a refusal; rate-limited while it goes on."""
         now = time.monotonic()
-        if self._told[0] != what or now - self._told[1] > _TELL_AGAIN_SECONDS:
-            self._told = (what, now)
+        if self._logged[0] != what or now - self._logged[1] > _LOG_AGAIN_SECONDS:
+            self._logged = (what, now)
             _log.warning(
                 "pull_refused", f"{self.stream}: {what}; trying again", stream=self.stream, consumer=self.consumer
             )

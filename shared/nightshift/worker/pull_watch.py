@@ -1,4 +1,4 @@
-"""Tells the metrics how each pull is doing, and readiness whether the broker still knows its consumer."""
+"""Shows in the metrics how each pull is doing, and in readiness whether the broker still knows its consumer."""
 
 import asyncio
 import time
@@ -49,11 +49,11 @@ class PullWatch:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def look(self) -> None:
-        """Notes the state of every pull, and when the broker last sent anything for it."""
+        """Show the state of every pull in the metrics, and when the broker last sent anything for it."""
         silent_since = time.time() - time.monotonic()
         for pull in self._pulls:
             self._metrics.pull_state(pull.stream, self._state(pull))
-            self._metrics.pull_activity(pull.stream, silent_since + pull.heard)
+            self._metrics.pull_activity(pull.stream, silent_since + pull.last_heard)
 
     def _state(self, pull: Pull) -> str:
         if not self._connection.up.is_set():

@@ -72,9 +72,9 @@ class Worker:
         self._requesting = False
         if self._draining or self._suspects or not self._circuit.closed:
             return  # don't fetch more jobs while a suspected crasher runs
-        targets = allocate_slots(self._slots - self.in_flight, [pull.busy for pull in self.pulls])
+        targets = allocate_slots(self._slots - self.in_flight, [pull.has_more for pull in self.pulls])
         for pull, target in zip(self.pulls, targets, strict=True):
-            pull.ask(target)
+            pull.request(target)
 
     async def drain(self, grace_seconds: float) -> None:
         """Stop pulling, let what runs finish within the grace period, and release the rest."""

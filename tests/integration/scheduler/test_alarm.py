@@ -82,7 +82,7 @@ class Service:
     async def start(self) -> None:
         """Begin to pull."""
         await self._pull.start()
-        self._pull.ask(1000)
+        self._pull.request(1000)
 
     async def stop(self) -> None:
         """Take no more."""

@@ -44,7 +44,7 @@ async def _die_with(harness: Harness, job_id: str, deaths: int, *, begun: bool =
     pull = Pull(harness.connection, "PROBE", "probe", receive)
     await pull.start()
     for number in range(deaths):
-        pull.ask(1)
+        pull.request(1)
         await eventually(partial(reached, number + 1))
     await pull.stop()
     if last is not None and begun and deaths >= CRASH_LOOP:

@@ -15,14 +15,13 @@ from nightshift.broker.message import OutboundMessage
 from nightshift.contract.message import Message
 from nightshift.contract.wire import safe_token
 from nightshift.database.tables import outbox
-from nightshift.messaging import outbox as outbox_module
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
 from nightshift.outcomes import Permanent, Snooze, Unavailable
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import Topology, topology
 from nightshift.worker.commit import Committer
-from nightshift.worker.policies import JobLimits
+from nightshift.worker.policies import JobLimits, Policies
 from tests.harness import FollowProbe, Harness, RunProbe, count, eventually
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import GOOD, never
@@ -210,16 +209,14 @@ async def test_after_the_commit_a_parent_can_only_wait(work: Work, monkeypatch: 
         assert harness.outcomes() == {"done": 1}
 
 
-async def test_a_follow_up_whose_queue_is_full_goes_by_way_of_later(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_follow_up_whose_queue_is_full_goes_by_way_of_later(work: Work) -> None:
     """The parent is not held up, and the follow-up waits where there is no limit."""
-    monkeypatch.setattr(outbox_module, "_REFUSED_DELAY", timedelta(hours=1))
+    policies = Policies(refused_follow_up=timedelta(hours=1))
 
     async def run_probe(_: RunProbe, job: Job) -> None:
         job.enqueue(FollowProbe(name="after"))
 
-    async with work({RunProbe: run_probe, FollowProbe: never}, start=False) as harness:
+    async with work({RunProbe: run_probe, FollowProbe: never}, start=False, policies=policies) as harness:
         await _deliver(harness)
         config = (await manage(harness.connection, "STREAM.INFO.PROBE"))["config"]
         await manage(harness.connection, "STREAM.UPDATE.PROBE", {**config, "max_msgs": 1})

@@ -110,7 +110,7 @@ async def _delivered(harness: Harness, wanted: int) -> Delivery:
     pull = Pull(harness.connection, "PROBE", "probe", receive)
     await pull.start()
     while len(deliveries) < wanted:
-        pull.ask(1)
+        pull.request(1)
         await asyncio.sleep(0.01)
     await pull.stop()
     return deliveries[-1]

@@ -12,7 +12,7 @@ from nightshift.database import Database
 from nightshift.database.tables import outbox
 from nightshift.messaging import claim_check
 from nightshift.messaging.job import Job
-from nightshift.messaging.outbox import Outbox
+from nightshift.messaging.outbox import RELAY_PAGE, Outbox
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.testing import FakeObjectStore, InMemoryPublisher, perform_job, temporary_database
 from nightshift.worker.commit import Committer
@@ -49,13 +49,14 @@ async def test_a_committed_job_waits_until_its_long_follow_up_is_taken(database:
     assert len(result.follow_ups) == 1
 
 
-async def test_a_follow_up_that_is_refused_keeps_no_other_back(database: Database) -> None:
-    """Those that need no object are published by the same look into the outbox, and only it is left."""
+@pytest.mark.parametrize("refused", [1, 2 * RELAY_PAGE])
+async def test_a_follow_up_that_is_refused_keeps_no_other_back(database: Database, refused: int) -> None:
+    """Those that need no object are published by the same look into the outbox, and only what is refused is left."""
     objects = FakeObjectStore()
     objects.refused = "the quota is used up"
     publisher = InMemoryPublisher(objects)
     job = Job("probe", "probe.run", "parent", "parent")
-    for message in (LONG, FollowProbe(name="second"), FollowProbe(name="third")):
+    for message in (*[LONG] * refused, FollowProbe(name="second"), FollowProbe(name="third")):
         job.enqueue(message)
     await Committer(database).commit(job)
     with pytest.raises(ExceptionGroup) as raised:
@@ -63,7 +64,7 @@ async def test_a_follow_up_that_is_refused_keeps_no_other_back(database: Databas
     assert raised.group_contains(ObjectStoreRefusedError)
     assert {kept.decode(FollowProbe).name for kept in publisher.published} == {"second", "third"}
     async with database.read() as connection:
-        assert len((await connection.execute(select(outbox.c.id))).all()) == 1
+        assert len((await connection.execute(select(outbox.c.id))).all()) == refused
 
 
 async def test_a_copy_whose_body_cannot_be_kept_longer_leaves_the_job_where_it_is(database: Database) -> None:
