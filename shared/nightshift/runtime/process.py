@@ -9,6 +9,7 @@ from typing import Any
 
 from nightshift.config.env_settings import SettingsError
 from nightshift.observability.log import flush, get_logger
+from nightshift.worker.router import IncompleteServiceError
 
 STOPPED, BROKEN, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
 _CANCEL_SECONDS = 2.0
@@ -23,6 +24,9 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]
         except SettingsError as error:
             _log.error("wrong_settings", str(error))
             return WRONG_SETTINGS
+        except IncompleteServiceError as error:
+            _log.error("incomplete_service", str(error))
+            return BROKEN
         except KeyboardInterrupt:
             return INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the log is where an operator looks, not standard error

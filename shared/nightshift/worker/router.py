@@ -12,7 +12,17 @@ from nightshift.contract.message import Message
 from nightshift.messaging.job import Handler, Job
 from nightshift.text import did_you_mean
 
-__all__ = ["NO_ROUTE", "Handler", "Handlers", "Route", "check_complete", "route", "routes", "unknown"]
+__all__ = [
+    "NO_ROUTE",
+    "Handler",
+    "Handlers",
+    "IncompleteServiceError",
+    "Route",
+    "check_complete",
+    "route",
+    "routes",
+    "unknown",
+]
 
 DeadLetterHook = Callable[[Any, Job, str], Awaitable[None]]
 """Told of a job that is given up on: its message, the job, the reason. Called again if what follows fails."""
@@ -36,6 +46,10 @@ class Route:
     max_retries: int | None = None
     empty_body_error: str = "the body is empty"
     on_dead_letter: DeadLetterHook | None = None
+
+
+class IncompleteServiceError(Exception):
+    """A service's handlers do not fit its contracts; the text names the types and says what to do."""
 
 
 async def _no_handler(_message: Any, job: Job) -> None:
@@ -74,17 +88,19 @@ def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:
 
 
 def check_complete(service: str, table: Mapping[str, Route], job_types: Iterable[str]) -> None:
-    """Refuses a service that has no handler for one of its job types, or one for a type that is not among them.
+    """Refuse a service that has no handler for one of its job types, or one for a type that is not among them.
 
     Raises:
-        LookupError: names the types; a mistake of the program, found at its start.
+        IncompleteServiceError: a mistake of the program, found at its start.
     """
     mine = set(job_types)
     offered = {name for name in table if not wire.is_event(name)}
-    if mine != offered:
-        raise LookupError(
-            f"service {service}: no handler for {sorted(mine - offered)}, handlers for unknown {sorted(offered - mine)}"
-        )
+    complaints = [f"{name} is in the contracts, and has no handler: add one" for name in sorted(mine - offered)]
+    complaints += [
+        f"{name} has a handler, and is in no contract{did_you_mean(name, mine)}" for name in sorted(offered - mine)
+    ]
+    if complaints:
+        raise IncompleteServiceError(f"service {service}: {'; '.join(complaints)}")
 
 
 def unknown(job_type: str, table: Mapping[str, Route]) -> str:

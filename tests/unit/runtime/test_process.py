@@ -11,6 +11,7 @@ import pytest
 from nightshift.config.settings import SettingsError
 from nightshift.observability import log
 from nightshift.runtime.process import run_until_stopped
+from nightshift.worker.router import IncompleteServiceError
 
 
 @pytest.fixture
@@ -32,9 +33,14 @@ async def lack_a_setting(_: asyncio.Event) -> int:
     raise SettingsError(["HEALTH_PORT: port 80 is taken"])
 
 
+async def lack_a_handler(_: asyncio.Event) -> int:
+    """Offer less than the contracts ask for."""
+    raise IncompleteServiceError("service email: no handler for email.send")
+
+
 async def break_down(_: asyncio.Event) -> int:
     """Fail, by a defect."""
-    raise LookupError("no handler for email.send")
+    raise LookupError("no such row")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +48,8 @@ async def break_down(_: asyncio.Event) -> int:
     [
         (end, 0, None, None),
         (lack_a_setting, 2, "wrong_settings", "HEALTH_PORT: port 80 is taken"),
-        (break_down, 1, "process_failed", "no handler for email.send"),
+        (lack_a_handler, 1, "incomplete_service", "no handler for email.send"),
+        (break_down, 1, "process_failed", "no such row"),
     ],
 )
 def test_a_process_says_in_its_log_why_it_ends(
@@ -53,4 +60,4 @@ def test_a_process_says_in_its_log_why_it_ends(
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in lines] == ([event] if event else [])
     assert all(message in line["message"] for line in lines if message)
-    assert all(("traceback" in line) == (code == 1) for line in lines)
+    assert all(("traceback" in line) == (event == "process_failed") for line in lines)

@@ -4,7 +4,7 @@ import pytest
 
 from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.job import Job
-from nightshift.worker.router import Handlers, check_complete, route, routes, unknown
+from nightshift.worker.router import Handlers, IncompleteServiceError, check_complete, route, routes, unknown
 from tests.harness import FollowProbe, RunProbe
 
 
@@ -34,13 +34,15 @@ def test_a_route_keeps_its_options() -> None:
 
 def test_a_service_that_lacks_a_handler_does_not_start() -> None:
     """Forgetting one is named."""
-    with pytest.raises(LookupError, match=r"service probe: no handler for \['probe.follow'\]"):
+    with pytest.raises(
+        IncompleteServiceError, match=r"service probe: probe\.follow is in the contracts, and has no handler"
+    ):
         check_complete("probe", routes({RunProbe: _handle}, ScheduleFired), TYPES)
 
 
 def test_a_handler_for_a_type_of_another_service_is_refused() -> None:
     """It would never be called."""
-    with pytest.raises(LookupError, match=r"handlers for unknown \['probe.follow', 'probe.run'\]"):
+    with pytest.raises(IncompleteServiceError, match=r"probe\.follow has a handler, and is in no contract; probe\.run"):
         check_complete("other", routes({RunProbe: _handle, FollowProbe: _handle}, ScheduleFired), [])
 
 
