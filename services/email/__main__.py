@@ -24,15 +24,7 @@ async def handlers(settings: EmailSettings, context: ServiceContext) -> AsyncIte
     mailer = _mailer(settings)
     context.dependencies.register(_provider(settings), mailer.check)
     try:
-        yield {
-            SendEmail: partial(
-                send_email,
-                mailer=mailer,
-                objects=context.objects,
-                sender=settings.mail_from,
-                attachment_bytes=settings.mail_attachment_bytes,
-            )
-        }
+        yield {SendEmail: partial(send_email, mailer=mailer, objects=context.objects, rules=settings.rules)}
     finally:
         await mailer.close()
 

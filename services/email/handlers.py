@@ -15,6 +15,7 @@ from schema.tables import email_deliveries
 from services.email.attachments import fetch
 from services.email.compose import compose
 from services.email.mailer import Mailer
+from services.email.rules import MailRules
 
 _RECORD = insert(email_deliveries)
 _LONG = 64 * 1024
@@ -27,8 +28,7 @@ async def send_email(
     *,
     mailer: Mailer,
     objects: ObjectStore,
-    sender: str,
-    attachment_bytes: int,
+    rules: MailRules,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Send a mail to all of its recipients or to none, and record recipients, transport, time and ids.
@@ -41,12 +41,13 @@ async def send_email(
         job: its id makes a repeated mail recognisable.
         mailer: the transport.
         objects: the store of the attachments.
-        sender: the sender of a message that names none.
-        attachment_bytes: the limit of all attachments together.
+        rules: the sender of a message that names none, and which senders and attachments are let through.
         now: the clock.
     """
-    files = await fetch(objects, message.attachments, limit_bytes=attachment_bytes) if message.attachments else []
-    composing = partial(compose, message, job_key=job.key, sender=sender, files=files, now=now())
+    rules.check(message)
+    limit = rules.attachment_bytes
+    files = await fetch(objects, message.attachments, limit_bytes=limit) if message.attachments else []
+    composing = partial(compose, message, job_key=job.key, sender=rules.sender, files=files, now=now())
     mail = await asyncio.to_thread(composing) if len(message.body) > _LONG else composing()
     sent = await mailer.send(mail)
     job.write(

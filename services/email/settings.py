@@ -12,9 +12,11 @@ from nightshift.config.settings import Pattern, Secret, Settings
 from nightshift.outcomes import Permanent
 from services.email.address_check import mailbox
 from services.email.mailer import Transport
+from services.email.rules import MailRules, rule_problems
 from services.email.smtp_config import SmtpServer, Tls
 
 _MEBIBYTE = 1024 * 1024
+_SENDER = r"^[^\s@<>]*@[^\s@<>]+$"
 _USUAL_PORT: dict[Tls, int] = {"none": 25, "starttls": 587, "implicit": 465}
 
 
@@ -29,6 +31,20 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
         Pattern(ADDRESS, "Acme <hello@acme.example>"),
         Meta(description="Sender of a mail that does not name its own."),
     ]
+    mail_senders: Annotated[
+        tuple[Annotated[str, Meta(pattern=_SENDER)], ...],
+        Meta(
+            description="Who else a mail may come from: addresses, or all of a domain as @acme.example. A mail from "
+            "anybody else is refused."
+        ),
+    ] = ()
+    mail_attachment_prefixes: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Folders of the bucket whose objects may be attached, whoever asks for the mail. The service's "
+            "key at the object store must be able to read them."
+        ),
+    ] = ("reports/",)
     mail_transport: Annotated[Transport, Meta(description="How mail is sent: smtp, or through Resend.")] = "smtp"
     mail_attachment_bytes: Annotated[
         int,
@@ -88,6 +104,17 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
             mailbox(self.mail_from)
         except Permanent as error:
             yield f"MAIL_FROM: {error}"
+        yield from rule_problems(self.mail_senders, self.mail_attachment_prefixes)
+
+    @property
+    def rules(self) -> MailRules:
+        """What a mail may ask for."""
+        return MailRules(
+            sender=self.mail_from,
+            senders=self.mail_senders,
+            attachment_prefixes=self.mail_attachment_prefixes,
+            attachment_bytes=self.mail_attachment_bytes,
+        )
 
     @property
     def smtp(self) -> SmtpServer:

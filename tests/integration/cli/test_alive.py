@@ -15,7 +15,7 @@ from tests.integration.cli.harness import Operator
 from tests.servers import serving
 
 MAIL = '{"to":"ada@example.com","subject":"Hi","body":"<p>Hi</p>"}'
-REFUSED = '{"to":"ada@example.com","subject":"Hi","body":"<p>Hi</p>","attachments":[{"key":"no/such","fileName":"x"}]}'
+REFUSED = MAIL.replace("}", ',"attachments":[{"key":"reports/no-such","fileName":"x"}]}')
 
 
 def schedules(folder: Path) -> str:

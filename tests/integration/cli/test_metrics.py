@@ -17,7 +17,7 @@ from tests.servers import serving
 
 MAIL = SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>")
 NO_SUCH_FILE = SendEmail(
-    to="ada@example.com", subject="Hi", body="x", attachments=(Attachment(key="no/such", file_name="x"),)
+    to="ada@example.com", subject="Hi", body="x", attachments=(Attachment(key="reports/no-such", file_name="x"),)
 )
 
 

@@ -20,7 +20,7 @@ from nightshift.objects.s3 import S3ObjectStore, open_objects
 from tests.integration.contracts.recorder import TEST, Recorder, recording
 from tests.integration.contracts.states import Outside
 
-SETTINGS = {"SYNC_ALLOW_PRIVATE_ADDRESSES": "true", "LOG_FORMAT": "json"}
+SETTINGS = {"SYNC_ALLOW_PRIVATE_ADDRESSES": "true", "LOG_FORMAT": "json", "MAIL_SENDERS": "hello@acme.example"}
 
 
 @dataclass

@@ -94,9 +94,9 @@ async def connection(world: World) -> AsyncIterator[Connection]:
 async def _publish(world: World, connection: Connection, job_id: str) -> None:
     """A mail with an attachment: its job needs all four servers."""
     objects = object_store(load(Settings, world.environment))
-    await objects.put(f"files/{job_id}.txt", b"some words", "text/plain")
+    await objects.put(f"reports/{job_id}.txt", b"some words", "text/plain")
     await objects.close()
-    attachment = Attachment(key=f"files/{job_id}.txt", file_name="words.txt")
+    attachment = Attachment(key=f"reports/{job_id}.txt", file_name="words.txt")
     message = SendEmail(to=f"{job_id}@example.com", subject="Hi", body="<p>Hi</p>", attachments=(attachment,))
     await Publisher(connection).publish(message, job_id=job_id)
 

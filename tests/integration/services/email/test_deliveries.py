@@ -10,6 +10,7 @@ from nightshift.messaging.job import Job
 from nightshift.testing import FakeObjectStore
 from schema.tables import email_deliveries
 from services.email.handlers import send_email
+from services.email.rules import MailRules
 from services.email.smtp import SmtpMailer
 from tests.integration.services.email.smtp_script import SmtpScript
 from tests.integration.services.email.test_conformance import server_of
@@ -21,9 +22,7 @@ async def test_the_row_of_a_delivery_can_be_read_back(script: SmtpScript, databa
     mailer, job = SmtpMailer(server_of(script)), Job("email", "email.send", "job-1", "job-1")
     message = SendEmail(to=("ada@example.com", "bob@example.com"), subject="Grüße", body="<p>Hi</p>")
     before = datetime.now(UTC)
-    await send_email(
-        message, job, mailer=mailer, objects=FakeObjectStore(), sender="hello@acme.example", attachment_bytes=0
-    )
+    await send_email(message, job, mailer=mailer, objects=FakeObjectStore(), rules=MailRules("hello@acme.example"))
     await mailer.close()
     database = open_database(database_url)
     async with database.write() as connection:

@@ -11,6 +11,7 @@ from nightshift.testing import FakeObjectStore
 from services.email.attachments import AttachmentMissingError
 from services.email.handlers import send_email
 from services.email.mailer import OutgoingMail, Sent
+from services.email.rules import MailRules
 from tests.unit.services.email.mails import NOW
 
 
@@ -43,8 +44,7 @@ async def handle(message: SendEmail, mailer: FakeMailer, objects: FakeObjectStor
         job,
         mailer=mailer,
         objects=objects or FakeObjectStore(),
-        sender="Acme <hello@acme.example>",
-        attachment_bytes=100,
+        rules=MailRules("Acme <hello@acme.example>", attachment_bytes=100),
         now=lambda: NOW,
     )
     return job
@@ -82,8 +82,8 @@ async def test_a_refusal_is_passed_on_and_nothing_noted() -> None:
 async def test_attachments_are_sent_along() -> None:
     """The bytes come from the object store."""
     objects, mailer = FakeObjectStore(), FakeMailer()
-    await objects.put("a.txt", b"hello", "text/plain")
-    await handle(message(attachments=(Attachment(key="a.txt", file_name="A.txt"),)), mailer, objects)
+    await objects.put("reports/a.txt", b"hello", "text/plain")
+    await handle(message(attachments=(Attachment(key="reports/a.txt", file_name="A.txt"),)), mailer, objects)
     assert mailer.mails[0].files[0].content == b"hello"
 
 
@@ -91,7 +91,23 @@ async def test_no_mail_goes_without_its_attachment() -> None:
     """Where one is missing, nothing is sent."""
     mailer = FakeMailer()
     with pytest.raises(AttachmentMissingError):
-        await handle(message(attachments=(Attachment(key="a.txt", file_name="A.txt"),)), mailer)
+        await handle(message(attachments=(Attachment(key="reports/a.txt", file_name="A.txt"),)), mailer)
+    assert mailer.mails == []
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "setting"),
+    [
+        ({"sender": "ceo@bank.example"}, "MAIL_SENDERS"),
+        ({"attachments": (Attachment(key="uploads/bob/1", file_name="1"),)}, "MAIL_ATTACHMENT_PREFIXES"),
+    ],
+)
+async def test_what_is_not_allowed_is_given_up_before_anything_is_read(forbidden: Any, setting: str) -> None:
+    """A foreign sender, somebody's file: a dead letter that names the setting, though the store would not answer."""
+    mailer, objects = FakeMailer(), FakeObjectStore()
+    objects.unavailable = "gone"
+    with pytest.raises(Permanent, match=setting):
+        await handle(message(**forbidden), mailer, objects)
     assert mailer.mails == []
 
 

@@ -46,6 +46,10 @@ def test_tls_is_on_by_default() -> None:
         ({"SMTP_HOST": "m.example:25"}, "SMTP_HOST: is 'm.example:25'"),
         ({"SMTP_HOST": "m.example", "MAIL_FROM": "Acme"}, "MAIL_FROM: is 'Acme', expected something like Acme <hello@"),
         ({"SMTP_HOST": "m.example", "MAIL_FROM": "a@\u200d.example"}, "MAIL_FROM: "),
+        ({"SMTP_HOST": "m.example", "MAIL_SENDERS": "Bob <bob@acme.example>"}, "MAIL_SENDERS: "),
+        ({"SMTP_HOST": "m.example", "MAIL_SENDERS": "a@\u200d.example"}, "MAIL_SENDERS: "),
+        ({"SMTP_HOST": "m.example", "MAIL_ATTACHMENT_PREFIXES": "reports"}, "'reports' is no folder"),
+        ({"SMTP_HOST": "m.example", "MAIL_ATTACHMENT_PREFIXES": "claims/"}, "bodies of other jobs"),
         ({"MAIL_TRANSPORT": "resend", "RESEND_API_KEY": "re_x", "RESEND_URL": "resend.com"}, "RESEND_URL: "),
     ],
 )
