@@ -29,6 +29,7 @@ OURS = {LIBRARY, *MAY_IMPORT, "tests", "bench"}
 ROOMS = (
     "contract",
     "config",
+    "webhooks",
     "observability",
     "broker",
     "topology",
