@@ -1,1 +1,1 @@
-"""Webhooks of providers: how each signs, which sources there are, how a request is verified and a sample signed."""
+"""Webhooks: how providers sign, and which sources there are."""

@@ -53,7 +53,7 @@ each = pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provi
 
 @each
 @given(request=requests)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_verdict_whatever_comes_in(provider: Provider, request: WebhookRequest) -> None:
     """Nobody can be let in by guessing, and nobody can make it fail."""
     assert isinstance(provider.make(provider.secrets).verify(request, NOW), Refused)
@@ -61,7 +61,7 @@ def test_a_verdict_whatever_comes_in(provider: Provider, request: WebhookRequest
 
 @each
 @given(request=requests)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_an_event_whatever_is_in_the_body(provider: Provider, request: WebhookRequest) -> None:
     """Its id fits a header and a key, its type is one line of text."""
     event = provider.make(provider.secrets).event(request)
@@ -76,7 +76,7 @@ def test_an_event_whatever_is_in_the_body(provider: Provider, request: WebhookRe
 
 @each
 @given(body=bodies, position=st.integers(0, 3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_whatever_is_signed_verifies(provider: Provider, body: bytes, position: int) -> None:
     """Any body, whichever of four secrets signed it; what the body says does not matter."""
     signer = provider.make((provider.secrets[position],))
@@ -87,7 +87,7 @@ def test_whatever_is_signed_verifies(provider: Provider, body: bytes, position: 
 
 
 @given(secrets=st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=4, unique=True))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_text_may_be_a_secret(secrets: list[str]) -> None:
     """Of the schemes that take it as it is."""
     for provider in (PROVIDERS[0], PROVIDERS[3], PROVIDERS[4], PROVIDERS[5]):
