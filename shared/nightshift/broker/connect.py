@@ -21,14 +21,23 @@ async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float |
     connection = Connection()
     try:
         async with asyncio.timeout(wait_seconds):
-            await _connect(connection, settings, name)
+            await establish(connection, settings, name=name)
     except TimeoutError:
         failure = describe_error(connection.last_error) if connection.last_error else "no answer"
         raise Unavailable("broker", f"no connection within {wait_seconds:g} s; the last attempt: {failure}") from None
+    return connection
+
+
+async def establish(connection: Connection, settings: ProcessSettings, *, name: str) -> None:
+    """Connect as `connect` does, for a process that begins its work before the broker is there.
+
+    Until then the connection may be used: what is asked of it waits for its time, and raises `Unavailable`.
+    """
+    try:
+        await _connect(connection, settings, name)
     finally:
         if not connection.up.is_set():
             await _abandon(connection)
-    return connection
 
 
 async def _abandon(connection: Connection) -> None:

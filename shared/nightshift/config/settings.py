@@ -27,6 +27,7 @@ __all__ = [
     "ProcessSettings",
     "SchemaPackage",
     "Secret",
+    "ServerSettings",
     "Settings",
     "SettingsError",
     "Variable",
@@ -123,8 +124,8 @@ def contracts_problem(package: str) -> Iterator[str]:
         yield f"CONTRACTS_PACKAGE: there is no package {package!r}: run this in the folder that holds it, or install it"
 
 
-class Settings(ProcessSettings, frozen=True, kw_only=True):
-    """The settings of a worker: also database, object store, and how many jobs it runs at once."""
+class ServerSettings(ProcessSettings, frozen=True, kw_only=True):
+    """The settings of a process that needs database and object store, too, but works off no jobs (a server)."""
 
     database_url: Annotated[
         Secret,
@@ -152,6 +153,16 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
         Meta(description="Certificate authority that signed the object store's certificate (PEM); for https://."),
     ] = None
 
+    def check(self) -> Iterable[str]:
+        """Yield what is wrong with contracts, with the URLs of database and object store, and whom to trust there."""
+        yield from super().check()
+        yield from contracts_problem(self.contracts_package)
+        yield from invalid_urls(self)
+
+
+class Settings(ServerSettings, frozen=True, kw_only=True):
+    """The settings of a worker: also how many jobs it runs at once."""
+
     slots: Annotated[int, Meta(ge=1, description="Jobs that a worker runs at the same time.")] = 100
     max_retries: Annotated[
         int, Meta(ge=0, description="Retries after a failed attempt, before the job becomes a dead letter.")
@@ -162,9 +173,3 @@ class Settings(ProcessSettings, frozen=True, kw_only=True):
     drain_grace_seconds: Annotated[
         float, Meta(ge=0, description="How long jobs in flight may still run after SIGTERM.")
     ] = 25
-
-    def check(self) -> Iterable[str]:
-        """Yield what is wrong with contracts, with the URLs of database and object store, and whom to trust there."""
-        yield from super().check()
-        yield from contracts_problem(self.contracts_package)
-        yield from invalid_urls(self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nightshift.broker import Connection
 from nightshift.config.datastore_urls import database_url
 from nightshift.config.extras import extra
-from nightshift.config.settings import Settings
+from nightshift.config.settings import ServerSettings
 from nightshift.database import Database, open_database
 from nightshift.housekeeping.loop import DEFAULT_TIMING, Housekeeping, Timing, sweep_of
 from nightshift.messaging.outbox import Outbox
@@ -64,17 +64,17 @@ class WorkerParts:
         }
 
 
-def database_address(settings: Settings) -> str:
+def database_address(settings: ServerSettings) -> str:
     """Return the database's address with whom to trust in it, for `migrate`. Secret: it holds the password."""
     return database_url(settings) or ""
 
 
-def database_of(settings: Settings) -> Database:
+def database_of(settings: ServerSettings) -> Database:
     """Return the database of this process; connects to nothing yet."""
     return open_database(database_address(settings))
 
 
-def object_store(settings: Settings) -> "S3ObjectStore":
+def object_store(settings: ServerSettings) -> "S3ObjectStore":
     """Return the object store of this process; connects to nothing yet."""
     with extra("s3", "S3_ENDPOINT"):
         from nightshift.objects.s3 import open_objects  # noqa: PLC0415 - needs an extra

@@ -1,24 +1,20 @@
 """The scheduler as a process: connection, health, announcer, and a clean end."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from typing import Any
 
-from nightshift.broker import Connection, connect
+from nightshift.broker import Connection
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.health_checks import Checks
-from nightshift.runtime.health_server import HealthServer
-from nightshift.runtime.process import wait_unless_stopped
+from nightshift.runtime.process_frame import open_frame
 from nightshift.runtime.supervisor import Supervisor, until_lost
-from nightshift.runtime.tracing import open_tracing
 from nightshift.scheduler.announcing.announcer import Announcer
 from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.metrics import ScheduleMetrics
 from nightshift.scheduler.settings import SchedulerSettings
 from nightshift.scheduler.state.cron_stream import CronStream
-from nightshift.topology.discovery import Responder, describe_self
+from nightshift.topology.discovery import describe_self
 from nightshift.worker import gc_tuning
 
 _LAST_SECONDS = 20.0
@@ -38,35 +34,26 @@ async def serve(
     Raises:
         SettingsError: the health port cannot be had.
     """
-    metrics, checks = Metrics(), Checks()
+    metrics = Metrics()
     schedule_metrics = ScheduleMetrics(schedule.name for schedule in timetable)
     metrics.registry.register(schedule_metrics)
-    async with AsyncExitStack() as stack:
-        supervisor = supervision(stop, checks, stack)
-        health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
-        tracing = await stack.enter_async_context(open_tracing("scheduler", settings))
-        supervisor.start("health checks", lambda _: checks.run())
-        _log.info("starting", f"scheduler starts; health at {health.url}", health=health.url)
-        connecting = asyncio.create_task(connect(settings, name="scheduler"))
-        if not await wait_unless_stopped(connecting, stop):
-            return supervisor.exit_code
-        connection = connecting.result()
-        stack.push_async_callback(connection.close)
-        supervisor.start("connection", lambda _: until_lost(connection))
-        stream = CronStream(connection, tracing)
+    async with open_frame("scheduler", settings, stop, metrics, supervision=supervision) as frame:
+        connection = await frame.connect()
+        if connection is None:
+            return frame.supervisor.exit_code
+        frame.supervisor.start("connection", lambda _: until_lost(connection))
+        stream = CronStream(connection, frame.tracing)
         announcer = Announcer(timetable, stream, metrics=schedule_metrics)
-        checks.ready("announcer", _readiness(connection, announcer))
+        frame.checks.ready("announcer", _readiness(connection, announcer))
         gc_tuning.freeze()
-        me = describe_self("scheduler", health.url)
-        responder = Responder(connection, lambda: me)
-        await responder.start()
-        supervisor.start("discovery", responder.run)
-        announcing = supervisor.start("announcer", lambda heartbeat: announcer.run(stop, heartbeat))
+        me = describe_self("scheduler", frame.health.url)
+        await frame.answer_discovery(connection, lambda: me)
+        announcing = frame.supervisor.start("announcer", lambda heartbeat: announcer.run(stop, heartbeat))
         await stop.wait()
-        checks.drain()
+        frame.checks.drain()
         await asyncio.wait({announcing}, timeout=_LAST_SECONDS)
         _log.info("stopped", "scheduler has stopped")
-    return supervisor.exit_code
+    return frame.supervisor.exit_code
 
 
 def _readiness(connection: Connection, announcer: Announcer) -> Any:

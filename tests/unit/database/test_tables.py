@@ -36,6 +36,9 @@ def test_the_design_names_these_tables() -> None:
         "reports",
         "email_deliveries",
         "cleanup_runs",
+        "api_keys",
+        "idempotency_keys",
+        "uploads",
     }
 
 

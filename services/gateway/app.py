@@ -1,0 +1,75 @@
+"""The application: one table of operations, served by Starlette."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from services.gateway.auth.admission import admission
+from services.gateway.context import GatewayContext
+from services.gateway.exchange import Exchanges, exchange_of
+from services.gateway.files import routes as files
+from services.gateway.jobs import routes as jobs
+from services.gateway.operation import Operation
+from services.gateway.problems import Problem
+from services.gateway.resource import Resource
+from services.gateway.responses import problem_response
+from services.gateway.webhooks import routes as webhooks
+
+AREAS: tuple[Callable[[GatewayContext], Sequence[Operation]], ...] = (
+    jobs.operations,
+    files.operations,
+    webhooks.operations,
+)
+"""Each returns the operations of its paths."""
+
+EXPOSED = ("Location", "Retry-After", "ETag", "Idempotency-Replayed", "X-Request-Id")
+"""Response headers that a page of another origin may read."""
+
+
+def operations(context: GatewayContext) -> list[Operation]:
+    """Return every operation of the gateway."""
+    return [operation for area in AREAS for operation in area(context)]
+
+
+def build_app(context: GatewayContext) -> ASGIApp:
+    """Return the ASGI application."""
+    admit = admission(context)
+    by_path = groupby(operations(context), key=lambda operation: operation.path)
+    routes = [Route(path, Resource(list(group), admit)) for path, group in by_path]
+    return Exchanges(Starlette(routes=routes, middleware=_cors(context), exception_handlers={404: _not_found}))
+
+
+def _cors(context: GatewayContext) -> list[Middleware]:
+    origins = context.settings.gateway_cors_origins
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "Content-Digest",
+                "Content-Disposition",
+                "Content-Type",
+                "Idempotency-Key",
+                "Last-Event-ID",
+                "Prefer",
+                "traceparent",
+            ],
+            expose_headers=list(EXPOSED),
+            max_age=600,
+        )
+    ]
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return problem_response(Problem("not-found"), exchange_of(request.scope).request_id)

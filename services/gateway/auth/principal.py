@@ -1,0 +1,55 @@
+"""The principal of a request: which key or token it came with, for whom it acts, what it may do."""
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import msgspec
+
+SCOPES = {
+    "jobs:write": "enqueue jobs; `jobs:write:email.*` only of these types",
+    "jobs:read": "ask for the state of jobs",
+    "jobs:cancel": "take back jobs that wait for their time",
+    "files:write": "upload and delete files",
+    "files:read": "ask for the state of files, and download them",
+}
+"""Scope -> what it allows."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a principal may use up; None is the gateway's own default."""
+
+    requests_per_second: float | None = None
+    burst: float | None = None
+    files_per_day: int | None = None
+    bytes_per_day: int | None = None
+
+
+_NO_LIMITS = Limits()
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Principal:
+    """Who calls: `key_id` names the key or token in the log; `user` is None where the application itself calls."""
+
+    key_id: str
+    user: str | None
+    scopes: tuple[str, ...]
+    limits: Limits = _NO_LIMITS
+    _answers: dict[str, bool] = field(default_factory=dict)
+
+    def may(self, wanted: str) -> bool:
+        """Return whether a scope covers what is wanted: `files:read`, or `jobs:write:email.send`."""
+        known = self._answers.get(wanted)
+        if known is None:
+            known = any(_covers(scope, wanted) for scope in self.scopes)
+            if len(self._answers) < _REMEMBERED:
+                self._answers[wanted] = known
+        return known
+
+
+_REMEMBERED = 100
+"""Answers; job types are typed by whoever calls."""
+
+
+def _covers(scope: str, wanted: str) -> bool:
+    return scope == wanted or wanted.startswith(scope + ":") or ("*" in scope and fnmatchcase(wanted, scope))

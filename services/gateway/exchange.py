@@ -1,0 +1,112 @@
+"""One request and its answer as they pass: counted, named, and logged in one line at the end."""
+
+import asyncio
+import secrets
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nightshift.observability.log import get_logger
+from services.gateway.problems import CONTENT_TYPE, Problem
+from services.gateway.protocol import CONNECTION, GatewayProtocol
+
+EXCHANGE = "gateway.exchange"
+"""Where in an ASGI scope the exchange is."""
+_log = get_logger("gateway")
+
+
+class Exchange:
+    """What is known of one request: nothing that it carries reaches the log but this."""
+
+    __slots__ = (
+        "_connection",
+        "_receive",
+        "_send",
+        "began",
+        "key_id",
+        "method",
+        "received",
+        "request_id",
+        "route",
+        "sent",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self._connection: GatewayProtocol | None = scope.get(CONNECTION)
+        self.method: str = scope["method"]
+        self.request_id = secrets.token_hex(8)
+        self.route, self.key_id = "", ""
+        self.status, self.received, self.sent = 0, 0, 0
+        self.began = time.perf_counter()
+
+    async def receive(self) -> Message:
+        """Pass on what comes in."""
+        message = await self._receive()
+        self.received += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass on what goes out; an answer that comes before the whole body has come is the connection's last."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
+            if self._connection is not None and self._connection.is_receiving:
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
+        else:
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+    def log(self) -> None:
+        """Write the request's line."""
+        _log.info(
+            "request",
+            f"{self.method} {self.route or '(no route)'} {self.status}",
+            method=self.method,
+            route=self.route,
+            status=self.status,
+            bytes_in=self.received,
+            bytes_out=self.sent,
+            duration_ms=round((time.perf_counter() - self.began) * 1000, 3),
+            key=self.key_id,
+            request_id=self.request_id,
+        )
+
+
+class Exchanges:
+    """The outermost layer: makes an exchange of every request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        scope[EXCHANGE] = exchange = Exchange(scope, receive, send)
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:  # the drain has taken too long
+            if not exchange.status:
+                await _send_problem(exchange, Problem("draining", retry_after=1))
+        finally:
+            exchange.log()
+
+
+async def _send_problem(exchange: Exchange, problem: Problem) -> None:
+    body = problem.body(exchange.request_id)
+    headers: list[tuple[bytes, bytes]] = [
+        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    await exchange.send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await exchange.send({"type": "http.response.body", "body": body})
+
+
+def exchange_of(scope: Scope) -> Any:
+    """Return the exchange that a scope belongs to."""
+    return scope[EXCHANGE]

@@ -1,0 +1,1 @@
+"""The routes of jobs: enqueue one or many, ask for their state, take them back."""

@@ -1,0 +1,12 @@
+"""The operations of jobs."""
+
+from collections.abc import Sequence
+
+from services.gateway.context import GatewayContext
+from services.gateway.operation import Operation
+
+
+def operations(context: GatewayContext) -> Sequence[Operation]:
+    """Return the operations of jobs."""
+    del context
+    return ()

@@ -1,0 +1,89 @@
+"""The gateway as a process: stores, broker, HTTP server, health, and a clean end."""
+
+import asyncio
+
+from nightshift.broker import Connection
+from nightshift.broker.connect import establish
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.messaging.publisher import Publisher
+from nightshift.observability.log import get_logger
+from nightshift.observability.metrics import Metrics
+from nightshift.outcomes import Unavailable
+from nightshift.runtime.composition import database_of, object_store
+from nightshift.runtime.health_checks import ReadinessCheck
+from nightshift.runtime.process_frame import ProcessFrame, open_frame
+from nightshift.runtime.supervisor import Supervisor, until_lost
+from nightshift.topology.discovery import describe_self
+from nightshift.worker import gc_tuning
+from services.gateway.app import build_app
+from services.gateway.context import BROKER_SECONDS, GatewayContext
+from services.gateway.protocol import ConnectionLimits
+from services.gateway.server import listen, serve_http, server_config, url_of
+from services.gateway.settings import GatewaySettings
+
+NAME = "gateway"
+_log = get_logger("gateway")
+
+
+async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: type[Supervisor] = Supervisor) -> int:
+    """Answer requests until `stop` is set; return the exit code, 1 if something has failed.
+
+    Raises:
+        SettingsError: a port cannot be had.
+    """
+    async with open_frame(NAME, settings, stop, Metrics(), supervision=supervision) as frame:
+        listening = listen(settings)
+        frame.stack.callback(listening.close)
+        context = _open(frame, settings)
+        frame.checks.ready("intake", _readiness(context))
+        frame.supervisor.start("connection", lambda _: _keep_connected(context, frame))
+        config = server_config(settings, build_app(context), ConnectionLimits(connections=settings.gateway_connections))
+        serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
+        gc_tuning.freeze()
+        url = url_of(settings, listening)
+        _log.info("listening", f"gateway listens at {url}", url=url)
+        await stop.wait()
+        frame.checks.drain()
+        context.draining.set()
+        await asyncio.wait({serving}, timeout=settings.gateway_drain_seconds + 2)
+        _log.info("stopped", f"{NAME} has stopped")
+    return frame.supervisor.exit_code
+
+
+def _open(frame: ProcessFrame, settings: GatewaySettings) -> GatewayContext:
+    connection = Connection()
+    frame.stack.push_async_callback(connection.close)
+    database = database_of(settings)
+    frame.stack.push_async_callback(database.close)
+    objects = object_store(settings)
+    frame.stack.push_async_callback(objects.close)
+    publisher = Publisher(connection, objects, timeout_seconds=BROKER_SECONDS, tracing=frame.tracing)
+    return GatewayContext(
+        settings=settings,
+        catalogue=load_catalogue(settings.contracts_package),
+        connection=connection,
+        database=database,
+        objects=objects,
+        publisher=publisher,
+        tracing=frame.tracing,
+    )
+
+
+async def _keep_connected(context: GatewayContext, frame: ProcessFrame) -> None:
+    """Connect, however long the broker is away: what comes in meanwhile goes into the outbox."""
+    await establish(context.connection, context.settings, name=NAME)
+    me = describe_self(NAME, frame.health.url)
+    await frame.answer_discovery(context.connection, lambda: me)
+    await until_lost(context.connection)
+
+
+def _readiness(context: GatewayContext) -> ReadinessCheck:
+    async def ready() -> None:
+        """Be ready while anything that is accepted can be stored: by the broker, or in the outbox."""
+        if not context.connection.up.is_set():
+            try:
+                await context.database.probe()
+            except Unavailable as away:
+                raise Unavailable("broker", f"not connected, and the outbox cannot take its place: {away}") from None
+
+    return ready

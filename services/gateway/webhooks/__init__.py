@@ -1,0 +1,1 @@
+"""The route of webhooks: events of third parties, verified and accepted."""

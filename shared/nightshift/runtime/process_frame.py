@@ -1,0 +1,114 @@
+"""The frame of a process: what every one has, whatever it is for: health, supervision, traces, a place to close things.
+
+A worker, the scheduler and a server each put their own work into it.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from nightshift.broker import Connection, connect
+from nightshift.config.settings import ProcessSettings, SettingsError, describe, load
+from nightshift.messaging.tracing import Tracing
+from nightshift.observability.log import configure, get_logger
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime.health_checks import Checks
+from nightshift.runtime.health_server import HealthServer
+from nightshift.runtime.process import WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
+from nightshift.runtime.supervisor import Supervisor
+from nightshift.runtime.tracing import open_tracing
+from nightshift.topology.discovery import CheckResult, Responder, WorkerInfo
+
+P = TypeVar("P", bound=ProcessSettings)
+Serve = Callable[[P, asyncio.Event], Coroutine[Any, Any, int]]
+"""Runs a process until the event is set; returns its exit code."""
+_log = get_logger("process")
+
+
+@dataclass(slots=True, frozen=True)
+class ProcessFrame:
+    """A process that has begun, and answers its probes."""
+
+    name: str
+    settings: ProcessSettings
+    stop: asyncio.Event
+    stack: AsyncExitStack
+    """Closes what is opened, in the opposite order, when the process ends."""
+    metrics: Metrics
+    checks: Checks
+    supervisor: Supervisor
+    health: HealthServer
+    tracing: Tracing
+
+    async def connect(self) -> Connection | None:
+        """Wait for the broker and connect; None when the process was told to stop before. Closed at the end."""
+        connecting = asyncio.ensure_future(connect(self.settings, name=self.name))
+        if not await wait_unless_stopped(connecting, self.stop):
+            return None
+        self.stack.push_async_callback(connecting.result().close)
+        return connecting.result()
+
+    async def answer_discovery(
+        self,
+        connection: Connection,
+        now: Callable[[], WorkerInfo],
+        check: Callable[[], Awaitable[list[CheckResult]]] | None = None,
+    ) -> None:
+        """Answer the operator who asks which processes there are."""
+        responder = Responder(connection, now, check) if check else Responder(connection, now)
+        await responder.start()
+        self.supervisor.start("discovery", responder.run)
+
+
+@asynccontextmanager
+async def open_frame(
+    name: str,
+    settings: ProcessSettings,
+    stop: asyncio.Event,
+    metrics: Metrics,
+    *,
+    supervision: type[Supervisor] = Supervisor,
+) -> AsyncIterator[ProcessFrame]:
+    """Begin a process: it is alive, traced, and not ready until it has registered what makes it so.
+
+    Raises:
+        SettingsError: the health port cannot be had, or one of tracing's own variables is wrong.
+    """
+    checks = Checks()
+    async with AsyncExitStack() as stack:
+        supervisor = supervision(stop, checks, stack)
+        health = stack.enter_context(HealthServer(settings.health_host, settings.health_port, metrics, checks))
+        supervisor.start("health checks", lambda _: checks.run())
+        _log.info("starting", f"{name} starts; health at {health.url}", health=health.url)
+        tracing = await stack.enter_async_context(open_tracing(name, settings))
+        yield ProcessFrame(name, settings, stop, stack, metrics, checks, supervisor, health, tracing)
+
+
+def run_process(name: str, settings_type: type[P], serve: Serve[P], parser: argparse.ArgumentParser) -> int:
+    """Read the command line and the settings, then serve until SIGTERM or Ctrl-C.
+
+    Return the exit code: 0 stopped, 1 broken, 2 wrong settings.
+    """
+    parser.parse_args()
+    try:
+        settings = load(settings_type, os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
+        return WRONG_SETTINGS
+    configure(name, settings.log_format, settings.log_level)
+    return run_until_stopped(lambda stop: serve(settings, stop))
+
+
+def process_parser(program: str, description: str, example: str, settings_type: type[P]) -> argparse.ArgumentParser:
+    """Return a parser without arguments of its own, whose help lists the settings."""
+    return argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=f"example: {example}\n\nsettings, from the environment:\n\n{describe(settings_type)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

@@ -1,0 +1,133 @@
+"""The gateway on this event loop, with the real broker, database and object store behind it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from nightshift.broker import Connection
+from nightshift.config.settings import load
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.database import Database, migrate, open_database
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.objects.s3 import open_objects
+from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import declared_topology
+from services.gateway.service import serve
+from services.gateway.settings import GatewaySettings
+from tests.harness import connected, eventually
+
+AWAY = "http://127.0.0.1:9"
+"""Where nothing listens."""
+
+
+@dataclass
+class Gateway:
+    """A running gateway, as its clients and its operator see it."""
+
+    url: str
+    port: int
+    settings: GatewaySettings
+    client: httpx.AsyncClient
+    """Without credentials; `headers={"Authorization": f"Bearer {key}"}` adds some."""
+    database: Database
+    stop: asyncio.Event
+    running: "asyncio.Task[int]"
+
+
+@asynccontextmanager
+async def gateway(
+    folder: Path,
+    *,
+    broker: Broker | None = None,
+    objects: ObjectServer | None = None,
+    fresh: bool = True,
+    **settings: str,
+) -> AsyncIterator[Gateway]:
+    """Run a gateway with an SQLite database in `folder`; what is not given is away.
+
+    `settings` are environment variables in lower case. `fresh=False` finds the database migrated.
+    """
+    url = f"sqlite+aiosqlite:///{folder / 'nightshift.db'}"
+    if fresh:
+        await migrate(url)
+    port, health_port = free_ports(2)
+    store = (objects.endpoint, objects.access_key, objects.secret_key) if objects else (AWAY, "nobody", "nothing")
+    environment = {
+        "NATS_URL": broker.url if broker else "nats://127.0.0.1:9",
+        "DATABASE_URL": url,
+        "S3_ENDPOINT": store[0],
+        "S3_ACCESS_KEY": store[1],
+        "S3_SECRET_KEY": store[2],
+        "HEALTH_PORT": str(health_port),
+        "GATEWAY_PORT": str(port),
+        "GATEWAY_JOBS": "email.send,report.generate",
+        **{name.upper(): value for name, value in settings.items()},
+    }
+    if objects:
+        await _make_bucket(*store)
+    loaded = load(GatewaySettings, environment)
+    stop = asyncio.Event()
+    running = asyncio.create_task(serve(loaded, stop))
+    database = open_database(url)
+    base = f"http://{LOOPBACK}:{port}"
+    async with httpx.AsyncClient(base_url=base, timeout=20, trust_env=False) as client:
+        try:
+            await eventually(lambda: _listens(port, running), what="the gateway listens")
+            yield Gateway(base, port, loaded, client, database, stop, running)
+        finally:
+            stop.set()
+            await running
+            await database.close()
+
+
+async def _listens(port: int, running: "asyncio.Task[int]") -> bool:
+    if running.done():
+        running.result()
+    try:
+        _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _make_bucket(endpoint: str, access_key: str, secret_key: str) -> None:
+    store = open_objects(endpoint, access_key, secret_key, "nightshift")
+    await store.ensure_bucket()
+    await store.close()
+
+
+@asynccontextmanager
+async def provisioned(broker: Broker) -> AsyncIterator[Connection]:
+    """A connection of the operator's to a broker with the shipped streams."""
+    async with connected(broker) as connection:
+        await provision_broker(connection, declared_topology(load_catalogue()))
+        yield connection
+
+
+async def raw(port: int, *pieces: bytes, seconds: float = 10.0, half_close: bool = False) -> bytes:
+    """Send bytes as they are; return everything that is answered until the server closes."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if half_close:
+            writer.write_eof()
+        async with asyncio.timeout(seconds):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+def settings_of(**values: str) -> dict[str, Any]:
+    """Return an environment for a gateway process."""
+    return {**os.environ, **values}
