@@ -12,7 +12,8 @@ from starlette.types import ASGIApp
 
 from nightshift.config.env_settings import SettingsError
 from nightshift.heartbeat import Heartbeat
-from services.gateway.protocol import ConnectionLimits, GatewayProtocol
+from services.gateway.connection_limits import ConnectionLimits
+from services.gateway.protocol import GatewayProtocol
 from services.gateway.settings import GatewaySettings
 
 _STALLED_SECONDS = 30.0

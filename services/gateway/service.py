@@ -11,18 +11,29 @@ from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import database_of, object_store
 from nightshift.runtime.health_checks import ReadinessCheck
-from nightshift.runtime.process_frame import ProcessFrame, open_frame
+from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import describe_self
 from nightshift.worker import gc_tuning
 from services.gateway.app import build_app
+from services.gateway.connection_limits import ConnectionLimits
 from services.gateway.context import BROKER_SECONDS, GatewayContext
-from services.gateway.protocol import ConnectionLimits
 from services.gateway.server import listen, serve_http, server_config, url_of
 from services.gateway.settings import GatewaySettings
 
 NAME = "gateway"
 _log = get_logger("gateway")
+
+
+def main() -> int:
+    """Run from the command line until SIGTERM or Ctrl-C; return the exit code."""
+    parser = process_parser(
+        f"python -m services.{NAME}",
+        "Takes jobs, files and third-party events over HTTP until SIGTERM or Ctrl-C. Any number of processes may run.",
+        f"GATEWAY_JOBS=email.send python -m services.{NAME}",
+        GatewaySettings,
+    )
+    return run_process(NAME, GatewaySettings, serve, parser)
 
 
 async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: type[Supervisor] = Supervisor) -> int:
