@@ -15,6 +15,12 @@ PUBLISHES: dict[str, tuple[str, ...]] = {
 }
 """Service -> the job types that it enqueues. The broker does not let it publish others."""
 
+GATEWAYS: dict[str, tuple[str, ...]] = {"gateway": ("upload.process",)}
+"""Process that takes requests from outside and works no job off -> the job types that it enqueues of its own accord.
+
+What its callers may enqueue is a setting of the deployment: `GATEWAY_JOBS`.
+"""
+
 INTERNAL: frozenset[str] = frozenset({"sync.all", *PUBLISHES["maintenance"]})
 """Job types that only the product's own services and the operator publish, never a producer."""
 

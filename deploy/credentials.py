@@ -5,14 +5,15 @@ A container mounts its own folder and no other, so that it cannot take the ident
 
 import argparse
 import json
+import os
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightshift.contract.catalogue import Catalogue, load_catalogue
-from nightshift.topology.permissions import ACCOUNT, Permissions, broker_config, users
-from nightshift.topology.producers import ProducersError, read_producers
+from nightshift.topology.permissions import Permissions, broker_config, producer_account, users
+from nightshift.topology.producers import ProducersError, offered_types, read_producers
 from nightshift.topology.topology import Topology, declared_topology
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
@@ -48,13 +49,21 @@ class Vault:
 
 
 def issue(
-    vault: Vault, declared: Topology, catalogue: Catalogue, producers: Mapping[str, Sequence[str]] | None = None
+    vault: Vault,
+    declared: Topology,
+    catalogue: Catalogue,
+    producers: Mapping[str, Sequence[str]] | None = None,
+    offered: Sequence[str] | None = None,
 ) -> list[str]:
-    """Create what is missing, update what is derived; return the broker's users."""
-    table = users(declared, catalogue, producers)
+    """Create what is missing, update what is derived; return the broker's users.
+
+    `producers` says who outside may publish which jobs, `offered` which jobs the gateway takes; by default all that
+    are not internal.
+    """
+    table = users(declared, catalogue, producers, offered)
     _broker(vault, table)
     database = _database(vault)
-    services = {consumer.name for consumer in declared.consumers}
+    services = {*(consumer.name for consumer in declared.consumers), *catalogue.gateways}
     secret, operator_secret = _objects(vault)
     for holder in services:
         vault.write(f"{holder}/{DATABASE_URL}", database)
@@ -72,7 +81,7 @@ def _broker(vault: Vault, table: Mapping[str, Permissions]) -> None:
 
 
 def _password_file(user: str, permissions: Permissions) -> str:
-    if permissions.account != ACCOUNT and user != PRODUCER:
+    if permissions.account == producer_account(user) and user != PRODUCER:
         return f"{PRODUCER}/{user}-password"
     return f"{PROVISION if user == OPERATOR else user}/{PASSWORD}"
 
@@ -103,14 +112,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
     parser.add_argument("--producers", type=Path, help="TOML file that says which user may publish which jobs")
+    parser.add_argument(
+        "--gateway-jobs",
+        default=os.environ.get("GATEWAY_JOBS", ""),
+        help="job types that the gateway takes, with commas: its setting GATEWAY_JOBS, which is the default",
+    )
     options = parser.parse_args(arguments)
     catalogue = load_catalogue()
     declared = declared_topology(catalogue)
-    taken = frozenset({*(consumer.name for consumer in declared.consumers), "scheduler", OPERATOR, PROVISION})
+    services = {consumer.name for consumer in declared.consumers}
+    taken = frozenset({*services, *catalogue.gateways, "scheduler", OPERATOR, PROVISION})
     try:
         producers = read_producers(options.producers, catalogue, taken) if options.producers else None
-        names = issue(Vault(options.out), declared, catalogue, producers)
-    except ProducersError as error:
+        offered = offered_types(options.gateway_jobs, catalogue)
+        names = issue(Vault(options.out), declared, catalogue, producers, offered)
+    except (ProducersError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 2
     except OSError as error:

@@ -18,7 +18,7 @@ async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float |
     Raises:
         Unavailable: there was no connection within `wait_seconds`; says how the last attempt failed.
     """
-    connection = Connection()
+    connection = Connection(settings.nats_api_prefix)
     try:
         async with asyncio.timeout(wait_seconds):
             await establish(connection, settings, name=name)

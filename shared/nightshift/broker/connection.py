@@ -35,10 +35,12 @@ class Connection(PatchedClient):
 
     `direct` maps a subscription's id to the function that takes its messages straight from the reader.
     `on_reconnect` functions run after each reconnect; `closed` is set when the connection is gone for good.
+    `api` begins the subjects of requests to JetStream.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, api: str = "$JS.API") -> None:
         super().__init__()
+        self.api = api
         self.direct: dict[int, Receive] = {}
         self._ps: Any = Parser(self, self.direct)
         self.on_reconnect: list[Callable[[], None]] = []

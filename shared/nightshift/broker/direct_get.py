@@ -6,6 +6,7 @@ name is the broker's.
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -67,6 +68,18 @@ async def read_last(connection: Connection, stream: str, subjects: Iterable[str]
     return newest
 
 
+async def read_newest(connection: Connection, stream: str, subject: str) -> StoredMessage | None:
+    """Return the newest message on a subject without wildcards; None when there is none.
+
+    The subject is a part of the request's own, so that a user can be permitted to read some subjects and no others.
+
+    Raises:
+        Unavailable: as `page`.
+    """
+    found = await _exchange(connection, f"{stream}.{subject}", b"", _Answer(stream, most=1))
+    return found[0] if found else None
+
+
 async def page(
     connection: Connection, stream: str, subject: str, sequence: int = 1, *, batch: int = PAGE
 ) -> list[StoredMessage]:
@@ -80,26 +93,29 @@ async def page(
 
 
 async def _request(connection: Connection, stream: str, request: Mapping[str, Any]) -> list[StoredMessage]:
-    inbox, answer = connection.new_inbox(), _Answer(stream)
+    return await _exchange(connection, stream, json.dumps(request).encode(), _Answer(stream))
+
+
+async def _exchange(connection: Connection, target: str, request: bytes, answer: "_Answer") -> list[StoredMessage]:
+    inbox = connection.new_inbox()
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
             await connection.up.wait()
             sid = await connection.listen(inbox, answer.receive)
             try:
-                subject = f"$JS.API.DIRECT.GET.{stream}".encode()
-                connection.send(subject, json.dumps(request).encode(), inbox.encode())
+                connection.send(f"{connection.api}.DIRECT.GET.{target}".encode(), request, inbox.encode())
                 return await answer.complete
             finally:
                 await connection.unlisten(sid)
     except TimeoutError:
-        raise Unavailable("broker", f"no answer about the messages of {stream}") from None
+        raise Unavailable("broker", f"no answer about the messages of {answer.stream}") from None
 
 
 class _Answer:
-    """Collects the messages of one page until the status that ends it."""
+    """Collects the messages of one page until the status that ends it, or until there are `most`."""
 
-    def __init__(self, stream: str) -> None:
-        self._stream = stream
+    def __init__(self, stream: str, most: int = sys.maxsize) -> None:
+        self.stream, self._most = stream, most
         self._found: list[StoredMessage] = []
         self.complete: asyncio.Future[list[StoredMessage]] = asyncio.get_running_loop().create_future()
 
@@ -111,9 +127,12 @@ class _Answer:
             self._end(decode(raw))
             return
         try:
-            self._found.append(_stored_message(self._stream, raw, body))
+            self._found.append(_stored_message(self.stream, raw, body))
         except (ValueError, OverflowError):
-            self.complete.set_exception(not_understood(f"DIRECT.GET.{self._stream}"))
+            self.complete.set_exception(not_understood(f"DIRECT.GET.{self.stream}"))
+            return
+        if len(self._found) == self._most:
+            self.complete.set_result(self._found)
 
     def _end(self, headers: Mapping[str, str]) -> None:
         """Return what was found only if the broker says that this is all: nothing else means the end."""
@@ -121,10 +140,10 @@ class _Answer:
         if status in (_END_OF_PAGE, _NOTHING_FOUND):
             self.complete.set_result(self._found)
         elif status == _NO_RESPONDERS:
-            why = f"no stream {self._stream} answers (has `nightshift provision` been run?)"
+            why = f"no stream {self.stream} answers (has `nightshift provision` been run?)"
             self.complete.set_exception(Unavailable("broker", why))
         else:
-            why = f"the messages of {self._stream} cannot be read: {status} {headers.get(DESCRIPTION, '')}"
+            why = f"the messages of {self.stream} cannot be read: {status} {headers.get(DESCRIPTION, '')}"
             self.complete.set_exception(Unavailable("broker", why.rstrip(": ")))
 
 

@@ -87,7 +87,7 @@ async def manage(
     """
     body = msgspec.json.encode(request) if request is not None else b""
     try:
-        reply = await connection.ask(f"$JS.API.{call}", body, timeout_seconds=timeout_seconds)
+        reply = await connection.ask(f"{connection.api}.{call}", body, timeout_seconds=timeout_seconds)
     except NoRespondersError:
         raise Unavailable("broker", f"JetStream does not answer to {call}: is it switched on?") from None
     try:

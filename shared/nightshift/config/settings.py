@@ -77,6 +77,11 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
     nats_ca_file: Annotated[
         Path | None, Meta(description="Certificate authority that signed the broker's certificate (PEM).")
     ] = None
+    nats_api_prefix: Annotated[
+        str,
+        Pattern(r"[$\w-]+(?:\.[$\w-]+)*", "NIGHTSHIFT.API"),
+        Meta(description="Subject of JetStream's requests, where the user's account imports them by another name."),
+    ] = "$JS.API"
 
     health_host: Annotated[str, Meta(description="Where /healthz, /readyz and /metrics are served.")] = "127.0.0.1"
     health_port: Annotated[

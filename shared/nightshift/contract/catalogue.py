@@ -29,6 +29,8 @@ class Catalogue:
     messages: Mapping[str, type[Message]]
     publishes: Mapping[str, tuple[str, ...]]
     event_consumers: Mapping[str, str]
+    gateways: Mapping[str, tuple[str, ...]]
+    """Processes that take requests from outside, and the job types that they enqueue of their own accord."""
     internal: frozenset[str]
     """Job types that no producer may publish."""
     counts_dead_letters: frozenset[str]
@@ -76,6 +78,7 @@ def load_catalogue(package: str = PACKAGE) -> Catalogue:
         messages=messages,
         publishes=declared.get("PUBLISHES", {}),
         event_consumers=declared.get("EVENT_CONSUMERS", {}),
+        gateways=declared.get("GATEWAYS", {}),
         internal=declared.get("INTERNAL", frozenset()),
         counts_dead_letters=declared.get("COUNTS_DEAD_LETTERS", frozenset()),
         timetable=timetable if timetable is not None and timetable.is_file() else None,

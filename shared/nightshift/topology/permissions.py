@@ -18,7 +18,13 @@ _CLI_INBOX = "_INBOX.>"
 
 
 ACCOUNT = "NIGHTSHIFT"
-"""The account of the streams, the services and the operator. Every producer has an account of its own."""
+"""The account of the streams, the services and the operator. Producers and the gateway have accounts of their own."""
+_API = "$JS.API"
+IMPORTED_API = f"{ACCOUNT}.API"
+"""What JetStream's requests are called in another account, whose own JetStream, if only to refuse, owns the usual name.
+
+`NATS_API_PREFIX` tells a process in such an account.
+"""
 
 
 class Permissions(msgspec.Struct, frozen=True):
@@ -83,18 +89,38 @@ def producer_account(name: str) -> str:
     return "PRODUCER" if name == "producer" else f"PRODUCER_{name.upper().replace('-', '_')}"
 
 
+def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Permissions:
+    """Let the process that strangers talk to publish what it enqueues itself, and the jobs that it offers them.
+
+    Of those that it offers it may also put off, look up and take back the ones that wait. It lives in an account of
+    its own, as a producer does: within the services' account it could have the broker write an answer of its choice,
+    a stored job for instance, into any stream by naming a reply subject.
+    """
+    offered = sorted(set(offers))
+    subjects = {wire.JOBS + job_type for job_type in (*publishes, *offered)}
+    for job_type in offered:
+        stream, waiting = later_stream(wire.service_of(job_type)), f"later.{job_type}.>"
+        subjects |= {waiting, f"{IMPORTED_API}.DIRECT.GET.{stream}.{waiting}", f"{IMPORTED_API}.STREAM.PURGE.{stream}"}
+    subjects.add(discovery.reply_subject(name))
+    return Permissions(tuple(sorted(subjects)), (f"_INBOX_{name}.>", discovery.PING), name.upper())
+
+
 def of_operator() -> Permissions:
     """Let the person on call, and `provision`, do everything."""
     return Permissions((">",), (">",))
 
 
 def users(
-    topology: Topology, catalogue: Catalogue, producers: Mapping[str, Iterable[str]] | None = None
+    topology: Topology,
+    catalogue: Catalogue,
+    producers: Mapping[str, Iterable[str]] | None = None,
+    offered: Iterable[str] | None = None,
 ) -> dict[str, Permissions]:
     """Return every user of the broker and what it may do.
 
     `producers` maps names to the job types that each may publish; by default there is one, `producer`, which may
-    publish all that are not internal.
+    publish all that are not internal. `offered` are the job types that a gateway takes from strangers; by default it
+    is the same.
     """
     services = {
         service: of_service(
@@ -106,8 +132,11 @@ def users(
         for service in sorted({consumer.name for consumer in topology.consumers})
     }
     outside = {"producer": catalogue.public()} if producers is None else producers
+    offers = catalogue.public() if offered is None else list(offered)
+    gateways = {name: of_gateway(name, types, offers) for name, types in catalogue.gateways.items()}
     return {
         **services,
+        **gateways,
         "scheduler": of_scheduler(),
         **{name: of_producer(name, job_types) for name, job_types in outside.items()},
         "operator": of_operator(),
@@ -117,26 +146,37 @@ def users(
 def broker_config(table: Mapping[str, Permissions], passwords: Mapping[str, str]) -> str:
     """Return the `accounts` block of a nats-server configuration; `passwords` may be bcrypt hashes.
 
-    Streams are in the account `NIGHTSHIFT`. It exports the subjects of jobs as services; each producer's account
-    imports those that it may publish, so that acknowledgements, refusals and duplicates come back to it alone.
+    Streams are in the account `NIGHTSHIFT`. It exports the subjects of jobs as services; every other account imports
+    those that its user may publish, so that acknowledgements, refusals and duplicates come back to it alone.
     """
     members: dict[str, list[str]] = {ACCOUNT: []}
-    exports: dict[str, list[str]] = {}
-    imports: dict[str, tuple[str, ...]] = {}
+    exports: dict[tuple[str, str], list[str]] = {}
+    imports: dict[str, list[str]] = {}
     for name, permissions in table.items():
         members.setdefault(permissions.account, []).append(_user(name, permissions, passwords[name]))
         if permissions.account != ACCOUNT:
-            imports[permissions.account] = permissions.publish
-            for subject in permissions.publish:
-                exports.setdefault(subject, []).append(permissions.account)
+            crossing = _crossing(permissions)
+            imports[permissions.account] = [_import(*one) for one in crossing]
+            for kind, subject in crossing:
+                exports.setdefault((kind, _exported(subject)), []).append(permissions.account)
     own = members.pop(ACCOUNT)
     services = ["jetstream: enabled", *_list("users", own), *_list("exports", map(_export, exports.items()))]
-    producers = {
-        account: [*_list("users", entries), *_list("imports", map(_import, imports[account]))]
-        for account, entries in members.items()
+    outside = {
+        account: [*_list("users", entries), *_list("imports", imports[account])] for account, entries in members.items()
     }
-    accounts = [_account(name, lines) for name, lines in {ACCOUNT: services, **producers}.items()]
+    accounts = [_account(name, lines) for name, lines in {ACCOUNT: services, **outside}.items()]
     return "\n".join(["accounts {", *accounts, "}", ""])
+
+
+def _crossing(permissions: Permissions) -> list[tuple[str, str]]:
+    """Return what passes between a user's account and that of the streams: all but the answers to its own requests."""
+    heard = [subject for subject in permissions.subscribe if not subject.startswith("_INBOX")]
+    return [*(("service", subject) for subject in permissions.publish), *(("stream", subject) for subject in heard)]
+
+
+def _exported(subject: str) -> str:
+    """Return a subject as it is called in the account of the streams."""
+    return subject.replace(IMPORTED_API, _API, 1) if subject.startswith(IMPORTED_API) else subject
 
 
 def _account(name: str, lines: Iterable[str]) -> str:
@@ -147,13 +187,15 @@ def _list(name: str, entries: Iterable[str]) -> list[str]:
     return [f"{name} = [", *(f"  {entry}" for entry in entries), "]"]
 
 
-def _export(export: tuple[str, Sequence[str]]) -> str:
-    subject, accounts = export
-    return f"{{service: {json.dumps(subject)}, accounts: {json.dumps(accounts)}}}"
+def _export(export: tuple[tuple[str, str], Sequence[str]]) -> str:
+    (kind, subject), accounts = export
+    return f"{{{kind}: {json.dumps(subject)}, accounts: {json.dumps(accounts)}}}"
 
 
-def _import(subject: str) -> str:
-    return f"{{service: {{account: {ACCOUNT}, subject: {json.dumps(subject)}}}}}"
+def _import(kind: str, subject: str) -> str:
+    exported = _exported(subject)
+    renamed = "" if exported == subject else f", to: {json.dumps(subject)}"
+    return f"{{{kind}: {{account: {ACCOUNT}, subject: {json.dumps(exported)}}}{renamed}}}"
 
 
 def _user(name: str, permissions: Permissions, password: str) -> str:

@@ -1,4 +1,4 @@
-"""Producers: which users outside may publish which jobs, read from a TOML file.
+"""Who outside may publish which jobs: producers, read from a TOML file, and whoever calls a gateway.
 
 A table for each user of the broker:
 
@@ -41,6 +41,23 @@ def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> d
     if problems:
         raise ProducersError(file, problems)
     return {name: _matching(table["jobs"], catalogue) for name, table in tables.items()}
+
+
+def offered_types(names: str, catalogue: Catalogue) -> list[str]:
+    """Return the job types that a gateway takes from outside, from a list with commas.
+
+    Raises:
+        ValueError: there is no such type, or it is internal; the text names it.
+    """
+    offered = [name.strip() for name in names.split(",") if name.strip()]
+    known = catalogue.public()
+    for name in offered:
+        if name in catalogue.internal:
+            raise ValueError(f"GATEWAY_JOBS: {name} is internal: nobody enqueues it over HTTP")
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are: {', '.join(sorted(known))}"
+            raise ValueError(f"GATEWAY_JOBS: there is no job type {name!r}{hint}")
+    return offered
 
 
 def _matching(patterns: list[str], catalogue: Catalogue) -> list[str]:

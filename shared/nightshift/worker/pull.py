@@ -38,7 +38,7 @@ class Pull:
     ) -> None:
         self.stream, self.consumer, self._policies = stream, consumer, policies
         self._connection, self._receive = connection, receive
-        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
+        self._next = f"{connection.api}.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
         self._inbox, self._sid = b"", 0
         self.outstanding, self.has_more = 0, False
         self.last_heard = time.monotonic()

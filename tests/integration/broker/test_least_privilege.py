@@ -6,11 +6,11 @@ import pytest
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.servers.broker import Broker
-from nightshift.topology.permissions import users
+from nightshift.topology.permissions import IMPORTED_API, users
 from nightshift.topology.topology import declared_topology
 from tests.nats_cli import NatsCli
 
-EVENTS = load_catalogue().event_consumers
+EVENTS, GATEWAYS = load_catalogue().event_consumers, load_catalogue().gateways
 TOPOLOGY = declared_topology(load_catalogue())
 USERS = users(TOPOLOGY, load_catalogue())
 SERVICES = sorted({consumer.name for consumer in TOPOLOGY.consumers})
@@ -45,6 +45,11 @@ def of_consumer(stream: str, consumer: str) -> list[str]:
     return calls + acks
 
 
+def imported(subject: str) -> str:
+    """A request to JetStream as it is called in an account that imports it."""
+    return subject.replace("$JS.API", IMPORTED_API, 1)
+
+
 def everything() -> set[str]:
     """Subjects of every kind that there is, for every service and stream."""
     subjects = {subject for stream in STREAMS for subject in (*changes_of(stream), *reads_of(stream))}
@@ -54,9 +59,12 @@ def everything() -> set[str]:
         service = job_type.partition(".")[0]
         subjects |= {f"jobs.{job_type}", f"due.{job_type}", f"later.{job_type}.id1", f"dead.{job_type}"}
         subjects |= {f"jobs.{service}.other", f"later.{service}.other.id1"}
+        later = f"$JS.API.DIRECT.GET.{service.upper()}_LATER"
+        subjects |= {f"{later}.later.{job_type}.id1", f"{later}.later.{service}.other.id1"}
     for event in EVENTS:
         subjects |= {f"cron.{event}.daily", f"dead.cron.{event}.daily"}
-    subjects |= {"workers.ping", *(f"workers.here.{name}" for name in (*SERVICES, "scheduler"))}
+    subjects |= {"workers.ping", *(f"workers.here.{name}" for name in (*SERVICES, *GATEWAYS, "scheduler"))}
+    subjects |= {imported(subject) for subject in subjects if subject.startswith("$JS.API.")}
     return subjects | {"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$SYS.REQ.SERVER.PING", "other"}
 
 
@@ -76,9 +84,20 @@ def needs_of(service: str) -> set[str]:
     return needs | {f"workers.here.{service}"}
 
 
+def gateway_needs() -> set[str]:
+    """What the gateway asks of the broker: to publish, put off, look up and take back what it offers to strangers."""
+    needs = {"workers.here.gateway"}
+    for job_type in load_catalogue().public():
+        later = f"{job_type.partition('.')[0].upper()}_LATER"
+        needs |= {f"jobs.{job_type}", f"later.{job_type}.id1", f"{IMPORTED_API}.STREAM.PURGE.{later}"}
+        needs.add(f"{IMPORTED_API}.DIRECT.GET.{later}.later.{job_type}.id1")
+    return needs
+
+
 NEEDS = {service: needs_of(service) for service in SERVICES} | {
     "scheduler": {f"cron.{event}.daily" for event in EVENTS}
     | {"$JS.API.DIRECT.GET.CRON", "$JS.API.DIRECT.GET.CRON_PAUSED", "workers.here.scheduler"},
+    "gateway": gateway_needs() | {f"jobs.{job_type}" for job_type in GATEWAYS["gateway"]},
     "producer": {f"jobs.{job_type}" for job_type in load_catalogue().public()},
 }
 

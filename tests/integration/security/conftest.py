@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,10 @@ class Guarded:
         """The settings with which a process is this user."""
         return {"NATS_USER": user, "NATS_PASSWORD": self.passwords[user]}
 
-    def settings(self, user: str) -> ProcessSettings:
+    def settings(self, user: str, **extra: str) -> ProcessSettings:
         """The same for a connection of the test's own."""
-        return ProcessSettings(
-            nats_url=self.stack.broker.url, nats_user=user, nats_password=Secret(self.passwords[user])
-        )
+        login: dict[str, Any] = {"nats_user": user, "nats_password": Secret(self.passwords[user]), **extra}
+        return ProcessSettings(nats_url=self.stack.broker.url, **login)
 
     def service(self, name: str, **extra: str) -> Service:
         """A service as its own user; not started."""

@@ -12,6 +12,7 @@ from contracts.email import SendEmail
 from contracts.upload import ProcessUpload
 from nightshift.broker import connect
 from nightshift.broker.jetstream import manage, store
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired, manual_subject
 from nightshift.database import Database, open_database
 from nightshift.database.tables import processed_messages
@@ -21,7 +22,7 @@ from schema.tables import users
 from tests.harness import eventually, stored
 from tests.integration.security.conftest import TOPOLOGY, USERS, Guarded
 
-SERVICES = [name for name in USERS if name not in ("producer", "operator")]
+SERVICES = [name for name in USERS if name not in ("producer", "operator", *load_catalogue().gateways)]
 NOW = datetime.now(UTC)
 
 

@@ -49,6 +49,7 @@ class Stranger:
     def __init__(self, body: bytes = b"", blocks: list[bytes] | None = None) -> None:
         self._body, self._blocks = body, blocks or []
         self._receive: Receive | None = None
+        self.api = "$JS.API"
         self.up = asyncio.Event()
         self.up.set()
 

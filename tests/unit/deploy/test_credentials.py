@@ -53,6 +53,7 @@ def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, decl
     worker = ["database-url", "nats-password", "s3-secret-key"]
     assert files == {
         **dict.fromkeys({consumer.name for consumer in declared.consumers}, worker),
+        "gateway": worker,
         "provision": worker,
         "scheduler": ["nats-password"],
         "producer": ["nats-password"],
@@ -91,6 +92,33 @@ def test_new_permissions_reach_the_broker(tmp_path: Path, declared: Topology) ->
     after = (tmp_path / "nats" / "users.conf").read_text()
     assert before != after
     assert re.findall(r'password: "([^"]+)"', before) == re.findall(r'password: "([^"]+)"', after)
+
+
+def test_the_gateways_user_may_publish_what_the_setting_names(tmp_path: Path) -> None:
+    """`GATEWAY_JOBS` beside what it enqueues of its own accord; nothing else, and by default nothing."""
+    assert credentials.main(["--out", str(tmp_path), "--gateway-jobs", "email.send, report.generate"]) == 0
+    assert _of_gateway(tmp_path) == {"jobs.email.send", "jobs.report.generate", "jobs.upload.process"}
+    assert credentials.main(["--out", str(tmp_path)]) == 0
+    assert _of_gateway(tmp_path) == {"jobs.upload.process"}
+
+
+def _of_gateway(root: Path) -> set[str]:
+    users = (root / "nats" / "users.conf").read_text()
+    (line,) = [line for line in users.splitlines() if 'user: "gateway"' in line]
+    return set(re.findall(r'"(jobs\.[^"]+)"', line))
+
+
+@pytest.mark.parametrize(("named", "said"), [("email.sned", "email.send"), ("maintenance.files", "is internal")])
+def test_a_job_that_the_gateway_cannot_take_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], named: str, said: str
+) -> None:
+    """A typing error, or a type that nobody outside may ask for; exit code 2, and nothing is written."""
+    assert credentials.main(["--out", str(tmp_path), "--gateway-jobs", f"report.generate,{named}"]) == 2
+    error = capsys.readouterr().err
+    assert "GATEWAY_JOBS" in error
+    assert named in error
+    assert said in error
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
