@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--gateway-jobs",
         default=os.environ.get("GATEWAY_JOBS", ""),
-        help="job types that the gateway takes, with commas: its setting GATEWAY_JOBS, which is the default",
+        help="job types that the gateway takes, such as email.send,report.*: its setting GATEWAY_JOBS, the default",
     )
     options = parser.parse_args(arguments)
     catalogue = load_catalogue()
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     taken = frozenset({*services, *catalogue.gateways, "scheduler", OPERATOR, PROVISION})
     try:
         producers = read_producers(options.producers, catalogue, taken) if options.producers else None
-        offered = offered_types(options.gateway_jobs, catalogue)
+        offered = offered_types([one.strip() for one in options.gateway_jobs.split(",") if one.strip()], catalogue)
         names = issue(Vault(options.out), declared, catalogue, producers, offered)
     except (ProducersError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output

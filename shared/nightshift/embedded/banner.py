@@ -21,6 +21,11 @@ def addresses(stack: Stack, services: Sequence[Service]) -> str:
         ("mail", f"smtp://{stack.mail.address}   messages: {stack.mail.mailbox}"),
         ("database", str(stack.database)),
         ("logs", str(stack.logs)),
+        *(
+            (one.name, f"{stack.gateway_url}   description: {stack.gateway_url}/docs")
+            for one in services
+            if one.name == "gateway"
+        ),
         *((service.name, f"{service.health_url}/metrics") for service in services),
     ]
     lines = [f"  {name:<14} {value}" for name, value in rows]

@@ -10,6 +10,8 @@ from typing import Self
 from nightshift.config.project import Project
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.folder_lock import FolderLock
+from nightshift.embedded.processes.kept_port import KeptPort
+from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.embedded.processes.process import Process, StartFailedError
 from nightshift.embedded.servers.broker import GIGABYTE, Broker
 from nightshift.embedded.servers.mail_server import MailServer
@@ -18,6 +20,7 @@ from nightshift.embedded.servers.server import Server
 
 BUCKET = "nightshift"
 USUAL_BROKER_PORT = 4222
+USUAL_GATEWAY_PORT = 8000
 MAIL_FROM = "Nightshift <nightshift@example.com>"
 
 
@@ -46,6 +49,7 @@ class Stack:
         )
         self.objects = ObjectServer(self.folder / "objects", log=self._log("weed"))
         self.mail = MailServer(self.folder / "mail-server", log=self._log("mail"), mailbox=self.folder / "mail")
+        self.gateway_port = KeptPort(self.folder / "gateway-port")
         self._lock = FolderLock(self.folder)
 
     @classmethod
@@ -54,6 +58,7 @@ class Stack:
         project = project or Project()
         stack = cls(project.state_folder, project=project)
         stack.broker.usual_port = USUAL_BROKER_PORT  # the default of clients
+        stack.gateway_port.usual = USUAL_GATEWAY_PORT
         return stack
 
     @classmethod
@@ -61,6 +66,11 @@ class Stack:
         """Return a stack of a project in a new folder, `var/<kind>-<time>`."""
         project = project or Project()
         return cls(_new_folder(project.folder / "var", f"{kind}-{now:%Y%m%d-%H%M%S}"), project=project)
+
+    @property
+    def gateway_url(self) -> str:
+        """The address at which this stack's gateway answers, if the project has one."""
+        return f"http://{LOOPBACK}:{self.gateway_port.number}"
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -133,6 +143,8 @@ class Stack:
             "SMTP_PORT": str(self.mail.port),
             "SMTP_TLS": "none",
             "MAIL_FROM": MAIL_FROM,
+            "GATEWAY_PORT": str(self.gateway_port.number),
+            "GATEWAY_JOBS": "*",
         }
 
     def process(

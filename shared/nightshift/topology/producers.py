@@ -9,7 +9,7 @@ A table for each user of the broker:
 import fnmatch
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +43,19 @@ def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> d
     return {name: _matching(table["jobs"], catalogue) for name, table in tables.items()}
 
 
-def offered_types(names: str, catalogue: Catalogue) -> list[str]:
-    """Return the job types that a gateway takes from outside, from a list with commas.
+def offered_types(patterns: Sequence[str], catalogue: Catalogue) -> list[str]:
+    """Return the job types that a gateway takes from outside: named one by one, or by patterns as a producer's are.
 
     Raises:
-        ValueError: there is no such type, or it is internal; the text names it.
+        ValueError: one is internal, or matches no type; the text names it.
     """
-    offered = [name.strip() for name in names.split(",") if name.strip()]
-    known = catalogue.public()
-    for name in offered:
-        if name in catalogue.internal:
-            raise ValueError(f"GATEWAY_JOBS: {name} is internal: nobody enqueues it over HTTP")
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; there are: {', '.join(sorted(known))}"
-            raise ValueError(f"GATEWAY_JOBS: there is no job type {name!r}{hint}")
-    return offered
+    problems = [problem for pattern in patterns for problem in _pattern_problems("GATEWAY_JOBS", pattern, catalogue)]
+    if problems:
+        raise ValueError("\n".join(problems))
+    return _matching(patterns, catalogue)
 
 
-def _matching(patterns: list[str], catalogue: Catalogue) -> list[str]:
+def _matching(patterns: Sequence[str], catalogue: Catalogue) -> list[str]:
     return [name for name in catalogue.public() if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
 
 
@@ -74,17 +69,17 @@ def _problems(tables: Mapping[str, Any], catalogue: Catalogue, taken: frozenset[
             yield f'[{name}]: write jobs = ["email.send", …] and nothing else'
             continue
         for pattern in table["jobs"]:
-            yield from _pattern_problems(name, pattern, catalogue)
+            yield from _pattern_problems(f"[{name}]", pattern, catalogue)
 
 
 def _is_list_of_text(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def _pattern_problems(name: str, pattern: str, catalogue: Catalogue) -> Iterator[str]:
+def _pattern_problems(where: str, pattern: str, catalogue: Catalogue) -> Iterator[str]:
     if pattern in catalogue.internal:
-        yield f"[{name}]: {pattern} is internal: only services and the operator publish it"
+        yield f"{where}: {pattern} is internal: only services and the operator publish it"
     elif not _matching([pattern], catalogue):
         known = catalogue.public()
         hint = did_you_mean(pattern, known) or f"; there are: {', '.join(sorted(known))}"
-        yield f"[{name}]: no job type matches {pattern!r}{hint}"
+        yield f"{where}: no job type matches {pattern!r}{hint}"

@@ -100,6 +100,8 @@ def test_the_gateways_user_may_publish_what_the_setting_names(tmp_path: Path) ->
     assert _of_gateway(tmp_path) == {"jobs.email.send", "jobs.report.generate", "jobs.upload.process"}
     assert credentials.main(["--out", str(tmp_path)]) == 0
     assert _of_gateway(tmp_path) == {"jobs.upload.process"}
+    assert credentials.main(["--out", str(tmp_path), "--gateway-jobs", "*"]) == 0
+    assert _of_gateway(tmp_path) == {f"jobs.{name}" for name in load_catalogue().public()}
 
 
 def _of_gateway(root: Path) -> set[str]:
