@@ -152,6 +152,7 @@ class Room:
     """A broker on which somebody answers with any bytes."""
 
     def __init__(self, bodies: list[bytes]) -> None:
+        self.api = "$JS.API"
         self._bodies = bodies
         self._receive: Receive | None = None
 
