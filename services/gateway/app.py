@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from services.gateway.auth.admission import admission
 from services.gateway.context import GatewayContext
 from services.gateway.exchange import Exchanges, exchange_of
 from services.gateway.files import routes as files
@@ -40,9 +39,8 @@ def operations(context: GatewayContext) -> list[Operation]:
 
 def build_app(context: GatewayContext) -> ASGIApp:
     """Return the ASGI application."""
-    admit = admission(context)
     by_path = groupby(operations(context), key=lambda operation: operation.path)
-    routes = [Route(path, Resource(list(group), admit)) for path, group in by_path]
+    routes = [Route(path, Resource(list(group), context.admission)) for path, group in by_path]
     return Exchanges(Starlette(routes=routes, middleware=_cors(context), exception_handlers={404: _not_found}))
 
 

@@ -12,6 +12,7 @@ from nightshift.instants import utc_now
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.objects.s3 import S3ObjectStore
+from services.gateway.auth.admission import Admission
 from services.gateway.settings import GatewaySettings
 
 
@@ -25,6 +26,7 @@ class GatewayContext:
     """May be used before the broker is there: what is asked of it then raises `Unavailable`."""
     database: Database
     objects: S3ObjectStore
+    admission: Admission
     publisher: Publisher
     """Gives up soon (`BROKER_SECONDS`): what the broker does not take in time goes into the outbox."""
     tracing: Tracing = NO_TRACING

@@ -1,6 +1,6 @@
 """One path of the gateway: chooses the operation, lets in who may, and turns what goes wrong into problems."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -9,14 +9,12 @@ from starlette.types import Receive, Scope, Send
 from nightshift.broker import BrokerRefusedError, QueueFullError
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
+from services.gateway.auth.admission import Admission
 from services.gateway.auth.principal import Principal
 from services.gateway.exchange import Exchange, exchange_of
 from services.gateway.operation import Call, Operation
 from services.gateway.problems import Problem
 from services.gateway.responses import problem_response
-
-Admit = Callable[[Request], Awaitable[Principal]]
-"""Returns who calls, after taking a token from their rate; raises `Problem` for whoever may not call at all."""
 
 ANYBODY = Principal("", None, ())
 RETRY_SECONDS = 5
@@ -26,7 +24,7 @@ _log = get_logger("gateway")
 class Resource:
     """An ASGI application for one path."""
 
-    def __init__(self, operations: Sequence[Operation], admit: Admit) -> None:
+    def __init__(self, operations: Sequence[Operation], admit: Admission) -> None:
         self._admit = admit
         self._path = operations[0].path
         self._operations: Mapping[str, Operation] = {operation.method: operation for operation in operations}

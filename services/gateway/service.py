@@ -5,6 +5,7 @@ import asyncio
 from nightshift.broker import Connection
 from nightshift.broker.connect import establish
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.database import Database
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
@@ -16,6 +17,8 @@ from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import describe_self
 from nightshift.worker import gc_tuning
 from services.gateway.app import build_app
+from services.gateway.auth.admission import Admission, admission
+from services.gateway.auth.api_keys import ApiKeys
 from services.gateway.connection_limits import ConnectionLimits
 from services.gateway.context import BROKER_SECONDS, GatewayContext
 from services.gateway.server import listen, serve_http, server_config, url_of
@@ -45,8 +48,12 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
     async with open_frame(NAME, settings, stop, Metrics(), supervision=supervision) as frame:
         listening = listen(settings)
         frame.stack.callback(listening.close)
-        context = _open(frame, settings)
+        database = database_of(settings)
+        frame.stack.push_async_callback(database.close)
+        keys = ApiKeys(database)
+        context = _open(frame, settings, database, admission(settings, keys))
         frame.checks.ready("intake", _readiness(context))
+        frame.supervisor.start("key uses", keys.note_uses)
         frame.supervisor.start("connection", lambda _: _keep_connected(context, frame))
         config = server_config(settings, build_app(context), ConnectionLimits(connections=settings.gateway_connections))
         serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
@@ -61,11 +68,9 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
     return frame.supervisor.exit_code
 
 
-def _open(frame: ProcessFrame, settings: GatewaySettings) -> GatewayContext:
+def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, admission: Admission) -> GatewayContext:
     connection = Connection()
     frame.stack.push_async_callback(connection.close)
-    database = database_of(settings)
-    frame.stack.push_async_callback(database.close)
     objects = object_store(settings)
     frame.stack.push_async_callback(objects.close)
     publisher = Publisher(connection, objects, timeout_seconds=BROKER_SECONDS, tracing=frame.tracing)
@@ -75,6 +80,7 @@ def _open(frame: ProcessFrame, settings: GatewaySettings) -> GatewayContext:
         connection=connection,
         database=database,
         objects=objects,
+        admission=admission,
         publisher=publisher,
         tracing=frame.tracing,
     )

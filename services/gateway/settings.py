@@ -12,7 +12,9 @@ from nightshift.config.env_fields import Pattern
 from nightshift.config.settings import ServerSettings
 from nightshift.contract.catalogue import Catalogue, load_catalogue
 from nightshift.text import did_you_mean
+from services.gateway.auth.principal import scope_problems
 
+TOKEN_ALGORITHMS = frozenset({"EdDSA", "Ed25519", "ES256", "RS256"})
 NEVER = frozenset({"webhook.received"})
 """Job types that only the gateway itself publishes, once it has verified what they carry."""
 
@@ -62,7 +64,7 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
     gateway_token_issuer: Annotated[str | None, Meta(description="The `iss` that its tokens have.")] = None
     gateway_token_audience: Annotated[str | None, Meta(description="The `aud` that its tokens have.")] = None
     gateway_token_algorithms: Annotated[
-        tuple[str, ...], Meta(description="Signature algorithms that are accepted: EdDSA, ES256, RS256.")
+        tuple[str, ...], Meta(description="Signature algorithms that are accepted: EdDSA (Ed25519), ES256, RS256.")
     ] = ("EdDSA", "ES256", "RS256")
     gateway_token_scopes: Annotated[
         tuple[str, ...],
@@ -115,14 +117,12 @@ def _proxy_problems(proxies: Iterable[str]) -> Iterator[str]:
             yield f"GATEWAY_TRUSTED_PROXIES: {proxy!r} is no address or network, such as 10.0.0.0/8"
 
 
-_ALGORITHMS = {"EdDSA", "ES256", "RS256"}
-
-
 def _token_problems(settings: GatewaySettings) -> Iterator[str]:
     if settings.gateway_token_jwks_url is None:
         return
     for name in ("gateway_token_issuer", "gateway_token_audience"):
         if not getattr(settings, name):
             yield f"{name.upper()} is missing: with GATEWAY_TOKEN_JWKS_URL, tokens of every issuer would be accepted"
-    if not settings.gateway_token_algorithms or not _ALGORITHMS.issuperset(settings.gateway_token_algorithms):
-        yield f"GATEWAY_TOKEN_ALGORITHMS: expected some of {', '.join(sorted(_ALGORITHMS))}"
+    if not settings.gateway_token_algorithms or not TOKEN_ALGORITHMS.issuperset(settings.gateway_token_algorithms):
+        yield f"GATEWAY_TOKEN_ALGORITHMS: expected some of {', '.join(sorted(TOKEN_ALGORITHMS))}"
+    yield from (f"GATEWAY_TOKEN_SCOPES: {problem}" for problem in scope_problems(settings.gateway_token_scopes))

@@ -1,9 +1,12 @@
 """The principal of a request: which key or token it came with, for whom it acts, what it may do."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import msgspec
+
+from nightshift.text import did_you_mean
 
 SCOPES = {
     "jobs:write": "enqueue jobs; `jobs:write:email.*` only of these types",
@@ -13,6 +16,7 @@ SCOPES = {
     "files:read": "ask for the state of files, and download them",
 }
 """Scope -> what it allows."""
+_OF_A_TYPE = "jobs:write:"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -52,4 +56,14 @@ _REMEMBERED = 100
 
 
 def _covers(scope: str, wanted: str) -> bool:
-    return scope == wanted or wanted.startswith(scope + ":") or ("*" in scope and fnmatchcase(wanted, scope))
+    if scope.startswith(_OF_A_TYPE):
+        return fnmatchcase(wanted, scope)
+    return scope == wanted or wanted.startswith(scope + ":")
+
+
+def scope_problems(scopes: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each scope that there is not."""
+    for scope in scopes:
+        if scope not in SCOPES and not (scope.startswith(_OF_A_TYPE) and scope != _OF_A_TYPE):
+            hint = did_you_mean(scope, SCOPES) or f"; there are: {', '.join(SCOPES)}, and jobs:write:<type or pattern>"
+            yield f"there is no scope {scope!r}{hint}"

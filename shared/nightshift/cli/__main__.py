@@ -12,6 +12,7 @@ from nightshift.broker import BrokerRefusedError
 from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser
 from nightshift.cli.client.context import Context
+from nightshift.cli.client.project_commands import register_commands_of
 from nightshift.cli.client.settings import add_flags, environment, settings
 from nightshift.cli.commands import cron, dlq, doctor, jobs, programs, queues, send, top, workers
 from nightshift.cli.terminal.exit_codes import (
@@ -33,8 +34,8 @@ from nightshift.outcomes import Unavailable
 from nightshift.version import VERSION
 
 
-def parser() -> Parser:
-    """Build the parser of the whole command line."""
+def parser(project: Project | None = None) -> Parser:
+    """Build the parser of the whole command line, with the commands that the services of a project add."""
     made = Parser(
         prog="nightshift",
         description="Background jobs and schedules on NATS: see what runs, send, redrive, repair.",
@@ -46,8 +47,11 @@ def parser() -> Parser:
     groups = made.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser
     )
-    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, programs, completion):
+    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, programs):
         module.register(groups)
+    if project is not None:
+        register_commands_of(project, groups)
+    completion.register(groups)
     return made
 
 
@@ -59,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     program = programs.program(typed)
     if program is not None:
         return program()
-    options = parser().parse_args(typed)
+    options = parser(project).parse_args(typed)
     try:
         return run(options, os.environ, project.state_folder)
     except BrokenPipeError:  # the reader of the output has seen enough

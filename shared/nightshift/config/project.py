@@ -41,8 +41,12 @@ class Project:
 
     def service_names(self) -> list[str]:
         """Return the names of the services: the folders of the package of services that can be run."""
+        return self.services_with("__main__")
+
+    def services_with(self, module: str) -> list[str]:
+        """Return the names of the services that have a module of this name."""
         package = self.folder.joinpath(*self.services.split("."))
-        return sorted(file.parent.name for file in package.glob("*/__main__.py"))
+        return sorted(file.parent.name for file in package.glob(f"*/{module}.py"))
 
     def make_importable(self) -> None:
         """Let its packages be imported in this process; last, so that none of its modules hides an installed one."""

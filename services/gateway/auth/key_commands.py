@@ -1,0 +1,174 @@
+"""`nightshift keys`: make, list and revoke the API keys of the gateway."""
+
+import argparse
+from datetime import datetime
+
+import msgspec
+
+from nightshift.cli.client.command import Groups, command, destructive, group
+from nightshift.cli.client.context import NO_DATABASE, Context
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError, UsageError
+from nightshift.cli.terminal.formatting import format_instant
+from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.parse_time import parse_duration
+from nightshift.database import Database
+from services.gateway.auth import key_table
+from services.gateway.auth.key_text import ENVIRONMENT, make_key
+from services.gateway.auth.principal import SCOPES, Limits, scope_problems
+
+_SCOPES = "scopes:\n" + "\n".join(f"  {name:<12} {meaning}" for name, meaning in SCOPES.items())
+_COLUMNS = (
+    Column("ID", lambda row: row.id),
+    Column("NAME", lambda row: row.name),
+    Column("STATE", lambda row: row.state, style=lambda row: "" if row.state == "active" else "warning"),
+    Column("ENVIRONMENT", lambda row: row.environment),
+    Column("USER", lambda row: row.user_id or "(application)"),
+    Column("SCOPES", lambda row: " ".join(row.scopes)),
+    Column("CREATED (UTC)", lambda row: format_instant(row.created_at)),
+    Column("EXPIRES (UTC)", lambda row: format_instant(row.expires_at) or "never"),
+    Column("LAST USED (UTC)", lambda row: format_instant(row.last_used_at) or "never"),
+)
+
+
+class CreatedKey(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A new key; its text is shown this once."""
+
+    id: str
+    key: str
+    name: str
+    user_id: str | None
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+
+
+def register(groups: Groups) -> None:
+    """Declare the commands."""
+    keys = group(groups, "keys", "The API keys of the gateway.")
+    _register_create(keys)
+    command(
+        keys, "list", "List the keys; what is secret of them is not stored.", example="nightshift keys list", run=_list
+    )
+    revoke = command(
+        keys,
+        "revoke",
+        "Revoke a key: the gateway refuses it within 5 seconds.",
+        example="nightshift keys revoke 7Hc2kQ9a",
+        run=_revoke,
+    )
+    revoke.add_argument("id", metavar="ID", help="the key's id: its third part, after the second underscore")
+    destructive(revoke)
+
+
+def _register_create(keys: Groups) -> None:
+    create = command(
+        keys,
+        "create",
+        "Make a key. It is shown once: it cannot be shown again.",
+        example="nightshift keys create webshop --scope 'jobs:write:email.*' --scope jobs:read --expires 90d",
+        more=_SCOPES,
+        run=_create,
+    )
+    create.add_argument("name", metavar="NAME", help="who uses it, for the list of keys")
+    create.add_argument(
+        "--scope", action="append", default=[], metavar="SCOPE", help="what it may do; may be repeated", required=True
+    )
+    create.add_argument("--user", metavar="ID", help="bind it to a user: it acts for that user, and reaches no other's")
+    create.add_argument("--environment", default="live", metavar="WORD", help="a word in the key (default: live)")
+    create.add_argument("--expires", type=parse_duration, metavar="SPAN", help="how long it lives: 90d, 12h")
+    create.add_argument("--rate", type=_positive, metavar="N", help="requests, and jobs of batches, per second")
+    create.add_argument("--burst", type=_positive, metavar="N", help="so many at once, after a rest")
+    create.add_argument("--files-per-day", type=_count, metavar="N", help="files that it may upload a day")
+    create.add_argument("--bytes-per-day", type=_count, metavar="N", help="bytes that it may upload a day")
+
+
+async def _create(context: Context, options: argparse.Namespace) -> int:
+    if problems := list(scope_problems(options.scope)):
+        raise UsageError("\n  ".join(["--scope:", *problems]))
+    if not ENVIRONMENT.fullmatch(options.environment):
+        raise UsageError(f"--environment: {options.environment!r} is not a word of at most 16 small letters and digits")
+    key, expires_at = make_key(options.environment), None
+    if options.expires is not None:
+        try:
+            expires_at = context.now + options.expires
+        except OverflowError:
+            raise UsageError("--expires reaches beyond the year 9999: leave it out for a key that never ends") from None
+    limits = Limits(
+        requests_per_second=options.rate,
+        burst=options.burst,
+        files_per_day=options.files_per_day,
+        bytes_per_day=options.bytes_per_day,
+    )
+    try:
+        await key_table.add(
+            _database(context),
+            key,
+            name=options.name,
+            environment=options.environment,
+            user_id=options.user,
+            scopes=options.scope,
+            limits=limits,
+            expires_at=expires_at,
+        )
+    except key_table.UnknownUserError as unknown:
+        raise CommandError(f"--user: there is no user {str(unknown)!r}") from None
+    _show(context, key.text, key.key_id, options, expires_at)
+    return DONE
+
+
+def _show(context: Context, text: str, key_id: str, options: argparse.Namespace, expires_at: datetime | None) -> None:
+    if context.output.as_json:
+        created = CreatedKey(
+            id=key_id,
+            key=text,
+            name=options.name,
+            user_id=options.user,
+            scopes=tuple(options.scope),
+            expires_at=expires_at,
+        )
+        context.output.json(created)
+        return
+    context.output.note(f"Key {key_id} was made. It cannot be shown again; send it as `Authorization: Bearer …`:")
+    # As it is, whatever it looks like: nothing but the key on standard output, so that it can be put into a file.
+    context.output.out.file.write(text + "\n")
+
+
+async def _list(context: Context, _options: argparse.Namespace) -> int:
+    rows = await key_table.listed(_database(context), context.now)
+    context.output.rows(rows, _COLUMNS, none="There are no keys: `nightshift keys create --help`")
+    return DONE
+
+
+async def _revoke(context: Context, options: argparse.Namespace) -> int:
+    database = _database(context)
+    if not context.output.confirm(f"Revoke the key {options.id}? Whoever uses it is refused from then on."):
+        return ANSWER_IS_NO
+    revoked = await key_table.revoke(database, options.id, context.now)
+    if revoked is None:
+        raise CommandError(f"there is no key {options.id!r}: `nightshift keys list` shows them")
+    if context.output.as_json:
+        context.output.json(revoked)
+    context.output.line(f"{revoked.id} ({revoked.name}) is revoked since {format_instant(revoked.revoked_at)}")
+    return DONE
+
+
+def _database(context: Context) -> Database:
+    database = context.database()
+    if database is None:
+        raise UsageError(f"{NO_DATABASE}: it holds the keys")
+    return database
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1e9:  # noqa: PLR2004 - beyond, it is no limit
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 15:  # noqa: PLR2004 - a petabyte
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
