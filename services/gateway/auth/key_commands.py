@@ -72,7 +72,9 @@ def _register_create(keys: Groups) -> None:
     create.add_argument(
         "--scope", action="append", default=[], metavar="SCOPE", help="what it may do; may be repeated", required=True
     )
-    create.add_argument("--user", metavar="ID", help="bind it to a user: it acts for that user, and reaches no other's")
+    create.add_argument(
+        "--user-id", metavar="ID", help="bind it to a user: it acts for that user, and reaches no other's"
+    )
     create.add_argument("--environment", default="live", metavar="WORD", help="a word in the key (default: live)")
     create.add_argument("--expires", type=parse_duration, metavar="SPAN", help="how long it lives: 90d, 12h")
     create.add_argument("--rate", type=_positive, metavar="N", help="requests, and jobs of batches, per second")
@@ -104,13 +106,13 @@ async def _create(context: Context, options: argparse.Namespace) -> int:
             key,
             name=options.name,
             environment=options.environment,
-            user_id=options.user,
+            user_id=options.user_id,
             scopes=options.scope,
             limits=limits,
             expires_at=expires_at,
         )
     except key_table.UnknownUserError as unknown:
-        raise CommandError(f"--user: there is no user {str(unknown)!r}") from None
+        raise CommandError(f"--user-id: there is no user {str(unknown)!r}") from None
     _show(context, key.text, key.key_id, options, expires_at)
     return DONE
 
@@ -121,7 +123,7 @@ def _show(context: Context, text: str, key_id: str, options: argparse.Namespace,
             id=key_id,
             key=text,
             name=options.name,
-            user_id=options.user,
+            user_id=options.user_id,
             scopes=tuple(options.scope),
             expires_at=expires_at,
         )

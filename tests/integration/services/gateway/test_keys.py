@@ -75,7 +75,7 @@ async def test_a_new_key_is_shown_once_and_only_its_digest_is_kept(database: Dat
 async def test_a_key_says_who_calls_and_what_they_may(database: Database) -> None:
     """For the application, or for one user."""
     _, own = await create(database, "--scope", "jobs:write:email.*", "--scope", "jobs:read", "--rate", "5")
-    key_id, adas = await create(database, "--scope", "files:write", "--user", "ada")
+    key_id, adas = await create(database, "--scope", "files:write", "--user-id", "ada")
     keys = ApiKeys(database)
     application, ada = await keys.principal_of(own), await keys.principal_of(adas)
     assert application is not None
@@ -119,7 +119,7 @@ async def test_an_expired_key_is_refused_at_once(database: Database) -> None:
 
 async def test_a_users_keys_go_with_the_user(database: Database) -> None:
     """Nobody acts for somebody who does not exist."""
-    _, text = await create(database, "--scope", "files:read", "--user", "ada")
+    _, text = await create(database, "--scope", "files:read", "--user-id", "ada")
     async with database.write() as connection:
         await connection.execute(delete(users).where(users.c.id == "ada"))
     assert await ApiKeys(database).principal_of(text) is None
@@ -161,7 +161,7 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(database: Database) -
     ("arguments", "code", "words"),
     [
         (("create", "x", "--scope", "jobs:wirte"), 2, "there is no scope 'jobs:wirte'; did you mean jobs:write?"),
-        (("create", "x", "--scope", "jobs:read", "--user", "nobody"), 1, "--user: there is no user 'nobody'"),
+        (("create", "x", "--scope", "jobs:read", "--user-id", "nobody"), 1, "--user-id: there is no user 'nobody'"),
         (("create", "x", "--scope", "jobs:read", "--environment", "L!"), 2, "is not a word"),
         (("create", "x", "--scope", "jobs:read", "--expires", "999999w"), 2, "beyond the year 9999"),
         (("revoke", "nothing", "--yes"), 1, "there is no key 'nothing'"),
