@@ -20,7 +20,8 @@ from services.gateway.app import build_app
 from services.gateway.auth.admission import Admission, admission
 from services.gateway.auth.api_keys import ApiKeys
 from services.gateway.connection_limits import ConnectionLimits
-from services.gateway.context import BROKER_SECONDS, GatewayContext
+from services.gateway.context import GatewayContext
+from services.gateway.intake import BROKER_SECONDS, Intake
 from services.gateway.server import listen, serve_http, server_config, url_of
 from services.gateway.settings import GatewaySettings
 
@@ -81,7 +82,7 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
         database=database,
         objects=objects,
         admission=admission,
-        publisher=publisher,
+        intake=Intake(connection, database, publisher),
         tracing=frame.tracing,
     )
 

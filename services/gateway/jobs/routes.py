@@ -2,11 +2,112 @@
 
 from collections.abc import Sequence
 
+from starlette.responses import Response
+
+from nightshift.broker.batch import DuplicateInBatchError
+from nightshift.messaging.publisher import Publisher
+from services.gateway.body import read_json
 from services.gateway.context import GatewayContext
-from services.gateway.operation import Operation
+from services.gateway.intake import job_message
+from services.gateway.jobs.batches import read_batch
+from services.gateway.jobs.contract_check import ContractCheck
+from services.gateway.jobs.ids import full_id, in_reach, key_in
+from services.gateway.jobs.receipts import ManyReceipts, OneReceipt, location_of, receipt_of
+from services.gateway.jobs.state import JobStates
+from services.gateway.jobs.times import runs_at
+from services.gateway.operation import Call, Operation
+from services.gateway.problems import Problem
+from services.gateway.responses import json_response
+
+BATCH_SECONDS = 10.0
+"""For the broker's acknowledgement of a whole batch."""
+_DIGITS = 16
+
+
+class JobRoutes:
+    """Answers what is asked about jobs."""
+
+    def __init__(self, context: GatewayContext) -> None:
+        self._context = context
+        messages = context.catalogue.messages
+        self._checks = {job_type: ContractCheck(messages[job_type]) for job_type in context.settings.gateway_jobs}
+        self._states = JobStates(context.connection, context.database)
+        self._batches = Publisher(
+            context.connection, context.objects, timeout_seconds=BATCH_SECONDS, tracing=context.tracing
+        )
+
+    async def enqueue(self, call: Call) -> Response:
+        """`POST /v1/jobs/{type}`: store one job, to run now or later."""
+        context, request = self._context, call.request
+        job_type, check = self._type(call)
+        at = runs_at(request.query_params, context.now())
+        job_id = full_id(key_in(request.headers.get("idempotency-key")), call.principal.user)
+        body = await read_json(request, context.settings.gateway_max_body_bytes)
+        check(body)
+        accepted = await context.intake.accept(job_message(job_type, job_id, body, call.trace, at), runs_at=at)
+        receipt = receipt_of(accepted, job_type, at)
+        return json_response(OneReceipt(job=receipt), 202, {"Location": location_of(receipt)})
+
+    async def enqueue_batch(self, call: Call) -> Response:
+        """`POST /v1/jobs/{type}/batch`: store up to 1,000 jobs, all or none."""
+        context, request = self._context, call.request
+        job_type, check = self._type(call)
+        if runs_at(request.query_params, context.now()) is not None:
+            raise Problem("invalid-time", "The jobs of a batch run now: send those for later one by one.")
+        content = await read_json(request, context.settings.gateway_max_body_bytes)
+        jobs = read_batch(content, check, call.principal.user)
+        context.admission.charge(call.principal, len(jobs) - 1)
+        messages = [job_message(job_type, job.job_id, job.body, call.trace, None) for job in jobs]
+        try:
+            accepted = await context.intake.accept_all(messages, self._batches)
+        except DuplicateInBatchError:
+            detail = "An id of the batch came in within the last two minutes. A batch that is repeated was accepted."
+            raise Problem("duplicate-in-batch", detail) from None
+        return json_response(ManyReceipts(jobs=tuple(receipt_of(one, job_type, None) for one in accepted)), 202)
+
+    async def state(self, call: Call) -> Response:
+        """`GET /v1/jobs/{type}/{id}`: where the job is in its life."""
+        job_type, _ = self._type(call)
+        job_id = in_reach(call.path["id"], call.principal.user)
+        return json_response(await self._states.of(job_type, job_id, _sequence(call)))
+
+    async def cancel(self, call: Call) -> Response:
+        """`DELETE /v1/jobs/{type}/{id}`: take back a job that waits for its time, or for the broker."""
+        job_type, _ = self._type(call)
+        job_id = in_reach(call.path["id"], call.principal.user)
+        if "done" in await self._states.stored(job_type, job_id):
+            raise Problem("done")
+        taken_back = await self._context.intake.take_back(job_type, job_id)
+        if not taken_back:
+            sequence = _sequence(call)
+            if sequence is not None and await self._states.is_queued(job_type, job_id, sequence):
+                raise Problem("in-flight")
+            raise Problem("unknown-job")
+        return Response(status_code=204)
+
+    def _type(self, call: Call) -> tuple[str, ContractCheck]:
+        job_type = call.path["type"]
+        check = self._checks.get(job_type)
+        if check is None:
+            raise Problem("unknown-job-type")
+        return job_type, check
+
+
+def _sequence(call: Call) -> int | None:
+    text = call.request.query_params.get("sequence")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text)):
+        raise Problem("bad-request", "sequence: expected the number that is in the receipt.")
+    return int(text)
 
 
 def operations(context: GatewayContext) -> Sequence[Operation]:
     """Return the operations of jobs."""
-    del context
-    return ()
+    jobs = JobRoutes(context)
+    return (
+        Operation("POST", "/v1/jobs/{type}", jobs.enqueue, "jobs:write:{type}"),
+        Operation("POST", "/v1/jobs/{type}/batch", jobs.enqueue_batch, "jobs:write:{type}"),
+        Operation("GET", "/v1/jobs/{type}/{id:path}", jobs.state, "jobs:read"),
+        Operation("DELETE", "/v1/jobs/{type}/{id:path}", jobs.cancel, "jobs:cancel"),
+    )

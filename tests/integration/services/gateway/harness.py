@@ -1,14 +1,13 @@
 """The gateway on this event loop, with the real broker, database and object store behind it."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
+import msgspec
 
 from nightshift.broker import Connection
 from nightshift.config.settings import load
@@ -20,6 +19,9 @@ from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.objects.s3 import open_objects
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
+from services.gateway.auth import key_table
+from services.gateway.auth.key_text import make_key
+from services.gateway.auth.principal import Limits
 from services.gateway.service import serve
 from services.gateway.settings import GatewaySettings
 from tests.harness import connected, eventually
@@ -40,6 +42,21 @@ class Gateway:
     database: Database
     stop: asyncio.Event
     running: "asyncio.Task[int]"
+
+    async def key(self, *scopes: str, user: str | None = None, **limits: float) -> dict[str, str]:
+        """Return the headers of a new key."""
+        made = make_key("test")
+        await key_table.add(
+            self.database,
+            made,
+            name="test",
+            environment="test",
+            user_id=user,
+            scopes=scopes,
+            limits=msgspec.convert(limits, Limits),
+            expires_at=None,
+        )
+        return {"Authorization": f"Bearer {made.text}"}
 
 
 @asynccontextmanager
@@ -126,8 +143,3 @@ async def raw(port: int, *pieces: bytes, seconds: float = 10.0, half_close: bool
             return await reader.read()
     finally:
         writer.close()
-
-
-def settings_of(**values: str) -> dict[str, Any]:
-    """Return an environment for a gateway process."""
-    return {**os.environ, **values}

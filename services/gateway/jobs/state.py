@@ -1,0 +1,124 @@
+"""What is known of a job for the price of a few look-ups: never by reading a queue."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from sqlalchemy import Connection as DatabaseConnection
+from sqlalchemy import bindparam, literal, select, union_all
+
+from nightshift.broker import Connection, direct_get
+from nightshift.broker.message import StoredMessage
+from nightshift.contract import wire
+from nightshift.database import Database
+from nightshift.database.tables import outbox, processed_messages
+from nightshift.housekeeping.overdue import due_at
+from nightshift.outcomes import Unavailable
+from nightshift.topology.topology import later_stream, queue_stream
+from services.gateway.intake import outbox_id
+
+LOOK_SECONDS = 2.0
+State = Literal["done", "scheduled", "retrying", "queued", "outbox", "accepted"]
+_DIGITS = 7
+_STORED = union_all(
+    select(literal("done").label("state"), processed_messages.c.processed_at.label("at")).where(
+        processed_messages.c.consumer == bindparam("service"),
+        processed_messages.c.type == bindparam("type"),
+        processed_messages.c.id == bindparam("token"),
+    ),
+    select(literal("outbox"), outbox.c.created_at).where(outbox.c.id == bindparam("row")),
+)
+
+
+class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where a job is in its life."""
+
+    id: Annotated[str, Meta(description="The job's id.")]
+    type: Annotated[str, Meta(description="The job's type.")]
+    state: Annotated[
+        State,
+        Meta(
+            description="`done`; `scheduled`: waits for its time; `retrying`: waits for its next attempt; `queued`: in "
+            "the queue or a worker's hands (told only with `sequence`); `outbox`: waits for the broker; `accepted`: "
+            "none of these: it is in the queue, dead, or was never there."
+        ),
+    ]
+    at: Annotated[datetime, Meta(tz=True, description="When it was done, or is due.")] | UnsetType = UNSET
+    attempt: Annotated[int, Meta(description="The attempt that comes next, or is under way.")] | UnsetType = UNSET
+
+
+class JobStates:
+    """Tells the states of jobs."""
+
+    def __init__(self, connection: Connection, database: Database) -> None:
+        self._connection, self._database = connection, database
+
+    async def of(self, job_type: str, job_id: str, sequence: int | None = None) -> JobState:
+        """Return a job's state; `sequence` is where its receipt says that it was stored.
+
+        Raises:
+            Unavailable: what is needed to tell is away.
+        """
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                stored = await self.stored(job_type, job_id)
+                if "done" in stored:
+                    return JobState(id=job_id, type=job_type, state="done", at=stored["done"])
+                waiting = await self._waiting(job_type, job_id)
+                if waiting is not None:
+                    return _of_waiting(job_type, job_id, waiting)
+                if "outbox" in stored:
+                    return JobState(id=job_id, type=job_type, state="outbox")
+                if sequence is not None and await self.is_queued(job_type, job_id, sequence):
+                    return JobState(id=job_id, type=job_type, state="queued")
+        except TimeoutError:
+            raise Unavailable("broker", f"no answer within {LOOK_SECONDS:g} s") from None
+        return JobState(id=job_id, type=job_type, state="accepted")
+
+    async def stored(self, job_type: str, job_id: str) -> Mapping[str, datetime]:
+        """Return what the database knows: `done` and `outbox`, each with its time.
+
+        Raises:
+            Unavailable: the database is unavailable.
+        """
+        wanted = {
+            "service": wire.service_of(job_type),
+            "type": job_type,
+            "token": wire.safe_token(job_id),
+            "row": outbox_id(job_type, job_id),
+        }
+
+        def ask(connection: DatabaseConnection) -> dict[str, datetime]:
+            return {row.state: row.at for row in connection.execute(_STORED, wanted)}
+
+        return await self._database.ask(ask)
+
+    async def is_queued(self, job_type: str, job_id: str, sequence: int) -> bool:
+        """Return whether the job is where its receipt says: not yet done, and not waiting for its time.
+
+        Raises:
+            Unavailable: the broker is unavailable.
+        """
+        stream = queue_stream(wire.service_of(job_type))
+        found = await direct_get.page(self._connection, stream, wire.job_subject(job_type), sequence, batch=1)
+        return bool(found) and found[0].sequence == sequence and found[0].headers.get(wire.JOB_ID) == job_id
+
+    async def _waiting(self, job_type: str, job_id: str) -> StoredMessage | None:
+        subject = wire.later_subject(job_type, job_id)
+        found = await direct_get.read_last(self._connection, later_stream(wire.service_of(job_type)), [subject])
+        return found.get(subject)
+
+
+def _of_waiting(job_type: str, job_id: str, waiting: StoredMessage) -> JobState:
+    base = waiting.headers.get(wire.ATTEMPT_BASE, "")
+    used = int(base) if base.isdecimal() and len(base) < _DIGITS else 0
+    return JobState(
+        id=job_id,
+        type=job_type,
+        state="retrying" if used else "scheduled",
+        at=due_at(waiting.headers) or UNSET,
+        attempt=used + 1,
+    )
