@@ -40,7 +40,7 @@ def operations(context: GatewayContext) -> list[Operation]:
 def build_app(context: GatewayContext) -> ASGIApp:
     """Return the ASGI application."""
     by_path = groupby(operations(context), key=lambda operation: operation.path)
-    routes = [Route(path, Resource(list(group), context.admission)) for path, group in by_path]
+    routes = [Route(path, Resource(list(group), context.admission, context.tracing)) for path, group in by_path]
     return Exchanges(Starlette(routes=routes, middleware=_cors(context), exception_handlers={404: _not_found}))
 
 

@@ -9,7 +9,7 @@ from nightshift.broker import Connection
 from nightshift.contract.catalogue import Catalogue
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.tracing import NO_TRACING, Tracing
+from nightshift.messaging.tracing import NO_TRACING, ServerTracing
 from nightshift.objects.s3 import S3ObjectStore
 from services.gateway.auth.admission import Admission
 from services.gateway.intake import Intake
@@ -29,7 +29,7 @@ class GatewayContext:
     admission: Admission
     intake: Intake
     """Takes the messages of jobs: into the broker, or else into the outbox."""
-    tracing: Tracing = NO_TRACING
+    tracing: ServerTracing = NO_TRACING
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process begins to stop: streams that never end by themselves end then."""
     now: Callable[[], datetime] = utc_now

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from nightshift.broker import BrokerRefusedError, QueueFullError
+from nightshift.messaging.tracing import ServerTracing
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
 from services.gateway.auth.admission import Admission
@@ -24,8 +25,8 @@ _log = get_logger("gateway")
 class Resource:
     """An ASGI application for one path."""
 
-    def __init__(self, operations: Sequence[Operation], admit: Admission) -> None:
-        self._admit = admit
+    def __init__(self, operations: Sequence[Operation], admit: Admission, tracing: ServerTracing) -> None:
+        self._admit, self._tracing = admit, tracing
         self._path = operations[0].path
         self._operations: Mapping[str, Operation] = {operation.method: operation for operation in operations}
         self._methods = sorted({*self._operations, *(["HEAD"] if "GET" in self._operations else [])})
@@ -55,7 +56,18 @@ class Resource:
             wanted = operation.scope.format_map(request.path_params)
             if not principal.may(wanted):
                 raise Problem("forbidden", f"This needs the scope {operation.scope}.")
-        return await operation.handler(Call(request, exchange.request_id, principal, {}))
+        with self._tracing.serving(operation.method, self._path, request.headers.get("traceparent")) as span:
+            response = await self._handled(operation, Call(request, exchange.request_id, principal, span.trace))
+            span.answered(response.status_code)
+        return response
+
+    async def _handled(self, operation: Operation, call: Call) -> Response:
+        try:
+            return await operation.handler(call)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - a client is never told an exception's text
+            return problem_response(problem_of(error, call.request_id), call.request_id)
 
 
 CLIENT_GONE = 499

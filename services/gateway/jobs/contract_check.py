@@ -80,8 +80,10 @@ def _wrong(value: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
         return
     items = _items(kind)
     if items is not None and isinstance(value, list) and _struct_in(items) is not None:
-        for index, item in enumerate(value):
-            yield from _wrong(item, items, f"{pointer}/{index}")
+        inner = [wrong for index, item in enumerate(value) for wrong in _wrong(item, items, f"{pointer}/{index}")]
+        if inner:
+            yield from inner
+            return
     try:
         msgspec.convert(value, kind, strict=True)
     except (msgspec.ValidationError, RecursionError) as error:

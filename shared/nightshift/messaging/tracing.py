@@ -1,12 +1,22 @@
 """The port `Tracing`: what the library asks of whatever records traces; nothing is recorded where it is off."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.message import OutboundMessage
+from nightshift.contract import wire
 from nightshift.messaging.job import Handler, Job
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def trace_id_in(traceparent: str) -> str:
+    """Return the trace of a W3C trace context, 32 hexadecimal digits; empty if the text is none."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    return match[1] if match else ""
 
 
 class JobSpan(Protocol):
@@ -41,6 +51,27 @@ class Tracing(Protocol):
         """
 
 
+class RequestSpan(Protocol):
+    """What is recorded of one request that a server answers."""
+
+    @property
+    def trace(self) -> Mapping[str, str]:
+        """The headers with which the jobs that it causes carry its trace on; none where there is no trace."""
+
+    def answered(self, status: int) -> None:
+        """Note the answer's HTTP status."""
+
+
+class ServerTracing(Tracing, Protocol):
+    """Makes the spans of a process that answers requests, too."""
+
+    def serving(self, method: str, route: str, traceparent: str | None) -> AbstractContextManager[RequestSpan]:
+        """Yield the span of an HTTP request that is answered within; what is sent within becomes its child.
+
+        `route` is the template of its path; `traceparent` what its client sent, whatever that may be.
+        """
+
+
 class NoTracing:
     """Records nothing."""
 
@@ -65,6 +96,28 @@ class NoTracing:
     ) -> AbstractContextManager[Sequence[OutboundMessage]]:
         """See `Tracing`."""
         return nullcontext(messages)
+
+    def serving(
+        self,
+        method: str,  # noqa: ARG002 - the port's
+        route: str,  # noqa: ARG002 - the port's
+        traceparent: str | None,
+    ) -> AbstractContextManager[RequestSpan]:
+        """See `ServerTracing`; the client's trace is passed on as it is."""
+        return nullcontext(_Passing(traceparent) if traceparent and trace_id_in(traceparent) else _UNTRACED)
+
+
+class _Passing:
+    """Passes a client's trace on to the jobs of its request."""
+
+    def __init__(self, traceparent: str | None) -> None:
+        self.trace = {wire.TRACEPARENT: traceparent} if traceparent else {}
+
+    def answered(self, status: int) -> None:
+        """See `RequestSpan`."""
+
+
+_UNTRACED = _Passing(None)
 
 
 NO_TRACING = NoTracing()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from nightshift.broker import Connection, connect
 from nightshift.config.settings import ProcessSettings, SettingsError, describe, load
-from nightshift.messaging.tracing import Tracing
+from nightshift.messaging.tracing import ServerTracing
 from nightshift.observability.log import configure, get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.health_checks import Checks
@@ -43,7 +43,7 @@ class ProcessFrame:
     checks: Checks
     supervisor: Supervisor
     health: HealthServer
-    tracing: Tracing
+    tracing: ServerTracing
 
     async def connect(self) -> Connection | None:
         """Wait for the broker and connect; None when the process was told to stop before. Closed at the end."""

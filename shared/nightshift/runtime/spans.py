@@ -32,6 +32,8 @@ from nightshift.contract import wire
 from nightshift.messaging.job import Handler, Job
 
 _LONGEST_ID = 200
+_FIRST_FAULT = 500
+"""HTTP statuses from here on say that the server is to blame."""
 _W3C = TraceContextTextMapPropagator()
 _in_flight: ContextVar[Span] = ContextVar("_in_flight", default=INVALID_SPAN)
 
@@ -55,8 +57,22 @@ class DeliverySpan:
         self.span.end()
 
 
+@dataclass(slots=True, frozen=True)
+class ServedSpan:
+    """The span of a request that is being answered."""
+
+    span: Span
+    trace: Mapping[str, str]
+
+    def answered(self, status: int) -> None:
+        """Note the answer's status; one that tells of a fault of ours makes it a failed one."""
+        self.span.set_attribute("http.response.status_code", status)
+        if status >= _FIRST_FAULT:
+            _fail(self.span, str(status), "")
+
+
 class Spans:
-    """Makes the spans of a process: see the port `Tracing`."""
+    """Makes the spans of a process: see the port `ServerTracing`."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
@@ -120,6 +136,25 @@ class Spans:
         finally:
             for span in spans:
                 span.end()
+
+    @contextmanager
+    def serving(self, method: str, route: str, traceparent: str | None) -> Iterator[ServedSpan]:
+        """Yield the span of an HTTP request, and make it the current one; a child of its client's, if that had one.
+
+        It follows the semantic conventions for HTTP; neither the path nor anything else that the client typed is in it.
+        """
+        span = self._tracer.start_span(
+            f"{method} {route}",
+            _context({wire.TRACEPARENT: traceparent} if traceparent else {}),
+            SpanKind.SERVER,
+            {"http.request.method": method, "http.route": route},
+        )
+        token = attach(set_span_in_context(span))
+        try:
+            yield ServedSpan(span, _trace(span))
+        finally:
+            detach(token)
+            span.end()
 
     def _send_span(self, message: OutboundMessage) -> Span:
         where = message.headers.get(SCHEDULE_TARGET, message.subject)  # a schedule's own subject is different each time

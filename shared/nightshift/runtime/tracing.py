@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 from nightshift.config.extras import extra
 from nightshift.config.settings import ProcessSettings, SettingsError
-from nightshift.messaging.tracing import NO_TRACING, Tracing
+from nightshift.messaging.tracing import NO_TRACING, ServerTracing
 
 
 @asynccontextmanager
-async def open_tracing(name: str, settings: ProcessSettings) -> AsyncIterator[Tracing]:
+async def open_tracing(name: str, settings: ProcessSettings) -> AsyncIterator[ServerTracing]:
     """Yield what the process `nightshift-<name>` makes its spans with; send the last of them at the end.
 
     Raises:

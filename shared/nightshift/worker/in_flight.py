@@ -14,7 +14,7 @@ from nightshift.broker.headers import UNREADABLE, Headers
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.messaging.job import Job
-from nightshift.messaging.tracing import NO_TRACING, JobSpan
+from nightshift.messaging.tracing import NO_TRACING, JobSpan, trace_id_in
 from nightshift.worker.router import NO_ROUTE, Route
 from nightshift.worker.verdict import DONE, Ack
 
@@ -24,7 +24,6 @@ _TYPE = re.compile(r"[a-z0-9_-]{1,60}(\.[a-z0-9_-]{1,60}){1,4}", re.IGNORECASE)
 _ATTEMPTS = re.compile(r"\d{1,6}")
 _SUBJECTS_REMEMBERED = 256
 """A service has few; what others type is parsed anew when this is full."""
-_TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Malformed(NamedTuple):
@@ -141,10 +140,10 @@ def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bo
     if storable != job_id:
         job.published_id = job_id
     trace = headers.get(wire.TRACEPARENT)
-    if trace is None or (match := _TRACE.fullmatch(trace)) is None:
+    if trace is None or not (trace_id := trace_id_in(trace)):
         return job, is_event, wrong or malformed, ""
     job.trace = {wire.TRACEPARENT: trace}
-    return job, is_event, wrong or malformed, match[1]
+    return job, is_event, wrong or malformed, trace_id
 
 
 def _attempt_base(headers: Headers) -> tuple[int, Malformed | None]:
