@@ -43,7 +43,7 @@ STARTS_WITH = {
     "": ["nightshift.messaging.publisher"],
     "worker": ["nightshift.runtime.service", "nightshift.runtime.provision"],
     "worker,postgres": ["nightshift.database.postgres"],
-    "s3": ["nightshift.objects.s3", "nightshift.messaging.publisher"],
+    "s3": ["nightshift.objects.s3", "nightshift.objects.s3_transfers", "nightshift.messaging.publisher"],
     "creds": ["nkeys", "nightshift.broker"],
     "webhooks": ["nightshift.webhooks.sources", "nacl.signing"],
     "worker,tracing": ["nightshift.runtime.spans", "nightshift.runtime.span_export"],

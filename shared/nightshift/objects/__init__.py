@@ -1,4 +1,4 @@
-"""The object store: a port, and its implementation for any S3 server."""
+"""The object store: ports for objects and for transfers of clients, and their implementations for any S3 server."""
 
 from nightshift.objects.object_store import (
     ObjectInfo,
@@ -7,6 +7,13 @@ from nightshift.objects.object_store import (
     ObjectStoreRefusedError,
     ObjectTooLargeError,
 )
+from nightshift.objects.object_transfers import (
+    ObjectTransfers,
+    Part,
+    UnfinishedUpload,
+    UploadMissingError,
+    WrongLengthError,
+)
 
 __all__ = [
     "ObjectInfo",
@@ -14,4 +21,9 @@ __all__ = [
     "ObjectStore",
     "ObjectStoreRefusedError",
     "ObjectTooLargeError",
+    "ObjectTransfers",
+    "Part",
+    "UnfinishedUpload",
+    "UploadMissingError",
+    "WrongLengthError",
 ]

@@ -48,7 +48,7 @@ class FakeObjectStore:
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """See `ObjectStore`."""
         check_key(key)
-        await self._answer(writing=True)
+        await self.answer(writing=True)
         info = ObjectInfo(key, len(data), content_type, datetime.now(UTC))
         self.contents[key] = (info, bytes(data))
 
@@ -59,23 +59,23 @@ class FakeObjectStore:
 
     async def delete(self, key: str) -> None:
         """See `ObjectStore`."""
-        await self._answer(writing=True)
+        await self.answer(writing=True)
         self.contents.pop(key, None)
 
     async def list(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectInfo]:
         """See `ObjectStore`."""
-        await self._answer()
+        await self.answer()
         for key in sorted(self.contents):
             if key.startswith(prefix) and key > after and key in self.contents:
                 yield self.contents[key][0]
 
     async def _get(self, key: str) -> tuple[ObjectInfo, bytes]:
-        await self._answer()
+        await self.answer()
         if key not in self.contents:
             raise ObjectMissingError(key)
         return self.contents[key]
 
-    async def _answer(self, *, writing: bool = False) -> None:
+    async def answer(self, *, writing: bool = False) -> None:
         """Let other tasks run, as a real store does; then raise what the test asked for."""
         await asyncio.sleep(0)
         if self.unavailable:

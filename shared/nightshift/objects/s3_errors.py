@@ -30,7 +30,7 @@ def s3_errors(place: str, key: str = "") -> Iterator[None]:
     try:
         yield
     except S3Error as error:
-        raise _meaning(error, place, key) from error
+        raise meaning(error.code or "", error.response.status, error.message or "", place=place, key=key) from error
     except (ServerError, InvalidResponseError) as error:
         raise _without_code(error, place) from error
     except HTTPError as error:
@@ -40,8 +40,8 @@ def s3_errors(place: str, key: str = "") -> Iterator[None]:
         raise Unavailable("objects", f"{place}: the answer is not S3's: {_line(error)}") from error
 
 
-def _meaning(error: S3Error, place: str, key: str) -> Exception:
-    code = error.code or ""
+def meaning(code: str, status: int, message: str, *, place: str, key: str) -> Exception:
+    """Return the port's error for one that the server answered: S3's code and text, and the HTTP status with them."""
     if code == "NoSuchKey":
         return ObjectMissingError(key)
     if code == "NoSuchBucket":
@@ -50,11 +50,10 @@ def _meaning(error: S3Error, place: str, key: str) -> Exception:
         return Unavailable("objects", f"{place}: the access key or the secret key is wrong ({code})")
     if code == "RequestTimeTooSkewed":
         return Unavailable("objects", f"{place}: this machine's clock differs too much from the server's ({code})")
-    status = error.response.status
     if code in _SERVER_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY_STATUS:
-        return Unavailable("objects", f"{place}: the server says {code or status}: {error.message}")
+        return Unavailable("objects", f"{place}: the server says {code or status}: {message}")
     about = f" for object {key!r}" if key else ""
-    return ObjectStoreRefusedError(f"{place}: the server refuses the request{about} ({code}: {error.message})")
+    return ObjectStoreRefusedError(f"{place}: the server refuses the request{about} ({code or status}: {message})")
 
 
 def _without_code(error: ServerError | InvalidResponseError, place: str) -> Exception:

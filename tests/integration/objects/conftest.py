@@ -8,7 +8,7 @@ import pytest
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.objects.s3 import S3ObjectStore, open_objects
 
-pytest.register_assert_rewrite("tests.integration.objects.rules")
+pytest.register_assert_rewrite("tests.integration.objects.rules", "tests.integration.objects.transfer_rules")
 
 
 @pytest.fixture(scope="module")
