@@ -6,8 +6,8 @@ from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 from minio import Minio
-from minio.credentials import StaticProvider
 from minio.credentials.credentials import Credentials
+from minio.credentials.providers import StaticProvider
 from minio.signer import presign_v4
 from minio.time import utcnow
 
