@@ -1,4 +1,4 @@
-"""The object store: ports for objects and for transfers of clients, and their implementations for any S3 server."""
+"""The object store: a port, and its implementation for any S3 server."""
 
 from nightshift.objects.object_store import (
     ObjectInfo,

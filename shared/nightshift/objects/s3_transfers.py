@@ -3,9 +3,8 @@
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import md5
-from operator import itemgetter
 from pathlib import Path
 from string import ascii_letters, digits
 from urllib.parse import quote
@@ -16,12 +15,11 @@ from nightshift.objects.object_store import ObjectStoreRefusedError
 from nightshift.objects.object_transfers import (
     MAX_PARTS,
     Part,
-    UnfinishedUpload,
-    UploadMissingError,
     WrongLengthError,
 )
 from nightshift.objects.pieces import PieceReader
 from nightshift.objects.s3_http import S3Http, again, open_client
+from nightshift.objects.s3_multipart import S3Multipart
 from nightshift.objects.s3_signer import Signer, open_signer
 from nightshift.objects.spool import Spool
 from nightshift.outcomes import Unavailable
@@ -36,7 +34,7 @@ _PLAIN = frozenset(ascii_letters + digits + " !#$&()+,-.;=@[]^_`{}~")
 """What every browser takes literally between quotation marks."""
 
 
-class S3Transfers:
+class S3Transfers(S3Multipart):
     """Transfers of one bucket; an `ObjectTransfers`. Opened by `open_transfers`."""
 
     def __init__(
@@ -49,7 +47,8 @@ class S3Transfers:
         streamed_part: int = _STREAMED_PART_BYTES,
     ) -> None:
         """Sign for clients with `public`; parts wait in `spool_folder`, the system's temporary folder if None."""
-        self._http, self._public, self._spool_folder = http, public, spool_folder
+        super().__init__(http)
+        self._public, self._spool_folder = public, spool_folder
         self._largest_put, self._streamed_part = largest_put, streamed_part
 
     async def receive(self, key: str, pieces: AsyncIterator[bytes], *, length: int | None, content_type: str) -> int:
@@ -100,67 +99,9 @@ class S3Transfers:
                 await self.abort(key, upload.upload_id)
             raise
 
-    async def begin(self, key: str, content_type: str) -> str:
-        """See `ObjectTransfers`."""
-        check_key(key)
-        answer = await self._http.ask("POST", key, {"uploads": ""}, headers={"content-type": content_type})
-        upload_id = answer.findtext("UploadId", "")
-        if not upload_id:
-            raise Unavailable("objects", f"{self._http.place}: the answer is not S3's: an upload without an id")
-        return upload_id
-
     def part_url(self, key: str, upload_id: str, number: int, *, lifetime: timedelta) -> str:
         """See `ObjectTransfers`."""
         return self._public.of_object("PUT", key, _part(upload_id, number), lifetime)
-
-    async def parts(self, key: str, upload_id: str) -> Sequence[Part]:
-        """See `ObjectTransfers`."""
-        found: dict[int, tuple[str, Part]] = {}
-        query = {"uploadId": upload_id}
-        while True:
-            answer = await self._http.ask("GET", key, query)
-            for one in answer.iter("Part"):
-                sent = one.findtext("LastModified", "")
-                part = Part(
-                    int(one.findtext("PartNumber", "0")), int(one.findtext("Size", "0")), one.findtext("ETag", "")
-                )
-                # SeaweedFS lists a part that was sent again as often as it was sent; the last one counts.
-                found[part.number] = max(found.get(part.number, ("", part)), (sent, part), key=itemgetter(0))
-            after = answer.findtext("NextPartNumberMarker", "")
-            if answer.findtext("IsTruncated") != "true" or not after:
-                return [part for _, (_, part) in sorted(found.items())]
-            query = {"uploadId": upload_id, "part-number-marker": after}
-
-    async def complete(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
-        """See `ObjectTransfers`."""
-        listed = "".join(
-            f"<Part><PartNumber>{part.number}</PartNumber><ETag>{escape(part.etag)}</ETag></Part>" for part in parts
-        )
-        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        try:
-            await self._http.ask("POST", key, {"uploadId": upload_id}, body=body, headers={"content-type": "text/xml"})
-        except UploadMissingError:
-            # An answer that was lost: the upload is gone because it is the object now.
-            if await self._http.size(key) != sum(part.size for part in parts):
-                raise
-
-    async def abort(self, key: str, upload_id: str) -> None:
-        """See `ObjectTransfers`."""
-        with suppress(UploadMissingError):
-            await self._http.ask("DELETE", key, {"uploadId": upload_id})
-
-    async def unfinished(self, prefix: str) -> AsyncIterator[UnfinishedUpload]:
-        """See `ObjectTransfers`."""
-        query = {"uploads": "", "prefix": prefix}
-        while True:
-            answer = await self._http.ask("GET", "", query)
-            for one in answer.iter("Upload"):
-                begun = datetime.fromisoformat(one.findtext("Initiated", "1970-01-01T00:00:00Z"))
-                yield UnfinishedUpload(one.findtext("Key", ""), one.findtext("UploadId", ""), begun.astimezone(UTC))
-            key, upload_id = answer.findtext("NextKeyMarker", ""), answer.findtext("NextUploadIdMarker", "")
-            if answer.findtext("IsTruncated") != "true" or not key:
-                return
-            query = {"uploads": "", "prefix": prefix, "key-marker": key, "upload-id-marker": upload_id}
 
     def download_url(self, key: str, *, file_name: str | None, lifetime: timedelta) -> str:
         """See `ObjectTransfers`."""
