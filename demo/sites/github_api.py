@@ -60,6 +60,9 @@ class GitHubApi:
     reset: float = 0.0
     window_seconds: float = 3600.0
     script: deque[Reply | bytes | None] = field(default_factory=deque)
+    largest: int = 100
+    """Larger pages are answered with `too_large`: the account is too large for the time that the API has."""
+    too_large: int = 502
     before: Callable[[Request], None] | None = None
     """Called with each request before it is answered: whatever happens meanwhile."""
 
@@ -92,6 +95,8 @@ class GitHubApi:
             self.remaining -= 1
             return self.error(404, "Not Found")
         size, number = int(request.query("per_page", "30")), int(request.query("page", "1"))
+        if size > self.largest:
+            return self.error(self.too_large, "Server Error")
         shown = self.accounts[owner]
         body = json.dumps(shown[(number - 1) * size : number * size]).encode()
         tag = f'W/"{hashlib.sha256(body).hexdigest()}"'
@@ -104,6 +109,10 @@ class GitHubApi:
         if self.remaining <= 0:
             self.reset = int(time.time() + self.window_seconds)
         return Reply(200, {**headers, **self._limits()}, body)
+
+    def page(self, repositories: list[dict[str, Any]]) -> Reply:
+        """Return a page that is the last one, whatever there is."""
+        return Reply(200, {**_JSON, **self._limits()}, json.dumps(repositories).encode())
 
     def error(self, status: int, message: str, headers: dict[str, str] | None = None) -> Reply:
         """Return an error as the API does."""

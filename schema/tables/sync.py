@@ -6,7 +6,7 @@ from nightshift.database.columns import belongs_to, created_at, document, identi
 from schema.tables.base import metadata
 
 ACCOUNT_STATUSES = ("active", "revoked", "disabled")
-"""`revoked`: the service refuses the credentials; `disabled`: switched off by a person."""
+"""`revoked`: has to be linked again; `disabled`: switched off by a person, or, with an `error`, for failing a month."""
 
 linked_accounts = Table(
     "linked_accounts",
@@ -21,6 +21,10 @@ linked_accounts = Table(
     Column("generation", Integer, nullable=False, default=0, server_default="0"),
     Column("status", Text, nullable=False, default="active", server_default="active"),
     Column("error", Text),
+    Column("failures", Integer, nullable=False, default=0, server_default="0"),
+    Column("refusals", Integer, nullable=False, default=0, server_default="0"),
+    instant("failing_since"),
+    instant("retry_at"),
     instant("last_synced_at"),
     created_at(),
     instant("updated_at"),
@@ -29,7 +33,12 @@ linked_accounts = Table(
     # A sync of all pages through the active accounts by id.
     Index(None, "status", "id"),
 )
-"""`checkpoint`: where a sync goes on; `generation`: the round in progress, or done last; `credentials`: a secret."""
+"""`checkpoint`: where a sync goes on; `generation`: the round in progress, or done last; `credentials`: a secret.
+
+While an account fails, `failing_since` and `error` say since when and why, `failures` and `refusals` (those of its
+credentials, in a row) how often, each at least a pause after the one before, and `retry_at` when it is tried again. A
+page that arrives resets all five, and so does whoever switches it off.
+"""
 
 external_records = Table(
     "external_records",

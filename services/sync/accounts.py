@@ -1,4 +1,4 @@
-"""The row of a linked account: find it, lock it, record progress and errors."""
+"""The row of a linked account: find it, lock it, record progress and failures."""
 
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from nightshift.database import Database
 from nightshift.outcomes import Permanent, Skip
 from schema.tables import linked_accounts
 from services.sync.connector import Account
+from services.sync.failures import REVOKED, Ending, Failures, count_failure
 
 
 class AccountNotFoundError(Exception):
@@ -30,10 +31,16 @@ def _update(*columns: str) -> Any:
     return update(linked_accounts).where(linked_accounts.c.id == bindparam("this_id")).values(new)
 
 
+_NO_FAILURES = {"failures": 0, "refusals": 0, "failing_since": None, "retry_at": None}
 _CHECKPOINT = _update("checkpoint", "generation", "updated_at")
 _SYNCED = _update("checkpoint", "error", "last_synced_at", "updated_at")
-_ERROR = _update("error", "updated_at").where(linked_accounts.c.status == "active")
-_REVOKED = _ERROR.values({linked_accounts.c.status: "revoked"})
+_FAILURES = _update("failures", "refusals", "failing_since", "retry_at", "error", "updated_at")
+_ENDED = _update("status", "error", "updated_at").values(_NO_FAILURES)
+_PROGRESS = (
+    update(linked_accounts)
+    .where(linked_accounts.c.id == bindparam("this_id"), linked_accounts.c.failures > 0)
+    .values({**_NO_FAILURES, "error": None})
+)
 
 
 async def find_account(database: Database, message: SyncExternal) -> Account:
@@ -42,7 +49,7 @@ async def find_account(database: Database, message: SyncExternal) -> Account:
     Raises:
         AccountNotFoundError: it does not exist (yet).
         Skip: it is switched off.
-        Permanent: the service refused its credentials before; it has to be linked again.
+        Permanent: the service refused its credentials before, or its row is wrong; it has to be linked again.
     """
     async with database.read() as connection:
         found = await connection.execute(_FIND, {"this_user": message.user_id, "this_service": message.service})
@@ -53,9 +60,9 @@ async def find_account(database: Database, message: SyncExternal) -> Account:
             "unlinked"
         )
     if row["status"] == "disabled":
-        raise Skip(f"the account of {message.service} is switched off")
+        raise Skip(row["error"] or f"the account of {message.service} is switched off")
     if row["status"] == "revoked":
-        raise Permanent(f"the account has to be linked again: {row['error'] or 'its credentials were refused'}")
+        raise Permanent(row["error"] or "the account has to be linked again: its credentials were refused")
     return Account(
         row["id"],
         row["user_id"],
@@ -86,20 +93,61 @@ async def save_checkpoint(
     await connection.execute(_CHECKPOINT, {"this_id": account_id, **values})
 
 
+async def reset_failures(connection: AsyncConnection, account_id: str) -> None:
+    """Record that the service answers again."""
+    await connection.execute(_PROGRESS, {"this_id": account_id})
+
+
 async def mark_synced(connection: AsyncConnection, account_id: str, checkpoint: dict[str, Any], now: datetime) -> None:
     """Record that a round is complete."""
     values = {"new_checkpoint": checkpoint, "new_error": None, "new_last_synced_at": now, "new_updated_at": now}
     await connection.execute(_SYNCED, {"this_id": account_id, **values})
 
 
-async def mark_refused(database: Database, account: Account, reason: str, now: datetime, *, revoked: bool) -> None:
-    """Record on the row why the account cannot be synced; a `revoked` account is not tried again.
+async def record_failure(
+    database: Database, account: Account, error: str, now: datetime, *, refused: bool
+) -> tuple[Failures, Failures] | None:
+    """Count a failure on the row, and end the account where it was the last; return the count before and after.
 
-    In a transaction of its own, because a dead letter rolls the job's effects back. Credentials that were replaced in
-    the meantime are left alone: the refusal was about the old ones.
+    In a transaction of its own, because whatever the job ends with rolls its effects back. Return None for an account
+    whose address or credentials were replaced in the meantime: the failure was about the old ones.
+
+    Raises:
+        Skip: the account was unlinked or switched off in the meantime.
     """
-    secret = account.credentials.reveal() if account.credentials else None
-    statement = (_REVOKED if revoked else _ERROR).where(linked_accounts.c.credentials.is_not_distinct_from(secret))
-    values = {"this_id": account.id, "new_error": reason, "new_updated_at": now}
     async with database.write() as connection:
-        await connection.execute(statement, values)
+        row = await lock_account(connection, account.id)
+        if _is_changed(account, row):
+            return None
+        before = Failures(row["failures"], row["refusals"], row["failing_since"], row["retry_at"])
+        after = count_failure(before, now, refused=refused)
+        ending = after.ending(now)
+        if ending is not None:
+            await _end(connection, account, ending, error, now)
+        else:
+            values = {"new_failures": after.failures, "new_refusals": after.refusals, "new_error": error}
+            values |= {"new_failing_since": after.failing_since, "new_retry_at": after.retry_at, "new_updated_at": now}
+            await connection.execute(_FAILURES, {"this_id": account.id, **values})
+    return before, after
+
+
+async def revoke(database: Database, account: Account, error: str, now: datetime) -> None:
+    """Record that the account cannot be synced before it is linked again, unless it was just changed.
+
+    Raises:
+        Skip: the account was unlinked or switched off in the meantime.
+    """
+    async with database.write() as connection:
+        if not _is_changed(account, await lock_account(connection, account.id)):
+            await _end(connection, account, REVOKED, error, now)
+
+
+async def _end(connection: AsyncConnection, account: Account, ending: Ending, error: str, now: datetime) -> None:
+    values = {"new_status": ending.status, "new_error": f"{ending.reason}: {error}", "new_updated_at": now}
+    await connection.execute(_ENDED, {"this_id": account.id, **values})
+
+
+def _is_changed(account: Account, row: RowMapping) -> bool:
+    secret = account.credentials.reveal() if account.credentials else None
+    names = (row["external_account"], row["base_url"] or None, row["credentials"] or None)
+    return names != (account.external_account, account.base_url, secret)

@@ -41,7 +41,11 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Where a sync continues. A round reads all pages, then marks as removed what none of them had."""
+    """Where a sync continues.
+
+    A round reads all pages. If some records were on none of them, it reads all pages again, and then marks as removed
+    what both readings have missed: where an item is deleted meanwhile, another moves to a page that was read before.
+    """
 
     source: str = ""
     """Identifies the listing; a checkpoint of another listing is void."""
@@ -56,6 +60,10 @@ class Checkpoint(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     limits: int = 0
     """Consecutive rate limits."""
     empty_rounds: int = 0
+    second_look: bool = False
+    """Whether the pages are read a second time, because the first reading has missed records."""
+    faults: int = 0
+    """Failed requests for the page at the cursor."""
     holder: Holder | None = None
     known: dict[str, KnownPage] = {}
 
@@ -113,9 +121,15 @@ def advance(checkpoint: Checkpoint, page: SourcePage, round_number: int) -> Chec
         records=checkpoint.records + count,
         whole=checkpoint.whole and whole,
         limits=0,
+        faults=0,
         not_before=None,
         known=known,
     )
+
+
+def look_again(checkpoint: Checkpoint) -> Checkpoint:
+    """Begin the round's second look, at the first page."""
+    return msgspec.structs.replace(checkpoint, cursor=None, listed=False, pages=0, records=0, second_look=True)
 
 
 def forget_page(checkpoint: Checkpoint) -> Checkpoint:

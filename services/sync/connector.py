@@ -82,8 +82,21 @@ class NoAnswerInTimeError(SyncFailedError):
     """The service took longer than a request may take."""
 
 
+class TooLargeError(SyncFailedError):
+    """The response is larger than a response may be."""
+
+
+class LargePageError(SyncFailedError):
+    """The service could not answer, perhaps because the page is too large for it."""
+
+    def __init__(self, reason: str, *, smaller: str = "", is_likely: bool = False) -> None:
+        """`smaller` is the address of a smaller page; `is_likely`: it need not fail again to be too large."""
+        super().__init__(reason)
+        self.smaller, self.is_likely = smaller, is_likely
+
+
 class SourceRefusedError(Exception):
-    """The service refuses the account's credentials, or no longer knows the account."""
+    """The service refuses the account's credentials, or does not know the account. It may think better of it."""
 
 
 class RateLimitedError(Exception):
@@ -112,6 +125,7 @@ class Connector(Protocol):
         Raises:
             RateLimitedError: the service accepts no requests now.
             SourceRefusedError: it refuses the credentials, or does not know the account.
+            LargePageError: it may answer if asked for a smaller page.
             SyncFailedError: no answer, or one that cannot be understood.
             Permanent: the address must not be requested.
         """

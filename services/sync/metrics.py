@@ -16,6 +16,7 @@ class SyncMetrics(Collector):
         self.rounds = dict.fromkeys(names, 0)
         self.rate_limits = dict.fromkeys(names, 0)
         self.revoked = dict.fromkeys(names, 0)
+        self.switched_off = dict.fromkeys(names, 0)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the counters as metric families."""
@@ -27,8 +28,9 @@ class SyncMetrics(Collector):
         yield _counter(
             "nightshift_sync_rate_limits", "Rate limits that a service imposed.", ("service",), self.rate_limits
         )
+        yield _counter("nightshift_sync_revoked", "Accounts that have to be linked again.", ("service",), self.revoked)
         yield _counter(
-            "nightshift_sync_revoked", "Accounts whose credentials were refused.", ("service",), self.revoked
+            "nightshift_sync_switched_off", "Accounts that failed for too long.", ("service",), self.switched_off
         )
 
 

@@ -84,6 +84,12 @@ async def has_records(connection: AsyncConnection, account_id: str) -> bool:
     return (await connection.execute(_ANY, {"this_account": account_id})).first() is not None
 
 
+async def has_unseen(connection: AsyncConnection, account_id: str, generation: int) -> bool:
+    """Tell whether there are records that this round has not seen."""
+    found = await connection.execute(_UNSEEN, {"this_account": account_id, "this_generation": generation})
+    return found.first() is not None
+
+
 async def remove_unseen(connection: AsyncConnection, account_id: str, generation: int, now: datetime) -> int:
     """Mark a page of the records that this round has not seen as removed; return how many there were."""
     found = await connection.execute(_UNSEEN, {"this_account": account_id, "this_generation": generation})

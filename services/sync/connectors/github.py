@@ -7,12 +7,22 @@ from urllib.parse import quote
 from nightshift.config.secret import Secret
 from nightshift.instants import utc_now
 from nightshift.outcomes import Permanent, Snooze
-from services.sync.connector import Account, RateLimitedError, SourcePage, Validators
-from services.sync.connectors.github_responses import PAGE_SIZE, page, refusal
-from services.sync.http.http_client import Web, origin
+from services.sync.connector import (
+    Account,
+    LargePageError,
+    NoAnswerInTimeError,
+    RateLimitedError,
+    SourcePage,
+    TooLargeError,
+    Validators,
+)
+from services.sync.connectors.github_responses import page, refusal
+from services.sync.connectors.page_size import LARGEST, smaller_page
+from services.sync.http.http_client import Answer, Web, origin
 
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _WRONG_TOKEN = timedelta(minutes=5)
+_OVERTAXED, _TIMED_OUT = frozenset({500, 502, 503, 504}), frozenset({502, 504})
 
 
 class GitHubConnector:
@@ -45,7 +55,7 @@ class GitHubConnector:
         if account.credentials is not None and base.startswith("http:") and not self._plain(base):
             raise Permanent("the account's address is not https: its credentials would be sent unencrypted")
         path = "/user/repos?affiliation=owner" if account.credentials else f"/users/{_name(account)}/repos?type=owner"
-        return f"{base}{path}&sort=created&direction=asc&per_page={PAGE_SIZE}"
+        return f"{base}{path}&sort=created&direction=asc&per_page={LARGEST}"
 
     async def fetch(self, account: Account, cursor: str | None, validators: Validators | None) -> SourcePage:
         """See `Connector.fetch`."""
@@ -56,12 +66,7 @@ class GitHubConnector:
         if ours and self._limited_until > now:
             raise RateLimitedError(self._limited_until - now, "GitHub accepts no requests from us now")
         token = account.credentials or (self._token if origin(start) == origin(self._url) else None)
-        answer = await self._web.get(
-            url,
-            {**_HEADERS, **(validators or Validators()).conditions()},
-            authorization=f"Bearer {token.reveal()}" if token else None,
-            trusted=origin(self._url),
-        )
+        answer = await self._answer(url, validators or Validators(), token)
         if answer.status in {200, 304}:
             return page(answer, url, now, conditional=bool(validators))
         error = refusal(answer, now, of_account=ours)
@@ -70,6 +75,26 @@ class GitHubConnector:
         if answer.status == 401 and ours and token:  # noqa: PLR2004 - Unauthorized
             raise Snooze(_WRONG_TOKEN, f"GitHub refuses our own token ({error}); check GITHUB_TOKEN")
         raise error
+
+    async def _answer(self, url: str, validators: Validators, token: Secret | None) -> Answer:
+        """Request a page.
+
+        Raises:
+            LargePageError: there is none, and a smaller page may help: large accounts take GitHub longer than it has.
+        """
+        headers = {**_HEADERS, **validators.conditions()}
+        authorization = f"Bearer {token.reveal()}" if token else None
+        smaller = smaller_page(url)
+        try:
+            answer = await self._web.get(url, headers, authorization=authorization, trusted=origin(self._url))
+        except (NoAnswerInTimeError, TooLargeError) as error:
+            if smaller is None:
+                raise
+            raise LargePageError(str(error), smaller=smaller, is_likely=True) from None
+        if answer.status in _OVERTAXED and smaller is not None and "retry-after" not in answer.headers:
+            reason = str(refusal(answer, self._now(), of_account=False))
+            raise LargePageError(reason, smaller=smaller, is_likely=answer.status in _TIMED_OUT)
+        return answer
 
     def _plain(self, base: str) -> bool:
         return self._allow_plain or origin(base) == origin(self._url)

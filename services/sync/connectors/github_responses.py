@@ -9,6 +9,7 @@ Limits as in https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the
 | 403 or 429 with `X-RateLimit-Remaining: 0` | `RateLimitedError` until `X-RateLimit-Reset` |
 | 429, or 403 that mentions a rate limit | `RateLimitedError` with a growing delay |
 | 401; 404 of an account | `SourceRefusedError` |
+| 502 or 504; 500 or 503 twice; none in time | `LargePageError`: a page of half the size |
 | anything else | `SyncFailedError` |
 """
 
@@ -28,14 +29,13 @@ from services.sync.connector import (
     SyncFailedError,
     Validators,
 )
+from services.sync.connectors.page_size import page_size
 from services.sync.dates import instant
 from services.sync.http import sanitize
 from services.sync.http.http_client import Answer, origin
 from services.sync.http.link_header import links
 from services.sync.http.rate_limits import until_reset
 
-PAGE_SIZE = 100
-"""GitHub's maximum."""
 _NOT_MODIFIED, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 304, 401, 403, 404, 429
 _LIMIT_WORDS = ("rate limit", "abuse detection", "secondary-rate-limits")
 _TOPICS = 100
@@ -60,7 +60,7 @@ def page(answer: Answer, url: str, now: datetime, *, conditional: bool) -> Sourc
         return SourcePage(following=following, unchanged=True, pause=pause)
     records = [_record(repository) for repository in _listed(answer.body)]
     # A full last page may get a successor without changing itself, so a 304 for it would not be reliable.
-    reliable = following is not None or len(records) < PAGE_SIZE
+    reliable = following is not None or len(records) < page_size(url)
     validators = Validators.from_headers(answer.headers) if reliable else Validators()
     return SourcePage(records, following, validators, pause=pause)
 

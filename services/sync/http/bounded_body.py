@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from services.sync.connector import SyncFailedError
+from services.sync.connector import SyncFailedError, TooLargeError
 
 ACCEPTED = "gzip, deflate"
 _MAX_LAYERS = 3
@@ -31,13 +31,14 @@ async def read_body(response: httpx.Response, limit_bytes: int, *, may_cut: bool
     """Return the body, unpacked; one that exceeds the limit is cut there if it `may_cut`.
 
     Raises:
-        SyncFailedError: it exceeds the limit, is packed in a way that was not asked for, or is damaged.
+        TooLargeError: it exceeds the limit.
+        SyncFailedError: it is packed in a way that was not asked for, or is damaged.
         httpx.HTTPError: the connection broke.
     """
     packed = await _read(response, limit_bytes)
     body = unpack(packed.data, response.headers.get("content-encoding", ""), limit_bytes, is_cut=packed.is_cut)
     if body.is_cut and not may_cut:
-        raise SyncFailedError(f"the response has more than {limit_bytes:,} bytes (SYNC_MAX_PAGE_BYTES)")
+        raise TooLargeError(f"the response has more than {limit_bytes:,} bytes (SYNC_MAX_PAGE_BYTES)")
     return body
 
 

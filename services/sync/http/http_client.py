@@ -13,6 +13,7 @@ from nightshift.config.redaction import single_line
 from nightshift.outcomes import Permanent
 from services.sync.connector import NoAnswerInTimeError, SyncFailedError
 from services.sync.http.bounded_body import ACCEPTED, read_body
+from services.sync.http.host_name import is_host
 from services.sync.http.pinned_transport import PinnedTransport
 
 MAX_REDIRECTS = 5
@@ -141,13 +142,16 @@ def parse_url(url: str) -> httpx.URL:
     """Parse an address that may be requested.
 
     Raises:
-        Permanent: it is not http or https, has no host, or contains credentials, which would end up in logs.
+        Permanent: it is not http or https, has no host that can exist, or contains credentials, which would end up in
+            logs.
     """
     parsed = _parsed(url) or _parsed(_HOST.sub(_with_ascii_host, url, count=1))
     if parsed is None or not 0 <= (parsed.port or 0) <= _LAST_PORT:
         raise Permanent("the account's address is not valid: expected something like https://example.com/feed")
     if parsed.scheme not in {"http", "https"} or not parsed.raw_host:
         raise Permanent(f"the account's address begins with {single_line(parsed.scheme, 40)!r}, expected http or https")
+    if not is_host(host_of(parsed)):
+        raise Permanent(f"the account's address names a host that cannot exist: {single_line(host_of(parsed), 100)!r}")
     if parsed.userinfo:
         raise Permanent("the account's address contains credentials: put them into the account's own field")
     return parsed

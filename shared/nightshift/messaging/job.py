@@ -18,6 +18,9 @@ Handler = Callable[[Any, "Job"], Awaitable[None]]
 TransactionStep = Callable[["AsyncConnection"], Awaitable[None]]
 """Reads and decides on the connection of the job's own transaction."""
 
+Release = Callable[[], Awaitable[None]]
+"""Gives back what a handler has taken outside of its commit, such as a lease; does nothing if it was given back."""
+
 
 @dataclass(slots=True, frozen=True)
 class FollowUp:
@@ -54,6 +57,7 @@ class Job(msgspec.Struct):
     writes: "list[tuple[Executable, Mapping[str, Any] | None]]" = msgspec.field(default_factory=list)
     steps: list[TransactionStep] = msgspec.field(default_factory=list)
     follow_ups: list[FollowUp] = msgspec.field(default_factory=list)
+    releases: list[Release] = msgspec.field(default_factory=list)
 
     def discard_effects(self) -> None:
         """Drop everything that was recorded: there is nothing left to do."""
@@ -84,3 +88,11 @@ class Job(msgspec.Struct):
         any producer of that type, and the follow-up then counts as done.
         """
         self.follow_ups.append(FollowUp(message, job_id, at))
+
+    def release_at_end(self, release: Release) -> None:
+        """Add what gives back something that the handler has taken outside of its commit, such as a lease.
+
+        It is called when this delivery is over, whatever its end: done, duplicate, failed, cancelled. Only the death of
+        the worker prevents it. What it raises is logged, and changes nothing.
+        """
+        self.releases.append(release)

@@ -7,6 +7,7 @@ from functools import partial
 from nightshift.broker.delivery import Delivery
 from nightshift.messaging import inbox
 from nightshift.messaging.errors import HandlerTimeoutError, UnknownTypeError, describe, unwrap_group
+from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Permanent, Snooze, Unavailable
@@ -65,6 +66,7 @@ class Pipeline:
         self._service, self._routes = service, routes
         self._settler, self._guard, self._observer, self._circuit = settler, guard, observer, circuit
         self._limits, self._retry, self._locks = limits, policies.retry, KeyedLock()
+        self._release_seconds = policies.settling_seconds
         life: tuple[tuple[Step, Callable[[Route], bool]], ...] = (
             # Each step, in order, and which routes have it. `identify` has decoded the headers before.
             (steps.dead_mark, every),
@@ -132,9 +134,22 @@ class Pipeline:
                 raise
             return handed_back(in_flight.job.attempt)
         finally:
-            if in_flight.holds_lock:
-                self._locks.release(inbox.key_of(in_flight.job))
+            try:
+                if in_flight.job.releases:
+                    await self._give_back(in_flight.job)
+            finally:
+                if in_flight.holds_lock:
+                    self._locks.release(inbox.key_of(in_flight.job))
         return in_flight.ending
+
+    async def _give_back(self, job: Job) -> None:
+        """Give back what the handler has taken outside of its commit; that must not delay the verdict for long."""
+        for release in job.releases:
+            try:
+                async with asyncio.timeout(self._release_seconds):
+                    await release()
+            except Exception as error:  # noqa: BLE001 - whoever takes such a thing gives it an end of its own
+                _log.warning("not_given_back", f"{job.type} {job.id}: {describe(error)}")
 
     def _verdict_on(self, in_flight: InFlightJob, error: Exception) -> Verdict:
         attempt = in_flight.job.attempt

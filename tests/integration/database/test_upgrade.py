@@ -86,9 +86,11 @@ async def old(empty: Database) -> Filled:
 
 async def test_every_row_is_kept(old: Filled) -> None:
     """Inbox, outbox and the application's rows are there as they were; crash marks move, leases that expired go."""
-    assert await migrate(old.database) == [
-        "database of version 0.1.0 taken over: its history of migrations split in two, all rows kept",
-        "tables of nightshift brought from 0001 to 0002",
+    taken_over, *brought = await migrate(old.database)
+
+    assert taken_over == "database of version 0.1.0 taken over: its history of migrations split in two, all rows kept"
+    assert brought == [
+        f"tables of {state.package} brought from 0001 to {state.head}" for state in await history_states(old.database)
     ]
 
     assert await rows(old.database, old.table("outbox")) == old.before["outbox"]
@@ -128,7 +130,8 @@ async def test_an_application_that_has_no_package_any_more_keeps_its_tables(old:
     await migrate(old.database, "none")
 
     assert await rows(old.database, "users") == old.before["users"]
-    assert await migrate(old.database) == []
+    (_, application) = await history_states(old.database)
+    assert await migrate(old.database) == [f"tables of schema brought from 0001 to {application.head}"]
 
 
 async def test_a_step_that_fails_leaves_all_as_it_was(old: Filled) -> None:
@@ -151,5 +154,6 @@ async def test_processes_that_upgrade_at_once_do_it_once(old: Filled) -> None:
     """The services of a stack may all be started on the old database: one moves the rows, the others wait for it."""
     steps = await asyncio.gather(*(children.run("migrate", old.database.url) for _ in range(3)))
 
-    assert sorted(steps) == ["0", "0", "2"]
+    assert sorted(steps)[:2] == ["0", "0"]
+    assert int(max(steps)) > 1
     assert len(await rows(old.database, old.table("processed_messages"))) == len(DONE)

@@ -79,6 +79,15 @@ class Desk:
         )
         await Committer(self.database).commit(job)
 
+    async def at(self, hours: float, message: SyncExternal) -> Exception | None:
+        """Run the account's job so many hours after the start; return what it ended with."""
+        self.later = timedelta(hours=hours)
+        try:
+            await self.run(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test looks at it
+            return error
+        return None
+
     async def account(self, message: SyncExternal) -> dict[str, Any]:
         """The account's row."""
         query = select(linked_accounts).where(

@@ -1,6 +1,7 @@
 """What becomes of an account whose credentials are refused, and where credentials never turn up."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -15,44 +16,8 @@ from services.sync.connectors.github import GitHubConnector
 from tests.integration.services.sync.desk import OUR_TOKEN, TOKEN, Desk
 
 
-async def test_refused_credentials_revoke_the_account(desk: Desk) -> None:
-    """401: the row says so and why, the job is a dead letter, and nobody asks again."""
-    message = await desk.link()
-    desk.github.tokens.clear()
-    with pytest.raises(Permanent, match="linked again: GitHub answered 401: Bad credentials"):
-        await desk.run(message)
-    account = await desk.account(message)
-    assert account["status"] == "revoked"
-    assert "Bad credentials" in account["error"]
-    assert desk.metrics.revoked["github"] == 1
-    desk.forget()
-    with pytest.raises(Permanent, match="Bad credentials"):
-        await desk.run(message)
-    assert desk.github_site.requests == []
-
-
-async def test_an_account_that_is_gone_is_revoked(desk: Desk) -> None:
-    """404 for the account's own name."""
-    desk.github.tokens[OUR_TOKEN] = "nobody"
-    message = await desk.link("github", external_account="ada/../eve")
-    with pytest.raises(Permanent, match="404"):
-        await desk.run(message)
-    assert (await desk.account(message))["status"] == "revoked"
-    assert desk.github_site.requests[0].path == "/users/ada%2F..%2Feve/repos"
-
-
-async def test_records_of_a_revoked_account_stay(desk: Desk) -> None:
-    """That we may not look says nothing about what is there."""
-    message = await desk.link()
-    await desk.run(message)
-    desk.github.tokens.clear()
-    with pytest.raises(Permanent):
-        await desk.run(message)
-    assert len(await desk.records(message)) == 250
-
-
 async def test_an_account_linked_anew_meanwhile_is_not_blamed(desk: Desk) -> None:
-    """The refusal was of the old credentials."""
+    """The refusal was of the old credentials: the job tries the new ones at once."""
     message = await desk.link()
     desk.github.script.append(desk.github.error(401, "Bad credentials"))
     site, respond = desk.github_site, desk.github.respond
@@ -62,9 +27,11 @@ async def test_an_account_linked_anew_meanwhile_is_not_blamed(desk: Desk) -> Non
         return await respond(request)  # type: ignore[arg-type] # passed through
 
     site._respond = relinking
-    with pytest.raises(Permanent):
+    with pytest.raises(Snooze, match="was changed in the meantime") as snooze:
         await desk.run(message)
-    assert (await desk.account(message))["status"] == "active"
+    assert snooze.value.delay == timedelta(seconds=1)
+    account = await desk.account(message)
+    assert (account["status"], account["failures"], account["error"]) == ("active", 0, None)
 
 
 async def test_our_own_refused_token_is_a_setting_and_no_revocation(desk: Desk) -> None:
@@ -78,7 +45,7 @@ async def test_our_own_refused_token_is_a_setting_and_no_revocation(desk: Desk) 
 async def test_our_token_goes_to_our_address_only(desk: Desk) -> None:
     """An account that names another address is asked without it."""
     message = await desk.link("github", external_account="ada", base_url=desk.feed_site.url)
-    with pytest.raises(Permanent):
+    with pytest.raises(Snooze):
         await desk.run(message)
     assert "authorization" not in desk.feed_site.requests[0].headers
     other = await desk.link("github", external_account="ada", base_url=desk.feed_site.url, credentials=TOKEN)
@@ -120,7 +87,7 @@ async def test_no_error_shows_credentials(desk: Desk, status: int) -> None:
     message = await desk.link()
     body = json.dumps({"message": f"no {TOKEN} and no {TOKEN.upper()}: {desk.github_site.url}"}).encode()
     desk.github.script.append(Reply(status, {}, body))
-    with pytest.raises((Permanent, SyncFailedError)) as error:
+    with pytest.raises((Snooze, SyncFailedError)) as error:
         await desk.run(message)
     account = await desk.account(message)
     assert TOKEN not in str(error.value) + str(account["error"]) + json.dumps(account["checkpoint"])

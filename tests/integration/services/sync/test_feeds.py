@@ -6,7 +6,6 @@ import pytest
 
 from demo.sites.feed_site import ATOM_TYPE, MODIFIED, RSS_TYPE, atom, rss
 from demo.sites.http_site import Reply
-from nightshift.outcomes import Permanent
 from services.sync.connector import SyncFailedError
 from tests.integration.services.sync.desk import Desk
 
@@ -84,17 +83,7 @@ async def test_a_complete_feed_removes_what_it_no_longer_has(desk: Desk) -> None
     assert list(await desk.records(message)) == ["entry-2"]
 
 
-@pytest.mark.parametrize("status", [401, 410])
-async def test_a_feed_that_is_gone_or_closed_revokes_the_account(desk: Desk, status: int) -> None:
-    """401 refuses the credentials, 410 says that it will not come back."""
-    desk.feeds.script.append(Reply(status))
-    message = await desk.link_feed()
-    with pytest.raises(Permanent, match=f"linked again: the feed's server answered {status}"):
-        await desk.run(message)
-    assert (await desk.account(message))["status"] == "revoked"
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 500, 503])
+@pytest.mark.parametrize("status", [400, 403, 404, 451, 500, 503])
 async def test_a_feed_that_may_come_back_is_a_failed_attempt(desk: Desk, status: int) -> None:
     """Its account stays as it is."""
     desk.feeds.script.append(Reply(status))

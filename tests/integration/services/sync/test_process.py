@@ -108,7 +108,8 @@ async def test_a_rate_limit_in_the_middle_costs_time_and_nothing_else(stack: Sta
 async def test_refused_credentials_are_a_dead_letter_without_them(stack: Stack) -> None:
     """Its reason is what a person understands."""
     async with world(stack) as here:
-        await here.link("eve", "github", base_url=here.github_site.url, credentials="gho_revoked_token_of_eve")
+        secret, refused = "gho_revoked_token_of_eve", {"failures": 3, "refusals": 3}
+        await here.link("eve", "github", base_url=here.github_site.url, credentials=secret, **refused)
         await here.publisher.publish(SyncExternal(user_id="eve", service="github"), job_id="eve-1")
 
         async def dead() -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from itertools import count
 
 import pytest
@@ -10,6 +11,10 @@ from contracts.sync import SyncExternal
 from demo.sites.github_api import repository
 from demo.sites.http_site import Reply, Request
 from nightshift.outcomes import Skip, Snooze
+from nightshift.testing import perform_job
+from nightshift.worker.policies import JobLimits
+from services.sync.handlers import sync_external
+from services.sync.metrics import SyncMetrics
 from services.sync.sync_run import LEASE
 from tests.integration.services.sync.desk import Desk
 
@@ -135,3 +140,31 @@ async def until_done(desk: Desk, message: SyncExternal, job_id: str) -> None:
             return await desk.run(message, job_id=job_id)
         except Snooze:
             await asyncio.sleep(0.005)
+
+
+async def test_a_job_delivered_again_after_its_commit_leaves_the_account_alone(desk: Desk) -> None:
+    """It takes no lease that nobody would give back: the next job finds the account free."""
+    message = await desk.link()
+    await desk.run(message, job_id="one")
+    with pytest.raises(Skip, match="done by another delivery"):
+        await desk.run(message, job_id="one")
+    await desk.run(message, job_id="two")
+    assert (await desk.account(message))["generation"] == 2
+
+
+@pytest.mark.parametrize("end", ["timeout", "bug"])
+async def test_an_account_is_free_however_its_job_ends(desk: Desk, end: str) -> None:
+    """Cancelled in the middle of a page, or by an error that nobody foresaw: the next job goes on at once."""
+    message = await desk.link()
+    gate = Gate(desk, "2")
+    metrics = SyncMetrics(desk.connectors if end == "timeout" else [])
+    handler = partial(
+        sync_external, database=desk.database, connectors=desk.connectors, metrics=metrics, run_seconds=60.0
+    )
+    limits = JobLimits(timeout_seconds=1.0)
+    result = await perform_job(handler, message, database=desk.database, limits=limits)
+    assert result.outcome == "retry"
+    assert gate.reached.is_set() == (end == "timeout")
+    gate.open.set()
+    await desk.run(message)
+    assert len(await desk.records(message)) == 250
