@@ -23,7 +23,7 @@ linked_accounts = Table(
     Column("error", Text),
     Column("failures", Integer, nullable=False, default=0, server_default="0"),
     Column("refusals", Integer, nullable=False, default=0, server_default="0"),
-    instant("failing_since"),
+    instant("first_failed_at"),
     instant("retry_at"),
     instant("last_synced_at"),
     created_at(),
@@ -35,7 +35,7 @@ linked_accounts = Table(
 )
 """`checkpoint`: where a sync goes on; `generation`: the round in progress, or done last; `credentials`: a secret.
 
-While an account fails, `failing_since` and `error` say since when and why, `failures` and `refusals` (those of its
+While an account fails, `first_failed_at` and `error` say since when and why, `failures` and `refusals` (those of its
 credentials, in a row) how often, each at least a pause after the one before, and `retry_at` when it is tried again. A
 page that arrives resets all five, and so does whoever switches it off.
 """

@@ -31,10 +31,10 @@ def _update(*columns: str) -> Any:
     return update(linked_accounts).where(linked_accounts.c.id == bindparam("this_id")).values(new)
 
 
-_NO_FAILURES = {"failures": 0, "refusals": 0, "failing_since": None, "retry_at": None}
+_NO_FAILURES = {"failures": 0, "refusals": 0, "first_failed_at": None, "retry_at": None}
 _CHECKPOINT = _update("checkpoint", "generation", "updated_at")
 _SYNCED = _update("checkpoint", "error", "last_synced_at", "updated_at")
-_FAILURES = _update("failures", "refusals", "failing_since", "retry_at", "error", "updated_at")
+_FAILURES = _update("failures", "refusals", "first_failed_at", "retry_at", "error", "updated_at")
 _ENDED = _update("status", "error", "updated_at").values(_NO_FAILURES)
 _PROGRESS = (
     update(linked_accounts)
@@ -119,14 +119,18 @@ async def record_failure(
         row = await lock_account(connection, account.id)
         if _is_changed(account, row):
             return None
-        before = Failures(row["failures"], row["refusals"], row["failing_since"], row["retry_at"])
+        before = Failures(row["failures"], row["refusals"], row["first_failed_at"], row["retry_at"])
         after = count_failure(before, now, refused=refused)
         ending = after.ending(now)
         if ending is not None:
             await _end(connection, account, ending, error, now)
         else:
             values = {"new_failures": after.failures, "new_refusals": after.refusals, "new_error": error}
-            values |= {"new_failing_since": after.failing_since, "new_retry_at": after.retry_at, "new_updated_at": now}
+            values |= {
+                "new_first_failed_at": after.first_failed_at,
+                "new_retry_at": after.retry_at,
+                "new_updated_at": now,
+            }
             await connection.execute(_FAILURES, {"this_id": account.id, **values})
     return before, after
 

@@ -39,6 +39,6 @@ async def outcome_of_failure(
         _log.warning("account_ended", f"account {account.id} of {account.service}: {ending.reason}: {error}")
         return Permanent(f"{ending.reason}: {error}")
     if after.is_lasting and not before.is_lasting:
-        since = f"failing since {after.failing_since:%Y-%m-%d %H:%M} UTC, and tried less and less often"
+        since = f"failing since {after.first_failed_at:%Y-%m-%d %H:%M} UTC, and tried less and less often"
         _log.warning("account_failing", f"account {account.id} of {account.service} is {since}: {error}")
     return Snooze(after.pause(now), str(error)) if after.is_lasting or refused else error

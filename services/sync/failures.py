@@ -31,7 +31,7 @@ class Failures:
 
     failures: int = 0
     refusals: int = 0
-    failing_since: datetime | None = None
+    first_failed_at: datetime | None = None
     retry_at: datetime | None = None
 
     @property
@@ -43,7 +43,7 @@ class Failures:
         """Return how the account ends, if this was its last failure."""
         if self.refusals >= REFUSALS:
             return REVOKED
-        lasts = now - (self.failing_since or now)
+        lasts = now - (self.first_failed_at or now)
         return SWITCHED_OFF if self.failures >= _FAILURES and lasts >= PATIENCE else None
 
     def pause(self, now: datetime) -> timedelta:
@@ -57,4 +57,4 @@ def count_failure(before: Failures, now: datetime, *, refused: bool) -> Failures
         return before
     pause = min(_FIRST_PAUSE * _GROWTH ** min(before.failures, 9), LONGEST_PAUSE)
     refusals = before.refusals + 1 if refused else 0
-    return Failures(before.failures + 1, refusals, before.failing_since or now, now + pause)
+    return Failures(before.failures + 1, refusals, before.first_failed_at or now, now + pause)

@@ -52,7 +52,7 @@ async def _connect(connection: Connection, settings: ProcessSettings, name: str)
         settings.nats_servers,
         name=name,
         user=settings.nats_user or (name if settings.nats_password else None),
-        password=settings.nats_password.reveal() if settings.nats_password else None,
+        password=settings.nats_password.reveal if settings.nats_password else None,  # asked at each reconnect
         tls=tls,
         user_credentials=str(settings.nats_creds_file) if settings.nats_creds_file else None,
         inbox_prefix=f"_INBOX_{name}",

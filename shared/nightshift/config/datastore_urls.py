@@ -1,10 +1,12 @@
 """The URLs of database and object store: validated, combined with the authority to trust, shown without a password."""
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from nightshift.config.database_options import usable_options
 from nightshift.config.env_fields import Pattern
 from nightshift.config.secret import Secret
 from nightshift.config.tls import ca_file_problem, is_file
@@ -110,6 +112,7 @@ def parse(url: str) -> "URL":
     elif not parsed.database:
         raise ValueError("the database URL names no database: write postgresql://user:password@host:5432/name")
     else:
+        parsed = _with_system_authorities(parsed.set(query=usable_options(parsed.query)))
         _check_tls(parsed)
         parsed = _join_hosts(parsed)
     return parsed.set(drivername=driver)
@@ -170,6 +173,16 @@ def _check_tls(url: "URL") -> None:
         file = url.query.get(option)
         if isinstance(file, str) and not is_file(Path(file)):
             raise ValueError(f"{option} in the database URL: there is no file {file}")
+
+
+def _with_system_authorities(url: "URL") -> "URL":
+    """Name the file of the well-known authorities where the URL says `sslrootcert=system`, as libpq 16 has it."""
+    if url.query.get("sslrootcert") != "system":
+        return url
+    file = ssl.get_default_verify_paths().cafile
+    if file is None:
+        raise ValueError("sslrootcert in the database URL is system: this machine has no file of authorities")
+    return url.update_query_dict({"sslmode": url.query.get("sslmode", _VERIFIED), "sslrootcert": file})
 
 
 def _join_hosts(url: "URL") -> "URL":

@@ -9,7 +9,7 @@ import msgspec
 
 from nightshift.config.env_fields import Variable, variables
 from nightshift.config.redaction import protect, protect_password, redact, single_line
-from nightshift.config.secret import Secret
+from nightshift.config.secret import FileSecret, Secret
 from nightshift.text import closest, escape_unprintable
 
 _LARGEST_SECRET_BYTES = 65_536
@@ -31,7 +31,7 @@ class FromEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """One frozen object per process; the field `nats_url` is the variable `NATS_URL`.
 
     Each field is `Annotated[type, Meta(description=…)]`; constraints are Meta's, or a `Pattern` for texts and secrets.
-    A `Secret` may also come from the file that `…_FILE` names.
+    A `Secret` may also come from the file that `…_FILE` names, and is then read again whenever it is used.
     """
 
     def check(self) -> Iterable[str]:
@@ -59,7 +59,7 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
         try:
             text = _text(variable, environ)
             if text is not None:
-                values[variable.field] = _value(variable, text)
+                values[variable.field] = _renewable(variable, environ, _value(variable, text))
             elif variable.required:
                 problems.append(_missing(variable, known, environ))
         except _VariableError as wrong:
@@ -93,6 +93,21 @@ def _text(variable: Variable, environ: Mapping[str, str]) -> str | None:
     if direct is not None and path is not None:
         raise _VariableError(f"{variable.name} and {variable.name}_FILE are both set: keep one of them")
     return _content(variable, Path(path)) if path is not None else direct
+
+
+def _renewable(variable: Variable, environ: Mapping[str, str], value: Any) -> Any:
+    """Return a secret that a file holds as one that is read again whenever it is used: files are rotated."""
+    path = environ.get(f"{variable.name}_FILE")
+    if not (variable.secret and path and isinstance(value, Secret)):
+        return value
+
+    def read() -> str | None:
+        try:
+            return str(_value(variable, _content(variable, Path(path))).reveal())
+        except _VariableError:
+            return None
+
+    return FileSecret(value.reveal(), read)
 
 
 def _content(variable: Variable, path: Path) -> str:

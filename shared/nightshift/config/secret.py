@@ -1,5 +1,7 @@
 """A value that must not be printed: a password, a key, an address that contains one."""
 
+from collections.abc import Callable
+
 HIDDEN = "***"
 
 
@@ -36,3 +38,22 @@ class Secret:
 
     def __format__(self, spec: str) -> str:
         return format(HIDDEN, spec)
+
+
+class FileSecret(Secret):
+    """A secret that a file holds, which may be replaced: `reveal()` returns what is in it now.
+
+    While the file is away or holds nothing usable, the last value that it held counts.
+    """
+
+    __slots__ = ("_read",)
+
+    def __init__(self, value: str, read: Callable[[], str | None]) -> None:
+        """`read` returns the file's present content; None where it is no such secret."""
+        super().__init__(value)
+        self._read = read
+
+    def reveal(self) -> str:
+        """Return the value that the file holds now, for the one call that passes it to a client library."""
+        self._value = self._read() or self._value
+        return self._value

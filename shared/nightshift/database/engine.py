@@ -1,7 +1,7 @@
 """The database of a process: read in one consistent snapshot, write in one short transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nightshift.config import datastore_urls
-from nightshift.database.outages import outages
+from nightshift.config.database_options import is_behind_pooler
+from nightshift.database.outages import SchemaChangedError, outages
 from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
 from nightshift.database.sqlite import check_space, sqlite_engine, threaded_engine
@@ -34,16 +35,20 @@ class Database:
         reading: AsyncEngine,
         *,
         url: str,
+        asking: AsyncEngine | None = None,
         threads: tuple[TransactionThread, TransactionThread] | None = None,
     ) -> None:
-        """Run whole transactions on `threads`, a reader and a writer, if given; else on the async engines."""
+        """Run whole transactions on `threads`, a reader and a writer, if given; else on the async engines.
+
+        Single statements that read run on `asking`, by default outside of a transaction.
+        """
         self.engine = engine
         """The engine for writing."""
         self.url = url
         self.place = datastore_urls.place(datastore_urls.parse(url))
         """Which database it is, for logs and errors: without the password."""
         self._reading = reading
-        self._asking = reading.execution_options(isolation_level="AUTOCOMMIT")
+        self._asking = asking or reading.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = threads
         self._could_not_write = False
 
@@ -81,17 +86,13 @@ class Database:
         """Run a plain function of one statement that reads: the cheapest way to look something up."""
         if self._threads is not None:
             return await self._threads[0].run(question)
-        with outages(self.place, writing=False) as stage:
-            async with self._asking.connect() as connection:
-                stage.connected = True
-                return await connection.run_sync(question)
+        return await _once_more(lambda: self._ask(question))
 
     async def commit(self, work: Callable[[Connection], T]) -> T:
         """Run a plain function in one transaction that writes: committed when it returns, else rolled back."""
         if self._threads is not None:
             return await self._threads[1].run(work)
-        async with self.write() as connection:
-            return await connection.run_sync(work)
+        return await _once_more(lambda: self._commit(work))
 
     async def probe(self) -> None:
         """Try whether a job could commit now.
@@ -111,6 +112,16 @@ class Database:
                 await try_to_write(connection)
             await connection.execute(_TABLES_THERE)
 
+    async def _ask(self, question: Callable[[Connection], T]) -> T:
+        with outages(self.place, writing=False) as stage:
+            async with self._asking.connect() as connection:
+                stage.connected = True
+                return await connection.run_sync(question)
+
+    async def _commit(self, work: Callable[[Connection], T]) -> T:
+        async with self.write() as connection:
+            return await connection.run_sync(work)
+
     async def close(self) -> None:
         """Close all connections."""
         for thread in self._threads or ():
@@ -119,11 +130,26 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str, *, connections: int = 5, limits: PoolLimits | None = None) -> Database:
+async def _once_more(run: Callable[[], Awaitable[T]]) -> T:
+    """Run it, and again where a table was changed meanwhile: the statements are then prepared anew."""
+    try:
+        return await run()
+    except SchemaChangedError:
+        return await run()
+
+
+def open_database(
+    url: str,
+    *,
+    connections: int = 5,
+    limits: PoolLimits | None = None,
+    present: Callable[[], str] | None = None,
+) -> Database:
     """Open the database of a URL: `postgresql://user:password@host:port/name` or `sqlite:////folder/file.db`.
 
     Connects to nothing yet. `connections` are kept per process (PostgreSQL: as many more at peaks; SQLite: for
-    reading, besides the one for writing).
+    reading, besides the one for writing). `present` returns the URL as it is when a connection is made: its password
+    may have been replaced.
 
     Raises:
         ValueError: the URL is not one of these.
@@ -139,6 +165,12 @@ def open_database(url: str, *, connections: int = 5, limits: PoolLimits | None =
             TransactionThread(threaded_engine(address, writes=True), where, writing=True),
         )
         return Database(writing, reading, url=url, threads=threads)
-    engine = postgres_engine(address, connections=connections, limits=limits or PoolLimits())
+    engine = postgres_engine(
+        address,
+        connections=connections,
+        limits=limits or PoolLimits(),
+        present=None if present is None else lambda: datastore_urls.parse(present()),
+    )
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Database(engine, reading, url=url)
+    # A lent connection is ours only while a transaction lasts.
+    return Database(engine, reading, url=url, asking=reading if is_behind_pooler(address.query) else None)

@@ -12,6 +12,11 @@ from nightshift.config.tls import explain_tls_error
 from nightshift.database.tables import SCHEMA, metadata
 from nightshift.outcomes import Unavailable
 
+
+class SchemaChangedError(Unavailable):
+    """A statement was prepared before somebody changed a table: prepared anew, it works."""
+
+
 _SQLITE_OUTAGES = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -33,6 +38,8 @@ _POSTGRES_OUTAGES = (
     "53",  # disk full, out of memory, too many connections
     "57P",  # shutdown, crash, starting up, database dropped
     "58",  # the operating system, input and output
+    "26000",  # a prepared statement that is not there, …
+    "42P05",  # … or was there before: a pooler has lent another connection of the server
     "XX001",  # a damaged page
     "XX002",  # a damaged index
 )
@@ -42,6 +49,12 @@ _READ_ONLY = "25006"
 _NO_TABLE = ("42P01", "3F000", "42501")
 """No such table, no such schema, no right to use it: blames nobody but the statement, unless the table is ours."""
 _OUR_TABLES = frozenset(table.name for table in metadata.sorted_tables)
+_LOCKED = "canceling statement due to lock timeout"
+"""What the server says after our own `lock_timeout`; a statement that would not wait (NOWAIT) has the same code."""
+_STALE = ("InvalidCachedStatementError", "OutdatedSchemaCacheError")
+"""The driver's errors after a table was changed; the code of the first, 0A000, means many other things, too."""
+_NOT_LENT = ("unsupported startup parameter", "prepared statement")
+"""In what a pooler, or the server behind it, says to a client that takes its connection for its own."""
 _NO_AUTHORITY = "root certificate file"
 """Beginning of the driver's message when it is told to verify a certificate (`sslmode`), but not by which authority."""
 
@@ -54,6 +67,8 @@ def is_outage(error: BaseException, *, writing: bool = True) -> bool:
     if isinstance(error, PoolTimeout):
         return True
     if lacks_tables(error):
+        return True
+    if is_stale(error) or _LOCKED in str(error.orig if isinstance(error, DBAPIError) else error):
         return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or _blames_database(error.orig, writing=writing)
@@ -71,6 +86,12 @@ def lacks_tables(error: BaseException) -> bool:
     return missing.removeprefix("main.") in _OUR_TABLES
 
 
+def is_stale(error: BaseException) -> bool:
+    """Return whether a table was changed since the statement was prepared."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return any(type(one).__name__ in _STALE for one in (cause, getattr(cause, "__cause__", None)))
+
+
 def _blames_database(error: BaseException | None, *, writing: bool) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(code, int):
@@ -85,6 +106,8 @@ def _blames_database(error: BaseException | None, *, writing: bool) -> bool:
 def unavailable(error: BaseException, place: str) -> Unavailable:
     """Return the outcome for an outage: `place` says which database; the text never shows values or passwords."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if is_stale(error):
+        return SchemaChangedError("database", f"{place}: a table was changed while this process was running")
     if isinstance(error, PoolTimeout):
         return Unavailable("database", f"{place}: no free connection, all are in use for too long")
     if isinstance(cause, TimeoutError) and not str(cause):
@@ -95,6 +118,8 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
     text = reason(cause)
     if lacks_tables(error):
         text = f"{text}: run `nightshift provision` of this version, or let its tables be used"
+    if text.startswith(_NOT_LENT):
+        text = f"{text}: behind a pooler such as PgBouncer, DATABASE_URL needs the option pgbouncer=true"
     if text.startswith(_NO_AUTHORITY):
         text = f"{text}: DATABASE_CA_FILE can name another"
     return Unavailable("database", f"{place}: {text}")

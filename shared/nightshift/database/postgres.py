@@ -1,14 +1,16 @@
 """The engine for a PostgreSQL server: a time limit for everything, and no stale connections."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from nightshift.config.database_options import CONNECT_TIMEOUT, POOLER, connect_seconds, is_behind_pooler
 from nightshift.config.datastore_urls import place
 from nightshift.config.extras import extra
 from nightshift.database.column_types import json_text
@@ -25,6 +27,16 @@ _OUTSIDE_THE_LIBRARYS_SCHEMA = (
     "SELECT set_config('search_path', 'public', false)"
     " WHERE current_user = 'nightshift' AND current_setting('search_path') LIKE '\"$user\"%'"
 )
+_SEARCH_PATH = (
+    "set_config('search_path', CASE WHEN current_user = 'nightshift'"
+    " AND current_setting('search_path') LIKE '\"$user\"%'"
+    " THEN 'public' ELSE current_setting('search_path') END, true)"
+)
+"""The same for one transaction."""
+_CACHED_STATEMENTS = 100
+"""The driver's own default; SQLAlchemy keeps its statements by itself."""
+_NAME = "application_name"
+"""The one of our settings that poolers pass on."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -36,6 +48,8 @@ class PoolLimits:
     """How long to wait for a free connection of the pool."""
     statement_seconds: float = 30.0
     """The server cancels a statement after this time, which is an error of the statement; 0: never."""
+    lock_seconds: float = 20.0
+    """The server gives up waiting for a lock after this time, which is no error of the statement; 0: never."""
     answer_seconds: float = 5.0
     """A server that has not answered so long after `statement_seconds` counts as down."""
     idle_transaction_seconds: float = 60.0
@@ -44,35 +58,53 @@ class PoolLimits:
     """A connection that has been idle for longer is tested before it is used."""
 
 
-def postgres_engine(address: URL, *, connections: int, limits: PoolLimits) -> AsyncEngine:
-    """Return an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts."""
+def postgres_engine(
+    address: URL, *, connections: int, limits: PoolLimits, present: Callable[[], URL] | None = None
+) -> AsyncEngine:
+    """Return an engine; the URL may carry libpq's options such as `sslmode`, `sslrootcert`, several hosts.
+
+    `present` returns the URL as it is when a connection is made: its password may have been replaced.
+
+    Behind a pooler that lends connections for one transaction (`pgbouncer=true`), nothing is kept on a connection
+    between two transactions: settings are made in each, and statements are not prepared under a name.
+    """
     with extra("postgres", "DATABASE_URL"):
         import asyncpg  # noqa: PLC0415 - a process on SQLite need not have it
-    dsn = address.set(drivername="postgresql").render_as_string(hide_password=False)
-
+    is_lent = is_behind_pooler(address.query)
     # What the URL says wins.
     settings = {name: value for name, value in _server_settings(limits).items() if name not in address.query}
+    kept = {name: value for name, value in settings.items() if name == _NAME or not is_lent}
 
     async def connect() -> Any:
         connection = await asyncpg.connect(
-            dsn,
-            timeout=limits.connect_seconds,
+            _dsn(present() if present else address),
+            timeout=connect_seconds(address.query) or limits.connect_seconds,
             command_timeout=limits.statement_seconds + limits.answer_seconds if limits.statement_seconds else None,
-            server_settings=settings,
+            server_settings=kept,
+            statement_cache_size=0 if is_lent else _CACHED_STATEMENTS,
         )
-        await connection.execute(_OUTSIDE_THE_LIBRARYS_SCHEMA)
+        if not is_lent:
+            await connection.execute(_OUTSIDE_THE_LIBRARYS_SCHEMA)
         return connection
+
+    def creator() -> Any:
+        unnamed = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str} if is_lent else {}
+        return engine.sync_engine.dialect.dbapi.connect(  # type: ignore[union-attr] # a driver was loaded
+            async_creator_fn=connect, **unnamed
+        )
 
     engine = create_async_engine(
         # We connect ourselves: SQLAlchemy would read the options differently.
         address.set(query={}),
-        async_creator=connect,
+        creator=creator,
         pool_size=connections,
         max_overflow=connections,
         pool_timeout=limits.pool_seconds,
         hide_parameters=True,
         json_serializer=json_text,
     )
+    if is_lent:
+        _set_in_transactions(engine, {name: value for name, value in settings.items() if name not in kept})
     _watch_idle(engine, limits.trusted_idle_seconds)
     _name_silence(engine, place(address))
     return engine
@@ -88,10 +120,27 @@ async def try_to_write(connection: AsyncConnection) -> None:
         await connection.execute(_SOME_PAGES)
 
 
+def _dsn(address: URL) -> str:
+    ours = address.difference_update_query((POOLER, CONNECT_TIMEOUT))
+    return ours.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _set_in_transactions(engine: AsyncEngine, settings: dict[str, str]) -> None:
+    """Make the session's settings at the beginning of each transaction, for as long as it lasts."""
+    limits = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+    statement = f"SELECT {limits}, {_SEARCH_PATH}"
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    event.listen(engine.sync_engine, "begin", on_begin)
+
+
 def _server_settings(limits: PoolLimits) -> dict[str, str]:
     return {
-        "application_name": "nightshift",
+        _NAME: "nightshift",
         "statement_timeout": _milliseconds(limits.statement_seconds),
+        "lock_timeout": _milliseconds(limits.lock_seconds if limits.statement_seconds else 0),
         "idle_in_transaction_session_timeout": _milliseconds(limits.idle_transaction_seconds),
     }
 

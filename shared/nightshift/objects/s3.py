@@ -105,7 +105,7 @@ class S3ObjectStore:
 def open_objects(
     endpoint: str,
     access_key: str,
-    secret_key: str,
+    secret_key: str | Callable[[], str],
     bucket: str,
     *,
     region: str = "us-east-1",
@@ -117,7 +117,8 @@ def open_objects(
     """Open a bucket of an S3 server; connect to nothing yet.
 
     `endpoint` is `http://host:port` or `https://host`, `ca_file` the authority behind its certificate where it is none
-    of the well-known ones. `read_seconds` is the longest silence of the server, not the time for a whole object.
+    of the well-known ones. A `secret_key` that may be replaced is a function. `read_seconds` is the longest silence of
+    the server, not the time for a whole object.
 
     Raises:
         ValueError: the endpoint or the region cannot be one.

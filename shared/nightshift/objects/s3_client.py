@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import certifi
 import urllib3
 from minio import Minio
+from minio.credentials.credentials import Credentials
+from minio.credentials.providers import Provider
 from urllib3.exceptions import ReadTimeoutError
 
 R = TypeVar("R")
@@ -29,10 +31,21 @@ class _Retries(urllib3.Retry):
         return super().increment(method, url, *args, **kwargs)  # type: ignore[arg-type]  # the library's own arguments
 
 
+class _Keys(Provider):
+    """Says the keys as they are at each request: a secret key may be replaced."""
+
+    def __init__(self, access_key: str, secret_key: str | Callable[[], str]) -> None:
+        self._access_key, self._secret_key = access_key, secret_key
+
+    def retrieve(self) -> Credentials:
+        secret_key = self._secret_key if isinstance(self._secret_key, str) else self._secret_key()
+        return Credentials(self._access_key, secret_key)
+
+
 def s3_client(
     endpoint: str,
     access_key: str,
-    secret_key: str,
+    secret_key: str | Callable[[], str],
     *,
     region: str,
     ca_file: Path | None,
@@ -64,7 +77,8 @@ def s3_client(
         ),
     )
     secure = address.scheme == "https"
-    return Minio(address.netloc, access_key, secret_key, secure=secure, region=region, http_client=pool), pool
+    keys = _Keys(access_key, secret_key)
+    return Minio(address.netloc, secure=secure, region=region, http_client=pool, credentials=keys), pool
 
 
 class AbandonedError(Exception):

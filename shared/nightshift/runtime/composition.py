@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
@@ -71,7 +72,7 @@ def database_address(settings: ServerSettings) -> str:
 
 def database_of(settings: ServerSettings) -> Database:
     """Return the database of this process; connects to nothing yet."""
-    return open_database(database_address(settings))
+    return open_database(database_address(settings), present=partial(database_address, settings))
 
 
 def object_store(settings: ServerSettings) -> "S3ObjectStore":
@@ -81,7 +82,7 @@ def object_store(settings: ServerSettings) -> "S3ObjectStore":
     return open_objects(
         settings.s3_endpoint,
         settings.s3_access_key,
-        settings.s3_secret_key.reveal(),
+        settings.s3_secret_key.reveal,
         settings.s3_bucket,
         region=settings.s3_region,
         ca_file=settings.s3_ca_file,

@@ -17,7 +17,7 @@ from services.sync.fan_out import sync_all
 from tests.integration.services.sync.desk import OUR_TOKEN, TOKEN, Desk
 
 GONE = "http://no-such-host.invalid/feed"
-NO_FAILURES = {"failures": 0, "refusals": 0, "failing_since": None, "retry_at": None, "error": None}
+NO_FAILURES = {"failures": 0, "refusals": 0, "first_failed_at": None, "retry_at": None, "error": None}
 
 
 async def standing(desk: Desk, message: SyncExternal) -> dict[str, object]:

@@ -1,12 +1,10 @@
-"""Revision 0002: how long and how often a linked account has failed, and when it is tried again."""
+"""Revision 0003: how long and how often a linked account has failed, and when it is tried again."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from nightshift.database.column_types import Instant
-
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -15,11 +13,11 @@ def upgrade() -> None:
     """Add the columns; no account counts as failing."""
     for name in ("failures", "refusals"):
         op.add_column("linked_accounts", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
-    for name in ("failing_since", "retry_at"):
-        op.add_column("linked_accounts", sa.Column(name, Instant(), nullable=True))
+    for name in ("first_failed_at", "retry_at"):
+        op.add_column("linked_accounts", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
     """Drop the columns."""
-    for name in ("failures", "refusals", "failing_since", "retry_at"):
+    for name in ("failures", "refusals", "first_failed_at", "retry_at"):
         op.drop_column("linked_accounts", name)
