@@ -125,12 +125,8 @@ async def record_failure(
         if ending is not None:
             await _end(connection, account, ending, error, now)
         else:
-            values = {"new_failures": after.failures, "new_refusals": after.refusals, "new_error": error}
-            values |= {
-                "new_first_failed_at": after.first_failed_at,
-                "new_retry_at": after.retry_at,
-                "new_updated_at": now,
-            }
+            counts = {"new_failures": after.failures, "new_refusals": after.refusals, "new_retry_at": after.retry_at}
+            values = {**counts, "new_first_failed_at": after.first_failed_at, "new_error": error, "new_updated_at": now}
             await connection.execute(_FAILURES, {"this_id": account.id, **values})
     return before, after
 
