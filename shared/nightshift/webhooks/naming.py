@@ -6,6 +6,9 @@ from nightshift.webhooks.event import ProviderEvent, at_pointer, instant, json_o
 from nightshift.webhooks.request import WebhookRequest
 from nightshift.webhooks.scheme import Sample
 
+ONLY_TYPE = "event"
+"""The type of every event of a source that does not say where types are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Naming:
@@ -21,9 +24,11 @@ class Naming:
         """Return what a request says of itself; `id_header` is a header that the signature covers."""
         fields = json_object(request.body) if self.id or self.type or self.occurred_at else {}
         in_header = request.text(id_header.encode()) if id_header else None
-        kind = at_pointer(fields, self.type) if self.type else None
+        kind: object = ONLY_TYPE
         if self.type_header:
             kind = request.text(self.type_header.encode())
+        elif self.type:
+            kind = at_pointer(fields, self.type)
         return ProviderEvent(
             id=signed_id(in_header or (at_pointer(fields, self.id) if self.id else None), request.body),
             type=type_name(kind),

@@ -1,8 +1,10 @@
 """Reads the file of sources: which providers may send webhooks, and with which secrets they sign."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +19,64 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _LARGEST_FILE_BYTES = 1_048_576
 
 
-def load_sources(path: Path, environ: Mapping[str, str]) -> dict[str, Source]:
+@dataclass(frozen=True, slots=True)
+class SourcesFile:
+    """What a file of sources says."""
+
+    sources: Mapping[str, Source]
+    fingerprint: bytes
+    """Another one for another text or another secret."""
+
+
+def load_sources(path: Path, environ: Mapping[str, str]) -> Mapping[str, Source]:
     """Read a file of sources and the secrets that it names; return the sources by name. An empty file has none.
 
     Raises:
         SettingsError: with a line for everything that is wrong, `<file>: <source>.<field>: …`, never with a secret.
     """
-    sources, problems = {}, []
-    for name, raw in _tables(path).items():
+    return read_sources(path, environ).sources
+
+
+def read_sources(path: Path, environ: Mapping[str, str]) -> SourcesFile:
+    """Do the same, and tell by a fingerprint whether anything has changed.
+
+    Raises:
+        SettingsError: as `load_sources`.
+    """
+    text = _content(path)
+    sources: dict[str, Source] = {}
+    problems: list[str] = []
+    seen = hashlib.sha256(text)
+    for name, raw in _tables(path, text).items():
         try:
-            sources[name] = _source(name, raw, environ)
+            sources[name], secrets = _source(name, raw, environ)
+            seen.update(repr(secrets).encode())
         except SettingsError as error:
             problems += [f"{path}: {name[:60]}{problem}" for problem in error.problems]
     if problems:
         raise SettingsError(problems)
-    return sources
+    return SourcesFile(sources, seen.digest())
 
 
-def _tables(path: Path) -> dict[str, Any]:
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             text = file.read(_LARGEST_FILE_BYTES + 1)
-        if len(text) > _LARGEST_FILE_BYTES:
-            raise SettingsError([f"{path}: is larger than 1 MiB: is it the right file?"])
-        return tomllib.loads(text.decode())
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror or error}"]) from None
+    if len(text) > _LARGEST_FILE_BYTES:
+        raise SettingsError([f"{path}: is larger than 1 MiB: is it the right file?"])
+    return text
+
+
+def _tables(path: Path, text: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError([f"{path}: is no TOML: {error}"]) from None
 
 
-def _source(name: str, raw: object, environ: Mapping[str, str]) -> Source:
+def _source(name: str, raw: object, environ: Mapping[str, str]) -> tuple[Source, tuple[str, ...]]:
     if _NAME.fullmatch(name) is None:
         raise SettingsError([": a source's name is up to 40 lower-case letters, digits and _, a letter first"])
     if not isinstance(raw, dict):
@@ -67,7 +96,7 @@ def _source(name: str, raw: object, environ: Mapping[str, str]) -> Source:
             problems.append(str(error))
     if problems:
         raise SettingsError([f".{problem}" for problem in problems])
-    return Source(
+    source = Source(
         name=name,
         kind=table.scheme,
         scheme=scheme,
@@ -76,6 +105,7 @@ def _source(name: str, raw: object, environ: Mapping[str, str]) -> Source:
         headers=tuple(dict.fromkeys([*scheme.PASSED_ON, *(header.lower() for header in table.headers)])),
         by_body=table.identity == "body" and _signs_id(table, scheme),
     )
+    return source, secrets
 
 
 def _header_problems(table: SourceTable) -> Iterator[str]:

@@ -147,6 +147,14 @@ def test_a_standard_webhook_with_signatures_of_both_kinds_verifies_by_either_sec
         assert isinstance(provider.make(provider.secrets).verify(request, NOW), Verified)
 
 
+@each_timed
+def test_a_sample_that_is_signed_within_a_second_verifies(provider: Provider) -> None:
+    """Clocks have fractions, timestamps have none."""
+    verdict = provider.make(provider.secrets).verify(signed_request(provider, now=NOW + 0.7), NOW)
+    assert isinstance(verdict, Verified)
+    assert verdict.signed_at == NOW
+
+
 @each
 def test_a_scheme_shows_no_secret(provider: Provider) -> None:
     """Not even in a debugger's line."""

@@ -57,11 +57,16 @@ class StandardScheme(Scheme):
     def sign(self, sample: Sample, now: float) -> SignedSample:
         """Sign with the first secret that can; a public key cannot."""
         message_id = sample.event_id or f"msg_{randomness.token_hex(12)}"
-        signed = (message_id.encode(), b".", b"%d" % now, b".", sample.body)
+        time = b"%d" % now
+        signed = (message_id.encode(), b".", time, b".", sample.body)
         signature = next((signature for check in self._checks if (signature := check.sign(signed))), None)
         if signature is None:
             raise ValueError("a public key (whpk_…) verifies only: add a secret that signs (whsec_…, or whsk_…)")
-        headers = {"webhook-id": message_id, "webhook-timestamp": f"{now:.0f}", "webhook-signature": signature.decode()}
+        headers = {
+            "webhook-id": message_id,
+            "webhook-timestamp": time.decode(),
+            "webhook-signature": signature.decode(),
+        }
         return SignedSample({"content-type": sample.content_type, **headers})
 
 
