@@ -11,7 +11,7 @@ from msgspec import Meta
 from nightshift.config.env_fields import Pattern
 from nightshift.config.settings import ServerSettings
 from nightshift.contract.catalogue import Catalogue, load_catalogue
-from nightshift.text import did_you_mean
+from nightshift.topology.producers import offered_types
 from services.gateway.auth.principal import scope_problems
 
 TOKEN_ALGORITHMS = frozenset({"EdDSA", "Ed25519", "ES256", "RS256"})
@@ -33,7 +33,7 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
     gateway_jobs: Annotated[
         tuple[str, ...],
         Meta(
-            description="Job types that may be enqueued over HTTP, such as email.send,report.generate. "
+            description="Job types that may be enqueued over HTTP: names or patterns, such as email.send,report.*. "
             "Internal ones never may."
         ),
     ] = ()
@@ -71,6 +71,10 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
         Meta(description="What the bearer of a token may do, for the user that its `sub` names."),
     ] = ("files:read", "files:write", "jobs:read")
 
+    def offered_jobs(self, catalogue: Catalogue) -> list[str]:
+        """Return the job types that may be enqueued over HTTP."""
+        return [name for name in offered_types(self.gateway_jobs, catalogue) if name not in NEVER]
+
     def check(self) -> Iterable[str]:
         """Yield what is wrong with job types, origins, proxies, and settings that belong together."""
         yield from super().check()
@@ -82,21 +86,15 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
             yield "GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE belong together: set both, or none"
 
 
-def _jobs_problems(wanted: Iterable[str], catalogue: Catalogue) -> Iterator[str]:
-    allowed = allowed_types(catalogue)
-    for job_type in wanted:
-        if job_type in allowed:
-            continue
-        if job_type in catalogue.messages:
-            yield f"GATEWAY_JOBS: {job_type} is internal: it cannot be enqueued over HTTP"
-        else:
-            hint = did_you_mean(job_type, allowed) or f"; there are: {', '.join(allowed)}"
-            yield f"GATEWAY_JOBS: there is no job type {job_type!r}{hint}"
-
-
-def allowed_types(catalogue: Catalogue) -> list[str]:
-    """Return the job types that `GATEWAY_JOBS` may name."""
-    return [job_type for job_type in catalogue.public() if job_type not in NEVER]
+def _jobs_problems(patterns: tuple[str, ...], catalogue: Catalogue) -> Iterator[str]:
+    try:
+        offered_types(patterns, catalogue)
+    except ValueError as error:
+        yield from str(error).splitlines()
+    yield from (
+        f"GATEWAY_JOBS: {name} is published by the gateway itself, once it has verified an event"
+        for name in NEVER.intersection(patterns)
+    )
 
 
 def _origin_problems(origins: Iterable[str]) -> Iterator[str]:

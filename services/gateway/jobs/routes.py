@@ -30,7 +30,8 @@ class JobRoutes:
     def __init__(self, context: GatewayContext) -> None:
         self._context = context
         messages = context.catalogue.messages
-        self._checks = {job_type: ContractCheck(messages[job_type]) for job_type in context.settings.gateway_jobs}
+        offered = context.settings.offered_jobs(context.catalogue)
+        self._checks = {job_type: ContractCheck(messages[job_type]) for job_type in offered}
         self._states = JobStates(context.connection, context.database)
         self._batches = Publisher(
             context.connection, context.objects, timeout_seconds=BATCH_SECONDS, tracing=context.tracing
