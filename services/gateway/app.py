@@ -1,7 +1,6 @@
 """The application: one table of operations, served by Starlette."""
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -12,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from services.gateway.context import GatewayContext
+from services.gateway.documents import routes as documents
 from services.gateway.exchange import Exchanges, exchange_of
 from services.gateway.files import routes as files
 from services.gateway.jobs import routes as jobs
@@ -25,6 +25,7 @@ AREAS: tuple[Callable[[GatewayContext], Sequence[Operation]], ...] = (
     jobs.operations,
     files.operations,
     webhooks.operations,
+    documents.operations,
 )
 """Each returns the operations of its paths."""
 
@@ -39,8 +40,10 @@ def operations(context: GatewayContext) -> list[Operation]:
 
 def build_app(context: GatewayContext) -> ASGIApp:
     """Return the ASGI application."""
-    by_path = groupby(operations(context), key=lambda operation: operation.path)
-    routes = [Route(path, Resource(list(group), context.admission, context.tracing)) for path, group in by_path]
+    by_path: dict[str, list[Operation]] = {}
+    for operation in operations(context):
+        by_path.setdefault(operation.path, []).append(operation)
+    routes = [Route(path, Resource(group, context.admission, context.tracing)) for path, group in by_path.items()]
     return Exchanges(Starlette(routes=routes, middleware=_cors(context), exception_handlers={404: _not_found}))
 
 

@@ -13,6 +13,7 @@ from services.gateway.protocol import CONNECTION, GatewayProtocol
 
 EXCHANGE = "gateway.exchange"
 """Where in an ASGI scope the exchange is."""
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _log = get_logger("gateway")
 
 
@@ -52,7 +53,7 @@ class Exchange:
         """Pass on what goes out; an answer that comes before the whole body has come is the connection's last."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
+            headers = [*message.get("headers", []), (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
             if self._connection is not None and self._connection.is_receiving:
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}

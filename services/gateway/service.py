@@ -3,7 +3,7 @@
 import asyncio
 
 from nightshift.broker import Connection
-from nightshift.broker.connect import establish
+from nightshift.broker.connect import abandon, establish
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import Database
 from nightshift.messaging.publisher import Publisher
@@ -71,7 +71,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
 
 def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, admission: Admission) -> GatewayContext:
     connection = Connection()
-    frame.stack.push_async_callback(connection.close)
+    frame.stack.push_async_callback(abandon, connection)
     objects = object_store(settings)
     frame.stack.push_async_callback(objects.close)
     publisher = Publisher(connection, objects, timeout_seconds=BROKER_SECONDS, tracing=frame.tracing)

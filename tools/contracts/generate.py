@@ -7,13 +7,20 @@ from typing import Any
 
 import yaml
 
-from tools.contracts import asyncapi, samples, topology, typescript
+from tools.contracts import asyncapi, openapi, samples, topology, typescript
 from tools.contracts.page import page
 from tools.contracts.samples import ROOT
 from tools.contracts.schemas import header_schemas, message_schemas, messages
 
 FOLDER = ROOT / "contracts"
-GENERATED = ("schemas/**/*.json", "clients/nightshift.d.ts", "asyncapi.yaml", "topology.json", "README.md")
+GENERATED = (
+    "schemas/**/*.json",
+    "clients/nightshift.d.ts",
+    "asyncapi.yaml",
+    "openapi.json",
+    "topology.json",
+    "README.md",
+)
 
 
 def files(root: Path = ROOT) -> dict[str, str]:
@@ -24,6 +31,7 @@ def files(root: Path = ROOT) -> dict[str, str]:
         **{f"schemas/{subject}.json": _json(schema) for subject, schema in schemas.items()},
         **{f"schemas/headers/{kind}.json": _json(schema) for kind, schema in headers.items()},
         "asyncapi.yaml": _yaml(asyncapi.document(version(root), known)),
+        "openapi.json": _json(openapi.document(version(root), known)),
         "topology.json": _json(declared),
         "clients/nightshift.d.ts": typescript.definitions(schemas, headers, list(messages())),
         "README.md": page(schemas, headers, declared, known),

@@ -37,11 +37,11 @@ async def establish(connection: Connection, settings: ProcessSettings, *, name: 
         await _connect(connection, settings, name)
     finally:
         if not connection.up.is_set():
-            await _abandon(connection)
+            await abandon(connection)
 
 
-async def _abandon(connection: Connection) -> None:
-    """Leave nothing behind of a connection that was half made."""
+async def abandon(connection: Connection) -> None:
+    """Close a connection that may be only half made, or not made at all: nothing is left behind."""
     with contextlib.suppress(Exception):  # the library's own state may be anything then
         await connection.close()
 

@@ -1,0 +1,1 @@
+"""The routes of documents: the OpenAPI document, and pages that people read."""
