@@ -34,6 +34,7 @@ def test_a_release_is_kept_once(tmp_path: Any) -> None:
     assert kept.schemas == NOW.schemas
     assert kept.headers == NOW.headers
     assert kept.topology == NOW.topology
+    assert kept.openapi == NOW.openapi
     assert kept.samples == [sample for sample in NOW.samples if sample.valid]
     with pytest.raises(FileExistsError, match="take the next version"):
         released.keep("9.9.9", folder=tmp_path)
@@ -148,7 +149,64 @@ BREAKING: dict[str, tuple[Change, str]] = {
     "consumer gone": (lambda now: now.topology["consumers"].clear(), "consumers: email on EMAIL is gone"),
     "reason gone": (lambda now: now.topology["deadReasons"].remove("crash-loop"), "deadReasons: crash-loop is gone"),
     "kind of subject gone": (lambda now: now.topology["subjects"].clear(), "subjects: jobs.<type> is gone"),
+    "operation gone": (lambda now: _http(now).pop("post"), "POST /v1/jobs/email.send: operation gone"),
+    "path gone": (
+        lambda now: now.openapi["paths"].pop("/v1/jobs/email.send/{id}"),
+        "GET /v1/jobs/email.send/{id}: operation gone",
+    ),
+    "parameter gone": (
+        lambda now: _post(now)["parameters"].pop(1),
+        "POST /v1/jobs/email.send: parameter delay gone",
+    ),
+    "parameter made required": (
+        lambda now: _post(now)["parameters"][0].update(required=True),
+        "POST /v1/jobs/email.send: parameter Idempotency-Key is required now",
+    ),
+    "parameter narrowed": (
+        lambda now: _post(now)["parameters"][0]["schema"].update(maxLength=20),
+        "POST /v1/jobs/email.send: parameter Idempotency-Key: $: limit tightened",
+    ),
+    "body narrowed": (
+        lambda now: _component(now, "SendEmail")["required"].append("text"),
+        "POST /v1/jobs/email.send: body: $.text: field made required",
+    ),
+    "media type no longer taken": (
+        lambda now: _post(now)["requestBody"]["content"].clear(),
+        "POST /v1/jobs/email.send: body application/json no longer taken",
+    ),
+    "field of an answer removed": (
+        lambda now: _component(now, "JobReceipt")["properties"].pop("sequence"),
+        "POST /v1/jobs/email.send: answer 202: $.job.sequence: field removed",
+    ),
+    "field of an answer not always there": (
+        lambda now: _component(now, "JobReceipt")["required"].remove("id"),
+        "POST /v1/jobs/email.send: answer 202: $.job.id: field made required (seen by its readers)",
+    ),
+    "another success": (
+        lambda now: _post(now)["responses"].update({"200": _post(now)["responses"].pop("202")}),
+        "POST /v1/jobs/email.send: success 202 gone",
+    ),
+    "operation renamed": (
+        lambda now: _post(now).update(operationId="sendMail"),
+        "POST /v1/jobs/email.send: renamed from enqueueEmailSend",
+    ),
+    "another scope": (
+        lambda now: _post(now).update(security=[{"key": ["mail"]}]),
+        "POST /v1/jobs/email.send: other scopes needed",
+    ),
 }
+
+
+def _http(now: Contracts) -> Any:
+    return now.openapi["paths"]["/v1/jobs/email.send"]
+
+
+def _post(now: Contracts) -> Any:
+    return _http(now)["post"]
+
+
+def _component(now: Contracts, name: str) -> Any:
+    return now.openapi["components"]["schemas"][name]
 
 
 def _stream(now: Contracts, name: str) -> Any:
@@ -186,6 +244,13 @@ COMPATIBLE: dict[str, Change] = {
     "limit raised": lambda now: now.topology["limits"].update(deadLetterDays=60),
     "time until another worker lowered": lambda now: now.topology["limits"].update(acknowledgeSeconds=20),
     "reason added": lambda now: now.topology["deadReasons"].append("expired"),
+    "operation added": lambda now: now.openapi["paths"].update({"/v2/jobs": _http(now)}),
+    "parameter added": lambda now: _post(now)["parameters"].append(
+        {"name": "priority", "in": "query", "schema": {"type": "integer"}}
+    ),
+    "field of an answer added": lambda now: _component(now, "JobReceipt")["properties"].update(host={"type": "string"}),
+    "problem added": lambda now: _post(now)["responses"].update({"402": {"description": "Pay."}}),
+    "description changed": lambda now: _post(now).update(summary="Otherwise."),
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from tools.contracts import released
 from tools.contracts.compatibility import narrowings, widenings
+from tools.contracts.http_changes import taken_back_over_http
 from tools.contracts.promised import taken_back
 from tools.contracts.released import Contracts
 from tools.contracts.schemas import EVENT
@@ -35,6 +36,8 @@ def _against(release: Contracts, now: Contracts) -> Iterator[str]:
             found += widenings(schema, now.headers[kind])
         yield from (f"headers of {kind}: {line}, since {release.version}. {_KEEP}" for line in found)
     yield from (f"{line}, since {release.version}. {_KEEP}" for line in taken_back(release.topology, now.topology))
+    http = taken_back_over_http(release.openapi, now.openapi)
+    yield from (f"{line}, since {release.version}. {_KEEP}" for line in http)
 
 
 _KEEP = "Keep it as it was, and add what is new beside it."

@@ -1,7 +1,7 @@
 """Store the contracts of a release, and read those of the supported releases.
 
-A release is a folder `contracts/released/<version>/`: schemas, topology, and the valid samples. Delete the folder of a
-release that is no longer supported.
+A release is a folder `contracts/released/<version>/`: schemas, topology, OpenAPI document, and the valid samples. Delete
+the folder of a release that is no longer supported.
 """
 
 import json
@@ -19,12 +19,14 @@ RELEASED = FOLDER / "released"
 
 @dataclass(frozen=True)
 class Contracts:
-    """Everything that is compared: schemas by subject, headers by kind, topology, and samples."""
+    """Everything that is compared: schemas by subject, headers by kind, topology, OpenAPI document, and samples."""
 
     version: str
     schemas: dict[str, Schema]
     headers: dict[str, Schema]
     topology: dict[str, Any]
+    openapi: dict[str, Any]
+    """Empty in releases that had no gateway."""
     samples: list[Sample]
 
 
@@ -49,17 +51,20 @@ def keep(version: str, source: Path = FOLDER, folder: Path = RELEASED) -> str:
     if target.exists():
         raise FileExistsError(f"{target} exists: what was released never changes, take the next version")
     shutil.copytree(source / "schemas", target / "schemas")
-    shutil.copy(source / "topology.json", target / "topology.json")
+    for name in ("topology.json", "openapi.json"):
+        shutil.copy(source / name, target / name)
     shutil.copytree(source / "samples", target / "samples", ignore=shutil.ignore_patterns("invalid", "README.md"))
     return f"contracts/released/{version} kept: what is in it can only be added to from now on"
 
 
 def _read(version: str, folder: Path) -> Contracts:
+    openapi = folder / "openapi.json"
     return Contracts(
         version,
         _schemas(folder / "schemas"),
         _schemas(folder / "schemas" / "headers"),
         json.loads((folder / "topology.json").read_bytes()),
+        json.loads(openapi.read_bytes()) if openapi.is_file() else {},
         read(folder / "samples"),
     )
 
