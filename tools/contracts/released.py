@@ -1,7 +1,7 @@
 """Store the contracts of a release, and read those of the supported releases.
 
-A release is a folder `contracts/released/<version>/`: schemas, topology, OpenAPI document, and the valid samples. Delete
-the folder of a release that is no longer supported.
+A release is a folder `contracts/released/<version>/`: schemas, topology, OpenAPI document, and the valid samples.
+Delete the folder of a release that is no longer supported.
 """
 
 import json
