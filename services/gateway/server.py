@@ -6,6 +6,7 @@ import errno
 import functools
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -42,8 +43,15 @@ class GatewayServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def server_config(settings: GatewaySettings, app: ASGIApp, limits: ConnectionLimits) -> uvicorn.Config:
-    """Return how the application is served."""
+def protocol_config(
+    app: ASGIApp,
+    limits: ConnectionLimits,
+    *,
+    drain_seconds: float,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> uvicorn.Config:
+    """Return how an application is served: over TLS, if there is a certificate."""
     return uvicorn.Config(
         app,
         http=functools.partial(GatewayProtocol, limits=limits),  # type: ignore[arg-type]  # it only calls it
@@ -55,9 +63,9 @@ def server_config(settings: GatewaySettings, app: ASGIApp, limits: ConnectionLim
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=int(settings.gateway_drain_seconds),
-        ssl_certfile=settings.gateway_tls_cert_file,
-        ssl_keyfile=settings.gateway_tls_key_file,
+        timeout_graceful_shutdown=int(drain_seconds),
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
 
 

@@ -22,7 +22,7 @@ from services.gateway.auth.api_keys import ApiKeys
 from services.gateway.connection_limits import ConnectionLimits
 from services.gateway.context import GatewayContext
 from services.gateway.intake import BROKER_SECONDS, Intake
-from services.gateway.server import listen, serve_http, server_config, url_of
+from services.gateway.server import listen, protocol_config, serve_http, url_of
 from services.gateway.settings import GatewaySettings
 
 NAME = "gateway"
@@ -56,7 +56,13 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
         frame.checks.ready("intake", _readiness(context))
         frame.supervisor.start("key uses", keys.note_uses)
         frame.supervisor.start("connection", lambda _: _keep_connected(context, frame))
-        config = server_config(settings, build_app(context), ConnectionLimits(connections=settings.gateway_connections))
+        config = protocol_config(
+            build_app(context),
+            ConnectionLimits(connections=settings.gateway_connections),
+            drain_seconds=settings.gateway_drain_seconds,
+            certificate=settings.gateway_tls_cert_file,
+            key=settings.gateway_tls_key_file,
+        )
         serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
         gc_tuning.freeze()
         url = url_of(settings, listening)
