@@ -54,11 +54,12 @@ class TokenKeys:
         return age > FRESH_SECONDS or (unknown and age > UNKNOWN_KEY_SECONDS)
 
     async def _refresh(self) -> None:
-        self._tried = self._clock()
         try:
             self._keys = KeySet.import_key_set(msgspec.json.decode(await self._fetch()))
         except (httpx.HTTPError, JoseError, ValueError, TypeError, KeyError) as error:
             _log.error("keys_not_fetched", "The keys of the identity provider cannot be fetched", error=str(error))
+        finally:  # not before: whoever comes meanwhile waits for it
+            self._tried = self._clock()
 
 
 def fetch_from(url: str) -> FetchKeys:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -20,8 +21,11 @@ from nightshift.objects.s3 import open_objects
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
 from services.gateway.auth import key_table
+from services.gateway.auth.admission import admission
+from services.gateway.auth.api_keys import ApiKeys
 from services.gateway.auth.key_text import make_key
 from services.gateway.auth.principal import Limits
+from services.gateway.context import GatewayContext
 from services.gateway.service import serve
 from services.gateway.settings import GatewaySettings
 from tests.harness import connected, eventually
@@ -143,3 +147,33 @@ async def raw(port: int, *pieces: bytes, seconds: float = 10.0, half_close: bool
             return await reader.read()
     finally:
         writer.close()
+
+
+@asynccontextmanager
+async def serving_bytes(content: bytes) -> AsyncIterator[str]:
+    """A web server that answers everything with the same bytes; yields its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, LOOPBACK, 0)
+    async with server:
+        yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+
+
+def unconnected(folder: Path, settings: GatewaySettings) -> GatewayContext:
+    """What the routes are built from, without anything behind it."""
+    nobody: Any = None
+    database = open_database(f"sqlite+aiosqlite:///{folder / 'none.db'}")
+    return GatewayContext(
+        settings=settings,
+        catalogue=load_catalogue(),
+        connection=nobody,
+        database=database,
+        objects=nobody,
+        admission=admission(settings, ApiKeys(database)),
+        intake=nobody,
+    )
