@@ -144,6 +144,59 @@ export interface ProcessUpload {
 }
 
 /**
+ * Work off one event of a provider, whose signature the gateway has checked.
+ *
+ * Only the gateway publishes it: whoever could publish it could forge any event. Its body is the provider's own, byte
+ * for byte; nobody but the handler has looked into it.
+ *
+ * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
+ */
+export interface WebhookReceived {
+  /** Source of the event, as the gateway's file of sources names it. */
+  source: string;
+  /** Identity of the event: the provider's id where its signature covers it, else the hash of the body. With the source, it is done once. */
+  eventId: string;
+  /** What happened, in the provider's words; `unknown` when the gateway found no type. */
+  eventType: string;
+  /** The provider's id of the delivery, where it is another one than that of the event. No signature covers it. */
+  deliveryId?: string | null;
+  /** When the gateway received it (RFC 3339, UTC). */
+  receivedAt: string;
+  /** When it happened, if the provider says so (RFC 3339). */
+  occurredAt?: string | null;
+  /** Media type of the body, as the provider said it. */
+  contentType?: string;
+  /** The few headers that the gateway passes on, by their names in lower case; never a signature. */
+  headers?: Readonly<Record<string, string>>;
+  /** The body as text. */
+  body?: string;
+  /** The body in base64, when it is no UTF-8 text; `body` is left out then. */
+  bodyBase64?: string | null;
+}
+
+/**
+ * Get the present state of a provider's object from the provider, and store it.
+ *
+ * The service asks for it when events do not say which of them is the newest, or do not contain the object.
+ *
+ * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
+ */
+export interface RefreshObject {
+  /** Source of the event, as the gateway's file of sources names it. */
+  source: string;
+  /** The provider's id of the object. */
+  objectId: string;
+  /** What kind of object it is, in the provider's words. */
+  objectType: string;
+  /** Path of the object at the provider's API. */
+  path: string;
+  /** Account at the provider that the object belongs to. */
+  context?: string | null;
+  /** When the event happened that led to it (RFC 3339). */
+  asOf: string;
+}
+
+/**
  * A schedule came due. One event per due time, however many schedulers run.
  *
  * Its handler enqueues jobs and does no work itself. It goes by `due`, not by the time of arrival: after an outage, an
@@ -278,6 +331,8 @@ export interface Jobs {
   "sync.all": SyncAll;
   "sync.external": SyncExternal;
   "upload.process": ProcessUpload;
+  "webhook.received": WebhookReceived;
+  "webhook.refresh": RefreshObject;
 }
 
 /** Where each job is published. */
@@ -292,6 +347,8 @@ export interface Subjects {
   "sync.all": "jobs.sync.all";
   "sync.external": "jobs.sync.external";
   "upload.process": "jobs.upload.process";
+  "webhook.received": "jobs.webhook.received";
+  "webhook.refresh": "jobs.webhook.refresh";
 }
 
 /** The body of the event on `cron.<name>`. */

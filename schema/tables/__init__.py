@@ -3,28 +3,41 @@
 from schema.tables.base import metadata
 from schema.tables.cleanup import cleanup_runs
 from schema.tables.gateway import api_keys, idempotency_keys, uploads
-from schema.tables.mail import MAIL_TRANSPORTS, email_deliveries
+from schema.tables.mail import (
+    DELIVERY_STATUSES,
+    MAIL_TRANSPORTS,
+    SUPPRESSION_REASONS,
+    email_deliveries,
+    email_suppressions,
+)
 from schema.tables.people import activity_logs, sessions, users
 from schema.tables.reports import REPORT_STATUSES, reports
 from schema.tables.sync import ACCOUNT_STATUSES, external_records, linked_accounts
 from schema.tables.uploads import FILE_STATUSES, files
+from schema.tables.webhooks import EVENT_OUTCOMES, provider_objects, webhook_events
 
 __all__ = [
     "ACCOUNT_STATUSES",
+    "DELIVERY_STATUSES",
+    "EVENT_OUTCOMES",
     "FILE_STATUSES",
     "MAIL_TRANSPORTS",
     "REPORT_STATUSES",
+    "SUPPRESSION_REASONS",
     "activity_logs",
     "api_keys",
     "cleanup_runs",
     "email_deliveries",
+    "email_suppressions",
     "external_records",
     "files",
     "idempotency_keys",
     "linked_accounts",
     "metadata",
+    "provider_objects",
     "reports",
     "sessions",
     "uploads",
     "users",
+    "webhook_events",
 ]

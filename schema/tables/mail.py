@@ -1,11 +1,14 @@
-"""The table of sent mail: to whom, through what, when, under which ids."""
+"""Tables of mail: what was sent to whom, what became of it, and who gets none any more."""
 
 from sqlalchemy import Column, Index, Table, Text
 
-from nightshift.database.columns import document, identifier, instant, one_of
+from nightshift.database.columns import created_at, document, identifier, instant, one_of
 from schema.tables.base import metadata
 
 MAIL_TRANSPORTS = ("smtp", "resend")
+DELIVERY_STATUSES = ("sent", "bounced", "complained", "suppressed")
+"""`suppressed`: not sent, as everybody it was for is on the suppression list."""
+SUPPRESSION_REASONS = ("bounced", "complained", "manual")
 
 email_deliveries = Table(
     "email_deliveries",
@@ -18,10 +21,30 @@ email_deliveries = Table(
     Column("provider_id", Text),
     Column("message_id", Text, nullable=False),
     instant("sent_at", nullable=False),
+    Column("status", Text, nullable=False, default="sent", server_default="sent"),
+    instant("status_at"),
+    Column("status_reason", Text),
     one_of("transport", MAIL_TRANSPORTS),
+    one_of("status", DELIVERY_STATUSES),
     Index(None, "job_id"),
     Index(None, "message_id"),
+    # A provider tells by its own id what became of a mail.
+    Index(None, "provider_id"),
     # Reports count mails by date.
     Index(None, "sent_at"),
 )
-"""`recipients`: a list of addresses; `provider_id`: the provider's name for it; `message_id`: its `Message-ID`."""
+"""`recipients`: a list of addresses; `provider_id`: the provider's name for it; `message_id`: its `Message-ID`;
+`status_at`, `status_reason`: what the provider said of it later, or who was left out."""
+
+email_suppressions = Table(
+    "email_suppressions",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text),
+    created_at(),
+    one_of("reason", SUPPRESSION_REASONS),
+    # Listed by time.
+    Index(None, "created_at", "address"),
+)
+"""`address`: in lower case, without a name; `detail`: the provider's words, or those of whoever added it."""

@@ -32,6 +32,8 @@ linked_accounts = Table(
     UniqueConstraint("user_id", "service"),
     # A sync of all pages through the active accounts by id.
     Index(None, "status", "id"),
+    # A webhook of the service names the account as the service does.
+    Index(None, "service", "external_account"),
 )
 """`checkpoint`: where a sync goes on; `generation`: the round in progress, or done last; `credentials`: a secret.
 

@@ -16,6 +16,7 @@ from services.email.rate_limiter import RateLimiter
 from services.email.resend import ResendMailer
 from services.email.settings import EmailSettings
 from services.email.smtp import SmtpMailer
+from services.email.suppressions import DatabaseSuppressions
 
 
 @asynccontextmanager
@@ -24,7 +25,15 @@ async def handlers(settings: EmailSettings, context: ServiceContext) -> AsyncIte
     mailer = _mailer(settings)
     context.dependencies.register(_provider(settings), mailer.check)
     try:
-        yield {SendEmail: partial(send_email, mailer=mailer, objects=context.objects, rules=settings.rules)}
+        yield {
+            SendEmail: partial(
+                send_email,
+                mailer=mailer,
+                objects=context.objects,
+                suppressions=DatabaseSuppressions(context.database, settings.mail_transport),
+                rules=settings.rules,
+            )
+        }
     finally:
         await mailer.close()
 

@@ -49,7 +49,9 @@ def _edges(schema: Schema, definitions: Schema) -> Iterator[Any]:
             yield from _text_edges({**schema, **branch})
         if branch.get("type") == "array":
             yield from _list_edges(branch, definitions)
-        if branch.get("type") == "object":
+        if _is_map(branch):
+            yield from _map_edges(branch, definitions)
+        elif branch.get("type") == "object":
             yield from edges({"examples": [_fitting(branch)], **branch})
 
 
@@ -65,6 +67,18 @@ def _list_edges(schema: Schema, definitions: Schema) -> Iterator[Any]:
     limits = {schema.get("minItems", 0), schema.get("maxItems", 1)}
     yield from ([good] * size for limit in limits for size in range(max(limit - 1, 0), limit + 2))
     yield from ([good, item] for item in _edges(schema["items"], definitions))
+
+
+def _is_map(schema: Schema) -> bool:
+    """Whether it is an object with fields of any name."""
+    return isinstance(schema.get("additionalProperties"), dict)
+
+
+def _map_edges(schema: Schema, definitions: Schema) -> Iterator[dict[str, Any]]:
+    most = schema.get("maxProperties", 1)
+    yield from ({f"name-{number}": "a" for number in range(size)} for size in (most - 1, most, most + 1))
+    yield from ({name: "a"} for name in ("", "é", _ODD))
+    yield from ({"name": value} for value in _edges(schema["additionalProperties"], definitions))
 
 
 def _fitting(schema: Schema) -> Any:
@@ -158,6 +172,8 @@ def _lists(schema: Schema, definitions: Schema) -> st.SearchStrategy[list[Any]]:
 
 
 def _objects(schema: Schema, definitions: Schema) -> st.SearchStrategy[dict[str, Any]]:
+    if _is_map(schema):
+        return st.dictionaries(_WORDS, _value(schema["additionalProperties"], definitions), max_size=3)
     fields = {name: _value(content, definitions) for name, content in schema.get("properties", {}).items()}
     required = {name: fields[name] for name in schema.get("required", [])}
     optional = {name: strategy for name, strategy in fields.items() if name not in required}

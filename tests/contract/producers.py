@@ -1,15 +1,19 @@
 """What each part publishes, made by its real handlers: the provider's side of the pacts."""
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from sqlalchemy import insert
 
 from contracts.sync import SyncAll
+from contracts.webhook import WebhookReceived
 from nightshift.broker.message import OutboundMessage
 from nightshift.config.secret import Secret
 from nightshift.contract.catalogue import load_catalogue
@@ -20,6 +24,8 @@ from nightshift.messaging.outbox import rows_of
 from nightshift.scheduler.state.cron_stream import outgoing_event
 from nightshift.scheduler.state.schedule_state import ScheduleState
 from nightshift.scheduler.timetable.timetable import load_timetable
+from nightshift.testing import temporary_database
+from nightshift.worker.commit import Committer
 from schema.tables import linked_accounts, users
 from services.maintenance.handlers import enqueue_cleanups
 from services.report.handlers import weekly_report
@@ -28,6 +34,8 @@ from services.report.rendering.document import Document, Table, Tile
 from services.report.report_store import StoredFile
 from services.report.settings import ReportSettings
 from services.sync.fan_out import sync_all, sync_due
+from services.webhook.event import decode_event
+from services.webhook.event_table import event_handlers
 
 NOW = datetime(2026, 7, 27, 9, 0, tzinfo=UTC)
 Producer = Callable[[], list[OutboundMessage]]
@@ -104,11 +112,55 @@ async def _sync() -> list[OutboundMessage]:
     return _enqueued(due) + _enqueued(each)
 
 
+def webhook() -> list[OutboundMessage]:
+    """A checkout becomes a mail, a push a sync, and two events of one second a refresh."""
+    return asyncio.run(_webhook())
+
+
+async def _webhook() -> list[OutboundMessage]:
+    found = list[OutboundMessage]()
+    async with temporary_database() as database:
+        async with database.write() as connection:
+            await connection.execute(insert(users), {"id": "user-17", "email": "ada@example.com"})
+            account = {"user_id": "user-17", "service": "github", "external_account": "ada"}
+            await connection.execute(insert(linked_accounts), account)
+        table, committer = event_handlers(database, app_name="Nightshift"), Committer(database)
+        for number, (source, event_type, body) in enumerate(_EVENTS):
+            about = WebhookReceived(
+                source=source, event_id=str(number), event_type=event_type, received_at=NOW, body=json.dumps(body)
+            )
+            job = Job("webhook", about.TYPE, f"{source}-{number}", f"{source}-{number}")
+            await table[source, _PATTERNS.get(event_type, event_type)](decode_event(msgspec.json.encode(about)), job)
+            await committer.commit(job)
+            found += _enqueued(job)
+    return found
+
+
+_PATTERNS = {"customer.subscription.updated": "customer.subscription.*"}
+_CHECKOUT = {"id": "cs_17", "customer_details": {"email": "ada@example.com", "name": "Ada"}, "amount_total": 4200}
+_EVENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("stripe", "checkout.session.completed", {"data": {"object": {**_CHECKOUT, "currency": "eur"}}}),
+    ("github", "push", {"repository": {"full_name": "ada/engine", "owner": {"login": "ada"}}}),
+    *(
+        (
+            "stripe",
+            "customer.subscription.updated",
+            {
+                "created": int(NOW.timestamp()),
+                "data": {"object": {"id": "sub_17", "object": "subscription", "status": status}},
+            },
+        )
+        for status in ("trialing", "active")
+    ),
+)
+
+
 PRODUCERS: dict[str, Producer] = {
     "maintenance": maintenance,
     "report": report,
     "scheduler": scheduler,
     "sync": sync,
+    "webhook": webhook,
 }
 """The parts that publish -> all that they publish, once each."""
 

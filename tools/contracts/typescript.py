@@ -53,6 +53,8 @@ def _type(schema: Schema) -> str:
         return " | ".join(json.dumps(value) for value in schema["enum"])
     if schema.get("type") == "array":
         return f"ReadonlyArray<{_type(schema.get('items', {}))}>"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"Readonly<Record<string, {_type(schema['additionalProperties'])}>>"
     return _SCALARS.get(str(schema.get("type")), "unknown")
 
 

@@ -11,6 +11,7 @@ _BOUNDS = {
     "maximum": "at most {}",
     "minItems": "{} items or more",
     "maxItems": "at most {} items",
+    "maxProperties": "at most {} of them",
 }
 
 
@@ -34,10 +35,16 @@ def _words(schema: Schema, definitions: Schema) -> str:
     if kind == "array":
         text = f"list of {in_words(schema.get('items', {}), definitions)}"
     elif kind == "object":
-        text = f"object {schema['title']}" if "title" in schema else "object"
+        text = _object(schema, definitions)
     else:
         text = _name(schema, kind)
     return ", ".join([text, *_limits(schema)])
+
+
+def _object(schema: Schema, definitions: Schema) -> str:
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"object of any fields, each {in_words(schema['additionalProperties'], definitions)}"
+    return f"object {schema['title']}" if "title" in schema else "object"
 
 
 def _name(schema: Schema, kind: str) -> str:

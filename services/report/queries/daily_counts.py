@@ -27,9 +27,11 @@ class Days:
         return sum(self.before)
 
 
-async def count_by_day(connection: AsyncConnection, period: Period, at: ColumnElement[Any]) -> Days:
-    """Count the rows of each day by their instant `at`."""
-    return await _by_day(connection, period, at, func.count, literal(1))
+async def count_by_day(
+    connection: AsyncConnection, period: Period, at: ColumnElement[Any], *conditions: ColumnElement[bool]
+) -> Days:
+    """Count the rows of each day by their instant `at`; only those that fulfil the conditions."""
+    return await _by_day(connection, period, at, func.count, literal(1), *conditions)
 
 
 async def sum_by_day(
@@ -52,17 +54,24 @@ def within(period: Period, at: ColumnElement[Any]) -> tuple[ColumnElement[bool],
 
 
 async def _by_day(
-    connection: AsyncConnection, period: Period, at: ColumnElement[Any], measure: Any, column: ColumnElement[Any]
+    connection: AsyncConnection,
+    period: Period,
+    at: ColumnElement[Any],
+    measure: Any,
+    column: ColumnElement[Any],
+    *conditions: ColumnElement[bool],
 ) -> Days:
     return Days(
-        await _measured(connection, period, _query(period, at, measure, column)),
-        await _measured(connection, period.before, _query(period.before, at, measure, column)),
+        await _measured(connection, period, _query(period, at, measure, column, *conditions)),
+        await _measured(connection, period.before, _query(period.before, at, measure, column, *conditions)),
     )
 
 
-def _query(period: Period, at: ColumnElement[Any], measure: Any, column: ColumnElement[Any]) -> Select[Any]:
+def _query(
+    period: Period, at: ColumnElement[Any], measure: Any, column: ColumnElement[Any], *conditions: ColumnElement[bool]
+) -> Select[Any]:
     day = case(*((at < day.end, literal(number)) for number, day in enumerate(period.days)))
-    rows = select(day.label("day"), column.label("measured")).where(*within(period, at)).subquery()
+    rows = select(day.label("day"), column.label("measured")).where(*within(period, at), *conditions).subquery()
     return select(rows.c.day, measure(rows.c.measured)).group_by(rows.c.day)
 
 

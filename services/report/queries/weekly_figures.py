@@ -35,7 +35,9 @@ async def weekly_figures(connection: AsyncConnection, period: Period) -> WeeklyF
         uploaded_bytes=await sum_by_day(connection, period, files.c.created_at, files.c.size),
         failed_uploads=await _count(connection, failed, *within(period, files.c.created_at)),
         failed_uploads_before=await _count(connection, failed, *within(period.before, files.c.created_at)),
-        mails=await count_by_day(connection, period, email_deliveries.c.sent_at),
+        mails=await count_by_day(
+            connection, period, email_deliveries.c.sent_at, email_deliveries.c.status != "suppressed"
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from nightshift.contract.constraints import END, pattern
+from nightshift.contract.constraints import END, INSTANT, pattern
 from nightshift.contract.message import Message
 from nightshift.contract.wire import CRON, MANUAL
 
@@ -26,12 +26,6 @@ ScheduleName = Annotated[
         examples=["cleanup.daily", "sync.all"],
     ),
 ]
-_INSTANT = (
-    r"^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    rf"(?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9]){END}"
-)
-# The schema states what the decoder accepts: most validators ignore `format`, which also allows leap seconds.
-_Instant = Meta(tz=True, extra_json_schema={"pattern": _INSTANT})
 _DAY = "The day must exist."
 
 
@@ -65,12 +59,12 @@ class ScheduleFired(Message):
     ]
     due: Annotated[
         datetime,
-        _Instant,
+        INSTANT,
         Meta(description=f"When it was due (RFC 3339, UTC). {_DAY}", examples=["2026-03-29T01:00:00Z"]),
     ]
     announced: Annotated[
         datetime,
-        _Instant,
+        INSTANT,
         Meta(
             description=f"When the scheduler published it (RFC 3339, UTC). {_DAY}",
             examples=["2026-03-29T01:00:00.012345Z"],

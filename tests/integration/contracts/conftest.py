@@ -11,6 +11,7 @@ from sqlalchemy import select
 from demo.sites.feed_site import FeedSite
 from demo.sites.github_api import GitHubApi
 from demo.sites.http_site import HttpSite
+from demo.sites.stripe_api import StripeApi
 from nightshift.contract import wire
 from nightshift.database import Database, open_database
 from nightshift.database.tables import processed_messages
@@ -20,7 +21,13 @@ from nightshift.objects.s3 import S3ObjectStore, open_objects
 from tests.integration.contracts.recorder import TEST, Recorder, recording
 from tests.integration.contracts.states import Outside
 
-SETTINGS = {"SYNC_ALLOW_PRIVATE_ADDRESSES": "true", "LOG_FORMAT": "json", "MAIL_SENDERS": "hello@acme.example"}
+STRIPE_KEY = "rk_test_made_up_key"
+SETTINGS = {
+    "SYNC_ALLOW_PRIVATE_ADDRESSES": "true",
+    "LOG_FORMAT": "json",
+    "MAIL_SENDERS": "hello@acme.example",
+    "STRIPE_API_KEY": STRIPE_KEY,
+}
 
 
 @dataclass
@@ -62,8 +69,7 @@ def running(provisioned: Stack) -> Running:
 
     @asynccontextmanager
     async def run(name: str = "", **extra: str) -> AsyncIterator[World]:
-        service = Service(provisioned, name, extra=SETTINGS | extra)
-        github, feeds = GitHubApi(), FeedSite()
+        github, feeds, stripe = GitHubApi(), FeedSite(), StripeApi(keys={STRIPE_KEY})
         store = provisioned.objects
         objects = open_objects(store.endpoint, store.access_key, store.secret_key, "nightshift")
         database = open_database(f"sqlite+aiosqlite:///{provisioned.database}")
@@ -72,15 +78,19 @@ def running(provisioned: Stack) -> Running:
                 recording(provisioned.broker.url) as (recorder, client),
                 HttpSite(github.respond) as github_site,
                 HttpSite(feeds.respond) as feed_site,
+                HttpSite(stripe.respond) as stripe_site,
             ):
-                if name:
-                    await service.start()
-                    await service.ready()
-                outside = Outside(github, github_site, feeds, feed_site)
-                yield World(service, recorder, client, database, objects, outside)
-                await service.stop()
+                service = Service(provisioned, name, extra={**SETTINGS, "STRIPE_API_URL": stripe_site.url, **extra})
+                try:
+                    if name:
+                        await service.start()
+                        await service.ready()
+                    outside = Outside(github, github_site, feeds, feed_site, stripe)
+                    yield World(service, recorder, client, database, objects, outside)
+                    await service.stop()
+                finally:
+                    await service.kill()
         finally:
-            await service.kill()
             await database.close()
             await objects.close()
 

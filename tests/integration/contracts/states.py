@@ -1,6 +1,7 @@
 """Makes the world in which the valid samples can be done: rows, objects and accounts that they name."""
 
 import io
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from demo.sites.feed_site import RSS_TYPE, FeedSite, rss
 from demo.sites.github_api import GitHubApi, repository
 from demo.sites.http_site import HttpSite
+from demo.sites.stripe_api import StripeApi
 from nightshift.database import Database
 from nightshift.objects import ObjectStore
 from schema.tables import files, linked_accounts, reports, users
@@ -27,6 +29,7 @@ class Outside:
     github_site: HttpSite
     feeds: FeedSite
     feed_site: HttpSite
+    stripe: StripeApi
 
     def open(self) -> None:
         """Fills them with an account and a feed."""
@@ -74,6 +77,21 @@ async def _account(body: Any, database: Database, _: ObjectStore, outside: Outsi
     await _add(database, linked_accounts, row | ({"credentials": TOKEN} if body["service"] == "github" else {}))
 
 
+async def _event(body: Any, database: Database, _: ObjectStore, outside: Outside) -> None:
+    """Whoever pushes has linked an account; what a thin event of Stripe names is there."""
+    if body["source"] == "github":
+        await _user(database, "user-of-github")
+        row = {"user_id": "user-of-github", "service": "github", "external_account": "ada"}
+        await _add(database, linked_accounts, row)
+    if '"v2.core.event"' in body.get("body", ""):
+        related = json.loads(body["body"])["related_object"]
+        outside.stripe.objects[related["url"]] = {"id": related["id"], "object": related["type"]}
+
+
+async def _object(body: Any, _: Database, __: ObjectStore, outside: Outside) -> None:
+    outside.stripe.objects[body["path"]] = {"id": body["objectId"], "object": body["objectType"]}
+
+
 async def _user(database: Database, user: str) -> None:
     await _add(database, users, {"id": user, "email": f"{len(user)}-{abs(hash(user))}@example.com"})
 
@@ -89,4 +107,6 @@ _STATES = {
     "jobs.upload.process": _upload,
     "jobs.report.generate": _report,
     "jobs.sync.external": _account,
+    "jobs.webhook.received": _event,
+    "jobs.webhook.refresh": _object,
 }

@@ -36,6 +36,9 @@ def test_the_design_names_these_tables() -> None:
         "reports",
         "email_deliveries",
         "cleanup_runs",
+        "email_suppressions",
+        "webhook_events",
+        "provider_objects",
         "api_keys",
         "idempotency_keys",
         "uploads",
@@ -57,7 +60,7 @@ def test_a_reference_can_be_searched(table: Table) -> None:
 def test_an_instant_is_never_a_bare_datetime(table: Table) -> None:
     """Each column of a point in time says so by its name, and keeps UTC."""
     for column in table.columns:
-        named = column.name.endswith("_at") or column.name == "not_before"
+        named = column.name.endswith("_at") or column.name in {"not_before", "as_of"}
         assert isinstance(column.type, Instant) is named
 
 

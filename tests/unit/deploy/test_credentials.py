@@ -97,11 +97,16 @@ def test_new_permissions_reach_the_broker(tmp_path: Path, declared: Topology) ->
 def test_the_gateways_user_may_publish_what_the_setting_names(tmp_path: Path) -> None:
     """`GATEWAY_JOBS` beside what it enqueues of its own accord; nothing else, and by default nothing."""
     assert credentials.main(["--out", str(tmp_path), "--gateway-jobs", "email.send, report.generate"]) == 0
-    assert _of_gateway(tmp_path) == {"jobs.email.send", "jobs.report.generate", "jobs.upload.process"}
+    assert _of_gateway(tmp_path) == {
+        "jobs.email.send",
+        "jobs.report.generate",
+        "jobs.upload.process",
+        "jobs.webhook.received",
+    }
     assert credentials.main(["--out", str(tmp_path)]) == 0
-    assert _of_gateway(tmp_path) == {"jobs.upload.process"}
+    assert _of_gateway(tmp_path) == {"jobs.upload.process", "jobs.webhook.received"}
     assert credentials.main(["--out", str(tmp_path), "--gateway-jobs", "*"]) == 0
-    assert _of_gateway(tmp_path) == {f"jobs.{name}" for name in load_catalogue().public()}
+    assert _of_gateway(tmp_path) == {"jobs.webhook.received", *(f"jobs.{name}" for name in load_catalogue().public())}
 
 
 def _of_gateway(root: Path) -> set[str]:

@@ -12,6 +12,7 @@ from schema.tables import email_deliveries
 from services.email.handlers import send_email
 from services.email.rules import MailRules
 from services.email.smtp import SmtpMailer
+from services.email.suppressions import DatabaseSuppressions
 from tests.integration.services.email.smtp_script import SmtpScript
 from tests.integration.services.email.test_conformance import server_of
 
@@ -22,9 +23,16 @@ async def test_the_row_of_a_delivery_can_be_read_back(script: SmtpScript, databa
     mailer, job = SmtpMailer(server_of(script)), Job("email", "email.send", "job-1", "job-1")
     message = SendEmail(to=("ada@example.com", "bob@example.com"), subject="Grüße", body="<p>Hi</p>")
     before = datetime.now(UTC)
-    await send_email(message, job, mailer=mailer, objects=FakeObjectStore(), rules=MailRules("hello@acme.example"))
-    await mailer.close()
     database = open_database(database_url)
+    await send_email(
+        message,
+        job,
+        mailer=mailer,
+        objects=FakeObjectStore(),
+        suppressions=DatabaseSuppressions(database, "smtp"),
+        rules=MailRules("hello@acme.example"),
+    )
+    await mailer.close()
     async with database.write() as connection:
         for statement, values in job.writes:
             await connection.execute(statement, dict(values or {}))
@@ -33,6 +41,7 @@ async def test_the_row_of_a_delivery_can_be_read_back(script: SmtpScript, databa
     await database.close()
     assert row.job_id == "job-1"
     assert row.recipients == ["ada@example.com", "bob@example.com"]
+    assert (row.status, row.status_at, row.status_reason) == ("sent", None, None)
     assert (row.subject, row.transport, row.provider_id) == ("Grüße", "smtp", "4bXy1z")
     assert row.message_id == "<job-1.email.send@acme.example>"
     assert f"Message-ID: {row.message_id}\r\n".encode() in script.received[0].content

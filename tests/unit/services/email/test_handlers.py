@@ -1,12 +1,14 @@
 """What the handler does with a mail."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from contracts.email import Attachment, SendEmail
 from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent
+from nightshift.outcomes import Permanent, Skip
 from nightshift.testing import FakeObjectStore
 from services.email.attachments import AttachmentMissingError
 from services.email.handlers import send_email
@@ -36,7 +38,31 @@ class FakeMailer:
         """See `Mailer`."""
 
 
-async def handle(message: SendEmail, mailer: FakeMailer, objects: FakeObjectStore | None = None) -> Job:
+class FakeSuppressions:
+    """Has some addresses on its list, and records the mails that are not sent."""
+
+    def __init__(self, **listed: str) -> None:
+        self.listed = {f"{name}@example.com": reason for name, reason in listed.items()}
+        self.recorded: list[tuple[str, tuple[str, ...], str]] = []
+
+    async def among(self, addresses: Sequence[str]) -> dict[str, str]:
+        """See `Suppressions`."""
+        return {
+            address.lower(): self.listed[address.lower()] for address in addresses if address.lower() in self.listed
+        }
+
+    async def record(self, job: Job, mail: OutgoingMail, why: str, now: datetime) -> None:
+        """See `Suppressions`."""
+        assert now == NOW
+        self.recorded.append((job.id, mail.recipients, why))
+
+
+async def handle(
+    message: SendEmail,
+    mailer: FakeMailer,
+    objects: FakeObjectStore | None = None,
+    suppressions: FakeSuppressions | None = None,
+) -> Job:
     """Runs the handler and returns the job with what it wants written."""
     job = Job("email", "email.send", "job/1", "~key")
     await send_email(
@@ -44,6 +70,7 @@ async def handle(message: SendEmail, mailer: FakeMailer, objects: FakeObjectStor
         job,
         mailer=mailer,
         objects=objects or FakeObjectStore(),
+        suppressions=suppressions or FakeSuppressions(),
         rules=MailRules("Acme <hello@acme.example>", attachment_bytes=100),
         now=lambda: NOW,
     )
@@ -70,6 +97,7 @@ async def test_a_sent_mail_is_noted() -> None:
         "provider_id": "4bXy1z",
         "message_id": "<~key.email.send@acme.example>",
         "sent_at": NOW,
+        "status_reason": None,
     }
 
 
@@ -116,3 +144,28 @@ async def test_long_html_is_read_off_the_event_loop() -> None:
     mailer = FakeMailer()
     await handle(message(body="<p>word</p>" * 20_000), mailer)
     assert mailer.mails[0].text.count("word") == 20_000
+
+
+async def test_an_address_on_the_suppression_list_is_left_out() -> None:
+    """The others get their mail, and the row says who did not, and why; capitals make no other address."""
+    mailer, listed = FakeMailer(), FakeSuppressions(bob="complained", eve="bounced")
+    everybody = message(to=("ada@example.com", "Bob@Example.com"), cc="cyd@example.com", bcc="eve@example.com")
+    job = await handle(everybody, mailer, suppressions=listed)
+    (mail,) = mailer.mails
+    assert mail.recipients == ("ada@example.com", "cyd@example.com")
+    ((_, values),) = job.writes
+    assert values is not None
+    assert values["recipients"] == ["ada@example.com", "cyd@example.com"]
+    assert values["status_reason"] == (
+        "left out, as the suppression list has bob@example.com (complained), eve@example.com (bounced)"
+    )
+
+
+async def test_a_mail_that_is_for_nobody_any_more_is_not_sent() -> None:
+    """There is nothing to do, also where a copy would be left: the row and the log say why."""
+    mailer, listed = FakeMailer(), FakeSuppressions(ada="bounced")
+    with pytest.raises(Skip, match=r"^not sent, as the suppression list has ada@example.com \(bounced\)$"):
+        await handle(message(cc="cyd@example.com"), mailer, suppressions=listed)
+    assert mailer.mails == []
+    reason = "not sent, as the suppression list has ada@example.com (bounced)"
+    assert listed.recorded == [("job/1", ("ada@example.com", "cyd@example.com"), reason)]

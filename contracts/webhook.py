@@ -1,0 +1,158 @@
+"""The messages of the webhook service."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from nightshift.contract.constraints import CONTROL, END, INSTANT, ONE_LINE, ONE_LINE_WORDS, pattern
+from nightshift.contract.message import Message
+
+MAX_SOURCE_CHARACTERS = 40
+
+SourceName = Annotated[
+    str,
+    pattern(
+        rf"^[a-z][a-z0-9_-]*{END}",
+        "the name of a source in lower case, such as 'stripe'",
+        max_length=MAX_SOURCE_CHARACTERS,
+        description="Source of the event, as the gateway's file of sources names it.",
+        examples=["stripe", "github", "resend"],
+    ),
+]
+_MAX_ID = 255
+_BASE64 = rf"^(?:[A-Za-z0-9+/]{{4}})*(?:[A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?{END}"
+
+
+class WebhookReceived(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Work off one event of a provider, whose signature the gateway has checked.
+
+    Only the gateway publishes it: whoever could publish it could forge any event. Its body is the provider's own, byte
+    for byte; nobody but the handler has looked into it.
+    """
+
+    SUBJECT: ClassVar[str] = "jobs.webhook.received"
+
+    source: SourceName
+    event_id: Annotated[
+        str,
+        pattern(
+            ONE_LINE,
+            ONE_LINE_WORDS,
+            description="Identity of the event: the provider's id where its signature covers it, else the hash of "
+            "the body. With the source, it is done once.",
+            examples=["evt_1TkQ2eLkdIwHu7ix9WJ0aBcD"],
+            min_length=1,
+            max_length=_MAX_ID,
+        ),
+    ]
+    event_type: Annotated[
+        str,
+        pattern(
+            ONE_LINE,
+            ONE_LINE_WORDS,
+            description="What happened, in the provider's words; `unknown` when the gateway found no type.",
+            examples=["checkout.session.completed", "push"],
+            min_length=1,
+            max_length=_MAX_ID,
+        ),
+    ]
+    delivery_id: Annotated[
+        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=_MAX_ID)] | None,
+        Meta(
+            description="The provider's id of the delivery, where it is another one than that of the event. "
+            "No signature covers it.",
+            examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"],
+        ),
+    ] = None
+    received_at: Annotated[
+        datetime,
+        INSTANT,
+        Meta(description="When the gateway received it (RFC 3339, UTC).", examples=["2026-11-27T09:30:00.512Z"]),
+    ]
+    occurred_at: Annotated[
+        Annotated[datetime, INSTANT] | None,
+        Meta(description="When it happened, if the provider says so (RFC 3339).", examples=["2026-11-27T09:29:58Z"]),
+    ] = None
+    content_type: Annotated[
+        str,
+        pattern(
+            ONE_LINE,
+            ONE_LINE_WORDS,
+            description="Media type of the body, as the provider said it.",
+            examples=["application/json"],
+            max_length=_MAX_ID,
+        ),
+    ] = "application/json"
+    headers: Annotated[
+        dict[str, Annotated[str, Meta(max_length=8192)]],
+        Meta(
+            max_length=50,
+            description="The few headers that the gateway passes on, by their names in lower case; never a signature.",
+            examples=[{"x-github-event": "push"}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    body: Annotated[str, Meta(description="The body as text.", examples=['{"id": "evt_1TkQ2eLkdIwHu7ix9WJ0aBcD"}'])] = (
+        ""
+    )
+    body_base64: Annotated[
+        Annotated[
+            str,
+            pattern(_BASE64, "standard base64 with padding, in one line"),
+        ]
+        | None,
+        Meta(description="The body in base64, when it is no UTF-8 text; `body` is left out then.", examples=["/wA="]),
+    ] = None
+
+
+class RefreshObject(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Get the present state of a provider's object from the provider, and store it.
+
+    The service asks for it when events do not say which of them is the newest, or do not contain the object.
+    """
+
+    SUBJECT: ClassVar[str] = "jobs.webhook.refresh"
+
+    source: SourceName
+    object_id: Annotated[
+        str,
+        pattern(
+            ONE_LINE,
+            ONE_LINE_WORDS,
+            description="The provider's id of the object.",
+            examples=["sub_1TkQ2eLkdIwHu7ix"],
+            min_length=1,
+            max_length=_MAX_ID,
+        ),
+    ]
+    object_type: Annotated[
+        str,
+        pattern(
+            ONE_LINE,
+            ONE_LINE_WORDS,
+            description="What kind of object it is, in the provider's words.",
+            examples=["subscription"],
+            min_length=1,
+            max_length=_MAX_ID,
+        ),
+    ]
+    path: Annotated[
+        str,
+        pattern(
+            rf"^/[^/{CONTROL} #?@\\][^{CONTROL} #@\\]*{END}",
+            "the path of an object at the provider's API, such as '/v1/subscriptions/sub_17', without a host",
+            max_length=1024,
+            description="Path of the object at the provider's API.",
+            examples=["/v1/subscriptions/sub_1TkQ2eLkdIwHu7ix"],
+        ),
+    ]
+    context: Annotated[
+        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=_MAX_ID)] | None,
+        Meta(description="Account at the provider that the object belongs to.", examples=["acct_1TkQ2eLkdIwHu7ix"]),
+    ] = None
+    as_of: Annotated[
+        datetime,
+        INSTANT,
+        Meta(description="When the event happened that led to it (RFC 3339).", examples=["2026-11-27T09:29:58Z"]),
+    ]

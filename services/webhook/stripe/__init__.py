@@ -1,0 +1,1 @@
+"""Handlers of Stripe's events, and its API."""
