@@ -14,6 +14,7 @@ from nightshift.objects.s3 import S3ObjectStore
 from services.gateway.auth.admission import Admission
 from services.gateway.intake import Intake
 from services.gateway.settings import GatewaySettings
+from services.gateway.webhooks.intake import WebhookIntake
 
 
 @dataclass(slots=True, frozen=True)
@@ -29,6 +30,7 @@ class GatewayContext:
     admission: Admission
     intake: Intake
     """Takes the messages of jobs: into the broker, or else into the outbox."""
+    webhooks: WebhookIntake
     tracing: ServerTracing = NO_TRACING
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process begins to stop: streams that never end by themselves end then."""

@@ -3,38 +3,26 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy import bindparam, delete
-from sqlalchemy.dialects import postgresql, sqlite
 
-from nightshift.batcher import Batcher
-from nightshift.broker import Connection, QueueFullError
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import Stored
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.database import Database
-from nightshift.database.tables import outbox as table
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
 from nightshift.messaging.publisher import Publisher
+from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
+from services.gateway.outbox_rows import OutboxRows
 
 BROKER_SECONDS = 1.0
-"""For the broker's acknowledgement, and then for the outbox row: an answer comes within 2.5 s, whatever is away."""
-DATABASE_SECONDS = 1.0
-LONGEST_OUTBOX_BODY = 4 * 1024 * 1024
-_CONSUMER = "gateway"
-_INSERTS = {
-    "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
-}
-"""One that is there already stays as it is."""
-_GROUP = 500
-_DELETE = delete(table).where(table.c.id == bindparam("row"))
+"""For the broker's acknowledgement; with the outbox row's second an answer comes within 2.5 s, whatever is away."""
+CLAIM_SECONDS = 4.0
+TRY_SECONDS = 1.0
 _log = get_logger("intake")
 
 
@@ -43,11 +31,8 @@ class Accepted(msgspec.Struct, frozen=True):
 
     message: OutboundMessage
     stored: Stored | None
-
-
-def outbox_id(job_type: str, job_id: str) -> str:
-    """Return the id of the outbox row of a job that the gateway could not give to the broker."""
-    return f"{_CONSUMER}/{job_type}/{wire.safe_token(job_id)}/0"
+    is_new: bool = True
+    """Whether it was not there before, as far as its queue remembers and the outbox holds."""
 
 
 class Intake:
@@ -65,30 +50,42 @@ class Intake:
         *,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._connection, self._database, self._publisher, self._now = connection, database, publisher, now
-        self._leave: Batcher[Mapping[str, Any], None] = Batcher(self._insert, max_size=_GROUP)
-        self._away = False
+        self._connection, self._publisher, self._now = connection, publisher, now
+        self._outbox = OutboxRows(database, now)
+        self._away, self._next_try = False, 0.0
 
     async def accept(
-        self, message: OutboundMessage, *, runs_at: datetime | None = None, outbox_when_full: bool = False
+        self,
+        message: OutboundMessage,
+        *,
+        runs_at: datetime | None = None,
+        outbox_when_refused: bool = False,
+        claim_seconds: float = CLAIM_SECONDS,
     ) -> Accepted:
         """Store one message; return where it is.
 
+        `outbox_when_refused` is for what its sender would not send again: then a full queue, or another refusal, is a
+        reason to put it into the outbox. `claim_seconds` are for a large body to get to the object store.
+
         Raises:
-            QueueFullError: its queue is full, and `outbox_when_full` is not set: nothing was stored.
+            BrokerRefusedError, ObjectStoreRefusedError: (`QueueFullError`) it was refused: nothing was stored.
             Unavailable: neither broker nor database took it.
-            BrokerRefusedError: the broker refuses it for another reason.
         """
-        if not self._skips_broker:
+        claimed = message
+        with self._publisher.sending([message]) as (traced,):
             try:
-                return await self._publish(message, runs_at)
-            except QueueFullError:
-                if not outbox_when_full:
+                claimed = await self._claimed(traced, runs_at, claim_seconds)
+                if not self._skips_broker:
+                    stored = await self._store(claimed)
+                    return Accepted(message, stored, not stored.duplicate)
+            except (BrokerRefusedError, ObjectStoreRefusedError) as refused:
+                if not outbox_when_refused:
                     raise
+                _log.error("into_outbox", f"What comes in goes into the outbox: {refused}")
             except Unavailable as away:
                 self._broke(away)
-        await self._into_outbox([message], runs_at)
-        return Accepted(message, None)
+        new = await self._outbox.write([claimed], runs_at)
+        return Accepted(message, None, all(new))
 
     async def accept_all(self, messages: Sequence[OutboundMessage], publisher: Publisher) -> list[Accepted]:
         """Store messages of one queue, all or none; `publisher` is one with time enough for many.
@@ -105,7 +102,7 @@ class Intake:
                 self._broke(away)
             else:
                 return [Accepted(message, place) for message, place in zip(messages, stored, strict=True)]
-        await self._into_outbox(messages, None)
+        await self._outbox.write(messages, None)
         return [Accepted(message, None) for message in messages]
 
     async def take_back(self, job_type: str, job_id: str) -> bool:
@@ -114,76 +111,48 @@ class Intake:
         Raises:
             Unavailable: broker or database is unavailable.
         """
-        row = {"row": outbox_id(job_type, job_id)}
-        left = await self._database.commit(lambda connection: connection.execute(_DELETE, row).rowcount)
+        left = await self._outbox.remove(job_type, job_id)
         waited = await self._publisher.cancel(job_type, job_id)
-        return waited or bool(left)
+        return waited or left
 
     @property
     def _skips_broker(self) -> bool:
-        """Whether the last try has failed and there was no connection since: another would only wait in vain."""
-        self._away = self._away and not self._connection.up.is_set()
-        return self._away
+        """Whether the broker is away: without a connection a try would only wait in vain, and one a second is enough.
+
+        A broker that is frozen keeps its connection, and would otherwise cost everybody the second.
+        """
+        if not self._away:
+            return False
+        now = asyncio.get_running_loop().time()
+        if not self._connection.up.is_set() or now < self._next_try:
+            return True
+        self._next_try = now + TRY_SECONDS
+        return False
 
     def _broke(self, away: Unavailable) -> None:
-        self._away = not self._connection.up.is_set()
+        if away.component == "broker":
+            self._away, self._next_try = True, asyncio.get_running_loop().time() + TRY_SECONDS
         _log.warning("into_outbox", f"What comes in goes into the outbox: {away}")
 
-    async def _publish(self, message: OutboundMessage, runs_at: datetime | None) -> Accepted:
-        with self._publisher.sending([message]) as (traced,):
-            claimed = await self._claimed(traced, runs_at)
-            return Accepted(message, await self._publisher.store(claimed))
+    async def _store(self, message: OutboundMessage) -> Stored:
+        try:
+            async with asyncio.timeout(BROKER_SECONDS):
+                stored = await self._publisher.store(message)
+        except TimeoutError:  # it waited behind others that the broker did not answer either
+            raise Unavailable("broker", f"no answer within {BROKER_SECONDS:g} s") from None
+        self._away = False
+        return stored
 
-    async def _claimed(self, message: OutboundMessage, runs_at: datetime | None = None) -> OutboundMessage:
+    async def _claimed(
+        self, message: OutboundMessage, runs_at: datetime | None = None, claim_seconds: float = CLAIM_SECONDS
+    ) -> OutboundMessage:
         if len(message.body) <= wire.MAX_INLINE_BYTES:
             return message
         try:
-            async with asyncio.timeout(BROKER_SECONDS * 4):
+            async with asyncio.timeout(claim_seconds):
                 return await self._publisher.claimed(message, runs_at or self._now())
         except TimeoutError:
             raise Unavailable("objects", "no answer in time") from None
-
-    async def _into_outbox(self, messages: Sequence[OutboundMessage], runs_at: datetime | None) -> None:
-        if any(len(message.body) > LONGEST_OUTBOX_BODY for message in messages):
-            raise Unavailable("objects", "the body is too long for the outbox")
-        rows = [self._row(message, runs_at) for message in messages]
-        try:
-            async with asyncio.timeout(DATABASE_SECONDS):
-                if len(rows) == 1:
-                    await self._leave(rows[0])
-                else:
-                    await self._insert(rows)
-        except TimeoutError:
-            raise Unavailable("database", f"no answer within {DATABASE_SECONDS:g} s") from None
-
-    def _row(self, message: OutboundMessage, runs_at: datetime | None) -> dict[str, Any]:
-        return {
-            "id": outbox_id(_type_in(message.subject), message.headers[wire.JOB_ID]),
-            "consumer": _CONSUMER,
-            "type": None,
-            "parent_id": None,
-            "subject": message.subject,
-            "body": message.body,
-            "headers": message.headers,
-            "not_before": runs_at,
-            "created_at": self._now(),
-        }
-
-    async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> list[None]:
-        """Insert rows in one transaction."""
-        statement = _INSERTS[self._database.dialect]
-
-        def work(connection: DatabaseConnection) -> None:
-            connection.execute(statement, [dict(row) for row in rows])
-
-        await self._database.commit(work)
-        return [None] * len(rows)
-
-
-def _type_in(subject: str) -> str:
-    """Return the job type of `jobs.<type>` or `later.<type>.<token>`."""
-    rest = wire.type_of(subject)
-    return rest if subject.startswith(wire.JOBS) else rest.rpartition(".")[0]
 
 
 def job_message(

@@ -30,6 +30,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unauthorized": ProblemType(
         401, "No valid credentials", "There is no valid API key or token. Nothing says which part of it was wrong."
     ),
+    "invalid-signature": ProblemType(
+        401, "Not verified", "This is no request of the provider. Nothing says what was wrong with it."
+    ),
     "forbidden": ProblemType(403, "Not allowed", "The key or token has no scope for this, or it is another user's."),
     "not-found": ProblemType(404, "Not found", "There is nothing at this address."),
     "unknown-job-type": ProblemType(

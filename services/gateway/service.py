@@ -1,9 +1,13 @@
 """The gateway as a process: stores, broker, HTTP server, health, and a clean end."""
 
 import asyncio
+import os
+import sys
+from collections.abc import Mapping
 
 from nightshift.broker import Connection
 from nightshift.broker.connect import abandon, establish
+from nightshift.config.settings import SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import Database
 from nightshift.messaging.publisher import Publisher
@@ -12,6 +16,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import database_of, object_store
 from nightshift.runtime.health_checks import ReadinessCheck
+from nightshift.runtime.process import WRONG_SETTINGS
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import describe_self
@@ -19,11 +24,15 @@ from nightshift.worker import gc_tuning
 from services.gateway.app import build_app
 from services.gateway.auth.admission import Admission, admission
 from services.gateway.auth.api_keys import ApiKeys
+from services.gateway.auth.client_address import address_reader
 from services.gateway.connection_limits import ConnectionLimits
 from services.gateway.context import GatewayContext
 from services.gateway.intake import BROKER_SECONDS, Intake
 from services.gateway.server import listen, protocol_config, serve_http, url_of
 from services.gateway.settings import GatewaySettings
+from services.gateway.webhooks.intake import WebhookIntake
+from services.gateway.webhooks.metrics import WebhookMetrics
+from services.gateway.webhooks.registry import SourceRegistry
 
 NAME = "gateway"
 _log = get_logger("gateway")
@@ -37,14 +46,30 @@ def main() -> int:
         f"GATEWAY_JOBS=email.send python -m services.{NAME}",
         GatewaySettings,
     )
+    parser.add_argument("--check", action="store_true", help="check settings and webhook sources, and end")
+    if parser.parse_args().check:
+        return check(os.environ)
     return run_process(NAME, GatewaySettings, serve, parser)
+
+
+def check(environ: Mapping[str, str]) -> int:
+    """Print a line for everything that is wrong with the settings and the file of webhook sources; return 0 or 2."""
+    try:
+        settings = load(GatewaySettings, environ)
+        registry = SourceRegistry(settings.gateway_webhooks, environ)
+    except SettingsError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)  # noqa: T201 - a command
+        return WRONG_SETTINGS
+    sources = ", ".join(f"{source.name} ({source.kind})" for source in registry.sources.values())
+    print(f"ok: the settings are complete; webhook sources: {sources or 'none'}")  # noqa: T201 - a command
+    return 0
 
 
 async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: type[Supervisor] = Supervisor) -> int:
     """Answer requests until `stop` is set; return the exit code, 1 if something has failed.
 
     Raises:
-        SettingsError: a port cannot be had.
+        SettingsError: a port cannot be had, or the file of webhook sources is wrong.
     """
     async with open_frame(NAME, settings, stop, Metrics(), supervision=supervision) as frame:
         listening = listen(settings)
@@ -81,6 +106,7 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
     objects = object_store(settings)
     frame.stack.push_async_callback(objects.close)
     publisher = Publisher(connection, objects, timeout_seconds=BROKER_SECONDS, tracing=frame.tracing)
+    intake = Intake(connection, database, publisher)
     return GatewayContext(
         settings=settings,
         catalogue=load_catalogue(settings.contracts_package),
@@ -88,9 +114,17 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
         database=database,
         objects=objects,
         admission=admission,
-        intake=Intake(connection, database, publisher),
+        intake=intake,
+        webhooks=_webhooks(frame, settings, intake),
         tracing=frame.tracing,
     )
+
+
+def _webhooks(frame: ProcessFrame, settings: GatewaySettings, intake: Intake) -> WebhookIntake:
+    registry, metrics = SourceRegistry(settings.gateway_webhooks, os.environ), WebhookMetrics()
+    frame.metrics.registry.register(metrics)
+    frame.supervisor.start("webhook sources", registry.watch)
+    return WebhookIntake(registry, intake, metrics, address_reader(settings.gateway_trusted_proxies))
 
 
 async def _keep_connected(context: GatewayContext, frame: ProcessFrame) -> None:

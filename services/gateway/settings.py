@@ -41,6 +41,13 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Origins whose pages may use the gateway from a browser, such as https://app.example.com."),
     ] = ()
+    gateway_webhooks: Annotated[
+        Path | None,
+        Meta(
+            description="File of the providers whose webhooks are accepted, and where their secrets are (TOML). Unset: "
+            "none. It is read anew when it changes."
+        ),
+    ] = None
     gateway_trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(description="Addresses or networks of the proxies whose X-Forwarded-For is believed."),

@@ -18,7 +18,7 @@ from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
-from services.gateway.intake import outbox_id
+from services.gateway.outbox_rows import outbox_id
 
 LOOK_SECONDS = 2.0
 State = Literal["done", "scheduled", "retrying", "queued", "outbox", "accepted"]

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+from starlette.responses import Response
+
 from services.gateway.context import GatewayContext
-from services.gateway.operation import Operation
+from services.gateway.operation import Call, Operation
 
 
 def operations(context: GatewayContext) -> Sequence[Operation]:
     """Return the operations of webhooks."""
-    del context
-    return ()
+
+    async def receive(call: Call) -> Response:
+        return await context.webhooks.receive(call)
+
+    return (Operation("POST", "/webhooks/{source}", receive, None),)

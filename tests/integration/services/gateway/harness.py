@@ -176,4 +176,5 @@ def unconnected(folder: Path, settings: GatewaySettings) -> GatewayContext:
         objects=nobody,
         admission=admission(settings, ApiKeys(database)),
         intake=nobody,
+        webhooks=nobody,
     )

@@ -1,0 +1,45 @@
+"""Memory for large bodies: bounded, and apart for addresses of bad standing, so that forgers cannot use it up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.gateway.problems import Problem
+
+SMALL_BYTES = 64 * 1024
+"""Shorter bodies need no room: the number of connections bounds them."""
+GOOD_BYTES = 96 * 1024 * 1024
+BAD_BYTES = 40 * 1024 * 1024
+"""Each has room for the longest body that a source may allow."""
+_WAIT_SECONDS = 2.0
+
+
+class Room:
+    """So many bytes; whoever needs some waits a moment for them."""
+
+    def __init__(self, size: int, *, wait_seconds: float = _WAIT_SECONDS) -> None:
+        self._free, self._wait_seconds = size, wait_seconds
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def reserve(self, size: int) -> AsyncIterator[None]:
+        """Hold `size` bytes within the block; a small body takes none.
+
+        Raises:
+            Problem: `busy`: there was no room in time.
+        """
+        if size <= SMALL_BYTES:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._wait_seconds), self._changed:
+                await self._changed.wait_for(lambda: self._free >= size)
+                self._free -= size
+        except TimeoutError:
+            raise Problem("busy", "There is no room for large bodies at the moment.", retry_after=1) from None
+        try:
+            yield
+        finally:
+            self._free += size
+            async with self._changed:
+                self._changed.notify_all()

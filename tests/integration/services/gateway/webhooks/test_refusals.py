@@ -1,0 +1,206 @@
+"""What is not verified is refused with one text, costs little, is told to the operator, and is stored nowhere."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from nightshift.broker import Connection
+from nightshift.embedded.servers.broker import Broker
+from nightshift.embedded.servers.object_store import ObjectServer
+from tests.integration.services.gateway.harness import raw
+from tests.integration.services.gateway.webhooks.intake import BODIES, SECRETS, Door, door
+
+
+async def forged(intake: Door, source: str = "stripe", *, body: bytes = b"{}", **headers: str) -> httpx.Response:
+    """Send what no provider has signed."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await intake.gateway.client.post(f"/webhooks/{source}", content=body, headers=names)
+
+
+async def test_every_reason_has_one_answer(intake: Door, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever guesses learns nothing from it; the log has the reason and the difference of the clocks."""
+    now = int(time.time())
+    good = intake.sign("stripe", b"{}").headers["stripe-signature"].partition("v1=")[2]
+    reasons = {
+        "no-header": await forged(intake),
+        "malformed": await forged(intake, stripe_signature="t=1"),
+        "bad-signature": await forged(intake, stripe_signature=f"t={now},v1={'0' * 64}"),
+        "timestamp-old": await intake.send("stripe", at=now - 400),
+        "timestamp-future": await intake.send("stripe", at=now + 400),
+    }
+    for answer in reasons.values():
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert len({_without_request_id(answer) for answer in reasons.values()}) == 1
+    logged = {
+        record.fields["reason"]: record.fields["clock_difference_seconds"]  # type: ignore[attr-defined]
+        for record in caplog.records
+        if getattr(record, "event", "") == "webhook_refused"
+    }
+    assert logged.keys() == reasons.keys()
+    assert abs(logged["timestamp-old"] + 400) <= 5
+    assert abs(logged["timestamp-future"] - 400) <= 5
+    assert good not in caplog.text
+    assert await intake.queue() == []
+    assert await intake.rows() == []
+
+
+def _without_request_id(answer: httpx.Response) -> str:
+    return answer.text.replace(answer.json()["requestId"], "")
+
+
+async def test_the_fifth_in_a_row_says_what_is_usually_wrong(
+    broker: Broker, queues: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once; an accepted one in between begins anew."""
+
+    def hints() -> list[str]:
+        return [record.getMessage() for record in caplog.records if _event(record) == "webhooks_all_refused"]
+
+    async with door(tmp_path, broker, queues) as intake:
+        for _ in range(4):
+            await forged(intake, stripe_signature=f"t={int(time.time())},v1=0")
+        assert (await intake.send("stripe")).status_code == 200
+        for _ in range(4):
+            await forged(intake, stripe_signature=f"t={int(time.time())},v1=0")
+        assert hints() == []
+        for _ in range(10):
+            await forged(intake, stripe_signature=f"t={int(time.time())},v1=0")
+    (hint,) = hints()
+    assert "stripe" in hint
+    assert "test mode instead of live mode" in hint
+    assert "whsec_" in hint
+    assert sum(_event(record) == "webhook_refused" for record in caplog.records) == 10, "a flood does not fill the disk"
+
+
+def _event(record: logging.LogRecord) -> str:
+    return str(getattr(record, "event", ""))
+
+
+async def test_body_and_signature_reach_no_log(intake: Door, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither of what is accepted nor of what is refused."""
+    caplog.set_level(logging.DEBUG)
+    body = b'{"id": "evt_secretive", "type": "invoice.paid", "card": "4242-in-body"}'
+    await intake.send("stripe", body)
+    await forged(intake, body=body, stripe_signature="t=1,v1=signature-to-hide")
+    assert "4242-in-body" not in caplog.text
+    assert "signature-to-hide" not in caplog.text
+    assert not any(secret in caplog.text for secret in SECRETS.values())
+
+
+@pytest.mark.parametrize("path", ["/webhooks/nobody", "/webhooks/", "/webhooks/stripe/more", "/webhooks/STRIPE"])
+async def test_an_unknown_source_is_not_found_and_never_gone(intake: Door, path: str) -> None:
+    """410 switches some senders off for good."""
+    answer = await intake.gateway.client.post(path, content=b"{}")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+async def test_only_post_is_allowed(intake: Door, method: str) -> None:
+    """405 with what is."""
+    answer = await intake.gateway.client.request(method, "/webhooks/stripe")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_the_limit_is_refused(intake: Door, *, chunked: bool) -> None:
+    """Also one that does not say how long it is, which is not cut off silently."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    signed = intake.sign("stripe", b"x" * 2_000_000).headers
+    content = pieces() if chunked else b"x" * 2_000_000
+    answer = await intake.gateway.client.post("/webhooks/stripe", content=content, headers=signed)
+    assert answer.status_code == 413
+
+
+async def test_a_chunked_body_within_the_limit_is_accepted(intake: Door) -> None:
+    """How it travels is nobody's business."""
+    body = BODIES["stripe"].replace(b"evt_1TkQ2e", b"evt_chunked")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 7):
+            yield body[start : start + 7]
+
+    answer = await intake.gateway.client.post(
+        "/webhooks/stripe",
+        content=pieces(),
+        headers=intake.sign("stripe", body).headers,
+    )
+    assert answer.json() == {"received": True}
+
+
+async def test_a_large_body_without_a_signature_is_not_even_read(intake: Door) -> None:
+    """The answer comes before the body, which the client still has to send."""
+    head = b"POST /webhooks/github HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"
+    answer = await raw(intake.gateway.port, head, b"x" * 100_000)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_a_body_that_never_ends_is_given_up(intake: Door) -> None:
+    """After five seconds, though it comes faster than a connection has to."""
+    head = b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{"
+    began = time.monotonic()
+    answer = await raw(intake.gateway.port, head, seconds=15)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Stripe-Signature: \xff\xfe\x00abc\r\nContent-Length: 2\r\n",
+        b"Stripe-Signature: t=1\r\nStripe-Signature: t=1,v1=0\r\nContent-Length: 2\r\n",
+        b"Stripe-Signature: " + b"v1=0," * 3000 + b"\r\nContent-Length: 2\r\n",
+        b"Content-Length: 0\r\n",
+        b"Content-Encoding: gzip\r\nContent-Length: 2\r\n",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: -5\r\n",
+        b"Content-Length: 99999999999999999999\r\n",
+    ],
+)
+async def test_no_head_makes_it_fail(intake: Door, head: bytes) -> None:
+    """A refusal of the client's, never a fault of ours."""
+    request = b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + head + b"\r\n{}"
+    answer = await raw(intake.gateway.port, request)
+    assert answer[9:12] in {b"400", b"401", b"413", b"415", b"431"}, answer[:80]
+
+
+async def test_forgers_do_not_keep_the_provider_out(
+    broker: Broker, queues: Connection, tmp_path: Path, objects_server: ObjectServer
+) -> None:
+    """A flood from one address, large bodies included; the provider's events come through from the same and another."""
+    async with door(tmp_path, broker, queues, objects_server, trusted_proxies="127.0.0.1") as intake:
+        stop = asyncio.Event()
+
+        async def flood() -> int:
+            sent = 0
+            signature = "sha256=" + "0" * 64
+            while not stop.is_set():
+                sent += 1
+                answer = await forged(
+                    intake,
+                    "github",
+                    body=b"x" * (2_000_000 if sent % 3 == 0 else 2000),
+                    x_hub_signature_256=signature,
+                    x_forwarded_for="203.0.113.66",
+                )
+                assert answer.status_code in {401, 503}
+            return sent
+
+        flooding = [asyncio.create_task(flood()) for _ in range(8)]
+        for number in range(10):
+            address = "203.0.113.66" if number % 2 else "192.0.2.10"
+            body = b'{"number": %d, "filler": "%b"}' % (number, b"x" * (300_000 if number == 4 else 100))
+            answer = await intake.send("github", body, change={"x-forwarded-for": address})
+            assert answer.status_code == 200, address
+        stop.set()
+        assert sum(await asyncio.gather(*flooding)) > 8
+        assert len(await intake.job_ids()) == 10
