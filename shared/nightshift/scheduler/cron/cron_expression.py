@@ -2,7 +2,8 @@
 
 Five fields: minute, hour, day of month, month, day of week. Six: seconds before them, as the broker's own message
 schedules and most schedulers with seconds have it. Names (`mon`, `jan`), ranges, lists, steps, `L`, `W`, `#` and
-`@hourly` … `@yearly` are croniter's. Where day of month and day of week are both restricted, either is enough.
+`@hourly` … `@yearly` are croniter's. The two day fields go together as crontab(5) has it: where both are restricted,
+either is enough; where one begins with a star, `*` or `*/2`, both must fit.
 """
 
 import re
@@ -28,6 +29,17 @@ _NICKNAMES = {
 }
 _HASHED_OR_RANDOM = re.compile(r"[hr](?:[(/].*)?", re.IGNORECASE)
 """Values that croniter derives from a hash or draws at random: not the same in every replica."""
+_STARS = ("*", "?")
+_STEP = re.compile(r"(?:\*|(?P<start>[0-9]{1,4})-(?P<end>[0-9]{1,4}))/(?P<step>[0-9]{1,9})")
+_SIZES = {
+    "second": (60, "a minute"),
+    "minute": (60, "an hour"),
+    "hour": (24, "a day"),
+    "day of month": (31, "a month"),
+    "month": (12, "a year"),
+    "day of week": (7, "a week"),
+}
+"""How many values a field has, and within what a step counts."""
 _NO_HASH = "H and R stand for values that are hashed or drawn; write the value itself"
 _HOURS_A_DAY = 24
 _SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall-clock time
@@ -107,6 +119,7 @@ def parse(text: str) -> Expression:
             "day of week) or six (second before them)"
         )
     found = _expression(text, fields)
+    _check_sense(fields)
     if found.next_after(_SOME_DAY) is None:
         raise ExpressionError("it never comes due: there is no such day")
     return found
@@ -129,11 +142,40 @@ def _expression(text: str, fields: Sequence[str]) -> Expression:
         raise ExpressionError(_explain(fields, str(error))) from None
     return Expression(
         text=text,
-        days=" ".join(fields[-3:]),
+        days=_day_fields(*fields[-3:]),
         hours=_numbers(hours, _HOURS_A_DAY),
         minutes=_numbers(minutes, 60),
         seconds=_numbers(seconds[0], 60) if seconds else (0,),
     )
+
+
+def _day_fields(day: str, month: str, weekday: str) -> str:
+    """Return the day fields as croniter reads them: a star inside a list is no beginning, so either is enough."""
+    either = not day.startswith(_STARS) and not weekday.startswith(_STARS)
+    always = either and "*" in {*day.split(","), *weekday.split(",")}
+    return f"* {month} *" if always else f"{day} {month} {weekday}"
+
+
+def _check_sense(fields: Sequence[str]) -> None:
+    """Refuse what can be read and nobody can mean.
+
+    Raises:
+        ExpressionError: names the field, and what it would do.
+    """
+    names = _FIELDS[:_FIVE] if len(fields) == _FIVE else (_FIELDS[_FIVE], *_FIELDS[:_FIVE])
+    for name, field in zip(names, fields, strict=True):
+        size, period = _SIZES[name]
+        step = _STEP.fullmatch(field)
+        if step is not None and int(step["step"]) > (
+            int(step["end"]) - int(step["start"]) + 1 if step["end"] else size
+        ):
+            raise ExpressionError(
+                f"{name} '{field}' would come due once {period}, as a step counts within it: write the value "
+                "itself, or several schedules"
+            )
+    day, month, weekday = fields[-3:]
+    if not weekday.startswith(_STARS) and _first_day(f"{day} {month} *", _SOME_DAY.date()) is None:
+        raise ExpressionError(f"day of month '{day}' is in no month '{month}'")
 
 
 def _explain(fields: Sequence[str], reason: str) -> str:
@@ -170,7 +212,7 @@ def _first_day(days: str, since: date) -> date | None:
         return since
     before = datetime.combine(since, time()) - _SECOND
     try:
-        found: datetime = croniter(f"0 0 {days}", before).get_next(datetime)
+        found: datetime = croniter(f"0 0 {days}", before, implement_cron_bug=True).get_next(datetime)
     except CroniterBadDateError:
         return None
     return found.date()
