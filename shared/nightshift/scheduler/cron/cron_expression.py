@@ -165,10 +165,7 @@ def _check_sense(fields: Sequence[str]) -> None:
     names = _FIELDS[:_FIVE] if len(fields) == _FIVE else (_FIELDS[_FIVE], *_FIELDS[:_FIVE])
     for name, field in zip(names, fields, strict=True):
         size, period = _SIZES[name]
-        step = _STEP.fullmatch(field)
-        if step is not None and int(step["step"]) > (
-            int(step["end"]) - int(step["start"]) + 1 if step["end"] else size
-        ):
+        if _step_of(field) > _span(field, size):
             raise ExpressionError(
                 f"{name} '{field}' would come due once {period}, as a step counts within it: write the value "
                 "itself, or several schedules"
@@ -176,6 +173,17 @@ def _check_sense(fields: Sequence[str]) -> None:
     day, month, weekday = fields[-3:]
     if not weekday.startswith(_STARS) and _first_day(f"{day} {month} *", _SOME_DAY.date()) is None:
         raise ExpressionError(f"day of month '{day}' is in no month '{month}'")
+
+
+def _step_of(field: str) -> int:
+    found = _STEP.fullmatch(field)
+    return int(found["step"]) if found else 0
+
+
+def _span(field: str, size: int) -> int:
+    """Return how many values a step counts through: all, or those of its range."""
+    found = _STEP.fullmatch(field)
+    return int(found["end"]) - int(found["start"]) + 1 if found and found["end"] else size
 
 
 def _explain(fields: Sequence[str], reason: str) -> str:
