@@ -44,7 +44,17 @@ ROOMS = (
     "cli",
 )
 """The rooms of the library, lowest first: each imports only those before it."""
-BELOW_ALL_ROOMS = {"outcomes", "backoff", "batcher", "heartbeat", "version", "instants", "retry_after", "text"}
+BELOW_ALL_ROOMS = {
+    "outcomes",
+    "backoff",
+    "batcher",
+    "deadline",
+    "heartbeat",
+    "version",
+    "instants",
+    "retry_after",
+    "text",
+}
 """Modules at the library's root that every room may import, and that import none."""
 
 CLIENTS = {"aiosmtplib", "smtplib", "httpx", "minio", "urllib3", "nats", "asyncpg", "aiosqlite", "sqlite3"}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from nightshift.config.redaction import single_line
+from nightshift.deadline import within
 from nightshift.topology.discovery import CHECKS_SECONDS, CheckResult
 
 DependencyCheck = Callable[[], Awaitable[None]]
@@ -30,8 +31,7 @@ class Dependencies:
 
     async def _run(self, name: str, check: DependencyCheck) -> CheckResult:
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await check()
+            await within(self._timeout_seconds, check())
         except TimeoutError as error:
             return CheckResult(name, ok=False, error=str(error) or f"no answer within {self._timeout_seconds:g} s")
         except Exception as error:  # noqa: BLE001 - whatever a check raises is its result

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from nightshift.config.redaction import single_line
+from nightshift.deadline import within
 from nightshift.heartbeat import Heartbeat
 
 ReadinessCheck = Callable[[], Awaitable[None]]
@@ -84,13 +85,14 @@ class Checks:
         heartbeat = self.heartbeat(f"readiness check of {name}")
         while True:
             heartbeat.beat(self._timeout_seconds + self._interval_seconds + self._stalled_after_seconds)
-            await self._check(name, check)
+            running = asyncio.ensure_future(check())
+            await self._check(name, running)
+            await asyncio.wait({running})  # what cannot be cancelled has no second one beside it
             await asyncio.sleep(self._interval_seconds)
 
-    async def _check(self, name: str, check: ReadinessCheck) -> None:
+    async def _check(self, name: str, running: "asyncio.Future[None]") -> None:
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                await check()
+            await within(self._timeout_seconds, running)
         except TimeoutError:
             self._not_ready[name] = f"no answer within {self._timeout_seconds:g} s"
         except Exception as error:  # noqa: BLE001 - whatever a check raises is its reason

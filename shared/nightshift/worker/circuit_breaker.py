@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 
+from nightshift.deadline import within
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
@@ -74,8 +75,7 @@ class CircuitBreaker:
         while True:
             await asyncio.sleep(wait)
             try:
-                async with asyncio.timeout(self._policies.probe_seconds):
-                    await self._probes[component]()
+                await within(self._policies.probe_seconds, self._probes[component]())
             except Exception:  # noqa: BLE001 - whatever a probe raises, it is not available yet
                 wait = min(wait * 2, self._policies.last_probe_seconds)
             else:

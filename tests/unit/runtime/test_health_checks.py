@@ -1,6 +1,8 @@
 """Health as the process itself sees it: heartbeats, liveness, readiness."""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -136,6 +138,36 @@ async def test_a_check_that_cannot_even_be_cancelled_is_found_by_liveness() -> N
         finally:
             end.set()
         await eventually(lambda: not checks.readiness(), what="the check ends")
+
+
+async def test_a_check_that_cannot_be_cancelled_is_not_ready_when_its_time_is_over() -> None:
+    """It was ready before, and holds up neither that verdict nor any other check."""
+    checks = Checks(timeout_seconds=0.05, interval_seconds=0.01)
+    blocked, others = threading.Event(), 0
+
+    async def database() -> None:
+        task = asyncio.create_task(asyncio.to_thread(blocked.wait, 30))
+        while not task.done():  # as the driver does that has to close its connection first
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(task)
+
+    async def broker() -> None:
+        nonlocal others
+        others += 1
+
+    blocked.set()
+    checks.ready("database", database)
+    checks.ready("broker", broker)
+    async with running(checks):
+        await eventually(lambda: not checks.readiness(), what="both answer")
+        blocked.clear()
+        try:
+            await eventually(lambda: checks.readiness() == ["database: no answer within 0.05 s"], what="it is told")
+            before = others
+            await eventually(lambda: others > before + 3, what="the other one goes on")
+        finally:
+            blocked.set()
+        await eventually(lambda: not checks.readiness(), what="it is ready again")
 
 
 def test_a_draining_process_is_alive_but_not_ready() -> None:

@@ -15,6 +15,8 @@ from functools import lru_cache
 
 from croniter import CroniterBadDateError, croniter
 
+from nightshift.scheduler.cron.field_sense import begins_with_star, day_fields, pointless_step
+
 MAX_CHARACTERS = 200
 _FIVE, _SIX = 5, 6
 _FIELDS = ("minute", "hour", "day of month", "month", "day of week", "second")
@@ -29,17 +31,6 @@ _NICKNAMES = {
 }
 _HASHED_OR_RANDOM = re.compile(r"[hr](?:[(/].*)?", re.IGNORECASE)
 """Values that croniter derives from a hash or draws at random: not the same in every replica."""
-_STARS = ("*", "?")
-_STEP = re.compile(r"(?:\*|(?P<start>[0-9]{1,4})-(?P<end>[0-9]{1,4}))/(?P<step>[0-9]{1,9})")
-_SIZES = {
-    "second": (60, "a minute"),
-    "minute": (60, "an hour"),
-    "hour": (24, "a day"),
-    "day of month": (31, "a month"),
-    "month": (12, "a year"),
-    "day of week": (7, "a week"),
-}
-"""How many values a field has, and within what a step counts."""
 _NO_HASH = "H and R stand for values that are hashed or drawn; write the value itself"
 _HOURS_A_DAY = 24
 _SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall-clock time
@@ -119,7 +110,13 @@ def parse(text: str) -> Expression:
             "day of week) or six (second before them)"
         )
     found = _expression(text, fields)
-    _check_sense(fields)
+    names = _FIELDS[:_FIVE] if len(fields) == _FIVE else (_FIELDS[_FIVE], *_FIELDS[:_FIVE])
+    problem = pointless_step(zip(names, fields, strict=True))
+    day, month, weekday = fields[-3:]
+    if problem is None and not begins_with_star(weekday) and _first_day(f"{day} {month} *", _SOME_DAY.date()) is None:
+        problem = f"day of month '{day}' is in no month '{month}'"
+    if problem is not None:
+        raise ExpressionError(problem)
     if found.next_after(_SOME_DAY) is None:
         raise ExpressionError("it never comes due: there is no such day")
     return found
@@ -142,48 +139,11 @@ def _expression(text: str, fields: Sequence[str]) -> Expression:
         raise ExpressionError(_explain(fields, str(error))) from None
     return Expression(
         text=text,
-        days=_day_fields(*fields[-3:]),
+        days=day_fields(*fields[-3:]),
         hours=_numbers(hours, _HOURS_A_DAY),
         minutes=_numbers(minutes, 60),
         seconds=_numbers(seconds[0], 60) if seconds else (0,),
     )
-
-
-def _day_fields(day: str, month: str, weekday: str) -> str:
-    """Return the day fields as croniter reads them: a star inside a list is no beginning, so either is enough."""
-    either = not day.startswith(_STARS) and not weekday.startswith(_STARS)
-    always = either and "*" in {*day.split(","), *weekday.split(",")}
-    return f"* {month} *" if always else f"{day} {month} {weekday}"
-
-
-def _check_sense(fields: Sequence[str]) -> None:
-    """Refuse what can be read and nobody can mean.
-
-    Raises:
-        ExpressionError: names the field, and what it would do.
-    """
-    names = _FIELDS[:_FIVE] if len(fields) == _FIVE else (_FIELDS[_FIVE], *_FIELDS[:_FIVE])
-    for name, field in zip(names, fields, strict=True):
-        size, period = _SIZES[name]
-        if _step_of(field) > _span(field, size):
-            raise ExpressionError(
-                f"{name} '{field}' would come due once {period}, as a step counts within it: write the value "
-                "itself, or several schedules"
-            )
-    day, month, weekday = fields[-3:]
-    if not weekday.startswith(_STARS) and _first_day(f"{day} {month} *", _SOME_DAY.date()) is None:
-        raise ExpressionError(f"day of month '{day}' is in no month '{month}'")
-
-
-def _step_of(field: str) -> int:
-    found = _STEP.fullmatch(field)
-    return int(found["step"]) if found else 0
-
-
-def _span(field: str, size: int) -> int:
-    """Return how many values a step counts through: all, or those of its range."""
-    found = _STEP.fullmatch(field)
-    return int(found["end"]) - int(found["start"]) + 1 if found and found["end"] else size
 
 
 def _explain(fields: Sequence[str], reason: str) -> str:
