@@ -13,6 +13,8 @@ COPY schema schema
 COPY services services
 COPY shared shared
 COPY deploy deploy
+# A checkout made under umask 077 is its owner's alone, and the processes have another user.
+RUN chmod -R a+rX .
 # Compiled here, because the file system is read-only later. Unchecked, because the sources cannot change.
 RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
@@ -32,7 +34,7 @@ RUN useradd --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nolog
  && for holder in nats seaweedfs postgres grafana provision producer $(ls -d services/*/ | grep -v __pycache__); do \
       own "/volumes/credentials/$(basename "$holder")"; done
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app/shared PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    HEALTH_HOST=0.0.0.0 HEALTH_PORT=8080 LOG_FORMAT=json SCRATCH_FOLDER=/scratch
+    HEALTH_HOST=:: HEALTH_PORT=8080 LOG_FORMAT=json SCRATCH_FOLDER=/scratch
 USER nightshift
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-S", "-m", "deploy.probe", "/healthz"]

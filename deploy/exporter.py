@@ -11,13 +11,18 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from nightshift.runtime.dual_stack import ANYWHERE, ANYWHERE_IPV4, NO_IPV6
+
 _PATH = "/jsz?accounts=true&streams=true&consumers=true&config=true"
 _TIMEOUT_SECONDS = 4.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The broker is in our own network: a proxy of the environment, which Docker may set everywhere, cannot reach it."""
 
 Read = Callable[[], Mapping[str, Any]]
 """Returns the broker's answer to `/jsz`, with all streams and consumers."""
@@ -92,10 +97,20 @@ def reader(url: str) -> Read:
     """Return a reader of a broker's monitoring port, `http://nats:8222`."""
 
     def read() -> Mapping[str, Any]:
-        with urllib.request.urlopen(url.rstrip("/") + _PATH, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's own address
+        with _DIRECT.open(url.rstrip("/") + _PATH, timeout=_TIMEOUT_SECONDS) as answer:
             return dict(json.load(answer))
 
     return read
+
+
+def listen(port: int, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
+    """Serve /metrics on all addresses, IPv6 as well as IPv4, on a machine that has one of them or both."""
+    try:
+        return start_http_server(port, addr=ANYWHERE, registry=registry)
+    except OSError as error:
+        if error.errno not in NO_IPV6:
+            raise
+        return start_http_server(port, addr=ANYWHERE_IPV4, registry=registry)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     registry = CollectorRegistry()
     registry.register(Streams(reader(options.url)))
-    start_http_server(options.port, registry=registry)
+    listen(options.port, registry)
     threading.Event().wait()
     return 0
 

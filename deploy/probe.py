@@ -17,13 +17,20 @@ def probe(path: str, port: int, *, timeout_seconds: float = _TIMEOUT_SECONDS) ->
     Raises:
         OSError: nobody answers.
     """
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout_seconds) as connection:
+    with _connected(port, timeout_seconds) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         answer = b""
         while len(answer) < _ENOUGH_BYTES and (piece := connection.recv(_ENOUGH_BYTES)):
             answer += piece
     head, _, body = answer.partition(b"\r\n\r\n")
     return b" 200 " in head.partition(b"\r\n")[0], body.decode(errors="replace").strip()
+
+
+def _connected(port: int, timeout_seconds: float) -> socket.socket:
+    try:
+        return socket.create_connection(("127.0.0.1", port), timeout=timeout_seconds)
+    except OSError:  # it may listen on IPv6 only
+        return socket.create_connection(("::1", port), timeout=timeout_seconds)
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ from services.upload.inspector.confinement import missing_layers
 from services.upload.inspector.fonts import has_fonts
 from services.upload.settings import UploadSettings
 from services.upload.subprocess_inspector import SubprocessInspector
-from services.upload.temp_files import open_scratch
+from services.upload.temp_files import COMPONENT, open_scratch
 
 _log = get_logger("upload")
 
@@ -35,6 +35,7 @@ async def handlers(settings: UploadSettings, context: ServiceContext) -> AsyncIt
         settings.limits, timeout_seconds=settings.inspect_timeout_seconds, processes=settings.processes
     )
     with open_scratch(settings.scratch) as scratch:
+        context.resources[COMPONENT] = scratch.probe
         yield upload_routes(
             database=context.database,
             objects=context.objects,

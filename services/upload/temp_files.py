@@ -1,5 +1,7 @@
 """Temporary folders that are removed after each job, and after a worker that was killed."""
 
+import asyncio
+import errno
 import fcntl
 import os
 import shutil
@@ -8,6 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from nightshift.outcomes import Unavailable
+
+COMPONENT = "scratch"
+_ROOM_BYTES = 1 << 20
+_FAULTS = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO),  # the disk
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),  # what all processes share
+    }
+)
 
 
 class Scratch:
@@ -18,13 +31,42 @@ class Scratch:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """Provide a new empty folder; remove it with its contents at the end of the block."""
-        path = Path(tempfile.mkdtemp(dir=self.root))
+        """Provide a new empty folder; remove it with its contents at the end of the block.
+
+        Raises:
+            Unavailable: something inside met a full or broken disk, or a machine that has no more of something. That is
+                no file's fault.
+        """
+        with self._machine_faults():
+            path = Path(tempfile.mkdtemp(dir=self.root))
+            try:
+                yield path
+            finally:
+                # A cancelled download may still be writing here: what it leaves is removed with the root.
+                shutil.rmtree(path, ignore_errors=True)
+
+    async def probe(self) -> None:
+        """Check that there is room for a file.
+
+        Raises:
+            Unavailable: there is none; the text says where.
+        """
+        await asyncio.to_thread(self._write)
+
+    def _write(self) -> None:
+        with self._machine_faults(), tempfile.TemporaryFile(dir=self.root) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+
+    @contextmanager
+    def _machine_faults(self) -> Iterator[None]:
         try:
-            yield path
-        finally:
-            # A cancelled download may still be writing here: what it leaves is removed with the root.
-            shutil.rmtree(path, ignore_errors=True)
+            yield
+        except OSError as error:
+            if error.errno not in _FAULTS:
+                raise
+            where = f"the folder for temporary files {self.root.parent} (SCRATCH_FOLDER)"
+            raise Unavailable(COMPONENT, f"{where}: {error.strerror}") from error
 
 
 @contextmanager

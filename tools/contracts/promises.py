@@ -27,7 +27,8 @@ PROMISES: dict[str, str] = {
     "no_order_is_promised": "No order is promised, not even between two jobs of one producer.",
     "headers_travel_along_but_for_orders_to_the_broker": (
         "Headers that are not ours travel along, into every copy and the dead letter. Those that begin with `Nats-` "
-        "are orders to the broker and do not."
+        "are orders to the broker and do not. A job with a header that is almost ours (`job-id`, `X-Job-Id`) and "
+        "without the right one is a dead letter that names both."
     ),
     "an_event_is_handled_like_one_asked_for_by_hand": (
         "A schedule's event has the id `<name>@<due time>`, comes once per due time, and is handled like one that was "

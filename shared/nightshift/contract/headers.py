@@ -74,7 +74,10 @@ _Error = Annotated[
 
 
 class Headers(msgspec.Struct, frozen=True, kw_only=True):
-    """Headers of any message. Unknown ones travel along unread, but for those that begin with `Nats-`."""
+    """Headers of any message. Unknown ones travel along unread, but for those that begin with `Nats-`.
+
+    A job with one that is almost one of these (`job-id`, `JobId`, `X-Job-Id`) is a dead letter that says so.
+    """
 
     traceparent: _Trace | UnsetType = msgspec.field(default=UNSET, name=wire.TRACEPARENT)
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal, get_args
 
 JOB_ID = "Job-Id"
@@ -41,6 +42,7 @@ CLAIM_LIFETIME = timedelta(days=45)
 MAX_STORABLE_ID_BYTES = 500
 """Longer ids do not fit into every database's index beside other columns (PostgreSQL: 2,704 bytes in all)."""
 
+_MEANT = {name.replace("-", "").lower(): name for name in (JOB_ID, ATTEMPT_BASE, CLAIM, MSG_ID)}
 _SAFE_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_BYTES}}}")
 
 
@@ -59,6 +61,14 @@ def storable_id(job_id: str) -> str:
     if job_id.isprintable() and len(job_id.encode("utf-8", "surrogatepass")) <= MAX_STORABLE_ID_BYTES:
         return job_id
     return safe_token(job_id)
+
+
+@lru_cache(512)
+def meant_header(name: str) -> str | None:
+    """Return the header of ours that a name differs from by nothing but case, separators or a leading `X-`."""
+    letters = name.replace("-", "").replace("_", "").lower()
+    meant = _MEANT.get(letters) or _MEANT.get(letters.removeprefix("x"))
+    return None if meant == name else meant
 
 
 def is_event(job_type: str) -> bool:

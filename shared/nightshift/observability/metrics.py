@@ -90,7 +90,7 @@ class Metrics(Collector):
         self._pull_activity[stream] = at
 
     def circuit(self, component: str, *, is_open: bool) -> None:
-        """Set whether `database`, `objects` or `broker` is unavailable and jobs wait for it."""
+        """Set whether `database`, `objects`, `broker` or a service's own is unavailable and jobs wait for it."""
         self._circuits[component] = is_open
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:

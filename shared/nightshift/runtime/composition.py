@@ -19,7 +19,7 @@ from nightshift.runtime.dependencies import Dependencies
 from nightshift.runtime.supervisor import BackgroundLoop
 from nightshift.topology.topology import Consumer
 from nightshift.worker.assembly import build_pipeline
-from nightshift.worker.circuit_breaker import CircuitBreaker, Spawn, spawn_task
+from nightshift.worker.circuit_breaker import CircuitBreaker, Probe, Spawn, spawn_task
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.pull import Pull
 from nightshift.worker.pull_watch import PullWatch
@@ -43,6 +43,8 @@ class ServiceContext:
     tracing: Tracing = NO_TRACING
     dependencies: Dependencies = field(default_factory=Dependencies)
     """Where a service registers checks of what it depends on outside, for `nightshift doctor`."""
+    resources: dict[str, Probe] = field(default_factory=dict)
+    """What else its jobs wait for, by the component's name in `Unavailable`: while one fails, nothing is pulled."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -113,7 +115,7 @@ def compose(
         await context.connection.up.wait()
 
     circuit = CircuitBreaker(
-        {"database": context.database.probe, "objects": context.objects.probe, "broker": broker},
+        {"database": context.database.probe, "objects": context.objects.probe, "broker": broker, **context.resources},
         context.metrics,
         policies,
         spawn=spawn,

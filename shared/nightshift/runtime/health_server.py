@@ -17,6 +17,7 @@ from typing import Any, Self
 from nightshift.config.env_settings import SettingsError
 from nightshift.config.redaction import single_line
 from nightshift.observability.metrics import Metrics
+from nightshift.runtime.dual_stack import ANYWHERE, ANYWHERE_IPV4, NO_IPV6
 from nightshift.runtime.health_checks import Checks
 
 _CONNECTIONS = 16
@@ -62,13 +63,21 @@ class HealthServer:
         if self._server is not None:
             return
         try:
-            family, _, _, _, address = socket.getaddrinfo(self._host, self._wanted_port, type=socket.SOCK_STREAM)[0]
-            self._server = _Server((str(address[0]), self._wanted_port), family, self._answer, self._request_seconds)
+            self._server = self._listen(self._host)
         except OSError as error:
             raise SettingsError([_listen_problem(self._host, self._wanted_port, error)]) from None
         serve = self._server.serve_forever
         self._thread = threading.Thread(target=serve, args=(_LOOK_SECONDS,), name="health", daemon=True)
         self._thread.start()
+
+    def _listen(self, host: str) -> "_Server":
+        family, _, _, _, address = socket.getaddrinfo(host, self._wanted_port, type=socket.SOCK_STREAM)[0]
+        try:
+            return _Server((str(address[0]), self._wanted_port), family, self._answer, self._request_seconds)
+        except OSError as error:
+            if host != ANYWHERE or error.errno not in NO_IPV6:
+                raise
+            return self._listen(ANYWHERE_IPV4)
 
     def stop(self) -> None:
         """Stop listening and close what is open; a second call does nothing. Takes up to 0.2 s."""
@@ -126,7 +135,12 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Request)
 
     def server_bind(self) -> None:
-        """Bind without asking the name service for our own name, which nobody needs and which may take long."""
+        """Bind without asking the name service for our own name, which nobody needs and which may take long.
+
+        `::` means all addresses, those of IPv4 too, whatever the system's default.
+        """
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:

@@ -107,6 +107,8 @@ async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFram
     frame.checks.ready("broker", parts.watch.ask)
     frame.checks.ready("database", context.database.probe)
     frame.checks.ready("objects", context.objects.probe)
+    for component, probe in context.resources.items():
+        frame.checks.ready(component, probe)
     await parts.worker.start(parts.pulls)
     for name, loop in parts.loops().items():
         frame.supervisor.start(name, loop)

@@ -36,11 +36,18 @@ def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> d
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ProducersError(file, [f"the file cannot be read: {error}"]) from None
+        raise ProducersError(file, [f"the file cannot be read: {error}", *_hint(error)]) from None
     problems = list(_problems(tables, catalogue, taken))
     if problems:
         raise ProducersError(file, problems)
     return {name: _matching(table["jobs"], catalogue) for name, table in tables.items()}
+
+
+def _hint(error: Exception) -> list[str]:
+    """Return what to do about a checkout that was made under umask 077: containers have users of their own."""
+    if not isinstance(error, PermissionError):
+        return []
+    return ["whoever runs this may not read it; in a checkout that is its owner's alone: chmod -R go+rX ."]
 
 
 def offered_types(patterns: Sequence[str], catalogue: Catalogue) -> list[str]:

@@ -22,6 +22,7 @@ ISOLATE_AFTER = 3
 """From this unaccounted delivery on a job runs alone in its process: it may be what kills the others' worker."""
 _TYPE = re.compile(r"[a-z0-9_-]{1,60}(\.[a-z0-9_-]{1,60}){1,4}", re.IGNORECASE)
 _ATTEMPTS = re.compile(r"\d{1,6}")
+_READ = frozenset({wire.JOB_ID, wire.MSG_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TRACEPARENT})
 _SUBJECTS_REMEMBERED = 256
 """A service has few; what others type is parsed anew when this is full."""
 
@@ -139,6 +140,7 @@ def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bo
     job = Job(service, job_type, storable, wire.safe_token(job_id), delivered if is_event else base + 1)
     if storable != job_id:
         job.published_id = job_id
+    wrong = wrong or _mistyped(headers)
     trace = headers.get(wire.TRACEPARENT)
     if trace is None or not (trace_id := trace_id_in(trace)):
         return job, is_event, wrong or malformed, ""
@@ -159,6 +161,19 @@ def _attempt_base(headers: Headers) -> tuple[int, Malformed | None]:
         wrong = f"the header {wire.ATTEMPT_BASE} is {text[:40]!r}, expected a whole number"
         return 0, Malformed("invalid", wrong)
     return base, None
+
+
+def _mistyped(headers: Headers) -> Malformed | None:
+    """Refuse a job whose headers are almost ours: read as somebody else's, they would say nothing, unnoticed.
+
+    A copy of such a job has the right ones beside them, and so does whoever means something else by these.
+    """
+    for name in headers:
+        if name not in _READ and (meant := wire.meant_header(name)) and meant not in headers:
+            if meant == wire.MSG_ID and wire.JOB_ID in headers:  # which is the identity
+                continue
+            return Malformed("invalid", f"the header {name!r} is not read: write {meant!r}")
+    return None
 
 
 @lru_cache(_SUBJECTS_REMEMBERED)

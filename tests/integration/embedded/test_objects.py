@@ -2,14 +2,17 @@
 
 import contextlib
 import io
+import socket
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import urllib3
 from minio import Minio
 from minio.error import S3Error
 
-from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.embedded.servers.object_store import ObjectServer, remove_dead_sockets
 
 
 @pytest.fixture
@@ -73,3 +76,18 @@ async def test_objects_outlive_a_restart(objects_server: ObjectServer, pool: url
         await objects_server.start()
     assert objects_server.endpoint == endpoint
     assert client.get_object(f"bucket-{way}", "a key/ö").data == b"kept"
+
+
+def test_sockets_of_servers_that_were_killed_with_their_stack_are_removed() -> None:
+    """At the next start; those of living servers, young ones and other files stay."""
+    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as alive:
+        folder = Path(name)
+        alive.bind(str(folder / "seaweedfs-s3-1.sock"))
+        alive.listen()
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(folder / "seaweedfs-filer-2.sock"))
+        (folder / "seaweedfs-notes.sock").touch()
+        remove_dead_sockets(folder)
+        assert len(list(folder.iterdir())) == 3
+        remove_dead_sockets(folder, older_than_seconds=0)
+        assert {path.name for path in folder.iterdir()} == {"seaweedfs-s3-1.sock", "seaweedfs-notes.sock"}

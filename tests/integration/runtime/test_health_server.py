@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import http.client
 import socket
 import threading
@@ -209,3 +210,26 @@ def test_it_listens_on_ipv6_too(checks: Checks) -> None:
             assert client.recv(100).startswith(b"HTTP/1.0 404 ")
     finally:
         server.stop()
+
+
+def test_everywhere_means_ipv6_and_ipv4(checks: Checks) -> None:
+    """`::` takes both, so that the probes of a pod reach it whichever of them it has."""
+    with HealthServer("::", 0, Metrics(), checks) as server:
+        for address in ("127.0.0.1", "::1"):
+            with socket.create_connection((address, server.port), timeout=5) as connection:
+                connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+                assert connection.recv(100).startswith(b"HTTP/1.0 200")
+
+
+def test_everywhere_is_ipv4_on_a_machine_without_ipv6(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel with `ipv6.disable=1` makes no such socket."""
+    real = socket.socket.__init__
+
+    def without_ipv6(made: socket.socket, family: int = -1, *arguments: int, **more: int) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        real(made, family, *arguments, **more)
+
+    monkeypatch.setattr(socket.socket, "__init__", without_ipv6)
+    with HealthServer("::", 0, Metrics(), checks) as server:
+        assert get(server, "/healthz") == (200, "ok\n")

@@ -1,11 +1,16 @@
 """What the broker's answer becomes for Prometheus."""
 
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from deploy.exporter import Streams
+from deploy.exporter import Streams, listen, reader
+from nightshift.embedded.processes.ports import free_ports
 
 ANSWER: dict[str, Any] = {
     "account_details": [
@@ -82,3 +87,46 @@ def test_nanoseconds_are_understood() -> None:
         ]
     }
     assert 'nightshift_stream_oldest_timestamp_seconds{stream="SYNC"} 1.772366400123456e+09' in exposed(answer)
+
+
+class _Broker(BaseHTTPRequestHandler):
+    """Answers as the broker's monitoring port does."""
+
+    def do_GET(self) -> None:
+        body = json.dumps(ANSWER).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Write nothing."""
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker gives each container the proxies of its configuration; the broker is not behind them."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Broker) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        assert reader(f"http://127.0.0.1:{server.server_port}")() == ANSWER
+        server.shutdown()
+        thread.join()
+
+
+def test_it_is_scraped_over_ipv6_and_ipv4() -> None:
+    """On whichever the machine has."""
+    (port,) = free_ports(1)
+    served = listen(port, CollectorRegistry())
+    try:
+        for address in ("127.0.0.1", "::1"):
+            with socket.create_connection((address, port), timeout=5) as connection:
+                connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                assert b" 200 " in connection.recv(100)
+    finally:
+        served[0].shutdown()
+        served[0].server_close()
+        served[1].join()

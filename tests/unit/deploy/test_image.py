@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.topology.producers import ProducersError, read_producers
 from tests.repository import ROOT, SERVICES
 
 COPIED = ("contracts", "schema", "services", "shared", "deploy")
@@ -77,3 +79,28 @@ def test_up_is_not_for_the_image(image: Path) -> None:
     """It says so in a sentence."""
     ran = _run(image, "nightshift.cli", "up")
     assert (ran.returncode, "the embedded stack is not installed here" in ran.stderr) == (2, True)
+
+
+def test_a_checkout_that_is_its_owners_alone_makes_an_image_for_all(tmp_path: Path) -> None:
+    """`umask 077; git clone`: what is copied is made readable before anything is done with it, folders too."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert lines.index("RUN chmod -R a+rX .") < next(n for n, line in enumerate(lines) if "compileall" in line)
+    file = tmp_path / "producers.toml"
+    file.write_text("")
+    file.chmod(0o600)
+    own, catalogue = os.geteuid(), load_catalogue()
+    os.seteuid(65_534 if own == 0 else own)
+    file_of_another = file if own == 0 else Path("/etc/shadow")
+    try:
+        with pytest.raises(ProducersError, match=r"chmod -R go\+rX \."):
+            read_producers(file_of_another, catalogue, frozenset())
+    finally:
+        os.seteuid(own)
+
+
+def test_scripts_have_the_line_ends_of_unix_on_every_machine() -> None:
+    """A shell in a container reads no carriage return: Git is told so, for all texts."""
+    assert (ROOT / ".gitattributes").read_text().splitlines()[0] == "* text=auto eol=lf"
+    texts = [path for kind in ("*.sh", "*.conf", "*.yml", "*.toml") for path in (ROOT / "deploy").rglob(kind)]
+    assert len(texts) > 5
+    assert not [path for path in texts if b"\r" in path.read_bytes()]

@@ -50,3 +50,10 @@ def test_without_a_fixed_port_there_is_nothing_to_ask(monkeypatch: pytest.Monkey
     """A setting is wrong: exit code 2."""
     monkeypatch.delenv("HEALTH_PORT", raising=False)
     assert probe.main([]) == 2
+
+
+def test_a_process_that_listens_on_ipv6_only_is_found(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod may have no IPv4 at all."""
+    with HealthServer("::1", 0, Metrics(), checks) as running:
+        monkeypatch.setenv("HEALTH_PORT", str(running.port))
+        assert probe.main([]) == 0

@@ -75,6 +75,42 @@ def test_the_id_is_the_job_id_else_the_message_id_else_the_place() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        *((name, "Job-Id") for name in ("job-id", "Job-ID", "JOB-ID", "JobId", "job_id", "X-Job-Id", "x-job-id")),
+        *(
+            (name, "Nats-Msg-Id")
+            for name in ("Nats-Msg-ID", "nats-msg-id", "NatsMsgId", "Nats_Msg_Id", "X-Nats-Msg-Id")
+        ),
+        ("job-attempt-base", "Job-Attempt-Base"),
+        ("Job-claim", "Job-Claim"),
+    ],
+)
+def test_a_header_that_is_almost_ours_is_refused_aloud(name: str, meant: str) -> None:
+    """Read as somebody else's header it would say nothing: a second job with its id would have a second effect."""
+    delivery = delivered(block=encode({name: "7"}))
+    in_flight = identify("probe", delivery)
+    assert in_flight.malformed is not None
+    assert in_flight.malformed.reason == "invalid"
+    assert in_flight.malformed.text == f"the header {name!r} is not read: write {meant!r}"
+    letter = dead_letter(delivery, in_flight.job, DeadLetter("invalid", "why", 1), NOW)
+    again = identify("probe", delivered(block=encode(letter.headers)))
+    assert (again.malformed is None) == (meant in {"Job-Id", "Nats-Msg-Id"}), (
+        "its copy has an identity, and is redriven"
+    )
+
+
+def test_headers_of_others_travel_along_unread() -> None:
+    """And so does one that stands beside the right one."""
+    for names in ({"X-Request-Id": "a"}, {"Job-Identity": "a"}, {"Job": "a"}, {"Id": "a"}, {"TraceParent": "a"}):
+        assert identify("probe", delivered(block=encode(names))).malformed is None
+    for names in ({"job-id": "a", "Job-Id": "b"}, {"nats-msg-id": "a", "Job-Id": "b"}):
+        in_flight = identify("probe", delivered(block=encode(names)))
+        assert (in_flight.malformed, in_flight.job.id) == (None, "b")
+    assert identify("probe", delivered(block=encode({"job-id": "a", "Nats-Msg-Id": "b"}))).malformed is not None
+
+
+@pytest.mark.parametrize(
     ("subject", "job_type"),
     [
         (b"jobs.probe.run", "probe.run"),

@@ -1,8 +1,13 @@
 """The object store of the embedded stack: SeaweedFS' `weed mini`, used by the S3 protocol."""
 
 import asyncio
+import contextlib
 import json
+import os
 import secrets
+import socket
+import stat
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +20,8 @@ from nightshift.embedded.processes import binaries
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
 from nightshift.embedded.servers.server import Server
 
+_SOCKETS = Path("/tmp")  # noqa: S108 - the program's own choice
+"""Where it makes sockets, whatever TMPDIR says; most have no option."""
 _GRPC_OFFSET = 10_000
 """The admin part is reached by its own worker at its port plus this, whatever its options say."""
 
@@ -86,6 +93,7 @@ class ObjectServer(Server):
         return {"TMPDIR": str(self._temporary), "HOME": str(self.folder)}
 
     def _command(self, ports: Sequence[int]) -> list[str | Path]:
+        remove_dead_sockets()
         data = self.folder / "data"
         for folder in (data, self._temporary):
             folder.mkdir(exist_ok=True)
@@ -128,8 +136,31 @@ class ObjectServer(Server):
 
     def _remove_sockets(self) -> None:
         for port in self._ports:
-            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - the program's own choice
-                socket.unlink(missing_ok=True)
+            for path in _SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink(missing_ok=True)
+
+
+def remove_dead_sockets(folder: Path = _SOCKETS, *, older_than_seconds: float = 60.0) -> None:
+    """Remove the sockets of servers that ended with a process that was killed, and could not remove them.
+
+    A young one may belong to a server that does not listen yet.
+    """
+    for path in folder.glob("seaweedfs-*.sock"):
+        with contextlib.suppress(OSError):  # another user's, or gone meanwhile
+            found = path.lstat()
+            is_ours = stat.S_ISSOCK(found.st_mode) and found.st_uid == os.getuid()
+            if is_ours and time.time() - found.st_mtime > older_than_seconds and _is_dead(path):
+                path.unlink()
+
+
+def _is_dead(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        return False
 
 
 def _keys(file: Path) -> tuple[str, str]:

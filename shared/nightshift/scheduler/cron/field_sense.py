@@ -29,13 +29,13 @@ def day_fields(day: str, month: str, weekday: str) -> str:
 
 
 def pointless_step(fields: Iterable[tuple[str, str]]) -> str | None:
-    """Return what is wrong with the first field, given by name and text, whose step is longer than what it counts in."""
+    """Return what is wrong with the first field, of names and texts, whose step is longer than what it counts in."""
     for name, field in fields:
         size, period = _SIZES[name]
         if _step_of(field) > _span(field, size):
             return (
-                f"{name} '{field}' would come due once {period}, as a step counts within it: write the value itself, or "
-                "several schedules"
+                f"{name} '{field}' would come due once {period}, as a step counts within it: write the value itself, "
+                "or several schedules"
             )
     return None
 
