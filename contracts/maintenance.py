@@ -84,7 +84,7 @@ class CleanClaims(Message, omit_defaults=True):
 
 
 class CleanInbox(Message, omit_defaults=True):
-    """Delete the inbox rows of jobs that were done long ago, and records of cleanups of that age.
+    """Delete the inbox rows of jobs that were done long ago, and records of events and of cleanups of that age.
 
     Without its inbox row, a job that is delivered again is done again.
     """

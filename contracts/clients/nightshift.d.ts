@@ -72,7 +72,7 @@ export interface CleanFiles {
 }
 
 /**
- * Delete the inbox rows of jobs that were done long ago, and records of cleanups of that age.
+ * Delete the inbox rows of jobs that were done long ago, and records of events and of cleanups of that age.
  *
  * Without its inbox row, a job that is delivered again is done again.
  *

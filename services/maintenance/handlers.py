@@ -15,7 +15,7 @@ from nightshift.messaging.job import Job
 from nightshift.messaging.paging import Keyset, TimeLimit, enqueue_successor
 from nightshift.objects import ObjectStore
 from nightshift.worker.router import Handlers
-from schema.tables import activity_logs, cleanup_runs, files, sessions
+from schema.tables import activity_logs, cleanup_runs, files, sessions, webhook_events
 from services.maintenance.cleanup_runs import CleanupRun, CleanupRuns
 from services.maintenance.orphaned_files import ABANDONED, OWNERLESS, delete_ownerless_files, disown_abandoned_uploads
 from services.maintenance.orphaned_objects import WITHOUT_ROW, delete_orphaned_objects
@@ -25,6 +25,9 @@ SESSIONS = AgingTable(sessions, Keyset(sessions.c.expires_at, sessions.c.id))
 ACTIVITY = AgingTable(activity_logs, Keyset(activity_logs.c.created_at, activity_logs.c.id))
 # A handful a day: so few rows need no index for their order.
 RUNS = AgingTable(cleanup_runs, Keyset(cleanup_runs.c.started_at, cleanup_runs.c.id))
+EVENTS = AgingTable(
+    webhook_events, Keyset(webhook_events.c.received_at, webhook_events.c.source, webhook_events.c.event_id)
+)
 DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, CleanClaims, CleanInbox)
 
 
@@ -67,12 +70,13 @@ async def clean_activity(message: CleanActivity, job: Job, *, runs: CleanupRuns,
 
 
 async def clean_inbox(message: CleanInbox, job: Job, *, runs: CleanupRuns, settings: MaintenanceSettings) -> None:
-    """Delete the inbox rows of jobs that were done long ago, and crash marks and the records of cleanups as old."""
+    """Delete the inbox rows of jobs that were done long ago, and crash marks, events and records of cleanups as old."""
     before = _before(runs, message.older_than_days, settings.cleanup_inbox_days)
-    run = await runs.begin("inbox", job, *(aging.name for aging in (*INBOX_TABLES, RUNS)))
+    run = await runs.begin("inbox", job, *(aging.name for aging in (*INBOX_TABLES, EVENTS, RUNS)))
     limit, size = TimeLimit(settings.cleanup_seconds), settings.cleanup_page_rows
     done = await delete_old_inbox_rows(run, before, limit=limit, size=size)
-    done = done and await delete_old_rows(run, RUNS, before, limit=limit, size=size)
+    for aging in (EVENTS, RUNS):
+        done = done and await delete_old_rows(run, aging, before, limit=limit, size=size)
     _end(run, job, message, done=done)
 
 

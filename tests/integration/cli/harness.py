@@ -10,8 +10,10 @@ from typing import Any
 from nightshift.broker import Connection
 from nightshift.cli.__main__ import parser, perform
 from nightshift.cli.terminal.output import Output
+from nightshift.config.project import Project
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
+from tests.repository import ROOT
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Operator:
 
 async def run_command(arguments: tuple[str, ...], environ: Mapping[str, str], stack: Path) -> CommandResult:
     """Runs a command with these settings."""
-    options = parser().parse_args(arguments)
+    options = parser(Project(ROOT)).parse_args(arguments)
     out, err = io.StringIO(), io.StringIO()
     output = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
     code = await perform(output, options, environ, stack)

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.maintenance import CleanActivity, CleanInbox, CleanSessions
 from nightshift.contract.message import Message
 from nightshift.database.tables import crash_marks, processed_messages
-from schema.tables import activity_logs, cleanup_runs, sessions
+from schema.tables import activity_logs, cleanup_runs, sessions, webhook_events
 from tests.integration.services.maintenance.harness import DAY, NOW, CleanupHarness, Disturbed, lose_the_machine
 
 SECOND = timedelta(seconds=1)
@@ -62,7 +62,22 @@ async def test_inbox_rows_go_after_60_days(harness: CleanupHarness) -> None:
     job = await harness.clean(CleanInbox())
     assert await harness.ids(processed_messages) == sorted(["new", job.job_id])
     deleted = (await harness.last_run()).deleted
-    assert deleted == {"processed_messages": 1, "crash_marks": 1, "cleanup_runs": 0}
+    assert deleted == {"processed_messages": 1, "crash_marks": 1, "webhook_events": 0, "cleanup_runs": 0}
+
+
+async def test_records_of_events_go_with_the_inbox(harness: CleanupHarness) -> None:
+    """At the same age, by when they were received; until then a replay finds them."""
+    row = {"source": "stripe", "type": "invoice.paid", "outcome": "done", "handled_at": NOW}
+    old, new = NOW - 60 * DAY - SECOND, NOW - 60 * DAY
+    await harness.add(
+        webhook_events,
+        {**row, "event_id": "evt_old", "received_at": old},
+        {**row, "event_id": "evt_new", "received_at": new},
+    )
+    await harness.clean(CleanInbox())
+    async with harness.database.read() as connection:
+        left = (await connection.execute(select(webhook_events.c.event_id))).scalars().all()
+    assert (left, (await harness.last_run()).deleted["webhook_events"]) == (["evt_new"], 1)
 
 
 async def test_records_of_cleanups_go_with_the_inbox(harness: CleanupHarness) -> None:
@@ -78,7 +93,8 @@ async def test_records_of_cleanups_go_with_the_inbox(harness: CleanupHarness) ->
     await harness.clean(CleanInbox())
     (run,) = [run for run in await harness.runs() if run.kind == "inbox"]
     assert await harness.ids(cleanup_runs) == sorted(["new", run.id])
-    assert (run.deleted, run.done) == ({"processed_messages": 0, "crash_marks": 0, "cleanup_runs": 2}, True)
+    deleted = {"processed_messages": 0, "crash_marks": 0, "webhook_events": 0, "cleanup_runs": 2}
+    assert (run.deleted, run.done) == (deleted, True)
     assert run.kept["cleanup_runs"] == 2
 
 

@@ -1,0 +1,107 @@
+"""Events of third parties, selected from the rows that the webhook service writes."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from nightshift.cli.client.command import Parser
+from nightshift.cli.client.context import NO_DATABASE, Context
+from nightshift.cli.terminal.exit_codes import UsageError
+from nightshift.cli.terminal.parse_time import parse_duration
+from nightshift.database import Database
+from schema.tables import EVENT_OUTCOMES, webhook_events
+
+table = webhook_events
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is known of an event."""
+
+    source: str
+    event_id: str
+    type: str
+    outcome: str
+    reason: str | None
+    object_id: str | None
+    delivery_id: str | None
+    occurred_at: datetime | None
+    received_at: datetime
+    handled_at: datetime
+    body_key: str | None
+
+    @property
+    def name(self) -> str:
+        """What names it on the command line."""
+        return f"{self.source}/{self.event_id}"
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job that it came as."""
+        return f"{self.source}-{self.event_id}"
+
+
+def add_filters(parser: Parser) -> None:
+    """Add the options that select events."""
+    parser.add_argument("--source", help="only events of this source, for instance stripe")
+    parser.add_argument("--type", metavar="TYPE", help="only events of this type; * stands for anything: 'invoice.*'")
+    parser.add_argument("--outcome", choices=EVENT_OUTCOMES, help="only events of this outcome")
+    parser.add_argument(
+        "--since", type=parse_duration, metavar="SPAN", help="only events received within this time: 2h, 3d"
+    )
+
+
+def is_narrow(options: argparse.Namespace) -> bool:
+    """Return whether the options select some events and not all."""
+    return bool(getattr(options, "which", ()) or options.source or options.type or options.outcome or options.since)
+
+
+def database_of(context: Context) -> Database:
+    """Return the database, which every command about events needs.
+
+    Raises:
+        UsageError: its address is not set.
+    """
+    database = context.database()
+    if database is None:
+        raise UsageError(f"{NO_DATABASE}: that is where the events' rows are")
+    return database
+
+
+async def find_events(
+    context: Context, options: argparse.Namespace, *, which: Sequence[str] = (), limit: int = 0
+) -> list[EventRow]:
+    """Return the events that the options select, the newest last; at most the newest `limit`, 0 for all."""
+    query = _query(context, options, which).order_by(table.c.received_at.desc(), table.c.source, table.c.event_id)
+    async with database_of(context).read() as connection:
+        found = (await connection.execute(query.limit(limit) if limit else query)).mappings().all()
+    return [EventRow(**row) for row in reversed(found)]
+
+
+def _query(context: Context, options: argparse.Namespace, which: Sequence[str]) -> Select[Any]:
+    columns = [table.c[name] for name in EventRow.__struct_fields__]
+    return select(*columns).where(*_conditions(context, options), *([or_(*map(_named, which))] if which else []))
+
+
+def _conditions(context: Context, options: argparse.Namespace) -> list[ColumnElement[bool]]:
+    conditions = list[ColumnElement[bool]]()
+    if getattr(options, "source", None):
+        conditions.append(table.c.source == options.source)
+    if getattr(options, "outcome", None):
+        conditions.append(table.c.outcome == options.outcome)
+    if getattr(options, "type", None):
+        escaped = options.type.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_").replace("*", "%")
+        conditions.append(table.c.type.like(escaped, escape="\\"))
+    if getattr(options, "since", None):
+        conditions.append(table.c.received_at >= context.now - options.since)
+    return conditions
+
+
+def _named(text: str) -> ColumnElement[bool]:
+    """Return the condition that an event is the named one: `stripe/evt_17`, or the id alone."""
+    source, slash, event_id = text.partition("/")
+    alone = table.c.event_id == text
+    return or_(alone, and_(table.c.source == source, table.c.event_id == event_id)) if slash else alone

@@ -1,0 +1,111 @@
+"""`nightshift webhooks replay`: let the webhook service work off events again."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+
+from nightshift.broker.message import OutboundMessage
+from nightshift.cli.client.command import Groups, command, destructive
+from nightshift.cli.client.context import NO_OBJECTS, Context
+from nightshift.cli.commands.redrive import Redrive
+from nightshift.cli.queries.dead_letters import Filter, letters, letters_at
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
+from nightshift.cli.terminal.formatting import plural
+from nightshift.contract import wire
+from nightshift.messaging.publisher import new_job_id
+from nightshift.objects import ObjectMissingError
+from services.webhook.cli.events import EventRow, add_filters, find_events, is_narrow
+
+_SERVICE, _TYPE = "webhook", "webhook.received"
+_USUAL_RATE = 100.0
+_MORE = """\
+An event whose dead letter is still there is redriven. Of any other, the body is taken from the object store, where it
+is kept for WEBHOOK_KEEP_DAYS, and the event is worked off anew: what it writes is written again, and the shipped
+handlers send no mail twice. The newest state of an object still wins, so old events change nothing."""
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many events matched, were redriven as dead letters, were worked off anew, and are not kept any more."""
+
+    matched: int
+    redriven: int
+    replayed: int
+    gone: int
+
+
+def register(webhooks: Groups) -> None:
+    """Declare the command."""
+    parser = command(
+        webhooks,
+        "replay",
+        "Work off events again: after a handler was mended, or added.",
+        example="nightshift webhooks replay --source stripe --since 2h --outcome dead",
+        more=_MORE,
+        run=run,
+    )
+    parser.add_argument("which", metavar="EVENT", nargs="*", help="stripe/evt_17, or the id alone")
+    add_filters(parser)
+    parser.add_argument("--all", action="store_true", help="all events, whatever became of them")
+    parser.add_argument(
+        "--rate", type=float, default=_USUAL_RATE, metavar="N", help="at most N a second (default 100; 0: no limit)"
+    )
+    destructive(parser)
+
+
+async def run(context: Context, options: argparse.Namespace) -> int:
+    """Replay."""
+    if not (is_narrow(options) or options.all):
+        raise UsageError("which events? Name them (stripe/evt_17), filter them, or add --all")
+    rows = await find_events(context, options, which=options.which)
+    if not rows:
+        context.output.note("No event matches.")
+    if not rows or not context.output.confirm(f"Replay {plural(len(rows), 'event')}? Their handlers will run again."):
+        return ANSWER_IS_NO
+    redriven = await _redrive(context, options, [row for row in rows if row.outcome == "dead"])
+    left = [row for row in rows if row.job_id not in redriven]
+    replayed = await _replay(context, options, left)
+    tally = Tally(matched=len(rows), redriven=len(redriven), replayed=replayed, gone=len(left) - replayed)
+    if context.output.as_json:
+        context.output.json(tally)
+    context.output.line(f"{plural(len(redriven) + replayed, 'event')} replayed")
+    if tally.gone:
+        context.output.line(f"{plural(tally.gone, 'event')} not: the body is not kept any more", "yellow")
+    return DONE if not tally.gone else ANSWER_IS_NO
+
+
+async def _redrive(context: Context, options: argparse.Namespace, rows: Sequence[EventRow]) -> set[str]:
+    """Redrive the dead letters of these events; return the job ids of those that have one."""
+    if not rows:
+        return set()
+    connection = await context.connection()
+    wanted = Filter(services=(_SERVICE,), type=_TYPE, job_ids=tuple(row.job_id for row in rows))
+    found = [(letter.job_id, letter.place) async for letter in letters(connection, wanted)]
+    work = Redrive(connection, await context.publisher(), context.objects(), per_second=options.rate)
+    await work.all_of(letters_at(connection, [place for _, place in found]), None, lambda _: None)
+    return {job_id for job_id, _ in found}
+
+
+async def _replay(context: Context, options: argparse.Namespace, rows: Sequence[EventRow]) -> int:
+    """Publish the kept bodies of these events as new jobs; return how many are still kept."""
+    if not rows:
+        return 0
+    objects, publisher, done = context.objects(), await context.publisher(), 0
+    if objects is None:
+        raise UsageError(f"{NO_OBJECTS}: that is where the bodies of events are")
+    for row in rows:
+        if row.body_key is None:
+            continue
+        try:
+            await objects.stat(row.body_key)
+        except ObjectMissingError:
+            continue
+        job_id = f"{row.job_id}/replay-{new_job_id()}"
+        headers = {wire.JOB_ID: job_id, wire.MSG_ID: f"{_TYPE}/{job_id}", wire.CLAIM: row.body_key}
+        with publisher.sending([OutboundMessage(wire.job_subject(_TYPE), headers, b"")]) as (message,):
+            await publisher.store(message)
+        done += 1
+        if options.rate:
+            await asyncio.sleep(1 / options.rate)
+    return done

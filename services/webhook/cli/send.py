@@ -1,0 +1,132 @@
+"""`nightshift webhooks send`: play a provider: sign a sample with the local secret, and post it to the gateway."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+import msgspec
+
+from nightshift.cli.client.command import Groups, command
+from nightshift.cli.client.context import Context
+from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UNAVAILABLE, CommandError, UsageError
+from nightshift.config.env_settings import FromEnvironment, load
+from nightshift.config.settings import Pattern
+from nightshift.text import did_you_mean
+from nightshift.webhooks.scheme import Sample
+from nightshift.webhooks.source import Source
+from nightshift.webhooks.sources import load_sources
+
+_TIMEOUT_SECONDS = 30.0
+
+
+class SendSettings(FromEnvironment, frozen=True, kw_only=True):
+    """Where the gateway is, and which sources it has."""
+
+    webhook_sources: Annotated[Path | None, msgspec.Meta(description="The gateway's file of sources.")] = None
+    gateway_url: Annotated[
+        str,
+        Pattern(r"https?://[^\s?#@]+", "http://127.0.0.1:8000"),
+        msgspec.Meta(description="Address of the gateway."),
+    ] = "http://127.0.0.1:8000"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the gateway said."""
+
+    source: str
+    status: int
+    body: str
+
+
+def register(webhooks: Groups) -> None:
+    """Declare the command."""
+    parser = command(
+        webhooks,
+        "send",
+        "Play a provider: sign a sample with the local secret, and post it to the gateway.",
+        example="nightshift webhooks send stripe checkout.json --new-id",
+        more="The sources and their secrets are those of the gateway (WEBHOOK_SOURCES), so that nothing leaves this "
+        "machine but the request.",
+        run=_run,
+    )
+    parser.add_argument("source", help="source, as the file of sources names it")
+    parser.add_argument("sample", metavar="FILE", help="the body as the provider sends it; - is standard input")
+    parser.add_argument("--type", help="type of the event, for providers that name it in a header (GitHub, Shopify)")
+    parser.add_argument("--id", help="id of the delivery, for providers that name it in a header")
+    parser.add_argument(
+        "--new-id", action="store_true", help="give a JSON body another `id`, so that it is another event each time"
+    )
+    parser.add_argument("--content-type", default="application/json", help="application/json by default")
+    parser.add_argument("--to", metavar="URL", help="address of the gateway (GATEWAY_URL)")
+    parser.add_argument("--sources", type=Path, metavar="FILE", help="file of sources (WEBHOOK_SOURCES)")
+
+
+async def _run(context: Context, options: argparse.Namespace) -> int:
+    settings = load(SendSettings, context.environ)
+    source = _source(context, options, settings)
+    body = _read(options.sample)
+    sample = Sample(
+        _renamed(body) if options.new_id else body,
+        content_type=options.content_type,
+        event_type=options.type,
+        event_id=options.id,
+    )
+    answer = await _post(source, sample, (options.to or settings.gateway_url).rstrip("/"))
+    if context.output.as_json:
+        context.output.json(answer)
+    context.output.line(f"the gateway answered {answer.status}: {answer.body}")
+    return DONE if answer.status == httpx.codes.OK else ANSWER_IS_NO
+
+
+def _source(context: Context, options: argparse.Namespace, settings: SendSettings) -> Source:
+    file = options.sources or settings.webhook_sources
+    if file is None:
+        raise UsageError("WEBHOOK_SOURCES is not set: name the gateway's file of sources, or give --sources FILE")
+    sources = load_sources(file, context.environ)
+    if options.source not in sources:
+        hint = did_you_mean(options.source, sources) or f"; there are: {', '.join(sorted(sources)) or 'none'}"
+        raise UsageError(f"{file} has no source {options.source!r}{hint}")
+    return sources[options.source]
+
+
+def _read(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _renamed(body: bytes) -> bytes:
+    """Return a JSON body with an `id` that no other event has."""
+    try:
+        event = json.loads(body)
+    except ValueError as error:
+        raise UsageError(f"--new-id is for a body that is a JSON object: {error}") from None
+    if not isinstance(event, dict):
+        raise UsageError("--new-id is for a body that is a JSON object")
+    before = str(event.get("id", "evt_"))
+    return json.dumps(
+        {**event, "id": f"{before.rpartition('_')[0] or 'evt'}_{uuid4().hex}"}, ensure_ascii=False
+    ).encode()
+
+
+async def _post(source: Source, sample: Sample, gateway: str) -> Answer:
+    try:
+        signed = source.scheme.sign(sample, time.time())
+    except ValueError as error:
+        raise UsageError(f"{source.name} has no secret that signs: {error}") from None
+    query = f"?{signed.query}" if signed.query else ""
+    url = f"{gateway}/webhooks/{quote(source.name)}{query}"
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+            response = await client.post(url, content=sample.body, headers=signed.headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        words = str(error) or type(error).__name__
+        raise CommandError(f"no answer from the gateway at {gateway}: {words}", UNAVAILABLE) from None
+    return Answer(source=source.name, status=response.status_code, body=response.text.strip()[:2000])
