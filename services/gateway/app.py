@@ -2,13 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.context import GatewayContext
 from services.gateway.documents import routes as documents
@@ -44,33 +40,31 @@ def build_app(context: GatewayContext) -> ASGIApp:
     for operation in operations(context):
         by_path.setdefault(operation.path, []).append(operation)
     routes = [Route(path, Resource(group, context.admission, context.tracing)) for path, group in by_path.items()]
-    return Exchanges(Starlette(routes=routes, middleware=_cors(context), exception_handlers={404: _not_found}))
+    router = Router(routes, redirect_slashes=False, default=_not_found)
+    return Exchanges(_with_cors(router, context.settings.gateway_cors_origins))
 
 
-def _cors(context: GatewayContext) -> list[Middleware]:
-    origins = context.settings.gateway_cors_origins
+def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     if not origins:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=list(origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Digest",
-                "Content-Disposition",
-                "Content-Type",
-                "Idempotency-Key",
-                "Last-Event-ID",
-                "Prefer",
-                "traceparent",
-            ],
-            expose_headers=list(EXPOSED),
-            max_age=600,
-        )
-    ]
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=[
+            "Authorization",
+            "Content-Digest",
+            "Content-Disposition",
+            "Content-Type",
+            "Idempotency-Key",
+            "Last-Event-ID",
+            "Prefer",
+            "traceparent",
+        ],
+        expose_headers=list(EXPOSED),
+        max_age=600,
+    )
 
 
-async def _not_found(request: Request, _error: Exception) -> Response:
-    return problem_response(Problem("not-found"), exchange_of(request.scope).request_id)
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    await problem_response(Problem("not-found"), exchange_of(scope).request_id)(scope, receive, send)

@@ -7,14 +7,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nightshift.observability.log import get_logger
+from nightshift.observability.log import request_line
 from services.gateway.problems import CONTENT_TYPE, Problem
 from services.gateway.protocol import CONNECTION, GatewayProtocol
 
 EXCHANGE = "gateway.exchange"
 """Where in an ASGI scope the exchange is."""
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-_log = get_logger("gateway")
 
 
 class Exchange:
@@ -63,15 +62,13 @@ class Exchange:
 
     def log(self) -> None:
         """Write the request's line."""
-        _log.info(
-            "request",
-            f"{self.method} {self.route or '(no route)'} {self.status}",
+        request_line(
             method=self.method,
             route=self.route,
             status=self.status,
             bytes_in=self.received,
             bytes_out=self.sent,
-            duration_ms=round((time.perf_counter() - self.began) * 1000, 3),
+            duration_ms=(time.perf_counter() - self.began) * 1000,
             key=self.key_id,
             request_id=self.request_id,
         )

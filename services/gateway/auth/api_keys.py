@@ -38,7 +38,6 @@ class _Known(msgspec.Struct, frozen=True):
     """What was last read of a key; None: there is no such key, or it has ended."""
 
     until: float
-    digest: str = ""
     expires_at: datetime | None = None
     principal: Principal | None = None
 
@@ -51,6 +50,7 @@ class ApiKeys:
     ) -> None:
         self._database, self._now, self._clock = database, now, clock
         self._known: dict[str, _Known] = {}
+        """By the digest of a key's text: whoever has none of these is asked for in the database."""
         self._asked: dict[str, asyncio.Task[_Known]] = {}
         self._used: set[str] = set()
 
@@ -60,17 +60,16 @@ class ApiKeys:
         Raises:
             Unavailable: the database is unavailable, and the key was not looked up lately.
         """
-        key_id = id_in(text)
-        if key_id is None:
-            return None
-        known = self._known.get(key_id)
+        digest = digest_of(text)
+        known = self._known.get(digest)
         if known is None or known.until < self._clock():
-            known = await self._look_up(key_id)
-        if known.principal is None or not hmac.compare_digest(known.digest, digest_of(text)):
+            key_id = id_in(text)
+            if key_id is None:
+                return None
+            known = await self._look_up(key_id, digest)
+        if known.principal is None or (known.expires_at is not None and known.expires_at <= self._now()):
             return None
-        if known.expires_at is not None and known.expires_at <= self._now():
-            return None
-        self._used.add(key_id)
+        self._used.add(known.principal.key_id)
         return known.principal
 
     async def note_uses(self, heartbeat: Heartbeat) -> None:
@@ -92,27 +91,27 @@ class ApiKeys:
         except Unavailable as away:
             _log.warning("uses_not_noted", f"The last use of {len(used)} keys cannot be written down: {away}")
 
-    async def _look_up(self, key_id: str) -> _Known:
-        task = self._asked.get(key_id)
+    async def _look_up(self, key_id: str, digest: str) -> _Known:
+        task = self._asked.get(digest)
         if task is None:
-            task = self._asked[key_id] = asyncio.create_task(self._read(key_id))
-            task.add_done_callback(lambda _: self._asked.pop(key_id, None))
+            task = self._asked[digest] = asyncio.create_task(self._read(key_id, digest))
+            task.add_done_callback(lambda _: self._asked.pop(digest, None))
         return await asyncio.shield(task)
 
-    async def _read(self, key_id: str) -> _Known:
+    async def _read(self, key_id: str, digest: str) -> _Known:
         def ask(connection: Connection) -> Any:
             return connection.execute(_BY_ID, {"wanted": key_id}).mappings().first()
 
         row = await self._database.ask(ask)
-        known = _known(row, self._clock() + REMEMBERED_SECONDS)
+        known = _known(row, digest, self._clock() + REMEMBERED_SECONDS)
         if len(self._known) >= _REMEMBERED_KEYS:
             self._known.clear()
-        self._known[key_id] = known
+        self._known[digest] = known
         return known
 
 
-def _known(row: Any, until: float) -> _Known:
-    if row is None or row["revoked_at"] is not None:
+def _known(row: Any, digest: str, until: float) -> _Known:
+    if row is None or row["revoked_at"] is not None or not hmac.compare_digest(row["digest"], digest):
         return _Known(until)
     principal = Principal(
         key_id=row["id"],
@@ -120,4 +119,4 @@ def _known(row: Any, until: float) -> _Known:
         scopes=tuple(row["scopes"]),
         limits=msgspec.convert(row["limits"], Limits),
     )
-    return _Known(until, row["digest"], row["expires_at"], principal)
+    return _Known(until, row["expires_at"], principal)

@@ -48,7 +48,7 @@ def id_in(text: str) -> str | None:
 
 def digest_of(text: str) -> str:
     """Return what is stored of a key."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _random(length: int) -> str:

@@ -1,4 +1,4 @@
-"""Logging of a process: our records, the libraries' and one line per job, all through one output."""
+"""Logging of a process: our records, the libraries', one line per job and one per request, all through one output."""
 
 import atexit
 import contextlib
@@ -12,8 +12,12 @@ from typing import Any, TextIO
 from nightshift.config.settings import LogFormat, LogLevel
 from nightshift.observability.job_log import JobLines
 from nightshift.observability.log_format import ROOT, fields_of, json_line, text_line
+from nightshift.observability.request_log import RequestLines
 
-__all__ = ["Logger", "configure", "flush", "get_logger", "job_line"]
+__all__ = ["Logger", "configure", "flush", "get_logger", "job_line", "request_line"]
+
+_FIRST_FAULT = 500
+"""HTTP statuses from here on say that the server is to blame."""
 
 
 class Logger:
@@ -62,15 +66,21 @@ class _Output(logging.Handler):
         self._writing = threading.Lock()
         self.logs_successes = True
         self.job_lines = JobLines(service, self.write, coloured=coloured)
+        self.request_lines = RequestLines(service, self.write, coloured=coloured)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, after the job lines that were logged before it."""
-        self.job_lines.flush()
+        """Write a record, after the lines of jobs and requests that were logged before it."""
+        self.flush_lines()
         try:
             line = fields_of(record, self._service)
             self.write(json_line(line) if self._coloured is None else text_line(line, coloured=self._coloured))
         except Exception:  # noqa: BLE001 - logging must not break what it reports on
             self.handleError(record)
+
+    def flush_lines(self) -> None:
+        """Write the lines that are still collected."""
+        self.job_lines.flush()
+        self.request_lines.flush()
 
     def write(self, data: bytes) -> None:
         """Write whole lines; a stream that is closed or broken swallows them."""
@@ -141,7 +151,36 @@ def job_line(
         _output.job_lines.add(type, job_id, attempt, duration_ms, outcome, success, error, trace_id)
 
 
+def request_line(
+    *,
+    method: str,
+    route: str,
+    status: int,
+    bytes_in: int,
+    bytes_out: int,
+    duration_ms: float,
+    key: str,
+    request_id: str,
+) -> None:
+    """Log the end of an HTTP request: the one line per request, written at the end of the event loop's iteration.
+
+    `route` is the template of its path, and never the path; `key` the id of the key that it came with. It is a warning
+    if the status says that the server is to blame, else information.
+    """
+    if _output is not None and (status >= _FIRST_FAULT or _output.logs_successes):
+        _output.request_lines.add(
+            method=method,
+            route=route,
+            status=status,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            duration_ms=duration_ms,
+            key=key,
+            request_id=request_id,
+        )
+
+
 def flush() -> None:
-    """Write the job lines that are still collected; also done at exit and before any other record."""
+    """Write the lines that are still collected; also done at exit and before any other record."""
     if _output is not None:
-        _output.job_lines.flush()
+        _output.flush_lines()

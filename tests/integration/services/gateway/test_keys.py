@@ -131,9 +131,9 @@ async def test_many_requests_with_one_key_ask_the_database_once(database: Databa
     keys, asked = ApiKeys(database), []
     read = keys._read
 
-    async def counted(key_id: str) -> object:
+    async def counted(key_id: str, digest: str) -> object:
         asked.append(key_id)
-        return await read(key_id)
+        return await read(key_id, digest)
 
     keys._read = counted  # type: ignore[method-assign,assignment]
     found = await asyncio.gather(*(keys.principal_of(text) for _ in range(50)))
