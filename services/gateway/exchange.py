@@ -1,6 +1,7 @@
 """One request and its answer as they pass: counted, named, and logged in one line at the end."""
 
 import asyncio
+import itertools
 import secrets
 import time
 from typing import Any
@@ -14,6 +15,10 @@ from services.gateway.protocol import CONNECTION, GatewayProtocol
 EXCHANGE = "gateway.exchange"
 """Where in an ASGI scope the exchange is."""
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+
+
+_PROCESS, _numbers = secrets.token_hex(4), itertools.count(1)
+"""Together they name a request, among those of all replicas."""
 
 
 class Exchange:
@@ -37,7 +42,7 @@ class Exchange:
         self._receive, self._send = receive, send
         self._connection: GatewayProtocol | None = scope.get(CONNECTION)
         self.method: str = scope["method"]
-        self.request_id = secrets.token_hex(8)
+        self.request_id = f"{_PROCESS}{next(_numbers):08x}"
         self.route, self.key_id = "", ""
         self.status, self.received, self.sent = 0, 0, 0
         self.began = time.perf_counter()

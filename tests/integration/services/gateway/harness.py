@@ -49,18 +49,24 @@ class Gateway:
 
     async def key(self, *scopes: str, user: str | None = None, **limits: float) -> dict[str, str]:
         """Return the headers of a new key."""
-        made = make_key("test")
-        await key_table.add(
-            self.database,
-            made,
-            name="test",
-            environment="test",
-            user_id=user,
-            scopes=scopes,
-            limits=msgspec.convert(limits, Limits),
-            expires_at=None,
-        )
-        return {"Authorization": f"Bearer {made.text}"}
+        name, _, value = (await new_key(self.database, *scopes, user=user, **limits)).strip().partition(": ")
+        return {name: value}
+
+
+async def new_key(database: Database, *scopes: str, user: str | None = None, **limits: float) -> str:
+    """Make a key; return it as a line of a request's head."""
+    made = make_key("test")
+    await key_table.add(
+        database,
+        made,
+        name="test",
+        environment="test",
+        user_id=user,
+        scopes=scopes,
+        limits=msgspec.convert(limits, Limits),
+        expires_at=None,
+    )
+    return f"Authorization: Bearer {made.text}\r\n"
 
 
 @asynccontextmanager
