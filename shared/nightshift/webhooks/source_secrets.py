@@ -114,6 +114,8 @@ def _kind_problems(scheme: str, secret: str) -> Iterator[str]:
         yield f"has less than {_MIN_CHARACTERS} characters: anybody could guess it"
     elif not secret.isprintable():
         yield "is not one line of text"
+    elif scheme == "token" and not secret.isascii():
+        yield "has a character that no header can have: expected ASCII"
 
 
 def _name(place: str, number: int) -> str:

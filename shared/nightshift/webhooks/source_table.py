@@ -29,7 +29,7 @@ _WORDS: dict[str, str] = {
     "max_body": "a size such as '1MB' or '512KiB', more than 0 and at most 40MB",
     "secrets": "a list of 'env:NAME' or 'file:/path'",
     "events": "a list of event types, in which * stands for any text",
-    "headers": "a list of names of headers",
+    "headers": "a list of at most 20 names of headers",
     "identity": "'body', or 'id' where the scheme signs an id",
     "id": "a JSON pointer such as '/id'",
     "type": "a JSON pointer such as '/type'",
@@ -39,7 +39,7 @@ _WORDS: dict[str, str] = {
     "prefix": "a text of at most 40 characters",
     "timestamp_prefix": "a text of at most 40 characters",
     "template": "a text such as '{timestamp}.{body}'",
-    "url": "the public URL, such as 'https://hooks.example.com/webhooks/twilio'",
+    "url": "the public URL without a query, such as 'https://hooks.example.com/webhooks/twilio'",
     "scheme": "a text",
 }
 _HEADER_WORDS = "the name of a header"
@@ -54,8 +54,8 @@ class SourceTable(msgspec.Struct, frozen=True, kw_only=True):
     max_body: str | None = None
     events: tuple[_EventPattern, ...] = ()
     identity: Literal["id", "body"] | None = None
-    headers: tuple[_HeaderName, ...] = ()
-    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?\Z")] | None = None
+    headers: Annotated[tuple[_HeaderName, ...], Meta(max_length=20)] = ()
+    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-\"$->@-~]*)?\Z")] | None = None
     header: _HeaderName | None = None
     prefix: _Affix = ""
     template: Annotated[str, Meta(max_length=200)] = "{body}"

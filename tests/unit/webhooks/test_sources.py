@@ -92,11 +92,12 @@ def test_identity_by_body_replaces_a_signed_id(tmp_path: Path) -> None:
         ("twilio", "AC0123456789abcdef", "begins with 'AC': that is the account's id"),
         ("github", " padded-secret", "has a space or a line break at one of its ends"),
         ("github", "short", "has less than 8 characters"),
+        ("token", "s\u00e4mtliche-tokens", "has a character that no header can have"),
     ],
 )
 def test_a_secret_of_the_wrong_kind_is_named_by_its_prefix(tmp_path: Path, scheme: str, secret: str, says: str) -> None:
     """And never shown."""
-    more = 'url = "https://hooks.example.com/"' if scheme == "twilio" else ""
+    more = {"twilio": 'url = "https://hooks.example.com/"', "token": 'header = "X-Token"'}.get(scheme, "")
     (line,) = problems(tmp_path, table(scheme, more=more), S=secret)
     assert line.startswith("shop.secrets: ")
     assert says in line
@@ -145,6 +146,12 @@ def test_missing_secrets_do_not_start(tmp_path: Path, secrets: str, says: str) -
             table("twilio", more='url = "hooks.example.com"'),
             "shop.url: is 'hooks.example.com', expected the public URL",
         ),
+        (table("twilio", more='url = "https://x.example/a?b=c"'), "shop.url: is 'https://x.example/a?b=c', expected"),
+        (
+            table("twilio", more='url = "https://x.example:99999/"'),
+            "shop.url: is 'https://x.example:99999/', whose port",
+        ),
+        (table(more=f"headers = {['X-A'] * 21}"), "shop.headers: is ["),
         (table("hmac"), "shop.header: is missing"),
         (table("token"), "shop.header: is missing"),
         (table("hmac", more='header = "X-S"\ntemplate = "{timestamp}"'), "shop.template: expected {body} once"),

@@ -34,7 +34,10 @@ def _standard(table: SourceTable, secrets: tuple[str, ...]) -> Scheme:
 def _twilio(table: SourceTable, secrets: tuple[str, ...]) -> Scheme:
     if table.url is None:
         raise ValueError("url: is missing: Twilio signs the public URL, which a request does not know")
-    return TwilioScheme(secrets, table.url)
+    try:
+        return TwilioScheme(secrets, table.url)
+    except ValueError:
+        raise ValueError(f"url: is {table.url[:60]!r}, whose port is none") from None
 
 
 def _token(table: SourceTable, secrets: tuple[str, ...]) -> Scheme:
