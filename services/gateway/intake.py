@@ -130,9 +130,10 @@ class Intake:
         return False
 
     def _broke(self, away: Unavailable) -> None:
+        if away.component != "broker" or not self._away:  # an outage is told once
+            _log.warning("into_outbox", f"What comes in goes into the outbox: {away}")
         if away.component == "broker":
             self._away, self._next_try = True, asyncio.get_running_loop().time() + TRY_SECONDS
-        _log.warning("into_outbox", f"What comes in goes into the outbox: {away}")
 
     async def _store(self, message: OutboundMessage) -> Stored:
         try:

@@ -12,16 +12,21 @@ import msgspec
 from sqlalchemy import select
 
 from contracts.webhook import WebhookReceived
-from nightshift.broker import Connection
+from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
 from nightshift.contract import wire
+from nightshift.database import open_database
 from nightshift.database.tables import outbox
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.instants import utc_now
+from nightshift.messaging.outbox import Outbox
+from nightshift.messaging.publisher import Publisher
 from nightshift.webhooks.request import WebhookRequest
 from nightshift.webhooks.scheme import Sample, SignedSample
 from nightshift.webhooks.sources import load_sources
-from tests.harness import Stored, stored
+from tests.harness import Stored, opened_objects, stored
 from tests.integration.services.gateway.harness import Gateway, gateway
 
 TWILIO_URL = "https://hooks.example.com/webhooks/twilio"
@@ -187,3 +192,17 @@ def request_of(body: bytes, signed: SignedSample) -> WebhookRequest:
     """Return the request that a signed sample is sent as."""
     headers = [(name.encode(), value.encode()) for name, value in signed.headers.items()]
     return WebhookRequest(body, headers, signed.query.encode())
+
+
+async def relay(intake: Door, broker: Broker, objects: ObjectServer | None = None) -> int:
+    """Do what the webhook service's relay does a minute later; return how many rows it published."""
+    settings = ProcessSettings(nats_url=broker.url)
+    connection = await connect(settings, name="webhook", wait_seconds=20)
+    database = open_database(intake.gateway.database.url)
+    try:
+        async with opened_objects(objects) as store:
+            publisher = Publisher(connection, store)
+            return await Outbox("webhook", database, publisher).relay(utc_now().replace(year=utc_now().year + 1))
+    finally:
+        await database.close()
+        await connection.close()

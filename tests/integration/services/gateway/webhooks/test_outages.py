@@ -8,18 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from nightshift.broker import Connection, connect
+from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
-from nightshift.config.settings import ProcessSettings
 from nightshift.contract import wire
 from nightshift.database import open_database
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.instants import utc_now
-from nightshift.messaging.outbox import Outbox
-from nightshift.messaging.publisher import Publisher
-from tests.harness import eventually, opened_objects
-from tests.integration.services.gateway.webhooks.intake import Door, door
+from tests.harness import eventually
+from tests.integration.services.gateway.webhooks.intake import Door, door, relay
 
 SECONDS = 2.5
 
@@ -36,20 +32,6 @@ async def in_time(intake: Door, body: bytes, source: str = "stripe") -> httpx.Re
     answer = await intake.send(source, body)
     assert time.monotonic() - began < SECONDS
     return answer
-
-
-async def relay(intake: Door, broker: Broker, objects: ObjectServer | None = None) -> int:
-    """Do what the webhook service's relay does a minute later; return how many rows it published."""
-    settings = ProcessSettings(nats_url=broker.url)
-    connection = await connect(settings, name="webhook", wait_seconds=20)
-    database = open_database(intake.gateway.database.url)
-    try:
-        async with opened_objects(objects) as store:
-            publisher = Publisher(connection, store)
-            return await Outbox("webhook", database, publisher).relay(utc_now().replace(year=utc_now().year + 1))
-    finally:
-        await database.close()
-        await connection.close()
 
 
 async def test_a_broker_that_is_not_there_yet(broker: Broker, queues: Connection, tmp_path: Path) -> None:
