@@ -29,7 +29,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-demo: $(VENV)/bin/nightshift ## Watch real jobs run on the whole stack, without Docker (FILES="a.jpg b.pdf" for your own files)
+demo: $(VENV)/bin/nightshift ## Watch real jobs run on the whole stack, without Docker (FILES="a.jpg b.pdf", or FILES=folder/, for your own files)
 	@$(RUN) -m demo $(FILES)
 
 up: $(VENV)/bin/nightshift ## Run the whole stack in the foreground until Ctrl-C (SET="LOG_LEVEL=debug ADMIN_EMAIL=…")

@@ -4,13 +4,13 @@ import argparse
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from demo import cleanups, failures, mails, reports, schedules, syncs, uploads
+from demo import cleanups, failures, folder, mails, reports, schedules, syncs, uploads
 from demo.runner import SCHEDULER, Stage
 from nightshift.broker import connect
 from nightshift.config.env_settings import load
@@ -32,13 +32,16 @@ def main() -> int:
     """Run the demo; return 0 if every expectation was met, else 1."""
     arguments = _parser().parse_args()
     for path in arguments.files:
-        if not path.is_file():
-            what = "is a folder, name its files" if path.is_dir() else "does not exist"
+        if not (path.is_file() or path.is_dir()):
+            what = "is neither a file nor a folder" if path.exists() else "does not exist"
             print(f"{path} {what}. {_SPACES}", file=sys.stderr)
             return 2
+    given = [path.resolve() for path in arguments.files]
     console = Console(soft_wrap=True)
     try:
-        return asyncio.run(play(console, [path.resolve() for path in arguments.files]))
+        if any(path.is_dir() for path in given):
+            return asyncio.run(play_files(console, list(folder.files_in(given))))
+        return asyncio.run(play(console, given))
     except (FolderTakenError, ProgramMissingError, StartFailedError) as error:
         print(f"The demo could not start: {error}", file=sys.stderr)
         return 1
@@ -51,7 +54,7 @@ async def play(console: Console, given: list[Path]) -> int:
     """Start a fresh stack, play every scene, stop everything, and print the results."""
     stack = Stack.fresh("demo", datetime.now(UTC))
     console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
-    async with _playing(stack, console) as stage, syncs.outside(stage) as outside:
+    async with _playing(stack, console, _SETTINGS) as stage, syncs.outside(stage) as outside:
         await mails.sent_at_once(stage)
         await uploads.play(stage, given)
         await syncs.play(stage, outside)
@@ -67,15 +70,33 @@ async def play(console: Console, given: list[Path]) -> int:
     console.print()
     console.print(stage.table())
     _say_where(console, stage)
+    return _verdict(console, stage)
+
+
+async def play_files(console: Console, inputs: list[tuple[Path, Path]]) -> int:
+    """Start a fresh stack with what uploads need, work off the files of folders, and stop everything."""
+    stack = Stack.fresh("demo", datetime.now(UTC))
+    console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
+    async with _playing(stack, console, {"LOG_FORMAT": "json"}, only="upload") as stage:
+        await folder.play(stage, inputs)
+    console.print(f"\nthumbnails  {stage.out}", highlight=False)
+    console.print(f"logs        {stack.logs}", highlight=False)
+    return _verdict(console, stage)
+
+
+def _verdict(console: Console, stage: Stage) -> int:
     met = len(stage.results) - len(stage.failed)
     console.print(f"[bold]{met} of {len(stage.results)} expectations met[/bold]", highlight=False)
     for result in stage.failed:
-        console.print(f"[red]not met:[/red] {result.scene}: {result.expectation}; see {stack.logs}", highlight=False)
+        see = f"see {stage.stack.logs}"
+        console.print(f"[red]not met:[/red] {result.scene}: {result.expectation}; {see}", highlight=False)
     return 1 if stage.failed else 0
 
 
 @contextlib.asynccontextmanager
-async def _playing(stack: Stack, console: Console) -> AsyncIterator[Stage]:
+async def _playing(
+    stack: Stack, console: Console, settings: Mapping[str, str], *, only: str | None = None
+) -> AsyncIterator[Stage]:
     configure("demo", "text", "error", sys.stderr)
     services: list[Service] = []
     try:
@@ -84,7 +105,8 @@ async def _playing(stack: Stack, console: Console) -> AsyncIterator[Stage]:
         with console.status("creating tables, streams and bucket …"):
             await stack.provision()
         timetable = stack.folder / schedules.TIMETABLE
-        services += all_services(stack, extra={**_SETTINGS, "SCHEDULES_FILE": str(timetable)})
+        extra = {**settings, "SCHEDULES_FILE": str(timetable)}
+        services += [one for one in all_services(stack, extra=extra) if only in {None, one.name}]
         workers = [service for service in services if not service.name.startswith(SCHEDULER)]
         with console.status(f"starting {len(workers)} service processes …"):
             await asyncio.gather(*(service.start() for service in workers))
@@ -128,7 +150,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the whole stack in a fresh folder under var/, let real jobs run, and check what they did.",
         epilog='example: make demo FILES="photo.jpg contract.pdf"',
     )
-    parser.add_argument("files", nargs="*", type=Path, help="files to upload instead of the samples")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        help="files to upload instead of the samples; folders: every file in them, and nothing else",
+    )
     return parser
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 
 from contracts.upload import ProcessUpload
 from demo.runner import Stage
+from nightshift.text import storable
 from schema.tables import files, users
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
@@ -27,11 +28,8 @@ async def play(stage: Stage, given: Sequence[Path]) -> None:
     """Upload the files as an application does: the object first, then its row, then the job."""
     inputs = list(given) or samples()
     stage.begin("upload", f"{len(inputs)} files: checksum, metadata, thumbnail")
-    async with stage.database.write() as connection:
-        await connection.execute(
-            insert(users), {"id": _USER, "email": "demo@example.com", "name": "Demo", "created_at": datetime.now(UTC)}
-        )
-    uploaded = [(path, await _upload(stage, path)) for path in inputs]
+    await add_user(stage)
+    uploaded = [(path, await upload(stage, path)) for path in inputs]
     for path, file_id in uploaded:
         if given:
             await _wait_for_end(stage, path, file_id)
@@ -54,12 +52,25 @@ async def _wait_for_end(stage: Stage, path: Path, file_id: str) -> None:
         await _show(stage, path, found)
 
 
-async def _upload(stage: Stage, path: Path) -> str:
+async def add_user(stage: Stage) -> None:
+    """Add the owner of the demo's files."""
+    async with stage.database.write() as connection:
+        await connection.execute(
+            insert(users), {"id": _USER, "email": "demo@example.com", "name": "Demo", "created_at": datetime.now(UTC)}
+        )
+
+
+async def upload(stage: Stage, path: Path) -> str:
+    """Upload a file, with its row and its job; return its id.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     file_id = uuid.uuid4().hex
     key = f"uploads/{_USER}/{file_id}"
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     await stage.objects.upload(key, path, content_type)
-    await _register(stage, file_id, key, path.name, content_type)
+    await _register(stage, file_id, key, storable(path.name), content_type)
     return file_id
 
 
