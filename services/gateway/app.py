@@ -11,6 +11,7 @@ from services.gateway.documents import routes as documents
 from services.gateway.exchange import Exchanges, exchange_of
 from services.gateway.files import routes as files
 from services.gateway.jobs import routes as jobs
+from services.gateway.metrics import RequestMetrics
 from services.gateway.operation import Operation
 from services.gateway.problems import Problem
 from services.gateway.resource import Resource
@@ -41,7 +42,9 @@ def build_app(context: GatewayContext) -> ASGIApp:
         by_path.setdefault(operation.path, []).append(operation)
     routes = [Route(path, Resource(group, context.admission, context.tracing)) for path, group in by_path.items()]
     router = Router(routes, redirect_slashes=False, default=_not_found)
-    return Exchanges(_with_cors(router, context.settings.gateway_cors_origins))
+    metrics = RequestMetrics(by_path)
+    context.metrics.register(metrics)
+    return Exchanges(_with_cors(router, context.settings.gateway_cors_origins), metrics)
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from prometheus_client import CollectorRegistry
+
 from nightshift.broker import Connection
 from nightshift.contract.catalogue import Catalogue
 from nightshift.database import Database
@@ -32,6 +34,8 @@ class GatewayContext:
     """Takes the messages of jobs: into the broker, or else into the outbox."""
     webhooks: WebhookIntake
     tracing: ServerTracing = NO_TRACING
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """Where each area registers what it counts."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process begins to stop: streams that never end by themselves end then."""
     now: Callable[[], datetime] = utc_now

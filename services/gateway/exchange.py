@@ -9,6 +9,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nightshift.observability.log import request_line
+from services.gateway.metrics import RequestMetrics
 from services.gateway.problems import CONTENT_TYPE, Problem
 from services.gateway.protocol import CONNECTION, GatewayProtocol
 
@@ -65,15 +66,17 @@ class Exchange:
             self.sent += len(message.get("body", b""))
         await self._send(message)
 
-    def log(self) -> None:
-        """Write the request's line."""
+    def close(self, metrics: RequestMetrics) -> None:
+        """Count the request, and write its line."""
+        seconds = time.perf_counter() - self.began
+        metrics.answered(self.route, self.status, seconds)
         request_line(
             method=self.method,
             route=self.route,
             status=self.status,
             bytes_in=self.received,
             bytes_out=self.sent,
-            duration_ms=(time.perf_counter() - self.began) * 1000,
+            duration_ms=seconds * 1000,
             key=self.key_id,
             request_id=self.request_id,
         )
@@ -82,21 +85,23 @@ class Exchange:
 class Exchanges:
     """The outermost layer: makes an exchange of every request."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics | None = None) -> None:
+        self._app, self._metrics = app, metrics or RequestMetrics(())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         scope[EXCHANGE] = exchange = Exchange(scope, receive, send)
+        self._metrics.in_hand += 1
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:  # the drain has taken too long
             if not exchange.status:
                 await _send_problem(exchange, Problem("draining", retry_after=1))
         finally:
-            exchange.log()
+            self._metrics.in_hand -= 1
+            exchange.close(self._metrics)
 
 
 async def _send_problem(exchange: Exchange, problem: Problem) -> None:

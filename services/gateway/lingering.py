@@ -1,4 +1,7 @@
-"""Closing a connection so that its client sees the last answer.
+"""Writing answers in one piece, and closing a connection so that its client sees the last of them.
+
+Head and body of an answer are written one after the other, which would be two calls into the system: what is written in
+one iteration of the event loop goes out together.
 
 Whoever closes a socket while bytes come in resets it, and the client's system may then throw away the answer that it
 has not read yet. So what comes in is read and dropped for a moment, after the end of our own side has been sent.
@@ -10,6 +13,9 @@ from collections.abc import Callable
 
 from services.gateway.connection_limits import ConnectionLimits
 
+_MOST_HELD = 64 * 1024
+"""Bytes that wait for the end of an iteration; with more, flow control has to see them."""
+
 
 class LingeringTransport:
     """A transport whose `close` drops for a moment what still comes in, if `is_receiving` says that something does."""
@@ -18,7 +24,10 @@ class LingeringTransport:
         self.real, self._limits, self._is_receiving = real, limits, is_receiving
         self._since: float | None = None
         self._dropped = 0
-        self.write, self.abort = real.write, real.abort
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._loop = asyncio.get_running_loop()
+        self.abort = real.abort
         self.pause_reading, self.resume_reading = real.pause_reading, real.resume_reading
         self.get_extra_info = real.get_extra_info
 
@@ -31,8 +40,24 @@ class LingeringTransport:
         """Return whether nothing more can be answered."""
         return self.lingers or self.real.is_closing()
 
+    def write(self, data: bytes) -> None:
+        """Write, together with what else is written in this iteration of the event loop."""
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > _MOST_HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Let go out what was written."""
+        held, self._held, self._held_bytes = self._held, [], 0
+        if held:
+            self.real.writelines(held)
+
     def close(self) -> None:
-        """Close now, or after a moment."""
+        """Close now, or after a moment; what was written before goes out."""
+        self.flush()
         if self.is_closing():
             return
         if not self._is_receiving():

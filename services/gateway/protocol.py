@@ -121,6 +121,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Answer a client that has said all that it wants to say."""
+        self.transport.flush()
         if self.cycle is None or not self._is_answering or self.is_receiving or self.scheme != "http":
             return None
         self.cycle.keep_alive = False

@@ -101,7 +101,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
 
 
 def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, admission: Admission) -> GatewayContext:
-    connection = Connection()
+    connection = Connection(settings.nats_api_prefix)
     frame.stack.push_async_callback(abandon, connection)
     objects = object_store(settings)
     frame.stack.push_async_callback(objects.close)
@@ -116,6 +116,7 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
         admission=admission,
         intake=intake,
         webhooks=_webhooks(frame, settings, intake),
+        metrics=frame.metrics.registry,
         tracing=frame.tracing,
     )
 

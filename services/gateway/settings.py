@@ -34,7 +34,7 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             description="Job types that may be enqueued over HTTP: names or patterns, such as email.send,report.*. "
-            "Internal ones never may."
+            "Internal ones never may. The broker's users are made with the same (python -m deploy.credentials)."
         ),
     ] = ()
     gateway_cors_origins: Annotated[

@@ -23,7 +23,9 @@ class Project:
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or f"nightshift-test-{secrets.token_hex(4)}"
-        self.nats_port, self.s3_port, self.maildev_port, self.prometheus_port, self.grafana_port = free_ports(5)
+        self.nats_port, self.s3_port, self.maildev_port, self.prometheus_port, self.grafana_port, self.gateway_port = (
+            free_ports(6)
+        )
         self._passwords: dict[str, str] = {}
         self.environment = {
             "NATS_PORT": str(self.nats_port),
@@ -31,6 +33,8 @@ class Project:
             "MAILDEV_PORT": str(self.maildev_port),
             "PROMETHEUS_PORT": str(self.prometheus_port),
             "GRAFANA_PORT": str(self.grafana_port),
+            "GATEWAY_PORT": str(self.gateway_port),
+            "GATEWAY_JOBS": "email.send",
             "ADMIN_EMAIL": "admin@example.com",
         }
 

@@ -102,14 +102,13 @@ class JobStates:
         Raises:
             Unavailable: the broker is unavailable.
         """
-        stream = queue_stream(wire.service_of(job_type))
-        found = await direct_get.page(self._connection, stream, wire.job_subject(job_type), sequence, batch=1)
-        return bool(found) and found[0].sequence == sequence and found[0].headers.get(wire.JOB_ID) == job_id
+        found = await direct_get.read_at(self._connection, queue_stream(wire.service_of(job_type)), sequence)
+        mine = (wire.job_subject(job_type), job_id)
+        return found is not None and (found.subject, found.headers.get(wire.JOB_ID)) == mine
 
     async def _waiting(self, job_type: str, job_id: str) -> StoredMessage | None:
         subject = wire.later_subject(job_type, job_id)
-        found = await direct_get.read_last(self._connection, later_stream(wire.service_of(job_type)), [subject])
-        return found.get(subject)
+        return await direct_get.read_newest(self._connection, later_stream(wire.service_of(job_type)), subject)
 
 
 def _of_waiting(job_type: str, job_id: str, waiting: StoredMessage) -> JobState:

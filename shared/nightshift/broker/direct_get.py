@@ -80,6 +80,16 @@ async def read_newest(connection: Connection, stream: str, subject: str) -> Stor
     return found[0] if found else None
 
 
+async def read_at(connection: Connection, stream: str, sequence: int) -> StoredMessage | None:
+    """Return the message with a sequence; None when it is gone.
+
+    Raises:
+        Unavailable: as `page`.
+    """
+    found = await _exchange(connection, stream, json.dumps({"seq": sequence}).encode(), _Answer(stream, most=1))
+    return found[0] if found else None
+
+
 async def page(
     connection: Connection, stream: str, subject: str, sequence: int = 1, *, batch: int = PAGE
 ) -> list[StoredMessage]:

@@ -36,14 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnknownServiceError as error:
         print(error, file=sys.stderr)
         return 2
-    return run(stack, [] if options.no_services else services, provision=not options.no_services)
+    prepare = None if options.no_services else options.prepare
+    return run(stack, [] if options.no_services else services, provision=not options.no_services, prepare=prepare)
 
 
-def run(stack: Stack, services: Sequence[Service], *, provision: bool = True) -> int:
+def run(stack: Stack, services: Sequence[Service], *, provision: bool = True, prepare: str | None = None) -> int:
     """Run stack and services until told to stop; return the exit code. Only errors of the start are caught."""
     try:
         stack.lock_folder()
-        asyncio.run(up(stack, services, provision=provision))
+        asyncio.run(up(stack, services, provision=provision, prepare=prepare))
     except (FolderTakenError, ProgramMissingError, StartFailedError) as error:
         print(f"The stack could not start: {error}", file=sys.stderr)
         return 1
@@ -52,11 +53,14 @@ def run(stack: Stack, services: Sequence[Service], *, provision: bool = True) ->
     return 0
 
 
-async def up(stack: Stack, services: Sequence[Service], *, provision: bool = True) -> None:
-    """Run stack and services until SIGTERM or Ctrl-C, then stop all in order; a second signal kills them."""
+async def up(stack: Stack, services: Sequence[Service], *, provision: bool = True, prepare: str | None = None) -> None:
+    """Run stack and services until SIGTERM or Ctrl-C, then stop all in order; a second signal kills them.
+
+    `prepare` is a module that is run with the stack's folder as its argument when all is provisioned.
+    """
     stop, hurry = _signals()
     try:
-        await _until(stop, _work(stack, services, provision=provision))
+        await _until(stop, _work(stack, services, provision=provision, prepare=prepare))
     finally:
         say("Stopping … (Ctrl-C again: at once)")
         try:
@@ -73,15 +77,16 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
-async def _work(stack: Stack, services: Sequence[Service], *, provision: bool) -> None:
+async def _work(stack: Stack, services: Sequence[Service], *, provision: bool, prepare: str | None) -> None:
     say(f"Starting broker, object store and mail catcher in {stack.folder}")
     await stack.start()
     if provision:
         say("Bringing database, streams and bucket up to date")
         await stack.provision()
+    prepared = await stack.run(prepare, str(stack.folder)) if prepare else ""
     for service in services:
         await service.start()
-    say(addresses(stack, services))
+    say(addresses(stack, services) + prepared)
     with written(stack.folder, stack.environment()):
         async with asyncio.TaskGroup() as tasks:
             programs: list[Program] = [*stack.servers, *services]
@@ -152,6 +157,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="SERVICE=N",
         help="processes of a service, 0 for none (default: 1, of the scheduler 2); may be repeated",
+    )
+    parser.add_argument(
+        "--prepare", metavar="MODULE", help="run this module when all is provisioned, with the folder as its argument"
     )
     parser.add_argument(
         "--set",

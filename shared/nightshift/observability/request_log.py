@@ -8,6 +8,8 @@ import msgspec
 from nightshift.observability.line_batch import LineBatch
 
 _FIRST_FAULT = 500
+_METHODS, _OTHER = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}), "OTHER"
+"""What a client has typed as its method is shown only if it is one."""
 
 
 class RequestLine(msgspec.Struct, omit_defaults=True):
@@ -51,7 +53,7 @@ class RequestLines(LineBatch[RequestLine]):
                 "warning" if status >= _FIRST_FAULT else "info",
                 self._service,
                 "request",
-                method,
+                method if method in _METHODS else _OTHER,
                 route,
                 status,
                 bytes_in,

@@ -92,15 +92,18 @@ def producer_account(name: str) -> str:
 def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Permissions:
     """Let the process that strangers talk to publish what it enqueues itself, and the jobs that it offers them.
 
-    Of those that it offers it may also put off, look up and take back the ones that wait. It lives in an account of
+    Of those that it offers it may also put off, look up and take back the ones that wait, and look whether one is in
+    its queue. It lives in an account of
     its own, as a producer does: within the services' account it could have the broker write an answer of its choice,
     a stored job for instance, into any stream by naming a reply subject.
     """
     offered = sorted(set(offers))
     subjects = {wire.JOBS + job_type for job_type in (*publishes, *offered)}
     for job_type in offered:
-        stream, waiting = later_stream(wire.service_of(job_type)), f"later.{job_type}.>"
-        subjects |= {waiting, f"{IMPORTED_API}.DIRECT.GET.{stream}.{waiting}", f"{IMPORTED_API}.STREAM.PURGE.{stream}"}
+        service, waiting = wire.service_of(job_type), f"later.{job_type}.>"
+        later = later_stream(service)
+        subjects |= {waiting, f"{IMPORTED_API}.DIRECT.GET.{later}.{waiting}", f"{IMPORTED_API}.STREAM.PURGE.{later}"}
+        subjects.add(f"{IMPORTED_API}.DIRECT.GET.{queue_stream(service)}")
     subjects.add(discovery.reply_subject(name))
     return Permissions(tuple(sorted(subjects)), (f"_INBOX_{name}.>", discovery.PING), name.upper())
 

@@ -88,9 +88,10 @@ def gateway_needs() -> set[str]:
     """What the gateway asks of the broker: to publish, put off, look up and take back what it offers to strangers."""
     needs = {"workers.here.gateway"}
     for job_type in load_catalogue().public():
-        later = f"{job_type.partition('.')[0].upper()}_LATER"
+        queue = job_type.partition(".")[0].upper()
+        later = f"{queue}_LATER"
         needs |= {f"jobs.{job_type}", f"later.{job_type}.id1", f"{IMPORTED_API}.STREAM.PURGE.{later}"}
-        needs.add(f"{IMPORTED_API}.DIRECT.GET.{later}.later.{job_type}.id1")
+        needs |= {f"{IMPORTED_API}.DIRECT.GET.{later}.later.{job_type}.id1", f"{IMPORTED_API}.DIRECT.GET.{queue}"}
     return needs
 
 

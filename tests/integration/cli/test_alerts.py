@@ -79,11 +79,12 @@ def schedules(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 async def workers(shared_operator: Operator, schedules: str) -> AsyncIterator[list[Service]]:
-    """A worker whose provider is away, one that has nothing to wait for, and a scheduler that is kept busy."""
+    """A worker whose provider is away, one without work, the gateway, and a scheduler that is kept busy."""
     away = {"MAIL_TRANSPORT": "resend", "RESEND_API_KEY": "re_made_up", "RESEND_URL": NOBODY}
     started = [
         Service(shared_operator.stack, "email", extra=away),
         Service(shared_operator.stack, "maintenance"),
+        Service(shared_operator.stack, "gateway"),
         Service(shared_operator.stack, "scheduler", extra={"SCHEDULES_FILE": schedules}),
     ]
     async with serving(*started):

@@ -12,7 +12,7 @@ import pytest
 from contracts.email import SendEmail
 from contracts.maintenance import CleanActivity
 from nightshift.broker import BrokerRefusedError, Connection, NotPermittedError, connect
-from nightshift.broker.direct_get import read_newest
+from nightshift.broker.direct_get import read_at, read_newest
 from nightshift.broker.jetstream import manage, store
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.messaging.outbound import encode
@@ -78,7 +78,11 @@ async def _of_others(operator: Connection) -> list[Stored]:
 async def test_it_publishes_puts_off_looks_up_and_takes_back(guarded: Guarded, gateway: Connection) -> None:
     """All that its routes do, with the subjects that its account imports."""
     publisher = Publisher(gateway)
-    assert (await publisher.publish(MAIL, job_id="now")).stream == "EMAIL"
+    receipt = await publisher.publish(MAIL, job_id="now")
+    queued = await read_at(gateway, receipt.stream, receipt.sequence)
+    assert queued is not None
+    assert (receipt.stream, queued.headers["Job-Id"]) == ("EMAIL", "now")
+    assert await read_at(gateway, receipt.stream, receipt.sequence + 1) is None
     assert len(await publisher.publish_many([MAIL] * 5)) == 5
     await publisher.publish_later(MAIL, delay=timedelta(hours=1), job_id="of-the-gateway")
     waiting = await read_newest(gateway, "EMAIL_LATER", WAITING)
@@ -127,7 +131,9 @@ _FORBIDDEN = [
     "$JS.API.STREAM.PURGE.EMAIL",
     f"{IMPORTED_API}.STREAM.PURGE.EMAIL",
     f"{IMPORTED_API}.STREAM.PURGE.MAINTENANCE_LATER",
-    f"{IMPORTED_API}.DIRECT.GET.EMAIL",
+    f"{IMPORTED_API}.DIRECT.GET.EMAIL.jobs.email.send",
+    f"{IMPORTED_API}.DIRECT.GET.MAINTENANCE",
+    f"{IMPORTED_API}.STREAM.MSG.DELETE.EMAIL",
     f"{IMPORTED_API}.DIRECT.GET.EMAIL_LATER",
     f"{IMPORTED_API}.DIRECT.GET.EMAIL_DLQ.dead.email.send",
 ]

@@ -17,6 +17,7 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.runtime.provision import ProvisionSettings
 from nightshift.topology.topology import declared_topology
 from services.email.settings import EmailSettings
+from services.gateway.settings import GatewaySettings
 from services.upload.settings import UploadSettings
 from tests.repository import SERVICES
 from tools import kubernetes
@@ -26,6 +27,7 @@ KEDA = Path(__file__).parent / "keda" / "scaledobjects.yaml"
 (DRAIN_GRACE_SECONDS,) = (
     float(variable.default or 0) for variable in variables(UploadSettings) if variable.field == "drain_grace_seconds"
 )
+EXAMPLE = "ingress-example.yaml"
 OTHER_FILES = {"kustomization.yaml", "nats-values.yaml"}
 DOCUMENTS = [
     (file.name, document)
@@ -89,7 +91,7 @@ def test_the_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) 
 def test_kustomize_takes_all_files() -> None:
     """A new file is named in the kustomization, and what is named exists."""
     listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
-    assert sorted(listed) == sorted({file for file, _ in DOCUMENTS})
+    assert sorted(listed) == sorted({file for file, _ in DOCUMENTS} - {EXAMPLE})
 
 
 def test_kustomize_can_build_it() -> None:
@@ -106,10 +108,25 @@ def test_kustomize_can_build_it() -> None:
 
 
 def test_every_service_has_its_deployment_budget_and_scaling() -> None:
-    """The scheduler is no worker: it has two replicas, always."""
+    """The scheduler and the gateway are no workers: they have two replicas, always."""
     assert set(of_kind("Deployment")) == set(of_kind("PodDisruptionBudget")) == set(SERVICES)
-    assert set(of_kind("ScaledObject")) == set(SERVICES) - {"scheduler"}
-    assert of_kind("Deployment")["scheduler"]["spec"]["replicas"] == 2
+    assert set(of_kind("ScaledObject")) == set(SERVICES) - {"scheduler", "gateway"}
+    assert {of_kind("Deployment")[name]["spec"]["replicas"] for name in ("scheduler", "gateway")} == {2}
+
+
+def test_the_gateway_is_reached_on_its_port() -> None:
+    """By the ingress through the Service, past the network policy that closes every other pod; it is told so itself."""
+    (container,) = of_kind("Deployment")["gateway"]["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert environment["GATEWAY_PORT"] == str(ports["http"])
+    service, (rule,) = of_kind("Service")["gateway"]["spec"], of_kind("Ingress")["gateway"]["spec"]["rules"]
+    assert service["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
+    assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "gateway", "port": {"name": "http"}}
+    (opened,) = of_kind("NetworkPolicy")["gateway"]["spec"]["ingress"]
+    assert [port["port"] for port in opened["ports"]] == [ports["http"]]
+    variables_of_gateway = {variable.name for variable in variables(GatewaySettings)}
+    assert environment.keys() - {"TMPDIR"} <= variables_of_gateway
 
 
 def test_each_consumer_of_a_service_scales_it() -> None:
@@ -137,7 +154,7 @@ def test_a_pod_is_hardened_and_drains(service: str) -> None:
 
 def test_a_setting_that_nobody_knows_is_found() -> None:
     """Each line of the settings is a variable of some service, or of `provision`."""
-    classes = (ProvisionSettings, EmailSettings, UploadSettings)
+    classes = (ProvisionSettings, EmailSettings, UploadSettings, GatewaySettings)
     known = {variable.name for settings in classes for variable in variables(settings)}
     lines = (FOLDER / "settings.env").read_text(encoding="utf-8").splitlines()
     given = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}

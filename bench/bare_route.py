@@ -1,0 +1,39 @@
+"""The reference of `bench.gateway`: the gateway's own server with a route that reads the body and does nothing."""
+
+import asyncio
+import os
+import sys
+
+import uvloop
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from nightshift.config.settings import load
+from nightshift.heartbeat import Heartbeat
+from nightshift.worker import gc_tuning
+from services.gateway.connection_limits import ConnectionLimits
+from services.gateway.server import listen, protocol_config, serve_http
+from services.gateway.settings import GatewaySettings
+
+ANSWER = b'{"job":{"id":"0","type":"email.send","subject":"jobs.email.send","stream":"EMAIL","sequence":1}}'
+
+
+async def answer(request: Request) -> Response:
+    """Read the body, and answer as the gateway does."""
+    await request.body()
+    return Response(ANSWER, status_code=202, media_type="application/json")
+
+
+async def serve() -> None:
+    """Serve at the address of the gateway's settings until it is killed."""
+    settings = load(GatewaySettings, os.environ)
+    app = Starlette(routes=[Route("/bare", answer, methods=["POST"])])
+    config = protocol_config(app, ConnectionLimits(), drain_seconds=0)
+    gc_tuning.freeze()
+    await serve_http([listen(settings)], config, asyncio.Event(), Heartbeat(lambda: 0.0))
+
+
+if __name__ == "__main__":
+    sys.exit(uvloop.run(serve()))

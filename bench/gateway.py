@@ -1,0 +1,154 @@
+"""Requests per second of the gateway, beside a bare route of the same server in one run: `python -m bench.gateway`."""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvloop
+
+from bench import http_load
+from bench.http_load import Load, post
+from bench.report import write_figures
+from nightshift.broker import Connection, connect
+from nightshift.broker.jetstream import manage
+from nightshift.config.settings import ProcessSettings
+from nightshift.embedded.processes.ports import free_ports
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+
+CALLERS = 100
+BATCH = 1000
+BATCH_CALLERS = 4
+JOB = {"to": "ada@example.com", "subject": "Hello", "body": "<p>" + "x" * 130 + "</p>"}
+"""A body of about 200 bytes."""
+
+
+@dataclass
+class Rounds:
+    """What a way of sending did, round by round: rates, and the milliseconds of each request."""
+
+    rates: list[float] = field(default_factory=list)
+    latencies_ms: list[float] = field(default_factory=list)
+
+    def add(self, load: Load, per_request: int) -> None:
+        """Add a round, in which each request stood for so many jobs."""
+        self.rates.append(load.rate * per_request)
+        self.latencies_ms += load.latencies_ms
+
+    def figure(self, unit: str) -> str:
+        """Return the median rate, with the latencies."""
+        p50, p99 = (statistics.quantiles(self.latencies_ms, n=100)[percent - 1] for percent in (50, 99))
+        return f"{statistics.median(self.rates):,.0f} {unit}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of sending: where, what, by how many callers, and the status of each answer."""
+
+    title: str
+    port: int
+    requests: Callable[[int], list[bytes]]
+    count: int
+    callers: int = CALLERS
+    status: int = 202
+    jobs: int = 1
+    unit: str = "requests"
+    before: Callable[[], Awaitable[object]] | None = None
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[tuple[Stack, int, str]]:
+    """The stack with the gateway and, beside it, the bare route; yields it, the latter's port, and a key."""
+    stack = Stack(folder)
+    await stack.start()
+    (bare,) = free_ports(1)
+    gateway = Service(stack, "gateway", extra={"GATEWAY_REQUESTS_PER_SECOND": "1000000"})
+    reference = stack.process("bench.bare_route", extra={"GATEWAY_PORT": str(bare)})
+    try:
+        await stack.provision()
+        await gateway.start()
+        await gateway.ready()
+        made = json.loads(
+            await stack.run("nightshift.cli", "keys", "create", "bench", "--scope", "jobs:write", "--json")
+        )
+        yield stack, bare, made["key"]
+    finally:
+        await reference.kill()
+        await gateway.kill()
+        await stack.kill()
+
+
+def ways(stack: Stack, bare: int, key: str, requests: int, empty: Callable[[], Awaitable[object]]) -> list[Way]:
+    """Return every way, in the order in which they take turns."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    port, body = stack.gateway_port.number, json.dumps(JOB).encode()
+    batch = json.dumps({"jobs": [{"body": JOB}] * BATCH}).encode()
+    one = post("/v1/jobs/email.send", body, headers)
+    many = post("/v1/jobs/email.send/batch", batch, headers)
+    refused = post("/v1/jobs/email.send", body, {**headers, "Authorization": f"Bearer {key[:-1]}x"})
+    batches = max(BATCH_CALLERS, requests // BATCH)
+    return [
+        Way("a bare route of the same server", bare, lambda n: [post("/bare", body, headers)] * n, requests),
+        Way("POST /v1/jobs/email.send", port, lambda n: [one] * n, requests, before=empty),
+        Way(
+            f"batches of {BATCH:,}",
+            port,
+            lambda n: [many] * n,
+            batches,
+            callers=BATCH_CALLERS,
+            jobs=BATCH,
+            unit="jobs",
+            before=empty,
+        ),
+        Way("refused: a wrong key", port, lambda n: [refused] * n, requests, status=401),
+    ]
+
+
+async def measure(requests: int, rounds: int) -> dict[str, tuple[Way, Rounds]]:
+    """Every way in turn, round by round."""
+    measured: dict[str, tuple[Way, Rounds]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        async with running(Path(name)) as (stack, bare, key):
+            connection = await connect(ProcessSettings(nats_url=stack.broker.url), name="bench")
+            for number in range(rounds):
+                for way in ways(stack, bare, key, requests, lambda: _emptied(connection)):
+                    if way.before:
+                        await way.before()
+                    load = await http_load.send(way.port, way.requests(way.count), way.callers)
+                    load.expect(way.status)
+                    _, found = measured.setdefault(way.title, (way, Rounds()))
+                    found.add(load, way.jobs)
+                    print(f"  round {number + 1}  {way.title:<36}{found.rates[-1]:>10,.0f} {way.unit}/s", flush=True)
+            await connection.close()
+    return measured
+
+
+async def _emptied(connection: Connection) -> None:
+    await manage(connection, "STREAM.PURGE.EMAIL")
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.gateway", description=__doc__, epilog="example: python -m bench.gateway --requests 5000"
+    )
+    parser.add_argument("--requests", type=int, default=20_000, help="requests per way and round (20000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, interleaved (3)")
+    options = parser.parse_args()
+    measured = uvloop.run(measure(options.requests, options.rounds))
+    rows = {title: rounds.figure(way.unit) for title, (way, rounds) in measured.items()}
+    bare, ours = (statistics.median(rounds.rates) for _, rounds in list(measured.values())[:2])
+    rows["enqueue, of the bare route"] = f"{ours / bare:.0%}"
+    how = f"median of {options.rounds} rounds, {CALLERS} callers (batches: {BATCH_CALLERS}), one process of the gateway"
+    print(write_figures("gateway", f"{how}, client and broker beside it, sync_interval: always", rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
