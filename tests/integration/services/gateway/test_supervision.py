@@ -15,7 +15,7 @@ from services.gateway.settings import GatewaySettings
 from tests.harness import eventually
 from tests.integration.services.gateway.harness import AWAY
 
-LOOPS = {"health checks", "key uses", "connection", "http server", "discovery"}
+LOOPS = {"health checks", "key uses", "connection", "http server", "discovery", "webhook sources"}
 
 
 @pytest.fixture(scope="module")
