@@ -39,6 +39,12 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(pieces)
 
 
+def expected_size(request: Request, limit: int) -> int:
+    """Return how many bytes of a body will be held at most: its length, or `limit` where it does not say."""
+    length = request.headers.get("content-length")
+    return limit if length is None else min(int(length), limit)
+
+
 def refuse_encoded(request: Request) -> None:
     """Refuse a compressed body: what it unpacks to is not known before.
 

@@ -1,5 +1,6 @@
 """The settings of the gateway."""
 
+import ssl
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -91,6 +92,8 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
         yield from _token_problems(self)
         if (self.gateway_tls_cert_file is None) != (self.gateway_tls_key_file is None):
             yield "GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE belong together: set both, or none"
+        elif self.gateway_tls_cert_file is not None:
+            yield from _certificate_problems(self.gateway_tls_cert_file, self.gateway_tls_key_file)
 
 
 def _jobs_problems(patterns: tuple[str, ...], catalogue: Catalogue) -> Iterator[str]:
@@ -102,6 +105,14 @@ def _jobs_problems(patterns: tuple[str, ...], catalogue: Catalogue) -> Iterator[
         f"GATEWAY_JOBS: {name} is published by the gateway itself, once it has verified an event"
         for name in NEVER.intersection(patterns)
     )
+
+
+def _certificate_problems(certificate: Path, key: Path | None) -> Iterator[str]:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:  # ssl's own errors are among them
+        why = error.strerror if isinstance(error, FileNotFoundError | PermissionError) else str(error)
+        yield f"GATEWAY_TLS_CERT_FILE, GATEWAY_TLS_KEY_FILE: {certificate} and {key} cannot be used: {why}"
 
 
 def _origin_problems(origins: Iterable[str]) -> Iterator[str]:

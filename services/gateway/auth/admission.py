@@ -42,7 +42,7 @@ class Admission:
             Problem: `too-many-requests`.
         """
         rate = principal.limits.requests_per_second or self._default_rate
-        burst = principal.limits.burst or max(1.0, rate * BURST_SECONDS)
+        burst = max(1.0, principal.limits.burst or rate * BURST_SECONDS)
         wait = self._rates.take(principal.key_id, rate, burst, tokens=tokens)
         if wait:
             raise Problem("too-many-requests", f"The rate is {rate:g} a second.", retry_after=wait)

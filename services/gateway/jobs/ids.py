@@ -15,6 +15,8 @@ CHARACTERS = "letters, digits, and . _ ~ -"
 _USER = "user:"
 _ID = re.compile(rf"[A-Za-z0-9._~-]{{1,{LONGEST}}}")
 """No colon, slash or @: ids that the product makes up itself (follow-up jobs, copies, events, users') have one."""
+_BATCH = "batch"
+"""What would be found at the path of batches."""
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
 
@@ -37,7 +39,7 @@ def checked(text: str, pointer: str = "") -> str:
     Raises:
         Problem: `invalid-id`; it names the place, where there is one.
     """
-    if not _ID.fullmatch(text):
+    if not _ID.fullmatch(text) or text == _BATCH:
         where = f"At {pointer}: expected" if pointer else "Expected"
         raise Problem("invalid-id", f"{where} 1 to {LONGEST} characters: {CHARACTERS}.")
     return text

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from nightshift.broker.batch import DuplicateInBatchError
 from nightshift.messaging.publisher import Publisher
-from services.gateway.body import read_json
+from services.gateway.body import expected_size, read_json
 from services.gateway.context import GatewayContext
 from services.gateway.intake import job_message
 from services.gateway.jobs.batches import read_batch
@@ -18,9 +18,12 @@ from services.gateway.jobs.times import runs_at
 from services.gateway.operation import Call, Operation
 from services.gateway.problems import Problem
 from services.gateway.responses import json_response
+from services.gateway.room import Room
 
 BATCH_SECONDS = 10.0
 """For the broker's acknowledgement of a whole batch."""
+ROOM_BYTES = 128 * 1024 * 1024
+"""For the bodies that are in hand, all together."""
 _DIGITS = 16
 
 
@@ -32,6 +35,8 @@ class JobRoutes:
         messages = context.catalogue.messages
         offered = context.settings.offered_jobs(context.catalogue)
         self._checks = {job_type: ContractCheck(messages[job_type]) for job_type in offered}
+        self._longest = context.settings.gateway_max_body_bytes
+        self._room = Room(max(ROOM_BYTES, 2 * self._longest))
         self._states = JobStates(context.connection, context.database)
         self._batches = Publisher(
             context.connection, context.objects, timeout_seconds=BATCH_SECONDS, tracing=context.tracing
@@ -43,9 +48,10 @@ class JobRoutes:
         job_type, check = self._type(call)
         at = runs_at(request.query_params, context.now())
         job_id = full_id(key_in(request.headers.get("idempotency-key")), call.principal.user)
-        body = await read_json(request, context.settings.gateway_max_body_bytes)
-        check(body)
-        accepted = await context.intake.accept(job_message(job_type, job_id, body, call.trace, at), runs_at=at)
+        async with self._room.reserve(expected_size(request, self._longest)):
+            body = await read_json(request, self._longest)
+            check(body)
+            accepted = await context.intake.accept(job_message(job_type, job_id, body, call.trace, at), runs_at=at)
         receipt = receipt_of(accepted, job_type, at)
         return json_response(OneReceipt(job=receipt), 202, {"Location": location_of(receipt)})
 
@@ -55,15 +61,18 @@ class JobRoutes:
         job_type, check = self._type(call)
         if runs_at(request.query_params, context.now()) is not None:
             raise Problem("invalid-time", "The jobs of a batch run now: send those for later one by one.")
-        content = await read_json(request, context.settings.gateway_max_body_bytes)
-        jobs = read_batch(content, check, call.principal.user)
-        context.admission.charge(call.principal, len(jobs) - 1)
-        messages = [job_message(job_type, job.job_id, job.body, call.trace, None) for job in jobs]
-        try:
-            accepted = await context.intake.accept_all(messages, self._batches)
-        except DuplicateInBatchError:
-            detail = "An id of the batch came in within the last two minutes. A batch that is repeated was accepted."
-            raise Problem("duplicate-in-batch", detail) from None
+        async with self._room.reserve(expected_size(request, self._longest)):
+            content = await read_json(request, self._longest)
+            jobs = read_batch(content, check, call.principal.user)
+            context.admission.charge(call.principal, len(jobs) - 1)
+            messages = [job_message(job_type, job.job_id, job.body, call.trace, None) for job in jobs]
+            try:
+                accepted = await context.intake.accept_all(messages, self._batches)
+            except DuplicateInBatchError:
+                detail = (
+                    "An id of the batch came in within the last two minutes. A batch that is repeated was accepted."
+                )
+                raise Problem("duplicate-in-batch", detail) from None
         return json_response(ManyReceipts(jobs=tuple(receipt_of(one, job_type, None) for one in accepted)), 202)
 
     async def state(self, call: Call) -> Response:

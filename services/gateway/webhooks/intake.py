@@ -23,14 +23,20 @@ from services.gateway.body import read_body
 from services.gateway.intake import Accepted, Intake
 from services.gateway.operation import Call
 from services.gateway.problems import Problem
+from services.gateway.room import SMALL_BYTES, Room
 from services.gateway.webhooks.answers import challenge_answer, receipt
 from services.gateway.webhooks.message import encode_event, job_id_of
 from services.gateway.webhooks.metrics import Outcome, WebhookMetrics
 from services.gateway.webhooks.refusals import Refusals
 from services.gateway.webhooks.registry import SourceRegistry
-from services.gateway.webhooks.room import BAD_BYTES, GOOD_BYTES, SMALL_BYTES, Room
 from services.gateway.webhooks.standing import Standing
 
+GOOD_BYTES = 96 * 1024 * 1024
+BAD_BYTES = 40 * 1024 * 1024
+"""Memory for the bodies of addresses of good and of bad standing: forgers cannot use up what is for others.
+
+Each has room for the longest body that a source may allow.
+"""
 READ_SECONDS = 5.0
 CLAIM_SECONDS = 0.4
 """For a large body to get to the object store, so that the answer comes within 2.5 s: Slack waits for three."""

@@ -102,6 +102,7 @@ async def test_a_users_job_ids_are_in_a_room_of_their_own(door: Gateway, operato
         '"unended',
         "é",
         "~" * 201,
+        "batch",
     ],
 )
 async def test_an_id_of_the_products_own_form_is_refused(door: Gateway, operator: Connection, key: str) -> None:

@@ -63,6 +63,14 @@ def test_no_pattern_reaches_an_internal_type() -> None:
             "GATEWAY_TOKEN_SCOPES: there is no scope 'files'",
         ),
         ({"gateway_tls_cert_file": "/nowhere.pem"}, "GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE belong together"),
+        (
+            {"gateway_tls_cert_file": "/nowhere.pem", "gateway_tls_key_file": "/nowhere.key"},
+            "/nowhere.pem and /nowhere.key cannot be used: No such file or directory",
+        ),
+        (
+            {"gateway_tls_cert_file": __file__, "gateway_tls_key_file": __file__},
+            "GATEWAY_TLS_CERT_FILE, GATEWAY_TLS_KEY_FILE: ",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_variable(settings: dict[str, str], words: str) -> None:

@@ -1,4 +1,4 @@
-"""Memory for large bodies: bounded, and apart for addresses of bad standing, so that forgers cannot use it up."""
+"""Memory for large bodies: bounded, however many come at the same time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,6 @@ from services.gateway.problems import Problem
 
 SMALL_BYTES = 64 * 1024
 """Shorter bodies need no room: the number of connections bounds them."""
-GOOD_BYTES = 96 * 1024 * 1024
-BAD_BYTES = 40 * 1024 * 1024
-"""Each has room for the longest body that a source may allow."""
 _WAIT_SECONDS = 2.0
 
 
