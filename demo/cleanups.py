@@ -15,6 +15,7 @@ from nightshift.contract.cron import ScheduleFired, manual_subject
 from nightshift.database.tables import processed_messages
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectMissingError
+from nightshift.runtime.composition import object_transfers
 from nightshift.worker.commit import Committer
 from schema.tables import activity_logs, cleanup_runs, files, sessions, users
 from services.maintenance.cleanup_runs import CleanupRuns
@@ -110,7 +111,9 @@ async def _eight_days_later(stage: Stage, later: datetime) -> None:
     settings = load(MaintenanceSettings, stage.stack.environment())
     runs = CleanupRuns(stage.database, CleanupMetrics(_KINDS), lambda: later)
     job = Job("maintenance", CleanFiles.TYPE, "demo-later", "demo-later")
-    await clean_files(CleanFiles(), job, objects=stage.objects, runs=runs, settings=settings)
+    transfers = object_transfers(settings)
+    await clean_files(CleanFiles(), job, objects=stage.objects, transfers=transfers, runs=runs, settings=settings)
+    await transfers.close()
     await Committer(stage.database).commit(job)
     await _expect_object(stage, "by then the object without a row is gone", _STRAY, stays=False)
     await _expect_object(stage, "so is a thumbnail that no file uses", _UNUSED, stays=False)

@@ -2,6 +2,7 @@
 
 from schema.tables.base import metadata
 from schema.tables.cleanup import cleanup_runs
+from schema.tables.files import FILE_STATUSES, NEVER_COMPLETED, files
 from schema.tables.gateway import api_keys, idempotency_keys, uploads
 from schema.tables.mail import (
     DELIVERY_STATUSES,
@@ -13,7 +14,6 @@ from schema.tables.mail import (
 from schema.tables.people import activity_logs, sessions, users
 from schema.tables.reports import REPORT_STATUSES, reports
 from schema.tables.sync import ACCOUNT_STATUSES, external_records, linked_accounts
-from schema.tables.uploads import FILE_STATUSES, files
 from schema.tables.webhooks import EVENT_OUTCOMES, provider_objects, webhook_events
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "EVENT_OUTCOMES",
     "FILE_STATUSES",
     "MAIL_TRANSPORTS",
+    "NEVER_COMPLETED",
     "REPORT_STATUSES",
     "SUPPRESSION_REASONS",
     "activity_logs",

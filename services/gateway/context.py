@@ -12,6 +12,7 @@ from nightshift.contract.catalogue import Catalogue
 from nightshift.database import Database
 from nightshift.instants import utc_now
 from nightshift.messaging.tracing import NO_TRACING, ServerTracing
+from nightshift.objects import ObjectTransfers
 from nightshift.objects.s3 import S3ObjectStore
 from services.gateway.auth.admission import Admission
 from services.gateway.intake import Intake
@@ -30,6 +31,7 @@ class GatewayContext:
     database: Database
     objects: S3ObjectStore
     admission: Admission
+    transfers: ObjectTransfers
     intake: Intake
     """Takes the messages of jobs: into the broker, or else into the outbox."""
     webhooks: WebhookIntake

@@ -60,7 +60,11 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "invalid-job": ProblemType(
         422, "The job breaks its contract", "`errors` names each wrong field by a JSON pointer. Nothing was enqueued."
     ),
+    "invalid-body": ProblemType(
+        422, "Not what is expected here", "`errors` names the wrong field by a JSON pointer. Nothing was stored."
+    ),
     "digest-mismatch": ProblemType(422, "Digest mismatch", "The bytes that arrived do not have the announced digest."),
+    "unknown-user": ProblemType(422, "No such user", "There is no user with the id that `userId` names."),
     "key-reused": ProblemType(
         422, "Key used for something else", "The `Idempotency-Key` was used before, with another request."
     ),

@@ -14,7 +14,7 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import database_of, object_store
+from nightshift.runtime.composition import database_of, object_store, object_transfers
 from nightshift.runtime.health_checks import ReadinessCheck
 from nightshift.runtime.process import WRONG_SETTINGS
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
@@ -105,6 +105,10 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
     frame.stack.push_async_callback(abandon, connection)
     objects = object_store(settings)
     frame.stack.push_async_callback(objects.close)
+    transfers = object_transfers(
+        settings, public_endpoint=settings.s3_public_endpoint, spool_folder=settings.gateway_spool_folder
+    )
+    frame.stack.push_async_callback(transfers.close)
     publisher = Publisher(connection, objects, timeout_seconds=BROKER_SECONDS, tracing=frame.tracing)
     intake = Intake(connection, database, publisher)
     return GatewayContext(
@@ -114,6 +118,7 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
         database=database,
         objects=objects,
         admission=admission,
+        transfers=transfers,
         intake=intake,
         webhooks=_webhooks(frame, settings, intake),
         metrics=frame.metrics.registry,

@@ -4,7 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from nightshift.runtime.composition import ServiceContext
+from nightshift.runtime.composition import ServiceContext, object_transfers
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
 from services.maintenance.cleanup_runs import CleanupRuns
@@ -18,7 +18,11 @@ async def handlers(settings: MaintenanceSettings, context: ServiceContext) -> As
     """Choose every real dependency of the service's handlers."""
     metrics = CleanupMetrics(["sessions", "activity", "files", "claims", "inbox"])
     context.metrics.registry.register(metrics)
-    yield cleanup_handlers(CleanupRuns(context.database, metrics), context.objects, settings)
+    transfers = object_transfers(settings)
+    try:
+        yield cleanup_handlers(CleanupRuns(context.database, metrics), context.objects, transfers, settings)
+    finally:
+        await transfers.close()
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ from nightshift.housekeeping.inbox_retention import INBOX_TABLES, delete_old_inb
 from nightshift.housekeeping.retention import AgingTable, count_rows, delete_old_rows
 from nightshift.messaging.job import Job
 from nightshift.messaging.paging import Keyset, TimeLimit, enqueue_successor
-from nightshift.objects import ObjectStore
+from nightshift.objects import ObjectStore, ObjectTransfers
 from nightshift.worker.router import Handlers
-from schema.tables import activity_logs, cleanup_runs, files, sessions, webhook_events
+from schema.tables import activity_logs, cleanup_runs, files, idempotency_keys, sessions, webhook_events
 from services.maintenance.cleanup_runs import CleanupRun, CleanupRuns
 from services.maintenance.orphaned_files import ABANDONED, OWNERLESS, delete_ownerless_files, disown_abandoned_uploads
 from services.maintenance.orphaned_objects import WITHOUT_ROW, delete_orphaned_objects
 from services.maintenance.settings import MaintenanceSettings
+from services.maintenance.unfinished_uploads import EXPIRED, FORGOTTEN, abort_unknown_uploads, end_expired_uploads
 
 SESSIONS = AgingTable(sessions, Keyset(sessions.c.expires_at, sessions.c.id))
 ACTIVITY = AgingTable(activity_logs, Keyset(activity_logs.c.created_at, activity_logs.c.id))
@@ -28,16 +29,23 @@ RUNS = AgingTable(cleanup_runs, Keyset(cleanup_runs.c.started_at, cleanup_runs.c
 EVENTS = AgingTable(
     webhook_events, Keyset(webhook_events.c.received_at, webhook_events.c.source, webhook_events.c.event_id)
 )
+KEYS = AgingTable(
+    idempotency_keys, Keyset(idempotency_keys.c.created_at, idempotency_keys.c.principal, idempotency_keys.c.key)
+)
+KEYS_KEPT = timedelta(days=1)
+"""The gateway promises so much."""
 DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, CleanClaims, CleanInbox)
 
 
-def cleanup_handlers(runs: CleanupRuns, objects: ObjectStore, settings: MaintenanceSettings) -> Handlers:
+def cleanup_handlers(
+    runs: CleanupRuns, objects: ObjectStore, transfers: ObjectTransfers, settings: MaintenanceSettings
+) -> Handlers:
     """Return all handlers of the service, bound to what they work with."""
     return {
         "cron.cleanup.daily": enqueue_cleanups,
         CleanSessions: partial(clean_sessions, runs=runs, settings=settings),
         CleanActivity: partial(clean_activity, runs=runs, settings=settings),
-        CleanFiles: partial(clean_files, objects=objects, runs=runs, settings=settings),
+        CleanFiles: partial(clean_files, objects=objects, transfers=transfers, runs=runs, settings=settings),
         CleanClaims: partial(clean_claims, objects=objects, runs=runs, settings=settings),
         CleanInbox: partial(clean_inbox, runs=runs, settings=settings),
     }
@@ -92,16 +100,25 @@ async def clean_claims(
 
 
 async def clean_files(
-    message: CleanFiles, job: Job, *, objects: ObjectStore, runs: CleanupRuns, settings: MaintenanceSettings
+    message: CleanFiles,
+    job: Job,
+    *,
+    objects: ObjectStore,
+    transfers: ObjectTransfers,
+    runs: CleanupRuns,
+    settings: MaintenanceSettings,
 ) -> None:
-    """Delete orphaned files: first rows without an owner with their objects, then objects without a row.
+    """Delete orphaned files: uploads that never completed, rows without an owner, objects without a row.
 
     Never a file that somebody owns, however old; only an upload that never completed is taken from its owner.
     """
     before = _before(runs, message.older_than_days, settings.cleanup_files_days)
-    run = await runs.begin("files", job, OWNERLESS, ABANDONED, WITHOUT_ROW)
+    run = await runs.begin("files", job, EXPIRED, FORGOTTEN, KEYS.name, OWNERLESS, ABANDONED, WITHOUT_ROW)
     limit, size, after = TimeLimit(settings.cleanup_seconds), settings.cleanup_page_rows, message.after
-    done = await disown_abandoned_uploads(run, before, limit=limit, size=size)
+    done = await end_expired_uploads(run, transfers, runs.now(), limit=limit, size=size)
+    done = done and await abort_unknown_uploads(run, transfers, before, limit=limit, size=size)
+    done = done and await delete_old_rows(run, KEYS, runs.now() - KEYS_KEPT, limit=limit, size=size)
+    done = done and await disown_abandoned_uploads(run, before, limit=limit, size=size)
     done = done and await delete_ownerless_files(run, objects, limit=limit, size=size)
     if done:
         walk = await delete_orphaned_objects(run, objects, before, after=after, limit=limit, size=size)

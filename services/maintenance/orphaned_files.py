@@ -16,9 +16,8 @@ from nightshift.housekeeping.object_deletion import delete_objects
 from nightshift.housekeeping.tally import Counts, Tally
 from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, process_pages, table_pages
 from nightshift.objects import ObjectStore
-from schema.tables import files
+from schema.tables import NEVER_COMPLETED, files
 
-NEVER_COMPLETED = "the upload was never completed"
 OWNERLESS, ABANDONED = "files_without_owner", "uploads_never_completed"
 _BY_ID = Keyset(files.c.id)
 _BY_AGE = Keyset(files.c.created_at, files.c.id)

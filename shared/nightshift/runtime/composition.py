@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
@@ -28,6 +29,7 @@ from nightshift.worker.worker import Worker
 
 if TYPE_CHECKING:
     from nightshift.objects.s3 import S3ObjectStore
+    from nightshift.objects.s3_transfers import S3Transfers
 
 
 @dataclass(slots=True, frozen=True)
@@ -88,6 +90,28 @@ def object_store(settings: ServerSettings) -> "S3ObjectStore":
         settings.s3_bucket,
         region=settings.s3_region,
         ca_file=settings.s3_ca_file,
+    )
+
+
+def object_transfers(
+    settings: ServerSettings, *, public_endpoint: str | None = None, spool_folder: Path | None = None
+) -> "S3Transfers":
+    """Return the object transfers of this process; connects to nothing yet.
+
+    `public_endpoint` is the object store's address for clients, `spool_folder` where parts of streams of unknown length
+    wait; None: the store's own address, the system's temporary folder.
+    """
+    with extra("s3", "S3_ENDPOINT"):
+        from nightshift.objects.s3_transfers import open_transfers  # noqa: PLC0415 - needs an extra
+    return open_transfers(
+        settings.s3_endpoint,
+        settings.s3_access_key,
+        settings.s3_secret_key.reveal(),
+        settings.s3_bucket,
+        region=settings.s3_region,
+        ca_file=settings.s3_ca_file,
+        public_endpoint=public_endpoint,
+        spool_folder=spool_folder,
     )
 
 

@@ -180,6 +180,7 @@ def unconnected(folder: Path, settings: GatewaySettings) -> GatewayContext:
         connection=nobody,
         database=database,
         objects=nobody,
+        transfers=nobody,
         admission=admission(settings, ApiKeys(database)),
         intake=nobody,
         webhooks=nobody,

@@ -11,6 +11,7 @@ from demo.seed import seed
 from nightshift.database import migrate, open_database
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.objects.s3 import open_objects
+from nightshift.objects.s3_transfers import open_transfers
 from tests.databases import database_of, kinds
 from tests.integration.services.maintenance.harness import NOW, CleanupHarness
 
@@ -41,10 +42,12 @@ async def _opened(kind: str, server: ObjectServer, folder: Path) -> AsyncIterato
     async with database_of(kind, folder) as url:
         await migrate(url)
         database = open_database(url)
-        objects = open_objects(server.endpoint, server.access_key, server.secret_key, f"b-{uuid4().hex}")
+        store = (server.endpoint, server.access_key, server.secret_key, f"b-{uuid4().hex}")
+        objects, transfers = open_objects(*store), open_transfers(*store)
         await objects.ensure_bucket()
         try:
-            yield CleanupHarness(database, objects)
+            yield CleanupHarness(database, objects, transfers)
         finally:
+            await transfers.close()
             await objects.close()
             await database.close()

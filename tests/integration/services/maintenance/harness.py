@@ -13,7 +13,7 @@ from nightshift.config.secret import Secret
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
 from nightshift.database import Database
-from nightshift.objects import ObjectMissingError, ObjectStore
+from nightshift.objects import ObjectMissingError, ObjectStore, ObjectTransfers
 from nightshift.testing import JobResult, perform_job
 from schema.tables import cleanup_runs, files, users
 from services.maintenance.cleanup_runs import CleanupRuns
@@ -77,6 +77,7 @@ class CleanupHarness:
 
     database: Database
     objects: ObjectStore
+    transfers: ObjectTransfers
     metrics: CleanupMetrics = field(default_factory=lambda: CleanupMetrics([]))
 
     async def perform(
@@ -90,7 +91,7 @@ class CleanupHarness:
     ) -> JobResult:
         """Run one cleanup, whatever comes of it; `values` are settings."""
         runs = CleanupRuns(cast("Database", disturbed or self.database), self.metrics, lambda: now)
-        handler = cleanup_handlers(runs, self.objects, settings(**values))[type(message)]
+        handler = cleanup_handlers(runs, self.objects, self.transfers, settings(**values))[type(message)]
         return await perform_job(handler, message, database=self.database, objects=self.objects, job_id=job_id)
 
     async def clean(self, message: Message, job_id: str = "", **options: Any) -> JobResult:

@@ -29,7 +29,7 @@ async def test_a_file_that_somebody_owns_stays_however_old(harness: CleanupHarne
     assert len(await harness.ids(files)) == 3
     assert await harness.keys() == sorted([*keys, THUMBNAIL])
     run = await harness.last_run()
-    assert run.deleted == {"files_without_owner": 0, "uploads_never_completed": 0, "objects_without_row": 0}
+    assert set(run.deleted.values()) == {0}
     assert (run.kept["files_with_owner"], run.kept["objects_in_use"]) == (3, 4)
 
 

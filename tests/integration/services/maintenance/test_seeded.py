@@ -66,7 +66,7 @@ async def test_orphaned_files_go_and_owned_ones_stay(seeded: CleanupHarness) -> 
     assert await _count(seeded, files) == await _count(seeded, files, files.c.user_id.is_not(None)) == stays
     assert await seeded.keys() == sorted(owned)
     (run,) = [run for run in await seeded.runs() if run.job_id == "files"]
-    assert run.deleted == {
+    assert {what: count for what, count in run.deleted.items() if count} == {
         "files_without_owner": ownerless,
         "uploads_never_completed": abandoned,
         "objects_without_row": 1,

@@ -7,6 +7,8 @@ from schema.tables.base import metadata
 
 FILE_STATUSES = ("pending", "uploaded", "processed", "failed")
 """`pending`: announced, its object is not complete; `uploaded`: the object is there; `failed`: see `error`."""
+NEVER_COMPLETED = "the upload was never completed"
+"""The `error` of a file that was taken from its owner because its object never came."""
 
 files = Table(
     "files",
