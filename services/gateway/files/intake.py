@@ -67,6 +67,7 @@ class FileIntake:
             key = _key(call, announced)
             admitted = await self._admit(call.principal, announced, key)
             if admitted.replayed:
+                await _drop(call.request, announced)
                 return self._completion.answer(admitted.file, replayed=True)
             receipt = await self._receive(announced, admitted, has_key=key is not None)
             return await self._completion.finish(admitted.file, receipt.size, receipt.checksum, trace=call.trace)
@@ -142,6 +143,14 @@ class FileIntake:
         """Free the key of an upload that has failed; where the database is away, its time does."""
         with suppress(Unavailable):
             await self._database.commit(partial(give_up, file_id=file_id, now=self._now()))
+
+
+async def _drop(request: Request, announced: Announcement) -> None:
+    """Let a client send what nobody needs: most read no answer before they have sent all, unless they asked."""
+    if request.headers.get("expect", "").lower() != "100-continue":
+        with suppress(Problem):
+            async for _ in announced.pieces:
+                pass
 
 
 def _key(call: Call, announced: Announcement) -> IdempotencyKey | None:

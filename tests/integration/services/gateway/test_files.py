@@ -414,12 +414,12 @@ async def test_a_user_has_a_quota_of_files_and_bytes(api: Files) -> None:
 
 
 async def test_the_same_key_again_answers_with_the_same_file(api: Files) -> None:
-    """Before the body is read, marked as replayed; bare or quoted is the same."""
+    """Marked as replayed, and before the body is sent where the client asks first; bare or quoted is the same."""
     first = await api.post(DATA, idempotency_key="order-17")
     again = await api.post(DATA, idempotency_key='"order-17"')
     head = (
         f"POST /v1/files?filename=a.bin HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.key}\r\n"
-        f"Idempotency-Key: order-17\r\nContent-Length: {len(DATA)}\r\n\r\n"
+        f"Idempotency-Key: order-17\r\nContent-Length: {len(DATA)}\r\nExpect: 100-continue\r\n\r\n"
     )
     unread = await raw(api.gateway.port, head.encode())
 
