@@ -5,26 +5,30 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
+from nightshift.backoff import Retries
 from nightshift.contract.constraints import CONTROL, END, ONE_LINE, ONE_LINE_WORDS, check, pattern, pattern_or_list
 from nightshift.contract.message import Message
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-# ASCII letters and digits, and all that an internationalised domain may contain, which IDNA checks later.
-_LETTER = r"[^\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2028\u2029\ufeff]"
-_LETTER_OR_HYPHEN = r"[^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2028\u2029\ufeff]"
-_LABEL = rf"{_LETTER}(?:{_LETTER_OR_HYPHEN}{{0,61}}{_LETTER})?"
-_ADDRESS = rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?![0-9]){_LABEL}"
-# A comma, semicolon, colon or at sign in a name means that several addresses were put into one text.
-_NAME = rf'(?:"[^"\\<>{CONTROL}]{{1,100}}"|[^"\\<>,;:@{CONTROL}]{{0,100}})'
+# No part says more than that the text is one address, so that it cannot become two, or another header: which mailboxes
+# there are is for mail servers to decide. Two dots in a row, a dot at the end, an underscore in a host's name and hosts
+# without a dot all exist.
+_BEYOND_ASCII = r"[^\x00-\xa0\u2028\u2029\ufeff]"
+_LOCAL = rf"(?:[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]|{_BEYOND_ASCII})+"
+_QUOTED_LOCAL = rf'"(?:[^"\\{CONTROL}]|\\[^{CONTROL}])+"'
+_LABEL = rf"(?:[A-Za-z0-9_-]|{_BEYOND_ASCII})+"
+_LITERAL = r"\[[A-Za-z0-9:.]{2,50}\]"
+_ADDRESS = rf"(?:{_LOCAL}|{_QUOTED_LOCAL})@(?:{_LABEL}(?:\.{_LABEL})*|{_LITERAL})"
+# A comma or a semicolon in a name without quotes means that several addresses were put into one text.
+_NAME = rf'(?: *"(?:[^"\\{CONTROL}]|\\[^{CONTROL}]){{1,100}}" *|[^"\\<>,;{CONTROL}]{{0,100}})'
 
-ADDRESS = rf"^(?:{_ADDRESS}|{_NAME} *<{_ADDRESS}>){END}"
+ADDRESS = rf"^(?: *{_ADDRESS}|{_NAME}<{_ADDRESS}>) *{END}"
 """The pattern of one address, alone or after a name."""
 _MAX_LENGTH = 420
 _TITLE = "Email address"
 _DESCRIPTION = (
-    "One address, alone or after a name. A name with a comma has to be in double quotes. "
-    "The part before the @ is ASCII, of at most 64 characters; the domain may be international, and its last part does "
-    "not begin with a digit."
+    "One address, alone or after a name. A name with a comma has to be in double quotes. Both parts may have letters "
+    "beyond ASCII; before the @ they need a mail server that takes them (SMTPUTF8). Which mailboxes there are is for "
+    "mail servers to decide: what they refuse is a dead letter with their words."
 )
 _EXAMPLES = ["ada@example.com", "Ada Lovelace <ada@example.com>", '"Lovelace, Ada" <ada@example.com>']
 
@@ -83,10 +87,11 @@ class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Send one mail to all of its recipients, or to none of them.
 
     Unknown fields are ignored, so that newer publishers can write to older workers; our own publishers and command line
-    refuse them.
+    refuse them. Null stands for a field that is absent.
     """
 
     SUBJECT: ClassVar[str] = "jobs.email.send"
+    RETRIES: ClassVar[Retries] = Retries(most=24, base=5.0)
 
     to: Annotated[
         Recipients,
@@ -131,16 +136,16 @@ class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
         Meta(description="Address for replies, if it is not the sender's.", examples=["support@acme.example"]),
     ] = None
     cc: Annotated[
-        CopyRecipients,
+        CopyRecipients | None,
         Meta(description="Recipients of a copy, visible to all: one address, or a list of up to 50."),
     ] = ()
     bcc: Annotated[
-        CopyRecipients,
+        CopyRecipients | None,
         Meta(description="Recipients of a copy, visible to nobody else: one address, or a list of up to 50."),
     ] = ()
     attachments: Annotated[
-        tuple[Attachment, ...],
-        Meta(max_length=20, description="Files from the object store, up to 20."),
+        Annotated[tuple[Attachment, ...], Meta(max_length=20)] | None,
+        Meta(description="Files from the object store, up to 20."),
     ] = ()
 
     def __post_init__(self) -> None:

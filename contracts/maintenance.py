@@ -4,10 +4,13 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from nightshift.backoff import Retries
 from nightshift.contract.constraints import CONTROL, END, pattern
 from nightshift.contract.message import Message
 
 LONGEST_DAYS = 3650
+TOMORROW_AGAIN = Retries(most=4)
+"""A cleanup that fails is better given up soon: the next day has its own, and the dead letter says what is wrong."""
 INBOX_LEAST_DAYS = 45
 """Dead letters are kept for 30 days, and one that is redriven on the last day still has its retries."""
 
@@ -16,6 +19,7 @@ class CleanSessions(Message, omit_defaults=True):
     """Delete sessions that have expired."""
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.sessions"
+    RETRIES: ClassVar[Retries] = TOMORROW_AGAIN
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=0, le=LONGEST_DAYS)] | None,
@@ -27,6 +31,7 @@ class CleanActivity(Message, omit_defaults=True):
     """Delete old entries of the activity log."""
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.activity"
+    RETRIES: ClassVar[Retries] = TOMORROW_AGAIN
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=1, le=LONGEST_DAYS)] | None,
@@ -41,6 +46,7 @@ class CleanFiles(Message, omit_defaults=True):
     """
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.files"
+    RETRIES: ClassVar[Retries] = TOMORROW_AGAIN
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=1, le=LONGEST_DAYS)] | None,
@@ -72,6 +78,7 @@ class CleanClaims(Message, omit_defaults=True):
     """Delete the bodies of jobs that travelled by claim check, when nobody can need them any more."""
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.claims"
+    RETRIES: ClassVar[Retries] = TOMORROW_AGAIN
 
     older_than_days: Annotated[
         Annotated[int, Meta(ge=0, le=LONGEST_DAYS)] | None,
@@ -90,6 +97,7 @@ class CleanInbox(Message, omit_defaults=True):
     """
 
     SUBJECT: ClassVar[str] = "jobs.maintenance.inbox"
+    RETRIES: ClassVar[Retries] = TOMORROW_AGAIN
 
     older_than_days: Annotated[
         Annotated[int, Meta(le=LONGEST_DAYS, extra_json_schema={"minimum": INBOX_LEAST_DAYS})] | None,

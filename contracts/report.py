@@ -2,14 +2,19 @@
 
 from typing import Annotated, ClassVar
 
+from nightshift.backoff import Retries
 from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, pattern
 from nightshift.contract.message import Message
 
 
 class GenerateReport(Message):
-    """Generate the report that a row requests: figures, page and table in the object store, and a mail about it."""
+    """Generate the report that a row requests: figures, page and table in the object store, and a mail about it.
+
+    Somebody waits for it: one that cannot be made is given up within half an hour, and its row says so.
+    """
 
     SUBJECT: ClassVar[str] = "jobs.report.generate"
+    RETRIES: ClassVar[Retries] = Retries(most=12)
 
     report_id: Annotated[
         str,

@@ -2,14 +2,19 @@
 
 from typing import Annotated, ClassVar
 
+from nightshift.backoff import Retries
 from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, pattern
 from nightshift.contract.message import Message
 
 
 class ProcessUpload(Message):
-    """Process one uploaded file: find its real type, checksum, metadata and thumbnail, and record them in its row."""
+    """Process one uploaded file: find its real type, checksum, metadata and thumbnail, and record them in its row.
+
+    Its owner waits for it: a file that cannot be processed is given up within half an hour, and its row says so.
+    """
 
     SUBJECT: ClassVar[str] = "jobs.upload.process"
+    RETRIES: ClassVar[Retries] = Retries(most=12)
 
     file_id: Annotated[
         str,

@@ -25,7 +25,8 @@ from nightshift.observability.log import configure
 from nightshift.runtime.composition import database_of, object_store
 
 _SPACES = "A path with a space needs quotes of its own: make demo FILES=\"'my photo.jpg' b.pdf\""
-_SETTINGS = {"LOG_FORMAT": "json", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}
+# Retries are few, so that a dead letter need not be waited for as long as the contracts say.
+_SETTINGS = {"LOG_FORMAT": "json", "MAX_RETRIES": "3", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import insert, select
 
-from nightshift.backoff import RetryPolicy
+from nightshift.backoff import Backoff
 from nightshift.broker import BrokerRefusedError, Connection, connect
 from nightshift.broker.headers import Headers, decode
 from nightshift.broker.jetstream import manage
@@ -38,10 +38,17 @@ from nightshift.worker.router import Handlers, routes
 from schema.tables import activity_logs
 
 DEADLINE_SECONDS = 20.0
-A_MOMENT = RetryPolicy(base_seconds=0.03, factor=1.0)
+A_MOMENT = Backoff(base_seconds=0.03, factor=1.0)
 PATIENT = Policies(tick_seconds=0.025)
 """The waits of a worker in service, but for its clock, so that a timeout need not take a second."""
-SOON = replace(PATIENT, retry=A_MOMENT, follow_ups=A_MOMENT, outage_seconds=(0.02, 0.03), first_probe_seconds=0.1)
+SOON = replace(
+    PATIENT,
+    retry=A_MOMENT,
+    not_stored=A_MOMENT,
+    follow_ups=A_MOMENT,
+    outage_seconds=(0.02, 0.03),
+    first_probe_seconds=0.1,
+)
 """Whatever waits runs again in a moment."""
 FOLDER_IN_USE = 10049
 """The broker is still removing the files of the stream that had this name."""

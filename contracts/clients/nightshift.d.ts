@@ -4,7 +4,9 @@
  * Send one mail to all of its recipients, or to none of them.
  *
  * Unknown fields are ignored, so that newer publishers can write to older workers; our own publishers and command line
- * refuse them.
+ * refuse them. Null stands for a field that is absent.
+ *
+ * A job that fails is tried again: at most 24 attempts, over about 2 hours; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep.
  */
@@ -22,11 +24,11 @@ export interface SendEmail {
   /** Address for replies, if it is not the sender's. */
   replyTo?: string | null;
   /** Recipients of a copy, visible to all: one address, or a list of up to 50. */
-  cc?: string | ReadonlyArray<string>;
+  cc?: string | ReadonlyArray<string> | null;
   /** Recipients of a copy, visible to nobody else: one address, or a list of up to 50. */
-  bcc?: string | ReadonlyArray<string>;
+  bcc?: string | ReadonlyArray<string> | null;
   /** Files from the object store, up to 20. */
-  attachments?: ReadonlyArray<Attachment>;
+  attachments?: ReadonlyArray<Attachment> | null;
 }
 
 /** A file that is attached to the mail; it is read from the object store when the mail is sent. */
@@ -40,6 +42,8 @@ export interface Attachment {
 /**
  * Delete old entries of the activity log.
  *
+ * A job that fails is tried again: at most 4 attempts, over about 4 seconds; then it is a dead letter.
+ *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanActivity {
@@ -49,6 +53,8 @@ export interface CleanActivity {
 
 /**
  * Delete the bodies of jobs that travelled by claim check, when nobody can need them any more.
+ *
+ * A job that fails is tried again: at most 4 attempts, over about 4 seconds; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
@@ -61,6 +67,8 @@ export interface CleanClaims {
  * Delete orphaned files: the owner no longer exists, the upload never completed, or an object has no row.
  *
  * Never a file that somebody owns, however old it is.
+ *
+ * A job that fails is tried again: at most 4 attempts, over about 4 seconds; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
@@ -76,6 +84,8 @@ export interface CleanFiles {
  *
  * Without its inbox row, a job that is delivered again is done again.
  *
+ * A job that fails is tried again: at most 4 attempts, over about 4 seconds; then it is a dead letter.
+ *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanInbox {
@@ -86,6 +96,8 @@ export interface CleanInbox {
 /**
  * Delete sessions that have expired.
  *
+ * A job that fails is tried again: at most 4 attempts, over about 4 seconds; then it is a dead letter.
+ *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. Whole numbers are written without fraction and exponent (`7`, not `7.0`).
  */
 export interface CleanSessions {
@@ -95,6 +107,10 @@ export interface CleanSessions {
 
 /**
  * Generate the report that a row requests: figures, page and table in the object store, and a mail about it.
+ *
+ * Somebody waits for it: one that cannot be made is given up within half an hour, and its row says so.
+ *
+ * A job that fails is tried again: at most 12 attempts, over about 16 minutes; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep.
  */
@@ -107,6 +123,8 @@ export interface GenerateReport {
  * Sync every active linked account: enqueue one `sync.external` job for each, page by page.
  *
  * Operators send `{}`; the service itself sets `run` and `after` in the job for the next page.
+ *
+ * A job that fails is tried again: at most 40 attempts, over about 4 hours; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep.
  */
@@ -122,6 +140,8 @@ export interface SyncAll {
 /**
  * Pull a user's data from an external service, through the account that is linked there.
  *
+ * A job that fails is tried again: at most 40 attempts, over about 4 hours; then it is a dead letter.
+ *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep.
  */
 export interface SyncExternal {
@@ -133,6 +153,10 @@ export interface SyncExternal {
 
 /**
  * Process one uploaded file: find its real type, checksum, metadata and thumbnail, and record them in its row.
+ *
+ * Its owner waits for it: a file that cannot be processed is given up within half an hour, and its row says so.
+ *
+ * A job that fails is tried again: at most 12 attempts, over about 16 minutes; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep.
  */
@@ -148,6 +172,8 @@ export interface ProcessUpload {
  *
  * Only the gateway publishes it: whoever could publish it could forge any event. Its body is the provider's own, byte
  * for byte; nobody but the handler has looked into it.
+ *
+ * A job that fails is tried again: at most 40 attempts, over about 4 hours; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
  */
@@ -178,6 +204,8 @@ export interface WebhookReceived {
  * Get the present state of a provider's object from the provider, and store it.
  *
  * The service asks for it when events do not say which of them is the newest, or do not contain the object.
+ *
+ * A job that fails is tried again: at most 40 attempts, over about 4 hours; then it is a dead letter.
  *
  * Beyond this schema: the body is one JSON object in UTF-8 and nothing around it; no text holds half of a surrogate pair; a field that is named twice has to be right both times, and the last one counts; at most 500 levels deep. A date must be a day that exists (no 30th of February, no year 0).
  */

@@ -29,7 +29,7 @@ async def handlers(settings: NewsletterSettings, context: ServiceContext) -> Asy
     readers = [name.strip() for name in settings.readers.split(",") if name.strip()]
     send = partial(send_issue, issues=settings.issues_folder, letterbox=settings.letterbox_folder)
     yield {
-        SendIssue: route(SendIssue, send, max_retries=5, timeout_seconds=60),
+        SendIssue: route(SendIssue, send, timeout_seconds=60),
         "cron.newsletter.weekly": partial(send_due, readers=readers),
     }
 

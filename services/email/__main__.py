@@ -9,9 +9,11 @@ from contracts.email import SendEmail
 from nightshift.config.secret import Secret
 from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.service import run
-from nightshift.worker.router import Handlers
-from services.email.handlers import send_email
+from nightshift.worker.router import Handlers, route
+from services.email.deliveries import Deliveries
+from services.email.handlers import give_up, send_email
 from services.email.mailer import Mailer
+from services.email.metrics import MailMetrics
 from services.email.rate_limiter import RateLimiter
 from services.email.resend import ResendMailer
 from services.email.settings import EmailSettings
@@ -22,18 +24,21 @@ from services.email.suppressions import DatabaseSuppressions
 @asynccontextmanager
 async def handlers(settings: EmailSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
     """Choose the real dependencies of the service's handlers."""
-    mailer = _mailer(settings)
+    mailer, deliveries, metrics = _mailer(settings), Deliveries(context.database), MailMetrics()
     context.dependencies.register(_provider(settings), mailer.check)
+    context.metrics.registry.register(metrics)
+    handler = partial(
+        send_email,
+        mailer=mailer,
+        deliveries=deliveries,
+        objects=context.objects,
+        suppressions=DatabaseSuppressions(context.database, settings.mail_transport),
+        rules=settings.rules,
+        metrics=metrics,
+        patience=settings.patience,
+    )
     try:
-        yield {
-            SendEmail: partial(
-                send_email,
-                mailer=mailer,
-                objects=context.objects,
-                suppressions=DatabaseSuppressions(context.database, settings.mail_transport),
-                rules=settings.rules,
-            )
-        }
+        yield {SendEmail: route(SendEmail, handler, on_dead_letter=partial(give_up, deliveries=deliveries))}
     finally:
         await mailer.close()
 

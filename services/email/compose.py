@@ -26,8 +26,8 @@ def compose(message: SendEmail, *, job_key: str, sender: str, files: Sequence[Fi
     return OutgoingMail(
         sender=author,
         to=mailboxes(message.to),
-        cc=mailboxes(message.cc),
-        bcc=mailboxes(message.bcc),
+        cc=mailboxes(message.cc or ()),
+        bcc=mailboxes(message.bcc or ()),
         reply_to=mailbox(message.reply_to) if message.reply_to else None,
         subject=message.subject,
         html=message.body,

@@ -14,7 +14,13 @@ _POLICY = SMTP.clone(cte_type="7bit")
 
 def render(mail: OutgoingMail) -> bytes:
     """Return the message: HTML with its plain-text alternative, then the attachments; bcc is in no header."""
-    return "".join(_headers(mail)).encode("ascii") + _content(mail).as_bytes()
+    return "".join(_headers(mail)).encode("utf-8") + _content(mail).as_bytes()
+
+
+def needs_utf8(mail: OutgoingMail) -> bool:
+    """Return whether an address of the mail has letters beyond ASCII: only servers with SMTPUTF8 take such mail."""
+    boxes = (mail.sender, *mail.to, *mail.cc, *mail.bcc, *((mail.reply_to,) if mail.reply_to else ()))
+    return not all(box.address.isascii() for box in boxes)
 
 
 def _headers(mail: OutgoingMail) -> Iterator[str]:

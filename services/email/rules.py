@@ -31,7 +31,7 @@ class MailRules:
         """
         if message.sender is not None and not self._may_send(message.sender):
             raise Permanent(f"'from' is {message.sender!r}, which this service does not send for (MAIL_SENDERS)")
-        for number, attachment in enumerate(message.attachments):
+        for number, attachment in enumerate(message.attachments or ()):
             if not attachment.key.startswith(self.attachment_prefixes):
                 allowed = ", ".join(self.attachment_prefixes)
                 raise Permanent(

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ from contracts.email import ADDRESS
 from nightshift.config.settings import Pattern, Secret, Settings
 from nightshift.outcomes import Permanent
 from services.email.address_check import mailbox
+from services.email.helo import usable_name
 from services.email.mailer import Transport
+from services.email.patience import Patience
 from services.email.rules import MailRules, rule_problems
 from services.email.smtp_config import SmtpServer, Tls
 
@@ -55,8 +58,18 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
         ),
     ] = 10 * _MEBIBYTE
 
+    mail_wait_seconds: Annotated[
+        float,
+        Meta(gt=0, description="How long a mail waits that a server puts off (4xx); doubles each time, up to an hour."),
+    ] = 300
+    mail_give_up_hours: Annotated[
+        float, Meta(gt=0, description="For how long a mail is sent again that servers put off; then a dead letter.")
+    ] = 48
+
     smtp_host: Annotated[
-        str | None, Pattern(r"[^\s/:@]+", "smtp.example.com"), Meta(description="Mail server that accepts the mail.")
+        str | None,
+        Pattern(r"[^\s/:@\[\]]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%\w+)?\]?", "smtp.example.com"),
+        Meta(description="Mail server that accepts the mail: a name, or an address such as 192.0.2.1 or 2001:db8::1."),
     ] = None
     smtp_port: Annotated[
         Annotated[int, Meta(ge=1, le=65_535)] | None,
@@ -73,7 +86,10 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     smtp_helo: Annotated[
         str | None,
         Pattern(r"[A-Za-z0-9._\[\]:-]+", "app.example.com"),
-        Meta(description="Our name in EHLO to the mail server; this machine's name if not set."),
+        Meta(
+            description="Our name in EHLO to the mail server. If not set, this machine's name where it has a dot, else "
+            "its address in brackets, which servers accept that refuse a bare name.",
+        ),
     ] = None
     smtp_connections: Annotated[int, Meta(ge=1, description="Connections to the mail server at the same time.")] = 8
 
@@ -117,16 +133,23 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
         )
 
     @property
+    def patience(self) -> Patience:
+        """How long to wait for a server that puts a mail off."""
+        return Patience(
+            first=timedelta(seconds=self.mail_wait_seconds), give_up=timedelta(hours=self.mail_give_up_hours)
+        )
+
+    @property
     def smtp(self) -> SmtpServer:
         """The mail server to send through."""
         return SmtpServer(
-            host=self.smtp_host or "",
+            host=(self.smtp_host or "").strip("[]"),
             port=self.smtp_port or _USUAL_PORT[self.smtp_tls],
             tls=self.smtp_tls,
             user=self.smtp_user,
             password=self.smtp_password,
             ca_file=self.smtp_ca_file,
-            helo=self.smtp_helo or socket.gethostname(),
+            helo=self.smtp_helo or usable_name(socket.gethostname()),
             connections=self.smtp_connections,
         )
 

@@ -11,45 +11,61 @@ from aiosmtplib import (
 )
 
 from nightshift.config.redaction import single_line
-from services.email.mailer import OutgoingMail, SendFailedError, Sent
-from services.email.mime import render
+from nightshift.outcomes import Permanent
+from services.email.mailer import AnswerLostError, Deferred, Held, OutgoingMail, Sent, Transport
+from services.email.mime import needs_utf8, render
+from services.email.sender_holds import SenderHolds
 from services.email.smtp_config import SmtpServer
-from services.email.smtp_errors import Outcome, provider_id, recipients_refusal, refusal
+from services.email.smtp_errors import RECIPIENT, Outcome, provider_id, recipients_refusal, refusal
 from services.email.smtp_pool import PooledConnection, SmtpPool
 
 _LARGE = 256 * 1024
 """Bytes. A larger mail is rendered in a thread, so that it does not block the event loop."""
 _CLOSING = 421
+_TEMPORARY = range(400, 500)
 
 
 class _StaleConnectionError(Exception):
-    """A reused connection turned out to be dead; nothing of the mail was transmitted."""
+    """A reused connection turned out to be dead, or used up; nothing of the mail was transmitted."""
 
 
 class SmtpMailer:
-    """Sends each mail to an SMTP server in one transaction: to all of its recipients, or to none.
-
-    When a recipient is refused the transaction is aborted before the message is transmitted.
+    """Sends each mail to an SMTP server in one transaction: to those of its recipients that the server accepts.
 
     When the connection breaks, or no answer comes, after the message was transmitted, the server may or may not have
     accepted it. That is a failed attempt, and the next one sends the mail again under the same `Message-ID`, by which
     many receivers recognise duplicates.
     """
 
+    transport: Transport = "smtp"
+
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
         self._pool = SmtpPool(server)
+        self._holds = SenderHolds()
 
     async def send(self, mail: OutgoingMail) -> Sent:
         """Implement `Mailer.send`; `smtp_errors` maps replies to outcomes."""
+        self._holds.enter(mail.sender.address)
         content = await asyncio.to_thread(render, mail) if mail.size > _LARGE else render(mail)
         try:
-            return await self._send(mail, content, fresh=False)
-        except _StaleConnectionError:
-            return await self._send(mail, content, fresh=True)
+            try:
+                sent = await self._send(mail, content, fresh=False)
+            except _StaleConnectionError:
+                sent = await self._send(mail, content, fresh=True)
+        except Held as outcome:
+            self._holds.hold(outcome)
+            raise
+        held = next((outcome for outcome in sent.refused.values() if isinstance(outcome, Held)), None)
+        if held:
+            self._holds.hold(held)
+        else:
+            self._holds.release(mail.sender.address)
+        return sent
 
     async def check(self) -> None:
-        """Implement `Mailer.check`: greet the server and log in, on a connection of its own."""
+        """Implement `Mailer.check`: tell who is held back; greet the server and log in, on a connection of its own."""
+        self._holds.check()
         pool = SmtpPool(self._server)
         try:
             async with pool.connection():
@@ -63,8 +79,9 @@ class SmtpMailer:
 
     async def _send(self, mail: OutgoingMail, content: bytes, *, fresh: bool) -> Sent:
         async with self._pool.connection(fresh=fresh) as connection:
-            refused = await self._begin(connection, mail, len(content)) or await self._offer(connection.client, mail)
-            result = refused or await self._transmit(connection.client, content)
+            result: Sent | Outcome | None = await self._begin(connection, mail, len(content))
+            if result is None:
+                result = await self._offer_and_transmit(connection, mail, content)
             if not isinstance(result, Sent):
                 await _abort(connection.client)
         if isinstance(result, Sent):
@@ -73,47 +90,71 @@ class SmtpMailer:
 
     async def _begin(self, connection: PooledConnection, mail: OutgoingMail, size: int) -> Outcome | None:
         """Open the transaction; the first command on a reused connection shows whether it is still alive."""
-        options = [f"SIZE={size}"] if connection.client.supports_extension("size") else []
+        client = connection.client
+        options = [f"SIZE={size}"] if client.supports_extension("size") else []
+        if needs_utf8(mail):
+            if not client.supports_extension("smtputf8"):
+                return Permanent(
+                    f"the mail server {self._server} takes no addresses with letters beyond ASCII before the @ "
+                    "(it does not offer SMTPUTF8)"
+                )
+            options += ["BODY=8BITMIME", "SMTPUTF8"]
         try:
-            await connection.client.mail(mail.sender.address, options=options)
+            await client.mail(mail.sender.address, options=options, encoding="utf-8")
         except SMTPSenderRefused as error:
-            if connection.reused and error.code == _CLOSING:
+            if connection.reused and error.code in _TEMPORARY:
                 raise _StaleConnectionError from error
-            return refusal(f"the sender {mail.sender.address}", error.code, error.message)
+            what = f"the sender {mail.sender.address}"
+            return refusal(what, error.code, error.message, sender=mail.sender.address)
         except SMTPException as error:
-            if connection.reused:
-                raise _StaleConnectionError from error
-            raise self._broken(error, "nothing was transmitted") from error
+            return self._broken_before(connection, error)
         return None
 
-    async def _offer(self, client: SMTP, mail: OutgoingMail) -> Outcome | None:
-        """Name all recipients; return the outcome if not all of them are accepted."""
-        refused: list[SMTPRecipientRefused] = []
-        try:
-            for address in mail.recipients:
-                try:
-                    await client.rcpt(address)
-                except SMTPRecipientRefused as error:
-                    refused.append(error)
-                    if error.code == _CLOSING:
-                        break
-        except SMTPException as error:
-            if not refused:
-                raise self._broken(error, "nothing was transmitted") from error
-        return recipients_refusal(refused, len(mail.recipients) - len(refused)) if refused else None
+    async def _offer_and_transmit(
+        self, connection: PooledConnection, mail: OutgoingMail, content: bytes
+    ) -> Sent | Outcome:
+        """Name all recipients, and transmit the message if the server takes it for any of them."""
+        refused: dict[str, Outcome] = {}
+        sender = mail.sender.address
+        for address in mail.recipients:
+            try:
+                await connection.client.rcpt(address, encoding="utf-8")
+            except SMTPRecipientRefused as error:
+                outcome = refusal(f"{RECIPIENT}{address}", error.code, error.message, sender=sender)
+                if error.code == _CLOSING:
+                    return outcome
+                refused[address] = outcome
+            except SMTPException as error:
+                return self._broken_before(connection, error)
+        if len(refused) == len(mail.recipients):
+            return recipients_refusal(refused)
+        return await self._transmit(connection.client, content, sender, refused)
 
-    async def _transmit(self, client: SMTP, content: bytes) -> Sent | Outcome:
+    async def _transmit(self, client: SMTP, content: bytes, sender: str, refused: dict[str, Outcome]) -> Sent | Outcome:
         try:
             reply = await client.data(content, timeout=self._server.data_timeout_seconds)
         except SMTPDataError as error:
-            return refusal("the message", error.code, error.message)
+            return refusal("the message", error.code, error.message, sender=sender)
         except SMTPException as error:
-            raise self._broken(error, "the message may have been accepted") from error
-        return Sent("smtp", provider_id(reply.message))
+            words = single_line(str(error), 300)
+            raise AnswerLostError(
+                f"the connection to the mail server {self._server} broke ({words}): the message may have been accepted"
+            ) from error
+        return Sent("smtp", provider_id(reply.message), refused)
 
-    def _broken(self, error: Exception, known: str) -> SendFailedError:
-        words = single_line(str(error), 300)
-        return SendFailedError(f"the connection to the mail server {self._server} broke ({words}): {known}")
+    def _broken_before(self, connection: PooledConnection, error: SMTPException) -> Outcome:
+        """Return the outcome of a connection that broke before the message was transmitted: nobody has it.
+
+        On a fresh connection it may be this mail that the server cannot stand, so that it waits on its budget.
+
+        Raises:
+            _StaleConnectionError: it was an idle one, which servers and firewalls close without a word.
+        """
+        if connection.reused:
+            raise _StaleConnectionError from error
+        connection.client.close()
+        words = single_line(str(error), 300) or type(error).__name__
+        return Deferred(f"the connection to the mail server {self._server} broke ({words}): nothing was transmitted")
 
 
 async def _abort(client: SMTP) -> None:

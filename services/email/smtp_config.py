@@ -21,8 +21,8 @@ class SmtpServer:
     password: Secret | None = None
     ca_file: Path | None = None
     """Certificate authorities to trust instead of the system's (PEM)."""
-    helo: str
-    """Our name in EHLO."""
+    helo: str | None
+    """Our name in EHLO; None for the literal of our address."""
     connect_timeout_seconds: float = 15.0
     timeout_seconds: float = 30.0
     """For each reply except the one to a transmitted message."""
@@ -42,4 +42,4 @@ class SmtpServer:
         return None if self.tls == "none" else ssl.create_default_context(cafile=self.ca_file)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

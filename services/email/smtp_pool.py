@@ -19,10 +19,13 @@ from aiosmtplib import (
 
 from nightshift.config.redaction import single_line
 from nightshift.outcomes import Snooze
+from services.email.helo import own_literal
+from services.email.mailer import Held
 from services.email.smtp_config import SmtpServer
-from services.email.smtp_errors import BUSY, MISCONFIGURED
+from services.email.smtp_errors import BUSY, MISCONFIGURED, refusal
 
 _QUIT_SECONDS = 5.0
+_TEMPORARY = range(400, 500)
 
 
 @dataclass(slots=True)
@@ -52,7 +55,8 @@ class SmtpPool:
             fresh: open a new one, because a reused one has turned out to be dead.
 
         Raises:
-            Snooze: no connection can be opened: the server is unreachable or refuses us.
+            Held: the server refuses us, and goes on doing so: a setting is wrong, or a limit reached.
+            Snooze: no connection can be opened: the server is unreachable or busy.
         """
         async with self._free:
             client = None if fresh else self._reusable()
@@ -92,7 +96,7 @@ class SmtpPool:
             tls_context=self._tls,
             username=server.user,
             password=server.password.reveal() if server.password else None,
-            local_hostname=server.helo,
+            local_hostname=server.helo or await own_literal(server.host, server.port),
             timeout=server.timeout_seconds,
         )
         try:
@@ -118,15 +122,27 @@ async def _introduce(client: SMTP) -> None:
 
 def _unusable(server: SmtpServer, error: Exception) -> Snooze:
     """Return the outcome of a failed connection: not the mail's fault, so it waits and no attempt is counted."""
-    said = f"{error.code} {error.message}" if isinstance(error, SMTPResponseException) else str(error)
-    words = single_line(said, 500) or type(error).__name__
-    if isinstance(error, SMTPAuthenticationError):
-        return Snooze(MISCONFIGURED, f"the mail server {server} refused our login, check SMTP_USER: {words}")
+    if isinstance(error, SMTPResponseException):
+        return _refused(server, error)
+    words = single_line(str(error), 500) or type(error).__name__
     if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
-        return Snooze(MISCONFIGURED, f"no TLS with the mail server {server}, check SMTP_TLS and SMTP_CA_FILE: {words}")
+        return Held(MISCONFIGURED, f"no TLS with the mail server {server}, check SMTP_TLS and SMTP_CA_FILE: {words}")
     if isinstance(error, SMTPNotSupported) or type(error) is SMTPException:
-        return Snooze(MISCONFIGURED, f"the mail server {server} cannot do what the settings ask for: {words}")
+        return Held(MISCONFIGURED, f"the mail server {server} cannot do what the settings ask for: {words}")
     return Snooze(BUSY, f"the mail server {server} cannot be used: {words}")
+
+
+def _refused(server: SmtpServer, error: SMTPResponseException) -> Snooze:
+    """Return the outcome of a refusal before any mail: of our name, of our password, of our connection."""
+    said = f"{error.code} {single_line(error.message, 500)}"
+    if isinstance(error, SMTPHeloError) and error.code not in _TEMPORARY:
+        return Held(MISCONFIGURED, f"the mail server {server} does not accept our name, set SMTP_HELO: {said}")
+    outcome = refusal("us", error.code, error.message)
+    if isinstance(outcome, Held) and outcome.delay != MISCONFIGURED:
+        return Held(outcome.delay, f"the mail server {server} cannot be used: {said}")
+    if isinstance(error, SMTPAuthenticationError) and error.code not in _TEMPORARY:
+        return Held(MISCONFIGURED, f"the mail server {server} refused our login, check SMTP_USER: {said}")
+    return Snooze(BUSY, f"the mail server {server} cannot be used: {said}")
 
 
 async def _quit(client: SMTP) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nightshift.version import VERSION
 
 if TYPE_CHECKING:
-    from nightshift.backoff import RetryPolicy
+    from nightshift.backoff import Retries
     from nightshift.broker import connect
     from nightshift.config.settings import ProcessSettings, Settings
     from nightshift.contract.cron import ScheduleFired
@@ -33,7 +33,7 @@ __all__ = [
     "ProcessSettings",
     "Publisher",
     "Receipt",
-    "RetryPolicy",
+    "Retries",
     "Route",
     "ScheduleFired",
     "ServiceContext",
@@ -56,7 +56,7 @@ _PLACES = {
     "ProcessSettings": "config.settings",
     "Publisher": "messaging.publisher",
     "Receipt": "messaging.publisher",
-    "RetryPolicy": "backoff",
+    "Retries": "backoff",
     "Route": "worker.router",
     "ScheduleFired": "contract.cron",
     "ServiceContext": "runtime.composition",

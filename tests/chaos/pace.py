@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from nightshift.backoff import RetryPolicy
+from nightshift.backoff import Backoff
 from nightshift.runtime.health_checks import Checks
 from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 
@@ -38,8 +38,9 @@ BRISK = Pace(
     timeout_seconds=3,
     quiet_seconds=75,
     policies=Policies(
-        retry=RetryPolicy(base_seconds=0.4),
-        follow_ups=RetryPolicy(base_seconds=0.3, ceiling_seconds=3.0),
+        retry=Backoff(base_seconds=0.4),
+        not_stored=Backoff(base_seconds=0.4),
+        follow_ups=Backoff(base_seconds=0.3, ceiling_seconds=3.0),
         progress_seconds=1.3,
         crash_loop_after=4,
         dead_letter_again=timedelta(seconds=3),

@@ -163,7 +163,12 @@ def _staff(world: World) -> None:
     dice = random.Random(f"{world.seed}/replicas")  # noqa: S311
     schedules = stack.folder / "schedules.toml"
     schedules.write_text(TICK.format(scale.tick_seconds))
-    common = {"CHAOS_FOLDER": str(stack.folder), "CHAOS_PACE": scale.pace.name, "LOG_FORMAT": "text"}
+    common = {
+        "CHAOS_FOLDER": str(stack.folder),
+        "CHAOS_PACE": scale.pace.name,
+        "LOG_FORMAT": "text",
+        "MAX_RETRIES": "3",
+    }
     if scale.database_url:
         common["DATABASE_URL"] = scale.database_url
     worker = common | {

@@ -148,6 +148,14 @@ BREAKING: dict[str, tuple[Change, str]] = {
     ),
     "consumer gone": (lambda now: now.topology["consumers"].clear(), "consumers: email on EMAIL is gone"),
     "reason gone": (lambda now: now.topology["deadReasons"].remove("crash-loop"), "deadReasons: crash-loop is gone"),
+    "given up after fewer attempts": (
+        lambda now: now.topology["retries"]["email.send"].update(most=4),
+        "retries: email.send is given up sooner: after 4 attempts, was 24",
+    ),
+    "given up after a shorter time": (
+        lambda now: now.topology["retries"]["sync.external"].update(ceilingSeconds=60, spanSeconds=1000),
+        "retries: sync.external is given up sooner: after 1000 seconds, was",
+    ),
     "kind of subject gone": (lambda now: now.topology["subjects"].clear(), "subjects: jobs.<type> is gone"),
     "operation gone": (lambda now: _http(now).pop("post"), "POST /v1/jobs/email.send: operation gone"),
     "path gone": (
@@ -243,6 +251,8 @@ COMPATIBLE: dict[str, Change] = {
     "header added": lambda now: now.headers["dead"]["properties"].update({"Dead-Host": {"type": "string"}}),
     "limit raised": lambda now: now.topology["limits"].update(deadLetterDays=60),
     "time until another worker lowered": lambda now: now.topology["limits"].update(acknowledgeSeconds=20),
+    "tried more often": lambda now: now.topology["retries"]["email.send"].update(most=99, spanSeconds=99_999),
+    "policy of a type that had none": lambda now: now.topology["retries"].update({"message.added": {"most": 1}}),
     "reason added": lambda now: now.topology["deadReasons"].append("expired"),
     "operation added": lambda now: now.openapi["paths"].update({"/v2/jobs": _http(now)}),
     "parameter added": lambda now: _post(now)["parameters"].append(

@@ -5,13 +5,15 @@ from typing import Any
 
 import msgspec
 
+from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.headers import KINDS, kind_of
 from nightshift.contract.message import Message
 from nightshift.contract.wire import DUE, JOBS, MANUAL, safe_token
 from tools.contracts import operator_channels
 from tools.contracts.operations import Operation, channels, operations
 from tools.contracts.samples import Sample, class_of
-from tools.contracts.schemas import beyond, tidy
+from tools.contracts.schemas import beyond, tidy, tries
+from tools.contracts.topology import retries
 
 _REFERENCE = "#/components/schemas/{name}"
 _PURPOSES = {
@@ -104,7 +106,8 @@ def _operation(operation: Operation) -> Content:
 def _message(address: str, samples: list[Sample]) -> Content:
     cls = _class(address)
     summary, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
-    description = [rest.strip(), *beyond(tidy(msgspec.json.schema(cls)))]
+    described = [] if cls is ScheduleFired else [tries(cls)]
+    description = [rest.strip(), *described, *beyond(tidy(msgspec.json.schema(cls)))]
     content: Content = {
         "name": _name(address),
         "title": f"{cls.__name__} on {address}",
@@ -114,6 +117,8 @@ def _message(address: str, samples: list[Sample]) -> Content:
         "headers": {"$ref": _reference(KINDS[kind_of(address)])},
         "payload": {"$ref": _reference(cls)},
     }
+    if described:
+        content["x-retries"] = retries(cls)
     examples = [
         {"name": sample.name, "summary": sample.title, "payload": sample.value()}
         for sample in samples

@@ -6,6 +6,7 @@ from typing import Any
 
 from tools.contracts.patterns import portable
 from tools.contracts.value_words import branches
+from tools.contracts.widened import takes_more
 
 Schema = dict[str, Any]
 _LOWER = {"minLength": "shortest length", "minimum": "least value", "minItems": "least number of items"}
@@ -96,6 +97,8 @@ def _limits(old: Schema, new: Schema, path: str, *, lengths: bool) -> Iterator[s
         if key in new and (key not in old or new[key] < old[key]):
             yield f"{path}: limit tightened: {words} was {old.get(key, 'free')}, is {new[key]}"
     for key, words in _EXACT.items():
+        if key == "pattern" and takes_more(str(new.get(key)), str(old.get(key))):
+            continue
         if key in new and _same_form(key, new[key]) != _same_form(key, old.get(key)):
             yield f"{path}: {words} changed: was {old.get(key, 'free')}, is {new[key]}; nobody can tell what fits both"
 

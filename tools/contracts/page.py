@@ -135,6 +135,12 @@ def _topology(topology: dict[str, Any]) -> Iterator[str]:
     for stream in topology["streams"]:
         subjects = ", ".join(f"`{subject}`" for subject in stream["subjects"])
         yield f"| `{stream['name']}` | {subjects} | {stream['purpose']} |"
+    yield "\nHow often a job is tried, as in `x-retries` of each message in `asyncapi.yaml`. After a failed attempt"
+    yield "it waits for a random time of at most `base`, then `factor` times that, never more than `ceiling` seconds.\n"
+    yield "| type | attempts | base | factor | ceiling | mean time to the last |\n|---|---|---|---|---|---|"
+    for name, policy in topology["retries"].items():
+        numbers = " | ".join(f"{policy[key]:g}" for key in ("most", "baseSeconds", "factor", "ceilingSeconds"))
+        yield f"| `{name}` | {numbers} | {policy['spanSeconds']:,} s |"
     yield "\n| limit | |\n|---|---|"
     yield from (f"| {name} | {int(value):,} |" for name, value in topology["limits"].items())
     yield "\n`nightshift provision` makes them; with `--check` it names what differs at a broker.\n"

@@ -13,7 +13,14 @@ _EITHER_WAY = {"retention", "storage", "discard", "allow_atomic", "allow_msg_sch
 
 def taken_back(old: Document, new: Document) -> list[str]:
     """Return a line for each thing that somebody may rely on and that is gone, or smaller."""
-    return [*_named(old, new, "subjects"), *_limits(old, new), *_reasons(old, new), *_streams(old, new)]
+    found = (
+        _named(old, new, "subjects"),
+        _limits(old, new),
+        _reasons(old, new),
+        _retries(old, new),
+        _streams(old, new),
+    )
+    return [line for lines in found for line in lines]
 
 
 def _named(old: Document, new: Document, part: str) -> Iterator[str]:
@@ -33,6 +40,20 @@ def _reasons(old: Document, new: Document) -> Iterator[str]:
     for reason in old["deadReasons"]:
         if reason not in new["deadReasons"]:
             yield f"deadReasons: {reason} is gone"
+
+
+def _retries(old: Document, new: Document) -> Iterator[str]:
+    """A job that is given up sooner is one that an outage of the old length turns into a dead letter.
+
+    Releases before the policies were part of the contract promised none.
+    """
+    for job_type, before in old.get("retries", {}).items():
+        after = new.get("retries", {}).get(job_type)
+        if after is None:
+            continue  # its subject is gone, which is told
+        for name, words in (("most", "attempts"), ("spanSeconds", "seconds")):
+            if after[name] < before[name]:
+                yield f"retries: {job_type} is given up sooner: after {after[name]} {words}, was {before[name]}"
 
 
 def _streams(old: Document, new: Document) -> Iterator[str]:

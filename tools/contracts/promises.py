@@ -14,7 +14,7 @@ PROMISES: dict[str, str] = {
     ),
     "a_failed_job_is_tried_again_within_the_backoff": (
         "A job that fails is tried again later: at most 1 s, 2 s, 4 s … up to 15 minutes later, with full jitter "
-        "(anything from nothing to that), 3 retries by default, then it is a dead letter."
+        "(anything from nothing to that). How often is part of its type's contract; then it is a dead letter."
     ),
     "a_job_published_twice_has_one_effect_inside_the_window_and_outside": (
         "A job published twice with one `Job-Id` (or `Nats-Msg-Id`) has one effect: within two minutes the broker "

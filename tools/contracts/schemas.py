@@ -53,8 +53,15 @@ def message_schemas(samples: list[Sample]) -> dict[str, Schema]:
 def message_schema(cls: type[Message], subject: str, examples: list[Any]) -> Schema:
     """Return the schema of one message, without references to others."""
     schema = _alone(cls, subject)
+    if subject != EVENT:
+        schema["description"] += f"\n\n{tries(cls)}"
     schema["description"] += f"\n\n{' '.join(beyond(schema))}"
     return {**schema, "examples": examples} if examples else schema
+
+
+def tries(cls: type[Message]) -> str:
+    """Say how often a job of this type is tried; a keyword of our own would be refused by strict validators."""
+    return f"A job that fails is tried again: {cls.RETRIES}; then it is a dead letter."
 
 
 def header_schemas() -> dict[str, Schema]:

@@ -5,6 +5,7 @@ from typing import Any
 from nightshift import backoff
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.message import Message
 from nightshift.messaging.claim_check import MAX_CLAIM_BYTES
 from nightshift.topology import discovery, topology
 from nightshift.topology.topology import Consumer, Stream, Topology
@@ -36,8 +37,21 @@ def document() -> dict[str, Any]:
         "subjects": SUBJECTS,
         "limits": limits(),
         "deadReasons": list(wire.REASONS),
+        "retries": {name: retries(cls) for name, cls in sorted(load_catalogue().messages.items())},
         "streams": [_stream(stream) for stream in wanted.streams],
         "consumers": [_consumer(consumer) for consumer in wanted.consumers],
+    }
+
+
+def retries(cls: type[Message]) -> dict[str, float]:
+    """Return how often the jobs of a type are tried, and after which waits; giving up sooner is a breaking change."""
+    policy = cls.RETRIES
+    return {
+        "most": policy.most,
+        "baseSeconds": policy.base,
+        "factor": policy.factor,
+        "ceilingSeconds": policy.ceiling,
+        "spanSeconds": round(policy.span.total_seconds()),
     }
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from nightshift import Message
+from nightshift import Message, Retries
 
 PUBLISHES = {"newsletter": ("newsletter.send",)}
 """Service -> the job types that it enqueues: the broker refuses all others."""
@@ -16,6 +16,7 @@ class SendIssue(Message):
     """Send one issue of the newsletter to one reader."""
 
     SUBJECT: ClassVar[str] = "jobs.newsletter.send"
+    RETRIES: ClassVar[Retries] = Retries(most=6)
 
     reader: Annotated[str, Meta(min_length=1, max_length=200, examples=["ada"])]
     week: Annotated[str, Meta(pattern=r"^\d{4}-W\d{2}\Z", description="ISO week.", examples=["2026-W48"])]

@@ -170,8 +170,9 @@ class Settings(ServerSettings, frozen=True, kw_only=True):
 
     slots: Annotated[int, Meta(ge=1, description="Jobs that a worker runs at the same time.")] = 100
     max_retries: Annotated[
-        int, Meta(ge=0, description="Retries after a failed attempt, before the job becomes a dead letter.")
-    ] = 3
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Retries after a failed attempt, of every job type, instead of what its contract says."),
+    ] = None
     job_timeout_seconds: Annotated[
         float, Meta(gt=0, description="A handler that takes longer is cancelled; counts as a failed attempt.")
     ] = 900

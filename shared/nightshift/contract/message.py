@@ -5,6 +5,8 @@ from typing import ClassVar, TypeVar, dataclass_transform
 
 import msgspec
 
+from nightshift.backoff import Retries
+
 _JOB_SUBJECT = re.compile(r"jobs\.([a-z][a-z0-9-]*\.[a-z][a-z0-9-]*(?:\.v[2-9])?)")
 _EVENT_SUBJECT = "cron.>"
 
@@ -15,7 +17,8 @@ M = TypeVar("M", bound="Message")
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One message type: its fields are the JSON body, in camelCase, with nothing around them.
 
-    A subclass names its `SUBJECT`, once.
+    A subclass names its `SUBJECT`, once, and its `RETRIES` where its jobs are to be tried more or less often than
+    others.
 
     Raises:
         TypeError: at import, when `SUBJECT` is missing or malformed.
@@ -23,6 +26,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     SUBJECT: ClassVar[str] = ""
     TYPE: ClassVar[str] = ""
+    RETRIES: ClassVar[Retries] = Retries()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -50,7 +50,8 @@ class Database:
         self._reading = reading
         self._asking = asking or reading.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = threads
-        self._could_not_write = False
+        self._writes = False
+        """Whether the last write succeeded. Not before the first one: reading says nothing about a full disk."""
 
     @property
     def dialect(self) -> str:
@@ -78,9 +79,9 @@ class Database:
                     async with connection.begin():
                         yield connection
         except Unavailable:
-            self._could_not_write = True
+            self._writes = False
             raise
-        self._could_not_write = False
+        self._writes = True
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """Run a plain function of one statement that reads: the cheapest way to look something up."""
@@ -108,7 +109,7 @@ class Database:
                 await connection.execute(text("PRAGMA user_version = 1"))
             elif (await connection.execute(text("SHOW transaction_read_only"))).scalar() == "on":
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
-            elif self._could_not_write:
+            elif not self._writes:
                 await try_to_write(connection)
             await connection.execute(_TABLES_THERE)
 

@@ -113,7 +113,7 @@ def postgres_engine(
 async def try_to_write(connection: AsyncConnection) -> None:
     """Allocate some pages of the server's disk and free them: a server whose disk is full still answers queries.
 
-    Use it only after a write has failed: each try leaves dead rows in the server's own tables.
+    Use it only at the start and after a write has failed: each try leaves dead rows in the server's own tables.
     """
     may = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
     if (await connection.execute(may)).scalar():

@@ -14,6 +14,7 @@ from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
+from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose, database_of, object_store
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
@@ -109,10 +110,22 @@ async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFram
     frame.checks.ready("objects", context.objects.probe)
     for component, probe in context.resources.items():
         frame.checks.ready(component, probe)
+    await _try_to_write(parts, context)
     await parts.worker.start(parts.pulls)
     for name, loop in parts.loops().items():
         frame.supervisor.start(name, loop)
     frame.supervisor.start("connection", lambda _: until_lost(context.connection))
+
+
+async def _try_to_write(parts: WorkerParts, context: ServiceContext) -> None:
+    """Keep the worker from pulling while nothing can be committed: what a handler does outside is not undone.
+
+    Else each start of a worker beside a full disk would send every mail that waits once more.
+    """
+    try:
+        await context.database.probe()
+    except Unavailable as unavailable:
+        parts.circuit.trip(unavailable)
 
 
 async def _answer_questions(worker: Worker, context: ServiceContext, frame: ProcessFrame, *, slots: int) -> None:

@@ -65,7 +65,7 @@ class Pipeline:
     ) -> None:
         self._service, self._routes = service, routes
         self._settler, self._guard, self._observer, self._circuit = settler, guard, observer, circuit
-        self._limits, self._retry, self._locks = limits, policies.retry, KeyedLock()
+        self._limits, self._policies, self._locks = limits, policies, KeyedLock()
         self._release_seconds = policies.settling_seconds
         life: tuple[tuple[Step, Callable[[Route], bool]], ...] = (
             # Each step, in order, and which routes have it. `identify` has decoded the headers before.
@@ -109,7 +109,7 @@ class Pipeline:
             verdict = await self._settler.settle(in_flight, await self._judge(in_flight))
         except Exception:  # noqa: BLE001 - an error of ours must not lose the job: the broker delivers it again
             _log.exception("pipeline_failed", f"{in_flight.delivery.subject}: an error of the worker; it comes again")
-            await self._settler.nak(in_flight, self._retry.delay(in_flight.delivery.delivered))
+            await self._settler.nak(in_flight, self._policies.not_stored.delay(in_flight.delivery.delivered))
         finally:
             self._observer.finished(in_flight, verdict)
         return verdict
@@ -169,8 +169,10 @@ class Pipeline:
         if not isinstance(error, (UnknownTypeError, HandlerTimeoutError)):
             _log.debug("attempt_failed", f"{job.type} {job.id}: {text}", error_type=kind)
         may_die = is_unknown or not in_flight.is_event
-        if may_die and job.attempt > self._limits.retries_of(in_flight.route.max_retries):
+        retries = in_flight.route.retries
+        if may_die and job.attempt >= self._limits.attempts(retries):
             return DeadLetter(
                 "unknown-type" if is_unknown else "attempts-exhausted", text, job.attempt, error_type=kind
             )
-        return Reschedule("retry", self._retry.delay(job.attempt), job.attempt, text, kind)
+        wait = (self._policies.retry or retries.backoff).delay(job.attempt)
+        return Reschedule("retry", wait, job.attempt, text, kind)

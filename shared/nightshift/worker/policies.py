@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from nightshift.backoff import RetryPolicy
+from nightshift.backoff import Backoff, Retries
 from nightshift.instants import utc_now
 from nightshift.messaging.outbox import REFUSED_DELAY, RELAY_AGE
 from nightshift.topology.topology import PROGRESS_SECONDS
@@ -12,23 +12,26 @@ from nightshift.topology.topology import PROGRESS_SECONDS
 
 @dataclass(slots=True, frozen=True)
 class JobLimits:
-    """A service's defaults for its handlers."""
+    """A process's limits for its handlers."""
 
-    max_retries: int = 3
+    max_retries: int | None = None
+    """Retries of every type, instead of what its contract says."""
     timeout_seconds: float = 900.0
 
-    def retries_of(self, max_retries: int | None) -> int:
-        """Return how often a job is tried again: as its route says, or as many times as the service does."""
-        return self.max_retries if max_retries is None else max_retries
+    def attempts(self, retries: Retries) -> int:
+        """Return how often a job of a type with this policy is tried."""
+        return retries.most if self.max_retries is None else self.max_retries + 1
 
 
 @dataclass(slots=True, frozen=True)
 class Policies:
     """The waits of a worker, and the clock that it reads."""
 
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    """After a failed attempt, and after something could not be stored."""
-    follow_ups: RetryPolicy = field(default_factory=lambda: RetryPolicy(ceiling_seconds=15.0))
+    retry: Backoff | None = None
+    """After a failed attempt of any type, instead of the waits in its contract: for tests."""
+    not_stored: Backoff = field(default_factory=Backoff)
+    """After something could not be stored."""
+    follow_ups: Backoff = field(default_factory=lambda: Backoff(ceiling_seconds=15.0))
     """Between two tries to publish the follow-up jobs of a committed job, which holds a slot meanwhile."""
     relay_age: timedelta = RELAY_AGE
     """A younger follow-up is left to its own worker."""

@@ -1,11 +1,12 @@
 """Which handler works off which job type, with its decoder made once."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from nightshift.backoff import Retries
 from nightshift.contract import wire
 from nightshift.contract.constraints import empty_body_error
 from nightshift.contract.message import Message
@@ -33,17 +34,17 @@ class Route:
     """How jobs of one type are worked off.
 
     `inbox` says that each job is done once and its effects are committed; without it nothing is remembered, the
-    handler may run again for a duplicate, and it can neither write nor enqueue. `timeout_seconds` and `max_retries`
-    override the service's settings. `empty_body_error` is what is said of a body with nothing in it. `on_dead_letter`
-    is told of every job that is given up on (refused, out of attempts, timed out, killing its worker) before its dead
-    letter is stored; it may be told more than once, and what it wants written it writes itself.
+    handler may run again for a duplicate, and it can neither write nor enqueue. `timeout_seconds` overrides the
+    service's setting. `retries` is how often jobs are tried. `empty_body_error` is what is said of a body with nothing
+    in it. `on_dead_letter` is told of every job that is given up on (refused, out of attempts, timed out, killing its
+    worker) before its dead letter is stored; it may be told more than once, and what it wants written it writes itself.
     """
 
     handler: Handler
     decode: Callable[[bytes], Any]
     inbox: bool = True
     timeout_seconds: float | None = None
-    max_retries: int | None = None
+    retries: Retries = field(default_factory=Retries)
     empty_body_error: str = "the body is empty"
     on_dead_letter: DeadLetterHook | None = None
 
@@ -56,8 +57,8 @@ async def _no_handler(_message: Any, job: Job) -> None:
     raise LookupError(f"there is no handler for {job.type}")
 
 
-NO_ROUTE = Route(_no_handler, bytes, inbox=False)
-"""The route of a job whose type has no handler here."""
+NO_ROUTE = Route(_no_handler, bytes, inbox=False, retries=Retries(most=12))
+"""The route of a job whose type has no handler here; it is tried for as long as a rolling deploy takes."""
 
 Handlers = Mapping[type[Message] | str, Handler | Route]
 """What a service offers: message class (or event name, `cron.cleanup.daily`) to handler."""
@@ -69,12 +70,22 @@ def route(
     *,
     inbox: bool = True,
     timeout_seconds: float | None = None,
-    max_retries: int | None = None,
+    retries: Retries | None = None,
     on_dead_letter: DeadLetterHook | None = None,
 ) -> Route:
-    """Return a route with options; a bare handler in `Handlers` gets the defaults."""
-    decode = msgspec.json.Decoder(message).decode
-    return Route(handler, decode, inbox, timeout_seconds, max_retries, empty_body_error(message), on_dead_letter)
+    """Return a route with options; a bare handler in `Handlers` gets the defaults.
+
+    `retries` is for a message whose class is not yours: else its `RETRIES` say it, where everybody can read them.
+    """
+    return Route(
+        handler,
+        msgspec.json.Decoder(message).decode,
+        inbox,
+        timeout_seconds,
+        retries or message.RETRIES,
+        empty_body_error(message),
+        on_dead_letter,
+    )
 
 
 def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:

@@ -114,7 +114,7 @@ class Settler:
             await self._publisher.store(rescheduling.with_dead_mark(copy, dead) if dead else copy)
         except _TO_WAIT_FOR as error:
             self._could_not_store(error, "the copy for later", job)
-            await self.nak(in_flight, max(verdict.delay, self._policies.retry.delay(delivery.delivered)))
+            await self.nak(in_flight, max(verdict.delay, self._policies.not_stored.delay(delivery.delivered)))
             return verdict
         delivery.ack()
         return verdict

@@ -129,7 +129,7 @@ async def handler(limits: JobLimits, in_flight: InFlightJob) -> None:
     found, job = in_flight.route, in_flight.job
     seconds = found.timeout_seconds or limits.timeout_seconds
     job.timeout = _seconds(seconds)
-    job.is_last_attempt = job.attempt > limits.retries_of(found.max_retries) and not in_flight.is_event
+    job.is_last_attempt = job.attempt >= limits.attempts(found.retries) and not in_flight.is_event
     in_flight.start_timer(seconds)
     try:
         await found.handler(in_flight.message, job)

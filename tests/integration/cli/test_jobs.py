@@ -9,10 +9,12 @@ from contracts.email import SendEmail
 from nightshift.cli.queries.streams import message_at
 from nightshift.database import open_database
 from nightshift.database.tables import outbox, processed_messages
+from nightshift.messaging import outbound
 from tests.harness import stored
 from tests.integration.cli.harness import Operator
 from tests.integration.cli.test_queues import pull_one
 
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 MAIL = SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>")
 
 
@@ -50,7 +52,20 @@ async def test_a_job_is_found_wherever_it_is(operator: Operator) -> None:
     )
     found = [await states(operator, job_id) for job_id in ("in-hand", "in-queue", "planned", "again")]
     assert found == [["in flight"], ["waiting"], ["scheduled"], ["retrying"]]
-    assert "attempt 3 runs then" in (await operator.run("jobs", "find", "again")).out
+    assert "attempt 3 of 24 runs then" in (await operator.run("jobs", "find", "again")).out
+
+
+async def test_a_misspelt_job_is_found_and_cancelled(operator: Operator) -> None:
+    """Whether it waits for a worker, or for its next attempt: nobody has a contract of its type."""
+    stream = operator.connection.jetstream()
+    await stream.publish("jobs.email.sned", b"{}", headers={"Job-Id": "waits"})
+    copy = outbound.scheduled("email.sned.v2", "again", b"{}", {"Job-Attempt-Base": "2"}, FAR)
+    await stream.publish(copy.subject, copy.body, headers={**copy.headers, "Job-Id": "again"})
+    assert [await states(operator, job_id) for job_id in ("waits", "again")] == [["waiting"], ["retrying"]]
+    assert "attempt 3 of 12 runs then" in (await operator.run("jobs", "find", "again")).out
+    for job_id in ("waits", "again"):
+        assert (await operator.run("jobs", "cancel", job_id, "--yes")).code == 0
+        assert await states(operator, job_id) == []
 
 
 async def test_a_job_typed_by_hand_is_found_by_its_origin(operator: Operator) -> None:

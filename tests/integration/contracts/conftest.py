@@ -25,6 +25,7 @@ STRIPE_KEY = "rk_test_made_up_key"
 SETTINGS = {
     "SYNC_ALLOW_PRIVATE_ADDRESSES": "true",
     "LOG_FORMAT": "json",
+    "MAX_RETRIES": "3",
     "MAIL_SENDERS": "hello@acme.example",
     "STRIPE_API_KEY": STRIPE_KEY,
 }

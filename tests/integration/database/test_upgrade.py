@@ -56,12 +56,21 @@ class Filled:
         return f"nightshift.{name}" if self.database.dialect == "postgresql" else name
 
 
+_MAIL = (
+    "INSERT INTO email_deliveries (id, job_id, recipients, subject, transport, provider_id, message_id, sent_at) "
+    """VALUES ('m', 'job-7', '["ada@example.com"]', 'Hi', 'smtp', 'q1', '<job-7@acme.example>', """
+    "'2026-11-01 00:00:00.000000+00:00')"
+)
+"""As 0.1.0 wrote it; the table has more columns now."""
+
+
 def _fill(connection: Connection) -> None:
     connection = connection.execution_options(schema_translate_map=SCHEMAS_ON_SQLITE)  # as it was on both
     connection.execute(insert(processed_messages), [*DONE, *MARKS, *TURNS])
     connection.execute(insert(outbox), WAITING)
     connection.execute(insert(users), {"id": "ada", "email": "ada@example.com", "created_at": NOW})
     connection.execute(insert(sessions), {"id": "s", "user_id": "ada", "created_at": NOW, "expires_at": NOW})
+    connection.exec_driver_sql(_MAIL)
     file = {"id": "f", "user_id": "ada", "object_key": "uploads/f", "original_name": "f", "metadata": {"kind": "pdf"}}
     connection.execute(insert(files), file | {"created_at": NOW})
 
@@ -96,6 +105,11 @@ async def test_every_row_is_kept(old: Filled) -> None:
     assert await rows(old.database, old.table("outbox")) == old.before["outbox"]
     for table in ("users", "sessions", "files"):
         assert await rows(old.database, table) == old.before[table]
+    async with old.database.read() as connection:
+        query = text("SELECT id, job_id, subject, transport, provider_id, status, tries FROM email_deliveries")
+        assert [tuple(row) for row in await connection.execute(query)] == [
+            ("m", "job-7", "Hi", "smtp", "q1", "sent", 0)
+        ]
     pseudo = ("last-life", "sweep")
     jobs = [row for row in old.before["processed_messages"] if row[1] not in pseudo]
     assert await rows(old.database, old.table("processed_messages")) == jobs

@@ -52,6 +52,18 @@ def test_the_answer_names_the_file(mail_server: MailServer, client: smtplib.SMTP
     assert (code, answer.decode()) == (250, f"OK stored as {_stored(mail_server, 'named')[0].name}")
 
 
+def test_a_message_that_cannot_be_stored_is_to_come_again(mail_server: MailServer, client: smtplib.SMTP) -> None:
+    """As with a full disk: 452 and no more, which every sender waits out."""
+    away = mail_server.mailbox.with_name("elsewhere")
+    mail_server.mailbox.rename(away)
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        client.send_message(_message("Homeless"))
+    assert (refused.value.smtp_code, refused.value.smtp_error[:5]) == (452, b"4.3.1")
+    away.rename(mail_server.mailbox)
+    client.send_message(_message("Homeless"))
+    assert len(_stored(mail_server, "homeless")) == 1
+
+
 def test_one_refused_recipient_leaves_the_others(mail_server: MailServer, client: smtplib.SMTP) -> None:
     """A permanent refusal concerns its recipient only."""
     refused = client.sendmail("a@example.com", ["b@example.com", "refused@example.com"], "Subject: partly\r\n\r\n")

@@ -41,6 +41,7 @@ class Site:
         """Starts one more worker; with `ready` it pulls on return."""
         name = f"worker-{len(self.workers) + 1}"
         chaos = {"CHAOS_FOLDER": str(self.stack.folder), "CHAOS_PACE": BRISK.name, "CHAOS_PROBABILITY": "0"}
+        chaos["MAX_RETRIES"] = "3"
         extra = chaos | {"CHAOS_SEED": "1", "LOG_FORMAT": "json"} | settings
         replica = Replica(self.stack, name, "tests.chaos.worker", extra=extra)
         self.workers.append(replica)

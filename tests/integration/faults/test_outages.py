@@ -70,6 +70,21 @@ async def test_a_database_that_is_away_stops_the_pulling_and_burns_no_attempt(si
     assert await site.dead_letters() == []
 
 
+async def test_a_database_that_only_reads_at_the_start_lets_no_job_begin(site: Site) -> None:
+    """What a handler does outside is done before the commit: a worker that cannot commit takes no job, and says why."""
+    with closing(sqlite3.connect(site.stack.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        jobs = await site.send("plain", 20)
+        worker = await site.worker(ready=False)
+        await eventually(lambda: "circuit_open" in worker.process.output(), what="the log says it")
+        await says(worker, "/readyz", "503", "database:")
+        info = await manage(site.connection, "CONSUMER.INFO.CHAOS.chaos")
+        assert (info["num_pending"], info["num_ack_pending"]) == (20, 0)
+        other.execute("ROLLBACK")
+    await site.until_empty()
+    assert await site.effects() == {job: [1] for job in jobs}
+
+
 async def test_while_the_dead_letter_stream_is_full_the_job_stays(site: Site) -> None:
     """An error in the log and a metric say so; with room again, the dead letter is there, with its first reason."""
     info = await manage(site.connection, "STREAM.INFO.CHAOS_DLQ")

@@ -49,7 +49,7 @@ async def services(guarded: Guarded) -> AsyncIterator[dict[str, Service]]:
     async with AsyncExitStack() as closing:
         running: dict[str, Service] = {}
         for name in SERVICES:
-            running[name] = service = guarded.service(name, **extra.get(name, {}))
+            running[name] = service = guarded.service(name, MAX_RETRIES="3", **extra.get(name, {}))
             closing.push_async_callback(service.kill)
             await service.start()
         for service in running.values():

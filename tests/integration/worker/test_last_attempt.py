@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from nightshift.backoff import Retries
 from nightshift.messaging.job import Job
 from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Handlers, route
@@ -19,7 +20,7 @@ async def test_the_routes_own_limits_count_where_it_has_some(
     route_overrides: bool,  # noqa: FBT001 - a table
     timeout: timedelta,
 ) -> None:
-    """One retry by the service's settings, or by the route: only the second attempt is the last."""
+    """Two attempts by the process's setting, or by the route: only the second one is the last."""
     seen: list[tuple[int, bool, timedelta | None]] = []
 
     async def fails(_: RunProbe, job: Job) -> None:
@@ -29,8 +30,8 @@ async def test_the_routes_own_limits_count_where_it_has_some(
     handlers: Handlers = {RunProbe: fails}
     limits = JobLimits(max_retries=1, timeout_seconds=60)
     if route_overrides:
-        handlers = {RunProbe: route(RunProbe, fails, max_retries=1, timeout_seconds=20)}
-        limits = JobLimits(max_retries=7, timeout_seconds=60)
+        handlers = {RunProbe: route(RunProbe, fails, retries=Retries(most=2), timeout_seconds=20)}
+        limits = JobLimits(timeout_seconds=60)
     async with work(handlers, limits=limits) as harness:
         await harness.publisher.publish(RunProbe(name="a"))
         await harness.dead_letters()

@@ -1,11 +1,13 @@
 """A failed attempt is made again later, a few times; then the job is a dead letter that tells its story."""
 
+import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from nightshift.backoff import RetryPolicy
+from nightshift.backoff import Backoff, Retries
 from nightshift.broker.jetstream import store
 from nightshift.messaging.job import Job
 from nightshift.worker.policies import JobLimits, Policies
@@ -17,15 +19,18 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 BODY = b'{"name":"a","colour":"blue"}'
 
 
-class Hours(RetryPolicy):
+FOUR = Retries(most=4)
+
+
+class Hours(Backoff):
     """One hour for each attempt."""
 
     def delay(self, attempt: int) -> timedelta:
-        """See `RetryPolicy`."""
+        """See `Backoff`."""
         return timedelta(hours=attempt)
 
 
-class Asked(RetryPolicy):
+class Asked(Backoff):
     """A moment for each attempt; `attempts` holds the attempts that it was asked about."""
 
     attempts: list[int]
@@ -35,7 +40,7 @@ class Asked(RetryPolicy):
         object.__setattr__(self, "attempts", [])
 
     def delay(self, attempt: int) -> timedelta:
-        """See `RetryPolicy`."""
+        """See `Backoff`."""
         self.attempts.append(attempt)
         return timedelta(milliseconds=20)
 
@@ -80,10 +85,10 @@ async def test_a_job_that_fails_twice_succeeds_at_its_third_attempt(work: Work) 
 
 
 @pytest.mark.usefixtures("soon")
-async def test_after_three_retries_a_job_is_a_dead_letter_with_its_story(work: Work) -> None:
-    """Three retries are four attempts; the letter says why, what went wrong, how often, where from and when."""
+async def test_after_the_last_attempt_a_job_is_a_dead_letter_with_its_story(work: Work) -> None:
+    """Here the fourth; the letter says why, what went wrong, how often, where from and when."""
     flaky = Flaky()
-    async with work({RunProbe: flaky}) as harness:
+    async with work({RunProbe: route(RunProbe, flaky, retries=FOUR)}) as harness:
         await _publish(harness, Job_Id="one", traceparent=TRACE, X_Team="red")
         (letter,) = await harness.dead_letters()
         await harness.empty()
@@ -157,24 +162,45 @@ async def test_a_waiting_retry_can_be_cancelled(work: Work) -> None:
 async def test_the_wait_grows_with_the_attempts(work: Work) -> None:
     """The policy is asked with the number of the attempt that failed, whatever copy of the job it was."""
     asked = Asked()
-    async with work({RunProbe: Flaky()}, policies=Policies(retry=asked)) as harness:
+    table = {RunProbe: route(RunProbe, Flaky(), retries=FOUR)}
+    async with work(table, policies=Policies(retry=asked)) as harness:
         await _publish(harness)
         await harness.dead_letters()
     assert asked.attempts == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize(("of_service", "of_route", "attempts"), [(0, None, 1), (1, None, 2), (5, 0, 1), (0, 2, 3)])
-async def test_how_many_retries_there_are_is_settable(
-    work: Work, of_service: int, of_route: int | None, attempts: int
+@pytest.mark.parametrize(("of_process", "of_type", "attempts"), [(0, 40, 1), (1, 40, 2), (None, 1, 1), (2, 1, 3)])
+async def test_how_many_attempts_there_are_is_settable(
+    work: Work, of_process: int | None, of_type: int, attempts: int
 ) -> None:
-    """The service's number holds unless the route has its own."""
+    """The type says it, unless the operator has set MAX_RETRIES, which is for all types."""
     flaky = Flaky()
-    table = {RunProbe: route(RunProbe, flaky, max_retries=of_route)}
-    async with work(table, limits=JobLimits(of_service, 60.0)) as harness:
+    table = {RunProbe: route(RunProbe, flaky, retries=Retries(most=of_type))}
+    async with work(table, limits=JobLimits(of_process, 60.0)) as harness:
         await _publish(harness)
         (letter,) = await harness.dead_letters()
         assert letter.headers["Dead-Attempts"] == str(len(flaky.attempts)) == str(attempts)
+
+
+@pytest.mark.parametrize("attempt", [1, 4, 39])
+async def test_the_pause_that_an_attempt_gets_is_its_types(work: Work, attempt: int) -> None:
+    """The copy for later is due within what the policy says of this attempt; here it cannot be less than half."""
+
+    class AtLeastHalf(random.Random):
+        def uniform(self, low: float, high: float) -> float:
+            return super().uniform(low + (high - low) / 2, high)
+
+    retries = Retries(most=40, base=60, factor=3, ceiling=7200)
+    longest = min(7200, 60 * 3 ** (attempt - 1))
+    policies = Policies(retry=replace(retries.backoff, rng=AtLeastHalf()))
+    table = {RunProbe: route(RunProbe, Flaky(), retries=retries)}
+    async with work(table, policies=policies, limits=JobLimits()) as harness:
+        await _publish(harness, Job_Attempt_Base=str(attempt - 1))
+        await eventually(lambda: harness.outcomes() == {"retry": 1})
+        (waiting,) = await harness.stored("PROBE_LATER")
+    due = datetime.fromisoformat(waiting.headers["Nats-Schedule"].removeprefix("@at "))
+    assert longest / 2 - 10 < (due - datetime.now(UTC)).total_seconds() <= longest
 
 
 @pytest.mark.usefixtures("soon")

@@ -54,7 +54,7 @@ def test_a_field_comes_from_the_variable_of_its_name_in_capitals() -> None:
 def test_defaults_hold_where_nothing_is_set() -> None:
     """What the documentation calls a default is one."""
     settings = load(Settings, GOOD)
-    assert (settings.s3_bucket, settings.max_retries, settings.job_timeout_seconds) == ("nightshift", 3, 900)
+    assert (settings.s3_bucket, settings.max_retries, settings.job_timeout_seconds) == ("nightshift", None, 900)
     assert (settings.health_host, settings.health_port, settings.log_format) == ("127.0.0.1", 0, "auto")
 
 

@@ -1,8 +1,21 @@
 """The mail catcher's script of refusals."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from nightshift.embedded.servers.smtp_script import Refusals
+
+
+@dataclass
+class FakeClock:
+    """Says what the test sets."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
 
 
 @pytest.mark.parametrize(
@@ -31,6 +44,23 @@ def test_addresses_with_a_suffix_are_counted_apart() -> None:
     for address in ("temporary-1+a@example.com", "temporary-1+b@example.com"):
         assert refusals.at_recipient(address) is not None
         assert refusals.at_recipient(address) is None
+
+
+def test_a_greylisted_address_is_accepted_after_its_time() -> None:
+    """Counted from when it was first named, however often it is named meanwhile."""
+    clock = FakeClock()
+    refusals = Refusals(clock=clock)
+    answers = list[str | None]()
+    for clock.now in (0.0, 4.0, 4.9, 5.0, 6.0):
+        answers.append(refusals.at_recipient("greylisted-5@example.com"))
+    assert [answer and answer[:3] for answer in answers] == ["451", "451", "451", None, None]
+
+
+def test_a_sender_whose_quota_is_used_up_is_refused_a_few_times() -> None:
+    """Other senders are not."""
+    refusals = Refusals()
+    answers = [refusals.at_sender(f"{name}@acme.example") for name in ("quota", "hello", "quota", "quota")]
+    assert [answer and answer[:9] for answer in answers] == ["550 5.4.5", None, "550 5.4.5", None]
 
 
 def test_spam_is_refused_after_it_was_transmitted() -> None:

@@ -1,8 +1,12 @@
 """The dispatch table: what a service offers, and what it says about types that it does not."""
 
+from typing import ClassVar
+
 import pytest
 
+from nightshift.backoff import Retries
 from nightshift.contract.cron import ScheduleFired
+from nightshift.contract.message import Message
 from nightshift.messaging.job import Job
 from nightshift.worker.router import Handlers, IncompleteServiceError, check_complete, route, routes, unknown
 from tests.harness import FollowProbe, RunProbe
@@ -26,10 +30,23 @@ def test_handlers_are_found_by_the_type_on_the_wire() -> None:
 
 
 def test_a_route_keeps_its_options() -> None:
-    """They override the service's."""
-    table = routes({RunProbe: route(RunProbe, _handle, inbox=False, timeout_seconds=5, max_retries=0)}, ScheduleFired)
+    """They override the service's, and what the message's class says."""
+    once = Retries(most=1)
+    table = routes({RunProbe: route(RunProbe, _handle, inbox=False, timeout_seconds=5, retries=once)}, ScheduleFired)
     assert not table["probe.run"].inbox
-    assert (table["probe.run"].timeout_seconds, table["probe.run"].max_retries) == (5, 0)
+    assert (table["probe.run"].timeout_seconds, table["probe.run"].retries) == (5, once)
+
+
+def test_how_often_a_job_is_tried_is_part_of_its_contract() -> None:
+    """The class of the message says it; a handler needs no options for that."""
+
+    class RunSeldom(Message):
+        SUBJECT: ClassVar[str] = "jobs.probe.seldom"
+        RETRIES: ClassVar[Retries] = Retries(most=3)
+
+    table = routes({RunProbe: _handle, RunSeldom: _handle}, ScheduleFired)
+    assert table["probe.run"].retries == Retries()
+    assert table["probe.seldom"].retries == Retries(most=3)
 
 
 def test_a_service_that_lacks_a_handler_does_not_start() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nightshift.backoff import Retries
 from nightshift.messaging import claim_check, inbox
 from nightshift.messaging.errors import HandlerTimeoutError, InnerCancellationError, UnknownTypeError
 from nightshift.messaging.job import Job
@@ -22,7 +23,7 @@ from nightshift.worker.verdict import DONE, DUPLICATE, SKIPPED, Ack, DeadLetter,
 from tests.harness import FollowProbe, RunProbe
 from tests.unit.worker.deliveries import delivered, named
 
-LIMITS = JobLimits(max_retries=3, timeout_seconds=60.0)
+LIMITS = JobLimits(timeout_seconds=60.0)
 PERMITTED = 10
 
 
@@ -199,7 +200,7 @@ def _run(handler: Any, **options: Any) -> tuple[InFlightJob, Awaitable[None]]:
 
 async def test_a_handler_is_told_its_time_limit_and_whether_it_is_the_last_attempt() -> None:
     """The route's own, else the service's."""
-    in_flight, running = _run(nothing, timeout_seconds=5.0, max_retries=0)
+    in_flight, running = _run(nothing, timeout_seconds=5.0, retries=Retries(most=1))
     await running
     assert in_flight.job.timeout is not None
     assert (in_flight.job.timeout.total_seconds(), in_flight.job.is_last_attempt) == (5.0, True)

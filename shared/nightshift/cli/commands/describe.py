@@ -79,7 +79,7 @@ async def show(
     mine = workers_of(alive, stats.service)
     streams, types = await _streams(context, topology, stats.service), await _types(context, stats.service, mine)
     found = await newest_letters(await context.connection(), stats.service, _LAST_ERRORS)
-    last = [dlq_show.row(letter) for letter in found]
+    last = [dlq_show.row(letter, context.catalogue.messages) for letter in found]
     consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(stats.service)]
     output = context.output
     if output.as_json:

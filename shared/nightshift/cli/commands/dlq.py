@@ -114,16 +114,19 @@ async def _newest(context: Context, wanted: Filter, limit: int) -> list[dlq_show
         if wanted.is_narrow or not limit:
             found = deque[dlq_show.LetterRow](maxlen=limit or None)
             async for letter in letters(connection, replace(wanted, services=(service,))):
-                found.append(dlq_show.row(letter))
+                found.append(dlq_show.row(letter, context.catalogue.messages))
             rows += found
         else:
-            rows += [dlq_show.row(letter) for letter in await newest_letters(connection, service, limit)]
+            rows += [
+                dlq_show.row(letter, context.catalogue.messages)
+                for letter in await newest_letters(connection, service, limit)
+            ]
     return rows
 
 
 async def _show(context: Context, options: argparse.Namespace) -> int:
     found = await _selected(context, options)
-    await dlq_show.show(context.output, letters_at(await context.connection(), found))
+    await dlq_show.show(context.output, letters_at(await context.connection(), found), context.catalogue.messages)
     return DONE if found else ANSWER_IS_NO
 
 

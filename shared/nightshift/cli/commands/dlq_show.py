@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from nightshift.cli.client.contract import Messages
 from nightshift.cli.queries.dead_letters import Facts, Letter
-from nightshift.cli.terminal.formatting import brief, format_instant, format_size
+from nightshift.cli.terminal.formatting import brief, format_attempts, format_instant, format_size
 from nightshift.cli.terminal.output import Column, Output
 
 COLUMNS = (
@@ -15,7 +16,7 @@ COLUMNS = (
     Column("TYPE", lambda row: row.type),
     Column("JOB ID", lambda row: brief(row.job_id, 60)),
     Column("REASON", lambda row: row.reason),
-    Column("TRIED", lambda row: str(row.attempts), right=True),
+    Column("TRIED", lambda row: format_attempts(row.attempts, row.most), right=True),
     Column("ERROR", lambda row: brief(row.error, 160)),
 )
 
@@ -24,6 +25,8 @@ class LetterRow(Facts, frozen=True, kw_only=True):
     """A dead letter in a list."""
 
     bytes: int
+    most: int | None = None
+    """The attempts that its type's contract allows; None for a type without one."""
 
 
 class LetterWhole(LetterRow, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,27 +37,28 @@ class LetterWhole(LetterRow, frozen=True, kw_only=True, omit_defaults=True):
     text: str | None = None
 
 
-def row(letter: Letter) -> LetterRow:
+def row(letter: Letter, messages: Messages) -> LetterRow:
     """Return a letter as a row of the list."""
-    return LetterRow(**_facts(letter))
+    return LetterRow(**_facts(letter, messages))
 
 
-async def show(output: Output, letters: AsyncIterator[Letter]) -> None:
+async def show(output: Output, letters: AsyncIterator[Letter], messages: Messages) -> None:
     """Show letters in full, each as soon as it is read."""
     if output.as_json:
-        await output.json_list(_whole(letter) async for letter in letters)
+        await output.json_list(_whole(letter, messages) async for letter in letters)
         return
     first = True
     async for letter in letters:
         if not first:
             output.line("")
-        _show_one(output, letter)
+        _show_one(output, letter, messages)
         first = False
 
 
-def _show_one(output: Output, letter: Letter) -> None:
+def _show_one(output: Output, letter: Letter, messages: Messages) -> None:
     output.line(f"{letter.ref}  {letter.type}  {letter.job_id}", "bold")
-    output.line(f"{letter.reason} after {letter.attempts} attempts, {format_instant(letter.died)}")
+    tried = format_attempts(letter.attempts, _most(letter, messages)) or "no"
+    output.line(f"{letter.reason} after {tried} attempts, {format_instant(letter.died)}")
     output.line(letter.error or "(no error text)", "red")
     output.line("")
     for name, value in letter.message.headers.items():
@@ -72,19 +76,26 @@ def _pretty(body: bytes) -> str:
         return f"({format_size(len(body))} that are not JSON)\n" + body.decode("utf-8", "backslashreplace")
 
 
-def _facts(letter: Letter) -> dict[str, Any]:
+def _most(letter: Letter, messages: Messages) -> int | None:
+    """Return how often jobs of its type are tried; None where it was tried as often as its worker was set to."""
+    known = messages.get(letter.type)
+    most = known.RETRIES.most if known else None
+    return None if letter.reason == "attempts-exhausted" and letter.attempts != most else most
+
+
+def _facts(letter: Letter, messages: Messages) -> dict[str, Any]:
     facts = {name: getattr(letter, name) for name in Facts.__struct_fields__}
     readable = {name: _text(value) if isinstance(value, str) else value for name, value in facts.items()}
-    return {**readable, "bytes": len(letter.message.body)}
+    return {**readable, "bytes": len(letter.message.body), "most": _most(letter, messages)}
 
 
-def _whole(letter: Letter) -> LetterWhole:
+def _whole(letter: Letter, messages: Messages) -> LetterWhole:
     headers = {_text(name): _text(value) for name, value in letter.message.headers.items()}
     try:
-        return LetterWhole(**_facts(letter), headers=headers, body=msgspec.json.decode(letter.message.body))
+        return LetterWhole(**_facts(letter, messages), headers=headers, body=msgspec.json.decode(letter.message.body))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return LetterWhole(
-            **_facts(letter), headers=headers, text=letter.message.body.decode("utf-8", "backslashreplace")
+            **_facts(letter, messages), headers=headers, text=letter.message.body.decode("utf-8", "backslashreplace")
         )
 
 

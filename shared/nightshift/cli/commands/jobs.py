@@ -10,10 +10,10 @@ from nightshift.broker.jetstream import manage
 from nightshift.cli.client.command import Groups, command, destructive, group
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.client.contract import message_class
-from nightshift.cli.queries.job_search import Location, find_locations, job_types, later_locations, queue_locations
+from nightshift.cli.queries.job_search import Location, find_locations, job_types, startable_locations
 from nightshift.cli.queries.streams import consumer_info, must_exist
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError
-from nightshift.cli.terminal.formatting import format_instant
+from nightshift.cli.terminal.formatting import format_attempts, format_instant
 from nightshift.cli.terminal.output import Column
 from nightshift.contract import wire
 from nightshift.topology.topology import later_stream
@@ -22,7 +22,7 @@ _COLUMNS = (
     Column("STATE", lambda location: location.state, style=lambda location: location.state),
     Column("TYPE", lambda location: location.type),
     Column("AT", lambda location: format_instant(location.at)),
-    Column("ATTEMPT", lambda location: str(location.attempt or ""), right=True),
+    Column("ATTEMPT", lambda location: format_attempts(location.attempt, location.most), right=True),
     Column("WHERE", lambda location: location.where),
     Column("", lambda location: location.detail),
 )
@@ -77,8 +77,7 @@ async def _find(context: Context, options: argparse.Namespace) -> int:
 async def _cancel(context: Context, options: argparse.Namespace) -> int:
     types = _types(context, options)
     await _check_streams(context, types)
-    waiting = [location for job_type in types async for location in later_locations(context, job_type, options.id)]
-    waiting += [location for job_type in types async for location in queue_locations(context, job_type, options.id)]
+    waiting = await startable_locations(context, options.id, types)
     startable = [location for location in waiting if location.state != "in flight"]
     if not startable:
         raise CommandError(await _why_not(context, options.id, types, waiting))

@@ -93,7 +93,7 @@ class Monitor:
             letters = await newest_letters(connection, name, _LAST_ERRORS, after=self._last_sequences.get(name, 0))
             if letters:
                 self._last_sequences[name] = letters[-1].sequence
-            self._letters += [dlq_show.row(letter) for letter in letters]
+            self._letters += [dlq_show.row(letter, self._context.catalogue.messages) for letter in letters]
         self._letters = sorted(self._letters, key=lambda row: row.died)[-_LAST_ERRORS:]
         return self._letters
 

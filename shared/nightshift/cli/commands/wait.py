@@ -11,7 +11,7 @@ from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.queries.dead_letters import Filter, letters
 from nightshift.cli.queries.job_search import Location, later_locations, queue_locations
 from nightshift.cli.queries.streams import message_at, stream_info
-from nightshift.cli.terminal.formatting import format_instant
+from nightshift.cli.terminal.formatting import format_attempts, format_instant
 from nightshift.contract import wire
 from nightshift.database.tables import processed_messages
 from nightshift.messaging.publisher import Receipt
@@ -105,7 +105,7 @@ def _describe(where: Location | None) -> str:
         return ""
     if where.state in {"waiting", "in flight"}:
         return "waiting or in flight"
-    attempt = f" as attempt {where.attempt}" if where.state == "retrying" else ""
+    attempt = f" as attempt {format_attempts(where.attempt, where.most)}" if where.state == "retrying" else ""
     return f"{where.state}: runs{attempt} at {format_instant(where.at)}"
 
 

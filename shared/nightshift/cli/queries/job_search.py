@@ -1,6 +1,6 @@
 """Find a job: at the broker, in inbox and outbox, among the dead letters."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,13 +10,15 @@ from nightshift.broker import direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries.dead_letters import Filter, letters, parse_count
-from nightshift.cli.queries.streams import consumer_info, last_on, stored_at
+from nightshift.cli.queries.streams import consumer_info, last_on, stored_at, subjects_on
+from nightshift.cli.terminal.formatting import format_attempts
 from nightshift.contract import wire
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
 from nightshift.messaging.paging import Keyset, table_pages
 from nightshift.topology.topology import later_stream, queue_stream
 from nightshift.worker.in_flight import job_of
+from nightshift.worker.router import NO_ROUTE
 
 RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
 """Of several places, the first of these is the job's state: done is done, whatever duplicates wait."""
@@ -34,6 +36,8 @@ class Location(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: datetime | None = None
     """When it got there; for a scheduled job, when it will run."""
     attempt: int | None = None
+    most: int | None = None
+    """The attempts that its type's contract allows."""
     detail: str = ""
     stream: str = ""
     sequence: int = 0
@@ -42,6 +46,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 async def find_locations(context: Context, job_id: str, types: Iterable[str]) -> list[Location]:
     """Return all places of a job id among jobs of these types; the first one is its state."""
     found = list[Location]()
+    types = [*types, *await _types_without_contract(context, job_id, types)]
     for job_type in types:
         found += [location async for location in later_locations(context, job_type, job_id)]
         found += [location async for location in queue_locations(context, job_type, job_id)]
@@ -51,6 +56,32 @@ async def find_locations(context: Context, job_id: str, types: Iterable[str]) ->
     return sorted(
         found, key=lambda location: (RANK.index(location.state), location.at.timestamp() if location.at else 0)
     )
+
+
+async def startable_locations(context: Context, job_id: str, types: Sequence[str]) -> list[Location]:
+    """Return the places of a job where it waits or is in flight."""
+    types = [*types, *await _types_without_contract(context, job_id, types)]
+    found = [location for job_type in types async for location in later_locations(context, job_type, job_id)]
+    return found + [location for job_type in types async for location in queue_locations(context, job_type, job_id)]
+
+
+async def _types_without_contract(context: Context, job_id: str, types: Iterable[str]) -> list[str]:
+    """Return the types beyond all contracts of which there may be such a job: a misspelt one waits for its retries.
+
+    Nothing if the search is for some types only.
+    """
+    known = set(job_types(context))
+    if known - set(types):
+        return []
+    connection, token, found = await context.connection(), wire.safe_token(job_id), set[str]()
+    for service in {wire.service_of(job_type) for job_type in known}:
+        for verb in ("*", "*.*"):
+            subjects = await subjects_on(connection, later_stream(service), f"later.{service}.{verb}.{token}")
+            found |= {subject.removeprefix("later.").removesuffix(f".{token}") for subject in subjects}
+        for stream, prefix in ((queue_stream(service), "jobs."), (later_stream(service), "due.")):
+            subjects = await subjects_on(connection, stream, f"{prefix}{service}.>")
+            found |= {subject.removeprefix(prefix) for subject in subjects}
+    return sorted(found - known)
 
 
 def job_types(context: Context) -> list[str]:
@@ -72,7 +103,8 @@ async def later_locations(context: Context, job_type: str, job_id: str) -> Async
         where=subject,
         at=due_at(waiting.headers),
         attempt=base + 1,
-        detail=f"attempt {base + 1} runs then" if base else "runs then",
+        most=_most(context, job_type),
+        detail=f"attempt {format_attempts(base + 1, _most(context, job_type))} runs then" if base else "runs then",
         stream=waiting.stream,
         sequence=waiting.sequence,
     )
@@ -90,7 +122,7 @@ async def queue_locations(context: Context, job_type: str, job_id: str) -> Async
             if delivered < 0:
                 info = await consumer_info(connection, stream, service)
                 delivered = int(info["delivered"]["stream_seq"])
-            yield _in_queue(message, service, started=message.sequence <= delivered)
+            yield _in_queue(context, message, service, started=message.sequence <= delivered)
 
 
 async def dead_letter_locations(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
@@ -104,6 +136,7 @@ async def dead_letter_locations(context: Context, job_id: str, types: Iterable[s
             where=letter.ref,
             at=letter.died,
             attempt=letter.attempts,
+            most=_most(context, letter.type),
             detail=f"{letter.reason}: {letter.error}",
             stream=letter.stream,
             sequence=letter.sequence,
@@ -115,7 +148,13 @@ def _is(message: StoredMessage, service: str, job_id: str) -> bool:
     return job_id in {job.id, job.key}
 
 
-def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Location:
+def _most(context: Context, job_type: str) -> int:
+    """Return how often jobs of a type are tried, by its contract."""
+    known = context.catalogue.messages.get(job_type)
+    return (known.RETRIES if known else NO_ROUTE.retries).most
+
+
+def _in_queue(context: Context, message: StoredMessage, service: str, *, started: bool) -> Location:
     job = job_of(service, message)
     return Location(
         state="in flight" if started else "waiting",
@@ -124,6 +163,7 @@ def _in_queue(message: StoredMessage, service: str, *, started: bool) -> Locatio
         where=f"{message.stream}, message {message.sequence}",
         at=stored_at(message),
         attempt=job.attempt,
+        most=_most(context, job.type),
         detail="a worker has it" if started else "no worker has had it yet",
         stream=message.stream,
         sequence=message.sequence,

@@ -52,6 +52,11 @@ async def must_exist(connection: Connection, stream: str) -> None:
     await stream_info(connection, stream)
 
 
+async def subjects_on(connection: Connection, stream: str, pattern: str) -> list[str]:
+    """Return the subjects of a stream that have messages and match a pattern."""
+    return list((await stream_info(connection, stream, subjects_filter=pattern))["state"].get("subjects") or ())
+
+
 async def last_on(connection: Connection, stream: str, subject: str) -> StoredMessage | None:
     """Return the message on a subject that holds at most one (a schedule); None if there is none."""
     found = await direct_get.page(connection, stream, subject)

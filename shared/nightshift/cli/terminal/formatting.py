@@ -55,3 +55,10 @@ def brief(text: str, limit: int = 100) -> str:
     """Return the beginning of a text, on one line."""
     line = safe(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def format_attempts(number: int | None, most: int | None) -> str:
+    """Format which attempt of how many: `3 of 12`; a process may be set to more than the contract says."""
+    if not number:
+        return ""
+    return str(number) if most is None or number > most else f"{number} of {most}"

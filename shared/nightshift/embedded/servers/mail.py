@@ -27,6 +27,19 @@ class Catcher:
         self._mailbox = mailbox
         self._refusals = Refusals()
 
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, mail_options: list[str]
+    ) -> str:
+        """Accept a sender, or refuse it as the script says."""
+        del server, session
+        refusal = self._refusals.at_sender(address)
+        if refusal is not None:
+            _LOG.info("refused the sender %s: %s", address, refusal)
+            return refusal
+        envelope.mail_from = address
+        envelope.mail_options.extend(mail_options)
+        return "250 OK"
+
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
     ) -> str:
@@ -50,7 +63,11 @@ class Catcher:
         if refusal:
             _LOG.info("refused a message to %s: %s", ", ".join(recipients), refusal)
             return refusal
-        file = self._mailbox.store(envelope.original_content or b"", envelope.mail_from or "", recipients)
+        try:
+            file = self._mailbox.store(envelope.original_content or b"", envelope.mail_from or "", recipients)
+        except OSError as error:  # the disk is full, most of the time: the sender is to come again
+            _LOG.error("cannot store a message to %s: %s", ", ".join(recipients), error)
+            return f"452 4.3.1 insufficient system storage: {error.strerror or type(error).__name__}"
         _LOG.info("%s for %s", file.name, ", ".join(recipients))
         if self._refusals.breaks_after(recipients):
             _close(server)

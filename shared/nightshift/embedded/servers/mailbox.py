@@ -26,12 +26,19 @@ class Mailbox:
         """Write one message as `NNNN-<subject>.eml` and return its path.
 
         The envelope goes in front as `X-Envelope-From` and `X-Envelope-To`: it also names those in bcc.
+
+        Raises:
+            OSError: it cannot be written; nothing is left of it.
         """
         self._last += 1
         file = self.folder / f"{self._last:04}-{slug(_subject(content))}.eml"
         envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n"
         unfinished = file.with_name(f".{file.name}.part")
-        unfinished.write_bytes(envelope.encode() + content)
+        try:
+            unfinished.write_bytes(envelope.encode() + content)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
         os.replace(unfinished, file)  # noqa: PTH105 - says that it is atomic
         return file
 

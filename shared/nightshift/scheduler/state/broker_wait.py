@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from nightshift.backoff import RetryPolicy
+from nightshift.backoff import Backoff
 from nightshift.outcomes import Unavailable
 from nightshift.scheduler.state.cron_stream import EventStream, LastEvent
 from nightshift.scheduler.state.event_log import EventLog
 
-RETRIES = RetryPolicy(ceiling_seconds=5.0)
+RETRIES = Backoff(ceiling_seconds=5.0)
 _LOOK_FOR_BROKER_SECONDS = 0.25
 
 

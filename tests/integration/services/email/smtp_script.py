@@ -33,6 +33,7 @@ class SmtpScript:
     `rcpt` is by recipient. An entry is a reply, `HANG` or `DROP`.
     """
 
+    helo: deque[str] = field(default_factory=deque)
     mail: deque[str] = field(default_factory=deque)
     rcpt: defaultdict[str, deque[str]] = field(default_factory=lambda: defaultdict(deque))
     data: deque[str] = field(default_factory=deque)
@@ -44,10 +45,29 @@ class SmtpScript:
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    """How clients introduced themselves."""
     servers: list[SMTP] = field(default_factory=list)
     """One per connection that was ever made."""
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     """Set in the end, for those who hang."""
+
+    async def handle_HELO(self, server: SMTP, session: Session, envelope: Envelope, name: str) -> str:  # noqa: N802 - aiosmtpd's name
+        """Answers to our name."""
+        del envelope
+        session.host_name = name
+        self.names.append(name)
+        return await self._reply(server, self.helo, "250 script.localhost")
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, name: str, responses: list[str]
+    ) -> list[str]:
+        """Answers to our name, with what the server can do."""
+        del envelope
+        session.host_name = name
+        self.names.append(name)
+        reply = await self._reply(server, self.helo, "250")
+        return responses if reply == "250" else [reply]
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -122,10 +142,10 @@ def _abort(server: SMTP) -> None:
 
 @asynccontextmanager
 async def smtp_server(
-    *, tls: ssl.SSLContext | None = None, implicit: bool = False, **options: Any
+    *, tls: ssl.SSLContext | None = None, implicit: bool = False, host: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[SmtpScript]:
     """Runs a server on a free loopback port; `tls` offers STARTTLS, or with `implicit` speaks TLS from the start."""
-    script = SmtpScript()
+    script = SmtpScript(host=host)
     options |= {"hostname": "script.localhost", "authenticator": script.authenticate}
     options |= {"tls_context": None if implicit else tls, "loop": asyncio.get_running_loop()}
 

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import Mailbox, Mailer, SendFailedError
+from services.email.mailer import Deferred, Held, Mailbox, Mailer, SendFailedError
 from services.email.rate_limiter import RateLimiter
 from services.email.resend import ResendMailer
 from services.email.smtp import SmtpMailer
@@ -157,22 +157,20 @@ async def test_an_unknown_recipient_is_permanent(provider: Provider) -> None:
     assert provider.deliveries() == []
 
 
-async def test_a_refusal_of_one_is_a_refusal_of_all(provider: Provider) -> None:
-    """Nobody gets a mail that another attempt would send them again, and the refusal is not hidden."""
-    provider.refuse("bob@example.com")
-    with pytest.raises(Permanent, match=r"bob@example\.com"):
-        await provider.mailer.send(mail(to=(ADA, BOB), cc=(EVE,)))
-    assert provider.deliveries() == []
-
-
-async def test_a_temporary_refusal_is_an_attempt_and_the_next_one_works(provider: Provider) -> None:
-    """Again later, and counted."""
+async def test_a_temporary_refusal_puts_the_mail_off_and_the_next_one_works(provider: Provider) -> None:
+    """Again later, and not counted."""
     provider.once("later")
-    with pytest.raises(SendFailedError):
+    with pytest.raises(Deferred):
         await provider.mailer.send(mail())
     assert provider.deliveries() == []
     await provider.mailer.send(mail())
     assert provider.deliveries() == [["ada@example.com"]]
+
+
+async def test_who_has_the_mail_does_not_get_it_again(provider: Provider) -> None:
+    """The envelope is narrower than the headers."""
+    await provider.mailer.send(mail(to=(ADA, BOB), cc=(EVE,)).only_to(("eve@example.com",)))
+    assert provider.deliveries() == [["eve@example.com"]]
 
 
 async def test_a_limit_costs_no_attempt(provider: Provider) -> None:
@@ -184,10 +182,13 @@ async def test_a_limit_costs_no_attempt(provider: Provider) -> None:
 
 
 async def test_wrong_credentials_cost_no_attempt(provider: Provider) -> None:
-    """No job is to blame for a setting: the mails wait until it is right."""
+    """No job is to blame for a setting: all mail waits until it is right, and the operator is told."""
     provider.credentials_are_wrong()
-    with pytest.raises(Snooze, match="check"):
-        await provider.mailer.send(mail())
+    for _ in range(2):
+        with pytest.raises(Held, match="check"):
+            await provider.mailer.send(mail())
+    with pytest.raises(Snooze, match="all mail is held back"):
+        await provider.mailer.check()
 
 
 @pytest.mark.parametrize("deed", [HANG, DROP])

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import File, Mailbox, SendFailedError
+from services.email.mailer import File, Held, Mailbox, SendFailedError
 from services.email.rate_limiter import RateLimiter
 from services.email.resend import ResendMailer
 from tests.integration.services.email.resend_api import API_KEY, DROP, Answer, ResendApi
@@ -98,6 +98,33 @@ async def test_after_a_refusal_nobody_asks_before_it_says_so(api: ResendApi, mai
             await mailer.send(mail())
         assert timedelta(seconds=12) < outcome.value.delay <= timedelta(seconds=13)
     assert len(api.requests) == 1
+
+
+async def test_a_used_up_quota_is_asked_about_once(api: ResendApi, mailer: ResendMailer) -> None:
+    """All mail waits as long as Resend says, or an hour, and the operator is told."""
+    api.script.append(Answer(429, "daily_quota_exceeded", "You have reached your daily email sending quota"))
+    for _ in range(3):
+        with pytest.raises(Held, match="daily email sending quota") as outcome:
+            await mailer.send(mail())
+        assert timedelta(minutes=59) < outcome.value.delay < timedelta(minutes=67)
+    assert len(api.requests) == 1
+    with pytest.raises(Held, match="all mail is held back"):
+        await mailer.check()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1080"), ("HTTP_PROXY", "http://[broken"), ("ALL_PROXY", "ftp://127.0.0.1:1")],
+)
+async def test_a_proxy_that_cannot_be_used_is_named(
+    api: ResendApi, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service starts, and mail goes without it."""
+    monkeypatch.setenv(variable, value)
+    mailer = ResendMailer(api_key=Secret(API_KEY), url=api.url, rate_limiter=RateLimiter(1000))
+    await mailer.send(mail())
+    await mailer.close()
+    assert caplog.messages[0].startswith(f"{variable} ")
 
 
 async def test_large_attachments_arrive_whole(api: ResendApi, mailer: ResendMailer) -> None:

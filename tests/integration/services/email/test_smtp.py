@@ -3,18 +3,18 @@
 import email
 import email.policy
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import File, Mailbox, SendFailedError
+from services.email.mailer import Deferred, File, Held, Mailbox
 from services.email.smtp import SmtpMailer
-from services.email.smtp_errors import BUSY, LIMITED
 from tests.integration.services.email.smtp_script import DROP, HANG, SmtpScript, smtp_server
 from tests.integration.services.email.test_conformance import server_of
 from tests.unit.services.email.mails import mail
 
-ADA, BOB = Mailbox("", "ada@example.com"), Mailbox("", "bob@example.com")
+ADA, BOB, EVE = (Mailbox("", f"{name}@example.com") for name in ("ada", "bob", "eve"))
 
 
 @pytest.fixture
@@ -48,65 +48,134 @@ async def test_unusual_addresses_are_named_as_they_are(script: SmtpScript, maile
     assert (script.received[0].sender, script.received[0].recipients) == ("o'neil+x@acme.example", [odd])
 
 
-async def test_nothing_is_transmitted_when_one_is_refused(script: SmtpScript, mailer: SmtpMailer) -> None:
-    """All recipients are named to the server before, and the transaction is broken off."""
+async def test_whom_the_server_refuses_does_not_get_the_mail_and_the_others_do(
+    script: SmtpScript, mailer: SmtpMailer
+) -> None:
+    """One transaction; who was refused, and in which words, is told beside the success."""
+    script.rcpt["ada@example.com"].append("550 5.1.1 no such user")
+    script.rcpt["bob@example.com"].append("451 Temporary failure, please try again later.")
+    sent = await mailer.send(mail(to=(ADA, BOB), cc=(EVE,)))
+    assert [received.recipients for received in script.received] == [["eve@example.com"]]
+    assert script.commands == ["MAIL", "RCPT", "RCPT", "RCPT", "DATA"]
+    assert isinstance(sent.refused["ada@example.com"], Permanent)
+    assert isinstance(sent.refused["bob@example.com"], Deferred)
+    assert sent.refused.keys() == {"ada@example.com", "bob@example.com"}
+
+
+async def test_nothing_is_transmitted_when_all_are_refused(script: SmtpScript, mailer: SmtpMailer) -> None:
+    """The transaction is broken off; one who may be asked again keeps the mail alive."""
     script.rcpt["ada@example.com"].append("550 5.1.1 no such user")
     script.rcpt["bob@example.com"].append("450 4.2.1 busy")
-    with pytest.raises(Permanent, match=r"ada@example\.com: 550 5\.1\.1 no such user.*bob@example\.com: 450 4\.2\.1"):
-        await mailer.send(mail(to=(ADA, BOB), cc=(Mailbox("", "eve@example.com"),)))
-    assert script.commands == ["MAIL", "RCPT", "RCPT", "RCPT", "RSET"]
-
-
-async def test_a_temporary_refusal_of_one_sends_to_nobody(script: SmtpScript, mailer: SmtpMailer) -> None:
-    """The next attempt sends to all, once."""
-    script.rcpt["bob@example.com"].append("450 4.2.1 busy")
-    with pytest.raises(SendFailedError, match=r"also not to the 1 that it accepted"):
+    with pytest.raises(Deferred, match=r"ada@example\.com: 550 5\.1\.1 no such user.*bob@example\.com: 450 4\.2\.1"):
         await mailer.send(mail(to=(ADA, BOB)))
-    await mailer.send(mail(to=(ADA, BOB)))
-    assert [received.recipients for received in script.received] == [["ada@example.com", "bob@example.com"]]
+    assert script.commands == ["MAIL", "RCPT", "RCPT", "RSET"]
+
+
+async def test_the_envelope_can_be_narrower_than_the_headers(script: SmtpScript, mailer: SmtpMailer) -> None:
+    """Who has the mail already is named in it, and does not get it again."""
+    await mailer.send(mail(to=(ADA, BOB)).only_to(("bob@example.com",)))
+    assert script.received[0].recipients == ["bob@example.com"]
+    assert b"To: ada@example.com, bob@example.com\r\n" in script.received[0].content
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
-async def test_a_refusal_at_any_stage_counts(script: SmtpScript, mailer: SmtpMailer, stage: str) -> None:
+async def test_a_refusal_at_any_stage_counts(script: SmtpScript, stage: str) -> None:
     """Sender, recipient, content: permanent, temporary and closing mean the same everywhere."""
     entries = script.rcpt["ada@example.com"] if stage == "rcpt" else getattr(script, stage)
-    entries.extend(["550 5.7.1 no", "451 4.3.0 later", "450 4.7.1 greylisted", "421 4.3.2 closing"])
-    with pytest.raises(Permanent):
-        await mailer.send(mail())
-    with pytest.raises(SendFailedError):
-        await mailer.send(mail())
-    with pytest.raises(Snooze) as greylisted:
-        await mailer.send(mail())
-    assert greylisted.value.delay == LIMITED
-    if stage == "mail":  # there a reused connection is given up for a fresh one first
-        await mailer.close()
+    for reply, outcome in (
+        ("550 5.7.1 no", Permanent),
+        ("451 4.3.0 later", Deferred),
+        ("450 4.7.1 greylisted", Deferred),
+        ("421 4.3.2 closing", Snooze),
+    ):
+        entries.append(reply)
         mailer = SmtpMailer(server_of(script))
-    with pytest.raises(Snooze) as closing:
-        await mailer.send(mail())
-    assert closing.value.delay == BUSY
+        with pytest.raises(outcome):
+            await mailer.send(mail())
+        await mailer.close()
+    mailer = SmtpMailer(server_of(script))
     await mailer.send(mail())
     assert len(script.received) == 1
     await mailer.close()
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.4.5 Daily user sending quota exceeded.",
+        "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
+        "451 4.7.0 Daily sending limit reached",
+    ],
+)
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+async def test_a_used_up_quota_is_asked_about_once(script: SmtpScript, stage: str, reply: str) -> None:
+    """The other mails of the sender wait without a word to the server; another sender's go; the operator is told."""
+    mailer = SmtpMailer(server_of(script))
+    (script.rcpt["ada@example.com"] if stage == "rcpt" else getattr(script, stage)).append(reply)
+    for _ in range(3):
+        with pytest.raises(Held) as outcome:
+            await mailer.send(mail())
+        assert timedelta(minutes=59) < outcome.value.delay < timedelta(minutes=67)
+    assert script.commands.count("MAIL") == 1
+    with pytest.raises(Snooze, match=r"hello@acme\.example is held back for 3[56]\d\d s more") as told:
+        await mailer.check()
+    assert reply in str(told.value)
+    await mailer.send(mail(sender=Mailbox("", "other@acme.example")))
+    assert len(script.received) == 1
+    await mailer.close()
+
+
+async def test_a_quota_in_the_middle_of_the_recipients_keeps_the_mail_from_none_before(
+    script: SmtpScript, mailer: SmtpMailer
+) -> None:
+    """Those before it get the mail; the sender waits with the others."""
+    script.rcpt["bob@example.com"].append("550 5.4.5 Daily user sending quota exceeded.")
+    sent = await mailer.send(mail(to=(ADA, BOB)))
+    assert isinstance(sent.refused["bob@example.com"], Held)
+    with pytest.raises(Held):
+        await mailer.send(mail())
+
+
 @pytest.mark.parametrize("deed", [HANG, DROP])
 @pytest.mark.parametrize("stage", ["mail", "rcpt"])
-async def test_a_break_before_the_message_is_an_attempt(
+async def test_a_break_before_the_message_puts_the_mail_off(
     script: SmtpScript, mailer: SmtpMailer, stage: str, deed: str
 ) -> None:
-    """On a fresh connection it may be the mail that the server cannot stand: counted, and known to be unsent."""
+    """On a fresh connection it may be the mail that the server cannot stand: it waits, and is known to be unsent."""
     (script.rcpt["ada@example.com"] if stage == "rcpt" else script.mail).append(deed)
-    with pytest.raises(SendFailedError, match="nothing was transmitted"):
+    with pytest.raises(Deferred, match="nothing was transmitted"):
         await mailer.send(mail())
     assert script.received == []
 
 
-async def test_a_break_while_naming_recipients_does_not_hide_a_refusal(script: SmtpScript, mailer: SmtpMailer) -> None:
-    """What was refused for good before the break stays refused."""
-    script.rcpt["ada@example.com"].append("550 5.1.1 no such user")
-    script.rcpt["bob@example.com"].append(DROP)
-    with pytest.raises(Permanent, match=r"ada@example\.com"):
-        await mailer.send(mail(to=(ADA, BOB)))
+async def test_addresses_beyond_ascii_go_to_a_server_that_takes_them() -> None:
+    """With SMTPUTF8, in envelope and headers as they are written."""
+    async with smtp_server(enable_SMTPUTF8=True) as script:
+        mailer = SmtpMailer(server_of(script))
+        await mailer.send(mail(to=(Mailbox("Jörg", "jörg@example.com"),)))
+        assert script.received[0].recipients == ["jörg@example.com"]
+        assert "<jörg@example.com>".encode() in script.received[0].content
+        await mailer.close()
+
+
+async def test_a_server_without_utf_8_addresses_is_named(script: SmtpScript, mailer: SmtpMailer) -> None:
+    """For good, and nothing is sent."""
+    with pytest.raises(Permanent, match="SMTPUTF8"):
+        await mailer.send(mail(to=(Mailbox("", "jörg@example.com"),)))
+    assert script.received == []
+
+
+@pytest.mark.parametrize(
+    "address", ["a..b@docomo.example", "x.@docomo.example", "user@my_host.example.com", "root@localhost",
+                '"john doe"@example.com', "ada@[192.0.2.1]"]
+)  # fmt: skip
+async def test_the_mail_server_decides_about_odd_addresses(
+    mailer: SmtpMailer, script: SmtpScript, address: str
+) -> None:
+    """They reach it as they are written."""
+    script.rcpt[address].append("550 5.1.3 not here")
+    with pytest.raises(Permanent, match="not here"):
+        await mailer.send(mail(to=(Mailbox("", address),)))
 
 
 async def test_a_large_mail_is_announced_with_its_size() -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import SendFailedError
+from services.email.mailer import Held, SendFailedError
 from services.email.smtp import SmtpMailer
 from services.email.smtp_config import Tls
 from services.email.smtp_errors import MISCONFIGURED
 from services.email.smtp_pool import SmtpPool
 from tests.integration.services.email.certificates import Certificates
-from tests.integration.services.email.smtp_script import HANG, SmtpScript, smtp_server
+from tests.integration.services.email.smtp_script import DROP, HANG, SmtpScript, smtp_server
 from tests.integration.services.email.test_conformance import server_of
 from tests.unit.services.email.mails import mail
 
@@ -41,7 +41,9 @@ async def test_no_more_connections_than_allowed(script: SmtpScript) -> None:
     await mailer.close()
 
 
-@pytest.mark.parametrize("death", ["hang up", "421 4.4.2 too many messages", HANG])
+@pytest.mark.parametrize(
+    "death", ["hang up", "421 4.4.2 too many messages", "451 4.4.2 Timeout waiting for client input", HANG]
+)
 async def test_a_stale_connection_costs_nothing(script: SmtpScript, death: str) -> None:
     """A server that ended, limited or forgot the idle connection gets the mail over a fresh one, at once."""
     mailer = SmtpMailer(server_of(script))
@@ -52,6 +54,54 @@ async def test_a_stale_connection_costs_nothing(script: SmtpScript, death: str) 
         script.mail.append(death)
     await mailer.send(mail())
     assert (len(script.received), len(script.servers)) == (2, 2)
+    await mailer.close()
+
+
+@pytest.mark.parametrize("death", [DROP, HANG])
+async def test_a_connection_that_ends_at_the_recipients_costs_nothing(script: SmtpScript, death: str) -> None:
+    """Also where the first command went through: nothing of the mail was transmitted."""
+    mailer = SmtpMailer(server_of(script))
+    await mailer.send(mail())
+    script.rcpt["ada@example.com"].append(death)
+    await mailer.send(mail())
+    assert (len(script.received), len(script.servers)) == (2, 2)
+    await mailer.close()
+
+
+async def test_a_host_without_a_dot_introduces_itself_by_its_address(script: SmtpScript) -> None:
+    """Servers that refuse a bare name take an address literal."""
+    mailer = SmtpMailer(replace(server_of(script), helo=None))
+    await mailer.send(mail())
+    assert script.names == ["[127.0.0.1]"]
+    await mailer.close()
+
+
+async def test_a_server_at_an_ipv6_address() -> None:
+    """Its address is written without brackets to the socket, with them to people, and as `IPv6:` in our name."""
+    async with smtp_server(host="::1") as script:
+        server = replace(server_of(script), helo=None)
+        mailer = SmtpMailer(server)
+        await mailer.send(mail())
+        assert str(server) == f"[::1]:{script.port}"
+        assert script.names == ["[IPv6:::1]"]
+        await mailer.close()
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "RCPT"])
+async def test_a_server_that_refuses_our_name_names_the_setting(script: SmtpScript, verb: str) -> None:
+    """Exim says so at once, Postfix at the recipient: all mail waits, and SMTP_HELO is named."""
+    mailer = SmtpMailer(server_of(script))
+    if verb == "EHLO":
+        script.helo.extend(["501 Syntactically invalid EHLO argument(s)"] * 2)
+    else:
+        script.rcpt["ada@example.com"].append(
+            "504 5.5.2 <3f2a9c1d7b60>: Helo command rejected: need fully-qualified hostname"
+        )
+    for _ in range(2):
+        with pytest.raises(Held, match="SMTP_HELO") as outcome:
+            await mailer.send(mail())
+        assert outcome.value.delay >= MISCONFIGURED
+    assert len(script.servers) == 1
     await mailer.close()
 
 

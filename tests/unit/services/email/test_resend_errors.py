@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from nightshift.outcomes import Permanent, Snooze
-from services.email.mailer import SendFailedError
+from services.email.mailer import Deferred, Held, SendFailedError
 from services.email.resend_errors import MISCONFIGURED, UNREACHABLE, accepted_id, refusal
 from tests.unit.services.email.mails import NOW
 
@@ -79,10 +79,40 @@ def test_a_wrong_setting_costs_no_attempt(response: httpx.Response, setting: str
     assert setting in str(outcome)
 
 
-@pytest.mark.parametrize("code", [408, 425, 500, 507, 200])
-def test_anything_unclear_is_a_failed_attempt(code: int) -> None:
-    """Also a success that is not Resend's, from a proxy or a wrong address: the mail is not taken for sent."""
-    assert isinstance(refusal(answer(code, "application_error"), NOW), SendFailedError)
+@pytest.mark.parametrize("code", [408, 425, 500, 507])
+def test_an_error_of_theirs_puts_the_mail_off(code: int) -> None:
+    """It waits on its own budget, as long as it is asked to; the key keeps a mail that was taken from going twice."""
+    outcome = refusal(answer(code, "application_error", Retry_After="700"), NOW)
+    assert isinstance(outcome, Deferred)
+    assert outcome.asked == timedelta(seconds=700)
+
+
+def test_a_success_that_is_not_resends_is_a_failed_attempt() -> None:
+    """From a proxy or a wrong address: the mail is not taken for sent."""
+    assert isinstance(refusal(answer(200), NOW), SendFailedError)
+
+
+@pytest.mark.parametrize("name", ["daily_quota_exceeded", "monthly_quota_exceeded"])
+def test_a_used_up_quota_holds_all_mail(name: str) -> None:
+    """It is the account's."""
+    outcome = refusal(answer(429, name), NOW, sender="hello@acme.example")
+    assert isinstance(outcome, Held)
+    assert outcome.sender == ""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The acme.example domain is not verified. Please, add and verify your domain",
+        "You can only send testing emails to your own email address. To send emails to others, verify a domain",
+    ],
+)
+def test_a_domain_that_is_not_verified_is_a_setting(message: str) -> None:
+    """No mail's fault: this sender's mail waits, and the reason says what to do."""
+    outcome = refusal(answer(403, "validation_error", message), NOW, sender="hello@acme.example")
+    assert isinstance(outcome, Held)
+    assert (outcome.delay, outcome.sender) == (MISCONFIGURED, "hello@acme.example")
+    assert "verify the domain of hello@acme.example at Resend" in str(outcome)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,23 @@ def test_resend_needs_no_mail_server() -> None:
     assert settings(MAIL_TRANSPORT="resend", RESEND_API_KEY="re_made_up").resend_url == "https://api.resend.com"
 
 
+@pytest.mark.parametrize(
+    ("written", "host", "shown"),
+    [
+        ("mail.example", "mail.example", "mail.example:587"),
+        ("192.0.2.1", "192.0.2.1", "192.0.2.1:587"),
+        ("2001:db8::1", "2001:db8::1", "[2001:db8::1]:587"),
+        ("[2001:db8::1]", "2001:db8::1", "[2001:db8::1]:587"),
+        ("::1", "::1", "[::1]:587"),
+        ("fe80::1%eth0", "fe80::1%eth0", "[fe80::1%eth0]:587"),
+    ],
+)
+def test_a_mail_server_is_a_name_or_an_address(written: str, host: str, shown: str) -> None:
+    """Also of IPv6, with and without brackets."""
+    server = settings(SMTP_HOST=written).smtp
+    assert (server.host, str(server)) == (host, shown)
+
+
 def test_what_contradicts_itself_is_told_with_what_is_missing() -> None:
     """One look at the message is enough, however many settings are wrong."""
     with pytest.raises(SettingsError) as wrong:

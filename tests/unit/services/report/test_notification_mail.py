@@ -46,7 +46,7 @@ def test_a_link_takes_the_place_of_the_files() -> None:
 def test_a_file_that_is_too_large_is_named_instead() -> None:
     """The mail would be refused with it."""
     sent = mail(attachment_bytes=100_000)
-    assert [attachment.file_name for attachment in sent.attachments] == ["weekly-summary-2026-11-22.html"]
+    assert [attachment.file_name for attachment in sent.attachments or ()] == ["weekly-summary-2026-11-22.html"]
     assert "weekly-summary-2026-11-22.csv is too large for a mail; it is stored as reports/r/report.csv." in sent.body
 
 
