@@ -21,14 +21,7 @@ _ROW = email_deliveries.c
 _INSERT = insert(email_deliveries)
 _CHANGING = ("status", "status_reason", "outcomes", "tries", "deferred_at", "provider_id", "sent_at")
 _UPDATE = (
-    update(email_deliveries)
-    .where(_ROW.id == bindparam("row_id"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in ("status", "status_reason", "outcomes", "tries", "deferred_at", "provider_id", "sent_at")
-        }
-    )
+    update(email_deliveries).where(_ROW.id == bindparam("row_id")).values({name: bindparam(name) for name in _CHANGING})
 )
 _UNFINISHED = (
     select(_ROW.id, _ROW.status, _ROW.outcomes, _ROW.tries, _ROW.deferred_at, _ROW.provider_id, _ROW.sent_at)
