@@ -89,6 +89,7 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us:
 	@$(RUN) -m bench.schedules
 	@$(RUN) -m bench.scale
 	@$(RUN) -m bench.gateway
+	@$(RUN) -m bench.webhooks
 
 .venv-bench/.ready: bench/requirements.lock
 	@echo "Installing the peers into .venv-bench ..."

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.webhooks.request import WebhookRequest
 from nightshift.webhooks.scheme import Sample, SignedSample
+from nightshift.webhooks.source import Source
 from nightshift.webhooks.sources import load_sources
 from tests.harness import Stored, opened_objects, stored
 from tests.integration.services.gateway.harness import Gateway, gateway
@@ -136,7 +138,11 @@ class Door:
         """Sign a sample as the provider does."""
         content_type = FORM if source == "twilio" else "application/json"
         sample = Sample(body, content_type, event_type or USUAL_TYPES.get(source), event_id)
-        return load_sources(self.folder / "webhooks.toml", {})[source].scheme.sign(sample, at or time.time())
+        return self._sources[source].scheme.sign(sample, at or time.time())
+
+    @cached_property
+    def _sources(self) -> Mapping[str, Source]:
+        return load_sources(self.folder / "webhooks.toml", {})
 
     async def queue(self) -> list[WebhookReceived]:
         """Return the events that are in the queue."""
