@@ -1,0 +1,96 @@
+"""What README and docs/gateway.md type with curl, typed as it stands there beside a running stack."""
+
+import asyncio
+import json
+import re
+import shutil
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightshift.embedded.services import Service
+from nightshift.embedded.stack import Stack
+from tests.repository import ROOT
+from tests.servers import absent, serving
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
+FIRST_LINE = re.compile(r"^(?:KEY|GATEWAY)=.*\n", re.MULTILINE)
+
+
+def block(text: str, section: str) -> str:
+    """The first shell block of a section; of the head of a page, where the section is empty."""
+    (found, *_) = re.findall(r"```sh\n(.*?)```", text.partition(section)[2] if section else text, re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+async def running(stack: Stack) -> AsyncIterator[Stack]:
+    """A stack as `make up` leaves it, with the services that the commands need, and its key."""
+    if shutil.which("curl") is None:
+        absent("curl is not on this machine: apt-get install curl")
+    await stack.provision()
+    said = await stack.run("demo.first_key", str(stack.folder))
+    assert str(stack.folder / "gateway-key") in said
+    assert stack.gateway_url in said
+    async with serving(*(Service(stack, name) for name in ("gateway", "email"))):
+        yield stack
+
+
+async def shell(stack: Stack, commands: str, **variables: str) -> str:
+    """Types commands in a shell, at the stack's address and with its key; returns what they printed."""
+    key = (stack.folder / "gateway-key").read_text()
+    given = {"GATEWAY": stack.gateway_url, "KEY": key, **variables}
+    script = [f"{name}={value}" for name, value in given.items()]
+    script.append(FIRST_LINE.sub("", commands).replace("curl ", "curl --no-progress-meter "))
+    command = ("bash", "-euc", "\n".join(script))
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE, stderr=PIPE)
+    async with asyncio.timeout(60):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return output.decode()
+
+
+async def typed(stack: Stack, commands: str, **variables: str) -> list[Any]:
+    """The same; returns the answers, in order."""
+    return list(_documents(await shell(stack, commands, **variables)))
+
+
+def _documents(text: str) -> Any:
+    """JSON documents one after the other, without anything between them."""
+    decoder, position = json.JSONDecoder(), 0
+    while position < len(text):
+        found, position = decoder.raw_decode(text, position)
+        yield found
+        position += len(text[position:]) - len(text[position:].lstrip())
+
+
+async def test_the_commands_of_the_readme_are_accepted(running: Stack) -> None:
+    """A job, for the user of the key."""
+    commands = block(README, "## Over HTTP")
+    assert FIRST_LINE.search(commands)
+    (job,) = await typed(running, commands)
+    assert job["job"]["type"] == "email.send"
+
+
+async def test_the_first_screen_of_the_page_works_as_it_is_typed(running: Stack) -> None:
+    """A job, and what became of it."""
+    job, state = await typed(running, block(PAGE, ""))
+    assert job["job"]["id"] == "user:first-user:welcome-17"
+    assert (state["id"], state["state"] in {"accepted", "done"}) == (job["job"]["id"], True)
+
+
+async def test_a_key_is_made_once(running: Stack) -> None:
+    """The next start of the stack prints the same."""
+    before = (running.folder / "gateway-key").read_text()
+    assert before in await running.run("demo.first_key", str(running.folder))
+    assert (running.folder / "gateway-key").stat().st_mode & 0o077 == 0
+
+
+def test_the_link_of_the_readme_leads_to_the_page() -> None:
+    """Both are there."""
+    assert "(docs/gateway.md)" in README
+    assert Path(ROOT / "contracts" / "openapi.json").is_file()
