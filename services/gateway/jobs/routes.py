@@ -46,7 +46,7 @@ class JobRoutes:
         """`POST /v1/jobs/{type}`: store one job, to run now or later."""
         context, request = self._context, call.request
         job_type, check = self._type(call)
-        at = runs_at(request.query_params, context.now())
+        at = runs_at(request.query_params, context.now()) if request.scope["query_string"] else None
         job_id = full_id(key_in(request.headers.get("idempotency-key")), call.principal.user)
         async with self._room.reserve(expected_size(request, self._longest)):
             body = await read_json(request, self._longest)
