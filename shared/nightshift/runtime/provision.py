@@ -21,7 +21,7 @@ from nightshift.database import MigrationError, application_history, migrate
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import database_address, object_store
+from nightshift.runtime.composition import database_address, object_store, object_transfers
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology
 
@@ -39,6 +39,13 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
         StreamLimits().dead_letter_bytes
     )
     schema_package: SchemaPackage = None
+    gateway_cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Origins whose pages may upload to the object store directly, such as https://app.example.com: "
+            "the bucket's rules for CORS."
+        ),
+    ] = ()
     provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for an unavailable broker.")] = 60
 
     def check(self) -> Iterable[str]:
@@ -64,9 +71,19 @@ async def provision(settings: ProvisionSettings) -> list[str]:
             done += await provision_broker(connection, settings.topology(), replicas=settings.stream_replicas)
         if await objects.ensure_bucket():
             done.append(f"bucket {settings.s3_bucket} created")
+        if settings.gateway_cors_origins:
+            await _allow_origins(settings)
     finally:
         await objects.close()
     return done
+
+
+async def _allow_origins(settings: ProvisionSettings) -> None:
+    transfers = object_transfers(settings)
+    try:
+        await transfers.allow_origins(settings.gateway_cors_origins)
+    finally:
+        await transfers.close()
 
 
 async def check(settings: ProvisionSettings) -> list[str]:

@@ -156,12 +156,13 @@ async def raw(port: int, *pieces: bytes, seconds: float = 10.0, half_close: bool
 
 
 @asynccontextmanager
-async def serving_bytes(content: bytes) -> AsyncIterator[str]:
+async def serving_bytes(content: bytes, kind: str = "application/octet-stream") -> AsyncIterator[str]:
     """A web server that answers everything with the same bytes; yields its address."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n"
+        writer.write(head.encode() + content)
         await writer.drain()
         writer.close()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,23 +9,21 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from contracts.maintenance import CleanFiles
 from nightshift.broker import Connection
-from nightshift.database import Database, migrate, open_database
-from nightshift.embedded.processes.clean_env import clean_environment
-from nightshift.embedded.processes.ports import free_ports
+from nightshift.database import Database
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects.s3 import open_objects
 from nightshift.objects.s3_transfers import open_transfers
-from schema.tables import idempotency_keys, users
-from tests.harness import eventually, stored
+from schema.tables import idempotency_keys
+from tests.harness import stored
 from tests.integration.objects.transfer_rules import bytes_of, stream
-from tests.integration.services.gateway.files_client import ADA, Files, file_gateway, make_api_key
+from tests.integration.services.gateway.files_client import ADA, Files, file_gateway
+from tests.integration.services.gateway.gateway_process import gateway_process
 from tests.integration.services.gateway.harness import provisioned
 from tests.integration.services.gateway.killed_gateway import STEPS
 from tests.integration.services.maintenance.harness import CleanupHarness
@@ -45,54 +42,10 @@ async def operator(broker: Broker) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def doomed(folder: Path, broker: Broker, objects: ObjectServer, step: str) -> AsyncIterator[tuple[str, str]]:
     """Run a gateway that will be killed at a step; yield its address and ada's key, and find out that it was."""
-    url = f"sqlite+aiosqlite:///{folder / 'nightshift.db'}"
-    await migrate(url)
-    database = open_database(url)
-    async with database.write() as connection:
-        await connection.execute(insert(users), {"id": ADA, "email": "ada@example.com"})
-    key = await make_api_key(database, user=ADA)
-    await database.close()
-    store = open_objects(objects.endpoint, objects.access_key, objects.secret_key, "nightshift")
-    await store.ensure_bucket()
-    await store.close()
-    port, health = free_ports(2)
-    environment = {
-        "NATS_URL": broker.url,
-        "DATABASE_URL": url,
-        "S3_ENDPOINT": objects.endpoint,
-        "S3_ACCESS_KEY": objects.access_key,
-        "S3_SECRET_KEY": objects.secret_key,
-        "GATEWAY_PORT": str(port),
-        "HEALTH_PORT": str(health),
-        "PYTHONPATH": ".:shared",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.integration.services.gateway.killed_gateway",
-        step,
-        env=clean_environment() | environment,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        await eventually(
-            lambda: _connected(f"http://127.0.0.1:{health}/readyz"), what="the gateway is ready", timeout_seconds=60
-        )
-        yield address, key
-        assert await asyncio.wait_for(process.wait(), 20) == KILLED
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def _connected(url: str) -> bool:
-    try:
-        async with httpx.AsyncClient() as client:
-            return (await client.get(url)).status_code == 200
-    except httpx.HTTPError:
-        return False
+    command = ("-m", "tests.integration.services.gateway.killed_gateway", step)
+    async with gateway_process(folder, broker, objects, *command) as running:
+        yield running.address, running.key
+        assert await asyncio.wait_for(running.process.wait(), 60) == KILLED
 
 
 async def upload(client: httpx.AsyncClient, key: str, *, chunked: bool) -> httpx.Response:
