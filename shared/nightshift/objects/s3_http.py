@@ -110,12 +110,14 @@ class S3Http:
         return meaning(code, status, message[:_MOST_TEXT], place=self.place, key=key)
 
 
-async def again(work: Callable[[], Awaitable[R]]) -> R:
+async def again(work: Callable[[], Awaitable[R]], *, may_repeat: Callable[[], bool] = lambda: True) -> R:
     """Do what may be repeated up to three times, until the store does not fail on its own side."""
     for number in range(1, _TRIES):
         try:
             return await work()
         except Unavailable:
+            if not may_repeat():
+                raise
             await asyncio.sleep(_BACKOFF_SECONDS * number)
     return await work()
 

@@ -60,8 +60,12 @@ class S3Transfers(S3Multipart):
         if length is None:
             await self._receive_spooled(key, reader, content_type)
         elif length <= self._largest_put:
-            body = _exactly(reader, key, length, of=length)
-            await self._http.put(key, {}, body, headers=_headers(length, content_type))
+            headers = _headers(length, content_type)
+            # A connection that cannot be had in time has cost nothing of the stream yet.
+            await again(
+                lambda: self._http.put(key, {}, _exactly(reader, key, length, of=length), headers=headers),
+                may_repeat=lambda: reader.taken == 0,
+            )
         else:
             await self._receive_parts(key, reader, length, content_type)
         return reader.taken

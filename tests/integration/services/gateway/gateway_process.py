@@ -49,7 +49,7 @@ async def gateway_process(
         "S3_SECRET_KEY": objects.secret_key,
         "GATEWAY_PORT": str(port),
         "HEALTH_PORT": str(health),
-        "LOG_LEVEL": "error",
+        "LOG_LEVEL": "warning",
         "PYTHONPATH": ".:shared",
         **{name.upper(): value for name, value in settings.items()},
     }
