@@ -13,6 +13,7 @@ from nightshift.objects.object_store import ObjectInfo, ObjectMissingError, Obje
 from nightshift.objects.s3_bucket import Bucket
 from nightshift.objects.s3_client import Threads, s3_client
 from nightshift.objects.s3_errors import s3_errors
+from nightshift.objects.s3_keys import SecretKey
 from nightshift.outcomes import Unavailable
 
 R = TypeVar("R")
@@ -105,7 +106,7 @@ class S3ObjectStore:
 def open_objects(
     endpoint: str,
     access_key: str,
-    secret_key: str | Callable[[], str],
+    secret_key: SecretKey,
     bucket: str,
     *,
     region: str = "us-east-1",

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import certifi
 import urllib3
 from minio import Minio
-from minio.credentials.credentials import Credentials
-from minio.credentials.providers import Provider
 from urllib3.exceptions import ReadTimeoutError
+
+from nightshift.objects.s3_keys import Keys, SecretKey
 
 R = TypeVar("R")
 
@@ -31,21 +31,10 @@ class _Retries(urllib3.Retry):
         return super().increment(method, url, *args, **kwargs)  # type: ignore[arg-type]  # the library's own arguments
 
 
-class _Keys(Provider):
-    """Says the keys as they are at each request: a secret key may be replaced."""
-
-    def __init__(self, access_key: str, secret_key: str | Callable[[], str]) -> None:
-        self._access_key, self._secret_key = access_key, secret_key
-
-    def retrieve(self) -> Credentials:
-        secret_key = self._secret_key if isinstance(self._secret_key, str) else self._secret_key()
-        return Credentials(self._access_key, secret_key)
-
-
 def s3_client(
     endpoint: str,
     access_key: str,
-    secret_key: str | Callable[[], str],
+    secret_key: SecretKey,
     *,
     region: str,
     ca_file: Path | None,
@@ -77,7 +66,7 @@ def s3_client(
         ),
     )
     secure = address.scheme == "https"
-    keys = _Keys(access_key, secret_key)
+    keys = Keys(access_key, secret_key)
     return Minio(address.netloc, secure=secure, region=region, http_client=pool, credentials=keys), pool
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 from minio import Minio
-from minio.credentials.credentials import Credentials
-from minio.credentials.providers import StaticProvider
 from minio.signer import presign_v4
 from minio.time import utcnow
+
+from nightshift.objects.s3_keys import Keys, SecretKey
 
 _Query = dict[str, str | list[str] | tuple[str]]
 
@@ -19,7 +19,7 @@ class Signer:
     """Signs for one bucket at one address of its server."""
 
     client: Minio
-    credentials: Credentials
+    keys: Keys
     endpoint: str
     bucket: str
     region: str
@@ -36,14 +36,14 @@ class Signer:
             method=method,
             url=urlsplit(f"{self.endpoint}/{self.bucket}?{text}"),
             region=self.region,
-            credentials=self.credentials,
+            credentials=self.keys.retrieve(),
             date=utcnow(),
             expires=int(lifetime.total_seconds()),
         )
         return signed.geturl()
 
 
-def open_signer(endpoint: str, access_key: str, secret_key: str, *, bucket: str, region: str) -> Signer:
+def open_signer(endpoint: str, access_key: str, secret_key: SecretKey, *, bucket: str, region: str) -> Signer:
     """Return the signer of a bucket; `endpoint` is `http://host:port` or `https://host`.
 
     Raises:
@@ -51,6 +51,6 @@ def open_signer(endpoint: str, access_key: str, secret_key: str, *, bucket: str,
     """
     address = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
     secure = address.scheme == "https"
-    client = Minio(address.netloc, access_key, secret_key, secure=secure, region=region)
-    credentials = StaticProvider(access_key, secret_key).retrieve()
-    return Signer(client, credentials, f"{address.scheme}://{address.netloc}", bucket, region)
+    keys = Keys(access_key, secret_key)
+    client = Minio(address.netloc, secure=secure, region=region, credentials=keys)
+    return Signer(client, keys, f"{address.scheme}://{address.netloc}", bucket, region)

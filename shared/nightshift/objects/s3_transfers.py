@@ -19,6 +19,7 @@ from nightshift.objects.object_transfers import (
 )
 from nightshift.objects.pieces import PieceReader
 from nightshift.objects.s3_http import S3Http, again, open_client
+from nightshift.objects.s3_keys import SecretKey
 from nightshift.objects.s3_multipart import S3Multipart
 from nightshift.objects.s3_signer import Signer, open_signer
 from nightshift.objects.spool import Spool
@@ -146,7 +147,7 @@ class _Upload:
 def open_transfers(
     endpoint: str,
     access_key: str,
-    secret_key: str,
+    secret_key: SecretKey,
     bucket: str,
     *,
     region: str = "us-east-1",
