@@ -47,7 +47,7 @@ class Publisher:
 
     All methods raise `Refused` when the broker says no (`QueueFull`, `NotPermitted`): then nothing was stored; and
     `Unavailable` when it is away: then its answer may have been lost, and publishing again with the same id is safe.
-    They raise `ValueError` for a job type that is none, and for headers that begin with `Nats-`.
+    They raise `ValueError` for a job type that is none, and for headers that begin with `Nats-` or are almost ours.
     """
 
     def __init__(
@@ -178,6 +178,9 @@ def _no_orders(headers: Mapping[str, str] | None) -> Mapping[str, str]:
     orders = [name for name in headers or {} if name.lower().startswith(wire.BROKER_PREFIX)]
     if orders:
         raise ValueError(f"headers that begin with Nats- are orders to the broker, not a job's own: {orders}")
+    almost = [f"{name!r} (do you mean {meant}?)" for name in headers or {} if (meant := wire.meant_header(name))]
+    if almost:
+        raise ValueError(f"headers that are almost ours would say nothing: {', '.join(almost)}; pass the id as job_id")
     return headers or {}
 
 

@@ -76,6 +76,12 @@ class PublisherRules:
         await publisher.publish_body("probe.run", b"\xffnot JSON", job_id="raw")
         assert (await published())[0].body == b"\xffnot JSON"
 
+    @pytest.mark.parametrize("name", ["job-id", "JobId", "X-Job-Id", "job_claim"])
+    async def test_headers_that_are_almost_ours_are_refused(self, publisher: Publisher, name: str) -> None:
+        """Beside the right one they would say nothing: whoever passes the id so is told how it is passed."""
+        with pytest.raises(ValueError, match=f"'{name}' .do you mean Job-.*pass the id as job_id"):
+            await publisher.publish(RunProbe(name="a"), headers={name: "welcome-17"})
+
     @pytest.mark.parametrize("name", ["Nats-Rollup", "nats-rollup", "NATS-TTL", "Nats-Msg-Id"])
     async def test_it_sends_no_orders_of_its_caller(self, publisher: Publisher, name: str) -> None:
         """On `later.` the broker would obey a rollup, which deletes what the stream holds."""
