@@ -36,7 +36,7 @@ async def running(stack: Stack) -> AsyncIterator[Stack]:
     said = await stack.run("demo.first_key", str(stack.folder))
     assert str(stack.folder / "gateway-key") in said
     assert stack.gateway_url in said
-    async with serving(*(Service(stack, name) for name in ("gateway", "email"))):
+    async with serving(*(Service(stack, name) for name in ("gateway", "upload", "email"))):
         yield stack
 
 
@@ -69,18 +69,29 @@ def _documents(text: str) -> Any:
 
 
 async def test_the_commands_of_the_readme_are_accepted(running: Stack) -> None:
-    """A job, for the user of the key."""
+    """A file and a job."""
     commands = block(README, "## Over HTTP")
     assert FIRST_LINE.search(commands)
-    (job,) = await typed(running, commands)
+    file, job = await typed(running, commands)
+    assert file["processing"] is True
     assert job["job"]["type"] == "email.send"
 
 
 async def test_the_first_screen_of_the_page_works_as_it_is_typed(running: Stack) -> None:
-    """A job, and what became of it."""
-    job, state = await typed(running, block(PAGE, ""))
+    """A file, a job, and what became of it."""
+    file, job, state = await typed(running, block(PAGE, ""))
+    assert file["processing"] is True
     assert job["job"]["id"] == "user:first-user:welcome-17"
     assert (state["id"], state["state"] in {"accepted", "done"}) == (job["job"]["id"], True)
+
+
+async def test_raw_uploads_and_both_ways_to_wait_work_as_they_are_typed(running: Stack) -> None:
+    """The file's id is the only thing that whoever reads has to put in."""
+    upload, events, wait = block(PAGE, "## Files").strip().splitlines()
+    (file,) = await typed(running, upload)
+    (state,) = await typed(running, wait, ID=file["file"]["id"])
+    assert state["status"] == "processed"
+    assert "event: processed" in await shell(running, events, ID=file["file"]["id"])
 
 
 async def test_a_key_is_made_once(running: Stack) -> None:
