@@ -1,4 +1,4 @@
-"""The reference of `bench.gateway`: the gateway's own server with a route that reads the body and does nothing."""
+"""The reference of `bench.gateway` and `bench.uploads`: the gateway's own server with routes that do nothing."""
 
 import asyncio
 import os
@@ -26,10 +26,18 @@ async def answer(request: Request) -> Response:
     return Response(ANSWER, status_code=202, media_type="application/json")
 
 
+async def swallow(request: Request) -> Response:
+    """Read a body of any size piece by piece, and answer."""
+    async for _ in request.stream():
+        pass
+    return Response(ANSWER, status_code=202, media_type="application/json")
+
+
 async def serve() -> None:
     """Serve at the address of the gateway's settings until it is killed."""
     settings = load(GatewaySettings, os.environ)
-    app = Starlette(routes=[Route("/bare", answer, methods=["POST"])])
+    routes = [Route("/bare", answer, methods=["POST"]), Route("/swallow", swallow, methods=["POST"])]
+    app = Starlette(routes=routes)
     config = protocol_config(app, ConnectionLimits(), drain_seconds=0)
     gc_tuning.freeze()
     await serve_http([listen(settings)], config, asyncio.Event(), Heartbeat(lambda: 0.0))
