@@ -84,7 +84,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
 
 class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Send one mail to all of its recipients, or to none of them.
+    """Send one mail to all of its recipients, or to none of them; whoever is on the suppression list is left out.
 
     Unknown fields are ignored, so that newer publishers can write to older workers; our own publishers and command line
     refuse them. Null stands for a field that is absent.

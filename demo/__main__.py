@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import cleanups, failures, folder, mails, reports, schedules, syncs, uploads
+from demo import cleanups, failures, folder, mails, reports, schedules, syncs, uploads, webhooks
 from demo.runner import SCHEDULER, Stage
 from nightshift.broker import connect
 from nightshift.config.env_settings import load
@@ -61,6 +61,7 @@ async def play(console: Console, given: list[Path]) -> int:
         await syncs.play(stage, outside)
         await mails.later(stage)
         await mails.once(stage)
+        await webhooks.play(stage)
         await failures.play(stage)
         await reports.play(stage)
         await cleanups.play(stage)

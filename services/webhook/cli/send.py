@@ -28,12 +28,18 @@ _TIMEOUT_SECONDS = 30.0
 class SendSettings(FromEnvironment, frozen=True, kw_only=True):
     """Where the gateway is, and which sources it has."""
 
-    webhook_sources: Annotated[Path | None, msgspec.Meta(description="The gateway's file of sources.")] = None
+    gateway_webhooks: Annotated[Path | None, msgspec.Meta(description="The gateway's file of sources.")] = None
     gateway_url: Annotated[
-        str,
-        Pattern(r"https?://[^\s?#@]+", "http://127.0.0.1:8000"),
-        msgspec.Meta(description="Address of the gateway."),
-    ] = "http://127.0.0.1:8000"
+        str | None,
+        Pattern(r"https?://[^\s?#@]+", "https://hooks.example.com"),
+        msgspec.Meta(description="Address of the gateway; on this machine, with its own port, if not set."),
+    ] = None
+    gateway_port: Annotated[int, msgspec.Meta(ge=0, le=65_535, description="Port of a gateway on this machine.")] = 8080
+
+    @property
+    def address(self) -> str:
+        """Where the gateway is."""
+        return self.gateway_url or f"http://127.0.0.1:{self.gateway_port}"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -51,7 +57,7 @@ def register(webhooks: Groups) -> None:
         "send",
         "Play a provider: sign a sample with the local secret, and post it to the gateway.",
         example="nightshift webhooks send stripe checkout.json --new-id",
-        more="The sources and their secrets are those of the gateway (WEBHOOK_SOURCES), so that nothing leaves this "
+        more="The sources and their secrets are those of the gateway (GATEWAY_WEBHOOKS), so that nothing leaves this "
         "machine but the request.",
         run=_run,
     )
@@ -63,8 +69,8 @@ def register(webhooks: Groups) -> None:
         "--new-id", action="store_true", help="give a JSON body another `id`, so that it is another event each time"
     )
     parser.add_argument("--content-type", default="application/json", help="application/json by default")
-    parser.add_argument("--to", metavar="URL", help="address of the gateway (GATEWAY_URL)")
-    parser.add_argument("--sources", type=Path, metavar="FILE", help="file of sources (WEBHOOK_SOURCES)")
+    parser.add_argument("--to", metavar="URL", help="address of the gateway (GATEWAY_URL); by default on this machine")
+    parser.add_argument("--sources", type=Path, metavar="FILE", help="file of sources (GATEWAY_WEBHOOKS)")
 
 
 async def _run(context: Context, options: argparse.Namespace) -> int:
@@ -77,7 +83,7 @@ async def _run(context: Context, options: argparse.Namespace) -> int:
         event_type=options.type,
         event_id=options.id,
     )
-    answer = await _post(source, sample, (options.to or settings.gateway_url).rstrip("/"))
+    answer = await _post(source, sample, (options.to or settings.address).rstrip("/"))
     if context.output.as_json:
         context.output.json(answer)
     context.output.line(f"the gateway answered {answer.status}: {answer.body}")
@@ -85,9 +91,9 @@ async def _run(context: Context, options: argparse.Namespace) -> int:
 
 
 def _source(context: Context, options: argparse.Namespace, settings: SendSettings) -> Source:
-    file = options.sources or settings.webhook_sources
+    file = options.sources or settings.gateway_webhooks
     if file is None:
-        raise UsageError("WEBHOOK_SOURCES is not set: name the gateway's file of sources, or give --sources FILE")
+        raise UsageError("GATEWAY_WEBHOOKS is not set: name the gateway's file of sources, or give --sources FILE")
     sources = load_sources(file, context.environ)
     if options.source not in sources:
         hint = did_you_mean(options.source, sources) or f"; there are: {', '.join(sorted(sources)) or 'none'}"

@@ -1,6 +1,7 @@
 """`nightshift webhooks …` and `nightshift suppressions …`, against a running service and real HTTP."""
 
 import json
+import shlex
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from sqlalchemy import insert
 from contracts.webhook import WebhookReceived
 from demo.sites.http_site import HttpSite, Reply, Request
 from nightshift.broker import connect
+from nightshift.cli.__main__ import parser
+from nightshift.config.project import Project
 from nightshift.config.settings import ProcessSettings
 from nightshift.database import open_database
 from nightshift.embedded.services import Service
@@ -23,6 +26,7 @@ from schema.tables import linked_accounts, users
 from tests.harness import eventually
 from tests.integration.cli.harness import Operator
 from tests.integration.services.webhook.desk import event_of, stripe_event, subscription
+from tests.repository import ROOT
 
 UPDATED = "customer.subscription.updated"
 SECRET = "whsec_made_up_secret_of_stripe"
@@ -131,10 +135,30 @@ async def test_a_dead_event_is_redriven(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        *(("webhooks", name) for name in ("list", "show", "replay", "send", "catch-up")),
+        *(("suppressions", name) for name in ("list", "add", "remove")),
+    ],
+    ids=" ".join,
+)
+def test_every_command_explains_itself_with_an_example(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--help says what it does and shows one use of it that parses."""
+    made = parser(Project(ROOT))
+    with pytest.raises(SystemExit) as ended:
+        made.parse_args([*command, "--help"])
+    example = capsys.readouterr().out.split("example:")[1].strip()
+    assert (ended.value.code, example.startswith(f"nightshift {' '.join(command)} ")) == (0, True)
+    made.parse_args(shlex.split(example)[1:])
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("webhooks", "replay", "--yes"), "which events?"),
-        (("webhooks", "send", "stripe", "sample.json"), "WEBHOOK_SOURCES is not set"),
+        (("webhooks", "send", "stripe", "sample.json"), "GATEWAY_WEBHOOKS is not set"),
         (("webhooks", "catch-up", "github", "--repo", "ada/engine"), "GITHUB_TOKEN is not set"),
         (("webhooks", "catch-up", "github", "--repo", "ada"), "is not a repository such as ada/engine"),
         (("suppressions", "add", "Ada <ada@example.com>"), "is not an address without a name"),
@@ -169,7 +193,7 @@ async def test_a_sample_is_signed_and_posted(operator: Operator, tmp_path: Path)
     sources, sample = tmp_path / "sources.toml", tmp_path / "sample.json"
     sources.write_text('[stripe]\nscheme = "stripe"\nsecrets = ["env:STRIPE_WEBHOOK_SECRET"]\n')
     sample.write_text('{"id": "evt_1", "object": "event", "type": "invoice.paid"}')
-    environ = {"WEBHOOK_SOURCES": str(sources), "STRIPE_WEBHOOK_SECRET": SECRET}
+    environ = {"GATEWAY_WEBHOOKS": str(sources), "STRIPE_WEBHOOK_SECRET": SECRET}
 
     async def respond(_: Request) -> bytes:
         return b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"received":true}'
