@@ -61,7 +61,7 @@ coverage: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test (or TESTS=tests/
 contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients from the contracts
 	@$(RUN) -m tools.contracts
 
-permissions: $(VENV)/.dev ## Write who may do what at the broker into docs/security.md
+permissions: $(VENV)/.dev ## Write who may do what into docs/security.md
 	@$(RUN) -m tools.permissions
 
 new-job: $(VENV)/.dev ## Scaffold a job: contract, samples, handler, tests (NAME=email.digest)

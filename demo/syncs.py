@@ -15,6 +15,7 @@ from demo.sites.feed_site import RSS_TYPE, FeedSite, rss
 from demo.sites.github_api import GitHubApi, repository
 from demo.sites.http_site import HttpSite
 from nightshift.contract import wire
+from schema.account_keys import AccountKeys
 from schema.tables import external_records, linked_accounts, users
 
 SETTINGS = {"SYNC_ALLOW_PRIVATE_ADDRESSES": "true"}
@@ -91,7 +92,10 @@ async def _refused(stage: Stage, here: Outside) -> None:
     await stage.expect("and the account is marked as revoked", partial(_is_revoked, stage))
 
 
-async def _link(stage: Stage, user: str, service: str, **row: Any) -> None:
+async def _link(stage: Stage, user: str, service: str, *, credentials: str | None = None, **row: Any) -> None:
+    if credentials is not None:
+        keys = AccountKeys.parse(stage.stack.environment()["ACCOUNT_KEYS"])
+        row["credentials"] = keys.seal(user, credentials)
     async with stage.database.write() as connection:
         person = {"id": user, "email": f"{user}@example.com", "name": user, "created_at": datetime.now(UTC)}
         await connection.execute(insert(users), person)

@@ -11,16 +11,38 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from nightshift.contract.catalogue import Catalogue, load_catalogue
+from nightshift.database.roles import role_of
+from nightshift.objects.access import aws_policy, seaweedfs_actions
 from nightshift.topology.permissions import Permissions, broker_config, producer_account, users
 from nightshift.topology.producers import ProducersError, offered_types, read_producers
 from nightshift.topology.topology import Topology, declared_topology
+from schema.access import OBJECTS, TABLES
+from schema.account_keys import new_key
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
 PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"
-_DATABASE = "postgresql://nightshift:{password}@postgres:5432/nightshift"
+S3_KEY, DATABASE_ROLES, ACCOUNT_KEYS = "s3-access-key", "database-roles", "account-keys"
+_COMPOSE_DATABASE = "postgres:5432/nightshift"
+_OWNER = "nightshift"
+"""The owner of the tables, with whom only `provision` and the operator connect; and the application's key."""
 _BUCKET = "nightshift"
 _READABLE_BY_OWNER_AND_GROUP = 0o440
+
+
+class Stores(msgspec.Struct, frozen=True):
+    """Where database and object store are: the stack's own by default."""
+
+    database: str = _COMPOSE_DATABASE
+    """Host, port, name and options, as they stand behind the @ of an address."""
+    own_object_store: bool = True
+    """False: a provider makes the keys, and they are put into the folders by hand."""
+
+    def database_url(self, user: str, password: str) -> str:
+        """Return the address for a user."""
+        return f"postgresql://{user}:{password}@{self.database}"
 
 
 class Vault:
@@ -29,12 +51,15 @@ class Vault:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def has(self, name: str) -> bool:
+        """Return whether there is such a file."""
+        return (self._root / name).exists()
+
     def secret(self, name: str) -> str:
         """Return the secret in a file; create a random one if there is none."""
-        file = self._root / name
-        if not file.exists():
+        if not self.has(name):
             self.write(name, secrets.token_urlsafe(32))
-        return file.read_text(encoding="utf-8")
+        return (self._root / name).read_text(encoding="utf-8")
 
     def write(self, name: str, text: str) -> None:
         """Write a file that is derived from others, atomically."""
@@ -54,6 +79,8 @@ def issue(
     catalogue: Catalogue,
     producers: Mapping[str, Sequence[str]] | None = None,
     offered: Sequence[str] | None = None,
+    *,
+    stores: Stores | None = None,
 ) -> list[str]:
     """Create what is missing, update what is derived; return the broker's users.
 
@@ -62,14 +89,15 @@ def issue(
     """
     table = users(declared, catalogue, producers, offered)
     _broker(vault, table)
-    database = _database(vault)
-    services = {*(consumer.name for consumer in declared.consumers), *catalogue.gateways}
-    secret, operator_secret = _objects(vault)
-    for holder in services:
-        vault.write(f"{holder}/{DATABASE_URL}", database)
-        vault.write(f"{holder}/{S3_SECRET}", secret)
-    vault.write(f"{PROVISION}/{DATABASE_URL}", database)
-    vault.write(f"{PROVISION}/{S3_SECRET}", operator_secret)
+    stores = stores or Stores()
+    _database(vault, stores)
+    if stores.own_object_store:
+        _objects(vault)
+    else:
+        _policies(vault)
+    # What it encrypts can be read by nobody without it: it is kept, also where it is the only key.
+    if not vault.has(f"sync/{ACCOUNT_KEYS}"):
+        vault.write(f"sync/{ACCOUNT_KEYS}", new_key())
     vault.secret("grafana/admin-password")
     return sorted(table)
 
@@ -86,18 +114,39 @@ def _password_file(user: str, permissions: Permissions) -> str:
     return f"{PROVISION if user == OPERATOR else user}/{PASSWORD}"
 
 
-def _database(vault: Vault) -> str:
+def _database(vault: Vault, stores: Stores) -> None:
+    """Give each service a role of its own, and `provision` the owner's and all their passwords."""
     vault.secret("postgres/superuser-password")
-    return _DATABASE.format(password=vault.secret("postgres/nightshift-password"))
+    owner = stores.database_url(_OWNER, vault.secret("postgres/nightshift-password"))
+    passwords = {service: vault.secret(f"{PROVISION}/roles/{service}") for service, access in TABLES.items() if access}
+    for service, password in passwords.items():
+        vault.write(f"{service}/{DATABASE_URL}", stores.database_url(role_of(service), password))
+    vault.write(f"{PROVISION}/{DATABASE_URL}", owner)
+    vault.write(f"{PROVISION}/{DATABASE_ROLES}", json.dumps(passwords))
 
 
-def _objects(vault: Vault) -> tuple[str, str]:
-    """Write the object store's users; return the services' secret and the operator's, who alone creates buckets."""
-    secret, operator_secret = vault.secret("seaweedfs/nightshift-secret"), vault.secret("seaweedfs/operator-secret")
-    own = [f"{action}:{_BUCKET}" for action in ("Read", "Write", "List", "Tagging")]
-    identities = [_identity("nightshift", secret, own), _identity(OPERATOR, operator_secret, ["Admin"])]
+def _objects(vault: Vault) -> None:
+    """Write the object store's keys: a service's reaches its folders, the operator's alone creates buckets."""
+    actions = {service: seaweedfs_actions(access, _BUCKET) for service, access in OBJECTS.items()}
+    own = {service: some for service, some in actions.items() if some}
+    application = [f"{action}:{_BUCKET}" for action in ("Read", "Write", "List", "Tagging")]
+    identities = []
+    for name, allowed in {**own, _OWNER: application, OPERATOR: ["Admin"]}.items():
+        secret = vault.secret(f"seaweedfs/{name}-secret")
+        identities.append(_identity(name, secret, allowed))
+        if name != _OWNER:
+            folder = PROVISION if name == OPERATOR else name
+            vault.write(f"{folder}/{S3_KEY}", name)
+            vault.write(f"{folder}/{S3_SECRET}", secret)
     vault.write("seaweedfs/s3.json", json.dumps({"identities": identities}, indent=2))
-    return secret, operator_secret
+
+
+def _policies(vault: Vault) -> None:
+    """Write what each service's key at another provider's object store has to be allowed."""
+    for service, access in OBJECTS.items():
+        if access.write:
+            policy = json.dumps(aws_policy(access, _BUCKET), indent=2)
+            vault.write(f"s3-policies/{service}.json", policy)
 
 
 def _identity(name: str, secret: str, actions: Sequence[str]) -> dict[str, object]:
@@ -109,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.credentials",
         description="Create passwords and keys for broker, database and object store; existing ones are kept.",
+        epilog="example: python -m deploy.credentials --out credentials",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
     parser.add_argument("--producers", type=Path, help="TOML file that says which user may publish which jobs")
@@ -117,7 +167,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=os.environ.get("GATEWAY_JOBS", ""),
         help="job types that the gateway takes, such as email.send,report.*: its setting GATEWAY_JOBS, the default",
     )
+    parser.add_argument(
+        "--database",
+        default=_COMPOSE_DATABASE,
+        metavar="HOST:PORT/NAME",
+        help="the services' PostgreSQL, with options such as ?sslmode=verify-full; by default %(default)s",
+    )
+    parser.add_argument(
+        "--external-objects",
+        action="store_true",
+        help="a provider's object store: write a policy for each service into s3-policies, and no keys",
+    )
     options = parser.parse_args(arguments)
+    stores = Stores(options.database, own_object_store=not options.external_objects)
     catalogue = load_catalogue()
     declared = declared_topology(catalogue)
     services = {consumer.name for consumer in declared.consumers}
@@ -125,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         producers = read_producers(options.producers, catalogue, taken) if options.producers else None
         offered = offered_types([one.strip() for one in options.gateway_jobs.split(",") if one.strip()], catalogue)
-        names = issue(Vault(options.out), declared, catalogue, producers, offered)
+        names = issue(Vault(options.out), declared, catalogue, producers, offered, stores=stores)
     except (ProducersError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 2

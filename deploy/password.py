@@ -14,6 +14,7 @@ FILES = {
     "postgres": "postgres/nightshift-password",
     "s3": "seaweedfs/nightshift-secret",
     "grafana": "grafana/admin-password",
+    "accounts": "sync/account-keys",
 }
 """Who may be asked for -> where it is."""
 

@@ -21,8 +21,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "services": {LIBRARY, "contracts", "schema"},
     "demo": {LIBRARY, "contracts", "schema", "services"},
     "examples": {LIBRARY, "contracts"},
-    "tools": {LIBRARY, "contracts", "services"},
-    "deploy": {LIBRARY, "contracts"},
+    "tools": {LIBRARY, "contracts", "schema", "services"},
+    "deploy": {LIBRARY, "contracts", "schema"},
 }
 """Which of our own top-level packages a folder may import besides itself."""
 OURS = {LIBRARY, *MAY_IMPORT, "tests", "bench"}

@@ -13,8 +13,10 @@ import yaml
 
 from nightshift.config.project import Project
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.objects.access import ObjectAccess
 from nightshift.topology.permissions import ACCOUNT, IMPORTED_API
 from nightshift.topology.topology import Consumer, declared_topology
+from schema.access import OBJECTS
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -112,7 +114,7 @@ def _container(service: str) -> Manifest:
         "image": "nightshift",
         "args": [f"services.{service}"],
         "envFrom": [{"configMapRef": {"name": "nightshift-settings"}}],
-        **({"env": _environment()} if service == GATEWAY else {}),
+        **({"env": environment} if (environment := _environment(service)) else {}),
         "ports": [{"name": "health", "containerPort": 8080}, *(_HTTP if service == GATEWAY else [])],
         "startupProbe": _probe("/healthz", periodSeconds=2, failureThreshold=30),
         "livenessProbe": _probe("/healthz", periodSeconds=10, failureThreshold=3),
@@ -130,15 +132,22 @@ def _container(service: str) -> Manifest:
 _HTTP = [{"name": "http", "containerPort": GATEWAY_PORT}]
 
 
-def _environment() -> list[Manifest]:
-    """Return the gateway's settings that follow from where it runs: its account at the broker, its port, its disk."""
+def _environment(service: str) -> list[Manifest]:
+    """Return the settings of a service alone: its key at the object store, which a provider may have chosen.
+
+    And those of the gateway that follow from where it runs: its account at the broker, its port, its disk.
+    """
+    key = {"secretKeyRef": {"name": f"nightshift-{service}", "key": "s3-access-key"}}
+    own = [{"name": "S3_ACCESS_KEY", "valueFrom": key}] if OBJECTS.get(service, ObjectAccess()).write else []
+    if service != GATEWAY:
+        return own
     values = {
         "NATS_API_PREFIX": IMPORTED_API,
         "GATEWAY_HOST": "0.0.0.0",  # noqa: S104 - inside a pod of its own
         "GATEWAY_PORT": str(GATEWAY_PORT),
         "TMPDIR": "/scratch",
     }
-    return [{"name": name, "value": value} for name, value in values.items()]
+    return [*own, *({"name": name, "value": value} for name, value in values.items())]
 
 
 def _service(service: str) -> Manifest:

@@ -8,11 +8,12 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.sync import SyncExternal
-from nightshift.config.secret import Secret
 from nightshift.database import Database
 from nightshift.outcomes import Permanent, Skip
+from schema.account_keys import AccountKeys
 from schema.tables import linked_accounts
 from services.sync.connector import Account
+from services.sync.credentials import open_credentials
 from services.sync.failures import REVOKED, Ending, Failures, count_failure
 
 
@@ -43,10 +44,11 @@ _PROGRESS = (
 )
 
 
-async def find_account(database: Database, message: SyncExternal) -> Account:
-    """Return the account that the message names.
+async def find_account(database: Database, message: SyncExternal, keys: AccountKeys) -> Account:
+    """Return the account that the message names, its credentials decrypted.
 
     Raises:
+        Snooze: the key of its credentials is missing.
         AccountNotFoundError: it does not exist (yet).
         Skip: it is switched off.
         Permanent: the service refused its credentials before, or its row is wrong; it has to be linked again.
@@ -63,13 +65,15 @@ async def find_account(database: Database, message: SyncExternal) -> Account:
         raise Skip(row["error"] or f"the account of {message.service} is switched off")
     if row["status"] == "revoked":
         raise Permanent(row["error"] or "the account has to be linked again: its credentials were refused")
+    credentials = row["credentials"] and await open_credentials(database, keys, row["id"], row["credentials"])
     return Account(
         row["id"],
         row["user_id"],
         row["service"],
         row["external_account"],
         row["base_url"] or None,
-        Secret(row["credentials"]) if row["credentials"] else None,
+        credentials.secret if credentials else None,
+        credentials.stored if credentials else None,
     )
 
 
@@ -148,6 +152,5 @@ async def _end(connection: AsyncConnection, account: Account, ending: Ending, er
 
 
 def _is_changed(account: Account, row: RowMapping) -> bool:
-    secret = account.credentials.reveal() if account.credentials else None
     names = (row["external_account"], row["base_url"] or None, row["credentials"] or None)
-    return names != (account.external_account, account.base_url, secret)
+    return names != (account.external_account, account.base_url, account.stored_credentials)

@@ -21,6 +21,8 @@ class Account:
     external_account: str = ""
     base_url: str | None = None
     credentials: Secret | None = None
+    stored_credentials: str | None = None
+    """As the row has them, to see whether they were replaced in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from nightshift.messaging.job import Job
 from nightshift.messaging.paging import TimeLimit
 from nightshift.outcomes import Permanent
 from nightshift.text import did_you_mean
+from schema.account_keys import AccountKeys
 from services.sync.accounts import find_account, revoke
 from services.sync.checkpoint import source_of
 from services.sync.connector import (
@@ -26,6 +27,8 @@ from services.sync.metrics import SyncMetrics
 from services.sync.round import Round
 from services.sync.sync_run import SyncRun
 
+_NO_KEYS = AccountKeys()
+
 
 async def sync_external(
     message: SyncExternal,
@@ -35,6 +38,7 @@ async def sync_external(
     connectors: Connectors,
     metrics: SyncMetrics,
     run_seconds: float,
+    keys: AccountKeys = _NO_KEYS,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Copy what a user has at an external service; done when a round through all pages is complete.
@@ -44,7 +48,7 @@ async def sync_external(
     and in the end marked. No address comes from the message: it names a connector, and the account's row has the rest.
     """
     connector = _connector(connectors, message.service)
-    account = await find_account(database, message)
+    account = await find_account(database, message, keys)
     source = source_of(connector.name, await _start(connector, account, database, metrics, now))
     run = SyncRun(database, account, source, job=job, now=now)
     job.release_at_end(run.abort)

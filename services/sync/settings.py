@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from nightshift.config.settings import Pattern, Secret, Settings
+from schema.account_keys import AccountKeys
 
 _MEBIBYTE = 1024 * 1024
 
@@ -16,6 +17,13 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
     slots: Annotated[
         int, Meta(ge=1, description="Accounts that a worker syncs at the same time; it holds a page of each in memory.")
     ] = 16
+    account_keys: Annotated[
+        Secret | None,
+        Meta(
+            description="Keys that the credentials of linked accounts are encrypted with, as openssl rand -base64 32 "
+            "makes them: one a line or with commas, the newest first. Without them accounts with credentials wait."
+        ),
+    ] = None
     github_url: Annotated[
         str,
         Pattern(r"https?://[^\s?#@]+", "https://api.github.com"),
@@ -53,8 +61,17 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
     def check(self) -> Iterable[str]:
         """Yield what does not fit together: the last page must end before its job is cancelled."""
         yield from super().check()
+        try:
+            _ = self.keys
+        except ValueError as error:
+            yield f"ACCOUNT_KEYS: {error}"
         if self.sync_run_seconds + 2 * self.sync_request_timeout_seconds >= self.job_timeout_seconds:
             yield (
                 "SYNC_RUN_SECONDS and twice SYNC_REQUEST_TIMEOUT_SECONDS together must be less than "
                 "JOB_TIMEOUT_SECONDS: the job would be cancelled first"
             )
+
+    @property
+    def keys(self) -> AccountKeys:
+        """The keys of linked accounts' credentials; they may be none."""
+        return AccountKeys.parse(self.account_keys.reveal()) if self.account_keys else AccountKeys()

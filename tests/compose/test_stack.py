@@ -39,6 +39,17 @@ for port in (8333, 8080, 8888, 9333, 18080, 18888, 19333, 8111, 8181, 9101):
 print(reached)
 """
 
+_READ_ACCOUNTS = """
+import asyncio, pathlib, asyncpg
+async def read():
+    connection = await asyncpg.connect(pathlib.Path("/run/credentials/database-url").read_text())
+    try:
+        print(await connection.fetch("SELECT credentials FROM linked_accounts"))
+    except asyncpg.InsufficientPrivilegeError as error:
+        print(error)
+asyncio.run(read())
+"""
+
 
 def test_every_service_is_in_the_stack(stack: Project) -> None:
     """A service's folder is a service of the stack with the same name, which runs that folder."""
@@ -87,14 +98,16 @@ def test_no_secret_is_in_a_containers_environment(stack: Project) -> None:
 
 def test_a_container_sees_its_own_credentials_only(stack: Project) -> None:
     """The scheduler has no way to the database; nobody has another's password for the broker."""
-    passwords = set()
+    passwords, urls = set(), set()
     for service in SERVICES:
         listing = stack.compose("exec", "-T", service, "python", "-c", _SHOW)
         files = json.loads(listing)
-        wanted = {"nats-password"} | (set() if service == "scheduler" else {"database-url", "s3-secret-key"})
-        assert set(files) == wanted, service
+        stores = set() if service == "scheduler" else {"database-url", "s3-access-key", "s3-secret-key"}
+        own = {"account-keys"} if service == "sync" else set()
+        assert set(files) == {"nats-password"} | stores | own, service
         passwords.add(files["nats-password"])
-    assert len(passwords) == len(SERVICES)
+        urls.add(files.get("database-url"))
+    assert len(passwords) == len(urls) == len(SERVICES)
     assert not passwords & {stack.password("producer"), stack.password("operator")}
 
 
@@ -118,10 +131,15 @@ def test_the_inner_ports_of_the_object_store_cannot_be_reached(stack: Project) -
     assert json.loads(stack.compose("exec", "-T", "email", "python", "-c", _CONNECT)) == [8333]
 
 
-def test_the_services_do_not_own_the_database_server(stack: Project) -> None:
-    """Their user owns its database and is no superuser: it cannot run programs or read files of the server."""
-    (role,) = stack.rows("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'nightshift'")
-    assert role == {"rolsuper": False, "rolcreatedb": False, "rolcreaterole": False}
+def test_no_role_owns_the_database_server(stack: Project) -> None:
+    """The tables' owner may make the services' roles and is no superuser; these may log in and nothing else."""
+    query = "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname LIKE 'nightshift%'"
+    roles = {role.pop("rolname"): role for role in stack.rows(query)}
+    nothing = {"rolsuper": False, "rolcreatedb": False, "rolcreaterole": False}
+    owner = roles.pop("nightshift")
+    assert owner == nothing | {"rolcreaterole": True}
+    assert roles == {f"nightshift_{service}": nothing for service in SERVICES if service != "scheduler"}
+    assert "permission denied" in stack.compose("exec", "-T", "email", "python", "-c", _READ_ACCOUNTS)
 
 
 def test_the_image_holds_what_runs_and_nothing_else(stack: Project) -> None:

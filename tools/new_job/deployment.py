@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMPOSE, PROMETHEUS = "docker-compose.yml", "deploy/prometheus/prometheus.yml"
+ACCESS = "schema/access.py"
 KUBERNETES = "deploy/kubernetes"
 
 
@@ -23,6 +24,7 @@ def additions(service: str) -> list[Addition]:
     """Return the additions for a service, each before the one for the scheduler."""
     block = (
         f"  {service}:\n    <<: *service\n    command: services.{service}\n"
+        f"    environment: {{<<: *settings, S3_ACCESS_KEY: {service}}}\n"
         f'    volumes: ["credentials-{service}:/run/credentials:ro"]\n'
     )
     mount = f"      - credentials-{service}:/volumes/credentials/{service}\n"
@@ -31,6 +33,8 @@ def additions(service: str) -> list[Addition]:
         Addition(COMPOSE, mount, "      - credentials-scheduler:/volumes"),
         Addition(COMPOSE, f"  credentials-{service}:\n", "  credentials-scheduler:\n", after="\nvolumes:\n"),
         Addition(PROMETHEUS, f"{service}, ", "scheduler]"),
+        Addition(ACCESS, f'    "{service}": WORKER,\n', '    "scheduler": {},\n'),
+        Addition(ACCESS, f'    "{service}": ObjectAccess.of_worker(),\n', '    "scheduler": ObjectAccess(),\n'),
         Addition(f"{KUBERNETES}/kustomization.yaml", f"  - {service}.yaml\n", "  - scheduler.yaml\n"),
         Addition(f"{KUBERNETES}/README.md", f"{service} ", "provision; do", after="for folder in "),
         Addition(f"{KUBERNETES}/README.md", f"{service} ", "scheduler provision; do", after="for user in "),

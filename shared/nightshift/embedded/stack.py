@@ -1,6 +1,8 @@
 """The stack of one folder: broker, object store, mail catcher and database, and the processes that use them."""
 
 import asyncio
+import base64
+import secrets
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -146,7 +148,16 @@ class Stack:
             "GATEWAY_PORT": str(self.gateway_port.number),
             "GATEWAY_JOBS": "*",
             "MAIL_WAIT_SECONDS": "1",  # the catcher refuses only what its script says: nobody waits for that
+            "ACCOUNT_KEYS": self._account_key(),
         }
+
+    def _account_key(self) -> str:
+        """Return the key for credentials in this stack's database; made at its first use."""
+        file = self.folder / "account-keys"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n", encoding="ascii")
+        return file.read_text(encoding="ascii").strip()
 
     def process(
         self, module: str, *arguments: str, log: Path | None = None, extra: Mapping[str, str] | None = None

@@ -15,9 +15,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
-from nightshift.config.settings import SchemaPackage, Settings, SettingsError, load
+from nightshift.config.settings import SchemaPackage, Secret, Settings, SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import MigrationError, application_history, migrate
+from nightshift.database.roles import read_passwords
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
@@ -46,6 +47,13 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
             "the bucket's rules for CORS."
         ),
     ] = ()
+    database_roles: Annotated[
+        Secret | None,
+        Meta(
+            description="Passwords of the services' roles at PostgreSQL, as a JSON object: creates and updates the "
+            "roles. Unset: all services use one user."
+        ),
+    ] = None
     provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for an unavailable broker.")] = 60
 
     def check(self) -> Iterable[str]:
@@ -55,6 +63,16 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
             application_history(self.schema_package)
         except MigrationError as error:
             yield f"SCHEMA_PACKAGE: {error}"
+        try:
+            if self.roles and self.database_url.reveal().startswith("sqlite"):
+                yield "DATABASE_ROLES is set, but SQLite has no roles: leave it out"
+        except ValueError as error:
+            yield f"DATABASE_ROLES: {error}"
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The passwords of the services' roles, by service; none where all use one user."""
+        return read_passwords(self.database_roles.reveal()) if self.database_roles else {}
 
     def topology(self) -> Topology:
         """Return the declared topology with these limits."""
@@ -64,7 +82,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
 async def provision(settings: ProvisionSettings) -> list[str]:
     """Provision everything; return what was done."""
-    done = await migrate(database_address(settings), settings.schema_package)
+    done = await migrate(database_address(settings), settings.schema_package, roles=settings.roles)
     objects = object_store(settings)
     try:
         async with _connected(settings) as connection:

@@ -30,6 +30,7 @@ SETTINGS = {
     "SMTP_PORT",
     "SMTP_TLS",
     "MAIL_FROM",
+    "ACCOUNT_KEYS",
 }
 
 

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from deploy import credentials, password
-from deploy.credentials import Vault, issue
+from deploy.credentials import Stores, Vault, issue
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.topology.topology import Topology, declared_topology
+from schema.access import TABLES
+
+WITH_DATABASE = sorted(service for service, access in TABLES.items() if access)
 
 
 @pytest.fixture
@@ -50,27 +53,59 @@ def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, decl
     """The scheduler has no database; only the database server knows its superuser's password."""
     issue(Vault(tmp_path), declared, load_catalogue())
     files = {folder.name: sorted(file.name for file in folder.iterdir()) for folder in tmp_path.iterdir()}
-    worker = ["database-url", "nats-password", "s3-secret-key"]
+    worker = ["database-url", "nats-password", "s3-access-key", "s3-secret-key"]
     assert files == {
         **dict.fromkeys({consumer.name for consumer in declared.consumers}, worker),
         "gateway": worker,
-        "provision": worker,
+        "sync": ["account-keys", *worker],
+        "provision": ["database-roles", *worker[:1], *worker[1:2], "roles", *worker[2:]],
         "scheduler": ["nats-password"],
         "producer": ["nats-password"],
         "nats": ["users.conf"],
         "postgres": ["nightshift-password", "superuser-password"],
-        "seaweedfs": ["nightshift-secret", "operator-secret", "s3.json"],
+        "seaweedfs": sorted(
+            ["nightshift-secret", "operator-secret", "s3.json", *(f"{name}-secret" for name in WITH_DATABASE)]
+        ),
         "grafana": ["admin-password"],
     }
 
 
-def test_the_services_may_use_one_bucket_and_make_none(tmp_path: Path, declared: Topology) -> None:
-    """The keys that the object store knows are those that the services have."""
+def test_each_service_has_a_key_of_its_own_for_its_folders(tmp_path: Path, declared: Topology) -> None:
+    """The keys that the object store knows are those that the services have; the application's reaches the bucket."""
     issue(Vault(tmp_path), declared, load_catalogue())
     known = {one["name"]: one for one in json.loads((tmp_path / "seaweedfs" / "s3.json").read_text())["identities"]}
+    assert known.keys() == {*WITH_DATABASE, "nightshift", "operator"}
+    for name in (*WITH_DATABASE, "operator"):
+        folder = tmp_path / ("provision" if name == "operator" else name)
+        (pair,) = known[name]["credentials"]
+        assert pair["accessKey"] == (folder / "s3-access-key").read_text() == name
+        assert pair["secretKey"] == (folder / "s3-secret-key").read_text()
+    assert all("/" in action for name in WITH_DATABASE for action in known[name]["actions"])
     assert all(action.endswith(":nightshift") for action in known["nightshift"]["actions"])
-    assert known["nightshift"]["credentials"][0]["secretKey"] == (tmp_path / "email" / "s3-secret-key").read_text()
-    assert known["operator"]["credentials"][0]["secretKey"] == (tmp_path / "provision" / "s3-secret-key").read_text()
+    assert len({one["credentials"][0]["secretKey"] for one in known.values()}) == len(known)
+
+
+def test_each_service_has_a_role_of_its_own(tmp_path: Path, declared: Topology) -> None:
+    """Its address has its role and password; `provision` alone has all of them, and the owner's."""
+    issue(Vault(tmp_path), declared, load_catalogue(), stores=Stores("db.example.com/app?sslmode=verify-full"))
+    passwords = json.loads((tmp_path / "provision" / "database-roles").read_text())
+    assert sorted(passwords) == WITH_DATABASE
+    for name, secret in passwords.items():
+        url = (tmp_path / name / "database-url").read_text()
+        assert url == f"postgresql://nightshift_{name}:{secret}@db.example.com/app?sslmode=verify-full"
+    assert (tmp_path / "provision" / "database-url").read_text().startswith("postgresql://nightshift:")
+
+
+def test_a_providers_object_store_gets_policies_and_its_keys_are_kept(tmp_path: Path, declared: Topology) -> None:
+    """What whoever makes the keys there has to allow; keys that were put into the folders stay as they are."""
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "s3-secret-key").write_text("from the provider")
+    issue(Vault(tmp_path), declared, load_catalogue(), stores=Stores(own_object_store=False))
+    assert (tmp_path / "email" / "s3-secret-key").read_text() == "from the provider"
+    assert not (tmp_path / "seaweedfs").exists()
+    assert sorted(file.stem for file in (tmp_path / "s3-policies").iterdir()) == WITH_DATABASE
+    policy = json.loads((tmp_path / "s3-policies" / "email.json").read_text())
+    assert "arn:aws:s3:::nightshift/reports/*" in policy["Statement"][0]["Resource"]
 
 
 def test_nobody_else_on_the_machine_can_read_them(tmp_path: Path, declared: Topology) -> None:

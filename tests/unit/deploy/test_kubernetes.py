@@ -18,6 +18,7 @@ from nightshift.runtime.provision import ProvisionSettings
 from nightshift.topology.topology import declared_topology
 from services.email.settings import EmailSettings
 from services.gateway.settings import GatewaySettings
+from services.sync.settings import SyncSettings
 from services.upload.settings import UploadSettings
 from tests.repository import SERVICES
 from tools import kubernetes
@@ -154,7 +155,7 @@ def test_a_pod_is_hardened_and_drains(service: str) -> None:
 
 def test_a_setting_that_nobody_knows_is_found() -> None:
     """Each line of the settings is a variable of some service, or of `provision`."""
-    classes = (ProvisionSettings, EmailSettings, UploadSettings, GatewaySettings)
+    classes = (ProvisionSettings, EmailSettings, SyncSettings, UploadSettings, GatewaySettings)
     known = {variable.name for settings in classes for variable in variables(settings)}
     lines = (FOLDER / "settings.env").read_text(encoding="utf-8").splitlines()
     given = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}

@@ -18,16 +18,14 @@ class MigrationError(Exception):
 
 
 @contextmanager
-def explained(package: str) -> Iterator[None]:
+def explained(subject: str) -> Iterator[None]:
     """Turn the database's refusal of a step into a `MigrationError`; an outage passes unchanged."""
     try:
         yield
     except DBAPIError as error:
         if is_outage(error) and not lacks_tables(error):
             raise
-        raise MigrationError(
-            f"migrating the tables of {package}: {reason(error)}. Nothing was changed. {_advice(error)}"
-        ) from error
+        raise MigrationError(f"migrating {subject}: {reason(error)}. Nothing was changed. {_advice(error)}") from error
 
 
 def unknown_revision(package: str, revision: str | None, error: CommandError) -> MigrationError:

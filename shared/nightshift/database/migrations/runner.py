@@ -1,6 +1,6 @@
 """Brings a database to the newest revisions, and tells where it is; no configuration file is needed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from nightshift.database.migrations.errors import MigrationError, explained, unk
 from nightshift.database.migrations.history import LIBRARY, History, application_history
 from nightshift.database.migrations.single_history import take_over
 from nightshift.database.postgres import PoolLimits, postgres_engine
+from nightshift.database.roles import apply_roles, declared_access
 from nightshift.database.sqlite import sqlite_engine
 from nightshift.database.tables import SCHEMA
 
@@ -33,11 +34,14 @@ class HistoryState:
     """What this version of the program needs."""
 
 
-async def migrate(database: Database | str, schema_package: str | None = None) -> list[str]:
+async def migrate(
+    database: Database | str, schema_package: str | None = None, *, roles: Mapping[str, str] | None = None
+) -> list[str]:
     """Bring a database (or the one of a URL) to the newest revisions; return one line for each thing done.
 
-    First the library's history, then the application's (`application_history` says how its package is found). All
-    steps are one transaction. Several processes may do it at once: the others wait, and find nothing to do.
+    First the library's history, then the application's (`application_history` says how its package is found), then
+    the services' roles with these passwords, if there are any (PostgreSQL only). All steps are one transaction. Several
+    processes may do it at once: the others wait, and find nothing to do.
 
     Raises:
         MigrationError: a newer version has migrated it, a table is in the way, a right is missing, or a step left
@@ -45,9 +49,18 @@ async def migrate(database: Database | str, schema_package: str | None = None) -
         Unavailable: the database is unavailable, or locked for too long.
     """
     histories = _histories(schema_package)
+    access = declared_access(schema_package) if roles else {}
     url = database if isinstance(database, str) else database.url
+
+    def work(connection: Connection) -> list[str]:
+        done = _migrate(connection, histories)
+        if roles:
+            with explained("the services' roles"):
+                done += apply_roles(connection, access, roles)
+        return done
+
     async with _migrating(url) as opened, opened.write() as connection:
-        return await connection.run_sync(_migrate, histories)
+        return await connection.run_sync(work)
 
 
 async def history_states(database: Database, schema_package: str | None = None) -> list[HistoryState]:
@@ -62,7 +75,7 @@ async def history_states(database: Database, schema_package: str | None = None) 
     def look(connection: Connection) -> list[HistoryState]:
         states = []
         for history in histories:
-            with explained(history.package):
+            with explained(f"the tables of {history.package}"):
                 states.append(HistoryState(history.package, history.revision(connection), history.head()))
         return states
 
@@ -92,14 +105,14 @@ async def _migrating(url: str) -> AsyncIterator[Database]:
 
 
 def _migrate(connection: Connection, histories: Sequence[History]) -> list[str]:
-    with explained(LIBRARY.package):
+    with explained(f"the tables of {LIBRARY.package}"):
         if connection.dialect.name == "postgresql":
             # Held until the end of the transaction. SQLite's write transaction is such a lock by itself.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             _create_schema(connection)
         done = take_over(connection)
     for history in histories:
-        with explained(history.package):
+        with explained(f"the tables of {history.package}"):
             done += _upgrade(connection, history)
     if done:
         check_references(connection)

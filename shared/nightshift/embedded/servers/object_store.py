@@ -8,7 +8,7 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +60,18 @@ class ObjectServer(Server):
     name = "weed"
     ports_needed = len(_PARTS)
 
-    def __init__(self, folder: Path, *, log: Path | None = None, tls: Tls | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        log: Path | None = None,
+        tls: Tls | None = None,
+        identities: Sequence[Mapping[str, object]] = (),
+    ) -> None:
         super().__init__(folder, log=log)
         self.tls = tls
+        self._identities = identities
+        """More keys than the stack's own, as SeaweedFS' `s3.json` has them."""
         self.access_key, self.secret_key = _keys(self._key_file)
 
     @property
@@ -98,7 +107,7 @@ class ObjectServer(Server):
         for folder in (data, self._temporary):
             folder.mkdir(exist_ok=True)
         (data / "mini.options").unlink(missing_ok=True)  # the options of earlier runs: ours are complete
-        _write_keys(self._key_file, self.access_key, self.secret_key)
+        _write_keys(self._key_file, self.access_key, self.secret_key, self._identities)
         _lock_filer(self.folder)
         chosen = [f"-{part}={port}" for part, port in zip(_PARTS, ports, strict=True)]
         if self.tls:
@@ -181,11 +190,11 @@ def _lock_filer(home: Path) -> None:
     file.write_text("".join(f'[{table}]\nkey = "{key}"\n' for table, key in keys))
 
 
-def _write_keys(file: Path, access_key: str, secret_key: str) -> None:
+def _write_keys(file: Path, access_key: str, secret_key: str, others: Sequence[Mapping[str, object]]) -> None:
     identity = {
         "name": "nightshift",
         "credentials": [{"accessKey": access_key, "secretKey": secret_key}],
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
     }
     file.touch(mode=0o600)
-    file.write_text(json.dumps({"identities": [identity]}))
+    file.write_text(json.dumps({"identities": [identity, *others]}))

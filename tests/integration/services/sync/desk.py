@@ -17,6 +17,7 @@ from nightshift.config.secret import Secret
 from nightshift.database import Database, migrate, open_database
 from nightshift.messaging.job import Job
 from nightshift.worker.commit import Committer
+from schema.account_keys import AccountKeys, new_key
 from schema.tables import external_records, linked_accounts, users
 from services.sync.connector import Connectors
 from services.sync.connectors.feed import FeedConnector
@@ -26,6 +27,7 @@ from services.sync.http.http_client import Web
 from services.sync.metrics import SyncMetrics
 
 TOKEN = "gho_made_up_token_of_ada"
+KEYS = AccountKeys.parse(new_key())
 OUR_TOKEN = "ghp_made_up_token_of_ours"
 
 
@@ -43,6 +45,7 @@ class Desk:
     metrics: SyncMetrics = field(default_factory=lambda: SyncMetrics(["github", "feed"]))
     later: timedelta = timedelta(0)
     run_seconds: float = 60.0
+    keys: AccountKeys = KEYS
 
     def now(self) -> datetime:
         """The clock, which a test may put forward."""
@@ -75,6 +78,7 @@ class Desk:
             connectors=self.connectors,
             metrics=self.metrics,
             run_seconds=self.run_seconds,
+            keys=self.keys,
             now=self.now,
         )
         await Committer(self.database).commit(job)
