@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import itertools
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from nats.errors import NoRespondersError
+from nats.errors import Error, NoRespondersError
 
 from nightshift.broker.error_log import ErrorLog
 from nightshift.broker.errors import AnswerLostError, BrokerRefusedError, NotPermittedError
@@ -18,6 +19,11 @@ from nightshift.broker.patched_client import PatchedClient
 from nightshift.outcomes import Unavailable
 
 _NO_RESPONDERS = "503"
+_REMEMBERED_SECONDS = 60.0
+NOT_STORED = (
+    "it takes messages and does not say that they are stored: its disk may be full, or was full and it has to be "
+    "restarted (docs/operations.md, section The broker's disk is full)"
+)
 _TOO_LARGE = 10054
 """The code with which a stream refuses what exceeds its own limit."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
@@ -50,6 +56,8 @@ class Connection(PatchedClient):
         self._request_ids = itertools.count()
         self._reply_prefix = b""
         self._error_log = ErrorLog()
+        self.unanswered: dict[str, float] = {}
+        """Streams, as the first two tokens of a subject, and when a publish there was last left without an answer."""
 
     @property
     def server_info(self) -> Mapping[str, Any]:
@@ -103,6 +111,27 @@ class Connection(PatchedClient):
             raise BrokerRefusedError(
                 subject, _TOO_LARGE, f"{size} bytes exceed the broker's max_payload of {self.max_payload}"
             )
+
+    async def storing(self) -> None:
+        """Check that no publish was left without an answer lately, by a broker that answers otherwise.
+
+        Raises:
+            Unavailable: one was, and none on that stream has been stored since.
+        """
+        if silent := sorted(stream for stream in self.unanswered if self.was_silent(stream)):
+            raise Unavailable("broker", f"{NOT_STORED} ({', '.join(silent)})")
+
+    def was_silent(self, stream: str) -> bool:
+        """Return whether a publish to a stream was left without an answer lately, and none was stored since."""
+        at = self.unanswered.get(stream)
+        return at is not None and asyncio.get_running_loop().time() - at < _REMEMBERED_SECONDS
+
+    async def answers(self, timeout_seconds: float) -> bool:
+        """Return whether the broker answers a ping in time."""
+        with contextlib.suppress(TimeoutError, OSError, Error):
+            await self.flush(timeout=math.ceil(timeout_seconds))
+            return True
+        return False
 
     async def ready(self, timeout_seconds: float) -> None:
         """Wait until the connection is up.

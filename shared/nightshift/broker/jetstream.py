@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 from nats.errors import NoRespondersError
 
-from nightshift.broker.connection import Connection
+from nightshift.broker.connection import NOT_STORED, Connection
 from nightshift.broker.errors import AnswerLostError, not_understood, refusal
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 
 _RETRY_SECONDS = 0.25
+_SUSPICIOUS_SECONDS, _PING_SECONDS = 2.0, 1.0
 NO_STREAM = "no stream takes it (has `nightshift provision` been run?), or the broker is electing a leader"
 
 
@@ -54,19 +55,28 @@ async def store(
         Unavailable: the broker is unavailable, or did not answer in time.
         BrokerRefusedError: the broker refused it (`QueueFullError`, `NotPermittedError`); nothing was stored.
     """
-    deadline = asyncio.get_running_loop().time() + timeout_seconds
+    loop, stream = asyncio.get_running_loop(), _stream_of(subject)
+    # Who has waited in vain on this stream waits no longer than it takes to see that nothing has changed.
+    patience = min(timeout_seconds, _SUSPICIOUS_SECONDS) if connection.was_silent(stream) else timeout_seconds
+    deadline = loop.time() + patience
     while True:
-        left = deadline - asyncio.get_running_loop().time()
+        left = deadline - loop.time()
         try:
             reply = await connection.ask(subject, body, headers, timeout_seconds=max(left, 0.01))
+            connection.unanswered.pop(stream, None)
             break
+        except AnswerLostError:
+            if not again or wire.MSG_ID not in headers:
+                raise
+        except Unavailable:
+            if not await connection.answers(_PING_SECONDS):
+                raise
+            connection.unanswered[stream] = loop.time()
+            raise Unavailable("broker", f"no answer to {subject} within {patience:g} s: {NOT_STORED}") from None
         except NoRespondersError:
             if left < _RETRY_SECONDS:
                 raise Unavailable("broker", f"nobody answers on {subject}: {NO_STREAM}") from None
             await asyncio.sleep(_RETRY_SECONDS)
-        except AnswerLostError:
-            if not again or wire.MSG_ID not in headers:
-                raise
     try:
         answer = _decode_answer(reply.body or b"{}")
     except _NOT_JETSTREAMS:
@@ -74,6 +84,10 @@ async def store(
     if answer.error is not None or not answer.stream:
         raise refusal(subject, answer.error or {"description": "the answer is empty"})
     return Stored(answer.stream, answer.seq, answer.duplicate)
+
+
+def _stream_of(subject: str) -> str:
+    return ".".join(subject.split(".", 2)[:2])
 
 
 async def manage(

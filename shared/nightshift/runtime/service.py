@@ -106,6 +106,7 @@ def _compose(
 
 async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFrame) -> None:
     frame.checks.ready("broker", parts.watch.ask)
+    frame.checks.ready("storage", context.connection.storing)
     frame.checks.ready("database", context.database.probe)
     frame.checks.ready("objects", context.objects.probe)
     for component, probe in context.resources.items():

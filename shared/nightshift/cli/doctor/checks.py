@@ -1,9 +1,10 @@
 """The checks of broker, database and object store; each returns what it found, and how to fix it."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from nightshift.broker import BrokerRefusedError, BrokerTooOldError
+from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, NotPermittedError, QueueFullError
 from nightshift.broker.jetstream import manage, store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
 from nightshift.cli.doctor.dependency_checks import dependencies
@@ -21,6 +22,12 @@ _PROVISION = "nightshift provision"
 _SKEW_SECONDS = 2.0
 _FULL = 0.8
 _WRONG_EXPECTATION = 10060
+_NO_ROOM = ("no space left", "disk is full", "database or disk is full", "disk full")
+_MAKE_ROOM = (
+    "make room on the broker's disk, raise max_file_store or purge queues; if it goes on, restart the broker "
+    "(docs/operations.md, section The broker's disk is full)"
+)
+_LOOK_AT_LOG = "the broker's log says more; if its disk was full, restart it"
 
 
 Check = Callable[[Context], Awaitable[Sequence[Finding]]]
@@ -41,6 +48,34 @@ async def broker(context: Context) -> list[Finding]:
         text = f"{format_size(used)} of {format_size(limit)} are used; when it is full every publish is refused"
         return [*found, warning("disk", text, "see nightshift queues list; purge queues, or raise the limit")]
     return [*found, ok("disk", f"{format_size(used)} used" + (f" of {format_size(limit)}" if limit > 0 else ""))]
+
+
+async def disk(context: Context) -> list[Finding]:
+    """Check that the broker stores: write what is due in a thousand years beside each queue, and take it back."""
+    connection = await context.connection()
+    said = await asyncio.gather(*(_try_to_store(connection, service) for service in service_names(context)))
+    troubles = [text for text in said if text]
+    return [_full(text) for text in dict.fromkeys(troubles)] or [ok("storage", "the broker stores what it is given")]
+
+
+async def _try_to_store(connection: Connection, service: str) -> str:
+    """Return what is wrong; empty: it was stored, and is gone again."""
+    subject = f"later.{service}.nightshift-probe.doctor"
+    order = {"Nats-Schedule": "@at 2999-01-01T00:00:00Z", "Nats-Schedule-Target": f"due.{service}.nightshift-probe"}
+    try:
+        stored = await store(connection, subject, order, b"", timeout_seconds=2)
+        await manage(connection, f"STREAM.MSG.DELETE.{stored.stream}", {"seq": stored.seq, "no_erase": True})
+    except QueueFullError as full:
+        return full.description
+    except Unavailable as away:
+        return str(away)
+    except BrokerRefusedError:  # a missing right, or stream, which other checks name
+        return ""
+    return ""
+
+
+def _full(text: str) -> Finding:
+    return wrong("storage", text, _MAKE_ROOM)
 
 
 async def clock(context: Context) -> list[Finding]:
@@ -78,13 +113,15 @@ async def permissions(context: Context) -> list[Finding]:
     for service in service_names(context):
         try:
             await store(connection, f"jobs.{service}.doctor", {"Nats-Expected-Stream": "none"}, b"", timeout_seconds=2)
+        except QueueFullError as full:
+            found.append(_full(f"publishing jobs.{service}.>: {full.description}"))
         except BrokerRefusedError as refused:
             if refused.code != _WRONG_EXPECTATION:
                 found.append(
                     wrong(
                         "permissions",
                         f"publishing jobs.{service}.>: {refused.description}",
-                        "use an operator's credentials",
+                        "use an operator's credentials" if isinstance(refused, NotPermittedError) else _LOOK_AT_LOG,
                     )
                 )
         try:
@@ -132,6 +169,9 @@ async def database(context: Context) -> list[Finding]:
 
 
 def _away(error: Unavailable) -> Finding:
+    text = str(error).lower()
+    if any(word in text for word in _NO_ROOM):
+        return wrong("database", str(error), "make room on the database's disk; jobs wait until then, nothing is lost")
     return wrong("database", str(error), "check DATABASE_URL, and that the server runs and can be reached")
 
 
@@ -151,4 +191,4 @@ async def objects(context: Context) -> list[Finding]:
 
 
 WITHOUT_BROKER: tuple[Check, ...] = (database, objects)
-CHECKS: tuple[Check, ...] = (broker, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)
+CHECKS: tuple[Check, ...] = (broker, disk, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)

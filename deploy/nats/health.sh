@@ -1,0 +1,25 @@
+#!/bin/sh
+# Tells whether the broker is healthy: health.sh DATA_FOLDER [MONITORING_ADDRESS [PROCESS]]
+#
+# It also has the broker read its users again when they have changed, which keeps its connections. And it ends a broker
+# that keeps refusing a stream because its disk was full once, though there is room again: it is started anew, and takes
+# everything. What it has said that it stored is on the disk.
+set -eu
+data=$1
+address=${2:-http://127.0.0.1:8222}
+broker=${3:-1}
+users=/etc/nats/credentials/users.conf
+if [ -f "$users" ] && ! cmp -s "$users" /tmp/users.conf; then
+  cp -f "$users" /tmp/users.conf && kill -HUP "$broker"
+fi
+if wget -q -O - "$address/healthz" 2>&1 | grep -q '"ok"'; then exit 0; fi
+said=$(printf 'GET /healthz HTTP/1.0\r\n\r\n' | nc -w 3 "$(echo "$address" | sed 's#http://##; s#:.*##')" "${address##*:}")
+if echo "$said" | grep -q 'no space left on device'; then
+  free=$(df -Pk "$data" | awk 'NR == 2 { print $4 }')
+  if [ "$free" -gt 8192 ]; then
+    echo "the disk was full and has room again: the broker is ended, to be started anew" >&2
+    kill -TERM "$broker"
+  fi
+  exit 1
+fi
+wget -q -O - "$address/healthz?js-enabled-only=true"

@@ -1,0 +1,121 @@
+"""The file system under the broker is really full: what is said, what is done, and that nothing accepted is lost."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nightshift.broker.connection import NOT_STORED, Connection
+from nightshift.broker.jetstream import manage, store
+from nightshift.embedded.processes import binaries
+from nightshift.embedded.servers.broker import Broker
+from nightshift.outcomes import Unavailable
+from nightshift.topology.provisioning import provision_broker
+from tests.harness import connected, eventually, probe_topology
+from tests.repository import ROOT
+from tests.servers import absent, needing_programs
+
+HEALTH, START = ROOT / "deploy/nats/health.sh", ROOT / "deploy/nats/start.sh"
+_KIBIBYTE = 1024
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 40 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - our own
+        pytest.skip("only root may mount a file system, and not in every container")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - found on PATH
+
+
+def _fill(disk: Path) -> Path:
+    """Takes all the room there is."""
+    filler = disk / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(64 * _KIBIBYTE))
+    except OSError:
+        return filler
+
+
+async def _publish_until_refused(connection: Connection) -> None:
+    """The end of a file that is on the disk already may still have room."""
+    for _ in range(100):
+        await store(connection, "jobs.probe.run", {}, bytes(100 * _KIBIBYTE), timeout_seconds=3)
+
+
+def _health(disk: Path, broker: Broker) -> int:
+    """What the container's health check says."""
+    command = ["sh", str(HEALTH), str(disk), broker.monitoring_url, str(broker.process.pid)]
+    return subprocess.run(command, capture_output=True, check=False).returncode  # noqa: S603 - our own script
+
+
+async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path: Path) -> None:
+    """A publish says why nothing is stored, the next ones at once; with room again the broker is started anew.
+
+    Then it takes everything, and has everything that it had accepted.
+    """
+    for program in ("wget", "nc"):
+        if shutil.which(program) is None:
+            absent(f"{program} is missing: apt-get install {program if program == 'wget' else 'netcat-openbsd'}")
+    broker = Broker(disk / "broker", log=tmp_path / "broker.log")
+    (disk / "broker").mkdir()
+    with needing_programs():
+        await broker.start()
+    try:
+        async with connected(broker, "producer") as connection:
+            await provision_broker(connection, probe_topology())
+            for number in range(5):
+                await store(connection, "jobs.probe.run", {"Nats-Msg-Id": f"accepted-{number}"}, bytes(100 * _KIBIBYTE))
+            assert _health(disk, broker) == 0
+            filler = _fill(disk)
+            with pytest.raises(Unavailable) as told:
+                await _publish_until_refused(connection)
+            assert NOT_STORED in str(told.value)
+            with pytest.raises(Unavailable, match=r"jobs\.probe"):
+                await connection.storing()
+            began = time.monotonic()
+            with pytest.raises(Unavailable, match="restarted"):
+                await store(connection, "jobs.probe.run", {}, b"{}", timeout_seconds=30)
+            assert time.monotonic() - began < 10
+            assert _health(disk, broker) == 1
+            assert broker.running, "while it is full a restart would help nobody"
+            os.truncate(filler, 0)
+            assert _health(disk, broker) == 1
+            await eventually(lambda: not broker.running, what="the broker is ended")
+            await broker.start()
+            await connection.ready(20)
+            await store(connection, "jobs.probe.run", {}, b"{}")
+            await connection.storing()
+            state = (await manage(connection, "STREAM.INFO.PROBE"))["state"]
+            assert state["messages"] >= 6
+            assert _health(disk, broker) == 0
+    finally:
+        await broker.kill()
+
+
+def test_the_brokers_limit_stays_below_its_disk(tmp_path: Path) -> None:
+    """Nine tenths of what its streams use and what is free, 20 GB at most; the server can read it; a set one stays."""
+    environment = {"PATH": os.environ["PATH"]}
+    command = ["sh", str(START), str(tmp_path), "sh", "-c", 'echo "$MAX_FILE_STORE"']
+    made = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.strip()  # noqa: S603
+    free = shutil.disk_usage(tmp_path).free
+    assert made.endswith("K")
+    assert 0 < int(made[:-1]) * _KIBIBYTE <= min(20 * 1024**3, free)
+    given = environment | {"MAX_FILE_STORE": "5GB"}
+    assert subprocess.run(command, capture_output=True, text=True, check=True, env=given).stdout.strip() == "5GB"  # noqa: S603
+    config = tmp_path / "nats.conf"
+    config.write_text(f'jetstream {{ store_dir: "{tmp_path}", max_file_store: $MAX_FILE_STORE }}')
+    with needing_programs():
+        check = [str(binaries.nats_server()), "-t", "-c", str(config)]
+    subprocess.run(check, check=True, capture_output=True, env=environment | {"MAX_FILE_STORE": made})  # noqa: S603
