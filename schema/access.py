@@ -27,7 +27,10 @@ TABLES: Mapping[str, TableAccess] = {
         "cleanup_runs": "SELECT, INSERT, UPDATE, DELETE",
         # It takes an upload that was never completed from its owner; what the row leads to stays.
         "files": "SELECT, UPDATE (user_id, status, error, updated_at), DELETE",
+        "idempotency_keys": "SELECT, DELETE",
         "sessions": "SELECT, DELETE",
+        "uploads": "SELECT, DELETE",
+        "webhook_events": "SELECT, DELETE",
     },
     "report": {
         **WORKER,
