@@ -19,6 +19,7 @@ TABLES: Mapping[str, TableAccess] = {
         "files": "SELECT, INSERT, UPDATE, DELETE",
         "idempotency_keys": "SELECT, INSERT, UPDATE, DELETE",
         "uploads": "SELECT, INSERT, UPDATE, DELETE",
+        "users": "SELECT (id)",
     },
     "maintenance": {
         **WORKER,

@@ -119,7 +119,7 @@ def test_the_gateway_is_reached_on_its_port() -> None:
     """By the ingress through the Service, past the network policy that closes every other pod; it is told so itself."""
     (container,) = of_kind("Deployment")["gateway"]["spec"]["template"]["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    environment = {one["name"]: one["value"] for one in container["env"]}
+    environment = {one["name"]: one.get("value") for one in container["env"]}
     assert environment["GATEWAY_PORT"] == str(ports["http"])
     service, (rule,) = of_kind("Service")["gateway"]["spec"], of_kind("Ingress")["gateway"]["spec"]["rules"]
     assert service["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
