@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import cleanups, failures, folder, mails, reports, schedules, syncs, uploads, webhooks
+from demo import cleanups, failures, folder, gateway, mails, reports, schedules, syncs, uploads, webhooks
 from demo.runner import SCHEDULER, Stage
 from nightshift.broker import connect
 from nightshift.config.env_settings import load
@@ -58,6 +58,7 @@ async def play(console: Console, given: list[Path]) -> int:
     async with _playing(stack, console, _SETTINGS) as stage, syncs.outside(stage) as outside:
         await mails.sent_at_once(stage)
         await uploads.play(stage, given)
+        await gateway.play(stage)
         await syncs.play(stage, outside)
         await mails.later(stage)
         await mails.once(stage)

@@ -16,7 +16,8 @@ from nightshift.text import storable
 from schema.tables import files, users
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
-_USER = "demo-user"
+USER = "demo-user"
+"""The owner of the demo's files."""
 
 
 def samples() -> list[Path]:
@@ -56,7 +57,7 @@ async def add_user(stage: Stage) -> None:
     """Add the owner of the demo's files."""
     async with stage.database.write() as connection:
         await connection.execute(
-            insert(users), {"id": _USER, "email": "demo@example.com", "name": "Demo", "created_at": datetime.now(UTC)}
+            insert(users), {"id": USER, "email": "demo@example.com", "name": "Demo", "created_at": datetime.now(UTC)}
         )
 
 
@@ -67,7 +68,7 @@ async def upload(stage: Stage, path: Path) -> str:
         OSError: it cannot be read.
     """
     file_id = uuid.uuid4().hex
-    key = f"uploads/{_USER}/{file_id}"
+    key = f"uploads/{USER}/{file_id}"
     content_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     await stage.objects.upload(key, path, content_type)
     await _register(stage, file_id, key, storable(path.name), content_type)
@@ -75,10 +76,10 @@ async def upload(stage: Stage, path: Path) -> str:
 
 
 async def _register(stage: Stage, file_id: str, key: str, name: str, content_type: str) -> None:
-    row = {"id": file_id, "user_id": _USER, "object_key": key, "original_name": name, "content_type": content_type}
+    row = {"id": file_id, "user_id": USER, "object_key": key, "original_name": name, "content_type": content_type}
     async with stage.database.write() as connection:
         await connection.execute(insert(files), {**row, "status": "uploaded", "created_at": datetime.now(UTC)})
-    await stage.publisher.publish(ProcessUpload(file_id=file_id, user_id=_USER), job_id=f"upload-{file_id}")
+    await stage.publisher.publish(ProcessUpload(file_id=file_id, user_id=USER), job_id=f"upload-{file_id}")
 
 
 async def _finished(stage: Stage, file_id: str) -> Any:
@@ -101,8 +102,8 @@ async def _broken(stage: Stage) -> None:
     """Upload a truncated photograph: it becomes a dead letter with the reason, which is in its row, too."""
     file_id = uuid.uuid4().hex
     whole = (SAMPLES / "astronaut.jpg").read_bytes()
-    await stage.objects.put(f"uploads/{_USER}/{file_id}", whole[: len(whole) // 3], "image/jpeg")
-    await _register(stage, file_id, f"uploads/{_USER}/{file_id}", "cut-off.jpg", "image/jpeg")
+    await stage.objects.put(f"uploads/{USER}/{file_id}", whole[: len(whole) // 3], "image/jpeg")
+    await _register(stage, file_id, f"uploads/{USER}/{file_id}", "cut-off.jpg", "image/jpeg")
     letters = await stage.expect(
         "a photograph that was cut off is a dead letter",
         lambda: stage.dead_letters("UPLOAD_DLQ", f"upload-{file_id}"),
