@@ -12,7 +12,7 @@ from services.gateway.auth.principal import SCOPES
 
 _FILE = SAMPLES / "chelsea.jpg"
 _SCOPES = [part for scope in SCOPES for part in ("--scope", scope)]
-_MAIL = {"to": "grace@example.com", "subject": "By HTTP", "body": "<p>Hello Grace</p>"}
+_MAIL = {"to": "hedy@example.com", "subject": "By HTTP", "body": "<p>Hello Hedy</p>"}
 
 
 async def play(stage: Stage) -> None:
