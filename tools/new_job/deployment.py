@@ -8,6 +8,8 @@ from pathlib import Path
 COMPOSE, PROMETHEUS = "docker-compose.yml", "deploy/prometheus/prometheus.yml"
 ACCESS = "schema/access.py"
 KUBERNETES = "deploy/kubernetes"
+EXAMPLE = '"activity_logs": "INSERT", "users": "SELECT"'
+"""What the handler does that a new job begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def additions(service: str) -> list[Addition]:
         Addition(COMPOSE, mount, "      - credentials-scheduler:/volumes"),
         Addition(COMPOSE, f"  credentials-{service}:\n", "  credentials-scheduler:\n", after="\nvolumes:\n"),
         Addition(PROMETHEUS, f"{service}, ", "scheduler]"),
-        Addition(ACCESS, f'    "{service}": WORKER,\n', '    "scheduler": {},\n'),
+        Addition(ACCESS, f'    "{service}": {{**WORKER, {EXAMPLE}}},\n', '    "scheduler": {},\n'),
         Addition(ACCESS, f'    "{service}": ObjectAccess.of_worker(),\n', '    "scheduler": ObjectAccess(),\n'),
         Addition(f"{KUBERNETES}/kustomization.yaml", f"  - {service}.yaml\n", "  - scheduler.yaml\n"),
         Addition(f"{KUBERNETES}/README.md", f"{service} ", "provision; do", after="for folder in "),
@@ -45,7 +47,8 @@ def deploy(root: Path, service: str) -> tuple[list[str], list[str]]:
     """Add it everywhere, and generate its manifests; return the same as `add`."""
     changed, left = add(root, service)
     # In a process of its own: this one has loaded the contracts as they were.
-    subprocess.run([sys.executable, "-m", "tools.kubernetes"], cwd=root, check=True, stdout=subprocess.DEVNULL)
+    for tool in ("tools.kubernetes", "tools.permissions"):
+        subprocess.run([sys.executable, "-m", tool], cwd=root, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
     return [*changed, f"{KUBERNETES}/{service}.yaml"], left
 
 
