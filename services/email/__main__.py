@@ -38,7 +38,9 @@ async def handlers(settings: EmailSettings, context: ServiceContext) -> AsyncIte
         patience=settings.patience,
     )
     try:
-        yield {SendEmail: route(SendEmail, handler, on_dead_letter=partial(give_up, deliveries=deliveries))}
+        yield {
+            SendEmail: route(SendEmail, handler, on_dead_letter=partial(give_up, deliveries=deliveries)),
+        }
     finally:
         await mailer.close()
 
