@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-import msgspec
 from msgspec import Meta
 
 from nightshift.contract.constraints import CONTROL, END, INSTANT, ONE_LINE, ONE_LINE_WORDS, pattern
@@ -76,26 +75,22 @@ class WebhookReceived(Message, frozen=True, kw_only=True, omit_defaults=True):
         Meta(description="When it happened, if the provider says so (RFC 3339).", examples=["2026-11-27T09:29:58Z"]),
     ] = None
     content_type: Annotated[
-        str,
-        pattern(
-            ONE_LINE,
-            ONE_LINE_WORDS,
-            description="Media type of the body, as the provider said it.",
-            examples=["application/json"],
-            max_length=_MAX_ID,
-        ),
-    ] = "application/json"
-    headers: Annotated[
-        dict[str, Annotated[str, Meta(max_length=8192)]],
+        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, max_length=_MAX_ID)] | None,
         Meta(
-            max_length=50,
+            description="Media type of the body, as the provider said it; JSON where it is left out.",
+            examples=["application/json"],
+        ),
+    ] = None
+    headers: Annotated[
+        Annotated[dict[str, Annotated[str, Meta(max_length=8192)]], Meta(max_length=50)] | None,
+        Meta(
             description="The few headers that the gateway passes on, by their names in lower case; never a signature.",
             examples=[{"x-github-event": "push"}],
         ),
-    ] = msgspec.field(default_factory=dict)
-    body: Annotated[str, Meta(description="The body as text.", examples=['{"id": "evt_1TkQ2eLkdIwHu7ix9WJ0aBcD"}'])] = (
-        ""
-    )
+    ] = None
+    body: Annotated[
+        str | None, Meta(description="The body as text.", examples=['{"id": "evt_1TkQ2eLkdIwHu7ix9WJ0aBcD"}'])
+    ] = None
     body_base64: Annotated[
         Annotated[
             str,

@@ -190,12 +190,12 @@ export interface WebhookReceived {
   receivedAt: string;
   /** When it happened, if the provider says so (RFC 3339). */
   occurredAt?: string | null;
-  /** Media type of the body, as the provider said it. */
-  contentType?: string;
+  /** Media type of the body, as the provider said it; JSON where it is left out. */
+  contentType?: string | null;
   /** The few headers that the gateway passes on, by their names in lower case; never a signature. */
-  headers?: Readonly<Record<string, string>>;
+  headers?: Readonly<Record<string, string>> | null;
   /** The body as text. */
-  body?: string;
+  body?: string | null;
   /** The body in base64, when it is no UTF-8 text; `body` is left out then. */
   bodyBase64?: string | null;
 }

@@ -52,7 +52,7 @@ def decode_event(message: bytes) -> Event:
         msgspec.ValidationError: it breaks the contract, its type is unknown, or it says that it is JSON and is not.
     """
     about = _decode_message(message)
-    body = about.body.encode() if about.body_base64 is None else b64decode(about.body_base64)
+    body = (about.body or "").encode() if about.body_base64 is None else b64decode(about.body_base64)
     data = _decode_body(body, about)
     if about.event_type == UNKNOWN_TYPE:
         raise msgspec.ValidationError(f"{about.source} did not say what type of event it is - at `$.eventType`")
@@ -74,7 +74,7 @@ def convert(event: Event, kind: type[T], data: Any = msgspec.UNSET, at: str = ""
 
 
 def _decode_body(body: bytes, about: WebhookReceived) -> Any:
-    kind = about.content_type.partition(";")[0].strip().lower()
+    kind = (about.content_type or "").partition(";")[0].strip().lower()
     if kind == _FORM:
         fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
         # GitHub wraps its JSON so, where a webhook is set to this content type.

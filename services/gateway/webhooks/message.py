@@ -38,9 +38,9 @@ def _message(
         delivery_id=event.delivery_id if len(event.delivery_id or "") <= _MAX_TEXT else None,
         received_at=received_at,
         occurred_at=event.occurred_at,
-        content_type=content_type if 0 < len(content_type) <= _MAX_TEXT else "application/json",
+        content_type=content_type if 0 < len(content_type) <= _MAX_TEXT else None,
         headers=source.passed_on(request),
-        body=text or "",
+        body=text,
         body_base64=None if text is not None else base64.b64encode(request.body).decode(),
     )
 

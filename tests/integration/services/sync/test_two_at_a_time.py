@@ -159,7 +159,12 @@ async def test_an_account_is_free_however_its_job_ends(desk: Desk, end: str) -> 
     gate = Gate(desk, "2")
     metrics = SyncMetrics(desk.connectors if end == "timeout" else [])
     handler = partial(
-        sync_external, database=desk.database, connectors=desk.connectors, metrics=metrics, run_seconds=60.0
+        sync_external,
+        database=desk.database,
+        connectors=desk.connectors,
+        metrics=metrics,
+        run_seconds=60.0,
+        keys=desk.keys,
     )
     limits = JobLimits(timeout_seconds=1.0)
     result = await perform_job(handler, message, database=desk.database, limits=limits)

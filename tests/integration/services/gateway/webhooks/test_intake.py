@@ -42,9 +42,9 @@ async def test_an_event_of_each_scheme_is_accepted(intake: Door, source: str) ->
     assert job_id == f"{source}-{event.event_id}"
     assert job_id.startswith(prefix)
     assert (event.source, event.event_type) == (source, kind)
-    assert event.body.encode() == BODIES[source]
+    assert (event.body or "").encode() == BODIES[source]
     assert abs((event.received_at - datetime.now(UTC)).total_seconds()) < 60
-    assert not any("signature" in name or "hmac" in name or name == "authorization" for name in event.headers)
+    assert not any("signature" in name or "hmac" in name or name == "authorization" for name in event.headers or {})
 
 
 async def test_a_second_time_is_a_duplicate(intake: Door) -> None:
@@ -109,7 +109,7 @@ async def test_novelty_is_accepted(intake: Door, body: bytes) -> None:
     assert (answer.status_code, answer.json()["received"]) == (200, True)
     (event,) = await intake.queue()
     assert event.event_type == "unknown"
-    sent = event.body.encode() if event.body_base64 is None else base64.b64decode(event.body_base64)
+    sent = (event.body or "").encode() if event.body_base64 is None else base64.b64decode(event.body_base64)
     assert sent == body
 
 
