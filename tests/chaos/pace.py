@@ -29,7 +29,10 @@ class Pace:
         """Sets the constants in this process."""
         for place, value in self.constants.items():
             module, _, name = place.rpartition(".")
-            setattr(importlib.import_module(module), name, value)
+            owner = importlib.import_module(module)
+            if not hasattr(owner, name):
+                raise LookupError(f"there is no {place} to set")
+            setattr(owner, name, value)
 
 
 BRISK = Pace(
@@ -49,11 +52,8 @@ BRISK = Pace(
     ),
     constants={
         "nightshift.housekeeping.overdue.OVERDUE": timedelta(seconds=4),
-        "nightshift.housekeeping.loop.SWEEP_SECONDS": 4.0,
-        "nightshift.housekeeping.loop.SWEEP_AFTER_REFUSAL_SECONDS": 4.0,
-        "nightshift.housekeeping.loop.RELAY_SECONDS": 5.0,
         "nightshift.database.sqlite.BUSY_SECONDS": 2.0,
-        "nightshift.runtime.service.Checks": partial(Checks, stalled_after_seconds=3.0),
+        "nightshift.runtime.process_frame.Checks": partial(Checks, stalled_after_seconds=3.0),
     },
 )
 SERVICE = Pace(

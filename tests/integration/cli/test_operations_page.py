@@ -13,6 +13,7 @@ from nightshift.embedded.services import Service
 from nightshift.observability.job_log import JobLine
 from nightshift.observability.metrics import Metrics
 from nightshift.scheduler.metrics import ScheduleMetrics
+from services.email.metrics import MailMetrics
 from services.gateway.metrics import RequestMetrics
 from tests.integration.cli.harness import Operator
 from tests.integration.cli.test_dead_letters import bury
@@ -75,6 +76,7 @@ def test_the_metrics_of_the_page_are_those_that_are_served() -> None:
     metrics = Metrics(["email.send"])
     metrics.registry.register(ScheduleMetrics(["sync.all"]))
     metrics.registry.register(RequestMetrics(["/v1/files"]))
+    metrics.registry.register(MailMetrics())
     metrics.registry.register(Streams(dict))
     families = text_string_to_metric_families(metrics.exposition()[0].decode())
     served = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}

@@ -51,7 +51,7 @@ async def _nothing(*_: Any) -> None:
 
 
 async def _attachments(body: Any, _: Database, objects: ObjectStore, __: Outside) -> None:
-    for attachment in body.get("attachments", []):
+    for attachment in body.get("attachments") or []:
         await objects.put(attachment["key"], b"%PDF-1.4", "application/pdf")
 
 

@@ -31,6 +31,9 @@ SETTINGS = {
     "SMTP_TLS",
     "MAIL_FROM",
     "ACCOUNT_KEYS",
+    "GATEWAY_JOBS",
+    "GATEWAY_PORT",
+    "MAIL_WAIT_SECONDS",
 }
 
 
@@ -71,7 +74,15 @@ def test_two_stacks_run_side_by_side(pair: tuple[Stack, Stack]) -> None:
     one, other = (stack.environment() for stack in pair)
     assert set(one) == SETTINGS
     same = {name for name in one if one[name] == other[name]}
-    assert same == {"CONTRACTS_PACKAGE", "S3_BUCKET", "SMTP_HOST", "SMTP_TLS", "MAIL_FROM"}
+    assert same == {
+        "CONTRACTS_PACKAGE",
+        "S3_BUCKET",
+        "SMTP_HOST",
+        "SMTP_TLS",
+        "MAIL_FROM",
+        "GATEWAY_JOBS",
+        "MAIL_WAIT_SECONDS",
+    }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's list of sockets")
