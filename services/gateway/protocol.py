@@ -120,9 +120,11 @@ class GatewayProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """Answer a client that has said all that it wants to say."""
+        """Answer a client that has said all that it wants to say; one that ends amid its answer has gone away."""
         self.transport.flush()
         if self.cycle is None or not self._is_answering or self.is_receiving or self.scheme != "http":
+            return None
+        if self.cycle.response_started:  # so does a client that follows events and has seen enough
             return None
         self.cycle.keep_alive = False
         return True
