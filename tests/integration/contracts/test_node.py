@@ -96,6 +96,7 @@ async def test_what_node_publishes_is_done_and_what_services_publish_it_understa
         running("report"),
         running("sync") as syncing,
         running("maintenance"),
+        running("webhook"),
         _talking_soon(node, provisioned, world, syncing) as (process, published),
     ):
         valid = {one for one in published if "-valid-" in one}
