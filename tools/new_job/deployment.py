@@ -8,8 +8,8 @@ from pathlib import Path
 COMPOSE, PROMETHEUS = "docker-compose.yml", "deploy/prometheus/prometheus.yml"
 ACCESS = "schema/access.py"
 KUBERNETES = "deploy/kubernetes"
-EXAMPLE = '"activity_logs": "INSERT", "users": "SELECT"'
-"""What the handler does that a new job begins with."""
+EXAMPLE = {'"activity_logs"': '"INSERT"', '"users"': '"SELECT"'}
+"""What the handler that a new job begins with does to which table, as Python's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Addition:
 
 def additions(service: str) -> list[Addition]:
     """Return the additions for a service, each before the one for the scheduler."""
+    example = ", ".join(f"{table}: {actions}" for table, actions in EXAMPLE.items())
     block = (
         f"  {service}:\n    <<: *service\n    command: services.{service}\n"
         f"    environment: {{<<: *settings, S3_ACCESS_KEY: {service}}}\n"
@@ -35,7 +36,7 @@ def additions(service: str) -> list[Addition]:
         Addition(COMPOSE, mount, "      - credentials-scheduler:/volumes"),
         Addition(COMPOSE, f"  credentials-{service}:\n", "  credentials-scheduler:\n", after="\nvolumes:\n"),
         Addition(PROMETHEUS, f"{service}, ", "scheduler]"),
-        Addition(ACCESS, f'    "{service}": {{**WORKER, {EXAMPLE}}},\n', '    "scheduler": {},\n'),
+        Addition(ACCESS, f'    "{service}": {{**WORKER, {example}}},\n', '    "scheduler": {},\n'),
         Addition(ACCESS, f'    "{service}": ObjectAccess.of_worker(),\n', '    "scheduler": ObjectAccess(),\n'),
         Addition(f"{KUBERNETES}/kustomization.yaml", f"  - {service}.yaml\n", "  - scheduler.yaml\n"),
         Addition(f"{KUBERNETES}/README.md", f"{service} ", "provision; do", after="for folder in "),

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.new_job import templates
+from tools.new_job import deployment, templates
 from tools.new_job.names import Names
 
 _DOCSTRING = re.compile(r'\A""".*?"""\n', re.DOTALL)
@@ -30,7 +30,7 @@ def scaffold(root: Path, names: Names) -> list[str]:
         _write(root / path, text)
     for path, text in new.items():
         _write(root / path, text)
-    changed = [*_contract(root, names), *_entry_point(root, names), *([] if known else _publishes(root, names))]
+    changed = [*_contract(root, names), *_entry_point(root, names), *(_access if known else _publishes)(root, names)]
     _tidy(root, [*changed, *(path for path in new if path.endswith(".py"))])
     return [*new, *changed]
 
@@ -68,6 +68,18 @@ def _entry_point(root: Path, names: Names) -> list[str]:
         )
     text = f"{before}{table}        {templates.handler_line(names)}\n{after}"
     _write(root / path, _with_imports(text, templates.handler_imports(names)))
+    return [path]
+
+
+def _access(root: Path, names: Names) -> list[str]:
+    """Let a service that is there do to the tables what the example does, besides what it may already."""
+    path = deployment.ACCESS
+    text = (root / path).read_text(encoding="utf-8")
+    row = re.search(rf'(    "{names.service}": {{\s*\*\*WORKER),?(.*?\}},\n)', text, re.DOTALL)
+    if row is None:
+        return []
+    added = [f"{table}: {actions}" for table, actions in deployment.EXAMPLE.items() if table not in row[2]]
+    _write(root / path, text[: row.start()] + ", ".join([row[1], *added]) + "," + row[2] + text[row.end() :])
     return [path]
 
 
