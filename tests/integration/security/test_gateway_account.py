@@ -127,7 +127,10 @@ _FORBIDDEN = [
     "due.email.send",
     "dead.email.send",
     "cron.cleanup.daily",
-    *(f"jobs.{job_type}" for job_type in sorted(load_catalogue().internal - {"webhook.received"})),
+    *(
+        f"jobs.{job_type}"
+        for job_type in sorted(load_catalogue().internal.difference(load_catalogue().gateways["gateway"]))
+    ),
     "$JS.API.STREAM.PURGE.EMAIL",
     f"{IMPORTED_API}.STREAM.PURGE.EMAIL",
     f"{IMPORTED_API}.STREAM.PURGE.MAINTENANCE_LATER",

@@ -21,17 +21,10 @@ from services.gateway.auth.principal import Limits
 from tests.harness import eventually, stored
 from tests.integration.objects.transfer_rules import bytes_of, stream
 from tests.integration.services.gateway.files_client import ADA, BOB, Files, file_gateway, make_api_key
-from tests.integration.services.gateway.harness import gateway, provisioned, raw
+from tests.integration.services.gateway.harness import gateway, raw
 
 DATA = bytes_of(300_000)
 MAX_BYTES = 1_000_000
-
-
-@pytest.fixture(scope="module")
-async def operator(broker: Broker) -> AsyncIterator[Connection]:
-    """The provisioned broker, as its operator sees it."""
-    async with provisioned(broker) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")

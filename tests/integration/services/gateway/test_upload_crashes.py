@@ -24,19 +24,11 @@ from tests.harness import stored
 from tests.integration.objects.transfer_rules import bytes_of, stream
 from tests.integration.services.gateway.files_client import ADA, Files, file_gateway
 from tests.integration.services.gateway.gateway_process import gateway_process
-from tests.integration.services.gateway.harness import provisioned
 from tests.integration.services.gateway.killed_gateway import STEPS
 from tests.integration.services.maintenance.harness import CleanupHarness
 
 DATA = bytes_of(9 << 20)
 KILLED = -9
-
-
-@pytest.fixture(scope="module")
-async def operator(broker: Broker) -> AsyncIterator[Connection]:
-    """The provisioned broker, as its operator sees it."""
-    async with provisioned(broker) as connection:
-        yield connection
 
 
 @asynccontextmanager

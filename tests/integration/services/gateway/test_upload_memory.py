@@ -12,18 +12,10 @@ from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from tests.integration.services.gateway.gateway_process import PLAIN, gateway_process
-from tests.integration.services.gateway.harness import provisioned
 
 CONNECTIONS, BYTES, SECONDS = 100, 4_000_000, 4.0
 MOST_BYTES = 200 * 1_000_000
 PIECE = bytes(64 << 10)
-
-
-@pytest.fixture(scope="module")
-async def operator(broker: Broker) -> AsyncIterator[Connection]:
-    """The provisioned broker, as its operator sees it."""
-    async with provisioned(broker) as connection:
-        yield connection
 
 
 async def paced() -> AsyncIterator[bytes]:
