@@ -1,0 +1,13 @@
+"""The webhook service with the short waits of a chaos run: `python -m tests.chaos.webhook_worker`."""
+
+import sys
+from dataclasses import replace
+from datetime import timedelta
+
+from nightshift.runtime.service import run
+from services.webhook.__main__ import handlers
+from services.webhook.settings import WebhookSettings
+from tests.chaos.pace import BRISK
+
+if __name__ == "__main__":
+    sys.exit(run("webhook", WebhookSettings, handlers, replace(BRISK.policies, relay_age=timedelta(seconds=2))))
