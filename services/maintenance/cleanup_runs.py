@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 from sqlalchemy import bindparam, insert, update
@@ -65,6 +66,9 @@ class CleanupRun(Tally):
         finished_at = self.now()
         values = {"this_run": self.id, "now_kept": self.kept, "now_finished_at": finished_at, "now_done": done}
         job.write(_FINISH, values)
+        job.after_commit(partial(self._tell, finished_at, done=done))
+
+    def _tell(self, finished_at: datetime, *, done: bool) -> None:
         if done:
             self.metrics.done(self.kind, self.kept, finished_at.timestamp())
         _log.info(

@@ -17,7 +17,7 @@ _FORM = "application/x-www-form-urlencoded"
 _decode_message = msgspec.json.Decoder(WebhookReceived).decode
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Event:
     """One event of a provider; `about` is what the gateway says about it."""
 
@@ -28,6 +28,8 @@ class Event:
     """The body decoded: JSON, or a form's fields, each a list of texts; None where it is neither."""
     message: bytes
     """The body of the job, which replays it."""
+    outcome: str = "done"
+    """What becomes of it once its handler has returned; a step of its transaction may find out that it is stale."""
 
     @property
     def source(self) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schema.tables import webhook_events as table
 from services.webhook.event import Event
@@ -25,12 +26,18 @@ RECORD = {dialect: _upsert(dialect, only_dead=False) for dialect in _INSERTS}
 """Write an event's row, by database; of an event that is replayed, the last outcome counts."""
 RECORD_DEAD = {dialect: _upsert(dialect, only_dead=True) for dialect in _INSERTS}
 """Write that an event was given up on; a worker that was thought dead may have handled it meanwhile."""
-CHANGE_OUTCOME = (
+_CHANGE_OUTCOME = (
     update(table)
     .where(table.c.source == bindparam("this_source"), table.c.event_id == bindparam("this_event"))
     .values(outcome=bindparam("new_outcome"), reason=bindparam("new_reason"))
 )
-"""Change the outcome of an event whose row is written in the same transaction."""
+
+
+async def change_outcome(connection: AsyncConnection, event: Event, outcome: str, reason: str) -> None:
+    """Change the outcome of an event whose row is written in the same transaction."""
+    event.outcome = outcome
+    key = {"this_source": event.source, "this_event": event.id}
+    await connection.execute(_CHANGE_OUTCOME, {**key, "new_outcome": outcome, "new_reason": reason})
 
 
 def row_of(

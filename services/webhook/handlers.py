@@ -48,9 +48,9 @@ class EventRecorder:
                 await connection.execute(RECORD[self.database.dialect], row)
             self.metrics.count(event.source, "skipped")
             raise
-        row = row_of(event, "done", self.now(), object_id=object_id, body_key=body_key)
+        row = row_of(event, event.outcome, self.now(), object_id=object_id, body_key=body_key)
         job.write(RECORD[self.database.dialect], row)
-        self.metrics.count(event.source, "done")
+        job.after_commit(lambda: self.metrics.count(event.source, event.outcome))
 
     async def given_up(self, event: Event, job: Job, reason: str) -> None:
         """Record an event that became a dead letter."""

@@ -18,7 +18,7 @@ from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip
 from services.webhook.event import Event, convert
-from services.webhook.event_rows import CHANGE_OUTCOME
+from services.webhook.event_rows import change_outcome
 from services.webhook.provider_objects import ObjectState, store_newer
 from services.webhook.refreshing import ask_to_refresh
 
@@ -128,15 +128,14 @@ async def _keep(
     event: Event,
     now: Callable[[], datetime],
 ) -> None:
+    event.outcome = "done"  # whatever a transaction found out that is tried again
     written = await store_newer(connection, state)
-    if written == "stored":
-        return
-    outcome, reason = "stale", "a newer event was faster"
     if written == "tie":
         ask_to_refresh(job, refresh, now())
-        outcome, reason = "refreshing", "another event has the same time, so Stripe is asked for the present state"
-    values = {"new_outcome": outcome, "new_reason": reason}
-    await connection.execute(CHANGE_OUTCOME, {"this_source": event.source, "this_event": event.id, **values})
+        reason = "another event has the same time, so Stripe is asked for the present state"
+        await change_outcome(connection, event, "refreshing", reason)
+    elif written == "stale":
+        await change_outcome(connection, event, "stale", "a newer event was faster")
 
 
 def _path(subject: Subject) -> str:

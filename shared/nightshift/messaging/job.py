@@ -21,6 +21,9 @@ TransactionStep = Callable[["AsyncConnection"], Awaitable[None]]
 Release = Callable[[], Awaitable[None]]
 """Gives back what a handler has taken outside of its commit, such as a lease; does nothing if it was given back."""
 
+Notice = Callable[[], None]
+"""Takes note of a commit, such as a counter of the process."""
+
 
 @dataclass(slots=True, frozen=True)
 class FollowUp:
@@ -58,12 +61,14 @@ class Job(msgspec.Struct):
     steps: list[TransactionStep] = msgspec.field(default_factory=list)
     follow_ups: list[FollowUp] = msgspec.field(default_factory=list)
     releases: list[Release] = msgspec.field(default_factory=list)
+    notices: list[Notice] = msgspec.field(default_factory=list)
 
     def discard_effects(self) -> None:
         """Drop everything that was recorded: there is nothing left to do."""
         self.writes.clear()
         self.steps.clear()
         self.follow_ups.clear()
+        self.notices.clear()
 
     def write(self, statement: "Executable", values: Mapping[str, Any] | None = None) -> None:
         """Add a statement to the job's commit.
@@ -88,6 +93,14 @@ class Job(msgspec.Struct):
         any producer of that type, and the follow-up then counts as done.
         """
         self.follow_ups.append(FollowUp(message, job_id, at))
+
+    def after_commit(self, notice: Notice) -> None:
+        """Add what is called once this delivery has committed the job: where one counts what has happened.
+
+        It is not called for a duplicate, nor if the worker dies in that very moment. What it raises is logged, and
+        changes nothing.
+        """
+        self.notices.append(notice)
 
     def release_at_end(self, release: Release) -> None:
         """Add what gives back something that the handler has taken outside of its commit, such as a lease.

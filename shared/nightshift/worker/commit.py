@@ -106,12 +106,12 @@ class Committer:
 @contextmanager
 def _restored_on_error(jobs: list[Job]) -> Iterator[None]:
     """Take out what the jobs' steps have recorded when the transaction is rolled back: they will run again."""
-    recorded = [(job, len(job.steps), len(job.follow_ups)) for job in jobs]
+    recorded = [(job, len(job.steps), len(job.follow_ups), len(job.notices)) for job in jobs]
     try:
         yield
     except BaseException:
-        for job, steps, follow_ups in recorded:
-            del job.steps[steps:], job.follow_ups[follow_ups:]
+        for job, steps, follow_ups, notices in recorded:
+            del job.steps[steps:], job.follow_ups[follow_ups:], job.notices[notices:]
         raise
 
 

@@ -17,8 +17,10 @@ from nightshift.contract import wire
 from nightshift.contract.constraints import explain
 from nightshift.messaging import claim_check, inbox
 from nightshift.messaging.claim_check import InvalidClaimError
-from nightshift.messaging.errors import HandlerTimeoutError, InnerCancellationError, UnknownTypeError
+from nightshift.messaging.errors import HandlerTimeoutError, InnerCancellationError, UnknownTypeError, describe
+from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
+from nightshift.observability.log import get_logger
 from nightshift.outcomes import Skip
 from nightshift.worker import rescheduling
 from nightshift.worker.commit import Committer
@@ -33,6 +35,7 @@ from nightshift.worker.verdict import DUPLICATE, SKIPPED, DeadLetter, Verdict
 StepResult = Verdict | Coroutine[Any, Any, Verdict | None] | None
 
 _NOT_DECODED = (msgspec.DecodeError, InvalidClaimError, UnicodeDecodeError, RecursionError)
+_log = get_logger("pipeline")
 _seconds = lru_cache(64)(lambda seconds: timedelta(seconds=seconds))
 
 
@@ -149,9 +152,19 @@ async def handler(limits: JobLimits, in_flight: InFlightJob) -> None:
 async def commit(committer: Committer, settler: Settler, in_flight: InFlightJob) -> Verdict | None:
     """Commit the job's effects; end it as a duplicate where another delivery was faster."""
     if await committer.commit(in_flight.job):
+        _take_note(in_flight.job)
         return None
     await settler.publish_follow_ups(in_flight.job)
     return DUPLICATE
+
+
+def _take_note(job: Job) -> None:
+    """Call what waits for the commit; what has happened cannot fail any more."""
+    for notice in job.notices:
+        try:
+            notice()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job is done
+            _log.warning("not_noted", f"{job.type} {job.id}: {describe(error)}")
 
 
 def follow_ups(settler: Settler, in_flight: InFlightJob) -> StepResult:

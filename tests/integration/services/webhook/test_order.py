@@ -107,6 +107,7 @@ async def test_ten_events_of_one_second_make_one_request(desk: Desk) -> None:
     assert [request.path for request in desk.site.requests] == ["/v1/subscriptions/sub_1"]
     assert await desk.kept("sub_1") == (present, False)
     assert list((await desk.outcomes()).values()).count("refreshing") == 9
+    assert desk.metrics.events == {("stripe", "done"): 1, ("stripe", "refreshing"): 9}
 
 
 async def test_an_event_of_a_second_that_was_refreshed_is_stale(desk: Desk) -> None:
@@ -116,6 +117,7 @@ async def test_an_event_of_a_second_that_was_refreshed_is_stale(desk: Desk) -> N
     late = await desk.receive(stripe_event("evt_late", UPDATED, subscription("1", "trialing")))
     assert (refreshes(late), await desk.kept("sub_1")) == ([], (present, False))
     assert (await desk.outcomes())["evt_late"] == "stale"
+    assert desk.metrics.events == {("stripe", "stale"): 1}
 
 
 async def test_the_same_event_again_is_no_tie(desk: Desk) -> None:

@@ -184,3 +184,11 @@ async def test_events_are_counted_by_outcome(desk: Desk) -> None:
     desk.answer = Permanent("no")
     await desk.work_off(received(event_id="19"))
     assert desk.metrics.events == {("acme", "done"): 1, ("acme", "skipped"): 1, ("acme", "dead"): 1}
+
+
+async def test_what_is_not_committed_is_not_counted(desk: Desk) -> None:
+    """An event that comes a second time, or whose effects fail, has changed nothing."""
+    await desk.work_off(received(), job_id="acme-17")
+    assert (await desk.work_off(received(), job_id="acme-17")).outcome == "duplicate"
+    assert (await desk.work_off(received({"note": None}, event_id="18"))).outcome == "retry"
+    assert desk.metrics.events == {("acme", "done"): 1}
