@@ -33,7 +33,7 @@ demo: $(VENV)/bin/nightshift ## Watch real jobs run on the whole stack, without 
 	@$(RUN) -m demo $(FILES)
 
 up: $(VENV)/bin/nightshift ## Run the whole stack in the foreground until Ctrl-C (SET="LOG_LEVEL=debug ADMIN_EMAIL=…")
-	@$(RUN) -m nightshift.embedded.up $(foreach one,$(SET),--set '$(one)') --prepare demo.first_key
+	@$(RUN) -m nightshift.embedded.up $(foreach one,$(SET),--set '$(one)') --prepare demo.first_steps
 
 seed: $(VENV)/.run ## Fill the database of make up with ROWS=100000 sample rows (more: another SEED=2)
 	@$(RUN) -m demo.seed --rows $(or $(ROWS),100000) --seed $(or $(SEED),1)

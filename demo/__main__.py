@@ -12,6 +12,7 @@ from rich.console import Console
 
 from demo import cleanups, failures, folder, gateway, mails, reports, schedules, syncs, uploads, webhooks
 from demo.runner import SCHEDULER, Stage
+from demo.sources import write_sources
 from nightshift.broker import connect
 from nightshift.config.env_settings import load
 from nightshift.config.settings import Settings
@@ -107,6 +108,7 @@ async def _playing(
             await stack.start()
         with console.status("creating tables, streams and bucket …"):
             await stack.provision()
+        write_sources(stack.folder)
         timetable = stack.folder / schedules.TIMETABLE
         extra = {**settings, "SCHEDULES_FILE": str(timetable)}
         services += [one for one in all_services(stack, extra=extra) if only in {None, one.name}]

@@ -23,6 +23,8 @@ from nightshift.embedded.servers.server import Server
 BUCKET = "nightshift"
 USUAL_BROKER_PORT = 4222
 USUAL_GATEWAY_PORT = 8000
+WEBHOOK_SOURCES = "webhooks.toml"
+"""A file of this name in a stack's folder says whose webhooks its gateway takes; without one it takes none."""
 MAIL_FROM = "Nightshift <nightshift@example.com>"
 
 
@@ -149,6 +151,7 @@ class Stack:
             "GATEWAY_JOBS": "*",
             "MAIL_WAIT_SECONDS": "1",  # the catcher refuses only what its script says: nobody waits for that
             "ACCOUNT_KEYS": self._account_key(),
+            **self._webhook_sources(),
         }
 
     def _account_key(self) -> str:
@@ -158,6 +161,10 @@ class Stack:
             file.touch(mode=0o600)
             file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n", encoding="ascii")
         return file.read_text(encoding="ascii").strip()
+
+    def _webhook_sources(self) -> dict[str, str]:
+        file = self.folder / WEBHOOK_SOURCES
+        return {"GATEWAY_WEBHOOKS": str(file)} if file.exists() else {}
 
     def process(
         self, module: str, *arguments: str, log: Path | None = None, extra: Mapping[str, str] | None = None

@@ -117,7 +117,7 @@ async def test_it_prints_where_everything_is(tmp_path: Path) -> None:
 async def test_it_runs_what_is_to_be_prepared_and_shows_what_that_says(tmp_path: Path) -> None:
     """`make up` makes a key for the gateway with it, and keeps it for its owner's eyes only."""
     nobody = [f"--replicas={name}=0" for name in SERVICES]
-    async with _up(tmp_path, "--prepare", "demo.first_key", *nobody) as up:
+    async with _up(tmp_path, "--prepare", "demo.first_steps", *nobody) as up:
         key = (await up.says(r"Bearer (ns_dev_\w+)\" -F file=@demo/samples/chelsea.jpg http://")).group(1)
     kept = tmp_path / "gateway-key"
     assert key == kept.read_text()

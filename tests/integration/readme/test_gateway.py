@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import shlex
 import shutil
+import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from tests.repository import ROOT
@@ -33,7 +36,7 @@ async def running(stack: Stack) -> AsyncIterator[Stack]:
     if shutil.which("curl") is None:
         absent("curl is not on this machine: apt-get install curl")
     await stack.provision()
-    said = await stack.run("demo.first_key", str(stack.folder))
+    said = await stack.run("demo.first_steps", str(stack.folder))
     assert str(stack.folder / "gateway-key") in said
     assert stack.gateway_url in said
     async with serving(*(Service(stack, name) for name in ("gateway", "upload", "email"))):
@@ -45,9 +48,11 @@ async def shell(stack: Stack, commands: str, **variables: str) -> str:
     key = (stack.folder / "gateway-key").read_text()
     given = {"GATEWAY": stack.gateway_url, "KEY": key, **variables}
     script = [f"{name}={value}" for name, value in given.items()]
+    script.append(f'nightshift() {{ {shlex.quote(sys.executable)} -m nightshift.cli "$@"; }}')
     script.append(FIRST_LINE.sub("", commands).replace("curl ", "curl --no-progress-meter "))
     command = ("bash", "-euc", "\n".join(script))
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE, stderr=PIPE)
+    settings = clean_environment() | stack.environment()
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=settings, stdout=PIPE, stderr=PIPE)
     async with asyncio.timeout(60):
         output, errors = await process.communicate()
     assert process.returncode == 0, errors.decode()
@@ -94,10 +99,18 @@ async def test_raw_uploads_and_both_ways_to_wait_work_as_they_are_typed(running:
     assert "event: processed" in await shell(running, events, ID=file["file"]["id"])
 
 
+async def test_the_provider_that_make_up_names_can_be_played_as_it_is_typed(running: Stack) -> None:
+    """The gateway knows its secret, and so does the command line."""
+    (line,) = re.findall(
+        r"^  (nightshift webhooks .*)", await running.run("demo.first_steps", str(running.folder)), re.MULTILINE
+    )
+    assert 'the gateway answered 200: {"received":true}' in await shell(running, line)
+
+
 async def test_a_key_is_made_once(running: Stack) -> None:
     """The next start of the stack prints the same."""
     before = (running.folder / "gateway-key").read_text()
-    assert before in await running.run("demo.first_key", str(running.folder))
+    assert before in await running.run("demo.first_steps", str(running.folder))
     assert (running.folder / "gateway-key").stat().st_mode & 0o077 == 0
 
 
