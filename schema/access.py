@@ -23,7 +23,7 @@ TABLES: Mapping[str, TableAccess] = {
     },
     "maintenance": {
         **WORKER,
-        "nightshift.processed_messages": "SELECT, INSERT, DELETE",
+        "nightshift.processed_messages": "SELECT, INSERT, UPDATE (result), DELETE",
         "activity_logs": "SELECT, DELETE",
         "cleanup_runs": "SELECT, INSERT, UPDATE, DELETE",
         # It takes an upload that was never completed from its owner; what the row leads to stays.

@@ -257,6 +257,8 @@ export interface JobHeaders {
   "Job-Attempt-Base"?: string;
   /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
+  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  "Job-Tenant"?: string;
 }
 
 /** Headers of a scheduled job, `later.<type>.<job id>`. */
@@ -271,6 +273,8 @@ export interface LaterHeaders {
   "Job-Attempt-Base"?: string;
   /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
+  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  "Job-Tenant"?: string;
   /** When it is due: a one-time schedule of the broker's. */
   "Nats-Schedule": string;
   /** Where the broker puts it then: `due.<type>`, of the same stream. */
@@ -295,6 +299,8 @@ export interface DueHeaders {
   "Job-Attempt-Base"?: string;
   /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
+  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  "Job-Tenant"?: string;
   /** Subject of the schedule that it comes from, set by the broker. */
   "Nats-Scheduler": string;
   /** `purge`: the schedule is gone, set by the broker. */
@@ -311,6 +317,8 @@ export interface DeadLetterHeaders {
   "Nats-Msg-Id": string;
   "Job-Attempt-Base"?: string;
   "Job-Claim"?: string;
+  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  "Job-Tenant"?: string;
   /** Why it was given up on. */
   "Dead-Reason": DeadReason;
   /** What went wrong, in one line without secrets. */

@@ -66,6 +66,7 @@ class CleanupRun(Tally):
         finished_at = self.now()
         values = {"this_run": self.id, "now_kept": self.kept, "now_finished_at": finished_at, "now_done": done}
         job.write(_FINISH, values)
+        job.result = {"deleted": self.deleted, "kept": self.kept, "done": done}
         job.after_commit(partial(self._tell, finished_at, done=done))
 
     def _tell(self, finished_at: datetime, *, done: bool) -> None:

@@ -9,7 +9,7 @@ from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanI
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
 from nightshift.housekeeping.expired_claims import CLAIMS, delete_expired_claims
-from nightshift.housekeeping.inbox_retention import INBOX_TABLES, delete_old_inbox_rows
+from nightshift.housekeeping.inbox_retention import INBOX_TABLES, RESULTS, delete_old_inbox_rows, forget_old_results
 from nightshift.housekeeping.retention import AgingTable, count_rows, delete_old_rows
 from nightshift.messaging.job import Job
 from nightshift.messaging.paging import Keyset, TimeLimit, enqueue_successor
@@ -78,11 +78,15 @@ async def clean_activity(message: CleanActivity, job: Job, *, runs: CleanupRuns,
 
 
 async def clean_inbox(message: CleanInbox, job: Job, *, runs: CleanupRuns, settings: MaintenanceSettings) -> None:
-    """Delete the inbox rows of jobs that were done long ago, and crash marks, events and records of cleanups as old."""
+    """Delete the inbox rows of jobs that were done long ago, and crash marks, events and records of cleanups as old.
+
+    Their results go much earlier.
+    """
     before = _before(runs, message.older_than_days, settings.cleanup_inbox_days)
-    run = await runs.begin("inbox", job, *(aging.name for aging in (*INBOX_TABLES, EVENTS, RUNS)))
+    run = await runs.begin("inbox", job, RESULTS, *(aging.name for aging in (*INBOX_TABLES, EVENTS, RUNS)))
     limit, size = TimeLimit(settings.cleanup_seconds), settings.cleanup_page_rows
-    done = await delete_old_inbox_rows(run, before, limit=limit, size=size)
+    done = await forget_old_results(run, runs.now() - timedelta(days=settings.result_days), limit=limit, size=size)
+    done = done and await delete_old_inbox_rows(run, before, limit=limit, size=size)
     for aging in (EVENTS, RUNS):
         done = done and await delete_old_rows(run, aging, before, limit=limit, size=size)
     _end(run, job, message, done=done)

@@ -46,6 +46,10 @@ class MaintenanceSettings(Settings, frozen=True, kw_only=True):
             "letter is kept and may still be redriven.",
         ),
     ] = 60
+    result_days: Annotated[
+        int,
+        Meta(ge=0, le=LONGEST_DAYS, description="What jobs returned (`job.result`) is forgotten at this age."),
+    ] = 7
 
     def check(self) -> Iterable[str]:
         """Yield what would lose a guarantee, or let every cleanup be cancelled."""

@@ -64,6 +64,7 @@ async def generate_report(
     problem = _notify(job, report, document, files, settings)
     html, csv = files
     job.write(repository.DONE, repository.done(report, html_key=html.key, csv_key=csv.key, error=problem, now=now()))
+    job.result = {"reportId": report.id, "page": html.key, "table": csv.key}
 
 
 async def weekly_report(event: ScheduleFired, job: Job, *, settings: ReportSettings) -> None:

@@ -68,6 +68,7 @@ async def process_upload(
             raise Permanent(f"file {file.id!r} cannot be processed: {refusal}") from refusal
         thumbnail_key = await _store_thumbnail(objects, inspection, source, settings.thumbnail_pixels)
     job.write(PROCESSED, _result(file, source, inspection, thumbnail_key, now()))
+    job.result = {"fileId": file.id, "contentType": source.content_type, "thumbnail": thumbnail_key}
 
 
 async def give_up(

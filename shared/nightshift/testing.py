@@ -52,6 +52,8 @@ class JobResult:
     follow_ups: list[PublishedJob]
     """The jobs that it enqueued, as they were published after its commit."""
     job_id: str
+    result: Any = None
+    """What the handler set as `job.result`."""
     nakked: bool = False
     """The job was left to the broker, which delivers it again: its copy for later could not be stored."""
     exception: Exception | None = None
@@ -115,7 +117,8 @@ async def perform_job(
     body = message if isinstance(message, bytes) else msgspec.json.encode(message)
     in_flight = pipeline.identify(_delivery(job_type, given, body, attempt))
     verdict = await _work(pipeline, in_flight)
-    return JobResult(verdict, published.published, job_id, in_flight.nakked, raised[-1] if raised else None)
+    exception = raised[-1] if raised else None
+    return JobResult(verdict, published.published, job_id, in_flight.job.result, in_flight.nakked, exception)
 
 
 @asynccontextmanager

@@ -1,10 +1,11 @@
 """The operations of jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
 from nightshift.broker.batch import DuplicateInBatchError
+from nightshift.messaging import outbound
 from nightshift.messaging.publisher import Publisher
 from services.gateway.body import expected_size, read_json
 from services.gateway.context import GatewayContext
@@ -51,7 +52,7 @@ class JobRoutes:
         async with self._room.reserve(expected_size(request, self._longest)):
             body = await read_json(request, self._longest)
             check(body)
-            accepted = await context.intake.accept(job_message(job_type, job_id, body, call.trace, at), runs_at=at)
+            accepted = await context.intake.accept(job_message(job_type, job_id, body, _headers(call), at), runs_at=at)
         receipt = receipt_of(accepted, job_type, at)
         return json_response(OneReceipt(job=receipt), 202, {"Location": location_of(receipt)})
 
@@ -65,7 +66,8 @@ class JobRoutes:
             content = await read_json(request, self._longest)
             jobs = read_batch(content, check, call.principal.user)
             context.admission.charge(call.principal, len(jobs) - 1)
-            messages = [job_message(job_type, job.job_id, job.body, call.trace, None) for job in jobs]
+            headers = _headers(call)
+            messages = [job_message(job_type, job.job_id, job.body, headers, None) for job in jobs]
             try:
                 accepted = await context.intake.accept_all(messages, self._batches)
             except DuplicateInBatchError:
@@ -85,7 +87,7 @@ class JobRoutes:
         """`DELETE /v1/jobs/{type}/{id}`: take back a job that waits for its time, or for the broker."""
         job_type, _ = self._type(call)
         job_id = in_reach(call.path["id"], call.principal.user)
-        if "done" in await self._states.stored(job_type, job_id):
+        if (await self._states.stored(job_type, job_id)).done is not None:
             raise Problem("done")
         taken_back = await self._context.intake.take_back(job_type, job_id)
         if not taken_back:
@@ -101,6 +103,11 @@ class JobRoutes:
         if check is None:
             raise Problem("unknown-job-type")
         return job_type, check
+
+
+def _headers(call: Call) -> Mapping[str, str]:
+    """Return the headers of a job: its trace, and for whom it is. A caller that is no user's cannot say for whom."""
+    return outbound.with_tenant(call.trace, call.principal.user)
 
 
 def _sequence(call: Call) -> int | None:

@@ -1,14 +1,13 @@
 """What is known of a job for the price of a few look-ups: never by reading a queue."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy import bindparam, literal, select, union_all
+from sqlalchemy import bindparam, select
 
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
@@ -16,21 +15,21 @@ from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
+from nightshift.messaging.ledger import LedgerEntry, entry_of
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
 from services.gateway.outbox_rows import outbox_id
 
+T = TypeVar("T")
 LOOK_SECONDS = 2.0
 State = Literal["done", "scheduled", "retrying", "queued", "outbox", "accepted"]
 _DIGITS = 7
-_STORED = union_all(
-    select(literal("done").label("state"), processed_messages.c.processed_at.label("at")).where(
-        processed_messages.c.consumer == bindparam("service"),
-        processed_messages.c.type == bindparam("type"),
-        processed_messages.c.id == bindparam("token"),
-    ),
-    select(literal("outbox"), outbox.c.created_at).where(outbox.c.id == bindparam("row")),
+_DONE = select(processed_messages).where(
+    processed_messages.c.consumer == bindparam("service"),
+    processed_messages.c.type == bindparam("type"),
+    processed_messages.c.id == bindparam("token"),
 )
+_WAITS = select(outbox.c.id).where(outbox.c.id == bindparam("row"))
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -47,7 +46,27 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ),
     ]
     at: Annotated[datetime, Meta(tz=True, description="When it was done, or is due.")] | UnsetType = UNSET
-    attempt: Annotated[int, Meta(description="The attempt that comes next, or is under way.")] | UnsetType = UNSET
+    attempt: (
+        Annotated[int, Meta(description="The attempt that comes next, or is under way; of a done job, the last.")]
+        | UnsetType
+    ) = UNSET
+    skipped: Annotated[bool, Meta(description="It is done, and there was nothing to do.")] | UnsetType = UNSET
+    took_ms: (
+        Annotated[int, Meta(description="Milliseconds from the start of the last attempt to its commit.")] | UnsetType
+    ) = UNSET
+    result: (
+        Annotated[
+            Any, Meta(description="What the job returned: any JSON, for some days. Absent where it returned nothing.")
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class InDatabase(NamedTuple):
+    """What the database knows of a job."""
+
+    done: LedgerEntry | None
+    in_outbox: bool
 
 
 class JobStates:
@@ -65,12 +84,12 @@ class JobStates:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 stored = await self.stored(job_type, job_id)
-                if "done" in stored:
-                    return JobState(id=job_id, type=job_type, state="done", at=stored["done"])
+                if stored.done is not None:
+                    return _of_done(job_id, stored.done)
                 waiting = await self._waiting(job_type, job_id)
                 if waiting is not None:
                     return _of_waiting(job_type, job_id, waiting)
-                if "outbox" in stored:
+                if stored.in_outbox:
                     return JobState(id=job_id, type=job_type, state="outbox")
                 if sequence is not None and await self.is_queued(job_type, job_id, sequence):
                     return JobState(id=job_id, type=job_type, state="queued")
@@ -78,8 +97,8 @@ class JobStates:
             raise Unavailable("broker", f"no answer within {LOOK_SECONDS:g} s") from None
         return JobState(id=job_id, type=job_type, state="accepted")
 
-    async def stored(self, job_type: str, job_id: str) -> Mapping[str, datetime]:
-        """Return what the database knows: `done` and `outbox`, each with its time.
+    async def stored(self, job_type: str, job_id: str) -> InDatabase:
+        """Return what the database knows of a job.
 
         Raises:
             Unavailable: the database is unavailable.
@@ -91,8 +110,11 @@ class JobStates:
             "row": outbox_id(job_type, job_id),
         }
 
-        def ask(connection: DatabaseConnection) -> dict[str, datetime]:
-            return {row.state: row.at for row in connection.execute(_STORED, wanted)}
+        def ask(connection: DatabaseConnection) -> InDatabase:
+            row = connection.execute(_DONE, wanted).mappings().one_or_none()
+            if row is not None:
+                return InDatabase(entry_of(row), in_outbox=False)
+            return InDatabase(None, in_outbox=connection.execute(_WAITS, wanted).one_or_none() is not None)
 
         return await self._database.ask(ask)
 
@@ -109,6 +131,23 @@ class JobStates:
     async def _waiting(self, job_type: str, job_id: str) -> StoredMessage | None:
         subject = wire.later_subject(job_type, job_id)
         return await direct_get.read_newest(self._connection, later_stream(wire.service_of(job_type)), subject)
+
+
+def _of_done(job_id: str, entry: LedgerEntry) -> JobState:
+    return JobState(
+        id=job_id,
+        type=entry.type,
+        state="done",
+        at=entry.done_at,
+        attempt=_known(entry.attempt),
+        skipped=True if entry.outcome == "skipped" else UNSET,
+        took_ms=_known(entry.took_ms),
+        result=_known(entry.result),
+    )
+
+
+def _known(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value
 
 
 def _of_waiting(job_type: str, job_id: str, waiting: StoredMessage) -> JobState:

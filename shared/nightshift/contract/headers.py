@@ -50,6 +50,14 @@ _Claim = Annotated[
         examples=[f"claims/2026-09-07/{'0a' * 32}"],
     ),
 ]
+_Tenant = Annotated[
+    str,
+    Meta(
+        description="Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over "
+        "NATS is believed; the gateway writes the user of the key or token.",
+        examples=["ada"],
+    ),
+]
 _Trace = Annotated[
     str,
     Meta(
@@ -89,6 +97,7 @@ class JobHeaders(Headers, frozen=True, kw_only=True):
     msg_id: _MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
     attempt_base: _AttemptBase | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
     claim: _Claim | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
+    tenant: _Tenant | UnsetType = msgspec.field(default=UNSET, name=wire.TENANT)
 
 
 class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
@@ -142,6 +151,7 @@ class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
     ] = msgspec.field(name=wire.MSG_ID)
     attempt_base: str | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
     claim: str | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
+    tenant: _Tenant | UnsetType = msgspec.field(default=UNSET, name=wire.TENANT)
     reason: _Reason = msgspec.field(name=wire.DEAD_REASON)
     error: _Error = msgspec.field(name=wire.DEAD_ERROR)
     attempts: _Attempts = msgspec.field(name=wire.DEAD_ATTEMPTS)

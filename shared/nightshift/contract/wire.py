@@ -9,6 +9,7 @@ from typing import Literal, get_args
 JOB_ID = "Job-Id"
 ATTEMPT_BASE = "Job-Attempt-Base"
 CLAIM = "Job-Claim"
+TENANT = "Job-Tenant"
 TRACEPARENT = "traceparent"
 MSG_ID = "Nats-Msg-Id"
 
@@ -42,7 +43,7 @@ CLAIM_LIFETIME = timedelta(days=45)
 MAX_STORABLE_ID_BYTES = 500
 """Longer ids do not fit into every database's index beside other columns (PostgreSQL: 2,704 bytes in all)."""
 
-_MEANT = {name.replace("-", "").lower(): name for name in (JOB_ID, ATTEMPT_BASE, CLAIM, MSG_ID)}
+_MEANT = {name.replace("-", "").lower(): name for name in (JOB_ID, ATTEMPT_BASE, CLAIM, TENANT, MSG_ID)}
 _SAFE_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_BYTES}}}")
 
 

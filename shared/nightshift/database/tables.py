@@ -4,7 +4,9 @@ They have a metadata and a migration history of their own, so that the database 
 they are in the schema `nightshift`; SQLite has no schemas, and its engines leave the name out.
 """
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text, text
 
 from nightshift.database.columns import NAMING_CONVENTION, created_at, document, instant
 
@@ -14,6 +16,12 @@ SCHEMAS_ON_SQLITE: dict[str | None, str | None] = {SCHEMA: None}
 
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING_CONVENTION)
 
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return what makes an index hold only the rows of which a condition is true."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+
+
 processed_messages = Table(
     "processed_messages",
     metadata,
@@ -21,12 +29,26 @@ processed_messages = Table(
     Column("type", Text, nullable=False),
     Column("id", Text, nullable=False),
     instant("processed_at", nullable=False),
+    Column("outcome", Text),
+    Column("attempt", Integer),
+    Column("took_ms", Integer),
+    Column("tenant", Text),
+    Column("result", Text),
     # The guarantee itself: a second insert of the same job fails, and its transaction with it.
     PrimaryKeyConstraint("consumer", "type", "id"),
-    # The cleanup removes old rows by age.
+    # The ledger is read, and the cleanup removes old rows, by time.
     Index(None, "processed_at"),
+    # The ledger of one tenant. Partial indexes: a job without a tenant or a result pays nothing for them.
+    Index(None, "tenant", "processed_at", **_where("tenant IS NOT NULL")),
+    # The cleanup forgets old results.
+    Index("ix_processed_messages_result", "processed_at", **_where("result IS NOT NULL")),
 )
-"""The inbox: one row per job whose effects are committed."""
+"""The inbox, and so the ledger: one row per job whose effects are committed.
+
+`outcome` is NULL for `done`, else `skipped`. `attempt` is the one that succeeded, `took_ms` its time from the start of
+the handler to the commit. `tenant` is what the job's header says; `result` is JSON, kept for a few days only. Rows of
+versions before 0.2.0 have none of these.
+"""
 
 outbox = Table(
     "outbox",

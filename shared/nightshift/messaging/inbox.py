@@ -1,15 +1,16 @@
-"""The inbox: which jobs are done. One row per job, written in the transaction of its effects.
+"""The inbox: which jobs are done, and the ledger of them. One row per job, written in the transaction of its effects.
 
 The statements take a whole group as one parameter, whatever its size: a list of values would be rendered anew for
 each group, and cost more than the database's own work. Being text, each names the table as its database does.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, CursorResult, Text, bindparam, text
+from sqlalchemy import ARRAY, CursorResult, Integer, Text, bindparam, text
 from sqlalchemy.engine import Connection
 
 from nightshift.database.tables import processed_messages
@@ -19,18 +20,30 @@ Key = tuple[str, str, str]
 """Consumer, type and id of a job: its identity."""
 
 _WHEN = bindparam("now", type_=processed_messages.c.processed_at.type)
+_COLUMNS: Mapping[str, type[Text | Integer]] = {
+    "types": Text,
+    "ids": Text,
+    "attempts": Integer,
+    "took_ms": Integer,
+    "outcomes": Text,
+    "tenants": Text,
+    "results": Text,
+}
+"""The parameters of a group, in the order of `_row`."""
 _ENTER = {
     "sqlite": text(
-        "INSERT INTO processed_messages (consumer, type, id, processed_at)"
-        " SELECT :consumer, json_extract(value, '$[0]'), json_extract(value, '$[1]'), :now"
-        " FROM json_each(:jobs) WHERE true"
+        "INSERT INTO processed_messages (consumer, type, id, processed_at, attempt, took_ms, outcome, tenant, result)"
+        " SELECT :consumer, value ->> 0, value ->> 1, :now, value ->> 2, value ->> 3, value ->> 4, value ->> 5,"
+        " value ->> 6 FROM json_each(:jobs) WHERE true"
         " ON CONFLICT DO NOTHING"
     ).bindparams(_WHEN),
     "postgresql": text(
-        "INSERT INTO nightshift.processed_messages (consumer, type, id, processed_at)"
-        " SELECT :consumer, job.type, job.id, :now FROM unnest(:types, :ids) AS job (type, id)"
-        " ON CONFLICT DO NOTHING"
-    ).bindparams(_WHEN, bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))),
+        "INSERT INTO nightshift.processed_messages"
+        " (consumer, type, id, processed_at, attempt, took_ms, outcome, tenant, result)"
+        " SELECT :consumer, job.type, job.id, :now, job.attempt, job.took_ms, job.outcome, job.tenant, job.result"
+        " FROM unnest(:types, :ids, :attempts, :took_ms, :outcomes, :tenants, :results)"
+        " AS job (type, id, attempt, took_ms, outcome, tenant, result) ON CONFLICT DO NOTHING"
+    ).bindparams(_WHEN, *(bindparam(name, type_=ARRAY(kind)) for name, kind in _COLUMNS.items())),
 }
 _DONE = {
     "sqlite": text(
@@ -53,7 +66,7 @@ def key_of(job: Job) -> Key:
 
 def done(connection: Connection, keys: Sequence[Key]) -> set[Key]:
     """Tells which of the jobs, all of one consumer, are done already."""
-    found = _execute(connection, _DONE, keys, {})
+    found = _execute(connection, _DONE, keys[0][0], [key[1:] for key in keys], {})
     return {(keys[0][0], job_type, job_id) for job_type, job_id in found}
 
 
@@ -62,15 +75,25 @@ def enter(connection: Connection, jobs: Sequence[Job], now: datetime) -> bool:
 
     In a transaction: another worker that commits the same job meanwhile makes this one wait, and then find its row.
     """
-    keys = sorted(key_of(job) for job in jobs)  # all in one order, or two workers could wait for each other
-    return _execute(connection, _ENTER, keys, {"now": now}).rowcount == len(keys)
+    clock = time.perf_counter()
+    rows = sorted(_row(job, clock) for job in jobs)  # all in one order, or two workers could wait for each other
+    return _execute(connection, _ENTER, jobs[0].service, rows, {"now": now}).rowcount == len(rows)
+
+
+def _row(job: Job, clock: float) -> tuple[Any, ...]:
+    took_ms = round((clock - job.started_at) * 1000) if job.started_at else None
+    return job.type, job.key, job.attempt, took_ms, job.outcome, job.tenant, job.result_json
 
 
 def _execute(
-    connection: Connection, statements: Mapping[str, Any], keys: Sequence[Key], also: Mapping[str, Any]
+    connection: Connection,
+    statements: Mapping[str, Any],
+    consumer: str,
+    rows: Sequence[tuple[Any, ...]],
+    also: Mapping[str, Any],
 ) -> CursorResult[str, str]:
     if connection.dialect.name == "sqlite":
-        jobs: dict[str, Any] = {"jobs": msgspec.json.encode([key[1:] for key in keys]).decode()}
+        jobs: dict[str, Any] = {"jobs": msgspec.json.encode(rows).decode()}
     else:
-        jobs = {"types": [key[1] for key in keys], "ids": [key[2] for key in keys]}
-    return connection.execute(statements[connection.dialect.name], {"consumer": keys[0][0], **jobs, **also})
+        jobs = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=False))
+    return connection.execute(statements[connection.dialect.name], {"consumer": consumer, **jobs, **also})

@@ -18,6 +18,9 @@ Handler = Callable[[Any, "Job"], Awaitable[None]]
 TransactionStep = Callable[["AsyncConnection"], Awaitable[None]]
 """Reads and decides on the connection of the job's own transaction."""
 
+MAX_RESULT_BYTES = 16 * 1024
+"""As JSON. A ledger is no store: what is longer belongs in an object."""
+
 Release = Callable[[], Awaitable[None]]
 """Gives back what a handler has taken outside of its commit, such as a lease; does nothing if it was given back."""
 
@@ -55,6 +58,8 @@ class Job(msgspec.Struct):
     """Time that the handler has; it is cancelled then. None outside of a worker."""
     published_id: str = ""
     """The id as it was published, where that is not `id`: copies of the message carry it."""
+    tenant: str | None = None
+    """Whose job it is, as its publisher says: it stands in the ledger."""
     trace: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The trace context that its follow-up jobs carry on (W3C `traceparent`): its sender's, or its own span's."""
     writes: "list[tuple[Executable, Mapping[str, Any] | None]]" = msgspec.field(default_factory=list)
@@ -62,6 +67,34 @@ class Job(msgspec.Struct):
     follow_ups: list[FollowUp] = msgspec.field(default_factory=list)
     releases: list[Release] = msgspec.field(default_factory=list)
     notices: list[Notice] = msgspec.field(default_factory=list)
+    started_at: float = 0.0
+    """When its handler began, on the clock of `time.perf_counter`."""
+    outcome: str | None = None
+    """How the ledger names its end, where that is not `done`."""
+    result_json: str | None = None
+
+    @property
+    def result(self) -> Any:
+        """What became of the job, for whoever waits for it or asks: a value of JSON, at most 16 KB of it.
+
+        It is committed with the effects, and kept for `RESULT_DAYS` (7). What is longer is an object: its key is the
+        result. Whoever may look up the job sees it.
+
+        Raises:
+            TypeError: on setting: JSON has no such value.
+            ValueError: on setting: it is too long, or holds text that is none.
+        """
+        return None if self.result_json is None else msgspec.json.decode(self.result_json)
+
+    @result.setter
+    def result(self, value: Any) -> None:
+        encoded = msgspec.json.encode(value)
+        if len(encoded) > MAX_RESULT_BYTES:
+            raise ValueError(
+                f"the result has {len(encoded):,} bytes, at most {MAX_RESULT_BYTES:,} are kept: put it in an object, "
+                "and make that object's key the result"
+            )
+        self.result_json = encoded.decode()
 
     def discard_effects(self) -> None:
         """Drop everything that was recorded: there is nothing left to do."""
@@ -69,6 +102,7 @@ class Job(msgspec.Struct):
         self.steps.clear()
         self.follow_ups.clear()
         self.notices.clear()
+        self.result_json = None
 
     def write(self, statement: "Executable", values: Mapping[str, Any] | None = None) -> None:
         """Add a statement to the job's commit.

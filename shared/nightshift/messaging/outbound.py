@@ -16,7 +16,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2261, 12, 31, tzin
 """The broker counts nanoseconds from 1970 in 64 bits: beyond, a late schedule fires at once and an early one never."""
 _MAX_CARRIED = 48 * 1024
 """Bytes of a producer's own headers that a copy has room for: the broker takes 64 KB in all (10097)."""
-_OURS = frozenset({wire.JOB_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TRACEPARENT})
+_OURS = frozenset({wire.JOB_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TENANT, wire.TRACEPARENT})
 _MAX_HEADER_BYTES = wire.MAX_MESSAGE_BYTES - wire.MAX_INLINE_BYTES - 1024
 """Leaves room for an inline body, and for what a copy adds."""
 
@@ -46,6 +46,11 @@ def scheduled(job_type: str, job_id: str, body: bytes, headers: Mapping[str, str
     """A job to do at a time: the subject is its identity, so that publishing it again replaces it."""
     own = {wire.JOB_ID: job_id, SCHEDULE: schedule_at(at), SCHEDULE_TARGET: wire.due_subject(job_type)}
     return OutboundMessage(wire.later_subject(job_type, job_id), {**headers, **own}, body)
+
+
+def with_tenant(headers: Mapping[str, str], tenant: str | None) -> Mapping[str, str]:
+    """The headers of a job of this tenant; as they are if it is nobody's."""
+    return headers if tenant is None else {**headers, wire.TENANT: tenant}
 
 
 def due(now: datetime, delay: timedelta) -> datetime:

@@ -63,7 +63,7 @@ def _row(job: Job, number: int, follow_up: FollowUp, now: datetime) -> dict[str,
     job_type = follow_up.message.TYPE
     # Nobody can guess the id and take it first: the follow-up would then count as done.
     job_id = follow_up.job_id or f"{row_id}/{secrets.token_hex(8)}"
-    body, headers = outbound.encode(follow_up.message), job.trace
+    body, headers = outbound.encode(follow_up.message), outbound.with_tenant(job.trace, job.tenant)
     if follow_up.at is None:
         message = outbound.job(job_type, job_id, body, headers)
     else:

@@ -40,6 +40,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     message: Message
     job_id: str | None = None
+    tenant: str | None = None
 
 
 class Publisher:
@@ -63,17 +64,32 @@ class Publisher:
         self._grouped = PublishBatcher(connection, timeout_seconds=timeout_seconds)
 
     async def publish(
-        self, message: Message, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        message: Message,
+        *,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Receipt:
-        """Publishes a job to be done now. `job_id` is its idempotency key; without one it gets a new one."""
-        return await self.publish_body(message.TYPE, outbound.encode(message), job_id=job_id, headers=headers)
+        """Publishes a job to be done now. `job_id` is its idempotency key; without one it gets a new one.
+
+        `tenant` says whose job it is, for the ledger (`nightshift jobs list --tenant`).
+        """
+        body = outbound.encode(message)
+        return await self.publish_body(message.TYPE, body, job_id=job_id, tenant=tenant, headers=headers)
 
     async def publish_body(
-        self, job_type: str, body: bytes, *, job_id: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        job_type: str,
+        body: bytes,
+        *,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Receipt:
         """Publishes a job whose body is JSON already, unchecked: the worker judges it."""
         job_id = job_id or new_job_id()
-        message = outbound.job(_type(job_type), job_id, body, _no_orders(headers))
+        message = outbound.job(_type(job_type), job_id, body, outbound.with_tenant(_no_orders(headers), tenant))
         return await self._store(job_id, message, datetime.now(UTC))
 
     async def publish_later(
@@ -83,6 +99,7 @@ class Publisher:
         at: datetime | None = None,
         delay: timedelta | None = None,
         job_id: str | None = None,
+        tenant: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Receipt:
         """Publishes a job to be done at `at` (aware) or after `delay`, of any length.
@@ -92,7 +109,8 @@ class Publisher:
         runs_at = _when(at, delay)
         job_id = job_id or new_job_id()
         body = outbound.encode(message)
-        schedule = outbound.scheduled(_type(message.TYPE), job_id, body, _no_orders(headers), runs_at)
+        own = outbound.with_tenant(_no_orders(headers), tenant)
+        schedule = outbound.scheduled(_type(message.TYPE), job_id, body, own, runs_at)
         return await self._store(job_id, schedule, runs_at)
 
     async def publish_many(self, entries: Sequence[Message | Entry]) -> list[Receipt]:
@@ -111,9 +129,7 @@ class Publisher:
         now = datetime.now(UTC)
         ids = [entry.job_id or new_job_id() for entry in batch]
         messages = [
-            await outbound.offload_body(
-                self._objects, outbound.job(entry.message.TYPE, job_id, outbound.encode(entry.message), {}), now
-            )
+            await outbound.offload_body(self._objects, _entry_message(entry, job_id), now)
             for entry, job_id in zip(batch, ids, strict=True)
         ]
         with self.sending(messages) as traced:
@@ -160,6 +176,11 @@ class Publisher:
 def new_job_id() -> str:
     """An id that sorts by time and is unique: 11 digits of milliseconds and 80 random bits, in hexadecimal."""
     return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(10)}"
+
+
+def _entry_message(entry: Entry, job_id: str) -> OutboundMessage:
+    headers = outbound.with_tenant({}, entry.tenant)
+    return outbound.job(entry.message.TYPE, job_id, outbound.encode(entry.message), headers)
 
 
 def _receipt(job_id: str, subject: str, stored: Stored) -> Receipt:

@@ -116,7 +116,7 @@ def _restored_on_error(jobs: list[Job]) -> Iterator[None]:
 
 
 async def _run_steps(job: Job, connection: AsyncConnection) -> None:
-    writes = len(job.writes)
+    writes, result = len(job.writes), job.result_json
     for step in job.steps:
         await step(connection)
     if len(job.writes) > writes:
@@ -124,6 +124,9 @@ async def _run_steps(job: Job, connection: AsyncConnection) -> None:
         raise RuntimeError(
             f"{job.type}: job.write() inside a step of the transaction comes too late: use its connection to execute"
         )
+    if job.result_json is not result:
+        job.result_json = result
+        raise RuntimeError(f"{job.type}: job.result set inside a step of the transaction comes too late: set it before")
 
 
 class _AlreadyDoneError(Exception):

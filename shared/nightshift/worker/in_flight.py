@@ -22,7 +22,7 @@ ISOLATE_AFTER = 3
 """From this unaccounted delivery on a job runs alone in its process: it may be what kills the others' worker."""
 _TYPE = re.compile(r"[a-z0-9_-]{1,60}(\.[a-z0-9_-]{1,60}){1,4}", re.IGNORECASE)
 _ATTEMPTS = re.compile(r"\d{1,6}")
-_READ = frozenset({wire.JOB_ID, wire.MSG_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TRACEPARENT})
+_READ = frozenset({wire.JOB_ID, wire.MSG_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TENANT, wire.TRACEPARENT})
 _SUBJECTS_REMEMBERED = 256
 """A service has few; what others type is parsed anew when this is full."""
 
@@ -140,6 +140,8 @@ def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bo
     job = Job(service, job_type, storable, wire.safe_token(job_id), delivered if is_event else base + 1)
     if storable != job_id:
         job.published_id = job_id
+    if (tenant := headers.get(wire.TENANT)) is not None:
+        job.tenant = wire.storable_id(tenant)
     wrong = wrong or _mistyped(headers)
     trace = headers.get(wire.TRACEPARENT)
     if trace is None or not (trace_id := trace_id_in(trace)):

@@ -6,6 +6,7 @@ and keeps what it finds out on the job. A step is a coroutine only where it has 
 
 import asyncio
 import math
+import time
 from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from functools import lru_cache
@@ -134,11 +135,12 @@ async def handler(limits: JobLimits, in_flight: InFlightJob) -> None:
     job.timeout = _seconds(seconds)
     job.is_last_attempt = job.attempt >= limits.attempts(found.retries) and not in_flight.is_event
     in_flight.start_timer(seconds)
+    job.started_at = time.perf_counter()
     try:
         await found.handler(in_flight.message, job)
     except Skip:
         job.discard_effects()
-        in_flight.ending = SKIPPED
+        in_flight.ending, job.outcome = SKIPPED, SKIPPED.outcome
     except asyncio.CancelledError:
         if in_flight.timed_out:
             raise HandlerTimeoutError(f"the handler took longer than {seconds:g} s and was cancelled") from None

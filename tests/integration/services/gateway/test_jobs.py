@@ -263,6 +263,35 @@ async def test_a_state_is_what_a_few_look_ups_tell(door: Gateway, operator: Conn
     assert await state("never-there") == ("accepted", None)
 
 
+async def test_the_state_of_a_done_job_has_its_result(door: Gateway) -> None:
+    """With its attempt and its time; whose job it was, its id says already."""
+    headers = await door.key(*WRITE)
+    row = {"consumer": "report", "type": "report.daily", "id": "r1", "processed_at": datetime(2026, 11, 24, tzinfo=UTC)}
+    known = {"attempt": 2, "took_ms": 1530, "outcome": "skipped", "result": '{"object":"reports/r1.html"}'}
+    async with door.database.write() as connection:
+        await connection.execute(insert(processed_messages).values(**row, **known))
+    assert (await door.client.get("/v1/jobs/report.daily/r1", headers=headers)).json() == {
+        "id": "r1",
+        "type": "report.daily",
+        "state": "done",
+        "at": "2026-11-24T00:00:00Z",
+        "attempt": 2,
+        "skipped": True,
+        "tookMs": 1530,
+        "result": {"object": "reports/r1.html"},
+    }
+
+
+async def test_a_users_jobs_are_that_tenants(door: Gateway, operator: Connection) -> None:
+    """One by one and in a batch; whoever is no user says nothing about it."""
+    for user in ("ada", None):
+        headers = await door.key(*WRITE, user=user)
+        await door.client.post("/v1/jobs/email.send", json=MAIL, headers={**headers, "Job-Tenant": "eve"})
+        await door.client.post("/v1/jobs/email.send/batch", json={"jobs": [{"body": MAIL}]}, headers=headers)
+    tenants = [message.headers.get(wire.TENANT) for message in await stored(operator, "EMAIL")]
+    assert tenants == ["ada", "ada", None, None]
+
+
 async def test_what_is_done_or_in_the_queue_cannot_be_taken_back(door: Gateway) -> None:
     """409, each with its own code."""
     headers = await door.key(*WRITE)

@@ -62,7 +62,7 @@ async def test_inbox_rows_go_after_60_days(harness: CleanupHarness) -> None:
     job = await harness.clean(CleanInbox())
     assert await harness.ids(processed_messages) == sorted(["new", job.job_id])
     deleted = (await harness.last_run()).deleted
-    assert deleted == {"processed_messages": 1, "crash_marks": 1, "webhook_events": 0, "cleanup_runs": 0}
+    assert deleted == {"results": 0, "processed_messages": 1, "crash_marks": 1, "webhook_events": 0, "cleanup_runs": 0}
 
 
 async def test_records_of_events_go_with_the_inbox(harness: CleanupHarness) -> None:
@@ -93,7 +93,7 @@ async def test_records_of_cleanups_go_with_the_inbox(harness: CleanupHarness) ->
     await harness.clean(CleanInbox())
     (run,) = [run for run in await harness.runs() if run.kind == "inbox"]
     assert await harness.ids(cleanup_runs) == sorted(["new", run.id])
-    deleted = {"processed_messages": 0, "crash_marks": 0, "webhook_events": 0, "cleanup_runs": 2}
+    deleted = {"results": 0, "processed_messages": 0, "crash_marks": 0, "webhook_events": 0, "cleanup_runs": 2}
     assert (run.deleted, run.done) == (deleted, True)
     assert run.kept["cleanup_runs"] == 2
 

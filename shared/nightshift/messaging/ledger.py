@@ -1,0 +1,133 @@
+"""The ledger: what became of jobs that are done, as their inbox rows tell it. What waits, or is dead, is not in it.
+
+Nothing is ever counted here: a count of millions of rows takes seconds, and the broker's streams know theirs.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+from sqlalchemy import ColumnElement, RowMapping, select, tuple_
+
+from nightshift.contract import wire
+from nightshift.database import Database
+from nightshift.database.tables import processed_messages
+
+Outcome = Literal["done", "skipped"]
+OUTCOMES: Final = get_args(Outcome)
+PAGE_ROWS = 500
+_ROW = processed_messages.c
+_ORDER = (_ROW.processed_at, _ROW.consumer, _ROW.type, _ROW.id)
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job whose effects are committed. What an older version has not noted is None."""
+
+    type: str
+    job_id: str
+    """The id, or its safe token where that is not the id itself (`wire.safe_token`)."""
+    outcome: str
+    done_at: datetime
+    attempt: int | None
+    took_ms: int | None
+    """Milliseconds from the start of the handler to the commit."""
+    tenant: str | None
+    result: Any
+    """None too when its time to be kept is over."""
+
+
+class LedgerFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs of the ledger: those to which all of it applies."""
+
+    type: str | None = None
+    """`*` in it stands for any text."""
+    tenant: str | None = None
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """The first instant that is too late."""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return it in SQL."""
+        found = list[ColumnElement[bool]]()
+        if self.type is not None:
+            found.append(_of_type(self.type))
+        if self.tenant is not None:
+            found.append(_ROW.tenant == self.tenant)
+        if self.outcome is not None:
+            found.append(_ROW.outcome.is_(None) if self.outcome == "done" else _ROW.outcome == self.outcome)
+        if self.since is not None:
+            found.append(_ROW.processed_at >= self.since)
+        if self.until is not None:
+            found.append(_ROW.processed_at < self.until)
+        return found
+
+
+def _of_type(pattern: str) -> ColumnElement[bool]:
+    if "*" not in pattern:
+        return (_ROW.consumer == wire.service_of(pattern)) & (_ROW.type == pattern)
+    escaped = pattern.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return _ROW.type.like(escaped.replace("*", "%"), escape="\\")
+
+
+async def newest(
+    database: Database, wanted: LedgerFilter, *, limit: int | None = None, size: int = PAGE_ROWS
+) -> AsyncIterator[LedgerEntry]:
+    """Yield jobs of the ledger, the newest first, page by page; at most `limit` of them if given.
+
+    Raises:
+        Unavailable: the database is unavailable.
+    """
+    query = select(processed_messages).where(*wanted.conditions())
+    query = query.order_by(*(column.desc() for column in _ORDER))
+    left, last = limit, None
+    while left is None or left > 0:
+        page = size if left is None else min(size, left)
+        rows = await _rows(database, query.where(*_before(last)).limit(page))
+        for row in rows:
+            yield entry_of(row)
+        if len(rows) < page:
+            return
+        left, last = None if left is None else left - page, rows[-1]
+
+
+def _before(last: RowMapping | None) -> list[ColumnElement[bool]]:
+    """Return the condition for rows behind the last one; the instant alone, too, so that its index is used."""
+    if last is None:
+        return []
+    return [
+        _ROW.processed_at <= last[_ROW.processed_at],
+        tuple_(*_ORDER) < tuple_(*(last[column] for column in _ORDER)),
+    ]
+
+
+async def find(database: Database, job_type: str, job_id: str) -> LedgerEntry | None:
+    """Return the entry of a job; None if it is not done, or was longer ago than the ledger is kept.
+
+    Raises:
+        Unavailable: the database is unavailable.
+    """
+    query = select(processed_messages).where(
+        _ROW.consumer == wire.service_of(job_type), _ROW.type == job_type, _ROW.id == wire.safe_token(job_id)
+    )
+    return next(map(entry_of, await _rows(database, query)), None)
+
+
+def entry_of(row: RowMapping) -> LedgerEntry:
+    """Return a row of the table as an entry."""
+    result = row[_ROW.result]
+    return LedgerEntry(
+        type=row[_ROW.type],
+        job_id=row[_ROW.id],
+        outcome=row[_ROW.outcome] or "done",
+        done_at=row[_ROW.processed_at],
+        attempt=row[_ROW.attempt],
+        took_ms=row[_ROW.took_ms],
+        tenant=row[_ROW.tenant],
+        result=None if result is None else msgspec.json.decode(result),
+    )
+
+
+async def _rows(database: Database, query: Any) -> Sequence[RowMapping]:
+    return await database.ask(lambda connection: connection.execute(query).mappings().all())
