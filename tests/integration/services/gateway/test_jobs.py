@@ -266,13 +266,13 @@ async def test_a_state_is_what_a_few_look_ups_tell(door: Gateway, operator: Conn
 async def test_the_state_of_a_done_job_has_its_result(door: Gateway) -> None:
     """With its attempt and its time; whose job it was, its id says already."""
     headers = await door.key(*WRITE)
-    row = {"consumer": "report", "type": "report.daily", "id": "r1", "processed_at": datetime(2026, 11, 24, tzinfo=UTC)}
+    row = {"consumer": "report", "type": "report.generate", "id": "r1", "processed_at": datetime(2026, 11, 24, tzinfo=UTC)}
     known = {"attempt": 2, "took_ms": 1530, "outcome": "skipped", "result": '{"object":"reports/r1.html"}'}
     async with door.database.write() as connection:
         await connection.execute(insert(processed_messages).values(**row, **known))
-    assert (await door.client.get("/v1/jobs/report.daily/r1", headers=headers)).json() == {
+    assert (await door.client.get("/v1/jobs/report.generate/r1", headers=headers)).json() == {
         "id": "r1",
-        "type": "report.daily",
+        "type": "report.generate",
         "state": "done",
         "at": "2026-11-24T00:00:00Z",
         "attempt": 2,
