@@ -266,7 +266,8 @@ async def test_a_state_is_what_a_few_look_ups_tell(door: Gateway, operator: Conn
 async def test_the_state_of_a_done_job_has_its_result(door: Gateway) -> None:
     """With its attempt and its time; whose job it was, its id says already."""
     headers = await door.key(*WRITE)
-    row = {"consumer": "report", "type": "report.generate", "id": "r1", "processed_at": datetime(2026, 11, 24, tzinfo=UTC)}
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    row = {"consumer": "report", "type": "report.generate", "id": "r1", "processed_at": at}
     known = {"attempt": 2, "took_ms": 1530, "outcome": "skipped", "result": '{"object":"reports/r1.html"}'}
     async with door.database.write() as connection:
         await connection.execute(insert(processed_messages).values(**row, **known))
