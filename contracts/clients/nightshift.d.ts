@@ -257,7 +257,7 @@ export interface JobHeaders {
   "Job-Attempt-Base"?: string;
   /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
-  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  /** Whose job it is, for the ledger and for its follow-up jobs. */
   "Job-Tenant"?: string;
 }
 
@@ -273,7 +273,7 @@ export interface LaterHeaders {
   "Job-Attempt-Base"?: string;
   /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
-  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  /** Whose job it is, for the ledger and for its follow-up jobs. */
   "Job-Tenant"?: string;
   /** When it is due: a one-time schedule of the broker's. */
   "Nats-Schedule": string;
@@ -299,7 +299,7 @@ export interface DueHeaders {
   "Job-Attempt-Base"?: string;
   /** The body is the object with this key, and the message has none: how our publishers send a body over 128 KB. The hash is that of the body; the object may be deleted from that date on. */
   "Job-Claim"?: string;
-  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  /** Whose job it is, for the ledger and for its follow-up jobs. */
   "Job-Tenant"?: string;
   /** Subject of the schedule that it comes from, set by the broker. */
   "Nats-Scheduler": string;
@@ -317,7 +317,7 @@ export interface DeadLetterHeaders {
   "Nats-Msg-Id": string;
   "Job-Attempt-Base"?: string;
   "Job-Claim"?: string;
-  /** Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over NATS is believed; the gateway writes the user of the key or token. */
+  /** Whose job it is, for the ledger and for its follow-up jobs. */
   "Job-Tenant"?: string;
   /** Why it was given up on. */
   "Dead-Reason": DeadReason;

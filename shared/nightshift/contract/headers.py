@@ -51,12 +51,7 @@ _Claim = Annotated[
     ),
 ]
 _Tenant = Annotated[
-    str,
-    Meta(
-        description="Whose job it is: it stands in the ledger, and goes along to follow-up jobs. Who publishes over "
-        "NATS is believed; the gateway writes the user of the key or token.",
-        examples=["ada"],
-    ),
+    str, Meta(description="Whose job it is, for the ledger and for its follow-up jobs.", examples=["acme"])
 ]
 _Trace = Annotated[
     str,
