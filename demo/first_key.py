@@ -9,7 +9,8 @@ from nightshift.instants import utc_now
 from schema.tables import api_keys, users
 from services.gateway.auth import key_table
 from services.gateway.auth.key_text import id_in, make_key
-from services.gateway.auth.principal import SCOPES, Limits
+from services.gateway.auth.principal import Limits
+from services.gateway.auth.scopes import SCOPES
 
 USER = "first-user"
 _FILE = "gateway-key"

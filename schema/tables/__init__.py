@@ -1,5 +1,6 @@
 """The application's tables, on one metadata; a test keeps them and `schema/migrations` equal."""
 
+from schema.outcomes import EVENT_OUTCOMES
 from schema.tables.base import metadata
 from schema.tables.cleanup import cleanup_runs
 from schema.tables.files import FILE_STATUSES, NEVER_COMPLETED, files
@@ -14,7 +15,7 @@ from schema.tables.mail import (
 from schema.tables.people import activity_logs, sessions, users
 from schema.tables.reports import REPORT_STATUSES, reports
 from schema.tables.sync import ACCOUNT_STATUSES, external_records, linked_accounts
-from schema.tables.webhooks import EVENT_OUTCOMES, provider_objects, webhook_events
+from schema.tables.webhooks import provider_objects, webhook_events
 
 __all__ = [
     "ACCOUNT_STATUSES",

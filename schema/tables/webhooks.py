@@ -3,11 +3,8 @@
 from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Table, Text, false
 
 from nightshift.database.columns import document, instant, one_of
+from schema.outcomes import EVENT_OUTCOMES
 from schema.tables.base import metadata
-
-EVENT_OUTCOMES = ("done", "skipped", "stale", "refreshing", "dead")
-"""`skipped`: nothing to do; `stale`: a newer event was faster; `refreshing`: the provider is asked for the present
-state; `dead`: given up on, the dead letter says why."""
 
 webhook_events = Table(
     "webhook_events",

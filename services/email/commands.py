@@ -1,50 +1,6 @@
 """The commands that the email service adds to `nightshift`: the suppression list."""
 
-import argparse
-import re
-from datetime import datetime
-
-import msgspec
-from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
-
-from contracts.email import ADDRESS
 from nightshift.cli.client.command import Groups, command, group
-from nightshift.cli.client.context import NO_DATABASE, Context
-from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
-from nightshift.cli.terminal.formatting import brief, format_instant, plural
-from nightshift.cli.terminal.output import Column
-from nightshift.database import Database
-from nightshift.outcomes import Permanent
-from schema.tables import email_suppressions as table
-from services.email.address_check import mailbox
-
-_ADD = {
-    "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
-}
-_COLUMNS = (
-    Column("SINCE", lambda row: format_instant(row.created_at)),
-    Column("ADDRESS", lambda row: row.address),
-    Column("REASON", lambda row: row.reason),
-    Column("DETAIL", lambda row: brief(row.detail or "", 80)),
-)
-
-
-class Suppression(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An address that gets no mail."""
-
-    address: str
-    reason: str
-    detail: str | None
-    created_at: datetime
-
-
-class Changed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many addresses were named, and how many were put on the list or taken off."""
-
-    named: int
-    changed: int
 
 
 def register(groups: Groups) -> None:
@@ -55,7 +11,7 @@ def register(groups: Groups) -> None:
         "list",
         "List the addresses that get no mail, the newest last.",
         example="nightshift suppressions list --reason complained",
-        run=_list,
+        run="services.email.suppression_list:list_suppressions",
     )
     listing.add_argument("--reason", choices=("bounced", "complained", "manual"), help="only these")
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
@@ -64,7 +20,7 @@ def register(groups: Groups) -> None:
         "add",
         "Send no more mail to these addresses; mails to others are not affected.",
         example="nightshift suppressions add ada@example.com --detail 'asked for it by telephone'",
-        run=_add,
+        run="services.email.suppression_list:add",
     )
     add.add_argument("--detail", help="why, for whoever reads the list")
     remove = command(
@@ -72,69 +28,7 @@ def register(groups: Groups) -> None:
         "remove",
         "Send mail to these addresses again. At Resend, they may be on a list of its own, too.",
         example="nightshift suppressions remove ada@example.com",
-        run=_remove,
+        run="services.email.suppression_list:remove",
     )
     for parser in (add, remove):
         parser.add_argument("address", metavar="ADDRESS", nargs="+", help="without a name: ada@example.com")
-
-
-async def _list(context: Context, options: argparse.Namespace) -> int:
-    query = select(table).order_by(table.c.created_at.desc(), table.c.address)
-    if options.reason:
-        query = query.where(table.c.reason == options.reason)
-    if options.limit > 0:
-        query = query.limit(options.limit)
-    async with _database(context).read() as connection:
-        found = (await connection.execute(query)).mappings().all()
-    rows = [Suppression(**row) for row in reversed(found)]
-    context.output.rows(rows, _COLUMNS, none="The suppression list is empty.")
-    return DONE
-
-
-async def _add(context: Context, options: argparse.Namespace) -> int:
-    database, addresses = _database(context), _addresses(options)
-    row = {"reason": "manual", "detail": options.detail, "created_at": context.now}
-    changed = 0
-    async with database.write() as connection:
-        for address in addresses:
-            changed += (await connection.execute(_ADD[database.dialect], {"address": address, **row})).rowcount
-    return _tell(context, addresses, changed, "put on the suppression list")
-
-
-async def _remove(context: Context, options: argparse.Namespace) -> int:
-    addresses = _addresses(options)
-    async with _database(context).write() as connection:
-        changed = (await connection.execute(delete(table).where(table.c.address.in_(addresses)))).rowcount
-    return _tell(context, addresses, changed, "taken off the suppression list")
-
-
-def _tell(context: Context, addresses: list[str], changed: int, what: str) -> int:
-    if context.output.as_json:
-        context.output.json(Changed(named=len(addresses), changed=changed))
-    context.output.line(f"{plural(changed, 'address')} {what}")
-    return DONE if changed == len(addresses) else ANSWER_IS_NO
-
-
-def _addresses(options: argparse.Namespace) -> list[str]:
-    """Return the addresses as the list has them.
-
-    Raises:
-        UsageError: one of them is no bare address; nothing was done.
-    """
-    return list(dict.fromkeys(map(_address, options.address)))
-
-
-def _address(text: str) -> str:
-    if "<" in text or re.search(ADDRESS, text) is None:
-        raise UsageError(f"{text!r} is not an address without a name, such as ada@example.com")
-    try:
-        return mailbox(text).address.lower()
-    except Permanent as error:
-        raise UsageError(str(error)) from None
-
-
-def _database(context: Context) -> Database:
-    database = context.database()
-    if database is None:
-        raise UsageError(f"{NO_DATABASE}: that is where the suppression list is")
-    return database

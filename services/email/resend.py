@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from nightshift.config.bearer import bearer
 from nightshift.config.redaction import single_line
 from nightshift.config.secret import Secret
 from nightshift.instants import utc_now
@@ -58,8 +59,8 @@ class ResendMailer:
             trust_env=False,  # its reading of the proxy variables fails on some that others understand
             verify=httpx.create_ssl_context(),  # which reads SSL_CERT_FILE and SSL_CERT_DIR all the same
             proxy=chosen.url,
+            auth=bearer(api_key),
             headers={
-                "Authorization": f"Bearer {api_key.reveal()}",
                 "Content-Type": "application/json",
                 "User-Agent": "nightshift",  # requests without one are rejected
             },

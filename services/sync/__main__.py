@@ -44,7 +44,7 @@ async def handlers(settings: SyncSettings, context: ServiceContext) -> AsyncIter
         connectors=known,
         metrics=metrics,
         run_seconds=settings.sync_run_seconds,
-        keys=settings.keys,
+        keys=lambda: settings.keys,
     )
     try:
         yield {

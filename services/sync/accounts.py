@@ -1,5 +1,6 @@
 """The row of a linked account: find it, lock it, record progress and failures."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +45,7 @@ _PROGRESS = (
 )
 
 
-async def find_account(database: Database, message: SyncExternal, keys: AccountKeys) -> Account:
+async def find_account(database: Database, message: SyncExternal, keys: Callable[[], AccountKeys]) -> Account:
     """Return the account that the message names, its credentials decrypted.
 
     Raises:

@@ -1,5 +1,6 @@
 """Open the credentials of an account, and see to it that they are stored encrypted with the newest key."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -31,21 +32,32 @@ class Credentials(NamedTuple):
     stored: str
 
 
-async def open_credentials(database: Database, keys: AccountKeys, account_id: str, stored: str) -> Credentials:
+async def open_credentials(
+    database: Database, keys: Callable[[], AccountKeys], account_id: str, stored: str
+) -> Credentials:
     """Decrypt what a row holds; encrypt it (anew) where that was not done with the newest key.
+
+    `keys` returns the keys as they are now.
 
     Raises:
         Snooze: the key is missing; the account's row says so, and it is tried again without an attempt being counted.
         Permanent: what is stored is damaged.
     """
     try:
-        return await _sealed_anew(database, keys, account_id, stored)
+        return await _sealed_anew(database, _present(keys), account_id, stored)
     except NoKeyError as error:
         async with database.write() as connection:
             await connection.execute(_WAITS, {"this_id": account_id, "why": str(error)})
         raise Snooze(_LOOK_AGAIN, str(error)) from error
     except SealedError as error:
         raise Permanent(str(error)) from error
+
+
+def _present(keys: Callable[[], AccountKeys]) -> AccountKeys:
+    try:
+        return keys()
+    except ValueError as error:  # their file was replaced by something else
+        raise NoKeyError(f"ACCOUNT_KEYS: {error}") from error
 
 
 async def seal_all(database: Database, keys: AccountKeys) -> tuple[int, list[str]]:

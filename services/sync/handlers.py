@@ -27,8 +27,6 @@ from services.sync.metrics import SyncMetrics
 from services.sync.round import Round
 from services.sync.sync_run import SyncRun
 
-_NO_KEYS = AccountKeys()
-
 
 async def sync_external(
     message: SyncExternal,
@@ -38,7 +36,7 @@ async def sync_external(
     connectors: Connectors,
     metrics: SyncMetrics,
     run_seconds: float,
-    keys: AccountKeys = _NO_KEYS,
+    keys: Callable[[], AccountKeys] = AccountKeys,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Copy what a user has at an external service; done when a round through all pages is complete.

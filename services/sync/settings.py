@@ -73,5 +73,5 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
 
     @property
     def keys(self) -> AccountKeys:
-        """The keys of linked accounts' credentials; they may be none."""
+        """The keys of linked accounts' credentials, as they are now: their file may be replaced. They may be none."""
         return AccountKeys.parse(self.account_keys.reveal()) if self.account_keys else AccountKeys()

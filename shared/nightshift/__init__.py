@@ -5,11 +5,13 @@ publishes jobs loads neither the database library nor the metrics.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from nightshift.version import VERSION
 
+TYPE_CHECKING = False  # as type checkers understand it; `typing` itself would be most of what this loads
 if TYPE_CHECKING:
+    from typing import Any
+
     from nightshift.backoff import Retries
     from nightshift.broker import connect
     from nightshift.config.settings import ProcessSettings, Settings
@@ -71,7 +73,7 @@ _PLACES = {
 """Where each name is defined, and its name there if that is another."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a name when it is first used (PEP 562)."""
     place = _PLACES.get(name)
     if place is None:

@@ -7,7 +7,7 @@ import msgspec
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
-from services.gateway.auth.principal import SCOPES
+from services.gateway.auth.scopes import SCOPES
 from services.gateway.documented import ANY_PROBLEM, WITH_CREDENTIALS, Answer, Body, Documented, Parameter
 from services.gateway.documents.documented import everything
 from services.gateway.problems import CONTENT_TYPE, PROBLEMS, ProblemBody

@@ -5,18 +5,15 @@ from datetime import datetime
 
 import msgspec
 
-from nightshift.cli.client.command import Groups, command, destructive, group
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError, UsageError
 from nightshift.cli.terminal.formatting import format_instant
 from nightshift.cli.terminal.output import Column
-from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.database import Database
 from services.gateway.auth import key_table
 from services.gateway.auth.key_text import ENVIRONMENT, make_key
-from services.gateway.auth.principal import SCOPES, Limits, scope_problems
+from services.gateway.auth.principal import Limits, scope_problems
 
-_SCOPES = "scopes:\n" + "\n".join(f"  {name:<12} {meaning}" for name, meaning in SCOPES.items())
 _COLUMNS = (
     Column("ID", lambda row: row.id),
     Column("NAME", lambda row: row.name),
@@ -41,49 +38,8 @@ class CreatedKey(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     expires_at: datetime | None
 
 
-def register(groups: Groups) -> None:
-    """Declare the commands."""
-    keys = group(groups, "keys", "The API keys of the gateway.")
-    _register_create(keys)
-    command(
-        keys, "list", "List the keys; what is secret of them is not stored.", example="nightshift keys list", run=_list
-    )
-    revoke = command(
-        keys,
-        "revoke",
-        "Revoke a key: the gateway refuses it within 5 seconds.",
-        example="nightshift keys revoke 7Hc2kQ9a",
-        run=_revoke,
-    )
-    revoke.add_argument("id", metavar="ID", help="the key's id: its third part, after the second underscore")
-    destructive(revoke)
-
-
-def _register_create(keys: Groups) -> None:
-    create = command(
-        keys,
-        "create",
-        "Make a key. It is shown once: it cannot be shown again.",
-        example="nightshift keys create webshop --scope 'jobs:write:email.*' --scope jobs:read --expires 90d",
-        more=_SCOPES,
-        run=_create,
-    )
-    create.add_argument("name", metavar="NAME", help="who uses it, for the list of keys")
-    create.add_argument(
-        "--scope", action="append", default=[], metavar="SCOPE", help="what it may do; may be repeated", required=True
-    )
-    create.add_argument(
-        "--user-id", metavar="ID", help="bind it to a user: it acts for that user, and reaches no other's"
-    )
-    create.add_argument("--environment", default="live", metavar="WORD", help="a word in the key (default: live)")
-    create.add_argument("--expires", type=parse_duration, metavar="SPAN", help="how long it lives: 90d, 12h")
-    create.add_argument("--rate", type=_positive, metavar="N", help="requests, and jobs of batches, per second")
-    create.add_argument("--burst", type=_positive, metavar="N", help="so many at once, after a rest")
-    create.add_argument("--files-per-day", type=_count, metavar="N", help="files that it may upload a day")
-    create.add_argument("--bytes-per-day", type=_count, metavar="N", help="bytes that it may upload a day")
-
-
-async def _create(context: Context, options: argparse.Namespace) -> int:
+async def create(context: Context, options: argparse.Namespace) -> int:
+    """Make a key, and show it once."""
     if problems := list(scope_problems(options.scope)):
         raise UsageError("\n  ".join(["--scope:", *problems]))
     if not ENVIRONMENT.fullmatch(options.environment):
@@ -134,13 +90,15 @@ def _show(context: Context, text: str, key_id: str, options: argparse.Namespace,
     context.output.out.file.write(text + "\n")
 
 
-async def _list(context: Context, _options: argparse.Namespace) -> int:
+async def list_keys(context: Context, _options: argparse.Namespace) -> int:
+    """List the keys."""
     rows = await key_table.listed(_database(context), context.now)
     context.output.rows(rows, _COLUMNS, none="There are no keys: `nightshift keys create --help`")
     return DONE
 
 
-async def _revoke(context: Context, options: argparse.Namespace) -> int:
+async def revoke(context: Context, options: argparse.Namespace) -> int:
+    """Revoke a key."""
     database = _database(context)
     if not context.output.confirm(f"Revoke the key {options.id}? Whoever uses it is refused from then on."):
         return ANSWER_IS_NO
@@ -158,19 +116,3 @@ def _database(context: Context) -> Database:
     if database is None:
         raise UsageError(f"{NO_DATABASE}: it holds the keys")
     return database
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= 1e9:  # noqa: PLR2004 - beyond, it is no limit
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return number
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 15:  # noqa: PLR2004 - a petabyte
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
-    return int(text)

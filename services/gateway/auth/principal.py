@@ -7,15 +7,8 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from nightshift.text import did_you_mean
+from services.gateway.auth.scopes import SCOPES
 
-SCOPES = {
-    "jobs:write": "enqueue jobs; `jobs:write:email.*` only of these types",
-    "jobs:read": "ask for the state of jobs",
-    "jobs:cancel": "take back jobs that wait for their time",
-    "files:write": "upload and delete files",
-    "files:read": "ask for the state of files, and download them",
-}
-"""Scope -> what it allows."""
 _OF_A_TYPE = "jobs:write:"
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from services.gateway.auth.principal import SCOPES
+from services.gateway.auth.scopes import SCOPES
 from services.gateway.problems import PROBLEMS
 
 _environment = Environment(

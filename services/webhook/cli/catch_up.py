@@ -10,12 +10,10 @@ from typing import Annotated
 
 import msgspec
 
-from nightshift.cli.client.command import Groups, command
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import format_instant, plural
 from nightshift.cli.terminal.output import Column
-from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.config.env_settings import FromEnvironment, load
 from nightshift.config.secret import Secret
 from nightshift.config.settings import Pattern
@@ -61,33 +59,8 @@ _COLUMNS = (
 )
 
 
-def register(webhooks: Groups) -> None:
-    """Declare the command."""
-    parser = command(
-        webhooks,
-        "catch-up",
-        "Ask a provider to deliver again what failed: after the gateway was away.",
-        example="nightshift webhooks catch-up github --repo ada/engine --since 3d",
-        more="GitHub never tries again by itself, and remembers deliveries for three days. GITHUB_TOKEN has to be "
-        "allowed to read and write the webhooks. What arrived after all is worked off once.",
-        run=_run,
-    )
-    parser.add_argument("provider", choices=("github",))
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--repo", metavar="OWNER/NAME", help="the webhooks of a repository")
-    where.add_argument("--org", metavar="NAME", help="the webhooks of an organisation")
-    parser.add_argument("--hook", type=int, metavar="ID", help="only this webhook")
-    parser.add_argument(
-        "--since",
-        type=parse_duration,
-        default=_KEPT,
-        metavar="SPAN",
-        help="at most so long ago (default and limit: 3d)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only list what failed")
-
-
-async def _run(context: Context, options: argparse.Namespace) -> int:
+async def run(context: Context, options: argparse.Namespace) -> int:
+    """Ask for failed deliveries again."""
     settings = load(CatchUpSettings, context.environ)
     if settings.github_token is None:
         raise UsageError("GITHUB_TOKEN is not set: a token that may read and write webhooks is needed")

@@ -8,12 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from nightshift.cli.client.command import Parser
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.terminal.exit_codes import UsageError
-from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.database import Database
-from schema.tables import EVENT_OUTCOMES, webhook_events
+from schema.tables import webhook_events
 
 table = webhook_events
 
@@ -42,16 +40,6 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def job_id(self) -> str:
         """The id of the job that it came as."""
         return f"{self.source}-{self.event_id}"
-
-
-def add_filters(parser: Parser) -> None:
-    """Add the options that select events."""
-    parser.add_argument("--source", help="only events of this source, for instance stripe")
-    parser.add_argument("--type", metavar="TYPE", help="only events of this type; * stands for anything: 'invoice.*'")
-    parser.add_argument("--outcome", choices=EVENT_OUTCOMES, help="only events of this outcome")
-    parser.add_argument(
-        "--since", type=parse_duration, metavar="SPAN", help="only events received within this time: 2h, 3d"
-    )
 
 
 def is_narrow(options: argparse.Namespace) -> bool:

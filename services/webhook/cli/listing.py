@@ -6,14 +6,13 @@ from typing import Any
 
 import msgspec
 
-from nightshift.cli.client.command import Groups, command
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE
 from nightshift.cli.terminal.formatting import brief, format_instant
 from nightshift.cli.terminal.output import Column
 from nightshift.messaging import claim_check
 from nightshift.messaging.claim_check import InvalidClaimError
-from services.webhook.cli.events import EventRow, add_filters, find_events
+from services.webhook.cli.events import EventRow, find_events
 
 _STYLES = {"done": "ok", "stale": "ok", "refreshing": "warning", "dead": "wrong"}
 _COLUMNS = (
@@ -34,35 +33,15 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message: msgspec.Raw | None
 
 
-def register(webhooks: Groups) -> None:
-    """Declare both."""
-    listing = command(
-        webhooks,
-        "list",
-        "List events, the newest last.",
-        example="nightshift webhooks list --source stripe --since 2h --outcome dead",
-        more="A body that could not be read has no row: nightshift dlq list --type webhook.received shows those.",
-        run=_list,
-    )
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
-    add_filters(listing)
-    show = command(
-        webhooks,
-        "show",
-        "Show events in full, with the body as long as it is kept.",
-        example="nightshift webhooks show stripe/evt_1TkQ2eLkdIwHu7ix9WJ0aBcD",
-        run=_show,
-    )
-    show.add_argument("which", metavar="EVENT", nargs="+", help="stripe/evt_17, or the id alone")
-
-
-async def _list(context: Context, options: argparse.Namespace) -> int:
+async def list_events(context: Context, options: argparse.Namespace) -> int:
+    """List events, the newest last."""
     rows = await find_events(context, options, limit=max(0, options.limit))
     context.output.rows(rows, _COLUMNS, none="No event matches.")
     return DONE
 
 
-async def _show(context: Context, options: argparse.Namespace) -> int:
+async def show(context: Context, options: argparse.Namespace) -> int:
+    """Show events in full."""
     rows = await find_events(context, options, which=options.which)
     shown = [Shown(event=row, message=await _message(context, row)) for row in rows]
     if context.output.as_json:

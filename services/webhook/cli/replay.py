@@ -7,23 +7,17 @@ from collections.abc import Sequence
 import msgspec
 
 from nightshift.broker.message import OutboundMessage
-from nightshift.cli.client.command import Groups, command, destructive
+from nightshift.cli.actions.redrive import Redrive
 from nightshift.cli.client.context import NO_OBJECTS, Context
-from nightshift.cli.commands.redrive import Redrive
 from nightshift.cli.queries.dead_letters import Filter, letters, letters_at
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.contract import wire
 from nightshift.messaging.publisher import new_job_id
 from nightshift.objects import ObjectMissingError
-from services.webhook.cli.events import EventRow, add_filters, find_events, is_narrow
+from services.webhook.cli.events import EventRow, find_events, is_narrow
 
 _SERVICE, _TYPE = "webhook", "webhook.received"
-_USUAL_RATE = 100.0
-_MORE = """\
-An event whose dead letter is still there is redriven. Of any other, the body is taken from the object store, where it
-is kept for WEBHOOK_KEEP_DAYS, and the event is worked off anew: what it writes is written again, and the shipped
-handlers send no mail twice. The newest state of an object still wins, so old events change nothing."""
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,25 +27,6 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     redriven: int
     replayed: int
     gone: int
-
-
-def register(webhooks: Groups) -> None:
-    """Declare the command."""
-    parser = command(
-        webhooks,
-        "replay",
-        "Work off events again: after a handler was mended, or added.",
-        example="nightshift webhooks replay --source stripe --since 2h --outcome dead",
-        more=_MORE,
-        run=run,
-    )
-    parser.add_argument("which", metavar="EVENT", nargs="*", help="stripe/evt_17, or the id alone")
-    add_filters(parser)
-    parser.add_argument("--all", action="store_true", help="all events, whatever became of them")
-    parser.add_argument(
-        "--rate", type=float, default=_USUAL_RATE, metavar="N", help="at most N a second (default 100; 0: no limit)"
-    )
-    destructive(parser)
 
 
 async def run(context: Context, options: argparse.Namespace) -> int:

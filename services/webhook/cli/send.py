@@ -12,7 +12,6 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from nightshift.cli.client.command import Groups, command
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UNAVAILABLE, CommandError, UsageError
 from nightshift.config.env_settings import FromEnvironment, load
@@ -50,30 +49,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     body: str
 
 
-def register(webhooks: Groups) -> None:
-    """Declare the command."""
-    parser = command(
-        webhooks,
-        "send",
-        "Play a provider: sign a sample with the local secret, and post it to the gateway.",
-        example="nightshift webhooks send stripe checkout.json --new-id",
-        more="The sources and their secrets are those of the gateway (GATEWAY_WEBHOOKS), so that nothing leaves this "
-        "machine but the request.",
-        run=_run,
-    )
-    parser.add_argument("source", help="source, as the file of sources names it")
-    parser.add_argument("sample", metavar="FILE", help="the body as the provider sends it; - is standard input")
-    parser.add_argument("--type", help="type of the event, for providers that name it in a header (GitHub, Shopify)")
-    parser.add_argument("--id", help="id of the delivery, for providers that name it in a header")
-    parser.add_argument(
-        "--new-id", action="store_true", help="give a JSON body another `id`, so that it is another event each time"
-    )
-    parser.add_argument("--content-type", default="application/json", help="application/json by default")
-    parser.add_argument("--to", metavar="URL", help="address of the gateway (GATEWAY_URL); by default on this machine")
-    parser.add_argument("--sources", type=Path, metavar="FILE", help="file of sources (GATEWAY_WEBHOOKS)")
-
-
-async def _run(context: Context, options: argparse.Namespace) -> int:
+async def run(context: Context, options: argparse.Namespace) -> int:
+    """Sign a sample, and post it to the gateway."""
     settings = load(SendSettings, context.environ)
     source = _source(context, options, settings)
     body = _read(options.sample)

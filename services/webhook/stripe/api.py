@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from nightshift.config.bearer import bearer
 from nightshift.config.redaction import single_line
 from nightshift.config.secret import Secret
 from nightshift.instants import utc_now
@@ -33,7 +34,8 @@ class StripeApi:
     ) -> None:
         self._now, self._url = now, url.rstrip("/")
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key.reveal()}", "Stripe-Version": VERSION, "User-Agent": "nightshift"},
+            auth=bearer(key),
+            headers={"Stripe-Version": VERSION, "User-Agent": "nightshift"},
             timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)),
             follow_redirects=False,
         )

@@ -3,14 +3,12 @@
 python -m nightshift.embedded.up
 """
 
-import argparse
 import asyncio
 import contextlib
 import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
 
 from nightshift.config.env_file import written
 from nightshift.config.project import Project
@@ -21,6 +19,7 @@ from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.processes.supervisor import Program, keep_running
 from nightshift.embedded.services import Service, UnknownServiceError, all_services
 from nightshift.embedded.stack import Stack
+from nightshift.embedded.up_arguments import up_parser
 
 _POLL_SECONDS = 0.25
 _POLLS_UNTIL_NOTICE = 80  # 20 seconds
@@ -28,7 +27,7 @@ _POLLS_UNTIL_NOTICE = 80  # 20 seconds
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return the exit code: 0 after Ctrl-C or SIGTERM, 1 if it could not start."""
-    options = _parser().parse_args(arguments)
+    options = up_parser().parse_args(arguments)
     project = Project.of_environment(os.environ)
     stack = Stack(options.folder, project=project) if options.folder else Stack.kept(project)
     try:
@@ -136,54 +135,6 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, ask)
     return first, second
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m nightshift.embedded.up",
-        description="Run broker, object store, mail catcher, database and all services, without Docker, until Ctrl-C. "
-        "Everything listens on loopback only. The state is kept: the next start goes on with it.",
-        epilog="The services are those of the working directory, or of PROJECT_FOLDER: the folders of its package "
-        "`services` (SERVICES_PACKAGE) that can be run. Its contracts are in `contracts` (CONTRACTS_PACKAGE).\n\n"
-        "Example: nightshift up --replicas email=2 --set LOG_LEVEL=debug",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--folder", type=Path, help="where the state is kept (default: var/up in the project)")
-    parser.add_argument("--no-services", action="store_true", help="only the infrastructure, nothing provisioned")
-    parser.add_argument(
-        "--replicas",
-        type=_replicas,
-        action="append",
-        default=[],
-        metavar="SERVICE=N",
-        help="processes of a service, 0 for none (default: 1, of the scheduler 2); may be repeated",
-    )
-    parser.add_argument(
-        "--prepare", metavar="MODULE", help="run this module when all is provisioned, with the folder as its argument"
-    )
-    parser.add_argument(
-        "--set",
-        type=_assignment,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting for all services; those of your shell are not passed on; may be repeated",
-    )
-    return parser
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    return name, value
-
-
-def _replicas(text: str) -> tuple[str, int]:
-    name, _, count = text.partition("=")
-    if not (count.isascii() and count.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form SERVICE=N with a whole number")
-    return name, int(count)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def object_transfers(
     return open_transfers(
         settings.s3_endpoint,
         settings.s3_access_key,
-        settings.s3_secret_key.reveal(),
+        settings.s3_secret_key.reveal,
         settings.s3_bucket,
         region=settings.s3_region,
         ca_file=settings.s3_ca_file,

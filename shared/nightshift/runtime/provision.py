@@ -4,7 +4,6 @@
 release. With `--check` it only compares.
 """
 
-import argparse
 import asyncio
 import os
 import sys
@@ -23,6 +22,7 @@ from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import database_address, object_store, object_transfers
+from nightshift.runtime.provision_arguments import provision_parser
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology
 
@@ -124,16 +124,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
 
     `arguments` and `environ` are those of the process unless given.
     """
-    parser = argparse.ArgumentParser(
-        prog="nightshift provision",
-        description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
-        epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "
-        "nightshift provision",
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"
-    )
-    only_check = parser.parse_args(arguments).check
+    only_check = provision_parser().parse_args(arguments).check
     try:
         settings = load(ProvisionSettings, os.environ if environ is None else environ)
     except SettingsError as error:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+import requests
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -61,8 +62,20 @@ def exporter(endpoint: str, headers: Secret | None) -> SpanExporter:
     """Return an exporter to the collector at `endpoint`, to which the path of the signal is added."""
     return OTLPSpanExporter(
         endpoint=os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or f"{endpoint.rstrip('/')}/v1/traces",
-        headers=None if headers is None else parse_env_headers(headers.reveal(), liberal=True),
+        session=None if headers is None else _session(headers),
     )
+
+
+def _session(headers: Secret) -> requests.Session:
+    """Return a session whose requests have these headers, as they are at each request: their file may be replaced."""
+
+    def add(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(parse_env_headers(headers.reveal(), liberal=True))
+        return request
+
+    session = requests.Session()
+    session.auth = add
+    return session
 
 
 def _resource(name: str) -> Resource:

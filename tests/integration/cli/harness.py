@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.broker import Connection
-from nightshift.cli.__main__ import parser, perform
+from nightshift.cli.command_line import parser
+from nightshift.cli.execution import perform
 from nightshift.cli.terminal.output import Output
 from nightshift.config.project import Project
 from nightshift.embedded.stack import Stack
@@ -44,17 +45,23 @@ class Operator:
         return Publisher(self.connection)
 
     async def run(
-        self, *arguments: str, without: tuple[str, ...] = (), environ: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        without: tuple[str, ...] = (),
+        environ: Mapping[str, str] | None = None,
+        out: io.StringIO | None = None,
     ) -> CommandResult:
         """Runs `nightshift ARGUMENTS` with the stack's settings, changed by `environ`, and lacking some of them."""
         settings = {name: value for name, value in {**self.environ, **(environ or {})}.items() if name not in without}
-        return await run_command(arguments, settings, Path("nowhere"))
+        return await run_command(arguments, settings, Path("nowhere"), out)
 
 
-async def run_command(arguments: tuple[str, ...], environ: Mapping[str, str], stack: Path) -> CommandResult:
-    """Runs a command with these settings."""
+async def run_command(
+    arguments: tuple[str, ...], environ: Mapping[str, str], stack: Path, out: io.StringIO | None = None
+) -> CommandResult:
+    """Runs a command with these settings; `out` is where it prints."""
     options = parser(Project(ROOT)).parse_args(arguments)
-    out, err = io.StringIO(), io.StringIO()
+    out, err = out or io.StringIO(), io.StringIO()
     output = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False), out=out, err=err)
     code = await perform(output, options, environ, stack)
     return CommandResult(code, out.getvalue(), err.getvalue())

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.email import SendEmail
 from contracts.maintenance import CleanSessions
-from nightshift.cli.__main__ import parser
+from nightshift.cli.command_line import parser
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.services import Service

@@ -1,6 +1,8 @@
 """The command line beside large streams and tables: it reads what it shows, not all there is."""
 
+import io
 import json
+import re
 import tracemalloc
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -26,6 +28,12 @@ def sent_bytes(operator: Operator) -> int:
     """What the broker has sent to its clients so far."""
     with urllib.request.urlopen(f"{operator.stack.broker.monitoring_url}/varz", timeout=5) as answer:  # noqa: S310 - our own broker
         return int(json.load(answer)["out_bytes"])
+
+
+def received_messages(operator: Operator) -> int:
+    """How many messages, requests among them, clients have sent to the broker so far."""
+    with urllib.request.urlopen(f"{operator.stack.broker.monitoring_url}/varz", timeout=5) as answer:  # noqa: S310 - our own broker
+        return int(json.load(answer)["in_msgs"])
 
 
 async def bury(operator: Operator, count: int = LETTERS, body: bytes = b"x" * BODY_BYTES) -> None:
@@ -71,6 +79,54 @@ async def test_one_dead_letter_is_shown_without_reading_the_others(operator: Ope
     result = await operator.run("dlq", "show", f"email:{first}", f"email:{last}", "--json")
     assert sent_bytes(operator) - before < FEW_BYTES
     assert [letter["error"] for letter in result.json] == ["error 1", f"error {LETTERS}"]
+
+
+class _Watched(io.StringIO):
+    """Remembers how much the broker had sent when the first row was printed."""
+
+    def __init__(self, operator: Operator) -> None:
+        super().__init__()
+        self._operator, self.sent = operator, 0
+
+    def write(self, text: str) -> int:
+        self.sent = self.sent or sent_bytes(self._operator)
+        return super().write(text)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["a table", "JSON"])
+async def test_all_dead_letters_are_printed_while_they_are_read(operator: Operator, form: tuple[str, ...]) -> None:
+    """The first rows do not wait for the last ones, of which there may be more than fit into memory."""
+    await bury(operator, 2 * LETTERS)
+    await operator.connection.jetstream().publish("dead.sync.external", b"{}", headers={wire.DEAD_ERROR: "error 601"})
+    before, out = sent_bytes(operator), _Watched(operator)
+    result = await operator.run("dlq", "list", "--limit", "0", *form, out=out)
+    assert out.sent - before < LETTERS * BODY_BYTES
+    numbers = [int(number) for number in re.findall(r"error (\d+)", result.out)]
+    assert numbers == list(range(1, 2 * LETTERS + 2))
+
+
+async def test_what_is_named_is_deleted_and_redriven_without_reading_the_others(operator: Operator) -> None:
+    """A reference says where it is."""
+    await bury(operator)
+    first, second, *_, last = await sequences(operator)
+    before = sent_bytes(operator)
+    redriven = await operator.run("dlq", "redrive", f"email:{last}", "--yes", "--json")
+    deleted = await operator.run("dlq", "purge", f"email:{first}", f"email:{second}", "--yes", "--json")
+    assert sent_bytes(operator) - before < FEW_BYTES
+    assert (redriven.json, deleted.json) == ({"matched": 1, "done": 1}, {"matched": 2, "done": 2})
+    assert (await manage(operator.connection, "STREAM.INFO.EMAIL_DLQ"))["state"]["messages"] == LETTERS - 3
+
+
+async def test_all_dead_letters_of_a_service_are_deleted_by_one_request(operator: Operator) -> None:
+    """Those that came after the question stay, as do those of others."""
+    await bury(operator, count=20, body=b"{}")
+    await operator.connection.jetstream().publish("dead.sync.external", b"{}")
+    before = received_messages(operator)
+    deleted = await operator.run("dlq", "purge", "--service", "email", "--yes", "--json")
+    assert deleted.json == {"matched": 20, "done": 20}
+    assert received_messages(operator) - before < 20
+    left = (await operator.run("dlq", "list", "--limit", "0", "--json")).json
+    assert [row["type"] for row in left] == ["sync.external"]
 
 
 GAPS: dict[str, Any] = {

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.cli.__main__ import parser
 from nightshift.cli.client.completion import script
+from nightshift.cli.command_line import parser
 from nightshift.config import env_file
 from tests.integration.cli.harness import Operator, run_command
 from tests.repository import ROOT

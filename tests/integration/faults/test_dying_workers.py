@@ -8,7 +8,7 @@ import pytest
 
 from nightshift.broker import direct_get
 from nightshift.broker.message import OutboundMessage
-from nightshift.cli.commands.redrive import copy_of, remove
+from nightshift.cli.actions.redrive import copy_of, remove
 from nightshift.cli.queries.dead_letters import letter_of
 from tests.chaos.fault_points import KILLER_CODE
 from tests.chaos.pace import BRISK

@@ -62,9 +62,9 @@ async def send(stack: Stack, job_id: str) -> None:
 
 
 async def test_one_variable_brings_the_spans_of_a_service_to_the_collector(stack: Stack, collector: Collector) -> None:
-    """With the key that the collector asks for, read from a file; what was traced last is sent at the end."""
+    """With the key that the collector asks for, as its file has it then; what was traced last is sent at the end."""
     key = stack.logs / "headers"
-    key.write_text("x-api-key=open%20sesame\n")
+    key.write_text("x-api-key=replaced%20meanwhile\n")
     settings = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_EXPORTER_OTLP_HEADERS_FILE": str(key),
@@ -75,6 +75,7 @@ async def test_one_variable_brings_the_spans_of_a_service_to_the_collector(stack
         await send(stack, "collected")
         await eventually(lambda: lines(service, "job"), what="the job's line")
         assert collector.spans == []
+        key.write_text("x-api-key=open%20sesame\n")
     assert service.process.exit_code == 0
     received = await collector.one("process email.send")
     assert received.span.trace_id.hex() == TRACE.split("-")[1]

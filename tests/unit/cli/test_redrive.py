@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from nightshift.broker.message import StoredMessage
-from nightshift.cli.commands.redrive import copy_of
+from nightshift.cli.actions.redrive import copy_of
 from nightshift.cli.queries.dead_letters import Filter, Letter, letter_of, references
 from nightshift.contract import wire
 

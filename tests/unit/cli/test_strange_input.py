@@ -15,10 +15,10 @@ from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.connection import Reply
 from nightshift.broker.message import StoredMessage
 from nightshift.broker.parser import Receive
+from nightshift.cli.actions.batch import _checked_lines
+from nightshift.cli.actions.redrive import copy_of
+from nightshift.cli.actions.send import read_body
 from nightshift.cli.client.contract import check_body
-from nightshift.cli.commands.batch import _checked_lines
-from nightshift.cli.commands.redrive import copy_of
-from nightshift.cli.commands.send import read_body
 from nightshift.cli.queries.dead_letters import letter_of, parse_count, references
 from nightshift.cli.queries.discover_workers import running_workers
 from nightshift.cli.queries.streams import message_at

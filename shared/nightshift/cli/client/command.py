@@ -1,17 +1,21 @@
-"""Declaring a command: name, help, example, and the function that runs it."""
+"""Declaring a command: name, help, example, and the function that runs it.
+
+Whatever declares commands is loaded for every `--help`: what they do is named by its place, and loaded when it is run.
+"""
 
 import argparse
 import re
 import sys
-from collections.abc import Awaitable, Callable
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from nightshift.cli.client.context import Context
-from nightshift.cli.client.settings import add_flags
 from nightshift.cli.terminal.exit_codes import WRONG_USE
-from nightshift.text import did_you_mean
 
-Run = Callable[[Context, argparse.Namespace], Awaitable[int]]
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from nightshift.cli.client.context import Context
+
+Run: TypeAlias = "Callable[[Context, argparse.Namespace], Awaitable[int]]"
 Groups: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse gives its type no public name
 """The parsers to which commands are added."""
 
@@ -25,6 +29,8 @@ class Parser(argparse.ArgumentParser):
         """Print the error and exit with code 2."""
         match = _INVALID_CHOICE.search(message)
         if match:
+            from nightshift.text import did_you_mean  # noqa: PLC0415 - only for mistakes
+
             known = [word.strip(" '") for word in match[2].split(",")]
             hint = did_you_mean(match[1], known) or f"; there are: {', '.join(known)}"
             message = f"there is no '{match[1]}'{hint}"
@@ -44,10 +50,13 @@ def command(
     text: str,
     *,
     example: str,
-    run: Run | None = None,
+    run: "Run | str | None" = None,
     more: str = "",
 ) -> Parser:
-    """Declare one command; return its parser, to which its arguments are added."""
+    """Declare one command; return its parser, to which its arguments are added.
+
+    `run` is the function, or better its place, `my.module:function`: then the module is loaded when the command is run.
+    """
     parser = groups.add_parser(
         name,
         help=text,
@@ -63,3 +72,18 @@ def command(
 def destructive(parser: Parser) -> None:
     """Add `--yes` to a command that asks before it destroys anything."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command. They have no defaults, so that they may stand before or after the command."""
+    group = parser.add_argument_group("connection and output")
+    suppress = argparse.SUPPRESS
+    group.add_argument(
+        "--url", default=suppress, help="address of the broker (NATS_URL), several with commas; tls:// for TLS"
+    )
+    group.add_argument("--creds", default=suppress, metavar="FILE", help="credentials file (NATS_CREDS_FILE)")
+    group.add_argument("--user", default=suppress, help="user (NATS_USER); the password comes from NATS_PASSWORD")
+    group.add_argument(
+        "--ca", default=suppress, metavar="FILE", help="who signed the broker's certificate (NATS_CA_FILE)"
+    )
+    group.add_argument("--json", action="store_true", default=suppress, help="JSON on standard output, for programs")

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.terminal.exit_codes import DONE
 from nightshift.config.project import Project
-from nightshift.contract.catalogue import exists, load_catalogue
 
 _BASH = """\
 # bash completion for nightshift; put this into ~/.bashrc:  source <(nightshift completion bash)
@@ -75,5 +74,7 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _job_types() -> list[str]:
+    from nightshift.contract.catalogue import exists, load_catalogue  # noqa: PLC0415 - only a script needs the contracts
+
     package = Project.of_environment(os.environ).contracts
     return sorted(load_catalogue(package).messages) if exists(package) else []

@@ -13,12 +13,12 @@ from nightshift.cli.terminal.output import Output
 from nightshift.config.datastore_urls import database_url
 from nightshift.config.extras import extra
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.database import Database, open_database
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.tracing import open_tracing
 
 if TYPE_CHECKING:
+    from nightshift.database import Database
     from nightshift.objects.s3 import S3ObjectStore
 
 CONNECT_SECONDS = 4.0
@@ -68,9 +68,11 @@ class Context:
             self._stack.push_async_callback(self._connection.close)
         return self._connection
 
-    def database(self) -> Database | None:
+    def database(self) -> "Database | None":
         """Return the database, or None if its address is not set; connects on first use."""
         if self._database is None and (url := database_url(self.settings)) is not None:
+            from nightshift.database import open_database  # noqa: PLC0415 - half a second, for those who want it only
+
             self._database = open_database(url)
             self._stack.push_async_callback(self._database.close)
         return self._database

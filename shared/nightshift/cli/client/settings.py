@@ -37,21 +37,6 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
         yield from invalid_urls(self)
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every command. They have no defaults, so that they may stand before or after the command."""
-    group = parser.add_argument_group("connection and output")
-    suppress = argparse.SUPPRESS
-    group.add_argument(
-        "--url", default=suppress, help="address of the broker (NATS_URL), several with commas; tls:// for TLS"
-    )
-    group.add_argument("--creds", default=suppress, metavar="FILE", help="credentials file (NATS_CREDS_FILE)")
-    group.add_argument("--user", default=suppress, help="user (NATS_USER); the password comes from NATS_PASSWORD")
-    group.add_argument(
-        "--ca", default=suppress, metavar="FILE", help="who signed the broker's certificate (NATS_CA_FILE)"
-    )
-    group.add_argument("--json", action="store_true", default=suppress, help="JSON on standard output, for programs")
-
-
 def environment(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> tuple[dict[str, str], str]:
     """Return the settings in effect, and a description of where the broker's address comes from."""
     given = {

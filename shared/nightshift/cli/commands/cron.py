@@ -1,48 +1,6 @@
 """`nightshift cron`: list schedules and their history, run one now, pause and resume one."""
 
-import argparse
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
-import msgspec
-
-from nightshift.broker.message import OutboundMessage
 from nightshift.cli.client.command import Groups, command, group
-from nightshift.cli.client.context import Context
-from nightshift.cli.queries import timetable
-from nightshift.cli.terminal.exit_codes import DONE
-from nightshift.cli.terminal.formatting import format_instant, format_span
-from nightshift.cli.terminal.output import Column
-from nightshift.contract import wire
-from nightshift.contract.cron import ScheduleFired, manual_subject
-from nightshift.messaging.publisher import new_job_id
-from nightshift.scheduler.timetable.listing import listing
-from nightshift.topology import schedule_pauses
-
-
-class NextDue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A due time, in UTC and in the schedule's time zone."""
-
-    name: str
-    due: datetime
-    local: str
-    time_zone: str
-
-
-class Requested(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An event that was published by hand."""
-
-    name: str
-    job_id: str
-    stream: str
-    sequence: int
-
-
-class PauseState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A schedule that was paused or resumed."""
-
-    name: str
-    paused: bool
 
 
 def register(groups: Groups) -> None:
@@ -53,14 +11,14 @@ def register(groups: Groups) -> None:
         "list",
         "Show every schedule with its last and its next due time.",
         example="nightshift cron list",
-        run=_list,
+        run="nightshift.cli.actions.cron:list_schedules",
     )
     coming = command(
         cron,
         "next",
         "Show the next due times, in UTC and in the schedule's zone.",
         example="nightshift cron next sync.all --count 5",
-        run=_next,
+        run="nightshift.cli.actions.cron:list_next",
     )
     coming.add_argument("name", metavar="NAME", nargs="?", help="schedule; all if not given")
     past = command(
@@ -68,7 +26,7 @@ def register(groups: Groups) -> None:
         "history",
         "Show the announced events, the newest last.",
         example="nightshift cron history sync.all",
-        run=_history,
+        run="nightshift.cli.actions.cron:list_history",
     )
     for parser, count in ((coming, 3), (past, 20)):
         parser.add_argument("--count", type=int, default=count, metavar="N", help=f"how many (default {count})")
@@ -77,7 +35,7 @@ def register(groups: Groups) -> None:
         "run",
         "Run one now: publish its event by hand.",
         example="nightshift cron run cleanup.daily",
-        run=_run,
+        run="nightshift.cli.actions.cron:run_now",
         more="The schedule itself is not changed. Each `run` fires once more.",
     )
     pause = command(
@@ -85,7 +43,7 @@ def register(groups: Groups) -> None:
         "pause",
         "Pause a schedule until it is resumed; restarts do not end the pause.",
         example="nightshift cron pause report.weekly",
-        run=_pause,
+        run="nightshift.cli.actions.cron:pause",
         more="What becomes due meanwhile counts as missed: at resume, the schedule's misfire policy decides.",
     )
     resume = command(
@@ -93,105 +51,7 @@ def register(groups: Groups) -> None:
         "resume",
         "Resume a paused schedule.",
         example="nightshift cron resume report.weekly",
-        run=_resume,
+        run="nightshift.cli.actions.cron:resume",
     )
     for parser in (past, run, pause, resume):
         parser.add_argument("name", metavar="NAME", help="schedule, for instance cleanup.daily")
-
-
-_STATE = Column("", lambda row: "paused" if row.paused else "", style=lambda row: "paused" if row.paused else "")
-_NEXT = (
-    Column("SCHEDULE", lambda row: row.name),
-    Column("DUE (UTC)", lambda row: format_instant(row.due)),
-    Column("LOCAL TIME", lambda row: row.local),
-    Column("TIME ZONE", lambda row: row.time_zone),
-)
-_HISTORY = (
-    Column("DUE (UTC)", lambda row: format_instant(row.due) or "(no event)"),
-    Column("ANNOUNCED", lambda row: format_instant(row.announced)),
-    Column("LATE", lambda row: format_span(row.announced - row.due) if row.due and not row.by_hand else ""),
-    Column("", lambda row: "by hand" if row.by_hand else ""),
-    Column("EXPRESSION", lambda row: row.schedule),
-    Column("TIME ZONE", lambda row: row.time_zone),
-)
-
-
-def columns(now: datetime) -> tuple[Column, ...]:
-    """Return the columns of the list."""
-    return (
-        Column("SCHEDULE", lambda row: row.name),
-        Column("EXPRESSION", lambda row: row.schedule),
-        Column("TIME ZONE", lambda row: row.time_zone),
-        Column("MISFIRE", lambda row: row.misfire),
-        Column("LAST DUE (UTC)", lambda row: format_instant(row.last_due) or "never"),
-        Column("NEXT DUE (UTC)", lambda row: format_instant(row.next_due) or "never"),
-        Column("IN", lambda row: format_span(row.next_due - now) if row.next_due else "", right=True),
-        _STATE,
-    )
-
-
-async def _list(context: Context, _options: argparse.Namespace) -> int:
-    connection, known = await context.connection(), timetable.schedules(context)
-    rows = await timetable.entries(connection, known, context.now)
-    context.output.rows(rows, columns(context.now), none="The timetable is empty.")
-    return DONE
-
-
-async def _next(context: Context, options: argparse.Namespace) -> int:
-    known = timetable.schedules(context)
-    wanted = [timetable.schedule_named(known, options.name)] if options.name else known
-    rows = [
-        NextDue(
-            name=row.name,
-            due=due,
-            local=f"{due.astimezone(ZoneInfo(row.time_zone)):%a %Y-%m-%d %H:%M:%S%z}",
-            time_zone=row.time_zone,
-        )
-        for row in listing(wanted, context.now, max(1, options.count))
-        for due in row.next_due
-    ]
-    context.output.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="No schedule comes due again.")
-    return DONE
-
-
-async def _history(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
-    rows = await timetable.history(await context.connection(), schedule.name)
-    context.output.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
-    return DONE
-
-
-async def _run(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
-    now, job_id = context.now, new_job_id()
-    event = ScheduleFired(
-        name=schedule.name, schedule=schedule.expression.text, time_zone=schedule.time_zone, due=now, announced=now
-    )
-    subject = manual_subject(schedule.name)
-    headers = {wire.JOB_ID: job_id, wire.MSG_ID: f"{schedule.name}/{job_id}"}
-    publisher = await context.publisher()
-    with publisher.sending([OutboundMessage(subject, headers, msgspec.json.encode(event))]) as (message,):
-        stored = await publisher.store(message)
-    if context.output.as_json:
-        context.output.json(Requested(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
-    context.output.line(f"{schedule.name} was published: {stored.stream}, message {stored.seq}, subject {subject}")
-    return DONE
-
-
-async def _pause(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
-    await schedule_pauses.pause(await context.connection(), schedule.name, context.now)
-    return _tell(context, schedule.name, paused=True)
-
-
-async def _resume(context: Context, options: argparse.Namespace) -> int:
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
-    await schedule_pauses.resume(await context.connection(), schedule.name)
-    return _tell(context, schedule.name, paused=False)
-
-
-def _tell(context: Context, name: str, *, paused: bool) -> int:
-    if context.output.as_json:
-        context.output.json(PauseState(name=name, paused=paused))
-    context.output.line(f"{name} is paused until `nightshift cron resume {name}`" if paused else f"{name} was resumed")
-    return DONE

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from nightshift.cli.client.command import Groups, command
-from nightshift.cli.client.settings import environment
 from nightshift.cli.terminal.exit_codes import WRONG_USE
 from nightshift.config.project import Project
+from nightshift.runtime.provision_arguments import provision_parser
 
 _MISSING = """\
 nightshift up: the embedded stack is not installed here ({0}).
@@ -47,6 +47,9 @@ def program(arguments: Sequence[str]) -> Callable[[], int] | None:
 
 def _up(arguments: Sequence[str]) -> int:
     try:
+        from nightshift.embedded.up_arguments import up_parser  # noqa: PLC0415 - it may not be installed
+
+        up_parser().parse_args(arguments)
         from nightshift.embedded.up import main  # noqa: PLC0415 - no other command needs the embedded stack
     except ModuleNotFoundError as missing:
         sys.stderr.write(_MISSING.format(missing))
@@ -55,6 +58,8 @@ def _up(arguments: Sequence[str]) -> int:
 
 
 def _provision(arguments: Sequence[str]) -> int:
+    provision_parser().parse_args(arguments)
+    from nightshift.cli.client.settings import environment  # noqa: PLC0415 - no help needs it
     from nightshift.runtime.provision import main  # noqa: PLC0415 - no other command needs it
 
     settings, _ = environment(argparse.Namespace(), os.environ, Project.of_environment(os.environ).state_folder)

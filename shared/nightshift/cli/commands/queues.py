@@ -1,56 +1,31 @@
 """`nightshift queues`: figures of each service's queues; pause, resume and purge them."""
 
-import argparse
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import msgspec
-
-from nightshift.broker import Connection
-from nightshift.broker.jetstream import manage
 from nightshift.cli.client.command import Groups, command, destructive, group
-from nightshift.cli.client.context import Context
-from nightshift.cli.commands import describe
-from nightshift.cli.commands.queue_table import FOREVER, HEADS, columns
-from nightshift.cli.queries.discover_workers import running_workers
-from nightshift.cli.queries.queue_stats import queue_stats
-from nightshift.cli.queries.streams import stream_info
-from nightshift.cli.queries.topology import service_named, service_names, topology_of
-from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
-from nightshift.cli.terminal.formatting import format_instant, plural
 from nightshift.cli.terminal.parse_time import parse_duration
-from nightshift.contract import wire
-from nightshift.instants import rfc3339
-from nightshift.topology.topology import later_stream, queue_stream
 
-_SAMPLE = timedelta(seconds=1)
-
-
-class PauseState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A service that was paused or resumed."""
-
-    service: str
-    paused: bool
-    until: datetime | None = None
-
-
-class Purged(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many jobs were deleted from a service's queues."""
-
-    service: str
-    waiting: int
-    later: int
+_HEADS = (
+    "WAITING: to be run now; RUNNING: in flight; RETRY: between two attempts; LATER: scheduled; EVENTS: of schedules,\n"
+    "not yet handled; DEAD: dead letters; OLDEST: age of the oldest job to be run now; IN and OUT: jobs per second."
+)
 
 
 def register(groups: Groups) -> None:
     """Declare the commands."""
     queues = group(groups, "queues", "What waits and runs; pause, resume and purge a service's queues.")
     listing = command(
-        queues, "list", "Show every service's queues.", example="nightshift queues list", run=_list, more=HEADS
+        queues,
+        "list",
+        "Show every service's queues.",
+        example="nightshift queues list",
+        run="nightshift.cli.actions.queues:list_queues",
+        more=_HEADS,
     )
     listing.add_argument(
         "--sample",
         type=parse_duration,
-        default=_SAMPLE,
+        default=timedelta(seconds=1),
         metavar="SPAN",
         help="how long to measure rates (default 1s; 0s: not at all)",
     )
@@ -59,14 +34,14 @@ def register(groups: Groups) -> None:
         "describe",
         "Show settings, workers, job types and last errors of one service.",
         example="nightshift queues describe email",
-        run=_describe,
+        run="nightshift.cli.actions.queues:describe_queue",
     )
     pause = command(
         queues,
         "pause",
         "Stop delivering jobs to a service, all replicas; jobs in flight are finished.",
         example="nightshift queues pause email --for 2h",
-        run=_pause,
+        run="nightshift.cli.actions.queues:pause",
         more="It lasts until `resume`, also across restarts. Producers can go on publishing.",
     )
     pause.add_argument(
@@ -77,14 +52,14 @@ def register(groups: Groups) -> None:
         "resume",
         "Deliver jobs to a paused service again.",
         example="nightshift queues resume email",
-        run=_resume,
+        run="nightshift.cli.actions.queues:resume",
     )
     purge = command(
         queues,
         "purge",
         "Delete the waiting jobs of a service for good; dead letters stay.",
         example="nightshift queues purge email --type email.send --later",
-        run=_purge,
+        run="nightshift.cli.actions.queues:purge",
         more="Jobs in flight are deleted from the queue, too, but their worker finishes them.",
     )
     purge.add_argument("--type", help="only jobs of this type")
@@ -92,91 +67,3 @@ def register(groups: Groups) -> None:
     for parser in (describing, pause, resume, purge):
         parser.add_argument("name", metavar="NAME", help="service, for instance email")
     destructive(purge)
-
-
-async def _list(context: Context, options: argparse.Namespace) -> int:
-    connection = await context.connection()
-    alive = await running_workers(connection)
-    rows = await queue_stats(
-        connection, topology_of(context), service_names(context), alive, options.sample.total_seconds()
-    )
-    context.output.rows(rows, columns(context.now), none="No service has queues.")
-    return DONE
-
-
-async def _describe(context: Context, options: argparse.Namespace) -> int:
-    name = service_named(context, options.name)
-    connection = await context.connection()
-    alive = await running_workers(connection)
-    (stats,) = await queue_stats(connection, topology_of(context), [name], alive, 0)
-    await describe.show(context, topology_of(context), stats, alive, columns(context.now))
-    return DONE
-
-
-async def _pause(context: Context, options: argparse.Namespace) -> int:
-    name = service_named(context, options.name)
-    until = min(context.now + options.span, FOREVER) if options.span is not None else FOREVER
-    await _set_pause(context, name, until)
-    _tell(context, PauseState(service=name, paused=True, until=until if options.span is not None else None))
-    return DONE
-
-
-async def _resume(context: Context, options: argparse.Namespace) -> int:
-    name = service_named(context, options.name)
-    await _set_pause(context, name, None)
-    _tell(context, PauseState(service=name, paused=False))
-    return DONE
-
-
-async def _set_pause(context: Context, service: str, until: datetime | None) -> None:
-    connection = await context.connection()
-    request = {"pause_until": rfc3339(until)} if until is not None else {}
-    for consumer in topology_of(context).consumers_of(service):
-        await manage(connection, f"CONSUMER.PAUSE.{consumer.stream}.{consumer.name}", request)
-
-
-def _tell(context: Context, row: PauseState) -> None:
-    if context.output.as_json:
-        context.output.json(row)
-    if not row.paused:
-        context.output.line(f"{row.service} was resumed")
-        return
-    how = f"until {format_instant(row.until)}" if row.until else f"until `nightshift queues resume {row.service}`"
-    context.output.line(f"{row.service} is paused {how}; jobs in flight are finished")
-
-
-async def _purge(context: Context, options: argparse.Namespace) -> int:
-    name = service_named(context, options.name)
-    job_type = _type_of(name, options.type)
-    connection = await context.connection()
-    stream, subject = (
-        (later_stream(name), f"later.{job_type}") if options.later else (queue_stream(name), f"jobs.{job_type}")
-    )
-    if options.later:
-        subject += "" if subject.endswith(">") else ".>"
-    count = await _count(connection, stream, subject)
-    what = f"{plural(count, 'job')} of {name} ({subject}), {'for later' if options.later else 'to be run now'},"
-    if not context.output.confirm(f"Delete {what} for good?"):
-        return ANSWER_IS_NO
-    answer = await manage(connection, f"STREAM.PURGE.{stream}", {"filter": subject})
-    gone = int(answer.get("purged", 0))
-    if context.output.as_json:
-        context.output.json(
-            Purged(service=name, waiting=0 if options.later else gone, later=gone if options.later else 0)
-        )
-    context.output.line(f"{plural(gone, 'job')} deleted from {name}")
-    return DONE
-
-
-def _type_of(service: str, job_type: str | None) -> str:
-    if job_type is None:
-        return f"{service}.>"
-    if wire.service_of(job_type) != service:
-        raise UsageError(f"{job_type} is not a type of {service}: its types begin with {service}.")
-    return job_type
-
-
-async def _count(connection: Connection, stream: str, subject: str) -> int:
-    info = await stream_info(connection, stream, subjects_filter=subject)
-    counts: dict[str, int] = info["state"].get("subjects") or {}
-    return sum(counts.values())

@@ -1,40 +1,9 @@
 """`nightshift top`: queues, workers, schedules and last errors on one screen, refreshed regularly."""
 
-import argparse
-import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
-import msgspec
-from rich.console import Group
-from rich.live import Live
-from rich.text import Text
-
 from nightshift.cli.client.command import Groups, command
-from nightshift.cli.client.context import Context
-from nightshift.cli.commands import cron, dlq_show, queue_table, workers
-from nightshift.cli.queries import timetable
-from nightshift.cli.queries.dead_letters import CRON, newest_letters
-from nightshift.cli.queries.discover_workers import running_workers
-from nightshift.cli.queries.queue_stats import QueueStats, Snapshot, take_snapshot, with_rates
-from nightshift.cli.queries.topology import service_names, topology_of
-from nightshift.cli.terminal.exit_codes import DONE
-from nightshift.cli.terminal.formatting import format_instant
-from nightshift.cli.terminal.output import table
 from nightshift.cli.terminal.parse_time import parse_duration
-from nightshift.topology.discovery import WorkerInfo
-
-_LAST_ERRORS = 8
-_SHORTEST_SECONDS = 0.2
-
-
-class Dashboard(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The state of everything at one moment."""
-
-    queues: list[QueueStats]
-    workers: list[workers.WorkerRow]
-    schedules: list[timetable.ScheduleRow]
-    last_errors: list[dlq_show.LetterRow]
 
 
 def register(groups: Groups) -> None:
@@ -44,7 +13,7 @@ def register(groups: Groups) -> None:
         "top",
         "Watch queues, workers, schedules and last errors, until Ctrl-C.",
         example="nightshift top --every 5s",
-        run=_run,
+        run="nightshift.cli.actions.top:run",
     )
     parser.add_argument(
         "--every",
@@ -54,80 +23,3 @@ def register(groups: Groups) -> None:
         help="how often to refresh (default 2s)",
     )
     parser.add_argument("--once", action="store_true", help="show it once and exit; the default without a terminal")
-
-
-class Monitor:
-    """Reader of the whole state; rates are measured between two readings."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._shots: dict[str, Snapshot] = {}
-        self._workers = list[WorkerInfo]()
-        self._looked = 0.0
-        self._letters = list[dlq_show.LetterRow]()
-        self._last_sequences = dict[str, int]()
-
-    async def read(self) -> Dashboard:
-        """Return the current state."""
-        context, connection = self._context, await self._context.connection()
-        alive, now = await running_workers(connection), asyncio.get_running_loop().time()
-        names = service_names(context)
-        shots = await asyncio.gather(*(take_snapshot(connection, topology_of(context), name, alive) for name in names))
-        before, self._shots = self._shots, {shot.stats.service: shot for shot in shots}
-        rows = workers.with_rates(self._workers, alive, now - self._looked if self._looked else 0)
-        self._workers, self._looked = alive, now
-        service_named = timetable.schedules(context)
-        return Dashboard(
-            queues=[
-                with_rates(before[name], shot) if name in before else shot.stats for name, shot in self._shots.items()
-            ],
-            workers=rows,
-            schedules=await timetable.entries(connection, service_named, context.now),
-            last_errors=await self._last_errors(names),
-        )
-
-    async def _last_errors(self, names: Sequence[str]) -> list[dlq_show.LetterRow]:
-        """Return the newest dead letters; after the first time, only newer ones are read."""
-        connection = await self._context.connection()
-        for name in (*names, CRON):
-            letters = await newest_letters(connection, name, _LAST_ERRORS, after=self._last_sequences.get(name, 0))
-            if letters:
-                self._last_sequences[name] = letters[-1].sequence
-            self._letters += [dlq_show.row(letter, self._context.catalogue.messages) for letter in letters]
-        self._letters = sorted(self._letters, key=lambda row: row.died)[-_LAST_ERRORS:]
-        return self._letters
-
-
-async def _run(context: Context, options: argparse.Namespace) -> int:
-    monitor, seconds = Monitor(context), max(options.every.total_seconds(), _SHORTEST_SECONDS)
-    dashboard = await monitor.read()
-    if options.once or context.output.as_json or not context.output.out.is_terminal:
-        if context.output.as_json:
-            context.output.json(dashboard)
-        else:
-            context.output.show(render(context, dashboard))
-        return DONE
-    with Live(render(context, dashboard), console=context.output.out, screen=True, auto_refresh=False) as live:
-        while True:
-            await asyncio.sleep(seconds)
-            live.update(render(context, await monitor.read()), refresh=True)
-
-
-def render(context: Context, dashboard: Dashboard) -> Group:
-    """Return the tables, one below the other."""
-    now = context.now
-    return Group(
-        Text(f"nightshift  {context.settings.nats_url}  {format_instant(now)}", style="bold"),
-        Text(""),
-        table(dashboard.queues, queue_table.columns(now)),
-        Text(""),
-        table(dashboard.workers, workers.columns(now))
-        if dashboard.workers
-        else Text("no process answers", style="bold red"),
-        Text(""),
-        table(dashboard.schedules, cron.columns(now)),
-        Text(""),
-        table(dashboard.last_errors, dlq_show.COLUMNS)
-        if dashboard.last_errors
-        else Text("no dead letters", style="green"),
-    )

@@ -13,7 +13,6 @@ from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
 from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.formatting import format_size
-from nightshift.database import MigrationError, history_states
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version, differences
 from nightshift.topology.topology import later_stream
@@ -143,6 +142,8 @@ async def database(context: Context) -> list[Finding]:
     opened = context.database()
     if opened is None:
         return [skipped("database", NO_DATABASE)]
+    from nightshift.database import MigrationError, history_states  # noqa: PLC0415 - a second, where there is one only
+
     try:
         states = await history_states(opened, context.settings.schema_package)
     except Unavailable as away:

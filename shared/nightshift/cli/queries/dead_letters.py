@@ -2,10 +2,10 @@
 
 import fnmatch
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract import wire
 from nightshift.topology.topology import dead_letter_stream
 
+T = TypeVar("T")
 CRON = "cron"
 _DIGITS = 16
 _REFERENCE = re.compile(r"([a-z][a-z0-9-]*):(\d{1,19})")
@@ -134,6 +135,15 @@ async def letters(connection: Connection, wanted: Filter, *, after: int = 0) -> 
             letter = letter_of(message, service)
             if wanted.matches(letter):
                 yield letter
+
+
+async def merged(each: Sequence[AsyncIterator[T]], key: Callable[[T], Any]) -> AsyncIterator[T]:
+    """Yield what several ordered sources yield, in one order; of each, one is looked at ahead."""
+    ahead = [(await anext(source, None), source) for source in each]
+    while left := [(one, source) for one, source in ahead if one is not None]:
+        first, source = min(left, key=lambda pair: key(pair[0]))
+        yield first
+        ahead = [(await anext(other, None), other) if other is source else (one, other) for one, other in left]
 
 
 async def newest_letters(connection: Connection, service: str, count: int, *, after: int = 0) -> list[Letter]:

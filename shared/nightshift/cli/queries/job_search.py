@@ -1,46 +1,23 @@
 """Find a job: at the broker, in inbox and outbox, among the dead letters."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime
-
-import msgspec
-from sqlalchemy import select
 
 from nightshift.broker import direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries.dead_letters import Filter, letters, parse_count
+from nightshift.cli.queries.location import Location
 from nightshift.cli.queries.streams import consumer_info, last_on, stored_at, subjects_on
+from nightshift.cli.queries.topology import job_types
 from nightshift.cli.terminal.formatting import format_attempts
 from nightshift.contract import wire
-from nightshift.database.tables import outbox, processed_messages
 from nightshift.housekeeping.overdue import due_at
-from nightshift.messaging.paging import Keyset, table_pages
 from nightshift.topology.topology import later_stream, queue_stream
 from nightshift.worker.in_flight import job_of
 from nightshift.worker.router import NO_ROUTE
 
 RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
 """Of several places, the first of these is the job's state: done is done, whatever duplicates wait."""
-
-_OUTBOX_ORDER = Keyset(outbox.c.created_at, outbox.c.id)
-
-
-class Location(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A place where a job was found, and its state there."""
-
-    state: str
-    type: str
-    job_id: str
-    where: str
-    at: datetime | None = None
-    """When it got there; for a scheduled job, when it will run."""
-    attempt: int | None = None
-    most: int | None = None
-    """The attempts that its type's contract allows."""
-    detail: str = ""
-    stream: str = ""
-    sequence: int = 0
 
 
 async def find_locations(context: Context, job_id: str, types: Iterable[str]) -> list[Location]:
@@ -50,8 +27,7 @@ async def find_locations(context: Context, job_id: str, types: Iterable[str]) ->
     for job_type in types:
         found += [location async for location in later_locations(context, job_type, job_id)]
         found += [location async for location in queue_locations(context, job_type, job_id)]
-    found += [location async for location in _done(context, job_id, types)]
-    found += [location async for location in _in_outbox(context, job_id, types)]
+    found += await _in_database(context, job_id, types)
     found += [location async for location in dead_letter_locations(context, job_id, types)]
     return sorted(
         found, key=lambda location: (RANK.index(location.state), location.at.timestamp() if location.at else 0)
@@ -82,11 +58,6 @@ async def _types_without_contract(context: Context, job_id: str, types: Iterable
             subjects = await subjects_on(connection, stream, f"{prefix}{service}.>")
             found |= {subject.removeprefix(prefix) for subject in subjects}
     return sorted(found - known)
-
-
-def job_types(context: Context) -> list[str]:
-    """Return every job type."""
-    return sorted(context.catalogue.messages)
 
 
 async def later_locations(context: Context, job_type: str, job_id: str) -> AsyncIterator[Location]:
@@ -170,42 +141,11 @@ def _in_queue(context: Context, message: StoredMessage, service: str, *, started
     )
 
 
-async def _done(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
+async def _in_database(context: Context, job_id: str, types: Sequence[str]) -> list[Location]:
     database = context.database()
     if database is None:
-        return
-    table = processed_messages
-    query = select(table).where(table.c.type.in_(list(types)), table.c.id == wire.safe_token(job_id))
-    query = query.where(table.c.consumer.in_([wire.service_of(job_type) for job_type in types]))
-    async with database.read() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-    for row in rows:
-        yield Location(
-            state="done",
-            type=row["type"],
-            job_id=job_id,
-            where="inbox",
-            at=row["processed_at"],
-            detail="its effects are committed",
-        )
+        return []
+    from nightshift.cli.queries.job_rows import finished, unpublished  # noqa: PLC0415 - needs the database's library
 
-
-async def _in_outbox(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
-    database = context.database()
-    if database is None:
-        return
-    subjects = {wire.job_subject(job_type): job_type for job_type in types}
-    subjects |= {wire.later_subject(job_type, job_id): job_type for job_type in types}
-    columns = (outbox.c.id, outbox.c.subject, outbox.c.headers, outbox.c.created_at)
-    query = select(*columns).where(outbox.c.subject.in_(subjects))
-    async for page in table_pages(database, query, _OUTBOX_ORDER):
-        for row in page.rows:
-            if row["headers"].get(wire.JOB_ID) == job_id:
-                yield Location(
-                    state="outbox",
-                    type=subjects[row["subject"]],
-                    job_id=job_id,
-                    where="outbox",
-                    at=row["created_at"],
-                    detail="not published yet",
-                )
+    done = [location async for location in finished(database, job_id, types)]
+    return done + [location async for location in unpublished(database, job_id, types)]

@@ -28,3 +28,8 @@ def service_named(context: Context, name: str) -> str:
             f"there is no queue {name!r}{did_you_mean(name.lower(), names) or '; there are: ' + ', '.join(names)}"
         )
     return name.lower()
+
+
+def job_types(context: Context) -> list[str]:
+    """Return every job type."""
+    return sorted(context.catalogue.messages)

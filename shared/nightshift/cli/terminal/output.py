@@ -18,6 +18,8 @@ from nightshift.cli.terminal.formatting import safe
 
 _WIDE = 10_000
 """Without a terminal, a table is as wide as it has to be: programs want whole values."""
+_FEW = 100
+"""Rows that are printed together where there may be very many."""
 STYLES = {
     "ok": "green",
     "done": "green",
@@ -55,15 +57,17 @@ class Output:
         self.out.file.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
         self.out.file.flush()
 
-    async def json_list(self, values: AsyncIterator[Any]) -> None:
-        """Write a list as indented JSON, each value as soon as it is read."""
-        separator = "[\n"
+    async def json_list(self, values: AsyncIterator[Any]) -> int:
+        """Write a list as indented JSON, each value as soon as it is read; return how many there were."""
+        separator, count = "[\n", 0
         async for value in values:
+            count += 1
             text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
             self.out.file.write(separator + textwrap.indent(text, "  "))
             separator = ",\n"
-        self.out.file.write("[]\n" if separator == "[\n" else "\n]\n")
+        self.out.file.write("\n]\n" if count else "[]\n")
         self.out.file.flush()
+        return count
 
     def rows(self, rows: Sequence[Any], columns: Sequence[Column], *, none: str, title: str = "") -> None:
         """Print rows as a table or a JSON list; `none` is what a person reads if there are none."""
@@ -73,6 +77,38 @@ class Output:
             self.show(table(rows, columns, title=title))
         else:
             self.line(none)
+
+    async def stream(self, rows: AsyncIterator[Any], columns: Sequence[Column], *, none: str) -> None:
+        """Print rows as a table or a JSON list, a few at a time as they are read: all may not fit into memory.
+
+        A column is as wide as its widest cell so far.
+        """
+        if self.as_json:
+            await self.json_list(rows)
+            return
+        few, widths, shown = list[list[str]](), [len(column.head) for column in columns], False
+        async for row in rows:
+            few.append([safe(column.cell(row)) for column in columns])
+            if len(few) == _FEW:
+                self._lines(few, columns, widths, head=not shown)
+                few, shown = [], True
+        self._lines(few, columns, widths, head=not shown)
+        if not (few or shown):
+            self.line(none)
+
+    def _lines(
+        self, rows: Sequence[Sequence[str]], columns: Sequence[Column], widths: list[int], *, head: bool
+    ) -> None:
+        if not rows:
+            return
+        widths[:] = [max(width, *map(len, cells)) for width, cells in zip(widths, zip(*rows, strict=True), strict=True)]
+        for cells in ([column.head for column in columns], *rows) if head else rows:
+            padded = (
+                cell.rjust(width) if column.right else cell.ljust(width)
+                for cell, width, column in zip(cells, widths, columns, strict=True)
+            )
+            self.out.file.write("  ".join(padded).rstrip() + "\n")
+        self.out.file.flush()
 
     def show(self, renderable: RenderableType) -> None:
         """Print tables; without a terminal, no line ends in blanks."""

@@ -4,10 +4,11 @@ import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from nightshift.config.secret import Secret
+from nightshift.config.secret import FileSecret, Secret
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import File, Held, Mailbox, SendFailedError
 from services.email.rate_limiter import RateLimiter
@@ -148,3 +149,31 @@ async def test_the_key_stays_secret(api: ResendApi) -> None:
         await mailer.send(replace(mail(), subject="x"))
     assert "re_other" not in str(outcome.value) + repr(mailer)
     await mailer.close()
+
+
+async def test_a_replaced_key_is_used_at_once(api: ResendApi, tmp_path: Path) -> None:
+    """Of the file that RESEND_API_KEY_FILE names; nobody restarts anything."""
+    file = tmp_path / "key"
+    file.write_text(API_KEY)
+    mailer = ResendMailer(api_key=FileSecret(API_KEY, file.read_text), url=api.url, rate_limiter=RateLimiter(1000))
+    await mailer.send(mail())
+    file.write_text("re_second_key")
+    with pytest.raises(Snooze, match="check RESEND_API_KEY"):
+        await mailer.send(mail())
+    assert [request.headers["authorization"] for request in api.requests] == [
+        f"Bearer {API_KEY}",
+        "Bearer re_second_key",
+    ]
+    await mailer.close()
+
+
+async def test_of_several_workers_each_asks_once_about_a_used_up_quota(api: ResendApi) -> None:
+    """What a pause costs: one refused request for each worker, however many mails they have."""
+    workers = [ResendMailer(api_key=Secret(API_KEY), url=api.url, rate_limiter=RateLimiter(1000)) for _ in range(3)]
+    api.script.extend(Answer(429, "daily_quota_exceeded", "You have reached your daily quota") for _ in workers)
+    for number in range(30):
+        with pytest.raises(Held):
+            await workers[number % 3].send(mail())
+    assert len(api.requests) == 3
+    for worker in workers:
+        await worker.close()

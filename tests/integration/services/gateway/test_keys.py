@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from nightshift.cli.__main__ import parser, perform
+from nightshift.cli.command_line import parser
+from nightshift.cli.execution import perform
 from nightshift.cli.terminal.output import Output
 from nightshift.config.project import Project
 from nightshift.database import Database, migrate, open_database

@@ -78,7 +78,7 @@ class Desk:
             connectors=self.connectors,
             metrics=self.metrics,
             run_seconds=self.run_seconds,
-            keys=self.keys,
+            keys=lambda: self.keys,
             now=self.now,
         )
         await Committer(self.database).commit(job)

@@ -164,7 +164,7 @@ async def test_an_account_is_free_however_its_job_ends(desk: Desk, end: str) -> 
         connectors=desk.connectors,
         metrics=metrics,
         run_seconds=60.0,
-        keys=desk.keys,
+        keys=lambda: desk.keys,
     )
     limits = JobLimits(timeout_seconds=1.0)
     result = await perform_job(handler, message, database=desk.database, limits=limits)

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from contracts.webhook import WebhookReceived
 from demo.sites.http_site import HttpSite, Reply, Request
 from nightshift.broker import connect
-from nightshift.cli.__main__ import parser
+from nightshift.cli.command_line import parser
 from nightshift.config.project import Project
 from nightshift.config.settings import ProcessSettings
 from nightshift.database import open_database

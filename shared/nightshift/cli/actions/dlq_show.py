@@ -42,17 +42,17 @@ def row(letter: Letter, messages: Messages) -> LetterRow:
     return LetterRow(**_facts(letter, messages))
 
 
-async def show(output: Output, letters: AsyncIterator[Letter], messages: Messages) -> None:
-    """Show letters in full, each as soon as it is read."""
+async def show(output: Output, letters: AsyncIterator[Letter], messages: Messages) -> int:
+    """Show letters in full, each as soon as it is read; return how many there were."""
     if output.as_json:
-        await output.json_list(_whole(letter, messages) async for letter in letters)
-        return
-    first = True
+        return await output.json_list(_whole(letter, messages) async for letter in letters)
+    shown = 0
     async for letter in letters:
-        if not first:
+        if shown:
             output.line("")
         _show_one(output, letter, messages)
-        first = False
+        shown += 1
+    return shown
 
 
 def _show_one(output: Output, letter: Letter, messages: Messages) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from nightshift.cli.actions import dlq_show
 from nightshift.cli.client.context import Context
-from nightshift.cli.commands import dlq_show
 from nightshift.cli.queries.dead_letters import newest_letters
 from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.queue_stats import QueueStats

@@ -8,10 +8,6 @@ from nightshift.cli.terminal.output import Column
 
 FOREVER = datetime(2200, 1, 1, tzinfo=UTC)
 """The end of a pause without an end, because the broker needs one."""
-HEADS = (
-    "WAITING: to be run now; RUNNING: in flight; RETRY: between two attempts; LATER: scheduled; EVENTS: of schedules,\n"
-    "not yet handled; DEAD: dead letters; OLDEST: age of the oldest job to be run now; IN and OUT: jobs per second."
-)
 
 
 def columns(now: datetime) -> tuple[Column, ...]:

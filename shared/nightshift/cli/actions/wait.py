@@ -5,15 +5,14 @@ import time
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import select
 
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.queries.dead_letters import Filter, letters
-from nightshift.cli.queries.job_search import Location, later_locations, queue_locations
+from nightshift.cli.queries.job_search import later_locations, queue_locations
+from nightshift.cli.queries.location import Location
 from nightshift.cli.queries.streams import message_at, stream_info
 from nightshift.cli.terminal.formatting import format_attempts, format_instant
 from nightshift.contract import wire
-from nightshift.database.tables import processed_messages
 from nightshift.messaging.publisher import Receipt
 from nightshift.topology.topology import dead_letter_stream
 
@@ -110,12 +109,9 @@ def _describe(where: Location | None) -> str:
 
 
 async def _done_at(context: Context, job_type: str, job_id: str) -> datetime | None:
-    database, table = context.database(), processed_messages
+    database = context.database()
     if database is None:
         return None
-    query = select(table.c.processed_at).where(
-        table.c.consumer == wire.service_of(job_type), table.c.type == job_type, table.c.id == wire.safe_token(job_id)
-    )
-    async with database.read() as connection:
-        at: datetime | None = (await connection.execute(query)).scalar_one_or_none()
-    return at
+    from nightshift.cli.queries.job_rows import done_at  # noqa: PLC0415 - needs the database's library
+
+    return await done_at(database, job_type, job_id)

@@ -46,6 +46,12 @@ async def remove(connection: Connection, place: Place) -> bool:
     return True
 
 
+async def remove_up_to(connection: Connection, service: str, sequence: int) -> int:
+    """Delete all dead letters of a service up to the one with this sequence; return how many."""
+    answer = await manage(connection, f"STREAM.PURGE.{dead_letter_stream(service)}", {"seq": sequence + 1})
+    return int(answer.get("purged", 0))
+
+
 class Redrive:
     """Redrives letters at a limited rate, with one in memory at a time.
 

@@ -1,0 +1,148 @@
+"""`nightshift cron`: list schedules and their history, run one now, pause and resume one."""
+
+import argparse
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from nightshift.broker.message import OutboundMessage
+from nightshift.cli.client.context import Context
+from nightshift.cli.queries import timetable
+from nightshift.cli.terminal.exit_codes import DONE
+from nightshift.cli.terminal.formatting import format_instant, format_span
+from nightshift.cli.terminal.output import Column
+from nightshift.contract import wire
+from nightshift.contract.cron import ScheduleFired, manual_subject
+from nightshift.messaging.publisher import new_job_id
+from nightshift.scheduler.timetable.listing import listing
+from nightshift.topology import schedule_pauses
+
+
+class NextDue(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A due time, in UTC and in the schedule's time zone."""
+
+    name: str
+    due: datetime
+    local: str
+    time_zone: str
+
+
+class Requested(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event that was published by hand."""
+
+    name: str
+    job_id: str
+    stream: str
+    sequence: int
+
+
+class PauseState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A schedule that was paused or resumed."""
+
+    name: str
+    paused: bool
+
+
+_STATE = Column("", lambda row: "paused" if row.paused else "", style=lambda row: "paused" if row.paused else "")
+_NEXT = (
+    Column("SCHEDULE", lambda row: row.name),
+    Column("DUE (UTC)", lambda row: format_instant(row.due)),
+    Column("LOCAL TIME", lambda row: row.local),
+    Column("TIME ZONE", lambda row: row.time_zone),
+)
+_HISTORY = (
+    Column("DUE (UTC)", lambda row: format_instant(row.due) or "(no event)"),
+    Column("ANNOUNCED", lambda row: format_instant(row.announced)),
+    Column("LATE", lambda row: format_span(row.announced - row.due) if row.due and not row.by_hand else ""),
+    Column("", lambda row: "by hand" if row.by_hand else ""),
+    Column("EXPRESSION", lambda row: row.schedule),
+    Column("TIME ZONE", lambda row: row.time_zone),
+)
+
+
+def columns(now: datetime) -> tuple[Column, ...]:
+    """Return the columns of the list."""
+    return (
+        Column("SCHEDULE", lambda row: row.name),
+        Column("EXPRESSION", lambda row: row.schedule),
+        Column("TIME ZONE", lambda row: row.time_zone),
+        Column("MISFIRE", lambda row: row.misfire),
+        Column("LAST DUE (UTC)", lambda row: format_instant(row.last_due) or "never"),
+        Column("NEXT DUE (UTC)", lambda row: format_instant(row.next_due) or "never"),
+        Column("IN", lambda row: format_span(row.next_due - now) if row.next_due else "", right=True),
+        _STATE,
+    )
+
+
+async def list_schedules(context: Context, _options: argparse.Namespace) -> int:
+    """Show every schedule with its last and its next due time."""
+    connection, known = await context.connection(), timetable.schedules(context)
+    rows = await timetable.entries(connection, known, context.now)
+    context.output.rows(rows, columns(context.now), none="The timetable is empty.")
+    return DONE
+
+
+async def list_next(context: Context, options: argparse.Namespace) -> int:
+    """Show the next due times."""
+    known = timetable.schedules(context)
+    wanted = [timetable.schedule_named(known, options.name)] if options.name else known
+    rows = [
+        NextDue(
+            name=row.name,
+            due=due,
+            local=f"{due.astimezone(ZoneInfo(row.time_zone)):%a %Y-%m-%d %H:%M:%S%z}",
+            time_zone=row.time_zone,
+        )
+        for row in listing(wanted, context.now, max(1, options.count))
+        for due in row.next_due
+    ]
+    context.output.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="No schedule comes due again.")
+    return DONE
+
+
+async def list_history(context: Context, options: argparse.Namespace) -> int:
+    """Show the announced events, the newest last."""
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    rows = await timetable.history(await context.connection(), schedule.name)
+    context.output.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
+    return DONE
+
+
+async def run_now(context: Context, options: argparse.Namespace) -> int:
+    """Publish the event of a schedule by hand."""
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    now, job_id = context.now, new_job_id()
+    event = ScheduleFired(
+        name=schedule.name, schedule=schedule.expression.text, time_zone=schedule.time_zone, due=now, announced=now
+    )
+    subject = manual_subject(schedule.name)
+    headers = {wire.JOB_ID: job_id, wire.MSG_ID: f"{schedule.name}/{job_id}"}
+    publisher = await context.publisher()
+    with publisher.sending([OutboundMessage(subject, headers, msgspec.json.encode(event))]) as (message,):
+        stored = await publisher.store(message)
+    if context.output.as_json:
+        context.output.json(Requested(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
+    context.output.line(f"{schedule.name} was published: {stored.stream}, message {stored.seq}, subject {subject}")
+    return DONE
+
+
+async def pause(context: Context, options: argparse.Namespace) -> int:
+    """Pause a schedule."""
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    await schedule_pauses.pause(await context.connection(), schedule.name, context.now)
+    return _tell(context, schedule.name, paused=True)
+
+
+async def resume(context: Context, options: argparse.Namespace) -> int:
+    """Resume a paused schedule."""
+    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    await schedule_pauses.resume(await context.connection(), schedule.name)
+    return _tell(context, schedule.name, paused=False)
+
+
+def _tell(context: Context, name: str, *, paused: bool) -> int:
+    if context.output.as_json:
+        context.output.json(PauseState(name=name, paused=paused))
+    context.output.line(f"{name} is paused until `nightshift cron resume {name}`" if paused else f"{name} was resumed")
+    return DONE

@@ -1,0 +1,56 @@
+"""Parse the command line, and run what it asks for; until then only what declares the commands is loaded."""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+from nightshift.cli.client import completion
+from nightshift.cli.client.command import Parser, add_flags
+from nightshift.cli.client.project_commands import register_commands_of
+from nightshift.cli.commands import cron, dlq, doctor, jobs, programs, queues, send, top, workers
+from nightshift.cli.terminal.exit_codes import DONE, exit_code_help
+from nightshift.config.project import Project
+from nightshift.version import VERSION
+
+
+def parser(project: Project | None = None) -> Parser:
+    """Build the parser of the whole command line, with the commands that the services of a project add."""
+    made = Parser(
+        prog="nightshift",
+        description="Background jobs and schedules on NATS: see what runs, send, redrive, repair.",
+        epilog=f"exit codes:\n{exit_code_help()}\n\nexample:\n  nightshift doctor",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--version", action="version", version=f"nightshift {VERSION}")
+    add_flags(made)
+    groups = made.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser
+    )
+    for module in (send, queues, jobs, dlq, cron, workers, top, doctor, programs):
+        module.register(groups)
+    if project is not None:
+        register_commands_of(project, groups)
+    completion.register(groups)
+    return made
+
+
+def run(typed: Sequence[str]) -> int:
+    """Run one command; return its exit code."""
+    project = Project.of_environment(os.environ)
+    project.make_importable()
+    program = programs.program(typed)
+    if program is not None:
+        return program()
+    options = parser(project).parse_args(typed)
+    try:
+        if getattr(options, "at_once", None) is not None:
+            return int(options.at_once(options))
+        from nightshift.cli.execution import execute  # noqa: PLC0415 - no --help needs what a command needs
+
+        return execute(options, os.environ, project.state_folder)
+    except BrokenPipeError:  # the reader of the output has seen enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE

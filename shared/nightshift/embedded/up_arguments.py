@@ -1,0 +1,53 @@
+"""The arguments of `nightshift up`, apart from it, so that help and mistakes need none of the stack."""
+
+import argparse
+from pathlib import Path
+
+
+def up_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="python -m nightshift.embedded.up",
+        description="Run broker, object store, mail catcher, database and all services, without Docker, until Ctrl-C. "
+        "Everything listens on loopback only. The state is kept: the next start goes on with it.",
+        epilog="The services are those of the working directory, or of PROJECT_FOLDER: the folders of its package "
+        "`services` (SERVICES_PACKAGE) that can be run. Its contracts are in `contracts` (CONTRACTS_PACKAGE).\n\n"
+        "Example: nightshift up --replicas email=2 --set LOG_LEVEL=debug",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--folder", type=Path, help="where the state is kept (default: var/up in the project)")
+    parser.add_argument("--no-services", action="store_true", help="only the infrastructure, nothing provisioned")
+    parser.add_argument(
+        "--replicas",
+        type=_replicas,
+        action="append",
+        default=[],
+        metavar="SERVICE=N",
+        help="processes of a service, 0 for none (default: 1, of the scheduler 2); may be repeated",
+    )
+    parser.add_argument(
+        "--prepare", metavar="MODULE", help="run this module when all is provisioned, with the folder as its argument"
+    )
+    parser.add_argument(
+        "--set",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting for all services; those of your shell are not passed on; may be repeated",
+    )
+    return parser
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _replicas(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    if not (count.isascii() and count.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form SERVICE=N with a whole number")
+    return name, int(count)

@@ -1,0 +1,17 @@
+"""The arguments of `nightshift provision`, apart from it, so that help and mistakes need none of the stack."""
+
+import argparse
+
+
+def provision_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(
+        prog="nightshift provision",
+        description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
+        epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "
+        "nightshift provision",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"
+    )
+    return parser
