@@ -11,7 +11,7 @@ def register(groups: Groups) -> None:
         "list",
         "List the addresses that get no mail, the newest last.",
         example="nightshift suppressions list --reason complained",
-        run="services.email.suppression_list:list_suppressions",
+        run="services.email.cli.suppression_list:list_suppressions",
     )
     listing.add_argument("--reason", choices=("bounced", "complained", "manual"), help="only these")
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
@@ -20,7 +20,7 @@ def register(groups: Groups) -> None:
         "add",
         "Send no more mail to these addresses; mails to others are not affected.",
         example="nightshift suppressions add ada@example.com --detail 'asked for it by telephone'",
-        run="services.email.suppression_list:add",
+        run="services.email.cli.suppression_list:add",
     )
     add.add_argument("--detail", help="why, for whoever reads the list")
     remove = command(
@@ -28,7 +28,7 @@ def register(groups: Groups) -> None:
         "remove",
         "Send mail to these addresses again. At Resend, they may be on a list of its own, too.",
         example="nightshift suppressions remove ada@example.com",
-        run="services.email.suppression_list:remove",
+        run="services.email.cli.suppression_list:remove",
     )
     for parser in (add, remove):
         parser.add_argument("address", metavar="ADDRESS", nargs="+", help="without a name: ada@example.com")

@@ -80,7 +80,7 @@ def _statements(service: str) -> Iterator[tuple[str, Any]]:
     """The statements that the modules of a service hold, with the modules' names."""
     for path in sorted((ROOT / "services" / service).rglob("*.py")):
         # Commands run as the operator.
-        if path.stem not in ("__main__", "commands"):
+        if path.stem not in ("__main__", "commands") and "cli" not in path.parts:
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             for value in vars(import_module(name)).values():
                 for one in value.values() if isinstance(value, dict) else (value,):

@@ -1,0 +1,1 @@
+"""The commands of the email service that an operator runs."""
