@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Self
 
 _STATE = Path("var") / "up"
+DEFAULT_SCHEMA = "schema"
+"""The package of the application's tables, if there is one and none is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from nightshift.config.datastore_urls import sqlite_url
 from nightshift.database.engine import Database, open_database
+from nightshift.database.migration_error import MigrationError
 from nightshift.database.outages import is_outage
 from nightshift.database.postgres import PoolLimits
 
 if TYPE_CHECKING:
     from nightshift.database.migrations import (
         HistoryState,
-        MigrationError,
         application_history,
         history_states,
         migrate,

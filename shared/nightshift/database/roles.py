@@ -14,8 +14,8 @@ import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from nightshift.database.migrations.errors import MigrationError
-from nightshift.database.migrations.history import DEFAULT_PACKAGE
+from nightshift.config.project import DEFAULT_SCHEMA
+from nightshift.database.migration_error import MigrationError
 from nightshift.database.scram import scram_verifier
 from nightshift.database.tables import SCHEMA
 
@@ -58,7 +58,7 @@ def declared_access(schema_package: str | None) -> Mapping[str, TableAccess]:
     Raises:
         MigrationError: there is no such declaration.
     """
-    name = f"{schema_package or DEFAULT_PACKAGE}.access"
+    name = f"{schema_package or DEFAULT_SCHEMA}.access"
     try:
         found = find_spec(name)
     except ModuleNotFoundError:

@@ -1,6 +1,6 @@
 """Two histories of migrations, the library's and the application's, and bringing a database up to both."""
 
-from nightshift.database.migrations.errors import MigrationError
+from nightshift.database.migration_error import MigrationError
 from nightshift.database.migrations.history import LIBRARY, NO_PACKAGE, History, application_history
 from nightshift.database.migrations.runner import HistoryState, history_states, migrate
 

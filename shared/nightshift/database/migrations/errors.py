@@ -6,15 +6,12 @@ from contextlib import contextmanager
 from alembic.util.exc import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from nightshift.database.migration_error import MigrationError
 from nightshift.database.outages import is_outage, lacks_tables, reason
 
 _NO_RIGHT = "42501"
 _ALREADY_THERE = ("42P07", "42P06", "42710")
 """SQLSTATE codes (PostgreSQL manual, appendix A); SQLite has none and says it in words."""
-
-
-class MigrationError(Exception):
-    """The database cannot be brought to this version's tables; the text says why and what to do."""
 
 
 @contextmanager

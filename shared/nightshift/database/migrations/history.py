@@ -10,10 +10,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from nightshift.database.migrations.errors import MigrationError
+from nightshift.config.project import DEFAULT_SCHEMA
+from nightshift.database.migration_error import MigrationError
 from nightshift.database.tables import SCHEMA
 
-DEFAULT_PACKAGE = "schema"
 NO_PACKAGE = "none"
 """The word for an application without tables, or one that migrates them itself."""
 _LONGEST_NAME = 63
@@ -81,7 +81,7 @@ def application_history(package: str | None = None) -> History | None:
     """
     if package == NO_PACKAGE:
         return None
-    name = package or DEFAULT_PACKAGE
+    name = package or DEFAULT_SCHEMA
     folder = _migrations_of(name)
     if folder is None:
         if package is None:

@@ -11,7 +11,8 @@ from sqlalchemy.schema import CreateSchema
 
 from nightshift.config import datastore_urls
 from nightshift.database.engine import Database
-from nightshift.database.migrations.errors import MigrationError, explained, unknown_revision
+from nightshift.database.migration_error import MigrationError
+from nightshift.database.migrations.errors import explained, unknown_revision
 from nightshift.database.migrations.history import LIBRARY, History, application_history
 from nightshift.database.migrations.single_history import take_over
 from nightshift.database.postgres import PoolLimits, postgres_engine

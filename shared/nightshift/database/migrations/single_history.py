@@ -7,12 +7,13 @@ revisions are noted as done, and the ordinary migrations go on from there.
 
 from sqlalchemy import Connection, Inspector, inspect, text
 
-from nightshift.database.migrations.history import DEFAULT_PACKAGE, LIBRARY, History, version_table
+from nightshift.config.project import DEFAULT_SCHEMA
+from nightshift.database.migrations.history import LIBRARY, History, version_table
 from nightshift.database.tables import SCHEMA
 
 _VERSION_TABLE = "alembic_version"
 _REVISION = "0001"
-_APPLICATION = History(DEFAULT_PACKAGE, LIBRARY.folder, version_table(DEFAULT_PACKAGE))
+_APPLICATION = History(DEFAULT_SCHEMA, LIBRARY.folder, version_table(DEFAULT_SCHEMA))
 _COLUMNS = {
     "processed_messages": {"consumer", "type", "id", "processed_at"},
     "outbox": {"id", "consumer", "type", "parent_id", "subject", "body", "headers", "not_before", "created_at"},
