@@ -1,5 +1,6 @@
 """Fixtures: real servers on free loopback ports, each in a temporary folder of its own, gone after the module."""
 
+import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,10 +18,15 @@ from nightshift.embedded.stack import Stack
 from nightshift.topology.permissions import broker_config, users
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
+from tests.repository import ROOT
 from tests.servers import running
 
 # A shell's background job ignores it, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Where compiled code is not kept beside its source, each of the many processes would compile all of it at its start.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "var" / "pycache"))
 
 
 @pytest.fixture(scope="module")

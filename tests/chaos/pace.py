@@ -1,7 +1,7 @@
 """How long the product waits for things: as in service, or briskly, so that many faults fit into two minutes."""
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -63,4 +63,14 @@ SERVICE = Pace(
     quiet_seconds=400,
     policies=Policies(progress_seconds=10 / 3),
 )
-PACES = {pace.name: pace for pace in (BRISK, SERVICE)}
+GATEWAY = replace(
+    BRISK,
+    name="gateway",
+    constants=BRISK.constants
+    | {
+        "services.gateway.files.idempotency.DEAD_AFTER": timedelta(seconds=3),
+        "services.gateway.files.receipt._PULSE_SECONDS": 0.5,
+    },
+)
+"""With a key of an upload that has died free again soon."""
+PACES = {pace.name: pace for pace in (BRISK, SERVICE, GATEWAY)}

@@ -1,15 +1,18 @@
 """Admission: who calls, by an API key or a token, and whether their rate leaves room."""
 
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request
 
 from services.gateway.auth.api_keys import ApiKeys
-from services.gateway.auth.bearer import BearerTokens, TokenRules
 from services.gateway.auth.key_text import PREFIX
 from services.gateway.auth.principal import Principal
 from services.gateway.auth.rate_limit import RateLimiter
-from services.gateway.auth.token_keys import TokenKeys, fetch_from
 from services.gateway.problems import Problem
 from services.gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from services.gateway.auth.bearer import BearerTokens
 
 BURST_SECONDS = 2.0
 """A bucket holds what comes in so long, where a key says nothing else."""
@@ -19,7 +22,9 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="nightshift"'}
 class Admission:
     """Lets in who may call."""
 
-    def __init__(self, keys: ApiKeys, tokens: BearerTokens | None, rates: RateLimiter, *, default_rate: float) -> None:
+    def __init__(
+        self, keys: ApiKeys, tokens: "BearerTokens | None", rates: RateLimiter, *, default_rate: float
+    ) -> None:
         self._keys, self._tokens, self._rates, self._default_rate = keys, tokens, rates, default_rate
 
     async def __call__(self, request: Request) -> Principal:
@@ -59,13 +64,19 @@ class Admission:
 
 def admission(settings: GatewaySettings, keys: ApiKeys) -> Admission:
     """Return the admission that the settings describe."""
-    tokens = None
-    if settings.gateway_token_jwks_url is not None:
-        rules = TokenRules(
-            settings.gateway_token_issuer or "",
-            settings.gateway_token_audience or "",
-            settings.gateway_token_algorithms,
-            settings.gateway_token_scopes,
-        )
-        tokens = BearerTokens(rules, TokenKeys(fetch_from(settings.gateway_token_jwks_url)))
+    tokens = None if settings.gateway_token_jwks_url is None else _tokens(settings, settings.gateway_token_jwks_url)
     return Admission(keys, tokens, RateLimiter(), default_rate=settings.gateway_requests_per_second)
+
+
+def _tokens(settings: GatewaySettings, url: str) -> "BearerTokens":
+    # Their cryptography takes long to load, and most gateways have keys of their own alone.
+    from services.gateway.auth.bearer import BearerTokens, TokenRules  # noqa: PLC0415
+    from services.gateway.auth.token_keys import TokenKeys, fetch_from  # noqa: PLC0415
+
+    rules = TokenRules(
+        settings.gateway_token_issuer or "",
+        settings.gateway_token_audience or "",
+        settings.gateway_token_algorithms,
+        settings.gateway_token_scopes,
+    )
+    return BearerTokens(rules, TokenKeys(fetch_from(url)))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 _JOBS = "/v1/jobs/"
@@ -11,8 +12,8 @@ _SCHEMAS = "#/components/schemas/"
 
 def served_document(package: str, offered: Iterable[str]) -> dict[str, Any] | None:
     """Return the document of a package of contracts for these job types; None if the package has none."""
-    file = resources.files(package).joinpath("openapi.json")
-    if not file.is_file():
+    file = _file(package)
+    if file is None or not file.is_file():
         return None
     document: dict[str, Any] = json.loads(file.read_bytes())
     types = set(offered)
@@ -27,6 +28,13 @@ def undescribed(document: dict[str, Any] | None, offered: Iterable[str]) -> list
     """Return the job types that are taken but not described."""
     paths = document["paths"] if document else {}
     return [job_type for job_type in offered if f"{_JOBS}{job_type}" not in paths]
+
+
+def _file(package: str) -> Traversable | None:
+    try:
+        return resources.files(package).joinpath("openapi.json")
+    except TypeError:  # contracts in one module: there is nothing beside it
+        return None
 
 
 def _is_served(path: str, types: set[str]) -> bool:
