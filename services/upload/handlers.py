@@ -63,6 +63,7 @@ async def process_upload(
     with scratch.folder() as folder:
         try:
             source = await fetch(objects, file.object_key, folder, max_bytes=settings.max_file_bytes)
+            _check(source, file)
             inspection = await _inspect(inspector, source)
         except (Permanent, UnreadableFileError) as refusal:
             raise Permanent(f"file {file.id!r} cannot be processed: {refusal}") from refusal
@@ -77,6 +78,11 @@ async def give_up(
     """Record on the file's row why its job became a dead letter, so that its owner does not wait for ever."""
     del job
     await mark_failed(database, message, reason, now())
+
+
+def _check(source: Source, file: File) -> None:
+    if file.announced not in {None, source.checksum}:
+        raise Permanent(f"its bytes have the SHA-256 {source.checksum}, and {file.announced} was announced")
 
 
 async def _inspect(inspector: Inspector, source: Source) -> Inspection:

@@ -26,6 +26,13 @@ class File:
     original_name: str
     content_type: str | None
     metadata: dict[str, Any] | None
+    checksum: str | None = None
+    processed: bool = False
+
+    @property
+    def announced(self) -> str | None:
+        """The SHA-256 that its bytes must have: who took it in says so; that of an earlier run says nothing."""
+        return None if self.processed else self.checksum
 
 
 def _new(column: str) -> BindParameter[Any]:
@@ -45,6 +52,8 @@ _FIND = select(
     files.c.original_name,
     files.c.content_type,
     files.c["metadata"],
+    files.c.checksum,
+    files.c.processed,
 ).where(files.c.id == bindparam("this_id"))
 
 PROCESSED = (

@@ -14,7 +14,7 @@ from tests.postgres_server import postgres_server
 
 SEED = "1"
 CALLERS = 6
-KILLS, JOBS, FILES = 4, 60, 25
+KILLS, JOBS, FILES = 3, 50, 20
 """So often each part is killed, and so much is answered for, at least."""
 FAULT_SECONDS, STUCK_SECONDS = 90, 60
 

@@ -2,81 +2,36 @@
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import timedelta
-from functools import partial
-from uuid import uuid4
 
-from sqlalchemy import Connection
 from starlette.responses import Response
 
-from nightshift.objects import ObjectMissingError, ObjectStoreRefusedError, ObjectTransfers, Part, UploadMissingError
-from nightshift.outcomes import Unavailable
-from services.gateway.auth.principal import Limits
-from services.gateway.body import read_json
+from nightshift.objects import ObjectMissingError, ObjectTransfers, Part, UploadMissingError
 from services.gateway.context import GatewayContext
-from services.gateway.files.announcement import media_type, owner
 from services.gateway.files.completion import Completion
-from services.gateway.files.direct_bodies import AnnounceUpload, PartBody, StoredParts, UploadBody, UploadState
-from services.gateway.files.direct_repository import UploadRow, find_upload, forget_upload, insert_upload
-from services.gateway.files.file_names import clean_name
-from services.gateway.files.json_body import decode_body
-from services.gateway.files.part_sizes import part_size
-from services.gateway.files.quotas import quota_of
-from services.gateway.files.receipt import too_large
-from services.gateway.files.repository import FileRow, find_file, give_up, insert_file, is_user, new_file
-from services.gateway.files.representation import FileView
+from services.gateway.files.direct_bodies import PartBody, StoredParts
+from services.gateway.files.direct_repository import UploadRow, find_upload, forget_upload
+from services.gateway.files.direct_view import UploadView
+from services.gateway.files.repository import FileRow, find_file, give_up
 from services.gateway.operation import Call
 from services.gateway.problems import Problem
 from services.gateway.responses import json_response
 
-PART_LINK_LIFETIME = timedelta(hours=1)
-LISTED_PARTS = 20
-"""Parts of which an answer holds the addresses; for others a client asks."""
-_BODY_BYTES = 16 * 1024
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
 class DirectUploads:
-    """Answers what is about direct uploads."""
+    """Answers what is about direct uploads that have begun."""
 
     def __init__(
-        self, context: GatewayContext, transfers: ObjectTransfers, view: FileView, completion: Completion
+        self, context: GatewayContext, transfers: ObjectTransfers, view: UploadView, completion: Completion
     ) -> None:
-        self._settings, self._database, self._now = context.settings, context.database, context.now
+        self._database, self._now = context.database, context.now
         self._objects, self._transfers, self._view, self._completion = context.objects, transfers, view, completion
-
-    async def announce(self, call: Call) -> Response:
-        """Answer `POST /v1/uploads`: begin an upload at the store and say where its parts go."""
-        wanted = decode_body(await read_json(call.request, _BODY_BYTES), AnnounceUpload)
-        if wanted.size > self._settings.max_file_bytes:
-            raise too_large(self._settings.max_file_bytes)
-        now, user = self._now(), owner(call.principal, wanted.user_id)
-        content_type = media_type(wanted.content_type)
-        file = new_file(user, name=clean_name(wanted.filename), content_type=content_type, size=wanted.size, now=now)
-        store_id = await self._transfers.begin(file.object_key, content_type)
-        upload = UploadRow(
-            id=uuid4().hex,
-            file_id=file.id,
-            object_key=file.object_key,
-            store_upload_id=store_id,
-            size=wanted.size,
-            part_size=part_size(wanted.size),
-            checksum=wanted.sha256,
-            expires_at=now + timedelta(hours=self._settings.gateway_upload_hours),
-        )
-        try:
-            await self._database.commit(partial(self._insert, file=file, upload=upload, limits=call.principal.limits))
-        except BaseException:
-            with suppress(Unavailable, ObjectStoreRefusedError):  # maintenance finds it as well
-                await self._transfers.abort(file.object_key, store_id)
-            raise
-        return json_response(self._state(upload, file, []), 201, {"Location": f"/v1/uploads/{upload.id}"})
 
     async def get(self, call: Call) -> Response:
         """Answer `GET /v1/uploads/{id}`: which parts are missing, and where they go."""
         upload, file = await self._owned(call)
-        return json_response(self._state(upload, file, await self._parts(upload, file)))
+        return json_response(self._view.state(upload, file, await self._parts(upload, file)))
 
     async def parts(self, call: Call) -> Response:
         """Answer `GET /v1/uploads/{id}/parts`: which parts the store has."""
@@ -91,7 +46,7 @@ class DirectUploads:
         number = int(call.path["n"]) if _NUMBER.fullmatch(call.path["n"]) else 0
         if not 1 <= number <= upload.part_count:
             raise Problem("not-found", f"The upload has the parts 1 to {upload.part_count}.")
-        return json_response(self._part(upload, number))
+        return json_response(self._view.part(upload, number))
 
     async def complete(self, call: Call) -> Response:
         """Answer `POST /v1/uploads/{id}/complete`: the parts become one object, the file is processed."""
@@ -120,13 +75,6 @@ class DirectUploads:
         if call.principal.user not in {None, file.user_id}:
             raise Problem("forbidden", "The upload belongs to another user.")
         return upload, file
-
-    def _insert(self, connection: Connection, *, file: FileRow, upload: UploadRow, limits: Limits) -> None:
-        if not is_user(connection, file.user_id):
-            raise Problem("unknown-user")
-        quota_of(limits, self._settings).check(connection, file.user_id, file.size, file.created_at)
-        insert_file(connection, file)
-        insert_upload(connection, upload, file.created_at)
 
     def _require_open(self, upload: UploadRow, file: FileRow) -> None:
         if file.status != "pending":
@@ -164,23 +112,6 @@ class DirectUploads:
             raise Problem("not-found", "The store no longer has the parts of this upload.") from None
         if found.size != upload.size:
             raise Problem("incomplete", f"The object has {found.size} bytes, {upload.size} were announced.")
-
-    def _state(self, upload: UploadRow, file: FileRow, stored: list[Part]) -> UploadState:
-        there = {part.number for part in stored if part.size == upload.size_of(part.number)}
-        missing = [number for number in range(1, upload.part_count + 1) if number not in there]
-        listed = missing[:LISTED_PARTS] if file.status == "pending" else []
-        body = UploadBody(
-            id=upload.id,
-            part_size=upload.part_size,
-            part_count=upload.part_count,
-            expires_at=upload.expires_at,
-            parts=[self._part(upload, number) for number in listed],
-        )
-        return UploadState(upload=body, file=self._view.body(file))
-
-    def _part(self, upload: UploadRow, number: int) -> PartBody:
-        url = self._transfers.part_url(upload.object_key, upload.store_upload_id, number, lifetime=PART_LINK_LIFETIME)
-        return PartBody(number=number, size=upload.size_of(number), url=url)
 
 
 def _require_complete(upload: UploadRow, parts: Mapping[int, Part]) -> None:

@@ -19,6 +19,7 @@ _COLUMNS = (
     uploads.c.expires_at,
 )
 _FIND = select(*_COLUMNS).where(uploads.c.id == bindparam("this_id"))
+_FIND_OF = select(*_COLUMNS).where(uploads.c.file_id == bindparam("this_file"))
 _FORGET = delete(uploads).where(uploads.c.id == bindparam("this_id"))
 
 
@@ -48,6 +49,12 @@ class UploadRow:
 async def find_upload(database: Database, upload_id: str) -> UploadRow | None:
     """Return a direct upload, None where there is none of this id."""
     row = await database.ask(lambda connection: connection.execute(_FIND, {"this_id": upload_id}).mappings().first())
+    return None if row is None else _upload_of(row)
+
+
+def find_upload_of(connection: Connection, file_id: str) -> UploadRow | None:
+    """Return the direct upload of a file, None where there is none (any more)."""
+    row = connection.execute(_FIND_OF, {"this_file": file_id}).mappings().first()
     return None if row is None else _upload_of(row)
 
 

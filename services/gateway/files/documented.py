@@ -51,7 +51,9 @@ _POST = (
 )
 _DIRECT = (
     "The client sends the parts to the addresses in the answer, and then completes the upload. Addresses are good for "
-    "an hour and dead after completion; an upload is good for a day. After a break, ask which parts are missing."
+    "an hour and dead after completion; an upload is good for a day. After a break, ask which parts are missing. Bytes "
+    "that do not have the announced `sha256` make the file `failed` when it is processed. With an `Idempotency-Key` a "
+    "repeated request is answered with the first one's upload, for 24 hours."
 )
 _EVENTS = (
     "Server-sent events `pending`, `uploaded`, `processed`, `failed`, each with the file as its data; the stream ends "
@@ -132,9 +134,18 @@ DOCUMENTED: tuple[Documented, ...] = (
         "Begin a direct upload to the object store.",
         _WRITE,
         {201: Answer("Where the parts go.", {JSON: UploadState}, _LOCATION, _UPLOAD_LINKS)},
-        ("invalid-json", "invalid-body", "too-large", "unsupported-media-type", "unknown-user", "quota-exceeded"),
+        (
+            "invalid-json",
+            "invalid-body",
+            "invalid-id",
+            "too-large",
+            "unsupported-media-type",
+            "unknown-user",
+            "key-reused",
+            "quota-exceeded",
+        ),
         _DIRECT,
-        (),
+        (IDEMPOTENCY_KEY,),
         Body({JSON: AnnounceUpload}),
     ),
     Documented(

@@ -4,11 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from schema.tables import files, idempotency_keys
 from services.gateway.files.repository import FIND, FileRow, file_of, give_up
+from services.gateway.jobs.ids import key_in
+from services.gateway.operation import Call
 from services.gateway.problems import Problem
 
 KEPT = timedelta(hours=24)
@@ -41,28 +44,69 @@ def fingerprint(parts: Sequence[object]) -> str:
     return hashlib.sha256("\n".join(repr(part) for part in parts).encode()).hexdigest()
 
 
-def look_up(connection: Connection, key: IdempotencyKey, now: datetime) -> FileRow | None:
-    """Return the file that was uploaded with this key, None where the key is free.
+def key_of(call: Call, announced: Sequence[object]) -> IdempotencyKey | None:
+    """Return the `Idempotency-Key` of a request whose head, or body, says this; None without one.
 
-    A key whose upload has died becomes free, and so does one of a deleted file, or of yesterday.
+    Raises:
+        Problem: `invalid-id`.
+    """
+    key = key_in(call.request.headers.get("idempotency-key"))
+    if key is None:
+        return None
+    principal = f"user:{call.principal.user}" if call.principal.user is not None else "application"
+    return IdempotencyKey(principal, key, fingerprint(announced))
+
+
+def known_file(connection: Connection, key: IdempotencyKey, now: datetime) -> FileRow | None:
+    """Return the file that was announced with this key, None where the key is free.
+
+    A key of a deleted file becomes free, and so does one of yesterday.
+
+    Raises:
+        Problem: `key-reused` for another upload.
+    """
+    known = _known(connection, key, now)
+    return known and known.file
+
+
+def look_up(connection: Connection, key: IdempotencyKey, now: datetime) -> FileRow | None:
+    """Return the file that was uploaded with this key, None where the key is free; one whose upload has died is.
 
     Raises:
         Problem: `key-reused` for another upload, `in-progress` while its bytes are still coming in.
     """
-    this = {"principal": key.principal, "key": key.key}
-    found = connection.execute(_FIND, this).first()
+    known = _known(connection, key, now)
+    if known is None:
+        return None
+    if known.file.status != "pending":
+        return known.file
+    if known.alive_at > now - DEAD_AFTER or not give_up(connection, known.file.id, now):
+        raise Problem("in-progress", retry_after=_RETRY_SECONDS)
+    free(connection, key, known.file.id)
+    return None
+
+
+def free(connection: Connection, key: IdempotencyKey, file_id: str) -> None:
+    """Forget what a key was used for."""
+    connection.execute(_REMOVE, {"principal": key.principal, "key": key.key, "old": file_id})
+
+
+class _Known(NamedTuple):
+    file: FileRow
+    alive_at: datetime
+
+
+def _known(connection: Connection, key: IdempotencyKey, now: datetime) -> _Known | None:
+    found = connection.execute(_FIND, {"principal": key.principal, "key": key.key}).first()
     if found is None:
         return None
     row = connection.execute(FIND.where(files.c.id == found.file_id)).mappings().one()
-    if row["user_id"] is not None and found.created_at > now - KEPT:
-        if found.fingerprint != key.fingerprint:
-            raise Problem("key-reused")
-        if row["status"] != "pending":
-            return file_of(row)
-        if found.alive_at > now - DEAD_AFTER or not give_up(connection, found.file_id, now):
-            raise Problem("in-progress", retry_after=_RETRY_SECONDS)
-    connection.execute(_REMOVE, this | {"old": found.file_id})
-    return None
+    if row["user_id"] is None or found.created_at <= now - KEPT:
+        free(connection, key, found.file_id)
+        return None
+    if found.fingerprint != key.fingerprint:
+        raise Problem("key-reused")
+    return _Known(file_of(row), found.alive_at)
 
 
 def claim(connection: Connection, key: IdempotencyKey, file_id: str, now: datetime) -> None:

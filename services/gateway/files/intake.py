@@ -21,12 +21,11 @@ from services.gateway.context import GatewayContext
 from services.gateway.files.announcement import Announcement, form_announcement, raw_announcement
 from services.gateway.files.completion import Completion
 from services.gateway.files.form import MAX_REST_BYTES, is_form
-from services.gateway.files.idempotency import IdempotencyKey, claim, fingerprint, keep_alive, look_up
+from services.gateway.files.idempotency import IdempotencyKey, claim, keep_alive, key_of, look_up
 from services.gateway.files.quotas import Quota, quota_of
 from services.gateway.files.receipt import Receipt, too_large
 from services.gateway.files.repository import FileRow, give_up, insert_file, is_user, new_file
 from services.gateway.files.slots import Slots
-from services.gateway.jobs.ids import key_in
 from services.gateway.operation import Call
 from services.gateway.problems import Problem
 
@@ -154,10 +153,6 @@ async def _drop(request: Request, announced: Announcement) -> None:
 
 
 def _key(call: Call, announced: Announcement) -> IdempotencyKey | None:
-    key = key_in(call.request.headers.get("idempotency-key"))
-    if key is None:
-        return None
-    principal = f"user:{call.principal.user}" if call.principal.user is not None else "application"
     # A form's length depends on its random boundary: it says nothing about the file.
     parts = (announced.user, announced.name, announced.content_type, announced.size, announced.digest)
-    return IdempotencyKey(principal, key, fingerprint(parts))
+    return key_of(call, parts)

@@ -6,6 +6,8 @@ from nightshift.messaging.publisher import Publisher
 from services.gateway.context import GatewayContext
 from services.gateway.files.completion import Completion
 from services.gateway.files.direct import DirectUploads
+from services.gateway.files.direct_intake import DirectIntake
+from services.gateway.files.direct_view import UploadView
 from services.gateway.files.intake import FileIntake
 from services.gateway.files.representation import FileView
 from services.gateway.files.state import FileState
@@ -22,14 +24,15 @@ def operations(context: GatewayContext) -> Sequence[Operation]:
     publisher = Publisher(context.connection, context.objects, timeout_seconds=PUBLISH_SECONDS, tracing=context.tracing)
     completion = Completion(context.database, context.objects, publisher, view, context.now)
     intake, state = FileIntake(context, transfers, completion), FileState(context, view)
-    direct = DirectUploads(context, transfers, view, completion)
+    uploads = UploadView(transfers, view)
+    begin, direct = DirectIntake(context, transfers, uploads), DirectUploads(context, transfers, uploads, completion)
     read, write = "files:read", "files:write"
     return (
         Operation("POST", "/v1/files", intake, write),
         Operation("GET", "/v1/files/{id}", state.get, read),
         Operation("DELETE", "/v1/files/{id}", state.delete, write),
         Operation("GET", "/v1/files/{id}/events", state.events, read),
-        Operation("POST", "/v1/uploads", direct.announce, write),
+        Operation("POST", "/v1/uploads", begin, write),
         Operation("GET", "/v1/uploads/{id}", direct.get, write),
         Operation("DELETE", "/v1/uploads/{id}", direct.abort, write),
         Operation("GET", "/v1/uploads/{id}/parts", direct.parts, write),

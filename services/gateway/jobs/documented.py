@@ -7,7 +7,7 @@ from services.gateway.documented import IDEMPOTENCY_KEY, JSON, TRACEPARENT, Answ
 from services.gateway.jobs.batches import MOST_JOBS
 from services.gateway.jobs.ids import CHARACTERS, LONGEST
 from services.gateway.jobs.receipts import ManyReceipts, OneReceipt
-from services.gateway.jobs.state import JobState
+from services.gateway.jobs.state import MOST_SEQUENCE, JobState
 
 AREA = "jobs"
 _ID = Parameter("id", "path", "The job's id, as its receipt has it.", {"type": "string", "minLength": 1})
@@ -15,7 +15,7 @@ _SEQUENCE = Parameter(
     "sequence",
     "query",
     "Where the receipt says that the job was stored: tells one that is still in the queue from one that is not.",
-    {"type": "integer", "minimum": 1},
+    {"type": "integer", "minimum": 1, "maximum": MOST_SEQUENCE},
 )
 _DELAY = Parameter(
     "delay",
@@ -27,9 +27,8 @@ _DELAY = Parameter(
 _AT = Parameter(
     "at",
     "query",
-    "Run it at this time (RFC 3339). Give either this or `delay`.",
+    "Run it at this time (RFC 3339), such as `2026-07-25T06:00:00Z`. Give either this or `delay`.",
     {"type": "string", "format": "date-time"},
-    "2026-07-25T06:00:00Z",
 )
 _ENQUEUE = (
     "202: it is on the broker's disk, or in the database until the broker is back; a crash of anything after that "
@@ -107,7 +106,10 @@ def _links(name: str) -> dict[str, object]:
 def _batch_of(message: type[Message]) -> dict[str, object]:
     job = {
         "type": "object",
-        "properties": {"id": {**IDEMPOTENCY_KEY.schema, "description": "The job's id."}, "body": message},
+        "properties": {
+            "id": {**IDEMPOTENCY_KEY.schema, "type": ["string", "null"], "description": "The job's id."},
+            "body": message,
+        },
         "required": ["body"],
         "additionalProperties": False,
     }

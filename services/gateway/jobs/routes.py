@@ -14,7 +14,7 @@ from services.gateway.jobs.batches import read_batch
 from services.gateway.jobs.contract_check import ContractCheck
 from services.gateway.jobs.ids import full_id, in_reach, key_in
 from services.gateway.jobs.receipts import ManyReceipts, OneReceipt, location_of, receipt_of
-from services.gateway.jobs.state import JobStates
+from services.gateway.jobs.state import MOST_SEQUENCE, JobStates
 from services.gateway.jobs.times import runs_at
 from services.gateway.operation import Call, Operation
 from services.gateway.problems import Problem
@@ -25,7 +25,6 @@ BATCH_SECONDS = 10.0
 """For the broker's acknowledgement of a whole batch."""
 ROOM_BYTES = 128 * 1024 * 1024
 """For the bodies that are in hand, all together."""
-_DIGITS = 16
 
 
 class JobRoutes:
@@ -114,7 +113,8 @@ def _sequence(call: Call) -> int | None:
     text = call.request.query_params.get("sequence")
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text)):
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_SEQUENCE))
+    if not digits or not int(text):
         raise Problem("bad-request", "sequence: expected the number that is in the receipt.")
     return int(text)
 

@@ -22,6 +22,7 @@ from services.gateway.outbox_rows import outbox_id
 
 T = TypeVar("T")
 LOOK_SECONDS = 2.0
+MOST_SEQUENCE = 10**16 - 1
 State = Literal["done", "scheduled", "retrying", "queued", "outbox", "accepted"]
 _DIGITS = 7
 _DONE = select(processed_messages).where(

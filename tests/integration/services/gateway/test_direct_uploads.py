@@ -37,10 +37,11 @@ async def api(running: Files) -> Files:
     return running
 
 
-async def announce(api: Files, size: int = len(DATA), **more: Any) -> httpx.Response:
+async def announce(api: Files, size: int = len(DATA), *, key: str = "", **more: Any) -> httpx.Response:
     """Ask for a direct upload."""
     body = {"filename": "film.mp4", "contentType": "video/mp4", "size": size, **more}
-    return await api.client.post("/v1/uploads", json=body, headers=api.headers())
+    headers = api.headers(**({"Idempotency_Key": key} if key else {}))
+    return await api.client.post("/v1/uploads", json=body, headers=headers)
 
 
 async def call(api: Files, method: str, path: str) -> httpx.Response:
@@ -135,6 +136,52 @@ async def test_an_upload_goes_on_where_it_was(api: Files) -> None:
     for part in (state["upload"]["parts"][0], signed):
         assert (await send(part, DATA)).status_code == 200
     assert (await call(api, "POST", f"{path}/complete")).status_code == 202
+
+
+async def test_a_repeated_announcement_is_the_same_upload(api: Files, objects_server: ObjectServer) -> None:
+    """Also when twenty come at once, also after some parts have come, also when it is complete."""
+    answers = await asyncio.gather(*(announce(api, key="one") for _ in range(20)))
+    body = answers[0].json()
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert {answer.headers["location"] for answer in answers} == {answers[0].headers["location"]}
+    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
+    assert len(await api.rows()) == len(await unfinished(api, objects_server)) == 1
+
+    await send(body["upload"]["parts"][0], DATA)
+    again = await announce(api, key="one")
+    assert [part["number"] for part in again.json()["upload"]["parts"]] == [2, 3]
+    for part in again.json()["upload"]["parts"]:
+        await send(part, DATA)
+    await call(api, "POST", f"{again.headers['location']}/complete")
+    done = (await announce(api, key="one")).json()
+    assert (done["file"]["id"], done["file"]["status"]) == (body["file"]["id"], "uploaded")
+    assert done["upload"]["parts"] == []
+
+
+async def test_a_key_is_for_one_announcement_until_that_is_over(api: Files) -> None:
+    """Another one is refused; what was aborted, deleted, or is too old frees it."""
+    first = await announce(api, key="one")
+
+    other = await announce(api, 17, key="one")
+    raw = await api.post(b"x", Idempotency_Key="one")
+    strange = await announce(api, key="a/b")
+    assert [(answer.status_code, answer.json()["code"]) for answer in (other, raw, strange)] == [
+        (422, "key-reused"),
+        (422, "key-reused"),
+        (400, "invalid-id"),
+    ]
+    await call(api, "DELETE", first.headers["location"])
+    second = await announce(api, key="one")
+    async with api.gateway.database.write() as connection:
+        await connection.execute(update(uploads).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    third = await announce(api, key="one")
+    bob = await api.as_key(BOB)
+    bobs = await announce(bob, key="one")
+    ids = {answer.json()["upload"]["id"] for answer in (first, second, third, bobs)}
+    assert ({answer.status_code for answer in (second, third, bobs)}, len(ids)) == ({201}, 4)
+    for who, answer in ((api, second), (api, third), (bob, bobs)):
+        assert (await call(who, "DELETE", answer.headers["location"])).status_code == 204
 
 
 async def test_an_incomplete_upload_is_not_completed(api: Files) -> None:

@@ -144,6 +144,29 @@ async def test_each_sample_file_is_worked_off(name: str, desk: Desk) -> None:
     assert (await desk.objects.stat(row["thumbnail_key"])).size > 1000
 
 
+async def test_bytes_that_were_not_announced_are_refused(desk: Desk) -> None:
+    """Whoever took the file in wrote down its SHA-256: another one is told on the row, and nothing is made of it."""
+    message = await desk.upload(b"swapped", "a.txt")
+    await desk.change(message, checksum="0" * 64)
+
+    with pytest.raises(Permanent, match=f"SHA-256 {hashlib.sha256(b'swapped').hexdigest()}, and {'0' * 64} was"):
+        await desk.run(message)
+    assert (await desk.row(message))["status"] == "failed"
+
+    await desk.change(message, checksum=hashlib.sha256(b"swapped").hexdigest())
+    await desk.run(message)
+    assert (await desk.row(message))["status"] == "processed"
+
+
+async def test_the_checksum_of_an_earlier_run_binds_nobody(desk: Desk) -> None:
+    """An application may put other bytes under the same key and have them processed again."""
+    message = await desk.upload(b"first", "a.txt")
+    await desk.run(message)
+    await desk.objects.put((await desk.row(message))["object_key"], b"second", "text/plain")
+    await desk.run(message)
+    assert (await desk.row(message))["checksum"] == hashlib.sha256(b"second").hexdigest()
+
+
 async def test_anything_else_gets_type_size_and_checksum(desk: Desk) -> None:
     """A file that nobody looks into is worked off too."""
     message = await desk.upload(b"name,age\nSam,17\n", "people.csv", "text/csv")

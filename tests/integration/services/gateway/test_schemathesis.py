@@ -1,0 +1,45 @@
+"""Whatever the gateway's own description allows or forbids: schemathesis tries it, and judges every answer."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.services.gateway.harness import Gateway
+
+SCOPES = ("files:read", "files:write", "jobs:write", "jobs:read", "jobs:cancel")
+EXAMPLES = 6
+"""Of each operation and phase."""
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        ("--exclude-operation-id", "followFile"),
+        # By itself it has no files to follow: nobody processes any here, and their streams would not end.
+        ("--include-operation-id", "followFile", "--phases", "coverage,fuzzing"),
+    ],
+    ids=["all that end", "events"],
+)
+async def test_every_check_of_schemathesis_passes(door: Gateway, tmp_path: Path, which: tuple[str, ...]) -> None:
+    """Right and wrong requests, one by one and one after the other as the links of the description say."""
+    headers = await door.key(*SCOPES, user="ada", requestsPerSecond=100_000)
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("schemathesis")),
+        *("--config-file", str(Path(__file__).with_name("schemathesis.toml"))),
+        *("run", f"{door.url}/openapi.json", "--header", f"Authorization: {headers['Authorization']}"),
+        *("--checks", "all", "--max-examples", str(EXAMPLES), "--generation-deterministic", "--no-color"),
+        *("--request-timeout", "20", "--continue-on-failure", *which),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, output.decode()
+    assert re.search(rb"[1-9]\d* generated, [1-9]\d* passed", output), output.decode()
