@@ -127,7 +127,8 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
 
 
 def _webhooks(frame: ProcessFrame, settings: GatewaySettings, intake: Intake) -> WebhookIntake:
-    registry, metrics = SourceRegistry(settings.gateway_webhooks, os.environ), WebhookMetrics()
+    registry = SourceRegistry(settings.gateway_webhooks, os.environ)
+    metrics = WebhookMetrics(lambda: registry.sources)
     frame.metrics.registry.register(metrics)
     frame.supervisor.start("webhook sources", registry.watch)
     return WebhookIntake(registry, intake, metrics, address_reader(settings.gateway_trusted_proxies))

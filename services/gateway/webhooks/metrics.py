@@ -1,7 +1,8 @@
 """What happens to webhooks, as metrics for Prometheus: by source, outcome, reason, and which secret matched."""
 
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
+from typing import Literal, get_args
 
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -13,9 +14,13 @@ Outcome = Literal["accepted", "outbox", "duplicate", "ignored", "refused", "too-
 
 
 class WebhookMetrics(Collector):
-    """Counted on the event loop, read by the thread that serves `/metrics`; only sources that exist are labels."""
+    """Counted on the event loop, read by the thread that serves `/metrics`; only sources that exist are labels.
 
-    def __init__(self) -> None:
+    `sources` names those that there are: they are at 0 from the start, so that an alarm sees the first one rise.
+    """
+
+    def __init__(self, sources: Callable[[], Iterable[str]] = tuple) -> None:
+        self._sources = sources
         self._outcomes: dict[tuple[str, str], int] = {}
         self._reasons: dict[tuple[str, str], int] = {}
         self._secrets: dict[tuple[str, str], int] = {}
@@ -34,11 +39,21 @@ class WebhookMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the counters as metric families."""
-        yield _counter("nightshift_webhooks", "Webhooks by what became of them.", "outcome", self._outcomes)
-        yield _counter("nightshift_webhooks_refused", "Webhooks that were not verified.", "reason", self._reasons)
+        names = tuple(self._sources())
+        outcomes = _from_zero(names, get_args(Outcome), self._outcomes)
+        reasons = _from_zero(names, get_args(Reason), self._reasons)
+        secrets = _from_zero(names, ("1",), self._secrets)
+        yield _counter("nightshift_webhooks", "Webhooks by what became of them.", "outcome", outcomes)
+        yield _counter("nightshift_webhooks_refused", "Webhooks that were not verified.", "reason", reasons)
         yield _counter(
-            "nightshift_webhooks_verified", "Verified webhooks by the secret that matched.", "secret", self._secrets
+            "nightshift_webhooks_verified", "Verified webhooks by the secret that matched.", "secret", secrets
         )
+
+
+def _from_zero(
+    sources: Iterable[str], labels: Iterable[str], counts: Mapping[tuple[str, str], int]
+) -> dict[tuple[str, str], int]:
+    return dict.fromkeys(product(sources, labels), 0) | dict(counts)
 
 
 def _add(counts: dict[tuple[str, str], int], source: str, label: str) -> None:
@@ -47,6 +62,6 @@ def _add(counts: dict[tuple[str, str], int], source: str, label: str) -> None:
 
 def _counter(name: str, text: str, label: str, counts: Mapping[tuple[str, str], int]) -> Metric:
     family = CounterMetricFamily(name, text, labels=["source", label])
-    for labels, count in list(counts.items()):
+    for labels, count in counts.items():
         family.add_metric(labels, count)
     return family

@@ -13,11 +13,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.email import SendEmail
 from contracts.maintenance import CleanSessions
+from contracts.webhook import WebhookReceived
+from demo.sources import write_sources
 from nightshift.cli.command_line import parser
+from nightshift.config.project import Project
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
+from nightshift.instants import utc_now
 from tests.harness import eventually
 from tests.integration.cli.expressions import ALERTS, OF_PROMETHEUS, Expression, Picked, expressions, read
 from tests.integration.cli.harness import Operator
@@ -27,6 +31,7 @@ from tests.servers import serving
 NOBODY = "http://127.0.0.1:9"
 OFTEN = '[[schedules]]\nname = "sync.often"\nschedule = "* * * * * *"\n'
 MAIL = SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>")
+EVENT = WebhookReceived(source="github", event_id="1", event_type="push.odd", received_at=utc_now(), body="{}")
 EXPRESSIONS = expressions()
 
 Series = dict[str, list[dict[str, str]]]
@@ -79,12 +84,14 @@ def schedules(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 async def workers(shared_operator: Operator, schedules: str) -> AsyncIterator[list[Service]]:
-    """A worker whose provider is away, one without work, the gateway, and a scheduler that is kept busy."""
+    """A worker whose provider is away, two without work, a gateway with sources, and a scheduler that is kept busy."""
+    write_sources(shared_operator.stack.folder)
     away = {"MAIL_TRANSPORT": "resend", "RESEND_API_KEY": "re_made_up", "RESEND_URL": NOBODY}
     started = [
         Service(shared_operator.stack, "email", extra=away),
         Service(shared_operator.stack, "maintenance"),
         Service(shared_operator.stack, "gateway"),
+        Service(shared_operator.stack, "webhook"),
         Service(shared_operator.stack, "scheduler", extra={"SCHEDULES_FILE": schedules}),
     ]
     async with serving(*started):
@@ -93,18 +100,20 @@ async def workers(shared_operator: Operator, schedules: str) -> AsyncIterator[li
 
 @pytest.fixture(scope="module")
 async def served(shared_operator: Operator, workers: list[Service], exporter: str) -> Series:
-    """What all of them serve after one job of each kind: waiting, done, put off, tried again, dead; and an event."""
+    """What all of them serve after a job of each kind (waiting, done, put off, tried again, dead) and two events."""
     await shared_operator.publisher.publish_body("upload.process", b"{}")
     await shared_operator.publisher.publish(CleanSessions())
     await shared_operator.publisher.publish(MAIL)
     await shared_operator.publisher.publish_body("email.send", b"{}")
     await shared_operator.publisher.publish_body("email.wave", b"{}")
+    await shared_operator.publisher.publish(EVENT)
 
     async def settled() -> Series | None:
         found = await series(*(service.health_url for service in workers), exporter)
         outcomes = {labels["outcome"] for labels in found.get("nightshift_jobs_total", [])}
+        outcomes |= {labels["outcome"] for labels in found.get("nightshift_webhook_events_total", [])}
         announced = {"stream": "CRON"} in found.get("nightshift_stream_oldest_timestamp_seconds", [])
-        return found if {"done", "snooze", "retry", "dead"} <= outcomes and announced else None
+        return found if {"done", "snooze", "retry", "dead", "skipped"} <= outcomes and announced else None
 
     found: Series = await eventually(settled, what="each kind of end and an event are served")
     return found
@@ -172,9 +181,10 @@ def test_the_command_of_an_alert_parses(name: str, command: str, capsys: pytest.
     """As it stands, with a word in the place of each label; and it explains itself."""
     program, *arguments = shlex.split(re.sub(r"\{\{.*?\}\}", "email", command))
     assert (program, name in ALERTS) == ("nightshift", True)
-    parser().parse_args(arguments)
+    commands = parser(Project(ROOT))  # with those of the services
+    commands.parse_args(arguments)
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args([*arguments, "--help"])
+        commands.parse_args([*arguments, "--help"])
     assert ended.value.code == 0
     assert "example:" in capsys.readouterr().out
 
