@@ -24,8 +24,12 @@ SCHEDULER = "scheduler"
 GATEWAY = "gateway"
 GATEWAY_PORT = 8000
 """Where the gateway listens in its pod; `network.yaml` lets everybody reach it."""
-ALWAYS_ON = {"email": 1}
-"""People wait for mails; everything else may be scaled to zero."""
+ALWAYS_ON = {"email": 1, "upload": 1, "webhook": 1}
+"""People wait for mails; and files and events that came while the broker was away are in the outbox, where nothing but
+their service's relay sees them. Everything else may be scaled to zero."""
+WEBHOOKS = "nightshift-webhooks"
+"""The Secret with the file of webhook sources, and the secrets that it names."""
+_WEBHOOKS_FOLDER = "/run/webhooks"
 MOST_REPLICAS = 8
 LAG_PER_REPLICA = {"upload": 8, "sync": 16, "report": 4, "maintenance": 5}
 """One replica for this many jobs, waiting or in flight: the slots of a worker, if they are few."""
@@ -82,10 +86,12 @@ def _strategy() -> Manifest:
 
 
 def _pod(service: str) -> Manifest:
-    memory_volumes = [{"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}]
+    volumes = [_secret_volume("credentials", f"nightshift-{service}")]
+    if service == GATEWAY:
+        volumes.append(_secret_volume("webhooks", WEBHOOKS))
+    volumes.append({"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}})
     if service in _SCRATCH:
-        memory_volumes.append({"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH[service]}})
-    secret = {"secretName": f"nightshift-{service}", "defaultMode": 0o440}
+        volumes.append({"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH[service]}})
     return {
         "terminationGracePeriodSeconds": DRAIN_SECONDS,
         "automountServiceAccountToken": False,
@@ -98,16 +104,20 @@ def _pod(service: str) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(service)],
-        "volumes": [{"name": "credentials", "secret": secret}, *memory_volumes],
+        "volumes": volumes,
     }
+
+
+def _secret_volume(name: str, secret: str) -> Manifest:
+    return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o440}}
 
 
 def _container(service: str) -> Manifest:
     least, most = _MEMORY.get(service, _USUAL_MEMORY)
-    mounts = [
-        {"name": "credentials", "mountPath": "/run/credentials", "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - inside a container of its own
-    ]
+    mounts = [{"name": "credentials", "mountPath": "/run/credentials", "readOnly": True}]
+    if service == GATEWAY:
+        mounts.append({"name": "webhooks", "mountPath": _WEBHOOKS_FOLDER, "readOnly": True})
+    mounts.append({"name": "tmp", "mountPath": "/tmp"})  # noqa: S108 - inside a container of its own
     if service in _SCRATCH:
         mounts.append({"name": "scratch", "mountPath": "/scratch"})
     return {
@@ -131,13 +141,17 @@ def _container(service: str) -> Manifest:
 
 
 def _environment(service: str) -> list[Manifest]:
-    """Return a service's key at the object store, and the gateway's account at the broker, its port, its disk."""
+    """Return a service's keys at the object store and at providers, and what else the gateway needs."""
     key = {"secretKeyRef": {"name": f"nightshift-{service}", "key": "s3-access-key"}}
     own = [{"name": "S3_ACCESS_KEY", "valueFrom": key}] if OBJECTS.get(service, ObjectAccess()).write else []
+    if service == "webhook":
+        stripe = {"secretKeyRef": {"name": WEBHOOKS, "key": "stripe-api-key", "optional": True}}
+        own.append({"name": "STRIPE_API_KEY", "valueFrom": stripe})
     values = {
         "NATS_API_PREFIX": IMPORTED_API,
         "GATEWAY_HOST": "0.0.0.0",  # noqa: S104 - inside a pod of its own
         "GATEWAY_PORT": str(GATEWAY_PORT),
+        "GATEWAY_WEBHOOKS": f"{_WEBHOOKS_FOLDER}/webhooks.toml",
         "TMPDIR": "/scratch",
     }
     return [*own, *({"name": name, "value": value} for name, value in values.items() if service == GATEWAY)]

@@ -130,13 +130,31 @@ def test_the_gateway_is_reached_on_its_port() -> None:
     assert environment.keys() - {"TMPDIR"} <= variables_of_gateway
 
 
+def test_the_sources_of_webhooks_are_where_the_gateway_reads_them() -> None:
+    """A Secret of their own, which the gateway alone mounts: it can change without a restart."""
+    (container,) = (spec := of_kind("Deployment")["gateway"]["spec"]["template"]["spec"])["containers"]
+    file = Path(next(one["value"] for one in container["env"] if one["name"] == "GATEWAY_WEBHOOKS"))
+    (volume,) = [one["name"] for one in container["volumeMounts"] if one["mountPath"] == str(file.parent)]
+    (secret,) = [one["secret"]["secretName"] for one in spec["volumes"] if one["name"] == volume]
+    assert (file.name, secret) == ("webhooks.toml", kubernetes.WEBHOOKS)
+    pods = {name: one["spec"]["template"]["spec"]["volumes"] for name, one in of_kind("Deployment").items()}
+    assert [name for name, volumes in pods.items() if kubernetes.WEBHOOKS in str(volumes)] == ["gateway"]
+    assert f"create secret generic {kubernetes.WEBHOOKS} " in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("service", ["webhook", "upload", "email"])
+def test_who_publishes_what_the_gateway_put_into_the_outbox_is_never_scaled_to_zero(service: str) -> None:
+    """No autoscaler sees the outbox: nobody would publish what came while the broker was away."""
+    assert of_kind("ScaledObject")[service]["spec"]["minReplicaCount"] == 1
+
+
 def test_each_consumer_of_a_service_scales_it() -> None:
     """Jobs that wait in any of its streams wake it, from zero too."""
     declared = declared_topology(load_catalogue())
     for service, document in of_kind("ScaledObject").items():
         triggers = [(t["metadata"]["stream"], t["metadata"]["consumer"]) for t in document["spec"]["triggers"]]
         assert triggers == [(consumer.stream, consumer.name) for consumer in declared.consumers_of(service)]
-    assert of_kind("ScaledObject")["upload"]["spec"]["minReplicaCount"] == 0
+    assert of_kind("ScaledObject")["report"]["spec"]["minReplicaCount"] == 0
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -14,7 +14,8 @@ import pytest
 from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
-from tests.integration.services.gateway.harness import raw
+from services.gateway.auth.principal import SCOPES
+from tests.integration.services.gateway.harness import gateway, raw
 from tests.integration.services.gateway.webhooks.intake import BODIES, SECRETS, Door, door
 
 FIELD_BYTES = [*range(32, 127), *range(128, 256)]
@@ -230,3 +231,24 @@ async def test_any_bytes_in_body_and_headers_are_refused_and_never_a_fault(intak
         assert source == "internal" or answer.status_code == 401, (source, answer.status_code, headers)
     assert set(statuses) <= {200, 401}
     assert statuses[401] > 120
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", ""), ("POST", "/batch"), ("GET", "/stripe-evt_17"), ("DELETE", "/stripe-evt_17")]
+)
+async def test_no_event_can_be_enqueued_looked_up_or_taken_back_as_a_job(
+    tmp_path: Path, method: str, path: str
+) -> None:
+    """Not even where the gateway takes every job, and the key may do everything: only a signature makes an event."""
+    async with gateway(tmp_path, gateway_jobs="*") as running:
+        key = await running.key(*SCOPES)
+        event = {
+            "source": "stripe",
+            "eventId": "evt_17",
+            "eventType": "invoice.paid",
+            "receivedAt": "2026-11-27T09:30:00Z",
+        }
+        content = {"jobs": [{"body": event}]} if path == "/batch" else event
+        url = f"/v1/jobs/webhook.received{path}"
+        answer = await running.client.request(method, url, json=content, headers=key)
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-job-type")
