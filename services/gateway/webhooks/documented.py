@@ -23,7 +23,7 @@ DOCUMENTED: tuple[Documented, ...] = (
                 {JSON: {"anyOf": [Receipt, Challenge]}, "text/xml": {"type": "string"}},
             )
         },
-        ("invalid-signature", "not-found", "too-large", "unsupported-media-type", "unavailable"),
+        ("invalid-signature", "not-found", "too-large", "unsupported-media-type", "too-many-requests", "unavailable"),
         _RECEIVED,
         (
             Parameter(

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from contracts.webhook import WebhookReceived
+from nightshift.broker.message import OutboundMessage
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
 from nightshift.observability.log import get_logger
@@ -29,6 +30,7 @@ from services.gateway.webhooks.message import encode_event, job_id_of
 from services.gateway.webhooks.metrics import Outcome, WebhookMetrics
 from services.gateway.webhooks.refusals import Refusals
 from services.gateway.webhooks.registry import SourceRegistry
+from services.gateway.webhooks.shares import Shares
 from services.gateway.webhooks.standing import Standing
 
 GOOD_BYTES = 96 * 1024 * 1024
@@ -37,11 +39,19 @@ BAD_BYTES = 40 * 1024 * 1024
 
 Each has room for the longest body that a source may allow.
 """
+ONE_SOURCES_BYTES = GOOD_BYTES // 2
 READ_SECONDS = 5.0
+STORE_SECONDS = 2.3
+"""For an event to be stored, its wait for others of its source included, so that the answer comes within 2.5 s."""
 CLAIM_SECONDS = 0.4
 """For a large body to get to the object store, so that the answer comes within 2.5 s: Slack waits for three."""
 RETRY_SECONDS = 30
-_PROBLEM_OUTCOMES: dict[str, Outcome] = {"too-large": "too-large", "busy": "busy", "timeout": "slow"}
+_PROBLEM_OUTCOMES: dict[str, Outcome] = {
+    "too-large": "too-large",
+    "busy": "busy",
+    "timeout": "slow",
+    "too-many-requests": "limited",
+}
 _NOT_OF_THE_BODY = frozenset({"no-header", "malformed"})
 _log = get_logger("webhooks")
 _CREDENTIALS = {"WWW-Authenticate": "Signature"}
@@ -72,13 +82,14 @@ class WebhookIntake:
         self._registry, self._intake, self._metrics, self._address_of = registry, intake, metrics, address_of
         self._now = now
         self._refusals, self._standing = Refusals(time.monotonic), Standing(time.monotonic)
-        self._good, self._bad = Room(GOOD_BYTES), Room(BAD_BYTES)
+        self._shares, self._bad = Shares(Room(GOOD_BYTES), ONE_SOURCES_BYTES), Room(BAD_BYTES)
 
     async def receive(self, call: Call) -> Response:
         """Answer one request.
 
         Raises:
-            Problem: the source is unknown, the request is too large, too slow or not verified, or nothing can store it.
+            Problem: the source is unknown or sends too much, the request is too large, too slow or not verified, or
+                nothing can store it.
         """
         source = self._registry.find(call.path["source"])
         if source is None:
@@ -98,8 +109,8 @@ class WebhookIntake:
             early = source.scheme.verify(_request(delivery.request, b""), self._now().timestamp())
             if isinstance(early, Refused) and early.reason in _NOT_OF_THE_BODY:
                 raise self._refuse(delivery, early)
-        room = self._bad if self._standing.is_bad(delivery.address) else self._good
-        async with room.reserve(size):
+        is_bad = self._standing.is_bad(delivery.address)
+        async with self._bad.reserve(size) if is_bad else self._shares.room(source, size):
             request = _request(delivery.request, await _read(delivery.request, source.max_body_bytes))
             verdict = await self._verify(source, request)
             if isinstance(verdict, Refused):
@@ -126,6 +137,7 @@ class WebhookIntake:
         if not _is_wanted(source, event):
             self._metrics.ended(source.name, "ignored")
             return receipt(source, ignored=True)
+        self._shares.count(source)
         return await self._accept(delivery, request, event)
 
     async def _accept(self, delivery: _Delivery, request: WebhookRequest, event: ProviderEvent) -> Response:
@@ -136,13 +148,25 @@ class WebhookIntake:
             body = await asyncio.to_thread(encode_event, source, event, request, now)
         message = outbound.job(WebhookReceived.TYPE, job_id_of(source, event), body, delivery.call.trace)
         try:
-            accepted = await self._intake.accept(message, outbox_when_refused=True, claim_seconds=CLAIM_SECONDS)
+            accepted = await self._store(source, message)
         except Unavailable as away:
             self._metrics.ended(source.name, "unavailable")
             _log.error("webhook_not_accepted", f"Nothing could store a webhook: {away}", source=source.name)
             raise Problem("unavailable", "Nothing was stored.", retry_after=RETRY_SECONDS) from None
         self._metrics.ended(source.name, _outcome(accepted))
         return receipt(source, duplicate=not accepted.is_new)
+
+    async def _store(self, source: Source, message: OutboundMessage) -> Accepted:
+        """Store an event when it is its turn among those of its source.
+
+        Raises:
+            Unavailable: nothing took it in time.
+        """
+        try:
+            async with asyncio.timeout(STORE_SECONDS), self._shares.turn(source):
+                return await self._intake.accept(message, outbox_when_refused=True, claim_seconds=CLAIM_SECONDS)
+        except TimeoutError:
+            raise Unavailable("database", f"not stored within {STORE_SECONDS:g} s") from None
 
     def _refuse(self, delivery: _Delivery, refused: Refused) -> Problem:
         source = delivery.source

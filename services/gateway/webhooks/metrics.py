@@ -9,8 +9,11 @@ from prometheus_client.registry import Collector
 
 from nightshift.webhooks.verdict import Reason
 
-Outcome = Literal["accepted", "outbox", "duplicate", "ignored", "refused", "too-large", "busy", "slow", "unavailable"]
-"""`outbox`: accepted while the broker was away. `ignored`: verified, and not wanted. `refused`: not verified."""
+Outcome = Literal[
+    "accepted", "outbox", "duplicate", "ignored", "refused", "limited", "too-large", "busy", "slow", "unavailable"
+]
+"""`outbox`: accepted while the broker was away. `ignored`: verified, and not wanted. `refused`: not verified.
+`limited`: more than the source may send."""
 
 
 class WebhookMetrics(Collector):

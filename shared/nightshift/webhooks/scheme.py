@@ -39,6 +39,8 @@ class Scheme(ABC):
     MAX_BODY_BYTES: ClassVar[int] = 1_000_000
     SIGNS_ID: ClassVar[bool] = False
     """Whether an event's id is covered by the signature; if not, the hash of what is covered is its identity."""
+    REPEATS: ClassVar[bool] = False
+    """Whether the provider sends again, some time later, what was answered with 429."""
     USUALLY: ClassVar[str] = "the secret belongs to another endpoint, or a proxy changes the body on the way"
     """What is usually wrong when every request is refused."""
 

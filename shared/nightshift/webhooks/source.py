@@ -26,7 +26,8 @@ class Source:
     """Patterns of the event types that are wanted, `*` for any text; without any, all are."""
     headers: tuple[str, ...] = ()
     """Headers that are passed on to the handler, by their names in lower case."""
-
+    events_per_second: float | None = None
+    """More are turned away with 429, which only a provider is told that sends them again; None for all."""
     by_body: bool = False
     """Whether the hash of the body is an event's identity although the provider signs an id."""
 

@@ -17,6 +17,7 @@ _EventPattern = Annotated[str, Meta(min_length=1, max_length=255)]
 _Affix = Annotated[str, Meta(pattern=r"^[!-~ ]{0,40}\Z")]
 
 _DURATION = re.compile(r"([0-9]{1,6})\s*(s|m|h)")
+_RATE = re.compile(r"([0-9]{1,6})\s*/\s*(s|m|h)")
 _SIZE = re.compile(r"([0-9]{1,9})\s*(B|KB|MB|KiB|MiB)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _BYTES = {None: 1, "B": 1, "KB": 1000, "MB": 1_000_000, "KiB": 1024, "MiB": 1_048_576}
@@ -27,6 +28,8 @@ MAX_BODY_BYTES = 40_000_000
 _WORDS: dict[str, str] = {
     "tolerance": "a duration such as '5m' or '300s', more than 0 and at most 24h",
     "max_body": "a size such as '1MB' or '512KiB', more than 0 and at most 40MB",
+    "rate": "a number of events in a time, such as '100/s' or '600/m', more than 0",
+    "repeats": "true or false",
     "secrets": "a list of 'env:NAME' or 'file:/path'",
     "events": "a list of event types, in which * stands for any text",
     "headers": "a list of at most 20 names of headers",
@@ -52,6 +55,8 @@ class SourceTable(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
     tolerance: str = "5m"
     max_body: str | None = None
+    rate: str | None = None
+    repeats: bool = False
     events: tuple[_EventPattern, ...] = ()
     identity: Literal["id", "body"] | None = None
     headers: Annotated[tuple[_HeaderName, ...], Meta(max_length=20)] = ()
@@ -80,8 +85,14 @@ class SourceTable(msgspec.Struct, frozen=True, kw_only=True):
         """The longest body; None for the scheme's default."""
         return None if self.max_body is None else _amount(_SIZE, _BYTES, self.max_body)
 
+    @property
+    def events_per_second(self) -> float | None:
+        """How many events are taken; None for all."""
+        match = _RATE.fullmatch((self.rate or "").strip())
+        return int(match[1]) / _SECONDS[match[2]] if match else None
 
-_EVERYWHERE = frozenset({"scheme", "secrets", "max_body", "events", "identity", "headers"})
+
+_EVERYWHERE = frozenset({"scheme", "secrets", "max_body", "rate", "events", "identity", "headers"})
 _NAMING = frozenset({"id", "type", "type_header", "occurred_at", "delivery_header"})
 FIELDS_OF: Mapping[str, frozenset[str]] = {
     "stripe": _EVERYWHERE | {"tolerance"},
@@ -90,11 +101,11 @@ FIELDS_OF: Mapping[str, frozenset[str]] = {
     "github": _EVERYWHERE,
     "shopify": _EVERYWHERE,
     "twilio": _EVERYWHERE | {"url"},
-    "token": _EVERYWHERE | _NAMING | {"header", "prefix"},
+    "token": _EVERYWHERE | _NAMING | {"header", "prefix", "repeats"},
     "hmac": _EVERYWHERE
     | _NAMING
     | {"tolerance", "header", "prefix", "template", "encoding", "algorithm"}
-    | {"timestamp_header", "timestamp_prefix", "id_header"},
+    | {"timestamp_header", "timestamp_prefix", "id_header", "repeats"},
 }
 """The schemes by their names in the file, and the fields that mean something to each."""
 _HINTS = get_type_hints(SourceTable, include_extras=True)
@@ -145,6 +156,8 @@ def _amount_problems(table: SourceTable) -> Iterator[str]:
         yield f"tolerance: is {table.tolerance[:40]!r}{why}, expected {_WORDS['tolerance']}"
     if table.max_body is not None and not 0 < (table.max_body_bytes or 0) <= MAX_BODY_BYTES:
         yield f"max_body: is {table.max_body[:40]!r}, expected {_WORDS['max_body']}"
+    if table.rate is not None and not table.events_per_second:
+        yield f"rate: is {table.rate[:40]!r}, expected {_WORDS['rate']}"
 
 
 def _amount(pattern: re.Pattern[str], units: Mapping[Any, int], text: str) -> int | None:

@@ -13,7 +13,7 @@ from nightshift.webhooks.scheme import Scheme
 from nightshift.webhooks.schemes.build import build_scheme
 from nightshift.webhooks.source import Source, may_be_passed_on
 from nightshift.webhooks.source_secrets import read_secrets
-from nightshift.webhooks.source_table import SourceTable, parse_table
+from nightshift.webhooks.source_table import FIELDS_OF, SourceTable, parse_table
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _LARGEST_FILE_BYTES = 1_048_576
@@ -90,6 +90,7 @@ def _source(name: str, raw: object, environ: Mapping[str, str]) -> tuple[Source,
         try:
             scheme = build_scheme(table, secrets)
             problems += _identity_problems(table, scheme)
+            problems += _rate_problems(table, scheme)
         except SettingsError as error:
             problems += error.problems
         except ValueError as error:
@@ -103,6 +104,7 @@ def _source(name: str, raw: object, environ: Mapping[str, str]) -> tuple[Source,
         max_body_bytes=table.max_body_bytes or scheme.MAX_BODY_BYTES,
         events=table.events,
         headers=tuple(dict.fromkeys([*scheme.PASSED_ON, *(header.lower() for header in table.headers)])),
+        events_per_second=table.events_per_second,
         by_body=table.identity == "body" and _signs_id(table, scheme),
     )
     return source, secrets
@@ -117,6 +119,16 @@ def _header_problems(table: SourceTable) -> Iterator[str]:
 def _identity_problems(table: SourceTable, scheme: Scheme) -> Iterator[str]:
     if table.identity == "id" and not _signs_id(table, scheme):
         yield f"identity: 'id' is not possible: {table.scheme} signs no id, so that anybody could send an event again"
+
+
+def _rate_problems(table: SourceTable, scheme: Scheme) -> Iterator[str]:
+    if table.rate is not None and not (scheme.REPEATS or table.repeats):
+        why = (
+            "say repeats = true if this provider sends again what is answered with 429: else those events are lost"
+            if "repeats" in FIELDS_OF[table.scheme]
+            else f"is not possible: {table.scheme} does not send again what is answered with 429"
+        )
+        yield f"rate: {why}"
 
 
 def _signs_id(table: SourceTable, scheme: Scheme) -> bool:

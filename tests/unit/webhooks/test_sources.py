@@ -64,6 +64,21 @@ def test_github_takes_what_github_sends(tmp_path: Path) -> None:
     assert load_sources(written(tmp_path, table("github")), {"S": "long-enough"})["shop"].max_body_bytes == 26_000_000
 
 
+@pytest.mark.parametrize(
+    ("scheme", "more", "per_second"),
+    [
+        ("stripe", "", None),
+        ("stripe", 'rate = "100/s"', 100),
+        ("stripe", 'rate = " 30 / m "', 0.5),
+        ("token", 'header = "X-T"\nrate = "7200/h"\nrepeats = true', 2),
+    ],
+)
+def test_a_rate_is_events_in_a_time(tmp_path: Path, scheme: str, more: str, per_second: float | None) -> None:
+    """None, unless the file says so; and only of a provider that sends again what was too much."""
+    source = load_sources(written(tmp_path, table(scheme, more=more)), {"S": SECRET})["shop"]
+    assert source.events_per_second == per_second
+
+
 def test_identity_by_body_replaces_a_signed_id(tmp_path: Path) -> None:
     """For a provider that counts its events anew."""
     request = WebhookRequest(BODY, [])
@@ -136,6 +151,12 @@ def test_missing_secrets_do_not_start(tmp_path: Path, secrets: str, says: str) -
         (table(more='max_body = "0"'), "shop.max_body: is '0'"),
         (table(more='max_body = "1GB"'), "shop.max_body: is '1GB', expected a size"),
         (table(more='max_body = "41MB"'), "shop.max_body: is '41MB'"),
+        (table(more='rate = "0/s"'), "shop.rate: is '0/s', expected a number of events in a time"),
+        (table(more='rate = "100"'), "shop.rate: is '100', expected a number of events in a time, such as '100/s'"),
+        (table(more="rate = 100"), "shop.rate: is 100, expected"),
+        (table(more="repeats = true"), "shop.repeats: means nothing to the scheme 'stripe'"),
+        (table("github", more='rate = "9/s"'), "shop.rate: is not possible: github does not send again"),
+        (table("token", more='header = "X-T"\nrate = "9/s"'), "shop.rate: say repeats = true if this provider sends"),
         (table(more='event = ["x"]'), "shop.event: is no field of a source (do you mean 'events'?)"),
         (table("github", more='tolerance = "5m"'), "shop.tolerance: means nothing to the scheme 'github'"),
         (table("github", more='identity = "id"'), "shop.identity: 'id' is not possible: github signs no id"),

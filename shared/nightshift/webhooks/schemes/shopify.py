@@ -16,6 +16,7 @@ _TRIGGERED = b"x-shopify-triggered-at"
 class ShopifyScheme(Scheme):
     """An event is its body, as at GitHub. A rotated secret takes Shopify up to an hour: keep both."""
 
+    REPEATS = True
     PASSED_ON: ClassVar[tuple[str, ...]] = (
         "x-shopify-topic",
         "x-shopify-shop-domain",

@@ -19,6 +19,7 @@ _MAX_FIELDS = 100
 class SlackScheme(Scheme):
     """Events, slash commands and interactive messages of an app, which has one signing secret for all of them."""
 
+    REPEATS = True
     PASSED_ON: ClassVar[tuple[str, ...]] = ("x-slack-retry-num", "x-slack-retry-reason")
     SIGNS_ID: ClassVar[bool] = True
     USUALLY: ClassVar[str] = (

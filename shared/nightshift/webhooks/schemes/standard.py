@@ -21,6 +21,7 @@ _NAMES = (b"webhook-", b"svix-")
 class StandardScheme(Scheme):
     """Secrets: `whsec_…` for `v1`; `whpk_…`, the provider's public key, for `v1a`; both may stand side by side."""
 
+    REPEATS = True
     PASSED_ON: ClassVar[tuple[str, ...]] = ("webhook-id", "webhook-timestamp", "svix-id")
     SIGNS_ID: ClassVar[bool] = True
 

@@ -15,6 +15,7 @@ _HEADER = b"stripe-signature"
 class StripeScheme(Scheme):
     """The key is the endpoint's signing secret as it is written, `whsec_` included."""
 
+    REPEATS = True
     SIGNS_ID: ClassVar[bool] = True
     USUALLY: ClassVar[str] = (
         "the secret is that of another endpoint, of test mode instead of live mode, or an API key (sk_…) instead of "
