@@ -14,9 +14,10 @@ import yaml
 from nightshift.config.project import Project
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.objects.access import ObjectAccess
-from nightshift.topology.permissions import ACCOUNT, IMPORTED_API
+from nightshift.topology.permissions import IMPORTED_API
 from nightshift.topology.topology import Consumer, declared_topology
 from schema.access import OBJECTS
+from tools.autoscaling import scaled_object
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -24,19 +25,11 @@ SCHEDULER = "scheduler"
 GATEWAY = "gateway"
 GATEWAY_PORT = 8000
 """Where the gateway listens in its pod; `network.yaml` lets everybody reach it."""
-ALWAYS_ON = {"email": 1, "upload": 1, "webhook": 1}
-"""People wait for mails; and files and events that came while the broker was away are in the outbox, where nothing but
-their service's relay sees them. Everything else may be scaled to zero."""
 WEBHOOKS = "nightshift-webhooks"
 """The Secret with the file of webhook sources, and the secrets that it names."""
 _WEBHOOKS_FOLDER = "/run/webhooks"
-MOST_REPLICAS = 8
-LAG_PER_REPLICA = {"upload": 8, "sync": 16, "report": 4, "maintenance": 5}
-"""One replica for this many jobs, waiting or in flight: the slots of a worker, if they are few."""
-USUAL_LAG_PER_REPLICA = 100
 DRAIN_SECONDS = 45
 """Longer than DRAIN_GRACE_SECONDS (25), after which the jobs in flight are released."""
-_MONITORING = "nats-headless.nats.svc.cluster.local:8222"
 _SCRATCH = {"upload": "5Gi", GATEWAY: "2Gi"}
 """Disk for files in work: the gateway holds 8 MiB of each form."""
 _MEMORY = {"upload": ("512Mi", "2Gi")}
@@ -56,7 +49,7 @@ def manifests() -> dict[str, list[Manifest]]:
 def _of_service(service: str, consumers: Sequence[Consumer]) -> list[Manifest]:
     parts = [_deployment(service, scaled=bool(consumers)), _disruption_budget(service)]
     parts += [_service(service)] if service == GATEWAY else []
-    return [*parts, _scaled_object(service, consumers)] if consumers else parts
+    return [*parts, scaled_object(_named(service), consumers)] if consumers else parts
 
 
 def _named(service: str) -> Manifest:
@@ -174,33 +167,6 @@ def _disruption_budget(service: str) -> Manifest:
         "metadata": _named(service),
         "spec": {"maxUnavailable": 1, "selector": _selector(service)},
     }
-
-
-def _scaled_object(service: str, consumers: Sequence[Consumer]) -> Manifest:
-    return {
-        "apiVersion": "keda.sh/v1alpha1",
-        "kind": "ScaledObject",
-        "metadata": _named(service),
-        "spec": {
-            "scaleTargetRef": {"name": service},
-            "minReplicaCount": ALWAYS_ON.get(service, 0),
-            "maxReplicaCount": MOST_REPLICAS,
-            "pollingInterval": 5,
-            "cooldownPeriod": 300,
-            "triggers": [_trigger(service, consumer) for consumer in consumers],
-        },
-    }
-
-
-def _trigger(service: str, consumer: Consumer) -> Manifest:
-    metadata = {
-        "natsServerMonitoringEndpoint": _MONITORING,
-        "account": ACCOUNT,
-        "stream": consumer.stream,
-        "consumer": consumer.name,
-        "lagThreshold": str(LAG_PER_REPLICA.get(service, USUAL_LAG_PER_REPLICA)),
-    }
-    return {"type": "nats-jetstream", "name": consumer.stream.lower().replace("_", "-"), "metadata": metadata}
 
 
 def text(documents: Sequence[Mapping[str, Any]]) -> str:
