@@ -71,6 +71,7 @@ class Pipeline:
             # Each step, in order, and which routes have it. `identify` has decoded the headers before.
             (steps.dead_mark, every),
             (steps.malformed, every),
+            (partial(steps.outage, circuit), every),
             (partial(steps.crash_loop, guard, policies.crash_loop_after), every),
             (partial(steps.unknown_type, routes), is_unknown),
             (partial(steps.body, objects), every),

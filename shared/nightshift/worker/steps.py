@@ -24,6 +24,7 @@ from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Skip
 from nightshift.worker import rescheduling
+from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
 from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.in_flight import InFlightJob
@@ -31,7 +32,7 @@ from nightshift.worker.keyed_lock import KeyedLock
 from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Route, unknown
 from nightshift.worker.settlement import Settler
-from nightshift.worker.verdict import DUPLICATE, SKIPPED, DeadLetter, Verdict
+from nightshift.worker.verdict import DUPLICATE, SKIPPED, DeadLetter, Reschedule, Verdict
 
 StepResult = Verdict | Coroutine[Any, Any, Verdict | None] | None
 
@@ -51,6 +52,17 @@ def malformed(in_flight: InFlightJob) -> Verdict | None:
     if in_flight.malformed is None:
         return None
     return DeadLetter(in_flight.malformed.reason, in_flight.malformed.text, in_flight.job.attempt)
+
+
+def outage(circuit: CircuitBreaker, in_flight: InFlightJob) -> Verdict | None:
+    """Put off a job that was on its way when a component was found unavailable.
+
+    What it does outside would be done in vain, and again when the component is back.
+    """
+    if circuit.closed:
+        return None
+    what = " and ".join(circuit.unavailable)
+    return Reschedule("unavailable", circuit.delay(), in_flight.job.attempt - 1, f"{what}: unavailable, not run")
 
 
 def crash_loop(guard: CrashLoopGuard, permitted: int, in_flight: InFlightJob) -> StepResult:

@@ -1,6 +1,7 @@
 """The file system under the broker is really full: what is said, what is done, and that nothing accepted is lost."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -11,13 +12,16 @@ import pytest
 
 from nightshift.broker.connection import NOT_STORED, Connection
 from nightshift.broker.jetstream import manage, store
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.processes import binaries
 from nightshift.embedded.servers.broker import Broker
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
+from nightshift.topology.topology import StreamLimits, declared_topology
 from tests.harness import connected, eventually, probe_topology
+from tests.integration.cli.harness import run_command
 from tests.repository import ROOT
-from tests.servers import absent, needing_programs
+from tests.servers import absent, needing_programs, running
 
 HEALTH, START = ROOT / "deploy/nats/health.sh", ROOT / "deploy/nats/start.sh"
 _KIBIBYTE = 1024
@@ -48,10 +52,10 @@ def _fill(disk: Path) -> Path:
         return filler
 
 
-async def _publish_until_refused(connection: Connection) -> None:
+async def _publish_until_refused(connection: Connection, subject: str = "jobs.probe.run") -> None:
     """The end of a file that is on the disk already may still have room."""
     for _ in range(100):
-        await store(connection, "jobs.probe.run", {}, bytes(100 * _KIBIBYTE), timeout_seconds=3)
+        await store(connection, subject, {}, bytes(100 * _KIBIBYTE), timeout_seconds=3)
 
 
 def _health(disk: Path, broker: Broker) -> int:
@@ -102,6 +106,24 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
             assert _health(disk, broker) == 0
     finally:
         await broker.kill()
+
+
+async def test_the_doctor_says_that_nothing_is_stored_and_what_to_do(disk: Path) -> None:
+    """In one line for all queues; the connection that met it says so, too, under readiness."""
+    (disk / "broker").mkdir()
+    declared = declared_topology(load_catalogue(), StreamLimits(queue_bytes=2**26, dead_letter_bytes=2**20))
+    async with running(Broker(disk / "broker")) as broker, connected(broker, "email") as connection:
+        await provision_broker(connection, declared)
+        _fill(disk)
+        with pytest.raises(Unavailable):
+            await _publish_until_refused(connection, "jobs.email.send")
+        with pytest.raises(Unavailable, match=r"jobs\.email"):
+            await connection.storing()
+        said = await run_command(("doctor", "--json"), {"NATS_URL": broker.url}, Path("nowhere"))
+        (finding,) = [one for one in said.json if one["check"] == "storage"]
+        assert (said.code, finding["state"]) == (1, "wrong")
+        assert re.match("nothing is stored for .*email.*: the broker takes messages and does not say", finding["found"])
+        assert "make room on the broker's disk" in finding["fix"]
 
 
 def test_the_brokers_limit_stays_below_its_disk(tmp_path: Path) -> None:

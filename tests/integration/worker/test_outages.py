@@ -65,6 +65,26 @@ async def test_while_the_database_is_away_nothing_is_pulled_and_no_attempt_is_lo
         assert await harness.stored("PROBE_DLQ") == []
 
 
+@pytest.mark.usefixtures("impatient")
+async def test_what_comes_while_the_database_is_away_is_not_begun(work: Work, tmp_path: Path) -> None:
+    """Requests for jobs were open before: what a handler does outside would be done again and again, in vain."""
+    began = list[str]()
+
+    async def run_probe(message: RunProbe, job: Job) -> None:
+        began.append(message.name)
+        await record(message, job)
+
+    async with work({RunProbe: run_probe}, slots=10) as harness:
+        with _locked(tmp_path / "nightshift.db"):
+            await harness.publisher.publish(RunProbe(name="meets it"))
+            await eventually(lambda: harness.parts.circuit.unavailable == ["database"])
+            await harness.publisher.publish(RunProbe(name="comes later"))
+            await eventually(lambda: harness.outcomes().get("unavailable", 0) >= 2)
+            assert began == ["meets it"]
+        await harness.empty()
+        assert sorted(began) == ["comes later", "meets it", "meets it"]
+
+
 async def test_a_handler_may_say_that_something_of_ours_is_away(work: Work) -> None:
     """`Unavailable` from a handler opens the circuit of that component, and costs no attempt either."""
     attempts: list[int] = []

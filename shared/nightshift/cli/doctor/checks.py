@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, NotPermittedError, QueueFullError
+from nightshift.broker.connection import NOT_STORED
 from nightshift.broker.jetstream import manage, store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
 from nightshift.cli.doctor.dependency_checks import dependencies
@@ -52,9 +53,14 @@ async def broker(context: Context) -> list[Finding]:
 async def disk(context: Context) -> list[Finding]:
     """Check that the broker stores: write what is due in a thousand years beside each queue, and take it back."""
     connection = await context.connection()
-    said = await asyncio.gather(*(_try_to_store(connection, service) for service in service_names(context)))
-    troubles = [text for text in said if text]
-    return [_full(text) for text in dict.fromkeys(troubles)] or [ok("storage", "the broker stores what it is given")]
+    names = service_names(context)
+    said = await asyncio.gather(*(_try_to_store(connection, service) for service in names))
+    refused: dict[str, list[str]] = {}
+    for name, text in zip(names, said, strict=True):
+        if text:
+            refused.setdefault(text, []).append(name)
+    found = [_full(f"nothing is stored for {', '.join(whose)}: {text}") for text, whose in refused.items()]
+    return found or [ok("storage", "the broker stores what it is given")]
 
 
 async def _try_to_store(connection: Connection, service: str) -> str:
@@ -67,7 +73,7 @@ async def _try_to_store(connection: Connection, service: str) -> str:
     except QueueFullError as full:
         return full.description
     except Unavailable as away:
-        return str(away)
+        return f"the broker {NOT_STORED.removeprefix('it ')}" if NOT_STORED in str(away) else str(away)
     except BrokerRefusedError:  # a missing right, or stream, which other checks name
         return ""
     return ""
