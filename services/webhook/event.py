@@ -2,18 +2,22 @@
 
 from base64 import b64decode
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
 
 from contracts.webhook import WebhookReceived
+from nightshift.contract.constraints import ONE_LINE, ONE_LINE_WORDS, explain, pattern
 from nightshift.outcomes import Permanent
+from services.webhook.json_text import REPLACEMENT, decode_json
 
 T = TypeVar("T")
 UNKNOWN_TYPE = "unknown"
 """What the gateway says where it found no type."""
 _FORM = "application/x-www-form-urlencoded"
+Id = Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=255)]
+"""What names an object at a provider, and becomes a key."""
 _decode_message = msgspec.json.Decoder(WebhookReceived).decode
 
 
@@ -25,7 +29,7 @@ class Event:
     body: bytes
     """As the provider sent it."""
     data: Any
-    """The body decoded: JSON, or a form's fields, each a list of texts; None where it is neither."""
+    """The body decoded: JSON, or a form's fields, each a list of texts; None where it is neither. A NUL is replaced."""
     message: bytes
     """The body of the job, which replays it."""
     outcome: str = "done"
@@ -70,7 +74,7 @@ def convert(event: Event, kind: type[T], data: Any = msgspec.UNSET, at: str = ""
     try:
         return msgspec.convert(event.data if data is msgspec.UNSET else data, kind)
     except msgspec.ValidationError as error:
-        words = str(error).replace("`$", f"`$.{at}" if at else "`$")
+        words = explain(error).replace("`$", f"`$.{at}" if at else "`$")
         where = "" if "`$" in words or not at else f" - at `$.{at}`"
         raise Permanent(f"a {event.type} of {event.source} is not as its handler expects it: {words}{where}") from None
 
@@ -78,7 +82,8 @@ def convert(event: Event, kind: type[T], data: Any = msgspec.UNSET, at: str = ""
 def _decode_body(body: bytes, about: WebhookReceived) -> Any:
     kind = (about.content_type or "").partition(";")[0].strip().lower()
     if kind == _FORM:
-        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+        text = body.decode("utf-8", "replace").replace("%00", REPLACEMENT).replace("\x00", REPLACEMENT)
+        fields = parse_qs(text, keep_blank_values=True)
         # GitHub wraps its JSON so, where a webhook is set to this content type.
         return _decode_json(fields["payload"][0].encode(), about) if fields.keys() == {"payload"} else fields
     if kind in {"", "application/json", "text/json"} or kind.endswith("+json"):
@@ -91,7 +96,7 @@ def _decode_json(body: bytes, about: WebhookReceived) -> Any:
     if not body.strip():
         raise msgspec.ValidationError(f"the event's body is empty, expected JSON - at `$.{field}`")
     try:
-        return msgspec.json.decode(body)
+        return decode_json(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         words = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise msgspec.ValidationError(f"the event's body is not JSON: {words} - at `$.{field}`") from None

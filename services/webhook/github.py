@@ -8,7 +8,7 @@ from nightshift.database import Database
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Skip
 from schema.tables import linked_accounts as accounts
-from services.webhook.event import Event, convert
+from services.webhook.event import Event, Id, convert
 
 SERVICE = "github"
 _USERS = (
@@ -23,11 +23,11 @@ _USERS = (
 
 
 class _Owner(msgspec.Struct):
-    login: str
+    login: Id
 
 
 class _Repository(msgspec.Struct):
-    full_name: str
+    full_name: Id
     owner: _Owner
 
 

@@ -18,12 +18,13 @@ from nightshift.messaging.job import Job
 from nightshift.outcomes import Snooze
 from schema.tables import email_deliveries as deliveries
 from schema.tables import email_suppressions as suppressions
-from services.webhook.event import Event, convert
+from services.webhook.event import Event, Id, convert
 
 _SOON = timedelta(seconds=20)
 _ROW_MAY_COME = timedelta(minutes=5)
 """The row of a delivery is written after Resend has taken the mail: its bounce may be faster."""
 _PERMANENT = "permanent"
+_LONGEST_ADDRESS = 320
 _INSIDE = re.compile(r"<([^<>]*)>\s*\Z")
 _FIND = select(deliveries.c.id).where(
     deliveries.c.transport == "resend", deliveries.c.provider_id == bindparam("this_mail")
@@ -56,7 +57,7 @@ class _Bounce(msgspec.Struct):
 
 
 class _Mail(msgspec.Struct):
-    email_id: str
+    email_id: Id
     to: list[str] = []
     bounce: _Bounce | None = None
 
@@ -116,8 +117,9 @@ def _mark(job: Job, about: _MailEvent, ending: _Ending) -> None:
 
 def _suppress(job: Job, about: _MailEvent, ending: _Ending, database: Database, now: datetime) -> None:
     """Put the mail's only recipient on the list; of several, Resend does not say which it was."""
-    if len(about.data.to) == 1:
-        row = {"address": _address(about.data.to[0]), "reason": ending.status, "detail": ending.reason}
+    addresses = [_address(text) for text in about.data.to]
+    if len(addresses) == 1 and len(addresses[0]) <= _LONGEST_ADDRESS:
+        row = {"address": addresses[0], "reason": ending.status, "detail": ending.reason}
         job.write(_SUPPRESS[database.dialect], row | {"created_at": now})
 
 

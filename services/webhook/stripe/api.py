@@ -14,6 +14,7 @@ from nightshift.config.secret import Secret
 from nightshift.instants import utc_now
 from nightshift.outcomes import Permanent, Snooze
 from nightshift.retry_after import retry_after, server_time
+from services.webhook.json_text import decode_json
 from services.webhook.refreshing import Fetched, ProviderFailedError
 from services.webhook.stripe.objects import is_deleted
 
@@ -100,7 +101,7 @@ def _refusal(response: httpx.Response, path: str, now: datetime) -> Exception:
 
 def _object(response: httpx.Response) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(response.content, type=dict[str, Any])
+        return msgspec.convert(decode_json(response.content), dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProviderFailedError(f"Stripe's answer is no JSON object: {single_line(str(error), 200)}") from None
 

@@ -5,9 +5,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from contracts.email import SendEmail
+from nightshift.contract.constraints import explain
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip
-from services.webhook.event import Event, convert
+from services.webhook.event import Event, Id, convert
 from services.webhook.mails import render
 from services.webhook.stripe.money import money
 
@@ -21,7 +22,7 @@ class _Customer(msgspec.Struct):
 
 
 class _Checkout(msgspec.Struct):
-    id: str
+    id: Id
     payment_status: str = "paid"
     amount_total: int | None = None
     currency: str | None = None
@@ -30,7 +31,7 @@ class _Checkout(msgspec.Struct):
 
 
 class _Invoice(msgspec.Struct):
-    id: str
+    id: Id
     attempt_count: int = 0
     amount_due: int | None = None
     currency: str | None = None
@@ -104,4 +105,4 @@ def _mail(to: str, subject: str, body: str) -> SendEmail:
     try:
         return msgspec.convert({"to": to, "subject": subject, "body": body}, SendEmail)
     except msgspec.ValidationError as error:
-        raise Permanent(f"no mail can be sent to {to!r}: {error}") from None
+        raise Permanent(f"no mail can be sent to {to!r}: {explain(error)}") from None

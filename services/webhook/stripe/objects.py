@@ -14,10 +14,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.webhook import RefreshObject
+from nightshift.contract.constraints import explain
 from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip
-from services.webhook.event import Event, convert
+from services.webhook.event import Event, Id, convert
 from services.webhook.event_rows import change_outcome
 from services.webhook.provider_objects import ObjectState, store_newer
 from services.webhook.refreshing import ask_to_refresh
@@ -31,8 +32,8 @@ _ENDED = frozenset({"canceled", "incomplete_expired"})
 class Subject(msgspec.Struct):
     """The object that a snapshot event contains."""
 
-    id: str
-    object: str
+    id: Id
+    object: Id
 
 
 class _Data(msgspec.Struct):
@@ -44,7 +45,7 @@ class Snapshot(msgspec.Struct):
 
     created: int
     data: _Data
-    account: str | None = None
+    account: Id | None = None
     """The connected account that it belongs to, if not ours."""
 
 
@@ -157,4 +158,4 @@ def _checked(message: dict[str, Any]) -> RefreshObject:
     try:
         return msgspec.convert(message, RefreshObject)
     except msgspec.ValidationError as error:
-        raise Permanent(f"the event names an object that cannot be fetched: {error}") from None
+        raise Permanent(f"the event names an object that cannot be fetched: {explain(error)}") from None

@@ -58,3 +58,23 @@ def test_what_cannot_be_read_is_refused_with_field_and_reason(body: str, changes
     """So the dead letter of the event says what is wrong where."""
     with pytest.raises(msgspec.ValidationError, match=f"^{reason}$"):
         decode_event(message(body, **changes))
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (r'"a\u0000b"', "a\N{REPLACEMENT CHARACTER}b"),
+        (r'"\u0000\u0000"', "\N{REPLACEMENT CHARACTER}" * 2),
+        (r'{"a\u0000": "\\\u0000"}', {"a\N{REPLACEMENT CHARACTER}": "\\\N{REPLACEMENT CHARACTER}"}),
+        (r'"\\u0000 \\\\u0000"', r"\u0000 \\u0000"),
+    ],
+)
+def test_a_nul_is_replaced_in_what_is_decoded(body: str, value: Any) -> None:
+    """PostgreSQL takes none in a text; the six characters that look like one stay as they are."""
+    assert decode_event(message(body)).data == value
+
+
+def test_a_nul_in_a_form_is_replaced() -> None:
+    """However it is written."""
+    event = decode_event(message("a%00=b%00c", content_type="application/x-www-form-urlencoded"))
+    assert event.data == {"a\N{REPLACEMENT CHARACTER}": ["b\N{REPLACEMENT CHARACTER}c"]}
