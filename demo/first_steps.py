@@ -13,7 +13,9 @@ from pathlib import Path
 from demo.first_key import first_key
 from demo.sources import EVENTS, write_sources
 from demo.uploads import SAMPLES
+from nightshift.config.project import Project
 from nightshift.config.settings import ServerSettings, load
+from nightshift.embedded.banner import command_line
 from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.runtime.composition import database_of
 
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Upload a file over HTTP (the key is in {key}):")
     print("  " + _upload(key.read_text(encoding="utf-8"), f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}"))
     print(f"Play a provider that sends a webhook (the sources are in {sources}):")
-    print(f"  nightshift webhooks send stripe {EVENTS.relative_to(_PROJECT)}/checkout.json --new-id")
+    print(f"  {command_line(Project())} webhooks send stripe {EVENTS.relative_to(_PROJECT)}/checkout.json --new-id")
     return 0
 
 

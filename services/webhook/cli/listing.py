@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from typing import Any
 
 import msgspec
@@ -47,7 +48,9 @@ async def show(context: Context, options: argparse.Namespace) -> int:
     if context.output.as_json:
         context.output.json(shown)
     elif not shown:
-        context.output.line("No event matches.")
+        context.output.line("No event matches. One that waits has no row yet:")
+        for name in options.which:
+            context.output.line(f"  nightshift jobs find {shlex.quote(name.replace('/', '-', 1))}")
     for one in [] if context.output.as_json else shown:
         _tell(context, one)
     return DONE if shown else ANSWER_IS_NO

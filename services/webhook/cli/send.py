@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,9 @@ from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UNAVAILABLE, 
 from nightshift.config.env_settings import FromEnvironment, load
 from nightshift.config.settings import Pattern
 from nightshift.text import did_you_mean
-from nightshift.webhooks.scheme import Sample
+from nightshift.webhooks.event import UNKNOWN
+from nightshift.webhooks.request import WebhookRequest
+from nightshift.webhooks.scheme import Sample, SignedSample
 from nightshift.webhooks.source import Source
 from nightshift.webhooks.sources import load_sources
 
@@ -42,8 +45,9 @@ class SendSettings(FromEnvironment, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the gateway said."""
+    """What the gateway said of an event, which `nightshift webhooks show` knows by this name."""
 
+    event: str
     source: str
     status: int
     body: str
@@ -60,11 +64,20 @@ async def run(context: Context, options: argparse.Namespace) -> int:
         event_type=options.type,
         event_id=options.id,
     )
-    answer = await _post(source, sample, (options.to or settings.address).rstrip("/"))
+    signed = _signed(source, sample)
+    event = source.event(_request(sample, signed))
+    if event.type == UNKNOWN:
+        context.output.note(
+            "Nothing says what type of event this is (--type, or in the body): it becomes a dead letter."
+        )
+    answer = await _post(source, event.id, sample, signed, (options.to or settings.address).rstrip("/"))
     if context.output.as_json:
         context.output.json(answer)
     context.output.line(f"the gateway answered {answer.status}: {answer.body}")
-    return DONE if answer.status == httpx.codes.OK else ANSWER_IS_NO
+    if answer.status != httpx.codes.OK:
+        return ANSWER_IS_NO
+    context.output.note(f"What becomes of it: nightshift webhooks show {shlex.quote(answer.event)}")
+    return DONE
 
 
 def _source(context: Context, options: argparse.Namespace, settings: SendSettings) -> Source:
@@ -99,11 +112,19 @@ def _renamed(body: bytes) -> bytes:
     ).encode()
 
 
-async def _post(source: Source, sample: Sample, gateway: str) -> Answer:
+def _signed(source: Source, sample: Sample) -> SignedSample:
     try:
-        signed = source.scheme.sign(sample, time.time())
+        return source.scheme.sign(sample, time.time())
     except ValueError as error:
         raise UsageError(f"{source.name} has no secret that signs: {error}") from None
+
+
+def _request(sample: Sample, signed: SignedSample) -> WebhookRequest:
+    headers = [(name.encode(), value.encode()) for name, value in signed.headers.items()]
+    return WebhookRequest(sample.body, headers, signed.query.encode())
+
+
+async def _post(source: Source, event_id: str, sample: Sample, signed: SignedSample, gateway: str) -> Answer:
     query = f"?{signed.query}" if signed.query else ""
     url = f"{gateway}/webhooks/{quote(source.name)}{query}"
     try:
@@ -112,4 +133,5 @@ async def _post(source: Source, sample: Sample, gateway: str) -> Answer:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         words = str(error) or type(error).__name__
         raise CommandError(f"no answer from the gateway at {gateway}: {words}", UNAVAILABLE) from None
-    return Answer(source=source.name, status=response.status_code, body=response.text.strip()[:2000])
+    event = f"{source.name}/{event_id}"
+    return Answer(event=event, source=source.name, status=response.status_code, body=response.text.strip()[:2000])

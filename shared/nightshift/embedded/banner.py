@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nightshift.config.project import Project
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import BUCKET, Stack
 
@@ -30,7 +31,7 @@ def addresses(stack: Stack, services: Sequence[Service]) -> str:
     ]
     lines = [f"  {name:<14} {value}" for name, value in rows]
     publish = ["Publish a job (the answer says that it is stored):", f"  {_example(stack)}"]
-    watch = ["Watch it at work, in another terminal:", f"  {_command_line(stack)} top"]
+    watch = ["Watch it at work, in another terminal:", f"  {command_line(stack.project)} top"]
     return "\n".join(["", *lines, "", *publish, *watch, ""])
 
 
@@ -38,11 +39,11 @@ def _example(stack: Stack) -> str:
     """Return a command that publishes a mail, where the project has the service, else one to be completed."""
     if "email" in stack.project.service_names():
         return f"nats --server {stack.broker.url} request jobs.email.send {shlex.quote(_MAIL)}"
-    return f"{_command_line(stack)} send TYPE JSON"
+    return f"{command_line(stack.project)} send TYPE JSON"
 
 
-def _command_line(stack: Stack) -> str:
+def command_line(project: Project) -> str:
     """Return the command line beside this interpreter, as it is typed in the project's folder."""
     program = Path(sys.executable).with_name("nightshift")
-    inside = program.is_relative_to(stack.project.folder)
-    return shlex.quote(str(program.relative_to(stack.project.folder) if inside else "nightshift"))
+    inside = program.is_relative_to(project.folder)
+    return shlex.quote(str(program.relative_to(project.folder) if inside else "nightshift"))

@@ -102,7 +102,7 @@ async def test_raw_uploads_and_both_ways_to_wait_work_as_they_are_typed(running:
 async def test_the_provider_that_make_up_names_can_be_played_as_it_is_typed(running: Stack) -> None:
     """The gateway knows its secret, and so does the command line."""
     (line,) = re.findall(
-        r"^  (nightshift webhooks .*)", await running.run("demo.first_steps", str(running.folder)), re.MULTILINE
+        r"^  \S*(nightshift webhooks .*)", await running.run("demo.first_steps", str(running.folder)), re.MULTILINE
     )
     assert 'the gateway answered 200: {"received":true}' in await shell(running, line)
 

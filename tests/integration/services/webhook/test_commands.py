@@ -94,7 +94,8 @@ async def test_events_are_listed_and_shown(operator: Operator) -> None:
     assert "d-3" in shown.out
     (one,) = (await operator.run("webhooks", "show", "evt_list_1", "--json")).json
     assert (one["event"]["objectId"], one["message"]["eventType"]) == ("sub_list", UPDATED)
-    assert (await operator.run("webhooks", "show", "evt_nowhere")).code == 1
+    missing = await operator.run("webhooks", "show", "stripe/evt_nowhere")
+    assert (missing.code, "nightshift jobs find stripe-evt_nowhere" in missing.out) == (1, True)
 
 
 async def test_an_event_is_replayed_when_there_is_a_handler_for_it(operator: Operator) -> None:
@@ -201,10 +202,14 @@ async def test_a_sample_is_signed_and_posted(operator: Operator, tmp_path: Path)
     async with HttpSite(respond) as site:
         command = ("webhooks", "send", "stripe", str(sample), "--to", site.url)
         said = await operator.run(*command, "--json", environ=environ)
-        assert (said.code, said.json) == (0, {"source": "stripe", "status": 200, "body": '{"received":true}'})
+        answer = {"event": "stripe/evt_1", "source": "stripe", "status": 200, "body": '{"received":true}'}
+        assert (said.code, said.json) == (0, answer)
+        assert "What becomes of it: nightshift webhooks show stripe/evt_1" in said.err
         (request,) = site.requests
         assert request.path == "/webhooks/stripe"
         assert request.headers["stripe-signature"].startswith("t=")
+        sample.write_text("{}")
+        assert "what type of event this is" in (await operator.run(*command, environ=environ)).err
     away = await operator.run(*command, environ=environ)
     assert (away.code, "no answer from the gateway" in away.err) == (3, True)
     other = await operator.run("webhooks", "send", "strip", str(sample), environ=environ)

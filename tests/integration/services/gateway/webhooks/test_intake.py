@@ -159,3 +159,42 @@ async def test_occurrence_headers_and_delivery_are_passed_on(intake: Door) -> No
     assert github.headers == {"x-github-event": "push", "x-github-delivery": "72d3162e"}
     assert github.delivery_id == "72d3162e"
     assert stripe.occurred_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x00" * 1000,
+        b'{"id": "evt_\\u0000", "type": "invoice.\\u0000"}',
+        b"\xff\xfe" * 1000,
+        '{"id": "evt_16"}'.encode("utf-16"),
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"a":' * 190_000,
+        b'{"id": "evt_9", "created": ' + b"9" * 5000 + b"}",
+        b'{"id": "evt_e", "created": 1e400}',
+        b'{"id": "evt_n", "created": -1e300, "type": "invoice.paid"}',
+        b'{"id": "evt_s\\ud800", "type": "invoice.paid"}',
+        b'{"id": 17, "type": {"a": 1}, "created": []}',
+        b'{"id": "%s", "type": "%s"}' % (b"i" * 400_000, b"t" * 400_000),
+        b"\x01" * 900_000,
+        b"{" + b",".join(b'"%d": 1' % number for number in range(60_000)) + b"}",
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+async def test_whatever_is_signed_is_accepted_within_the_time(intake: Door, body: bytes) -> None:
+    """The provider is not told that it is wrong; whoever reads the body later is to say what is."""
+    began = time.monotonic()
+    answer = await intake.send("stripe", body)
+    assert (answer.status_code, time.monotonic() - began < 2.5) == (200, True)
+    assert len(await intake.messages()) == 1
+
+
+@pytest.mark.parametrize("count", [17, 100, 10_000])
+async def test_many_signatures_are_refused_whether_or_not_one_is_right(intake: Door, count: int) -> None:
+    """At most 16 are compared; a head that is longer than any is not even read."""
+    good = intake.sign("stripe", BODIES["stripe"]).headers["stripe-signature"]
+    at, _, signature = good.partition(",")
+    many = ",".join([at, *["v1=" + "0" * 64] * (count - 1), signature])
+    began = time.monotonic()
+    answer = await intake.send("stripe", change={"stripe-signature": many})
+    assert (answer.status_code, time.monotonic() - began < 1) == (431 if count == 10_000 else 401, True)
