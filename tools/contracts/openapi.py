@@ -155,6 +155,8 @@ def _schemas(operations: list[Documented]) -> Content:
     for name in closed:  # what a client sends has no field that is not known
         if schemas[name].get("type") == "object":
             schemas[name]["additionalProperties"] = False
+            for field in schemas[name].get("properties", {}).values():
+                field.pop("default", None)  # to some generators of clients it says that the field is always there
     return schemas
 
 
