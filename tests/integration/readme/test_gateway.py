@@ -16,6 +16,7 @@ import pytest
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
+from tests.harness import eventually
 from tests.repository import ROOT
 from tests.servers import absent, serving
 
@@ -39,7 +40,7 @@ async def running(stack: Stack) -> AsyncIterator[Stack]:
     said = await stack.run("demo.first_steps", str(stack.folder))
     assert str(stack.folder / "gateway-key") in said
     assert stack.gateway_url in said
-    async with serving(*(Service(stack, name) for name in ("gateway", "upload", "email"))):
+    async with serving(*(Service(stack, name) for name in ("gateway", "upload", "email", "webhook"))):
         yield stack
 
 
@@ -105,6 +106,18 @@ async def test_the_provider_that_make_up_names_can_be_played_as_it_is_typed(runn
         r"^  \S*(nightshift webhooks .*)", await running.run("demo.first_steps", str(running.folder)), re.MULTILINE
     )
     assert 'the gateway answered 200: {"received":true}' in await shell(running, line)
+
+
+async def test_a_webhook_is_played_and_listed_as_the_readme_types_it(running: Stack) -> None:
+    """It is accepted, and by and by has a row that says what became of it."""
+    said = await shell(running, block(README, "## Webhooks"))
+    assert said.startswith('the gateway answered 200: {"received":true')
+
+    async def is_done() -> bool:
+        listed = await shell(running, "nightshift webhooks list --json")
+        return "done" in {event["outcome"] for event in json.loads(listed)}
+
+    await eventually(is_done, what="the event is worked off")
 
 
 async def test_a_key_is_made_once(running: Stack) -> None:
