@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from nightshift.broker import Connection
 from nightshift.broker.connect import abandon, establish
@@ -53,15 +54,26 @@ def main() -> int:
 
 
 def check(environ: Mapping[str, str]) -> int:
-    """Print a line for everything that is wrong with the settings and the file of webhook sources; return 0 or 2."""
+    """Print a line for everything that is wrong with the settings and the file of webhook sources; return 0 or 2.
+
+    The file is looked at wherever it is named, also where other settings are missing.
+    """
+    problems = list[str]()
     try:
-        settings = load(GatewaySettings, environ)
-        registry = SourceRegistry(settings.gateway_webhooks, environ)
+        load(GatewaySettings, environ)
     except SettingsError as error:
-        print(*error.problems, sep="\n", file=sys.stderr)  # noqa: T201 - a command
+        problems += error.problems
+    file = environ.get("GATEWAY_WEBHOOKS")
+    try:
+        registry = SourceRegistry(Path(file) if file else None, environ)
+        sources = ", ".join(f"{source.name} ({source.kind})" for source in registry.sources.values())
+        print(f"webhook sources: {sources or 'none'}")  # noqa: T201 - a command
+    except SettingsError as error:
+        problems += error.problems
+    if problems:
+        print(*problems, sep="\n", file=sys.stderr)  # noqa: T201
         return WRONG_SETTINGS
-    sources = ", ".join(f"{source.name} ({source.kind})" for source in registry.sources.values())
-    print(f"ok: the settings are complete; webhook sources: {sources or 'none'}")  # noqa: T201 - a command
+    print("ok: the settings are complete")  # noqa: T201
     return 0
 
 

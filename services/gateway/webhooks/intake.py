@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -109,8 +110,7 @@ class WebhookIntake:
             early = source.scheme.verify(_request(delivery.request, b""), self._now().timestamp())
             if isinstance(early, Refused) and early.reason in _NOT_OF_THE_BODY:
                 raise self._refuse(delivery, early)
-        is_bad = self._standing.is_bad(delivery.address)
-        async with self._bad.reserve(size) if is_bad else self._shares.room(source, size):
+        async with self._room(delivery, size):
             request = _request(delivery.request, await _read(delivery.request, source.max_body_bytes))
             verdict = await self._verify(source, request)
             if isinstance(verdict, Refused):
@@ -119,6 +119,13 @@ class WebhookIntake:
             self._refusals.accepted(source)
             self._standing.verified(delivery.address)
             return await self._verified(delivery, request)
+
+    def _room(self, delivery: _Delivery, size: int) -> AbstractAsyncContextManager[None]:
+        """Return what holds the memory for a body; a small one, as most are, needs none."""
+        if size <= SMALL_BYTES:
+            return nullcontext()
+        is_bad = self._standing.is_bad(delivery.address)
+        return self._bad.reserve(size) if is_bad else self._shares.room(delivery.source, size)
 
     async def _verify(self, source: Source, request: WebhookRequest) -> Verdict:
         now = self._now().timestamp()
