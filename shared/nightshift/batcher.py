@@ -16,15 +16,26 @@ class Batcher(Generic[T, R]):
     `run` returns one result per item, in order; an exception among the results, or raised, goes to its caller.
     """
 
-    def __init__(self, run: Callable[[Sequence[T]], Awaitable[Sequence[R | BaseException]]], *, max_size: int) -> None:
+    def __init__(self, run: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], *, max_size: int) -> None:
         self._run, self._max_size = run, max_size
-        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._waiting: deque[tuple[Sequence[T], asyncio.Future[Sequence[R | Exception]]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, item: T) -> R:
         """Add an item to the next group and wait for its own result."""
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        (result,) = await self.together([item])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def together(self, items: Sequence[T]) -> Sequence[R | Exception]:
+        """Add items to the next group, or to the next few, and return their results, exceptions among them."""
+        if len(items) > self._max_size:
+            parts = [items[start : start + self._max_size] for start in range(0, len(items), self._max_size)]
+            answers = await asyncio.gather(*(self.together(part) for part in parts))
+            return [result for answer in answers for result in answer]
+        future: asyncio.Future[Sequence[R | Exception]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((items, future))
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         return await future
@@ -32,24 +43,34 @@ class Batcher(Generic[T, R]):
     async def _work(self) -> None:
         try:
             while self._waiting:
-                size = min(self._max_size, len(self._waiting))
-                group = [self._waiting.popleft() for _ in range(size)]
-                await self._resolve([entry for entry in group if not entry[1].done()])
+                await self._resolve(self._next())
         finally:
             self._task = None
 
-    async def _resolve(self, group: list[tuple[T, asyncio.Future[R]]]) -> None:
-        results: Sequence[R | BaseException]
+    def _next(self) -> list[tuple[Sequence[T], "asyncio.Future[Sequence[R | Exception]]"]]:
+        """Take the calls of the next group; those whose caller has gone are dropped."""
+        group: list[tuple[Sequence[T], asyncio.Future[Sequence[R | Exception]]]] = []
+        size = 0
+        while self._waiting and size + len(self._waiting[0][0]) <= self._max_size:
+            items, future = self._waiting.popleft()
+            if not future.done():
+                group.append((items, future))
+                size += len(items)
+        return group
+
+    async def _resolve(self, group: list[tuple[Sequence[T], "asyncio.Future[Sequence[R | Exception]]"]]) -> None:
+        items = [item for own, _ in group for item in own]
+        if not items:
+            return
+        results: Sequence[R | Exception]
         try:
-            results = await self._run([item for item, _ in group])
+            results = await self._run(items)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers
-            results = [error] * len(group)
-        if len(results) != len(group):
-            results = [ValueError(f"{len(results)} results of {len(group)} items")] * len(group)
-        for (_, future), result in zip(group, results, strict=True):
-            if future.done():
-                continue
-            if isinstance(result, BaseException):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+            results = [error] * len(items)
+        if len(results) != len(items):
+            results = [ValueError(f"{len(results)} results of {len(items)} items")] * len(items)
+        position = 0
+        for own, future in group:
+            if not future.done():
+                future.set_result(results[position : position + len(own)])
+            position += len(own)

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from nightshift.broker.delivery import Delivery
+from nightshift.broker.headers import encode
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.message import Message
@@ -116,7 +117,7 @@ async def perform_job(
     given = {wire.JOB_ID: job_id, wire.ATTEMPT_BASE: str(attempt - 1), **(headers or {})}
     body = message if isinstance(message, bytes) else msgspec.json.encode(message)
     in_flight = pipeline.identify(_delivery(job_type, given, body, attempt))
-    verdict = await _work(pipeline, in_flight)
+    verdict = await work_off(pipeline, in_flight)
     exception = raised[-1] if raised else None
     return JobResult(verdict, published.published, job_id, in_flight.job.result, in_flight.nakked, exception)
 
@@ -159,13 +160,20 @@ def _recording(handler: Handler, raised: list[Exception]) -> Handler:
     return recording
 
 
-async def _work(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:
+async def work_off(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:
     """Run one delivery, and end a handler that takes longer than it may, as a worker does."""
-    in_flight.task = task = asyncio.create_task(pipeline.work(in_flight))
-    while not task.done():
-        in_flight.tick(time.monotonic(), float("inf"))
-        await asyncio.wait([task], timeout=_TICK_SECONDS)
-    return await task
+    ended = asyncio.Event()
+    pipeline.endings.ended = lambda _: ended.set()
+    pipeline.start([in_flight])
+    try:
+        while in_flight.verdict is None:
+            in_flight.tick(time.monotonic(), float("inf"))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _TICK_SECONDS)
+    finally:
+        if in_flight.verdict is None and in_flight.task is not None:
+            in_flight.task.cancel()
+    return in_flight.verdict
 
 
 def _delivery(job_type: str, headers: dict[str, str], body: bytes, delivered: int) -> Delivery:
@@ -177,7 +185,7 @@ def _delivery(job_type: str, headers: dict[str, str], body: bytes, delivered: in
         sequence=1,
         stored_ns=time.time_ns(),
         body=body,
-        headers=headers,
+        header_block=encode(headers),
         connection=nobody,
         reply=b"",
         delivered=delivered,
@@ -189,6 +197,9 @@ class _Unconnected:
     """Takes the answers of a delivery that no broker has made."""
 
     def send(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
+        """Does nothing."""
+
+    def send_empty(self, subjects: Sequence[bytes]) -> None:
         """Does nothing."""
 
     async def ask(self, *_: Any, **__: Any) -> None:

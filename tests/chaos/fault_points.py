@@ -17,6 +17,8 @@ from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.worker.commit import Committer
+from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.settlement import Settler
 
 EXIT_CODE, KILLER_CODE = 99, 66
 """How a worker ends at a fault point, and by a job that kills it."""
@@ -77,13 +79,14 @@ def _perhaps(point: str) -> None:
 
 
 def _wrap() -> None:
-    commit, publish, delete = Committer.commit, Outbox.publish, Outbox._delete
-    store, ack = Publisher.store, Delivery.ack
+    commit, publish, delete = Committer.commit_all, Outbox.publish, Outbox._delete
+    store = Publisher.store
 
-    async def commit_then(self: Committer, job: Job) -> bool:
-        done = await commit(self, job)
-        _perhaps("committed, nothing else")
-        return done
+    async def commit_then(self: Committer, jobs: Sequence[Job]) -> Sequence[bool | Exception]:
+        results = await commit(self, jobs)
+        for _ in jobs:
+            _perhaps("committed, nothing else")
+        return results
 
     async def publish_then(self: Outbox, job: Job) -> None:
         await publish(self, job)
@@ -99,16 +102,26 @@ def _wrap() -> None:
             _perhaps(f"stored on {message.subject.partition('.')[0]}., not acknowledged")
         return stored
 
+    replacements: list[tuple[Any, str, Any]] = [
+        (Committer, "commit_all", commit_then),
+        (Outbox, "publish", publish_then),
+        (Outbox, "_delete", before_delete),
+        (Publisher, "store", store_then),
+    ]
+    for owner, name, replacement in [*replacements, *_acknowledgements()]:
+        setattr(owner, name, replacement)
+
+
+def _acknowledgements() -> list[tuple[Any, str, Any]]:
+    ack, acknowledge = Delivery.ack, Settler.acknowledge
+
     def ack_then(self: Delivery) -> None:
         ack(self)
         _perhaps("acknowledged, perhaps not sent")
 
-    replacements: list[tuple[Any, str, Any]] = [
-        (Committer, "commit", commit_then),
-        (Outbox, "publish", publish_then),
-        (Outbox, "_delete", before_delete),
-        (Publisher, "store", store_then),
-        (Delivery, "ack", ack_then),
-    ]
-    for owner, name, replacement in replacements:
-        setattr(owner, name, replacement)
+    def acknowledge_then(self: Settler, group: Sequence[InFlightJob]) -> None:
+        acknowledge(self, group)
+        for _ in group:
+            _perhaps("acknowledged, perhaps not sent")
+
+    return [(Delivery, "ack", ack_then), (Settler, "acknowledge", acknowledge_then)]

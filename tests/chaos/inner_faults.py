@@ -7,6 +7,7 @@ a file that the run reads at its end.
 
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,18 @@ def _lose_naks(dice: random.Random) -> None:
 
 def _watch_commits(folder: Path) -> None:
     """A committed job can only be acknowledged."""
-    commit, settle = Committer.commit, Settler.settle
+    commit, settle, acknowledge = Committer.commit_all, Settler.settle, Settler.acknowledge
     committed: dict[int, Job] = {}
 
-    async def commit_and_note(self: Committer, job: Job) -> bool:
-        done = await commit(self, job)
-        if done:
-            committed[id(job)] = job
-        return done
+    async def commit_and_note(self: Committer, jobs: Sequence[Job]) -> Sequence[bool | Exception]:
+        results = await commit(self, jobs)
+        committed.update({id(job): job for job, result in zip(jobs, results, strict=True) if result is True})
+        return results
+
+    def acknowledge_and_look(self: Settler, group: Sequence[InFlightJob]) -> None:
+        for in_flight in group:
+            committed.pop(id(in_flight.job), None)
+        acknowledge(self, group)
 
     async def settle_and_look(self: Settler, in_flight: InFlightJob, verdict: Verdict) -> Verdict:
         job = committed.pop(id(in_flight.job), None)
@@ -85,8 +90,9 @@ def _watch_commits(folder: Path) -> None:
             report(folder, f"{job.type} {job.id} was committed, and failed: {verdict.outcome}: {verdict.error}")
         return await settle(self, in_flight, verdict)
 
-    _replace(Committer, "commit", commit_and_note)
+    _replace(Committer, "commit_all", commit_and_note)
     _replace(Settler, "settle", settle_and_look)
+    _replace(Settler, "acknowledge", acknowledge_and_look)
 
 
 def _watch_marks(folder: Path) -> None:

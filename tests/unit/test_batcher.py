@@ -18,7 +18,7 @@ class Groups:
         self.seen: list[list[int]] = []
         self.at_once = 0
 
-    async def __call__(self, numbers: Sequence[int]) -> list[int | BaseException]:
+    async def __call__(self, numbers: Sequence[int]) -> list[int | Exception]:
         """Takes so many rounds of the event loop for any group."""
         self.at_once += 1
         assert self.at_once == 1, "two groups at the same time"
@@ -100,7 +100,7 @@ async def test_a_caller_that_is_cancelled_harms_no_other() -> None:
 async def test_a_missing_result_fails_its_group_instead_of_leaving_it_waiting() -> None:
     """A defect of `run`: callers that nobody answers would hold their jobs until they time out."""
 
-    async def forgetful(items: Sequence[int]) -> list[int | BaseException]:
+    async def forgetful(items: Sequence[int]) -> list[int | Exception]:
         return list(items[1:])
 
     batcher: Batcher[int, int] = Batcher(forgetful, max_size=10)

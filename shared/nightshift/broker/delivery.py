@@ -1,11 +1,9 @@
 """A delivery of a stored message, and the ways to answer it."""
 
 import json
-from dataclasses import dataclass
 from datetime import timedelta
 
 from nightshift.broker.connection import Connection
-from nightshift.broker.headers import decode
 from nightshift.broker.message import StoredMessage
 
 ACK_PREFIX = b"$JS.ACK."
@@ -14,8 +12,7 @@ _LONGEST_NAK_NS = 1 << 61
 """Seventy years: what is longer would not fit into the broker's number."""
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Delivery(StoredMessage):
+class Delivery(StoredMessage, eq=False, kw_only=True):
     """A stored message that the broker delivered to this process, which owes it an answer.
 
     `delivered` counts its deliveries from 1; `pending` is how many more the consumer had when it sent this one.
@@ -61,7 +58,7 @@ def read(connection: Connection, subject: bytes, reply: bytes, raw_headers: byte
         int(tokens[first + 3]),  # sequence
         int(tokens[first + 5]),  # stored_ns
         body,
-        decode(raw_headers) if raw_headers else {},
+        raw_headers,
         connection=connection,
         reply=reply,
         delivered=int(tokens[first + 2]),

@@ -163,7 +163,7 @@ def _stored_message(stream: str, raw: bytes, body: bytes) -> StoredMessage:
         subject=_appended(raw, _SUBJECT).decode("utf-8", "surrogateescape"),
         sequence=int(_appended(raw, _SEQUENCE)),
         stored_ns=nanoseconds(_appended(raw, _STORED_AT).decode()),
-        headers=decode(raw.rpartition(_FIRST_APPENDED)[0] or raw),
+        header_block=raw.rpartition(_FIRST_APPENDED)[0] or raw,
         body=body,
     )
 

@@ -1,11 +1,10 @@
 """Messages on their way to the broker, and as it stores them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
-from nightshift.broker.headers import Headers
+from nightshift.broker.headers import Headers, decode
 
 SCHEDULE = "Nats-Schedule"
 SCHEDULE_TARGET = "Nats-Schedule-Target"
@@ -27,11 +26,17 @@ class OutboundMessage(msgspec.Struct, frozen=True):
         return len(self.body) + header_bytes(self.headers)
 
 
-@dataclass(slots=True, eq=False)
-class StoredMessage:
+class Reply(msgspec.Struct, frozen=True):
+    """The reply to a request: its headers and body."""
+
+    headers: Headers
+    body: bytes
+
+
+class StoredMessage(msgspec.Struct, eq=False):
     """A message as a stream holds it; `stored_ns` is when the broker stored it, in nanoseconds since 1970.
 
-    Treat as immutable: freezing it would cost time for each job.
+    `header_block` is its headers as bytes; few messages need more of them than a worker reads in passing.
     """
 
     stream: str
@@ -39,7 +44,15 @@ class StoredMessage:
     sequence: int
     stored_ns: int
     body: bytes = b""
-    headers: Headers = field(default_factory=dict)
+    header_block: bytes = b""
+    _headers: Headers | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """Return its headers, which are decoded when they are asked for first."""
+        if self._headers is None:
+            self._headers = decode(self.header_block) if self.header_block else {}
+        return self._headers
 
     def origin(self) -> str:
         """Return a name for this message that no other has: stream, sequence and store time."""

@@ -40,7 +40,7 @@ class PublishBatcher:
             batcher = self._batchers[service] = Batcher(self._group, max_size=MAX_GROUP)
         return await batcher(message)
 
-    async def _group(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored | BaseException]:
+    async def _group(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored | Exception]:
         if len(messages) >= WORTH_A_BATCH:
             try:
                 return await store_batch(
@@ -48,7 +48,13 @@ class PublishBatcher:
                 )
             except BrokerRefusedError:  # one of them is a duplicate, or too much: each gets its own answer
                 pass
-        return await asyncio.gather(*(self._single(message) for message in messages), return_exceptions=True)
+        return await asyncio.gather(*(self._outcome(message) for message in messages))
+
+    async def _outcome(self, message: OutboundMessage) -> Stored | Exception:
+        try:
+            return await self._single(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller of this one
+            return error
 
     async def _single(self, message: OutboundMessage) -> Stored:
         return await store(

@@ -13,6 +13,7 @@ from nightshift.broker import BrokerRefusedError
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.database import Database
+from nightshift.database.many_rows import execute_many
 from nightshift.database.tables import outbox as table
 from nightshift.messaging import outbound
 from nightshift.messaging.job import FollowUp, Job
@@ -161,7 +162,7 @@ class Outbox:
 
     async def _delete(self, row_ids: Sequence[str]) -> list[None]:
         rows = [{"row_id": row_id} for row_id in row_ids]
-        await self._database.commit(lambda connection: connection.execute(_DELETE, rows))
+        await self._database.commit(lambda connection: execute_many(connection, _DELETE, rows))
         return [None] * len(row_ids)
 
 

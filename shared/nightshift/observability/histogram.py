@@ -18,11 +18,12 @@ class Histogram:
         self._counts = [0] * len(_LABELS)
         self._total_seconds = 0.0
 
-    def observe(self, seconds: float) -> None:
-        """Count one duration; a negative one (clocks of two machines differ) counts as none at all."""
-        seconds = max(seconds, 0.0)
-        self._counts[bisect_left(_BOUNDS, seconds)] += 1
-        self._total_seconds += seconds
+    def observe(self, *durations: float) -> None:
+        """Count durations in seconds; a negative one (clocks of two machines differ) counts as none at all."""
+        for seconds in durations:
+            self._counts[bisect_left(_BOUNDS, seconds)] += 1
+            if seconds > 0:
+                self._total_seconds += seconds
 
     def snapshot(self) -> tuple[list[tuple[str, float]], float]:
         """Return (upper bound, how many took at most that long) for each bucket, and the sum of all in seconds."""

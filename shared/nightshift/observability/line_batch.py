@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -39,9 +39,9 @@ class LineBatch(Generic[L]):
         """Return the fields of a line as people read them: the most important in a `message`."""
         raise NotImplementedError
 
-    def append(self, line: L) -> None:
-        """Add a line, to be written at the end of the loop's iteration, or at once if no loop runs."""
-        self._lines.append(line)
+    def write_soon(self, lines: Iterable[L]) -> None:
+        """Add lines, to be written at the end of the loop's iteration, or at once if no loop runs."""
+        self._lines.extend(lines)
         if len(self._lines) >= _MAX_LINES:
             self.flush()
         elif self._loop is None or self._loop.is_closed():

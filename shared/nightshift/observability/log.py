@@ -6,15 +6,15 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from nightshift.config.settings import LogFormat, LogLevel
-from nightshift.observability.job_log import JobLines
+from nightshift.observability.job_log import JobEnd, JobLines
 from nightshift.observability.log_format import ROOT, fields_of, json_line, text_line
 from nightshift.observability.request_log import RequestLines
 
-__all__ = ["Logger", "configure", "flush", "get_logger", "job_line", "request_line"]
+__all__ = ["Logger", "configure", "flush", "get_logger", "job_lines", "request_line"]
 
 _FIRST_FAULT = 500
 """HTTP statuses from here on say that the server is to blame."""
@@ -132,23 +132,13 @@ def get_logger(name: str) -> Logger:
     return Logger(name)
 
 
-def job_line(
-    *,
-    type: str,  # noqa: A002 - the field's name on the line
-    job_id: str,
-    attempt: int,
-    duration_ms: float,
-    outcome: str,
-    success: bool,
-    error: str | None = None,
-    trace_id: str | None = None,
-) -> None:
-    """Log the end of a delivery: the one line per job, written at the end of the event loop's iteration.
+def job_lines(ends: Sequence[JobEnd]) -> None:
+    """Log the ends of deliveries: the one line of each, written at the end of the event loop's iteration.
 
-    It is a warning if `success` is false, else information.
+    It is a warning if the end is no success, else information.
     """
-    if _output is not None and (not success or _output.logs_successes):
-        _output.job_lines.add(type, job_id, attempt, duration_ms, outcome, success, error, trace_id)
+    if _output is not None:
+        _output.job_lines.extend(ends if _output.logs_successes else [end for end in ends if not end[5]])
 
 
 def request_line(

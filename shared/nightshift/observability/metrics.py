@@ -1,6 +1,6 @@
 """The metrics of a process for Prometheus: stable names, few labels, next to no cost per job."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -51,18 +51,18 @@ class Metrics(Collector):
             for collect in (ProcessCollector, PlatformCollector, GCCollector):
                 collect(registry=self.registry)
 
-    def job_started(self, job_type: str, wait_seconds: float) -> None:
-        """Count a job as in flight, `wait_seconds` after it was published (or due)."""
-        self.in_flight += 1
-        self._types.get(job_type, self._unknown).wait.observe(wait_seconds)
+    def jobs_started(self, job_type: str, wait_seconds: Sequence[float]) -> None:
+        """Count jobs as in flight, each so many seconds after it was published (or due)."""
+        self.in_flight += len(wait_seconds)
+        self._types.get(job_type, self._unknown).wait.observe(*wait_seconds)
 
-    def job_finished(self, job_type: str, outcome: str, duration_seconds: float) -> None:
-        """Count a job as no longer in flight, with the outcome and the time of its delivery."""
-        self.in_flight -= 1
-        self.finished += 1
+    def jobs_finished(self, job_type: str, outcome: str, duration_seconds: Sequence[float]) -> None:
+        """Count jobs as no longer in flight, with their outcome and the time of each delivery."""
+        self.in_flight -= len(duration_seconds)
+        self.finished += len(duration_seconds)
         counted = self._types.get(job_type, self._unknown)
-        counted.outcomes[outcome] = counted.outcomes.get(outcome, 0) + 1
-        counted.duration.observe(duration_seconds)
+        counted.outcomes[outcome] = counted.outcomes.get(outcome, 0) + len(duration_seconds)
+        counted.duration.observe(*duration_seconds)
 
     def retried(self, job_type: str) -> None:
         """Count a failed attempt that will be retried."""

@@ -47,21 +47,23 @@ class RequestLines(LineBatch[RequestLine]):
         request_id: str,
     ) -> None:
         """Add a line, to be written at the end of the loop's iteration; a warning, if the answer is a fault of ours."""
-        self.append(
-            RequestLine(
-                self._now(),
-                "warning" if status >= _FIRST_FAULT else "info",
-                self._service,
-                "request",
-                method if method in _METHODS else _OTHER,
-                route,
-                status,
-                bytes_in,
-                bytes_out,
-                round(duration_ms, 3),
-                key,
-                request_id,
-            )
+        self.write_soon(
+            [
+                RequestLine(
+                    self._now(),
+                    "warning" if status >= _FIRST_FAULT else "info",
+                    self._service,
+                    "request",
+                    method if method in _METHODS else _OTHER,
+                    route,
+                    status,
+                    bytes_in,
+                    bytes_out,
+                    round(duration_ms, 3),
+                    key,
+                    request_id,
+                )
+            ]
         )
 
     def _typed_by_others(self, lines: Sequence[RequestLine]) -> str:

@@ -8,7 +8,6 @@ follow-up jobs into one trace, which every viewer shows as a tree; the link is w
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,14 +34,15 @@ _LONGEST_ID = 200
 _FIRST_FAULT = 500
 """HTTP statuses from here on say that the server is to blame."""
 _W3C = TraceContextTextMapPropagator()
-_in_flight: ContextVar[Span] = ContextVar("_in_flight", default=INVALID_SPAN)
 
 
 @dataclass(slots=True, frozen=True)
 class DeliverySpan:
-    """The span of a delivery in flight."""
+    """The span of a delivery in flight, among those of its process."""
 
     span: Span
+    of_job: int
+    in_flight: dict[int, Span]
 
     @property
     def trace_id(self) -> str:
@@ -55,6 +55,7 @@ class DeliverySpan:
         if error_type:
             _fail(self.span, error_type, error)
         self.span.end()
+        self.in_flight.pop(self.of_job, None)
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,6 +77,8 @@ class Spans:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
+        self._in_flight: dict[int, Span] = {}
+        """The span of each job in flight, by the job's `id()`."""
 
     def begin(self, delivery: Delivery, job: Job, *, known: bool) -> DeliverySpan:
         """Begin the span of a delivery; what the job sends, and its copies where its sender had no trace, carry it on.
@@ -97,14 +100,14 @@ class Spans:
             [Link(sender)] if sender.is_valid else [],
         )
         job.trace = _trace(span)
-        _in_flight.set(span)
-        return DeliverySpan(span)
+        self._in_flight[id(job)] = span
+        return DeliverySpan(span, id(job), self._in_flight)
 
     def within_span(self, handler: Handler) -> Handler:
         """Return the handler with its job's span as the current one, so that spans of its own become children."""
 
         async def traced(message: Any, job: Job) -> None:
-            token = attach(set_span_in_context(_in_flight.get()))
+            token = attach(set_span_in_context(self._in_flight.get(id(job), INVALID_SPAN)))
             try:
                 await handler(message, job)
             finally:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nightshift.batcher import Batcher
 from nightshift.database import Database
+from nightshift.database.many_rows import execute_many
 from nightshift.database.tables import outbox as outbox_table
 from nightshift.instants import utc_now
 from nightshift.messaging import inbox, outbox
@@ -39,17 +40,29 @@ class Committer:
         """
         return await self._commits(job)
 
+    async def commit_all(self, jobs: Sequence[Job]) -> Sequence[bool | Exception]:
+        """Do for each job what `commit` does; return what it would have returned, or raised, in order."""
+        return await self._commits.together(jobs)
+
     async def is_done(self, job: Job) -> bool:
-        """Return whether the job's effects have happened already."""
+        """Return whether the job's effects have happened already.
+
+        Raises:
+            Unavailable: the database is unavailable.
+        """
         return await self._lookups(inbox.key_of(job))
+
+    async def are_done(self, jobs: Sequence[Job]) -> Sequence[bool | Exception]:
+        """Return of each job, in order, whether its effects have happened already, or `Unavailable`."""
+        return await self._lookups.together([inbox.key_of(job) for job in jobs])
 
     async def _done(self, keys: Sequence[inbox.Key]) -> list[bool]:
         found = await self._database.ask(lambda connection: inbox.done(connection, keys))
         return [key in found for key in keys]
 
-    async def _commit(self, jobs: Sequence[Job]) -> list[bool | BaseException]:
+    async def _commit(self, jobs: Sequence[Job]) -> list[bool | Exception]:
         """Commit all in one transaction; if it fails each gets its own, so that a bad one spoils nobody else's."""
-        results: dict[int, bool | BaseException] = {}
+        results: dict[int, bool | Exception] = {}
         first: dict[inbox.Key, Job] = {}
         for job in jobs:
             first.setdefault(inbox.key_of(job), job)
@@ -59,7 +72,7 @@ class Committer:
                 await self._commit_group([job], results)
         return [results[id(job)] for job in jobs]
 
-    async def _commit_group(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+    async def _commit_group(self, jobs: list[Job], results: dict[int, bool | Exception]) -> None:
         try:
             await self._write(jobs)
         except Unavailable as error:
@@ -75,7 +88,7 @@ class Committer:
         else:
             results.update({id(job): True for job in jobs})
 
-    async def _retry_without_done(self, jobs: list[Job], results: dict[int, bool | BaseException]) -> None:
+    async def _retry_without_done(self, jobs: list[Job], results: dict[int, bool | Exception]) -> None:
         """Commit those that were not done before, in one transaction."""
         if len(jobs) == 1:
             results[id(jobs[0])] = False
@@ -137,7 +150,10 @@ def _begin(connection: Connection, jobs: list[Job], now: datetime) -> Connection
     if not inbox.enter(connection, jobs, now):
         raise _AlreadyDoneError
     for statement, values in _grouped(jobs):
-        connection.execute(statement, values) if values else connection.execute(statement)
+        if values:
+            execute_many(connection, statement, values)
+        else:
+            connection.execute(statement)
     return connection
 
 
@@ -145,7 +161,7 @@ def _finish(connection: Connection, jobs: list[Job], now: datetime) -> None:
     """Write the follow-ups last: a step of the transaction may have added some."""
     rows = [row for job in jobs for row in outbox.rows_of(job, now)]
     if rows:
-        connection.execute(_OUTBOX, rows)
+        execute_many(connection, _OUTBOX, rows)
 
 
 def _grouped(jobs: Sequence[Job]) -> list[tuple[Executable, list[Mapping[str, Any]]]]:

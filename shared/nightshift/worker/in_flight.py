@@ -16,13 +16,20 @@ from nightshift.contract import wire
 from nightshift.messaging.job import Job
 from nightshift.messaging.tracing import NO_TRACING, JobSpan, trace_id_in
 from nightshift.worker.router import NO_ROUTE, Route
-from nightshift.worker.verdict import DONE, Ack
+from nightshift.worker.verdict import DONE, Ack, Verdict
 
 ISOLATE_AFTER = 3
 """From this unaccounted delivery on a job runs alone in its process: it may be what kills the others' worker."""
 _TYPE = re.compile(r"[a-z0-9_-]{1,60}(\.[a-z0-9_-]{1,60}){1,4}", re.IGNORECASE)
 _ATTEMPTS = re.compile(r"\d{1,6}")
 _READ = frozenset({wire.JOB_ID, wire.MSG_ID, wire.ATTEMPT_BASE, wire.CLAIM, wire.TENANT, wire.TRACEPARENT})
+_TRACE = rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
+_PLAIN = re.compile(
+    rb"NATS/1\.0\r\n(?:traceparent: (%b)\r\n)?"
+    rb"Job-Id: ([A-Za-z0-9_-]{1,200})\r\nNats-Msg-Id: [!-~]+\r\n"
+    rb"(?:traceparent: (%b)\r\n)?(?:Nats-Batch-[A-Z][a-z]+: [0-9a-f]+\r\n)*\r\n" % (_TRACE, _TRACE)
+)
+"""The headers of most jobs, as our publishers write them, in a batch or not: read in passing, and not decoded."""
 _SUBJECTS_REMEMBERED = 256
 """A service has few; what others type is parsed anew when this is full."""
 
@@ -46,12 +53,16 @@ class InFlightJob(msgspec.Struct, eq=False):
     malformed: Malformed | None = None
     """None when it may be a job."""
     trace_id: str = ""
+    claim: str | None = None
+    """The object that holds its body, where the message does not."""
     unaccounted_deliveries: int = 1
     """Deliveries, this one included, whose end nobody reported: their worker died, or lost the broker."""
     route: Route = NO_ROUTE
     message: Any = None
     ending: Ack = DONE
     """How the delivery ends if no step ends it before."""
+    verdict: Verdict | None = None
+    """How it ended; None until then."""
     marked: bool = False
     """Its start is recorded: should nobody hear of its end, it kills its workers."""
     holds_lock: bool = False
@@ -117,8 +128,7 @@ def identify(service: str, delivery: Delivery, known_naks: int = 0) -> InFlightJ
 
     `known_naks` are earlier deliveries of which this worker knows that they ended in good order.
     """
-    job, is_event, malformed, trace_id = _read(service, delivery, delivery.delivered)
-    return InFlightJob(delivery, job, is_event, malformed, trace_id, delivery.delivered - known_naks)
+    return InFlightJob(delivery, *_read(service, delivery, delivery.delivered), delivery.delivered - known_naks)
 
 
 def job_of(service: str, message: StoredMessage) -> Job:
@@ -126,14 +136,23 @@ def job_of(service: str, message: StoredMessage) -> Job:
     return _read(service, message, 1)[0]
 
 
-def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bool, Malformed | None, str]:
-    """Read type, id, attempt and trace from subject and headers; an event counts its deliveries as attempts."""
-    headers = message.headers
+def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bool, Malformed | None, str, str | None]:
+    """Read type, id, attempt, trace and claim from subject and headers; an event counts its deliveries as attempts."""
     job_type, is_event, malformed = _type(service, message.subject)
+    plain = _PLAIN.fullmatch(message.header_block)
+    if plain is not None:
+        before, before_id, token, after, after_id = plain.groups()
+        job_id = token.decode()
+        job = Job(service, job_type, job_id, job_id, delivered if is_event else 1)
+        if before is None and after is None:
+            return job, is_event, malformed, "", None
+        job.trace = {wire.TRACEPARENT: (before or after).decode()}
+        return job, is_event, malformed, (before_id or after_id).decode(), None
+    headers = message.headers
     if not headers:
         origin = message.origin()
         job = Job(service, job_type, origin, wire.safe_token(origin), delivered if is_event else 1)
-        return job, is_event, malformed, ""
+        return job, is_event, malformed, "", None
     job_id = headers.get(wire.JOB_ID) or headers.get(wire.MSG_ID) or message.origin()
     base, wrong = _attempt_base(headers)
     storable = wire.storable_id(job_id)
@@ -143,11 +162,11 @@ def _read(service: str, message: StoredMessage, delivered: int) -> tuple[Job, bo
     if (tenant := headers.get(wire.TENANT)) is not None:
         job.tenant = wire.storable_id(tenant)
     wrong = wrong or _mistyped(headers)
-    trace = headers.get(wire.TRACEPARENT)
+    trace, claim = headers.get(wire.TRACEPARENT), headers.get(wire.CLAIM)
     if trace is None or not (trace_id := trace_id_in(trace)):
-        return job, is_event, wrong or malformed, ""
+        return job, is_event, wrong or malformed, "", claim
     job.trace = {wire.TRACEPARENT: trace}
-    return job, is_event, wrong or malformed, trace_id
+    return job, is_event, wrong or malformed, trace_id, claim
 
 
 def _attempt_base(headers: Headers) -> tuple[int, Malformed | None]:

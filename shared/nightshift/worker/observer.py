@@ -1,14 +1,15 @@
 """Shows every job in the metrics, in its trace, and as one line of the log."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nightshift.messaging.tracing import NO_TRACING, Tracing
-from nightshift.observability.log import job_line
+from nightshift.observability.job_log import JobEnd
+from nightshift.observability.log import job_lines
 from nightshift.observability.metrics import Metrics
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.router import NO_ROUTE
-from nightshift.worker.verdict import Ack, DeadLetter, Reschedule, Verdict
+from nightshift.worker.verdict import INTERRUPTED, Ack, DeadLetter, Reschedule
 
 _NO_FAULT = frozenset({"snooze", "handed-back"})
 """Outcomes that are no success yet, and no error either."""
@@ -18,37 +19,43 @@ class JobObserver:
     """Observes the jobs of one worker."""
 
     def __init__(
-        self, metrics: Metrics, tracing: Tracing = NO_TRACING, *, log_job: Callable[..., None] = job_line
+        self,
+        metrics: Metrics,
+        tracing: Tracing = NO_TRACING,
+        *,
+        log_jobs: Callable[[Sequence[JobEnd]], None] = job_lines,
     ) -> None:
-        self._metrics, self._tracing, self._log_job = metrics, tracing, log_job
+        self._metrics, self._tracing, self._log_jobs = metrics, tracing, log_jobs
 
-    def started(self, in_flight: InFlightJob) -> None:
-        """Count the job into flight and begin its span."""
-        in_flight.started_at = time.perf_counter()
-        delivery, job = in_flight.delivery, in_flight.job
-        self._metrics.job_started(job.type, max(0.0, time.time() - delivery.stored_ns / 1e9))
-        in_flight.span = self._tracing.begin(delivery, job, known=in_flight.route is not NO_ROUTE)
+    def started(self, group: Sequence[InFlightJob]) -> None:
+        """Count jobs of one type, at least one, into flight and begin their spans."""
+        now, started_at = time.time(), time.perf_counter()
+        job_type = group[0].job.type
+        self._metrics.jobs_started(job_type, [now - in_flight.delivery.stored_ns / 1e9 for in_flight in group])
+        for in_flight in group:
+            in_flight.started_at = started_at
+            known = in_flight.route is not NO_ROUTE
+            in_flight.span = self._tracing.begin(in_flight.delivery, in_flight.job, known=known)
 
-    def finished(self, in_flight: InFlightJob, verdict: Verdict) -> None:
-        """Count what became of the job, end its span, and write its line."""
-        seconds = time.perf_counter() - in_flight.started_at
-        job, span, error = in_flight.job, in_flight.span, None
-        self._metrics.job_finished(job.type, verdict.outcome, seconds)
-        if isinstance(verdict, Ack):
-            span.end(verdict.outcome)
-        else:
-            error = verdict.error
-            self._failed(in_flight, verdict)
-        self._log_job(
-            type=job.type,
-            job_id=job.id,
-            attempt=job.attempt,
-            duration_ms=seconds * 1000,
-            outcome=verdict.outcome,
-            success=error is None,
-            error=error,
-            trace_id=span.trace_id or in_flight.trace_id or None,
-        )
+    def finished(self, group: Sequence[InFlightJob]) -> None:
+        """Count what became of jobs, end their spans, and write their lines."""
+        now = time.perf_counter()
+        durations: dict[tuple[str, str], list[float]] = {}
+        ends: list[JobEnd] = []
+        for in_flight in group:
+            job, span, verdict, error = in_flight.job, in_flight.span, in_flight.verdict or INTERRUPTED, None
+            seconds, outcome = now - in_flight.started_at, verdict.outcome
+            durations.setdefault((job.type, outcome), []).append(seconds)
+            if isinstance(verdict, Ack):
+                span.end(outcome)
+            else:
+                error = verdict.error
+                self._failed(in_flight, verdict)
+            trace_id = span.trace_id or in_flight.trace_id or None
+            ends.append((job.type, job.id, job.attempt, seconds * 1000, outcome, error is None, error, trace_id))
+        self._log_jobs(ends)
+        for (job_type, outcome), seconds_of_each in durations.items():
+            self._metrics.jobs_finished(job_type, outcome, seconds_of_each)
 
     def _failed(self, in_flight: InFlightJob, verdict: Reschedule | DeadLetter) -> None:
         job_type, outcome, reason = in_flight.job.type, verdict.outcome, verdict.outcome

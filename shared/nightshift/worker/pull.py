@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -22,7 +22,7 @@ _log = get_logger("pull")
 
 
 class Pull:
-    """Pulls one durable consumer; `receive` gets every delivery, at once and in order.
+    """Pulls one durable consumer; `receive` gets what came in one turn of the event loop, in order.
 
     `outstanding` counts the jobs that were requested and have not come. `has_more` says whether the broker had
     more when it sent the last one.
@@ -33,13 +33,14 @@ class Pull:
         connection: Connection,
         stream: str,
         consumer: str,
-        receive: Callable[[Delivery], None],
+        receive: Callable[[Sequence[Delivery]], None],
         policies: Policies = DEFAULT_POLICIES,
     ) -> None:
         self.stream, self.consumer, self._policies = stream, consumer, policies
         self._connection, self._receive = connection, receive
         self._next = f"{connection.api}.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
         self._inbox, self._sid = b"", 0
+        self._taken: list[Delivery] = []
         self.outstanding, self.has_more = 0, False
         self.last_heard = time.monotonic()
         self._not_before = 0.0
@@ -73,6 +74,7 @@ class Pull:
         if self._inbox:
             self._inbox = b""
             await self._connection.unlisten(self._sid)
+        self._hand_over()
 
     def request(self, target: int) -> None:
         """Keep about `target` jobs requested; request more when half of them have come."""
@@ -123,10 +125,17 @@ class Pull:
             self._control(decode(raw_headers) if raw_headers else {})
             return
         delivery = read(self._connection, subject, reply, raw_headers, body)
-        if self.outstanding > 0:
-            self.outstanding -= 1
-        self.has_more = delivery.pending > 0
-        self._receive(delivery)
+        if not self._taken:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._taken.append(delivery)
+
+    def _hand_over(self) -> None:
+        """Hand over what has come, so that what came together is worked off together."""
+        taken, self._taken = self._taken, []
+        if taken:
+            self.outstanding = max(0, self.outstanding - len(taken))
+            self.has_more = taken[-1].pending > 0
+            self._receive(taken)
 
     def _control(self, headers: dict[str, str]) -> None:
         status = headers.get(STATUS, "")

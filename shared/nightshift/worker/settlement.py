@@ -1,7 +1,7 @@
 """Carries out a verdict: acknowledge, copy for later, or dead letter. A delivery is over only when that is stored."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from nightshift.broker import BrokerRefusedError
@@ -58,6 +58,10 @@ class Settler:
                 return await self._reschedule(in_flight, verdict)
             case DeadLetter():
                 return await self._dead_letter(in_flight, verdict)
+
+    def acknowledge(self, group: Sequence[InFlightJob]) -> None:
+        """Acknowledge deliveries, at least one, whose jobs are done and their effects stored."""
+        group[0].delivery.connection.send_empty([in_flight.delivery.reply for in_flight in group])
 
     async def nak(self, in_flight: InFlightJob, delay: timedelta) -> None:
         """Let the broker deliver a job again after `delay`, where no copy of it can be stored.

@@ -1,15 +1,14 @@
 """The steps of a job's life between receipt and settlement; `pipeline` has their order.
 
-A step is given what it needs and a job in flight. It returns None to let the job go on, or the verdict that ends it,
-and keeps what it finds out on the job. A step is a coroutine only where it has to wait for something.
+A step is given what it needs and a group of jobs in flight. It returns those that leave the group, each with what is
+to become of it, and keeps what it finds out on the jobs. It is a coroutine only where the whole group has to wait.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -34,42 +33,53 @@ from nightshift.worker.router import Route, unknown
 from nightshift.worker.settlement import Settler
 from nightshift.worker.verdict import DUPLICATE, SKIPPED, DeadLetter, Reschedule, Verdict
 
-StepResult = Verdict | Coroutine[Any, Any, Verdict | None] | None
+Group = Sequence[InFlightJob]
+Outcome = Verdict | Exception | Coroutine[Any, Any, Verdict | None]
+"""The end of a job, what its attempt failed with, or what it has to wait for, which may end it or let it go on."""
+Leaving = list[tuple[InFlightJob, Outcome]]
+Step = Callable[[Group], Leaving | Awaitable[Leaving]]
 
 _NOT_DECODED = (msgspec.DecodeError, InvalidClaimError, UnicodeDecodeError, RecursionError)
 _log = get_logger("pipeline")
-_seconds = lru_cache(64)(lambda seconds: timedelta(seconds=seconds))
 
 
-def dead_mark(in_flight: InFlightJob) -> Verdict | None:
-    """End a job whose dead letter could not be stored at an earlier delivery, with that verdict."""
-    delivery = in_flight.delivery
-    return rescheduling.dead_mark(delivery) if delivery.subject.startswith(wire.DUE) else None
+def dead_mark(group: Group) -> Leaving:
+    """End the jobs whose dead letter could not be stored at an earlier delivery, with that verdict."""
+    return [
+        (in_flight, verdict)
+        for in_flight in group
+        if in_flight.delivery.subject.startswith(wire.DUE)
+        and (verdict := rescheduling.dead_mark(in_flight.delivery)) is not None
+    ]
 
 
-def malformed(in_flight: InFlightJob) -> Verdict | None:
-    """End a delivery that can be no job: its subject names no type, or its headers cannot be read."""
-    if in_flight.malformed is None:
-        return None
-    return DeadLetter(in_flight.malformed.reason, in_flight.malformed.text, in_flight.job.attempt)
+def malformed(group: Group) -> Leaving:
+    """End the deliveries that can be no job: their subject names no type, or their headers cannot be read."""
+    return [
+        (in_flight, DeadLetter(why.reason, why.text, in_flight.job.attempt))
+        for in_flight in group
+        if (why := in_flight.malformed) is not None
+    ]
 
 
-def outage(circuit: CircuitBreaker, in_flight: InFlightJob) -> Verdict | None:
-    """Put off a job that was on its way when a component was found unavailable.
+def outage(circuit: CircuitBreaker, group: Group) -> Leaving:
+    """Put off jobs that were on their way when a component was found unavailable.
 
-    What it does outside would be done in vain, and again when the component is back.
+    What they do outside would be done in vain, and again when the component is back.
     """
     if circuit.closed:
-        return None
-    what = " and ".join(circuit.unavailable)
-    return Reschedule("unavailable", circuit.delay(), in_flight.job.attempt - 1, f"{what}: unavailable, not run")
+        return []
+    text = f"{' and '.join(circuit.unavailable)}: unavailable, not run"
+    return [(one, Reschedule("unavailable", circuit.delay(), one.job.attempt - 1, text)) for one in group]
 
 
-def crash_loop(guard: CrashLoopGuard, permitted: int, in_flight: InFlightJob) -> StepResult:
+def crash_loop(guard: CrashLoopGuard, permitted: int, group: Group) -> Leaving:
     """Mark the last permitted delivery of a job as started; end a job that was marked and not heard of again."""
-    if in_flight.unaccounted_deliveries < permitted or in_flight.is_event:
-        return None
-    return _mark_started(guard, in_flight)
+    return [
+        (in_flight, _mark_started(guard, in_flight))
+        for in_flight in group
+        if in_flight.unaccounted_deliveries >= permitted and not in_flight.is_event
+    ]
 
 
 async def _mark_started(guard: CrashLoopGuard, in_flight: InFlightJob) -> Verdict | None:
@@ -80,27 +90,26 @@ async def _mark_started(guard: CrashLoopGuard, in_flight: InFlightJob) -> Verdic
     return DeadLetter("crash-loop", text, in_flight.job.attempt)
 
 
-def unknown_type(routes: Mapping[str, Route], in_flight: InFlightJob) -> None:
-    """Fail the attempt of a job whose type has no handler here: in a rolling deploy another replica may have one.
-
-    Raises:
-        UnknownTypeError: always.
-    """
-    raise UnknownTypeError(unknown(in_flight.job.type, routes))
+def unknown_type(routes: Mapping[str, Route], group: Group) -> Leaving:
+    """Fail the attempts of jobs whose type has no handler here: in a rolling deploy another replica may have one."""
+    return [(in_flight, UnknownTypeError(unknown(in_flight.job.type, routes))) for in_flight in group]
 
 
-def body(objects: ObjectStore, in_flight: InFlightJob) -> StepResult:
-    """Decode the body, which may be a claim check; end a job whose body breaks its contract."""
-    claim = in_flight.delivery.headers.get(wire.CLAIM)
-    if claim is not None:
-        return _claimed_body(objects, claim, in_flight)
-    received = in_flight.delivery.body
-    try:
-        in_flight.message = in_flight.route.decode(received)
-    except _NOT_DECODED as error:
-        text = explain(error) if received.strip() else in_flight.route.empty_body_error
-        return DeadLetter("invalid", text, in_flight.job.attempt)
-    return None
+def body(objects: ObjectStore, group: Group) -> Leaving:
+    """Decode the bodies, which may be claim checks; end the jobs whose body breaks its contract."""
+    leaving: Leaving = []
+    for in_flight in group:
+        if in_flight.claim is not None:
+            leaving.append((in_flight, _claimed_body(objects, in_flight.claim, in_flight)))
+            continue
+        try:
+            in_flight.message = in_flight.route.decode(in_flight.delivery.body)
+        except _NOT_DECODED as error:
+            text = explain(error) if in_flight.delivery.body.strip() else in_flight.route.empty_body_error
+            leaving.append((in_flight, DeadLetter("invalid", text, in_flight.job.attempt)))
+        except Exception as error:  # noqa: BLE001 - a decoder of the route's own fails the attempt of this job only
+            leaving.append((in_flight, error))
+    return leaving
 
 
 async def _claimed_body(objects: ObjectStore, claim: str, in_flight: InFlightJob) -> Verdict | None:
@@ -111,10 +120,11 @@ async def _claimed_body(objects: ObjectStore, claim: str, in_flight: InFlightJob
     return None
 
 
-def lock(keys: KeyedLock, in_flight: InFlightJob) -> StepResult:
-    """Wait for another delivery of the same job that runs in this process."""
-    in_flight.holds_lock = keys.try_acquire(inbox.key_of(in_flight.job))
-    return None if in_flight.holds_lock else _wait_for_lock(keys, in_flight)
+def lock(keys: KeyedLock, group: Group) -> Leaving:
+    """Wait for other deliveries of the same jobs that run in this process."""
+    for in_flight in group:
+        in_flight.holds_lock = keys.try_acquire(inbox.key_of(in_flight.job))
+    return [(in_flight, _wait_for_lock(keys, in_flight)) for in_flight in group if not in_flight.holds_lock]
 
 
 async def _wait_for_lock(keys: KeyedLock, in_flight: InFlightJob) -> None:
@@ -126,50 +136,68 @@ async def _wait_for_lock(keys: KeyedLock, in_flight: InFlightJob) -> None:
         in_flight.stop_timer()
 
 
-async def look_up(committer: Committer, settler: Settler, in_flight: InFlightJob) -> Verdict | None:
-    """End a job that is in the inbox; its worker may have died before it published the follow-ups."""
-    if not await committer.is_done(in_flight.job):
-        return None
+async def look_up(committer: Committer, settler: Settler, group: Group) -> Leaving:
+    """End the jobs that are in the inbox; their worker may have died before it published the follow-ups."""
+    return _unless_first(settler, group, await committer.are_done([in_flight.job for in_flight in group]), first=False)
+
+
+def _unless_first(settler: Settler, group: Group, results: Sequence[bool | Exception], *, first: bool) -> Leaving:
+    """End the jobs that were done before, or of which that could not be found out."""
+    return [
+        (in_flight, result if isinstance(result, Exception) else _duplicate(settler, in_flight))
+        for in_flight, result in zip(group, results, strict=True)
+        if result is not first
+    ]
+
+
+async def _duplicate(settler: Settler, in_flight: InFlightJob) -> Verdict:
     await settler.publish_follow_ups(in_flight.job)
     return DUPLICATE
 
 
-async def handler(limits: JobLimits, in_flight: InFlightJob) -> None:
-    """Run the handler within its time limit.
+class Handling:
+    """Runs the handler of a route."""
 
-    Raises:
-        HandlerTimeoutError: it took longer than it may.
-        InnerCancellationError: something that it awaited was cancelled.
-        Exception: whatever it raises, but for `Skip`.
-    """
-    found, job = in_flight.route, in_flight.job
-    seconds = found.timeout_seconds or limits.timeout_seconds
-    job.timeout = _seconds(seconds)
-    job.is_last_attempt = job.attempt >= limits.attempts(found.retries) and not in_flight.is_event
-    in_flight.start_timer(seconds)
-    job.started_at = time.perf_counter()
-    try:
-        await found.handler(in_flight.message, job)
-    except Skip:
-        job.discard_effects()
-        in_flight.ending, job.outcome = SKIPPED, SKIPPED.outcome
-    except asyncio.CancelledError:
-        if in_flight.timed_out:
-            raise HandlerTimeoutError(f"the handler took longer than {seconds:g} s and was cancelled") from None
-        if not in_flight.cancelled:
-            raise InnerCancellationError("something that the handler awaited was cancelled") from None
-        raise
-    finally:
-        in_flight.stop_timer()
+    def __init__(self, route: Route, limits: JobLimits) -> None:
+        self._handler, self._seconds = route.handler, route.timeout_seconds or limits.timeout_seconds
+        self._attempts, self._timeout = limits.attempts(route.retries), timedelta(seconds=self._seconds)
+
+    async def __call__(self, in_flight: InFlightJob) -> None:
+        """Run the handler within its time limit.
+
+        Raises:
+            HandlerTimeoutError: it took longer than it may.
+            InnerCancellationError: something that it awaited was cancelled.
+            Exception: whatever it raises, but for `Skip`.
+        """
+        job = in_flight.job
+        job.timeout = self._timeout
+        job.is_last_attempt = job.attempt >= self._attempts and not in_flight.is_event
+        in_flight.start_timer(self._seconds)
+        job.started_at = time.perf_counter()
+        try:
+            await self._handler(in_flight.message, job)
+        except Skip:
+            job.discard_effects()
+            in_flight.ending, job.outcome = SKIPPED, SKIPPED.outcome
+        except asyncio.CancelledError:
+            if in_flight.timed_out:
+                text = f"the handler took longer than {self._seconds:g} s and was cancelled"
+                raise HandlerTimeoutError(text) from None
+            if not in_flight.cancelled:
+                raise InnerCancellationError("something that the handler awaited was cancelled") from None
+            raise
+        finally:
+            in_flight.stop_timer()
 
 
-async def commit(committer: Committer, settler: Settler, in_flight: InFlightJob) -> Verdict | None:
-    """Commit the job's effects; end it as a duplicate where another delivery was faster."""
-    if await committer.commit(in_flight.job):
-        _take_note(in_flight.job)
-        return None
-    await settler.publish_follow_ups(in_flight.job)
-    return DUPLICATE
+async def commit(committer: Committer, settler: Settler, group: Group) -> Leaving:
+    """Commit the jobs' effects; end as duplicates those of which another delivery was faster."""
+    committed = await committer.commit_all([in_flight.job for in_flight in group])
+    for in_flight, result in zip(group, committed, strict=True):
+        if in_flight.job.notices and result is True:
+            _take_note(in_flight.job)
+    return _unless_first(settler, group, committed, first=True)
 
 
 def _take_note(job: Job) -> None:
@@ -181,6 +209,11 @@ def _take_note(job: Job) -> None:
             _log.warning("not_noted", f"{job.type} {job.id}: {describe(error)}")
 
 
-def follow_ups(settler: Settler, in_flight: InFlightJob) -> StepResult:
-    """Publish the follow-up jobs that were committed with the job."""
-    return settler.publish_follow_ups(in_flight.job) if in_flight.job.follow_ups else None
+def follow_ups(settler: Settler, group: Group) -> Leaving:
+    """Publish the follow-up jobs that were committed with a job."""
+    return [(one, settler.publish_follow_ups(one.job)) for one in group if one.job.follow_ups]
+
+
+def give_back(group: Group) -> Leaving:
+    """End by themselves the jobs that have something to give back before."""
+    return [(in_flight, in_flight.ending) for in_flight in group if in_flight.job.releases]

@@ -38,9 +38,10 @@ class Worker:
         self._isolated: InFlightJob | None = None
         self._lookups: set[asyncio.Task[None]] = set()
         self._draining = False
-        self._requesting = False
+        self._requesting = self._starting = False
         self._known_naks: OrderedDict[str, int] = OrderedDict()
         self._idle = asyncio.Event()
+        pipeline.endings.ended = self._ended
 
     @property
     def in_flight(self) -> int:
@@ -54,18 +55,24 @@ class Worker:
             await pull.start()
         self.request()
 
-    def receive(self, delivery: Delivery) -> None:
-        """Take a delivery that a pull has received."""
-        known_naks = self._known_naks.get(delivery.origin(), 0) if delivery.delivered > 1 else 0
-        in_flight = self._pipeline.identify(delivery, known_naks)
+    def receive(self, deliveries: Sequence[Delivery]) -> None:
+        """Take deliveries that a pull has received."""
+        for delivery in deliveries:
+            if delivery.delivered == 1:
+                self._waiting.append(self._pipeline.identify(delivery))
+            else:
+                self._waiting.append(self._come_again(delivery))
+        self._start_ready()
+
+    def _come_again(self, delivery: Delivery) -> InFlightJob:
+        """Identify what was delivered before, and look into it when nobody here knows how that ended."""
+        in_flight = self._pipeline.identify(delivery, self._known_naks.get(delivery.origin(), 0))
         if in_flight.must_run_alone:
             self._suspects.add(in_flight)
             lookup = asyncio.create_task(self._account(in_flight))
             self._lookups.add(lookup)
             lookup.add_done_callback(self._lookups.discard)
-        self._waiting.append(in_flight)
-        self._start_ready()
-        self._request_soon()
+        return in_flight
 
     def request(self) -> None:
         """Request as many jobs as there are free slots."""
@@ -117,15 +124,30 @@ class Worker:
             if self._isolated is suspect:
                 self._isolated = None
             self._start_ready()
-            self._request_soon()
+
+    def _start_soon(self) -> None:
+        """Start what waits when all that ends in this turn of the event loop has ended, so that it goes together."""
+        if not self._starting:
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._start_ready)
 
     def _start_ready(self) -> None:
+        self._starting = False
         while self._waiting and len(self._running) < self._slots and self._isolated is None:
+            group = self._next_group()
+            if not group:
+                break
+            self._running.update(group)
+            self._pipeline.start(group)
+        self._request_soon()
+
+    def _next_group(self) -> list[InFlightJob]:
+        """Take the next ones out of the waiting; while there are suspects only one, or none if that has to wait."""
+        if self._suspects:
             in_flight = self._next()
-            if in_flight is None:
-                return
-            self._running.add(in_flight)
-            in_flight.task = asyncio.create_task(self._run(in_flight))
+            return [] if in_flight is None else [in_flight]
+        count = min(len(self._waiting), self._slots - len(self._running))
+        return [self._waiting.popleft() for _ in range(count)]
 
     def _next(self) -> InFlightJob | None:
         """Take the next one out of the waiting; None while a suspect has to wait until nobody else runs.
@@ -133,8 +155,6 @@ class Worker:
         What waits beside a job that kills the process dies with it, and becomes a suspect too. So the others go first,
         and of suspects a random one, so each process lifetime completes about half of the harmless ones.
         """
-        if not self._suspects:
-            return self._waiting.popleft()
         in_flight = next((one for one in self._waiting if one not in self._suspects), None)
         if in_flight is None:
             if self._running:
@@ -143,23 +163,17 @@ class Worker:
         self._waiting.remove(in_flight)
         return in_flight
 
-    async def _run(self, in_flight: InFlightJob) -> None:
-        try:
-            await self._pipeline.work(in_flight)
-        finally:
-            self._finished(in_flight)
-
-    def _finished(self, in_flight: InFlightJob) -> None:
-        self._running.discard(in_flight)
-        self._suspects.discard(in_flight)
-        if in_flight.nakked:
-            self._remember_nak(in_flight.delivery)
-        if in_flight is self._isolated:
-            self._isolated = None
+    def _ended(self, group: Sequence[InFlightJob]) -> None:
+        self._running.difference_update(group)
+        self._suspects.difference_update(group)
+        for in_flight in group:
+            if in_flight.nakked:
+                self._remember_nak(in_flight.delivery)
+            if in_flight is self._isolated:
+                self._isolated = None
         if not self._running:
             self._idle.set()
-        self._start_ready()
-        self._request_soon()
+        self._start_soon()
 
     def _remember_nak(self, delivery: Delivery) -> None:
         """Remember a delivery that ended in good order although the broker will count it."""

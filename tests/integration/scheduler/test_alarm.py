@@ -1,7 +1,7 @@
 """The alert `EventsWait` fires before the stream drops an event that its service has not done, and not otherwise."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -88,13 +88,14 @@ class Service:
         """Take no more."""
         await self._pull.stop()
 
-    def _take(self, delivery: Delivery) -> None:
-        if self.holds(delivery):
-            self.held.add(delivery.sequence)
-            delivery.nak(timedelta(hours=1))
-        else:
-            delivery.ack()
-            self.done.add(delivery.sequence)
+    def _take(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            if self.holds(delivery):
+                self.held.add(delivery.sequence)
+                delivery.nak(timedelta(hours=1))
+            else:
+                delivery.ack()
+                self.done.add(delivery.sequence)
 
 
 class Watch:

@@ -1,7 +1,7 @@
 """What a job costs: every operation of broker and database is counted, so that none comes in unnoticed."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,7 +54,14 @@ def _count(harness: Harness) -> Counter[str]:
             counts[kind] += 1
         send(subject, body, reply, header)
 
+    send_empty = connection.send_empty
+
+    def counted_acknowledgements(subjects: Sequence[bytes]) -> None:
+        counts["acknowledge"] += len(subjects)
+        send_empty(subjects)
+
     connection.send = counted_send  # type: ignore[method-assign]  # listens to what the worker sends
+    connection.send_empty = counted_acknowledgements  # type: ignore[method-assign]
     for name, what in (("ask", "ask the database"), ("commit", "commit"), ("read", "read"), ("write", "write")):
         setattr(database, name, _counted(getattr(database, name), counts, what))
     return counts

@@ -1,6 +1,7 @@
 """A job that kills its worker is found by its deliveries of which nobody reported the end."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,11 +32,11 @@ async def _die_with(harness: Harness, job_id: str, deaths: int, *, begun: bool =
     seen = 0
     last: Delivery | None = None
 
-    def receive(delivery: Delivery) -> None:
+    def receive(deliveries: Sequence[Delivery]) -> None:
         nonlocal seen, last
         seen += 1
-        last = delivery
-        delivery.nak(AT_ONCE if seen < deaths else timedelta(seconds=0.2))
+        (last,) = deliveries
+        last.nak(AT_ONCE if seen < deaths else timedelta(seconds=0.2))
 
     def reached(wanted: int) -> bool:
         return seen >= wanted

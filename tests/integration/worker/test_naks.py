@@ -1,6 +1,7 @@
 """A nak is no death: the broker counts it like one, and every replica must be able to tell them apart."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nightshift.contract.cron import ScheduleFired
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Unavailable
+from nightshift.testing import work_off
 from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.in_flight import ISOLATE_AFTER
 from nightshift.worker.pull import Pull
@@ -101,10 +103,10 @@ async def _delivered(harness: Harness, wanted: int) -> Delivery:
     """Publish a job, refuse it until it was delivered so many times, and return the last delivery, unanswered."""
     deliveries: list[Delivery] = []
 
-    def receive(delivery: Delivery) -> None:
-        deliveries.append(delivery)
+    def receive(received: Sequence[Delivery]) -> None:
+        deliveries.extend(received)
         if len(deliveries) < wanted:
-            delivery.nak(timedelta(0))
+            deliveries[-1].nak(timedelta(0))
 
     await harness.publisher.publish(RunProbe(name="a"), job_id="one")
     pull = Pull(harness.connection, "PROBE", "probe", receive)
@@ -141,7 +143,7 @@ async def test_a_mark_is_cleared_before_its_job_is_nakked(
         delivery = await _delivered(harness, deliveries)
         pipeline, guard, naks = harness.parts.worker._pipeline, Locked("probe", harness.database), _naks(harness)
         pipeline._settler._guard = guard
-        verdict = await pipeline.work(pipeline.identify(delivery))
+        verdict = await work_off(pipeline, pipeline.identify(delivery))
         assert verdict.outcome == "retry"
         assert (guard.outages, guard.recorded, len(naks)) == (outages_left, recorded, 1)
         assert await CrashLoopGuard("probe", harness.database).mark_started(delivery), "its next delivery may run"

@@ -33,7 +33,7 @@ class Puller:
         self.connection = connection
         self.publisher = Publisher(connection)
         self.received = list[Delivery]()
-        self.pull = Pull(connection, "PROBE", "probe", self.received.append, policies)
+        self.pull = Pull(connection, "PROBE", "probe", self.received.extend, policies)
         self.requests: list[int] = []
         self._send = connection.send
         connection.send = self._note  # type: ignore[method-assign]  # listens to what the pull asks for

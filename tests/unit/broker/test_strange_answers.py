@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, direct_get
-from nightshift.broker.connection import Reply
 from nightshift.broker.errors import refusal
 from nightshift.broker.headers import encode
 from nightshift.broker.jetstream import Stored, manage, store
-from nightshift.broker.message import StoredMessage
+from nightshift.broker.message import Reply, StoredMessage
 from nightshift.broker.parser import Receive
 from nightshift.housekeeping.overdue import due_at
 from nightshift.outcomes import Unavailable

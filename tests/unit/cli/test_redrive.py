@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from nightshift.broker.headers import encode
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.actions.redrive import copy_of
 from nightshift.cli.queries.dead_letters import Filter, Letter, letter_of, references
@@ -16,7 +17,7 @@ def letter(headers: dict[str, str] | None = None, subject: str = "dead.email.sen
     """A dead letter as it is stored."""
     usual = {wire.JOB_ID: "welcome-17", wire.DEAD_REASON: "permanent", wire.DEAD_TIME: "2026-07-24T09:41:00.000Z"}
     given = usual | (headers or {})
-    message = StoredMessage("EMAIL_DLQ", subject, 12, 1_000, body, given)
+    message = StoredMessage("EMAIL_DLQ", subject, 12, 1_000, body, encode(given))
     return letter_of(message, "cron" if ".cron." in subject else "email")
 
 

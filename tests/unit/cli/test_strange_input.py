@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightshift.broker import BrokerRefusedError, Connection
-from nightshift.broker.connection import Reply
-from nightshift.broker.message import StoredMessage
+from nightshift.broker.headers import encode
+from nightshift.broker.message import Reply, StoredMessage
 from nightshift.broker.parser import Receive
 from nightshift.cli.actions.batch import _checked_lines
 from nightshift.cli.actions.redrive import copy_of
@@ -125,7 +125,7 @@ VALUES = st.one_of(
 @given(headers=st.dictionaries(NAMES, VALUES), body=BODIES, edited=st.none() | BODIES)
 def test_any_dead_letter_can_be_read_and_sent_again(headers: dict[str, str], body: bytes, edited: bytes | None) -> None:
     """Its facts are shown whatever its headers say, and its copy has a subject, an id and a body."""
-    message = StoredMessage("EMAIL_DLQ", "dead.email.send", 12, 1_000, body, headers)
+    message = StoredMessage("EMAIL_DLQ", "dead.email.send", 12, 1_000, body, encode(headers))
     letter = letter_of(message, "email")
     assert letter.attempts >= 0
     assert letter.died.utcoffset() == timedelta()

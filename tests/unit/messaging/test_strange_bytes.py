@@ -8,6 +8,7 @@ import httpx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nightshift.broker.headers import encode
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.housekeeping.expired_claims import is_expired
@@ -153,5 +154,5 @@ def test_any_key_of_a_claim_check_has_a_date_or_is_a_bad_claim(key: str) -> None
 )
 def test_any_mark_on_a_delivery_is_a_verdict_or_none(headers: dict[str, str]) -> None:
     """Whoever may publish can type such headers."""
-    verdict = dead_mark(StoredMessage("EMAIL", "jobs.email.send", 1, 1, b"", headers))
+    verdict = dead_mark(StoredMessage("EMAIL", "jobs.email.send", 1, 1, b"", encode(headers)))
     assert verdict is None or verdict.attempts >= 0

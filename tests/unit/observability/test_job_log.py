@@ -15,10 +15,14 @@ from nightshift.observability.job_log import JobLines
 pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
+_FIELDS = ("job_type", "job_id", "attempt", "duration_ms", "outcome", "success", "error", "trace_id")
+
+
 def add(lines: JobLines, job_id: str = "1", **changes: Any) -> None:
     """Add a line about a job that went well, but for the changes."""
     line = {"job_type": "email.send", "attempt": 1, "duration_ms": 12.34567, "outcome": "done", "success": True}
-    lines.add(**{**line, "job_id": job_id, "error": None, "trace_id": None, **changes})
+    end = {**line, "job_id": job_id, "error": None, "trace_id": None, **changes}
+    lines.extend([tuple(end[name] for name in _FIELDS)])
 
 
 def parsed(written: list[bytes]) -> list[dict[str, Any]]:

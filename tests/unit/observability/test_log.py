@@ -130,7 +130,7 @@ def test_the_level_holds_for_job_lines_too() -> None:
     log.configure("email", "json", "warning", screen)
     log.get_logger("x").info("quiet", "Not told.")
     for success in (True, False):
-        log.job_line(type="email.send", job_id="1", attempt=1, duration_ms=1.0, outcome="x", success=success)
+        log.job_lines([("email.send", "1", 1, 1.0, "x", success, None, None)])
     assert [record["success"] for record in screen.records] == [False]
 
 
@@ -140,7 +140,7 @@ def test_records_come_after_the_job_lines_before_them() -> None:
     log.configure("email", "json", "info", screen)
 
     async def work() -> None:
-        log.job_line(type="email.send", job_id="1", attempt=1, duration_ms=1.0, outcome="done", success=True)
+        log.job_lines([("email.send", "1", 1, 1.0, "done", True, None, None)])
         log.get_logger("x").info("after", "After the job.")
 
     asyncio.run(work())
@@ -169,13 +169,13 @@ def test_a_broken_stream_does_not_fell_the_process(
     monkeypatch.setattr(screen.buffer if method == "write" else screen, method, broken, raising=False)
     log.configure("email", "json", "info", screen)
     log.get_logger("x").info("lost", "Nobody reads this.")
-    log.job_line(type="email.send", job_id="1", attempt=1, duration_ms=1.0, outcome="done", success=True)
+    log.job_lines([("email.send", "1", 1, 1.0, "done", True, None, None)])
     assert capsys.readouterr().err == ""
 
 
 def test_before_configure_a_job_line_is_dropped() -> None:
     """Handlers can be run in tests without any set-up."""
-    log.job_line(type="email.send", job_id="1", attempt=1, duration_ms=1.0, outcome="done", success=True)
+    log.job_lines([("email.send", "1", 1, 1.0, "done", True, None, None)])
 
 
 @pytest.mark.parametrize(

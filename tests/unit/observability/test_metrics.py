@@ -25,10 +25,10 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def test_a_job_is_counted_by_type_and_outcome(metrics: Metrics) -> None:
     """Counters, histograms and the gauge of jobs in flight follow a job's life."""
-    metrics.job_started("email.send", 0.2)
-    metrics.job_started("email.send", 7.0)
+    metrics.jobs_started("email.send", [0.2])
+    metrics.jobs_started("email.send", [7.0])
     assert value(metrics, "nightshift_jobs_in_flight") == 2
-    metrics.job_finished("email.send", "done", 0.03)
+    metrics.jobs_finished("email.send", "done", [0.03])
     assert value(metrics, "nightshift_jobs_in_flight") == 1
     assert value(metrics, "nightshift_jobs_total", type="email.send", outcome="done") == 1
     assert value(metrics, "nightshift_job_duration_seconds_count", type="email.send") == 1
@@ -42,8 +42,8 @@ def test_a_job_is_counted_by_type_and_outcome(metrics: Metrics) -> None:
 def test_a_type_off_the_wire_makes_no_series(metrics: Metrics) -> None:
     """However many types strangers invent, they are all `unknown`."""
     for number in range(100):
-        metrics.job_started(f"invented.{number}", 0.1)
-        metrics.job_finished(f"invented.{number}", "dead", 0.1)
+        metrics.jobs_started(f"invented.{number}", [0.1])
+        metrics.jobs_finished(f"invented.{number}", "dead", [0.1])
         metrics.retried(f"invented.{number}")
         metrics.dead_lettered(f"invented.{number}", f"invented-{number}")
     text, _ = metrics.exposition()
@@ -84,8 +84,8 @@ def test_an_open_circuit_shows(metrics: Metrics) -> None:
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text;version=1.0.0"])
 def test_the_exposition_is_valid(metrics: Metrics, accept: str) -> None:
     """Prometheus can parse it, in its old and its new format; names are as documented."""
-    metrics.job_started("email.send", 0.1)
-    metrics.job_finished("email.send", "done", 0.1)
+    metrics.jobs_started("email.send", [0.1])
+    metrics.jobs_finished("email.send", "done", [0.1])
     text, content_type = metrics.exposition(accept)
     assert content_type.startswith("application/openmetrics-text" if accept else "text/plain")
     if not accept:
@@ -138,14 +138,14 @@ def test_a_scrape_while_jobs_run_does_not_fail(
 
     def meanwhile(self: Any, *args: Any, **kwargs: Any) -> None:
         number = next(numbers)
-        metrics.job_finished("email.send", f"outcome-{number}", 0.1)
+        metrics.jobs_finished("email.send", f"outcome-{number}", [0.1])
         metrics.dead_lettered("email.send", f"reason-{number}")
         metrics.pull_state(f"S{number}", "pulling")
         metrics.pull_activity(f"S{number}", 1.0)
         metrics.circuit(f"C{number}", is_open=True)
         add_metric(self, *args, **kwargs)
 
-    metrics.job_finished("email.send", "done", 0.1)
+    metrics.jobs_finished("email.send", "done", [0.1])
     metrics.pull_state("EMAIL", "pulling")
     metrics.pull_activity("EMAIL", 1.0)
     metrics.circuit("database", is_open=True)

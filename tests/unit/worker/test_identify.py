@@ -168,3 +168,35 @@ def test_a_trace_is_carried_on_if_it_is_one() -> None:
     assert identified(traceparent=TRACE).trace_id == "0af7651916cd43dd8448eb211c80319c"
     assert identified(traceparent="nonsense").job.trace == {}
     assert not identified(traceparent="nonsense").malformed
+
+
+_LINES = st.lists(
+    st.sampled_from(
+        [
+            "Job-Id: one",
+            "Job-Id: two",
+            "Job-Id: \u00e9",
+            "Nats-Msg-Id: probe.run/one",
+            f"traceparent: {TRACE}",
+            "traceparent: none",
+            "Nats-Batch-Id: 0123abcd",
+            "Nats-Batch-Sequence: 17",
+            "Job-Claim: claims/2026-03-01/a",
+            "Job-Attempt-Base: 3",
+            "job-id: mistyped",
+        ]
+    ),
+    max_size=6,
+)
+
+
+@given(_LINES | st.permutations(["Job-Id: one", "Nats-Msg-Id: m", f"traceparent: {TRACE}", "Nats-Batch-Id: 0"]))
+def test_headers_that_are_read_in_passing_say_what_they_say_decoded(lines: list[str]) -> None:
+    """A header of a producer's own beside them has them decoded, and changes nothing else."""
+    block = "\r\n".join(["NATS/1.0", *lines, "", ""]).encode()
+    decoded = block.removesuffix(b"\r\n") + b"Other: 1\r\n\r\n"
+    passing, slow = (identify("probe", delivered(block=one)) for one in (block, decoded))
+    assert decode(block).items() <= slow.delivery.headers.items()
+    if lines:  # without any it has the message's own name
+        assert passing.job == slow.job
+    assert (passing.malformed, passing.trace_id, passing.claim) == (slow.malformed, slow.trace_id, slow.claim)

@@ -28,7 +28,7 @@ class FakeDelivery:
 def _in_flight(unaccounted_deliveries: int = 1, *, is_event: bool = False) -> tuple[InFlightJob, FakeDelivery]:
     delivery: Any = FakeDelivery()
     job = Job("probe", "probe.run", "one", "one")
-    in_flight = InFlightJob(delivery, job, is_event, None, "", unaccounted_deliveries, progress_at=100.0)
+    in_flight = InFlightJob(delivery, job, is_event, unaccounted_deliveries=unaccounted_deliveries, progress_at=100.0)
     return in_flight, delivery
 
 

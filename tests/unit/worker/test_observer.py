@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.message import OutboundMessage
 from nightshift.messaging.job import Handler, Job
+from nightshift.observability.job_log import JobEnd
 from nightshift.observability.metrics import Metrics
 from nightshift.worker.in_flight import InFlightJob, identify
 from nightshift.worker.observer import JobObserver
@@ -55,12 +56,17 @@ class Watched:
     def __init__(self, tracing: FakeTracing) -> None:
         self.lines: list[dict[str, Any]] = []
         self.metrics = Metrics(["probe.run"], registry=CollectorRegistry())
-        self.observer = JobObserver(self.metrics, tracing, log_job=lambda **line: self.lines.append(line))
+        self.observer = JobObserver(self.metrics, tracing, log_jobs=self._note)
+
+    def _note(self, ends: Sequence[JobEnd]) -> None:
+        names = ("type", "job_id", "attempt", "duration_ms", "outcome", "success", "error", "trace_id")
+        self.lines += [dict(zip(names, end, strict=True)) for end in ends]
 
     def watch(self, in_flight: InFlightJob, verdict: Verdict) -> dict[str, Any]:
         """Show one job from start to end; return its log line."""
-        self.observer.started(in_flight)
-        self.observer.finished(in_flight, verdict)
+        self.observer.started([in_flight])
+        in_flight.verdict = verdict
+        self.observer.finished([in_flight])
         return self.lines[-1]
 
     def count(self, name: str, **labels: str) -> float:

@@ -31,7 +31,7 @@ headers = st.dictionaries(names, values, max_size=8)
 
 
 def _delivery(given_headers: dict[str, str], body: bytes = b"{}", subject: str = "jobs.probe.run") -> StoredMessage:
-    return StoredMessage("PROBE", subject, 17, 1_700_000_000_000_000_123, body, given_headers)
+    return StoredMessage("PROBE", subject, 17, 1_700_000_000_000_000_123, body, encode(given_headers))
 
 
 def _again(delivery: StoredMessage, delay: timedelta = timedelta(minutes=5)) -> OutboundMessage:

@@ -2,8 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,14 +55,14 @@ class FakeCommitter:
     def __init__(self, *done: str) -> None:
         self.done = set(done)
 
-    async def is_done(self, job: Job) -> bool:
+    async def are_done(self, jobs: Sequence[Job]) -> list[bool]:
         """See `Committer`."""
-        return job.id in self.done
+        return [job.id in self.done for job in jobs]
 
-    async def commit(self, job: Job) -> bool:
+    async def commit_all(self, jobs: Sequence[Job]) -> list[bool]:
         """See `Committer`."""
-        first = job.id not in self.done
-        self.done.add(job.id)
+        first = [job.id not in self.done for job in jobs]
+        self.done |= {job.id for job in jobs}
         return first
 
 
@@ -75,11 +77,22 @@ class FakeSettler:
         self.published.append(job.id)
 
 
-async def _result(result: steps.StepResult) -> Verdict | None:
-    """Return what a step says, after whatever it waits for."""
-    if result is None or isinstance(result, (Ack, Reschedule, DeadLetter)):
-        return result
-    return await result
+async def _said(step: steps.Step, group: steps.Group) -> list[Verdict | None]:
+    """Return what a step says of each job of a group, after whatever it waits for."""
+    leaving = step(group)
+    outcomes = dict(leaving if isinstance(leaving, list) else await leaving)
+    return [await _verdict(outcomes.get(in_flight)) for in_flight in group]
+
+
+async def _verdict(outcome: steps.Outcome | None) -> Verdict | None:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome if outcome is None or isinstance(outcome, (Ack, Reschedule, DeadLetter)) else await outcome
+
+
+async def _of_one(step: steps.Step, in_flight: InFlightJob) -> Verdict | None:
+    (verdict,) = await _said(step, [in_flight])
+    return verdict
 
 
 def _in_flight(found: Route = KEPT, body: bytes = b'{"name":"a"}', times: int = 1, **headers: str) -> InFlightJob:
@@ -88,36 +101,36 @@ def _in_flight(found: Route = KEPT, body: bytes = b'{"name":"a"}', times: int = 
     return in_flight
 
 
-def test_a_dead_mark_is_carried_out() -> None:
+async def test_a_dead_mark_is_carried_out() -> None:
     """Only on what comes by way of `later.`."""
     mark = {"Dead-Reason": "permanent", "Dead-Error": "never", "Dead-Attempts": "2"}
     marked = identify("probe", delivered(b"due.probe.run", headers=mark))
-    assert steps.dead_mark(marked) == DeadLetter("permanent", "never", 2)
-    assert steps.dead_mark(_in_flight()) is None
+    assert await _said(steps.dead_mark, [marked, _in_flight()]) == [DeadLetter("permanent", "never", 2), None]
 
 
-def test_what_can_be_no_job_is_a_dead_letter() -> None:
+async def test_what_can_be_no_job_is_a_dead_letter() -> None:
     """With the reason that was found when its envelope was read."""
-    verdict = steps.malformed(_in_flight(Job_Attempt_Base="two"))
+    verdict, others = await _said(steps.malformed, [_in_flight(Job_Attempt_Base="two"), _in_flight()])
     assert isinstance(verdict, DeadLetter)
     assert (verdict.reason, verdict.attempts) == ("invalid", 1)
-    assert steps.malformed(_in_flight()) is None
+    assert others is None
 
 
 @pytest.mark.parametrize("times", [1, PERMITTED - 1])
 def test_before_its_last_permitted_delivery_a_job_is_not_marked(times: int) -> None:
     """Nothing is asked of the database."""
     nobody: Any = None
-    assert steps.crash_loop(nobody, PERMITTED, _in_flight(times=times)) is None
+    assert steps.crash_loop(nobody, PERMITTED, [_in_flight(times=times)]) == []
 
 
 async def test_the_last_permitted_delivery_is_marked_and_the_next_is_a_crash_loop() -> None:
     """Unless somebody has cleared the mark."""
     guard: Any = FakeGuard()
+    step = partial(steps.crash_loop, guard, PERMITTED)
     last = _in_flight(times=PERMITTED)
-    assert await _result(steps.crash_loop(guard, PERMITTED, last)) is None
+    assert await _of_one(step, last) is None
     assert last.marked
-    verdict = await _result(steps.crash_loop(guard, PERMITTED, _in_flight(times=PERMITTED + 1)))
+    verdict = await _of_one(step, _in_flight(times=PERMITTED + 1))
     assert isinstance(verdict, DeadLetter)
     assert verdict.reason == "crash-loop"
     assert "delivered 11 times" in verdict.error
@@ -127,19 +140,19 @@ def test_an_event_is_no_crash_loop() -> None:
     """It is retried by redelivery, without any limit."""
     nobody: Any = None
     event = identify("probe", delivered(b"cron.probe.daily", times=100))
-    assert steps.crash_loop(nobody, PERMITTED, event) is None
+    assert steps.crash_loop(nobody, PERMITTED, [event]) == []
 
 
-def test_a_type_without_handler_fails_and_says_what_may_have_been_meant() -> None:
+async def test_a_type_without_handler_fails_and_says_what_may_have_been_meant() -> None:
     """It is a failed attempt, since another replica may have one."""
     with pytest.raises(UnknownTypeError, match=r"no handler for probe\.run; did you mean probe\.ran\?"):
-        steps.unknown_type({"probe.ran": KEPT}, _in_flight(NO_ROUTE))
+        await _of_one(partial(steps.unknown_type, {"probe.ran": KEPT}), _in_flight(NO_ROUTE))
 
 
 async def test_a_body_is_decoded() -> None:
     """The message is the contract's class."""
     in_flight = _in_flight()
-    assert await _result(steps.body(FakeObjectStore(), in_flight)) is None
+    assert await _of_one(partial(steps.body, FakeObjectStore()), in_flight) is None
     assert in_flight.message == RunProbe(name="a")
 
 
@@ -154,10 +167,24 @@ async def test_a_body_is_decoded() -> None:
 )
 async def test_a_body_that_breaks_its_contract_is_a_dead_letter(body: bytes, error: str) -> None:
     """It says where and why; nothing that was typed fells the worker."""
-    verdict = await _result(steps.body(FakeObjectStore(), _in_flight(body=body)))
+    good, bad = _in_flight(), _in_flight(body=body)
+    verdict, other = await _said(partial(steps.body, FakeObjectStore()), [bad, good])
     assert isinstance(verdict, DeadLetter)
     assert verdict.reason == "invalid"
     assert error in verdict.error
+    assert (other, good.message) == (None, RunProbe(name="a"))
+
+
+async def test_a_decoder_that_fails_otherwise_fails_one_attempt() -> None:
+    """The other jobs of the group are no worse for it."""
+
+    def decode(_body: bytes) -> None:
+        raise ZeroDivisionError
+
+    bad = _in_flight(replace(KEPT, decode=decode))
+    ((who, error),) = steps.body(FakeObjectStore(), [_in_flight(), bad])
+    assert who is bad
+    assert isinstance(error, ZeroDivisionError)
 
 
 async def test_a_claim_check_is_fetched() -> None:
@@ -165,9 +192,9 @@ async def test_a_claim_check_is_fetched() -> None:
     objects = FakeObjectStore()
     key = await claim_check.put(objects, b'{"name":"long"}', datetime.now(UTC))
     in_flight = _in_flight(body=b"", Job_Claim=key)
-    assert await _result(steps.body(objects, in_flight)) is None
+    assert await _of_one(partial(steps.body, objects), in_flight) is None
     assert in_flight.message == RunProbe(name="long")
-    verdict = await _result(steps.body(FakeObjectStore(), _in_flight(body=b"", Job_Claim=key)))
+    verdict = await _of_one(partial(steps.body, FakeObjectStore()), _in_flight(body=b"", Job_Claim=key))
     assert isinstance(verdict, DeadLetter)
     assert "does not exist" in verdict.error
 
@@ -175,8 +202,9 @@ async def test_a_claim_check_is_fetched() -> None:
 async def test_a_job_waits_for_another_delivery_of_itself() -> None:
     """Until that releases the key; meanwhile it can be released to another worker."""
     keys, first, second = KeyedLock(), _in_flight(), _in_flight()
-    assert steps.lock(keys, first) is None
-    waiting = asyncio.ensure_future(_result(steps.lock(keys, second)))
+    ((who, wait),) = steps.lock(keys, [first, second])
+    assert who is second
+    waiting = asyncio.ensure_future(_verdict(wait))
     await asyncio.sleep(0)
     assert (first.holds_lock, second.holds_lock, second.deadline) == (True, False, math.inf)
     keys.release(inbox.key_of(first.job))
@@ -188,14 +216,15 @@ async def test_a_job_that_is_done_is_a_duplicate() -> None:
     """What its outbox still holds is published first."""
     committer: Any = FakeCommitter("one")
     settler: Any = FakeSettler()
-    assert await _result(steps.look_up(committer, settler, _in_flight())) == DUPLICATE
+    group = [_in_flight(), _in_flight(Job_Id="two")]
+    assert await _said(partial(steps.look_up, committer, settler), group) == [DUPLICATE, None]
     assert settler.published == ["one"]
-    assert await _result(steps.look_up(committer, settler, _in_flight(Job_Id="two"))) is None
 
 
 def _run(handler: Any, **options: Any) -> tuple[InFlightJob, Awaitable[None]]:
-    in_flight = _in_flight(route(RunProbe, handler, **options))
-    return in_flight, steps.handler(LIMITS, in_flight)
+    found = route(RunProbe, handler, **options)
+    in_flight = _in_flight(found)
+    return in_flight, steps.Handling(found, LIMITS)(in_flight)
 
 
 async def test_a_handler_is_told_its_time_limit_and_whether_it_is_the_last_attempt() -> None:
@@ -242,16 +271,28 @@ async def test_a_commit_that_finds_the_job_done_is_a_duplicate() -> None:
     """Another worker was faster: its follow-ups are published, and nothing of this run is kept."""
     committer: Any = FakeCommitter()
     settler: Any = FakeSettler()
-    assert await _result(steps.commit(committer, settler, _in_flight())) is None
-    assert await _result(steps.commit(committer, settler, _in_flight())) == DUPLICATE
+    step = partial(steps.commit, committer, settler)
+    assert await _said(step, [_in_flight()]) == [None]
+    assert await _said(step, [_in_flight(), _in_flight(Job_Id="two")]) == [DUPLICATE, None]
     assert settler.published == ["one"]
 
 
 async def test_follow_ups_are_published_where_there_are_any() -> None:
     """Else the outbox is not even looked at."""
     settler: Any = FakeSettler()
-    in_flight = _in_flight()
-    assert steps.follow_ups(settler, in_flight) is None
-    in_flight.job.enqueue(FollowProbe(name="next"))
-    assert await _result(steps.follow_ups(settler, in_flight)) is None
+    without, parent = _in_flight(Job_Id="without"), _in_flight()
+    parent.job.enqueue(FollowProbe(name="next"))
+    assert await _said(partial(steps.follow_ups, settler), [without, parent]) == [None, None]
     assert settler.published == ["one"]
+
+
+async def test_what_has_something_to_give_back_ends_by_itself() -> None:
+    """As it would have ended: giving back may take its time."""
+
+    async def release() -> None:
+        """Give nothing back."""
+
+    without, holder = _in_flight(), _in_flight()
+    holder.job.release_at_end(release)
+    holder.ending = SKIPPED
+    assert await _said(steps.give_back, [without, holder]) == [None, SKIPPED]

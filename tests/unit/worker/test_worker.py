@@ -1,6 +1,7 @@
 """Who is next among those that wait: a job that may kill the process comes after the others, and alone."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 from nightshift.heartbeat import Heartbeat
@@ -11,7 +12,8 @@ from tests.harness import cancelled
 
 
 def _worker(*unaccounted_deliveries: int) -> tuple[Worker, list[InFlightJob]]:
-    worker = Worker(cast("Any", None), cast("Any", None), slots=10)
+    nobody: Any = SimpleNamespace(endings=SimpleNamespace())
+    worker = Worker(nobody, nobody, slots=10)
     jobs = [
         InFlightJob(cast("Any", None), Job("probe", "probe.run", "one", "one"), unaccounted_deliveries=count)
         for count in unaccounted_deliveries

@@ -9,7 +9,6 @@ import msgspec
 
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.errors import not_understood
-from nightshift.broker.headers import decode
 from nightshift.broker.jetstream import manage
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.terminal.exit_codes import REFUSED, CommandError
@@ -39,8 +38,7 @@ async def message_at(connection: Connection, stream: str, sequence: int) -> Stor
         stored_ns = direct_get.nanoseconds(message.time)
     except (ValueError, OverflowError):  # msgspec's error is a ValueError
         raise not_understood(f"STREAM.MSG.GET.{stream}") from None
-    headers = decode(message.hdrs) if message.hdrs else {}
-    return StoredMessage(stream, message.subject, sequence, stored_ns, message.data, headers)
+    return StoredMessage(stream, message.subject, sequence, stored_ns, message.data, message.hdrs)
 
 
 async def must_exist(connection: Connection, stream: str) -> None:
