@@ -105,6 +105,7 @@ lock: ## Pin the dependencies anew (needs uv)
 	$(COMPILE) --no-emit-package nightshift-jobs --extra embedded --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(COMPILE) bench/requirements.in -o bench/requirements.lock
 	$(COMPILE) tests/python_client/requirements.in -o tests/python_client/requirements.lock
+	$(COMPILE) tests/recipes/requirements.in -o tests/recipes/requirements.lock
 
 # Beside the folder of a stack that runs, which its lock names, nothing is in use.
 clean: ## Remove what demos, tests and tools left; keeps the state of make up unless ALL=1

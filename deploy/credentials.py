@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from nightshift.contract.catalogue import Catalogue, load_catalogue
+from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
 from nightshift.database.roles import role_of
 from nightshift.objects.access import aws_policy, seaweedfs_actions
 from nightshift.topology.permissions import Permissions, broker_config, producer_account, users
@@ -115,10 +116,11 @@ def _password_file(user: str, permissions: Permissions) -> str:
 
 
 def _database(vault: Vault, stores: Stores) -> None:
-    """Give each service a role of its own, and `provision` the owner's and all their passwords."""
+    """Give each service a role of its own, and whoever enqueues by SQL; `provision` the owner's and all passwords."""
     vault.secret("postgres/superuser-password")
     owner = stores.database_url(_OWNER, vault.secret("postgres/nightshift-password"))
-    passwords = {service: vault.secret(f"{PROVISION}/roles/{service}") for service, access in TABLES.items() if access}
+    with_access = [*(service for service, access in TABLES.items() if access), PRODUCER_ROLE]
+    passwords = {service: vault.secret(f"{PROVISION}/roles/{service}") for service in with_access}
     for service, password in passwords.items():
         vault.write(f"{service}/{DATABASE_URL}", stores.database_url(role_of(service), password))
     vault.write(f"{PROVISION}/{DATABASE_URL}", owner)

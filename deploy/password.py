@@ -10,6 +10,7 @@ from pathlib import Path
 
 FILES = {
     "producer": "producer/nats-password",
+    "producer-database": "provision/roles/producer",
     "operator": "provision/nats-password",
     "postgres": "postgres/nightshift-password",
     "s3": "seaweedfs/nightshift-secret",

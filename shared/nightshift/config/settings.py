@@ -18,6 +18,7 @@ from nightshift.config.datastore_urls import (
 )
 from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
+from nightshift.config.listen_urls import invalid_listen_url
 from nightshift.config.secret import Secret
 from nightshift.config.tls import ca_file_problem, creds_file_problem
 from nightshift.contract.catalogue import exists
@@ -166,7 +167,23 @@ class ServerSettings(ProcessSettings, frozen=True, kw_only=True):
 
 
 class Settings(ServerSettings, frozen=True, kw_only=True):
-    """The settings of a worker: also how many jobs it runs at once."""
+    """The settings of a worker: also how many jobs it runs at once, and how it hears of what is enqueued by SQL."""
+
+    outbox_notify: Annotated[
+        bool,
+        Meta(
+            description="PostgreSQL tells the relay of what is enqueued by SQL (NOTIFY). false: the relay looks every "
+            "0.2 s; the same for `provision` and all services."
+        ),
+    ] = True
+    database_listen_url: Annotated[
+        Secret | None,
+        DATABASE,
+        Meta(
+            description="Address of PostgreSQL itself, where DATABASE_URL leads through a pooler that lends "
+            "connections for a transaction: the relay listens there. Unset: it then looks every 0.2 s."
+        ),
+    ] = None
 
     slots: Annotated[int, Meta(ge=1, description="Jobs that a worker runs at the same time.")] = 100
     max_retries: Annotated[
@@ -179,3 +196,8 @@ class Settings(ServerSettings, frozen=True, kw_only=True):
     drain_grace_seconds: Annotated[
         float, Meta(ge=0, description="How long jobs in flight may still run after SIGTERM.")
     ] = 25
+
+    def check(self) -> Iterable[str]:
+        """Yield what is wrong with the address to listen at, too."""
+        yield from super().check()
+        yield from invalid_listen_url(self)

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Text
+from sqlalchemy import JSON, CheckConstraint, Column, ColumnElement, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from nightshift.database.column_types import Instant
 from nightshift.instants import utc_now
@@ -46,6 +48,20 @@ def instant(name: str, *, nullable: bool = True) -> Column[datetime]:
 def document(name: str, *, nullable: bool = False) -> Column[Any]:
     """Return a column for structured data; an empty object where the writer gives none and NULL is not allowed."""
     return Column(name, Document, nullable=nullable, default=None if nullable else dict)
+
+
+class GivenByDatabase(ColumnElement[Any]):
+    """A column's default for writers that are not ours, in the words of each kind of database."""
+
+    inherit_cache = True
+
+    def __init__(self, *, postgresql: str, sqlite: str) -> None:
+        self.words = {"postgresql": postgresql, "sqlite": sqlite}
+
+
+@compiles(GivenByDatabase)
+def _in_words(element: GivenByDatabase, compiler: SQLCompiler, **_options: Any) -> str:
+    return element.words[compiler.dialect.name]
 
 
 def belongs_to(name: str, target: str, *, on_delete: str) -> Column[str]:

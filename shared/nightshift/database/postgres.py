@@ -1,7 +1,7 @@
 """The engine for a PostgreSQL server: a time limit for everything, and no stale connections."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,24 +68,8 @@ def postgres_engine(
     Behind a pooler that lends connections for one transaction (`pgbouncer=true`), nothing is kept on a connection
     between two transactions: settings are made in each, and statements are not prepared under a name.
     """
-    with extra("postgres", "DATABASE_URL"):
-        import asyncpg  # noqa: PLC0415 - a process on SQLite need not have it
     is_lent = is_behind_pooler(address.query)
-    # What the URL says wins.
-    settings = {name: value for name, value in _server_settings(limits).items() if name not in address.query}
-    kept = {name: value for name, value in settings.items() if name == _NAME or not is_lent}
-
-    async def connect() -> Any:
-        connection = await asyncpg.connect(
-            _dsn(present() if present else address),
-            timeout=connect_seconds(address.query) or limits.connect_seconds,
-            command_timeout=limits.statement_seconds + limits.answer_seconds if limits.statement_seconds else None,
-            server_settings=kept,
-            statement_cache_size=0 if is_lent else _CACHED_STATEMENTS,
-        )
-        if not is_lent:
-            await connection.execute(_OUTSIDE_THE_LIBRARYS_SCHEMA)
-        return connection
+    connect = connector(address, limits=limits, present=present)
 
     def creator() -> Any:
         unnamed = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str} if is_lent else {}
@@ -104,10 +88,39 @@ def postgres_engine(
         json_serializer=json_text,
     )
     if is_lent:
-        _set_in_transactions(engine, {name: value for name, value in settings.items() if name not in kept})
+        _set_in_transactions(engine, {name: value for name, value in _wanted(address, limits).items() if name != _NAME})
     _watch_idle(engine, limits.trusted_idle_seconds)
     _name_silence(engine, place(address))
     return engine
+
+
+def connector(
+    address: URL, *, limits: PoolLimits, present: Callable[[], URL] | None = None
+) -> Callable[[], Awaitable[Any]]:
+    """Return a function that makes one connection of the driver's own, as the engine's are."""
+    with extra("postgres", "DATABASE_URL"):
+        import asyncpg  # noqa: PLC0415 - a process on SQLite need not have it
+    is_lent = is_behind_pooler(address.query)
+    kept = {name: value for name, value in _wanted(address, limits).items() if name == _NAME or not is_lent}
+
+    async def connect() -> Any:
+        connection = await asyncpg.connect(
+            _dsn(present() if present else address),
+            timeout=connect_seconds(address.query) or limits.connect_seconds,
+            command_timeout=limits.statement_seconds + limits.answer_seconds if limits.statement_seconds else None,
+            server_settings=kept,
+            statement_cache_size=0 if is_lent else _CACHED_STATEMENTS,
+        )
+        if not is_lent:
+            await connection.execute(_OUTSIDE_THE_LIBRARYS_SCHEMA)
+        return connection
+
+    return connect
+
+
+def _wanted(address: URL, limits: PoolLimits) -> dict[str, str]:
+    """Return our settings of a session, but for those that the URL has: what it says wins."""
+    return {name: value for name, value in _server_settings(limits).items() if name not in address.query}
 
 
 async def try_to_write(connection: AsyncConnection) -> None:

@@ -1,4 +1,4 @@
-"""Roles of services on PostgreSQL: each may do with the tables what is declared for it, and nothing else.
+"""Roles on PostgreSQL, of services and producers: each may do with the tables what is declared for it, nothing else.
 
 The application declares it in `<schema package>/access.py`; `provision` brings the server there, in the transaction of
 the migrations, so that no worker ever meets a new table without its rights on it. SQLite has no roles.
@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from nightshift.config.project import DEFAULT_SCHEMA
 from nightshift.database.migration_error import MigrationError
+from nightshift.database.producer_role import PRODUCER, PRODUCER_ACCESS, let_execute, quoted
 from nightshift.database.scram import scram_verifier
 from nightshift.database.tables import SCHEMA
 
@@ -26,12 +27,11 @@ A name without a schema is a table of the application; the library's are `nights
 """
 WORKER: Final[TableAccess] = {
     f"{SCHEMA}.processed_messages": "SELECT, INSERT",
-    f"{SCHEMA}.outbox": "SELECT, INSERT, DELETE",
+    f"{SCHEMA}.outbox": "SELECT, INSERT, UPDATE (tries, retry_at, error), DELETE",
     f"{SCHEMA}.crash_marks": "SELECT, INSERT, UPDATE, DELETE",
     f"{SCHEMA}.leases": "SELECT, INSERT, UPDATE, DELETE",
 }
 """What every worker does with the library's tables; retention deletes from the inbox, and is one service's work."""
-
 _PRIVILEGE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\s*(?:\(([^()]*)\))?\s*(?:,|\Z)")
 _NO_RIGHT = "42501"
 
@@ -115,11 +115,17 @@ def apply_roles(connection: Connection, declared: Mapping[str, TableAccess], pas
     Raises:
         MigrationError: a right is missing, or a declaration and the database do not fit together.
     """
+    declared = {**declared, PRODUCER: PRODUCER_ACCESS}
     if unknown := sorted(passwords.keys() - declared.keys()):
         raise MigrationError(f"DATABASE_ROLES names {', '.join(unknown)}, for which no access to tables is declared")
     schema = str(connection.execute(text("SELECT current_schema()")).scalar())
     services = [service for service in sorted(passwords) if declared[service]]
-    done = [line for service in services for line in _log_in(connection, role_of(service), passwords[service], schema)]
+    done: list[str] = []
+    for service in services:
+        schemas = sorted({one.schema for one in privileges(service, declared[service], schema=schema)})
+        done += _log_in(connection, role_of(service), passwords[service], schemas)
+    if PRODUCER in services:
+        done += let_execute(connection, role_of(PRODUCER))
     wanted = {one for service in services for one in privileges(service, declared[service], schema=schema)}
     held = _held(connection, [role_of(service) for service in services], [schema, SCHEMA])
     for action, difference in (("GRANT", wanted - held), ("REVOKE", held - wanted)):
@@ -129,14 +135,14 @@ def apply_roles(connection: Connection, declared: Mapping[str, TableAccess], pas
     return done
 
 
-def _log_in(connection: Connection, role: str, password: str, schema: str) -> Iterator[str]:
-    """Let a role log in with its password, and reach the schemas."""
+def _log_in(connection: Connection, role: str, password: str, schemas: Iterable[str]) -> Iterator[str]:
+    """Let a role log in with its password, and reach schemas."""
     there = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).scalar()
     verb = "ALTER" if there else "CREATE"
     try:
         with connection.begin_nested():
             # The server gets what it would store: a password in the statement could end up in its log.
-            connection.exec_driver_sql(f"{verb} ROLE {_quoted(role)} LOGIN PASSWORD '{scram_verifier(password)}'")
+            connection.exec_driver_sql(f"{verb} ROLE {quoted(role)} LOGIN PASSWORD '{scram_verifier(password)}'")
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != _NO_RIGHT:
             raise
@@ -151,11 +157,11 @@ def _log_in(connection: Connection, role: str, password: str, schema: str) -> It
         yield f"role {role} created"
     for kind, name, right in (
         ("DATABASE", str(connection.execute(text("SELECT current_database()")).scalar()), "CONNECT"),
-        *(("SCHEMA", one, "USAGE") for one in (schema, SCHEMA)),
+        *(("SCHEMA", one, "USAGE") for one in schemas),
     ):
         question = text(f"SELECT has_{kind.lower()}_privilege(:role, :name, :right)")
         if not connection.execute(question, {"role": role, "name": name, "right": right}).scalar():
-            connection.exec_driver_sql(f"GRANT {right} ON {kind} {_quoted(name)} TO {_quoted(role)}")
+            connection.exec_driver_sql(f"GRANT {right} ON {kind} {quoted(name)} TO {quoted(role)}")
             yield f"{role} may {right} {kind.lower()} {name}"
 
 
@@ -176,19 +182,15 @@ def _held(connection: Connection, roles: Collection[str], schemas: Collection[st
 
 
 def _change(connection: Connection, action: str, one: Privilege) -> None:
-    what = f"{one.action} ({_quoted(one.column)})" if one.column else one.action
+    what = f"{one.action} ({quoted(one.column)})" if one.column else one.action
     direction = "TO" if action == "GRANT" else "FROM"
-    table = f"{_quoted(one.schema)}.{_quoted(one.table)}"
-    connection.exec_driver_sql(f"{action} {what} ON TABLE {table} {direction} {_quoted(one.role)}")
+    table = f"{quoted(one.schema)}.{quoted(one.table)}"
+    connection.exec_driver_sql(f"{action} {what} ON TABLE {table} {direction} {quoted(one.role)}")
 
 
 def _in_words(action: str, one: Privilege) -> str:
     column = f" ({one.column})" if one.column else ""
     return f"{one.role} {'may' if action == 'GRANT' else 'may no longer'} {one.action} {one.table}{column}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def table_problems(declared: Mapping[str, TableAccess], known: Mapping[str, Iterable[str]]) -> Iterator[str]:

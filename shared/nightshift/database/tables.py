@@ -1,4 +1,4 @@
-"""The library's tables: inbox, outbox, crash marks and leases.
+"""The library's tables: inbox, outbox, crash marks, leases, and which jobs may be enqueued by SQL.
 
 They have a metadata and a migration history of their own, so that the database may be the application's. On PostgreSQL
 they are in the schema `nightshift`; SQLite has no schemas, and its engines leave the name out.
@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text, text
 
-from nightshift.database.columns import NAMING_CONVENTION, created_at, document, instant
+from nightshift.database.column_types import Instant
+from nightshift.database.columns import NAMING_CONVENTION, Document, GivenByDatabase, instant
+from nightshift.instants import utc_now
 
 SCHEMA = "nightshift"
 SCHEMAS_ON_SQLITE: dict[str | None, str | None] = {SCHEMA: None}
@@ -53,24 +55,49 @@ versions before 0.2.0 have none of these.
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("consumer", Text, nullable=False),
+    Column(
+        "id",
+        Text,
+        primary_key=True,
+        server_default=GivenByDatabase(postgresql="(gen_random_uuid())::text", sqlite="lower(hex(randomblob(16)))"),
+    ),
+    Column("consumer", Text, nullable=False, server_default=""),
     Column("type", Text),
     Column("parent_id", Text),
     Column("subject", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    document("headers"),
+    Column("headers", Document, nullable=False, default=dict, server_default="{}"),
     instant("not_before"),
-    created_at(),
+    Column(
+        "created_at",
+        Instant,
+        nullable=False,
+        default=utc_now,
+        server_default=GivenByDatabase(postgresql="now()", sqlite="strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'"),
+    ),
+    Column("service", Text),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    instant("retry_at"),
+    Column("error", Text),
     # A delivery of a job that is done publishes what that job's outbox still holds.
     Index(None, "consumer", "type", "parent_id"),
     # The relay looks for rows that are older than a minute.
     Index(None, "created_at"),
+    # The relay of what was enqueued by SQL; no other row is in it.
+    Index(None, "service", "retry_at", "created_at", **_where("service IS NOT NULL")),
 )
-"""Jobs that exist because their parent committed, until the broker has them.
+"""Jobs that exist because a transaction committed, until the broker has them.
 
-`id` is `<consumer>/<type>/<parent id>/<n>`; `type` and `parent_id` are the parent's, NULL for rows that no job wrote.
+The id is `<consumer>/<type>/<parent id>/<n>`; `type` and `parent_id` are the parent's, NULL for rows that no job wrote.
+
+Rows that were enqueued by SQL have no consumer. The database checks them by triggers (migration 0004), and names the
+`service` whose relay publishes them; in all other rows it is NULL.
+
+`tries`, `retry_at` and `error` say how often a row could not be published, when it is tried again, and why.
 """
+
+producer_types = Table("producer_types", metadata, Column("type", Text, primary_key=True))
+"""The job types that may be enqueued by SQL. `provision` writes them, the database's own check reads them."""
 
 crash_marks = Table(
     "crash_marks",

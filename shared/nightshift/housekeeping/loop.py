@@ -15,9 +15,11 @@ from nightshift.housekeeping.orphans import OrphanRescuer
 from nightshift.housekeeping.overdue import OVERDUE, publish_overdue
 from nightshift.instants import utc_now
 from nightshift.messaging.outbox import Outbox
+from nightshift.messaging.outbox_rows import outbox_shares
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import get_logger
+from nightshift.observability.metrics import OutboxShare
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import Consumer
 
@@ -63,9 +65,12 @@ class Housekeeping:
         outbox: Outbox,
         sweep: Sweep,
         timing: Timing = DEFAULT_TIMING,
+        *,
+        measured: Callable[[Sequence[OutboxShare]], None] | None = None,
     ) -> None:
+        """`measured` is told before each relay what the outbox holds."""
         self._service, self._database, self._outbox = service, database, outbox
-        self._sweep, self._timing = sweep, timing
+        self._sweep, self._timing, self._measured = sweep, timing, measured
         self._refused = asyncio.Event()
 
     def refused(self) -> None:
@@ -77,12 +82,17 @@ class Housekeeping:
         while True:
             heartbeat.beat(STALLED_SECONDS)
             try:
+                await self._measure()
                 await self._outbox.relay(utc_now())
             except* (Unavailable, BrokerRefusedError, ObjectStoreRefusedError) as errors:
                 _log.debug("relay_waits", f"The outbox waits: {errors.exceptions[0]}")
             except* Exception:  # noqa: BLE001 - one bad turn must not end the relay
                 _log.exception("relay_failed", "The relay of the outbox failed; it tries again")
             await asyncio.sleep(self._timing.relay_seconds)
+
+    async def _measure(self) -> None:
+        if self._measured is not None:
+            self._measured(await outbox_shares(self._database))
 
     async def sweep(self, heartbeat: Heartbeat) -> NoReturn:
         """Look for overdue and orphaned jobs, again and again until cancelled."""

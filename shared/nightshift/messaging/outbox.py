@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Select, and_, bindparam, delete, not_, or_, select, tuple_
 
 from nightshift.batcher import Batcher
-from nightshift.broker import BrokerRefusedError
+from nightshift.broker import BrokerRefusedError, QueueFullError
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.database import Database
@@ -17,6 +17,7 @@ from nightshift.database.many_rows import execute_many
 from nightshift.database.tables import outbox as table
 from nightshift.messaging import outbound
 from nightshift.messaging.job import FollowUp, Job
+from nightshift.messaging.outbox_rows import changes, failure
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 
@@ -36,8 +37,14 @@ _OF_PARENT = _PAGE.where(
     table.c.parent_id == bindparam("parent"),
 )
 _OLD = table.c.created_at < bindparam("before", type_=table.c.created_at.type)
+_DUE = and_(
+    # Rows that were enqueued by SQL have a relay of their own.
+    table.c.service.is_(None),
+    or_(table.c.retry_at.is_(None), table.c.retry_at <= bindparam("now", type_=table.c.retry_at.type)),
+)
 _OWN = and_(table.c.type.is_not(None), table.c.consumer == bindparam("service"))
 _TO_RELAY = _PAGE.where(
+    _DUE,
     # Each service relays what the broker lets it publish: its own jobs' rows for any queue, and whatever is for its own
     # queue, whoever wrote it. What is for later goes into a stream that only its own service may publish to.
     or_(
@@ -114,13 +121,18 @@ class Outbox:
     async def relay(self, now: datetime) -> int:
         """Publish the rows that nobody came back for, or that only this service may publish; return how many.
 
+        A row that cannot be published gets its error, and is passed over until it is due again.
+
         Raises:
             Unavailable, ExceptionGroup: as `publish`; what was published stays published.
         """
         queue = {"jobs": f"jobs.{self._service}.", "later": f"later.{self._service}."}
-        return await self._send_all(_TO_RELAY, {"before": now - self._relay_age, "service": self._service, **queue})
+        parameters = {"before": now - self._relay_age, "now": now, "service": self._service, **queue}
+        return await self._send_all(_TO_RELAY, parameters, noted_at=now)
 
-    async def _send_all(self, query: Select[Any], parameters: Mapping[str, Any]) -> int:
+    async def _send_all(
+        self, query: Select[Any], parameters: Mapping[str, Any], *, noted_at: datetime | None = None
+    ) -> int:
         """Go through the rows page by page, beyond those that stay; return how many were published."""
         sent, after = 0, _FIRST
         errors: list[Exception] = []
@@ -129,6 +141,8 @@ class Outbox:
             results = await asyncio.gather(*(self._send(row) for row in rows), return_exceptions=True)
             sent += results.count(True)
             errors += [result for result in results if isinstance(result, Exception)]
+            if noted_at is not None:
+                await self._note(rows, results, noted_at)
             if len(rows) < RELAY_PAGE or any(isinstance(error, Unavailable) for error in errors):
                 break
             after = {"after_time": rows[-1]["created_at"], "after_id": rows[-1]["id"]}
@@ -136,6 +150,17 @@ class Outbox:
         if errors:  # every row was tried, unless there was an outage: one that is refused holds up no other
             raise ExceptionGroup("follow-up jobs could not be published", errors)
         return sent
+
+    async def _note(self, rows: Sequence[Any], results: Sequence[object], now: datetime) -> None:
+        """Write on each row why it cannot be published; an outage is no fault of a row's."""
+        failures = [
+            failure(row, result, now)
+            for row, result in zip(rows, results, strict=True)
+            if isinstance(result, Exception) and not isinstance(result, Unavailable | QueueFullError)
+        ]
+        if failures:
+            noted = changes(self._database.dialect, (), failures)
+            await self._database.commit(lambda connection: [connection.execute(*one) for one in noted])
 
     async def _rows(self, query: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Any]:
         return await self._database.ask(lambda connection: connection.execute(query, parameters).mappings().all())

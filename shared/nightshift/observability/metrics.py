@@ -1,6 +1,8 @@
 """The metrics of a process for Prometheus: stable names, few labels, next to no cost per job."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -14,6 +16,21 @@ UNKNOWN = "unknown"
 
 DEAD_REASONS = frozenset({"invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop"})
 PULL_STATES = ("pulling", "paused", "disconnected", "stopped")
+
+
+BY_SQL = "sql"
+"""Who has written what was enqueued by SQL."""
+
+
+class OutboxShare(NamedTuple):
+    """Rows of the outbox that somebody wrote for some queue, and when (Unix seconds) the oldest was written."""
+
+    written_by: str
+    """The service; `sql` for what was enqueued by SQL."""
+    queue: str
+    """The service whose relay publishes them; empty where any may."""
+    rows: int
+    oldest: float
 
 
 class _JobType:
@@ -46,6 +63,7 @@ class Metrics(Collector):
         self._pull_states: dict[str, str] = {}
         self._pull_activity: dict[str, float] = {}
         self._circuits: dict[str, bool] = {}
+        self._outbox: dict[tuple[str, str], OutboxShare] = {}
         self.registry.register(self)
         if registry is None:
             for collect in (ProcessCollector, PlatformCollector, GCCollector):
@@ -93,6 +111,11 @@ class Metrics(Collector):
         """Set whether `database`, `objects`, `broker` or a service's own is unavailable and jobs wait for it."""
         self._circuits[component] = is_open
 
+    def outbox(self, service: str, shares: Iterable[OutboxShare]) -> None:
+        """Set what the outbox holds; what a service writes and publishes is shown also where that is nothing."""
+        own = (OutboxShare(service, "", 0, 0.0), OutboxShare(BY_SQL, service, 0, 0.0))
+        self._outbox = {(one.written_by, one.queue): one for one in (*own, *shares)}
+
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """Return everything in Prometheus' text format and its content type, for the client's `Accept` header."""
         encode, content_type = choose_encoder(accept)
@@ -138,6 +161,21 @@ class Metrics(Collector):
         for component, is_open in list(self._circuits.items()):
             circuits.add_metric([component], is_open)
         yield circuits
+        yield from self._waiting_in_outbox()
+
+    def _waiting_in_outbox(self) -> Iterator[Metric]:
+        labels = ["written_by", "queue"]
+        rows = GaugeMetricFamily("nightshift_outbox_rows", "Jobs that the broker does not have yet.", labels=labels)
+        oldest = GaugeMetricFamily(
+            "nightshift_outbox_oldest_seconds", "For how long the oldest of them has waited.", labels=labels
+        )
+        for share in self._outbox.values():
+            rows.add_metric([share.written_by, share.queue], share.rows)
+            oldest.add_metric(
+                [share.written_by, share.queue], max(0.0, time.time() - share.oldest) if share.rows else 0
+            )
+        yield rows
+        yield oldest
 
 
 def _count(name: str, text: str, label: str, counts: dict[str, dict[str, int]]) -> Metric:

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 from nightshift.broker import Connection
 from nightshift.config.datastore_urls import database_url
 from nightshift.config.extras import extra
-from nightshift.config.settings import ServerSettings
+from nightshift.config.listen_urls import listen_url
+from nightshift.config.settings import ServerSettings, Settings
 from nightshift.database import Database, open_database
+from nightshift.database.notifications import Notifications, listen
+from nightshift.housekeeping.enqueued import EnqueuedRelay
 from nightshift.housekeeping.loop import DEFAULT_TIMING, Housekeeping, Timing, sweep_of
+from nightshift.messaging.enqueued import EnqueuedRows
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
 from nightshift.messaging.tracing import NO_TRACING, Tracing
@@ -56,6 +60,7 @@ class WorkerParts:
     worker: Worker
     pulls: Sequence[Pull]
     housekeeping: Housekeeping
+    enqueued: EnqueuedRelay
     circuit: CircuitBreaker
     watch: PullWatch
 
@@ -65,6 +70,7 @@ class WorkerParts:
             "worker": self.worker.tick,
             "pull watch": self.watch.run,
             "outbox relay": self.housekeeping.relay,
+            "enqueued relay": self.enqueued.run,
             "sweep": self.housekeeping.sweep,
         }
 
@@ -77,6 +83,21 @@ def database_address(settings: ServerSettings) -> str:
 def database_of(settings: ServerSettings) -> Database:
     """Return the database of this process; connects to nothing yet."""
     return open_database(database_address(settings), present=partial(database_address, settings))
+
+
+def notifications_of(service: str, database: Database, settings: Settings) -> Notifications:
+    """Return what says that something was enqueued by SQL; connects to nothing yet."""
+    return listen(
+        service,
+        database,
+        url=listen_url(settings),
+        present=partial(_listening_address, settings),
+        notify=settings.outbox_notify,
+    )
+
+
+def _listening_address(settings: Settings) -> str:
+    return listen_url(settings) or database_address(settings)
 
 
 def object_store(settings: ServerSettings) -> "S3ObjectStore":
@@ -124,9 +145,13 @@ def compose(
     limits: JobLimits,
     policies: Policies = DEFAULT_POLICIES,
     timing: Timing = DEFAULT_TIMING,
+    notifications: Notifications | None = None,
     spawn: Spawn = spawn_task,
 ) -> WorkerParts:
-    """Build a worker that has these routes and pulls these consumers; nothing runs yet."""
+    """Build a worker that has these routes and pulls these consumers; nothing runs yet.
+
+    `notifications` say when something was enqueued by SQL; by default those of the database.
+    """
     outbox = Outbox(
         context.name,
         context.database,
@@ -145,7 +170,13 @@ def compose(
         spawn=spawn,
     )
     sweep = sweep_of(context.name, consumers, context.connection, context.publisher, timing)
-    housekeeping = Housekeeping(context.name, context.database, outbox, sweep, timing)
+    housekeeping = Housekeeping(
+        context.name, context.database, outbox, sweep, timing, measured=partial(context.metrics.outbox, context.name)
+    )
+    enqueued = EnqueuedRelay(
+        EnqueuedRows(context.name, context.database, context.publisher),
+        notifications or listen(context.name, context.database),
+    )
     pipeline = build_pipeline(
         context.name,
         table,
@@ -167,4 +198,4 @@ def compose(
     ]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)
-    return WorkerParts(worker, pulls, housekeeping, circuit, watch)
+    return WorkerParts(worker, pulls, housekeeping, enqueued, circuit, watch)

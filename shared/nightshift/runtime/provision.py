@@ -14,15 +14,17 @@ from typing import Annotated
 from msgspec import Meta
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
-from nightshift.config.settings import SchemaPackage, Secret, Settings, SettingsError, load
+from nightshift.config.settings import SchemaPackage, Secret, Settings, SettingsError, contracts_problem, load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import MigrationError, application_history, migrate
+from nightshift.database.producers import let_producers
 from nightshift.database.roles import read_passwords
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import database_address, object_store, object_transfers
 from nightshift.runtime.provision_arguments import provision_parser
+from nightshift.topology.producers import offered_types
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology
 
@@ -54,6 +56,13 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
             "roles. Unset: all services use one user."
         ),
     ] = None
+    outbox_jobs: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Job types that may be enqueued by SQL, such as email.send,report.*; by default all that are "
+            "not internal. Empty (OUTBOX_JOBS=): none."
+        ),
+    ] = ("*",)
     provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for an unavailable broker.")] = 60
 
     def check(self) -> Iterable[str]:
@@ -68,6 +77,21 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
                 yield "DATABASE_ROLES is set, but SQLite has no roles: leave it out"
         except ValueError as error:
             yield f"DATABASE_ROLES: {error}"
+        if not list(contracts_problem(self.contracts_package)):
+            try:
+                self.types_by_sql()
+            except ValueError as error:
+                yield str(error)
+
+    def types_by_sql(self) -> list[str]:
+        """Return the job types that may be enqueued by SQL.
+
+        Raises:
+            ValueError: one is internal, or matches no type; the text names it.
+        """
+        catalogue = load_catalogue(self.contracts_package)
+        everything = self.outbox_jobs == ("*",)  # which may be nothing
+        return catalogue.public() if everything else offered_types(self.outbox_jobs, catalogue, setting="OUTBOX_JOBS")
 
     @property
     def roles(self) -> dict[str, str]:
@@ -83,6 +107,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 async def provision(settings: ProvisionSettings) -> list[str]:
     """Provision everything; return what was done."""
     done = await migrate(database_address(settings), settings.schema_package, roles=settings.roles)
+    done += await let_producers(database_address(settings), settings.types_by_sql(), notify=settings.outbox_notify)
     objects = object_store(settings)
     try:
         async with _connected(settings) as connection:

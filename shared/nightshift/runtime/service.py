@@ -15,7 +15,14 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import ServiceContext, WorkerParts, compose, database_of, object_store
+from nightshift.runtime.composition import (
+    ServiceContext,
+    WorkerParts,
+    compose,
+    database_of,
+    notifications_of,
+    object_store,
+)
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import TypeCounts, WorkerInfo, describe_self
@@ -100,6 +107,7 @@ def _compose(
         slots=settings.slots,
         limits=limits,
         policies=policies,
+        notifications=notifications_of(context.name, context.database, settings),
         spawn=supervisor.spawn,
     )
 

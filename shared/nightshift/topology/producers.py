@@ -50,13 +50,13 @@ def _hint(error: Exception) -> list[str]:
     return ["whoever runs this may not read it; in a checkout that is its owner's alone: chmod -R go+rX ."]
 
 
-def offered_types(patterns: Sequence[str], catalogue: Catalogue) -> list[str]:
-    """Return the job types that a gateway takes from outside: named one by one, or by patterns as a producer's are.
+def offered_types(patterns: Sequence[str], catalogue: Catalogue, *, setting: str = "GATEWAY_JOBS") -> list[str]:
+    """Return the job types that a gateway (or `setting`) takes from outside: one by one, or by a producer's patterns.
 
     Raises:
         ValueError: one is internal, or matches no type; the text names it.
     """
-    problems = [problem for pattern in patterns for problem in _pattern_problems("GATEWAY_JOBS", pattern, catalogue)]
+    problems = [problem for pattern in patterns for problem in _pattern_problems(setting, pattern, catalogue)]
     if problems:
         raise ValueError("\n".join(problems))
     return _matching(patterns, catalogue)

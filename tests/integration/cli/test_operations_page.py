@@ -61,7 +61,7 @@ async def test_the_commands_of_the_page_work(operator_at_work: Operator, section
 
 def test_every_command_group_is_on_the_page() -> None:
     """So that the person on call knows of it."""
-    for word in ("send", "queues", "jobs", "dlq", "cron", "workers", "top", "doctor"):
+    for word in ("send", "queues", "jobs", "outbox", "dlq", "cron", "workers", "top", "doctor"):
         assert f"nightshift {word}" in PAGE
 
 

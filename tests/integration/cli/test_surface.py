@@ -26,6 +26,7 @@ COMMANDS = (
     ("send",),
     *(("queues", name) for name in ("list", "describe", "pause", "resume", "purge")),
     *(("jobs", name) for name in ("find", "cancel")),
+    *(("outbox", name) for name in ("list", "show", "retry", "drop", "grant")),
     *(("dlq", name) for name in ("list", "show", "redrive", "purge")),
     *(("cron", name) for name in ("list", "next", "history", "run", "pause", "resume")),
     ("workers", "list"),
@@ -66,7 +67,20 @@ def test_the_help_lists_every_command_and_exit_code(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         parser().parse_args(["--help"])
     text = capsys.readouterr().out
-    for word in ("send", "queues", "jobs", "dlq", "cron", "top", "doctor", "workers", "up", "provision", "exit codes:"):
+    for word in (
+        "send",
+        "queues",
+        "jobs",
+        "outbox",
+        "dlq",
+        "cron",
+        "top",
+        "doctor",
+        "workers",
+        "up",
+        "provision",
+        "exit codes:",
+    ):
         assert word in text
 
 

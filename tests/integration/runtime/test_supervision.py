@@ -24,7 +24,10 @@ from tests.repository import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 LOOPS = {
-    "probe": ("health checks", "worker", "pull watch", "outbox relay", "sweep", "connection", "discovery"),
+    "probe": (
+        *("health checks", "worker", "pull watch", "outbox relay", "enqueued relay", "sweep"),
+        *("connection", "discovery"),
+    ),
     "scheduler": ("health checks", "announcer", "connection", "discovery"),
 }
 EACH = [(process, loop) for process, loops in LOOPS.items() for loop in loops]

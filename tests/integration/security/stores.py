@@ -8,6 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
+from nightshift.database.producer_role import PRODUCER
 from nightshift.database.roles import role_of
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.objects.access import seaweedfs_actions
@@ -54,7 +55,8 @@ class Roles:
 async def database_roles(folder: Path) -> AsyncIterator[Roles]:
     """A server with the database as deploy/postgres/create-database.sh leaves it."""
     async with postgres_server(make_certificates(folder)) as server:
-        roles = Roles(server, {name: secrets.token_urlsafe(16) for name in WITH_ROLE}, secrets.token_urlsafe(16))
+        passwords = {name: secrets.token_urlsafe(16) for name in (*WITH_ROLE, PRODUCER)}
+        roles = Roles(server, passwords, secrets.token_urlsafe(16))
         connection = await asyncpg.connect(server.url)
         try:
             await connection.execute(f"CREATE ROLE nightshift LOGIN CREATEROLE PASSWORD '{roles.owner_password}'")

@@ -28,7 +28,7 @@ async def roles(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Roles
         yield made
 
 
-async def _granted(connection: asyncpg.Connection, table: str, columns: list[str]) -> str:
+async def granted(connection: asyncpg.Connection, table: str, columns: list[str]) -> str:
     """The cell of the page for this table: what the server says that the connection's role may do."""
     words = []
     for action in ACTIONS:
@@ -55,12 +55,10 @@ async def test_a_role_may_do_what_its_column_says_and_nothing_else(roles: Roles,
     """Every table of both histories, each action on each: the cells of the page, the empty ones too."""
     connection = await asyncpg.connect(roles.url(service))
     try:
-        found = {
-            table: await _granted(connection, table, columns) for table, columns in (APPLICATION | LIBRARY).items()
-        }
+        found = {table: await granted(connection, table, columns) for table, columns in (APPLICATION | LIBRARY).items()}
         wanted = {table: _ordered(TABLES[service].get(table, "")) for table in APPLICATION | LIBRARY}
         assert found == wanted
-        assert [await _granted(connection, table, ["version_num"]) for table in VERSIONS] == ["", ""]
+        assert [await granted(connection, table, ["version_num"]) for table in VERSIONS] == ["", ""]
     finally:
         await connection.close()
 

@@ -15,48 +15,10 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 from tests.harness import Stored, stored
 from tests.integration.security.conftest import Guarded
+from tests.integration.security.producer_cases import FORBIDDEN, ORDERS, OTHERS
 
 MAIL = SendEmail(to="ada@example.com", subject="Hi", body="<p>Hi</p>")
 SUBJECT = SendEmail.SUBJECT
-OTHERS = "of-somebody-else"
-WAITING = f"later.email.send.{OTHERS}"
-
-ORDERS: list[dict[str, str]] = [
-    {"Nats-Rollup": "all"},
-    {"Nats-Rollup": "sub"},
-    {"nats-rollup": "all"},
-    {"Nats-TTL": "1s"},
-    {"Nats-TTL": "never"},
-    {"Nats-Marker-Reason": "MaxAge"},
-    {"Nats-Schedule": "@at 2099-01-01T00:00:00Z", "Nats-Schedule-Target": SUBJECT},
-    {"Nats-Schedule": "@every 1s", "Nats-Schedule-Target": SUBJECT},
-    {"Nats-Schedule": "@at 2020-01-01T00:00:00Z", "Nats-Schedule-Target": "$JS.API.STREAM.PURGE.EMAIL"},
-    {"Nats-Schedule-TTL": "1s"},
-    {"Nats-Schedule-Source": WAITING, "Nats-Schedule": "@at 2020-01-01T00:00:00Z", "Nats-Schedule-Target": SUBJECT},
-    {"Nats-Scheduler": WAITING},
-    {"Nats-Scheduler": WAITING, "Nats-Schedule-Next": "purge"},
-    {"Nats-Schedule-Next": "purge"},
-    {"Nats-Incr": "+1"},
-    {"Nats-Counter-Sources": "{}"},
-    {"Nats-Expected-Stream": "EMAIL_LATER"},
-    {"Nats-Expected-Last-Sequence": "0"},
-    {"Nats-Expected-Last-Subject-Sequence": "0"},
-    {"Nats-Expected-Last-Subject-Sequence": "1", "Nats-Expected-Last-Subject-Sequence-Subject": WAITING},
-    {"Nats-Expected-Last-Msg-Id": f"email.send/{OTHERS}"},
-    {"Nats-Msg-Id": f"email.send/{OTHERS}"},
-    {"Nats-Batch-Id": "b", "Nats-Batch-Sequence": "1"},
-    {"Nats-Batch-Id": "b", "Nats-Batch-Sequence": "1", "Nats-Batch-Commit": "1"},
-    {"Nats-Batch-Id": "b", "Nats-Batch-Sequence": "9", "Nats-Batch-Commit": "1"},
-    {"Nats-Required-Api-Level": "99"},
-    {"Nats-Stream-Source": "EMAIL 1"},
-    {"Nats-Subject": WAITING, "Nats-Sequence": "1", "Nats-Stream": "EMAIL"},
-    {"Nats-Trace-Dest": WAITING},
-    {"Nats-Trace-Dest": SUBJECT, "Nats-Trace-Only": "true"},
-    {"Nats-Trace-Dest": "$JS.API.STREAM.PURGE.EMAIL"},
-    {"Nats-Pending-Messages": "1", "Status": "409"},
-    {"Job-Attempt-Base": "99"},
-    {"Dead-Reason": "permanent"},
-]
 
 
 @pytest.fixture
@@ -98,10 +60,7 @@ async def test_no_header_touches_what_others_sent(
     assert all(one.subject.startswith("jobs.email.") for one in now if one not in others), "more than it may publish"
 
 
-_FORBIDDEN = [WAITING, "due.email.send", "dead.email.send", "cron.cleanup.daily", "$JS.API.INFO"]
-
-
-@pytest.mark.parametrize("subject", _FORBIDDEN)
+@pytest.mark.parametrize("subject", FORBIDDEN)
 async def test_a_producer_may_publish_jobs_and_nothing_else(producer: Connection, subject: str) -> None:
     """The broker says so, and the client tells who waits for the answer."""
     with pytest.raises(NotPermittedError, match="no permission"):

@@ -60,7 +60,7 @@ def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, decl
         "sync": ["account-keys", *worker],
         "provision": ["database-roles", *worker[:1], *worker[1:2], "roles", *worker[2:]],
         "scheduler": ["nats-password"],
-        "producer": ["nats-password"],
+        "producer": ["database-url", "nats-password"],
         "nats": ["users.conf"],
         "postgres": ["nightshift-password", "superuser-password"],
         "seaweedfs": sorted(
@@ -86,10 +86,10 @@ def test_each_service_has_a_key_of_its_own_for_its_folders(tmp_path: Path, decla
 
 
 def test_each_service_has_a_role_of_its_own(tmp_path: Path, declared: Topology) -> None:
-    """Its address has its role and password; `provision` alone has all of them, and the owner's."""
+    """Its address has its role and password; so has a producer's, who enqueues by SQL; `provision` alone has all."""
     issue(Vault(tmp_path), declared, load_catalogue(), stores=Stores("db.example.com/app?sslmode=verify-full"))
     passwords = json.loads((tmp_path / "provision" / "database-roles").read_text())
-    assert sorted(passwords) == WITH_DATABASE
+    assert sorted(passwords) == sorted([*WITH_DATABASE, "producer"])
     for name, secret in passwords.items():
         url = (tmp_path / name / "database-url").read_text()
         assert url == f"postgresql://nightshift_{name}:{secret}@db.example.com/app?sslmode=verify-full"

@@ -1,6 +1,7 @@
 """Metrics: stable names, bounded labels, exact numbers."""
 
 import itertools
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from nightshift.observability.histogram import Histogram
-from nightshift.observability.metrics import Metrics
+from nightshift.observability.metrics import Metrics, OutboxShare
 
 
 @pytest.fixture
@@ -99,6 +100,8 @@ def test_the_exposition_is_valid(metrics: Metrics, accept: str) -> None:
             "nightshift_pull_state",
             "nightshift_pull_last_activity_timestamp_seconds",
             "nightshift_circuit_open",
+            "nightshift_outbox_rows",
+            "nightshift_outbox_oldest_seconds",
         }
 
 
@@ -152,3 +155,18 @@ def test_a_scrape_while_jobs_run_does_not_fail(
     monkeypatch.setattr(family, "add_metric", meanwhile)
     metrics.exposition()
     assert next(numbers) > 3
+
+
+def test_the_outbox_is_shown_by_who_wrote_and_who_publishes(metrics: Metrics) -> None:
+    """What a service itself writes and publishes also while there is nothing; how old it is grows between two looks."""
+    metrics.outbox(
+        "email", [OutboxShare("sql", "email", 3, time.time() - 60), OutboxShare("gateway", "", 1, time.time())]
+    )
+    value = metrics.registry.get_sample_value
+    waiting = {"written_by": "sql", "queue": "email"}
+    assert value("nightshift_outbox_rows", waiting) == 3
+    assert 59 < (value("nightshift_outbox_oldest_seconds", waiting) or 0) < 120
+    assert value("nightshift_outbox_rows", {"written_by": "gateway", "queue": ""}) == 1
+    assert value("nightshift_outbox_oldest_seconds", {"written_by": "email", "queue": ""}) == 0
+    metrics.outbox("email", [])
+    assert value("nightshift_outbox_rows", waiting) == 0

@@ -60,7 +60,7 @@ async def migrate(
                 done += apply_roles(connection, access, roles)
         return done
 
-    async with _migrating(url) as opened, opened.write() as connection:
+    async with migrating(url) as opened, opened.write() as connection:
         return await connection.run_sync(work)
 
 
@@ -90,7 +90,7 @@ def _histories(schema_package: str | None) -> list[History]:
 
 
 @asynccontextmanager
-async def _migrating(url: str) -> AsyncIterator[Database]:
+async def migrating(url: str) -> AsyncIterator[Database]:
     """Open a database for migrating: steps may take long, and SQLite copies tables that others refer to."""
     address = datastore_urls.parse(url)
     if address.get_backend_name() == "sqlite":
