@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nightshift.embedded.stack import WEBHOOK_SOURCES
 
-EVENTS = Path(__file__).parent / "samples" / "webhooks"
+EVENTS = Path(__file__).resolve().parent / "events"
 """What each of them sends, as it would be posted."""
 _SCHEMES: Mapping[str, str] = {"stripe": "stripe", "github": "github", "resend": "standard"}
 _SECRETS = "webhook-secrets"
