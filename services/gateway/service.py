@@ -10,7 +10,7 @@ from nightshift.broker import Connection
 from nightshift.broker.connect import abandon, establish
 from nightshift.config.settings import SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.database import Database
+from nightshift.database import Database, PoolLimits
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
@@ -36,6 +36,8 @@ from services.gateway.webhooks.metrics import WebhookMetrics
 from services.gateway.webhooks.registry import SourceRegistry
 
 NAME = "gateway"
+DATABASE_LIMITS = PoolLimits(connect_seconds=2, pool_seconds=3, statement_seconds=4, lock_seconds=3, answer_seconds=1)
+"""A client waits for the answer: it is told soon that the database does not say anything."""
 _log = get_logger("gateway")
 
 
@@ -86,7 +88,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
     async with open_frame(NAME, settings, stop, Metrics(), supervision=supervision) as frame:
         listening = listen(settings)
         frame.stack.callback(listening.close)
-        database = database_of(settings)
+        database = database_of(settings, DATABASE_LIMITS)
         frame.stack.push_async_callback(database.close)
         keys = ApiKeys(database)
         context = _open(frame, settings, database, admission(settings, keys))

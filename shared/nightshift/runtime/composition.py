@@ -11,7 +11,7 @@ from nightshift.config.datastore_urls import database_url
 from nightshift.config.extras import extra
 from nightshift.config.listen_urls import listen_url
 from nightshift.config.settings import ServerSettings, Settings
-from nightshift.database import Database, open_database
+from nightshift.database import Database, PoolLimits, open_database
 from nightshift.database.notifications import Notifications, listen
 from nightshift.housekeeping.enqueued import EnqueuedRelay
 from nightshift.housekeeping.loop import DEFAULT_TIMING, Housekeeping, Timing, sweep_of
@@ -80,9 +80,9 @@ def database_address(settings: ServerSettings) -> str:
     return database_url(settings) or ""
 
 
-def database_of(settings: ServerSettings) -> Database:
-    """Return the database of this process; connects to nothing yet."""
-    return open_database(database_address(settings), present=partial(database_address, settings))
+def database_of(settings: ServerSettings, limits: PoolLimits | None = None) -> Database:
+    """Return the database of this process; connects to nothing yet. `limits` are those of PostgreSQL."""
+    return open_database(database_address(settings), limits=limits, present=partial(database_address, settings))
 
 
 def notifications_of(service: str, database: Database, settings: Settings) -> Notifications:

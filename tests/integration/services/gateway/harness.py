@@ -78,11 +78,11 @@ async def gateway(
     fresh: bool = True,
     **settings: str,
 ) -> AsyncIterator[Gateway]:
-    """Run a gateway with an SQLite database in `folder`; what is not given is away.
+    """Run a gateway, with an SQLite database in `folder` unless a setting names another; what is not given is away.
 
     `settings` are environment variables in lower case. `fresh=False` finds the database migrated.
     """
-    url = f"sqlite+aiosqlite:///{folder / 'nightshift.db'}"
+    url = settings.pop("database_url", f"sqlite+aiosqlite:///{folder / 'nightshift.db'}")
     if fresh:
         await migrate(url)
     port, health_port = free_ports(2)
