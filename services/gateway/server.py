@@ -87,7 +87,7 @@ async def serve_http(
 
 
 def listen(settings: GatewaySettings) -> socket.socket:
-    """Listen on the address of the settings.
+    """Listen on the address of the settings; on `::` for IPv4 as well, where the system can.
 
     Raises:
         SettingsError: it cannot be listened on.
@@ -95,7 +95,8 @@ def listen(settings: GatewaySettings) -> socket.socket:
     host, port = settings.gateway_host, settings.gateway_port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.create_server((str(address[0]), port), family=family, backlog=_BACKLOG)
+        every = str(address[0]) == "::" and socket.has_dualstack_ipv6()
+        listening = socket.create_server((str(address[0]), port), family=family, backlog=_BACKLOG, dualstack_ipv6=every)
     except OSError as error:
         raise SettingsError([_problem(host, port, error)]) from None
     listening.setblocking(False)

@@ -86,7 +86,8 @@ async def _work(stack: Stack, services: Sequence[Service], *, provision: bool, p
     for service in services:
         await service.start()
     say(addresses(stack, services) + prepared)
-    with written(stack.folder, stack.environment()):
+    gateway = {"GATEWAY_URL": stack.gateway_url} if any(one.name == "gateway" for one in services) else {}
+    with written(stack.folder, stack.environment() | gateway):
         async with asyncio.TaskGroup() as tasks:
             programs: list[Program] = [*stack.servers, *services]
             for program in programs:

@@ -203,3 +203,18 @@ async def test_the_doctor_says_when_the_broker_is_away(alive: Operator) -> None:
     """As its first finding, in a table that names where it looked."""
     result = await alive.run("doctor", "--url", "nats://127.0.0.1:9", without=("DATABASE_URL", "S3_ENDPOINT"))
     assert (result.code, "nats://127.0.0.1:9" in result.out) == (1, True)
+
+
+async def test_the_doctor_warns_of_a_gateway_that_does_not_answer(alive: Operator) -> None:
+    """Where the settings name one; whoever has none is not bothered."""
+    url = alive.stack.gateway_url
+
+    async def said() -> list[tuple[str, str]]:
+        found = (await alive.run("doctor", "--json", environ={"GATEWAY_URL": url})).json
+        return [(one["state"], one["found"]) for one in found if one["check"] == "gateway"]
+
+    assert "gateway" not in {one["check"] for one in (await alive.run("doctor", "--json")).json}
+    ((state, text),) = await said()
+    assert (state, text.startswith(f"{url} does not answer: ")) == ("warning", True)
+    async with serving(Service(alive.stack, "gateway")):
+        assert await said() == [("ok", f"{url} answers")]

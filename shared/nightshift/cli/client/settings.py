@@ -27,6 +27,11 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
     s3_bucket: Annotated[str, BUCKET, Meta(description="Bucket that holds files and claims.")] = "nightshift"
     s3_region: Annotated[str, REGION, Meta(description="Region that requests are signed for.")] = "us-east-1"
     s3_ca_file: Annotated[Path | None, Meta(description="Who signed the object store's certificate (PEM).")] = None
+    gateway_url: Annotated[
+        str | None,
+        ENDPOINT,
+        Meta(description="Address of the gateway, if there is one; doctor asks whether it answers."),
+    ] = None
     schema_package: SchemaPackage = None
     schedules_file: Annotated[Path | None, Meta(description="The scheduler's file of schedules.")] = None
 

@@ -10,6 +10,7 @@ from nightshift.broker.jetstream import manage, store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
 from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
+from nightshift.cli.doctor.gateway_check import gateway
 from nightshift.cli.doctor.outbox_check import outbox
 from nightshift.cli.doctor.work_checks import orphans, work
 from nightshift.cli.queries.streams import time_of
@@ -198,5 +199,5 @@ async def objects(context: Context) -> list[Finding]:
     return [ok("objects", f"bucket {bucket} can be read and written")]
 
 
-WITHOUT_BROKER: tuple[Check, ...] = (database, outbox, objects)
+WITHOUT_BROKER: tuple[Check, ...] = (database, outbox, objects, gateway)
 CHECKS: tuple[Check, ...] = (broker, disk, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -110,6 +111,15 @@ async def test_a_request_that_does_not_end_is_given_up_after_a_while(tmp_path: P
         writer.close()
         assert await running.wait(timeout_seconds=30) == 0
         assert "Traceback" not in running.output()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_on_every_address_it_answers_both_protocols(tmp_path: Path) -> None:
+    """`::` is for IPv4 as well, as it is for other servers."""
+    async with process(tmp_path, gateway_host="::") as (_, port, _):
+        await eventually(lambda: _is(port, "/openapi.json", 200), what="it answers IPv4", timeout_seconds=60)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            assert (await client.get(f"http://[::1]:{port}/openapi.json")).status_code == 200
 
 
 async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
