@@ -5,10 +5,18 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
+from nightshift.database import migrate, open_database, sqlite_url
+from nightshift.embedded.processes.clean_env import clean_environment
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.processes.process import Process
+from tests.integration.services.gateway.harness import AWAY, new_key
 from tools.contracts.samples import ROOT
 from tools.new_job.deployment import add
 from tools.new_job.names import InvalidNameError, names_of
@@ -98,6 +106,59 @@ def test_a_job_that_was_filled_in_is_green_and_done_by_the_service(tree: Path) -
     code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", providers, "-k", "email or commands")
     assert code == 0, output
     assert "1 passed" in output
+
+
+async def test_the_new_job_comes_in_over_http_where_the_setting_allows_it(tree: Path, tmp_path: Path) -> None:
+    """Described, checked against its contract, and stored; another type is not taken."""
+    async with gateway_of(tree, tmp_path, jobs="email.digest") as (client, headers):
+        path = "/v1/jobs/email.digest"
+        taken = await client.post(path, json={"userId": "user-17"}, headers=headers)
+        wrong = await client.post(path, json={"user": "user-17"}, headers=headers)
+        other = await client.post("/v1/jobs/email.send", json={}, headers=headers)
+        described = (await client.get("/openapi.json")).json()["paths"]
+    assert (taken.status_code, taken.json()["job"]["type"]) == (202, "email.digest")
+    assert (wrong.status_code, [one["pointer"] for one in wrong.json()["errors"]]) == (422, ["/userId", "/user"])
+    assert (other.status_code, other.json()["code"]) == (404, "unknown-job-type")
+    assert [one for one in described if one.startswith("/v1/jobs/")] == [path, f"{path}/batch", f"{path}/{{id}}"]
+
+
+@asynccontextmanager
+async def gateway_of(tree: Path, folder: Path, *, jobs: str) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str]]]:
+    """The gateway of a tree as a process, without a broker; a client of it, and the headers of a key."""
+    url = sqlite_url(folder / "nightshift.db")
+    await migrate(url)
+    database = open_database(url)
+    name, _, value = (await new_key(database, "jobs:write")).strip().partition(": ")
+    await database.close()
+    port, health = free_ports(2)
+    settings = {
+        "NATS_URL": "nats://127.0.0.1:9",
+        "DATABASE_URL": url,
+        "S3_ENDPOINT": AWAY,
+        "S3_ACCESS_KEY": "nobody",
+        "S3_SECRET_KEY": "nothing",
+        "GATEWAY_PORT": str(port),
+        "GATEWAY_JOBS": jobs,
+        "HEALTH_PORT": str(health),
+        "PYTHONPATH": str(tree / "shared"),
+    }
+    command = [sys.executable, "-m", "services.gateway"]
+    running = Process(
+        "gateway", command, log=folder / "gateway.log", cwd=tree, environment=clean_environment() | settings
+    )
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", trust_env=False) as client:
+            await running.ready(lambda: _answers(client), timeout_seconds=60)
+            yield client, {name: value}
+    finally:
+        await running.kill()
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/openapi.json")).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_the_command_of_the_guide_publishes_the_new_job() -> None:

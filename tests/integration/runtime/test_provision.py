@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from nightshift.broker import BrokerTooOldError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.database import migrate, sqlite_url
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.stack import Stack
+from nightshift.embedded.stack import BUCKET, Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits
@@ -157,3 +158,22 @@ async def test_a_broker_that_stays_away_ends_it_with_an_error(stack: Stack) -> N
     assert "broker is unavailable: no connection within 0.7 s; the last attempt:" in output
     assert "Connect call failed" in output
     assert "Traceback" not in output
+
+
+async def test_pages_of_the_named_origins_may_reach_the_bucket(stack: Stack) -> None:
+    """And no others: what a browser asks before it sends a part is answered as the last run said."""
+    for origins in ("https://old.example.com", "https://app.example.com,https://shop.example.com"):
+        process = stack.process("nightshift.runtime.provision", extra={"GATEWAY_CORS_ORIGINS": origins})
+        assert await process.wait(timeout_seconds=60) == 0, process.output()
+
+    async def allowed(origin: str) -> tuple[str | None, str | None]:
+        asking = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+        async with httpx.AsyncClient() as browser:
+            answer = await browser.options(f"{stack.objects.endpoint}/{BUCKET}/uploads/ada/1", headers=asking)
+        return answer.headers.get("access-control-allow-origin"), answer.headers.get("access-control-allow-methods")
+
+    for origin in ("https://app.example.com", "https://shop.example.com"):
+        said, methods = await allowed(origin)
+        assert (said, "PUT" in (methods or "")) == (origin, True)
+    for origin in ("https://old.example.com", "https://evil.example.com", "null"):
+        assert (await allowed(origin))[0] is None
