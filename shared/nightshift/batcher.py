@@ -44,6 +44,7 @@ class Batcher(Generic[T, R]):
         try:
             while self._waiting:
                 await self._resolve(self._next())
+                await asyncio.sleep(0)  # whoever was answered and asks again comes along with those that wait
         finally:
             self._task = None
 

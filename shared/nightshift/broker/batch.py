@@ -74,8 +74,9 @@ async def _single(connection: Connection, message: OutboundMessage, timeout_seco
 
 async def _atomic(connection: Connection, messages: Sequence[OutboundMessage], timeout_seconds: float) -> list[Stored]:
     batch, count = secrets.token_hex(16), len(messages)
+    place = f"{_ID}: {batch}\r\n{_SEQUENCE}: ".encode()
     for sequence, message in enumerate(messages[:-1], start=1):
-        header = encode({**message.headers, _ID: batch, _SEQUENCE: str(sequence)})
+        header = b"%b%b%d\r\n\r\n" % (encode(message.headers)[:-2], place, sequence)
         connection.check_size(message.subject, header, message.body)
         connection.send(message.subject.encode(), message.body, b"", header)
     last = messages[-1]

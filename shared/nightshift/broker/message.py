@@ -62,5 +62,6 @@ class StoredMessage(msgspec.Struct, eq=False):
 def header_bytes(headers: Mapping[str, str]) -> int:
     """Return the length of the headers as a block on the wire."""
     return _BLOCK_BYTES + sum(
-        len(name) + len(value.encode("utf-8", "surrogateescape")) + _LINE_BYTES for name, value in headers.items()
+        len(name) + (len(value) if value.isascii() else len(value.encode("utf-8", "surrogateescape"))) + _LINE_BYTES
+        for name, value in headers.items()
     )
