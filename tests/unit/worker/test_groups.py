@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
+import anyio
 import pytest
 
 from nightshift.messaging.job import Job
@@ -394,3 +395,24 @@ async def test_a_worker_that_gives_up_waiting_ends_every_job_of_a_task() -> None
     task.cancel()
     await eventually(lambda: len(ours.ended) == 3)
     assert {in_flight.verdict for in_flight in group} == {INTERRUPTED}
+
+
+async def test_scopes_and_groups_of_tasks_of_anyio_work_in_a_handler() -> None:
+    """Httpx is built on them: they cancel, and find out where they run, by the task that a handler is in."""
+    ended: dict[str, str] = {}
+
+    async def scoped(_: RunProbe, job: Job) -> None:
+        if int(job.id) % 3 == 0:
+            with anyio.move_on_after(0.001) as scope:
+                await anyio.sleep_forever()
+            ended[job.id] = f"cut off: {scope.cancelled_caught}"
+        elif int(job.id) % 3 == 1:
+            async with anyio.create_task_group() as group:
+                group.start_soon(anyio.sleep, 0)
+            ended[job.id] = "two tasks"
+
+    ours = desk(scoped)
+    group = await ours.run(*[BODY] * 12)
+    assert [in_flight.verdict for in_flight in group] == [Ack()] * 12
+    assert [ended.get(str(number)) for number in range(3)] == ["cut off: True", "two tasks", None]
+    assert len(ended) == 8
