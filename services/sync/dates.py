@@ -5,19 +5,21 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from nightshift.instants import rfc3339
+from services.sync.month_names import month_number
 
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june", "july"),
-    *("august", "september", "october", "november", "december"),
-)
 _WEEKDAY = re.compile(r"\s*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?(?![a-z])", re.ASCII | re.IGNORECASE)
+_WORD_IN_FRONT = re.compile(r"\s*([^\W\d_]+)\.?,")
+_TIME_FOLLOWS = re.compile(r"(?:(?<=\d)T| at)\s*$", re.IGNORECASE)
+_IDEOGRAPHS = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]", re.ASCII)
+_KOREAN = re.compile(r"[년월일오전후]")
+_KOREAN_HALF_DAY = re.compile(r"(오전|오후)\s*([\d:]+)")
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]\s*$")
 """The name of a zone behind its offset, as JavaScript and Java write it."""
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b", re.ASCII | re.IGNORECASE)
 _ISO_DATE = re.compile(
     r"(?P<year>\d{4})(?:(?P<sep>[-/.]?)"
     r"(?:(?P<ordinal>\d{3})(?!\d|(?P=sep)\d\d)|W(?P<week>\d{2})(?:(?P=sep)(?P<weekday>[1-7]))?"
-    r"|0?(?P<month>\d{2})(?:(?P=sep)(?P<day>\d{2}))?))?(?=[T\s]|$)",
+    r"|0?(?P<month>\d{2}|\d(?=[-/.]))(?:(?P=sep)(?P<day>\d{2}|(?<=[-/.])\d(?!\d)))?))?(?=[T\s]|$)",
     re.ASCII | re.IGNORECASE,
 )
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?![\d:])", re.ASCII)
@@ -47,7 +49,7 @@ def instant(value: str | None) -> str | None:
 
     A time without a zone is taken for UTC, as other feed readers do.
     """
-    text = _ASIDE.sub(" ", " ".join((value or "")[:200].split())).strip()
+    text = _digits_only(_ASIDE.sub(" ", " ".join((value or "")[:200].split())).strip())
     try:
         moment = _numeric(text) or _named(text)
         moment = moment and moment.astimezone(UTC)
@@ -56,6 +58,22 @@ def instant(value: str | None) -> str | None:
     if moment is None or moment.year not in _YEARS:
         return None
     return None if any(abs(moment - start) <= _MAX_OFFSET for start in _CALENDAR_STARTS) else rfc3339(moment)
+
+
+def _digits_only(text: str) -> str:
+    """Write a date with Korean, Japanese or Chinese words for year, month and day as a date in digits.
+
+    A time that is written in Korean is Korea's, unless it says otherwise; ideographs are used in several zones, so that
+    a time beside them needs one.
+    """
+    plain = _IDEOGRAPHS.sub(r"\1-\2-\3", text)
+    is_korean = _KOREAN.search(text) is not None
+    if is_korean:
+        plain = _KOREAN_HALF_DAY.sub(lambda half: f"{half[2]} {'AM' if half[1] == '오전' else 'PM'}", plain)
+    elif plain == text:
+        return text
+    is_local = re.search(r"\d:\d\d(?::\d\d)?(?: [AP]M)?$", plain) is not None
+    return plain if not is_local else f"{plain} {'KST' if is_korean else '?'}"
 
 
 def _numeric(text: str) -> datetime | None:
@@ -90,7 +108,7 @@ def _named(text: str) -> datetime | None:
     year = _YEAR_BEHIND.search(behind)
     if year is not None:  # asctime and its relatives
         before, behind = f"{before} {year[0]}", f"{behind[: year.start()]} {behind[year.end() :]}"
-    day = _named_day(_WEEKDAY.sub(" ", before, count=1).strip(" ,"))
+    day = _named_day(_TIME_FOLLOWS.sub("", _without_weekday(before)).strip(" ,"))
     if day is None:
         return None
     return _midnight(day) if time is None else _moment(day, time, behind)
@@ -101,7 +119,7 @@ def _named_day(text: str) -> date | None:
     if iso is not None:
         return _iso_day(iso)
     words = re.split(r"[\s,.-]+", _ORDINAL.sub("", text).strip(" ,.-"))
-    months = [month for month in map(_month, words) if month]
+    months = [month for month in map(month_number, words) if month]
     numbers = [word for word in words if word.isascii() and word.isdigit()]
     if len(months) != 1 or len(numbers) != 2 or len(words) != 3:  # noqa: PLR2004 - a day, a month and a year
         return None
@@ -109,11 +127,11 @@ def _named_day(text: str) -> date | None:
     return date(_full_year(year), months[0], int(day))
 
 
-def _month(word: str) -> int:
-    """Return the number of an English month, shortened or not; 0 if it is none."""
-    name = word.lower()
-    found = [number for number, month in enumerate(_MONTHS, 1) if month.startswith(name)]
-    return found[0] if len(name) >= len("may") and found else 0
+def _without_weekday(text: str) -> str:
+    first = _WORD_IN_FRONT.match(text)
+    if first is not None and not month_number(first[1]):
+        return text[first.end() :]
+    return _WEEKDAY.sub(" ", text, count=1)
 
 
 def _full_year(digits: str) -> int:
