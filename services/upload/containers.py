@@ -11,6 +11,8 @@ _ZIP_NAMES = (
     (b"xl/", f"{_OFFICE}.spreadsheetml.sheet"),
     (b"ppt/", f"{_OFFICE}.presentationml.presentation"),
     (b"AndroidManifest.xml", "application/vnd.android.package-archive"),
+    (b"doc.kml", "application/vnd.google-earth.kmz"),
+    (b"3D/", "model/3mf"),
     (b"META-INF/MANIFEST.MF", "application/java-archive"),
 )
 """Entries by which other ZIP files are known; office programs write them near the beginning."""

@@ -1,5 +1,6 @@
 """Inspect an image: its metadata and a thumbnail of its first frame."""
 
+import io
 import warnings
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -50,6 +51,8 @@ DECODERS = (
 _ANIMATED = ("AVIF", "GIF", "PNG", "WEBP")
 _TURNS_ITSELF = "TIFF"  # Pillow's TIFF decoder applies the orientation while loading
 _MAX_TEXT_BYTES = 64 * 1024 * 1024
+_CURSOR = b"\0\0\2"
+_MAX_CURSOR_BYTES = 16 * 1024 * 1024
 _ENOUGH = 0.75
 """The part of a damaged image that must be there for it to be shown."""
 
@@ -115,7 +118,7 @@ def look_into_image(
 
 
 def _decoded(subject: _Subject) -> tuple[dict[str, Any], Image.Image]:
-    with Image.open(_rewound(subject.file), formats=[subject.decoder]) as image:
+    with Image.open(_opened(subject), formats=[subject.decoder]) as image:
         metadata, picture = _look(image, subject)
     if damage.is_cut_off(subject.file, subject.decoder, subject.size):
         metadata["damaged"] = True
@@ -144,7 +147,7 @@ def _otherwise(subject: _Subject, problem: Exception) -> tuple[dict[str, Any], I
         raise UnreadableFileError(
             f"it begins like a {subject.decoder} image, but is cut off, broken, or of a kind that cannot be decoded"
         ) from problem
-    words = clean(problem) or type(problem).__name__
+    words = clean(problem) or "what it says of itself does not fit together"
     raise UnreadableFileError(f"it is a {subject.decoder} image that is broken or cut off: {words}") from problem
 
 
@@ -155,7 +158,7 @@ def _salvaged(subject: _Subject) -> tuple[dict[str, Any], Image.Image] | None:
     # A repaired file has to be read without a fault: what its decoder fills in is then known.
     ImageFile.LOAD_TRUNCATED_IMAGES = repaired is None
     try:
-        with Image.open(repaired or _rewound(file), formats=[decoder]) as image:
+        with Image.open(repaired or _opened(subject), formats=[decoder]) as image:
             image.load()
             if damage.share_present(image, file, decoder, size, subject.tiff) < _ENOUGH:
                 return None
@@ -196,6 +199,14 @@ def _frames(image: Image.Image, subject: _Subject) -> dict[str, Any]:
 def _rewound(file: BinaryIO) -> BinaryIO:
     file.seek(0)
     return file
+
+
+def _opened(subject: _Subject) -> BinaryIO:
+    """Return the file as its decoder takes it: a cursor is an icon with another number in its third byte."""
+    file = _rewound(subject.file)
+    if subject.decoder != "ICO" or subject.size > _MAX_CURSOR_BYTES or file.read(3) != _CURSOR:
+        return _rewound(file)
+    return io.BytesIO(b"\0\0\1" + file.read())
 
 
 def _too_many_pixels(limits: ImageLimits) -> UnreadableFileError:

@@ -76,10 +76,20 @@ def _first_page(document: Any, pixels: int) -> tuple[Image.Image, int]:
         raise UnreadableFileError("it is a PDF without pages")
     for number in range(min(len(document), _MAX_BROKEN_PAGES)):
         try:
-            return _picture(document[number], pixels), number
+            return _picture(_page(document, number), pixels), number
         except pdfium.PdfiumError as error:
             problem = error
     raise problem
+
+
+def _page(document: Any, number: int) -> Any:
+    """Return a page; one that is cropped to nothing is shown whole."""
+    page = document[number]
+    if min(page.get_size()) > 0:
+        return page
+    page.set_cropbox(*page.get_mediabox())
+    page.close()
+    return document[number]
 
 
 def _picture(page: Any, pixels: int) -> Image.Image:

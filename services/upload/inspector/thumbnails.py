@@ -1,14 +1,20 @@
 """Make thumbnails: from any colour mode, upright, in sRGB, with nothing in the file but pixels."""
 
 import io
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageCms, WebPImagePlugin
 
 from services.upload.inspector.greys import Samples, to_8_bits
 
 _QUALITY = 80
+_DISPLAY = 2.2
+"""The exponent of displays, for which pictures without a word about it are made."""
+_GAMMAS = (0.1, 5.0)
+"""Beyond these it was written by mistake."""
+_USUAL = 0.1
 
 
 class Turn(NamedTuple):
@@ -50,7 +56,8 @@ def small(image: Image.Image, pixels: int, samples: Samples) -> Image.Image:
         picture = image if as_it_is else image.convert("RGBA" if transparent else "RGB")
     picture.thumbnail((pixels, pixels), Image.Resampling.LANCZOS)
     picture.load()  # an image that is small enough was not read so far, and its file is closed soon
-    return _to_srgb(picture, profile, "RGBA" if transparent else "RGB")
+    mode = "RGBA" if transparent else "RGB"
+    return _to_srgb(picture, profile, mode) if profile else _usual_gamma(picture.convert(mode), image.info)
 
 
 def turned(picture: Image.Image, orientation: int) -> Image.Image:
@@ -65,6 +72,18 @@ def encoded(picture: Image.Image) -> bytes:
     output = io.BytesIO()
     bare.save(output, WebPImagePlugin.WebPImageFile.format, quality=_QUALITY)
     return output.getvalue()
+
+
+def _usual_gamma(picture: Image.Image, info: Mapping[str | tuple[int, int], Any]) -> Image.Image:
+    """Return a picture that says how bright its samples are meant (PNG 1.2 §4.2.2.1) as bright as others are."""
+    gamma = info.get("gamma")
+    if not isinstance(gamma, float) or "srgb" in info or not _GAMMAS[0] < gamma < _GAMMAS[1]:
+        return picture
+    exponent = 1 / (_DISPLAY * gamma)
+    if abs(exponent - 1) < _USUAL:
+        return picture
+    curve = [round(255 * (value / 255) ** exponent) for value in range(256)]
+    return picture.point(curve * 3 + list(range(256)) * (len(picture.getbands()) - 3))
 
 
 def _to_srgb(picture: Image.Image, profile: object, mode: str) -> Image.Image:

@@ -1,6 +1,8 @@
 """What is found in an image, and the thumbnail of it."""
 
 import struct
+import zlib
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -62,6 +64,39 @@ def test_sixteen_bit_greys_keep_their_meaning(form: str) -> None:
     assert brightness(picture, 0) < 10
     assert 118 < brightness(picture, 0.5) < 138
     assert brightness(picture, 1) > 245
+
+
+def test_a_cursor_is_shown_as_the_icon_that_it_is() -> None:
+    """They differ in one byte, and in what two fields of an entry mean."""
+    icon = encoded(gradient("RGBA", (64, 64)), "ICO", sizes=[(64, 64)])
+    metadata, picture = look(icon[:2] + b"\x02" + icon[3:10] + b"\x05\x00\x07\x00" + icon[14:])
+    assert (metadata["width"], metadata["height"]) == picture.size == (64, 64)
+    assert brightness(picture, 0) < 30
+    assert brightness(picture, 1) > 225
+
+
+@pytest.mark.parametrize(
+    ("chunks", "middle"),
+    [
+        ((), 127),
+        ((b"gAMA", 45455), 127),
+        ((b"gAMA", 100_000), 186),  # linear: half of the light
+        ((b"gAMA", 0), 127),
+        ((b"gAMA", 100_000, b"sRGB"), 127),
+    ],
+)
+def test_a_png_is_as_bright_as_it_says(chunks: tuple[Any, ...], middle: int) -> None:
+    """Its gamma counts as in browsers, unless it says that it is sRGB, or nonsense."""
+    png = encoded(gradient("RGB"), "PNG")
+    said = b""
+    if chunks:
+        said = _chunk(chunks[0], struct.pack(">I", chunks[1])) + b"".join(_chunk(name, b"\0") for name in chunks[2:])
+    _, picture = look(png[:33] + said + png[33:])
+    assert abs(brightness(picture, 0.5) - middle) < 8
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def test_transparency_is_kept() -> None:

@@ -90,6 +90,8 @@ FAULTS = {
     "a catalogue of no type": changed(1, b"/Type/Catalog", b""),
     "a box from right to left": changed(3, b"[0 0 200 100]", b"[200 100 0 0]"),
     "a crop box only": changed(3, b"/MediaBox", b"/CropBox"),
+    "cropped to nothing": changed(3, b"/MediaBox[0 0 200 100]", b"/MediaBox[0 0 200 100]/CropBox[500 500 600 600]"),
+    "cropped to its edge": changed(3, b"/MediaBox[0 0 200 100]", b"/MediaBox[0 0 200 100]/CropBox[200 0 300 100]"),
     "a wrong table": pdf(one_page()).replace(b"startxref\n", b"startxref\n9"),
     "line ends of Windows": pdf(one_page()).replace(b"\n", b"\r\n"),
     "junk behind": pdf(one_page()) + b"junk" * 500,
