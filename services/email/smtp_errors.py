@@ -6,10 +6,12 @@ A mail becomes a dead letter only where the server says that this mail, or this 
 |---|---|
 | it cannot stand our name (501, 504, 550 … about HELO) | `Held` for 5 minutes: SMTP_HELO is wrong, not the mail |
 | 530, 534, 535, 538: it wants (other) credentials | `Held` for 5 minutes: a setting is wrong, not the mail |
+| the same in words, or that we may not send as this sender | the same, for this sender; to a recipient: `Deferred` |
 | a quota of ours is used up, by its code or in words, with 4xx or 5xx | `Held` for an hour: the sender has to wait |
 | we send too fast | `Held` for 5 minutes |
 | 5xx "try again later" | the same, for an hour; to a recipient: `Deferred` |
 | too many recipients at once (4.5.3) | `Deferred` for a second: the rest goes in another transaction |
+| it does not relay (5xx) | `Deferred`: most likely our login is missing |
 | any other 5xx | `Permanent` |
 | 421, "system full" or "not accepting" (4.3.1, 4.3.2) | `Snooze` of 30 seconds: it closes or is overloaded |
 | any other 4xx: greylisting until proven otherwise | `Deferred` for 5 minutes, the usual greylisting time |
@@ -39,6 +41,22 @@ _PERMANENT = 500
 _CREDENTIALS = frozenset({530, 534, 535, 538})
 _NOT_ABOUT_OUR_NAME = frozenset({502, 503})
 """Of a command that is unknown or out of order; `send HELO first` is no complaint about the name in it."""
+_WANTS_LOGIN = re.compile(
+    r"\b(?:needs? to|must|please) authenticate\b|\b(?:smtp auth|auth(?:entication|orization)?) (?:is )?required\b",
+    re.IGNORECASE,
+)
+_DOMAIN_KEYS = re.compile(r"\b(?:spf|dkim|dmarc)\b", re.IGNORECASE)
+"""Where these are named, the sender's domain has to authenticate, not we."""
+_SENDER_NOT_OURS = re.compile(
+    r"\bsend as this sender|\bsendasdenied\b|\bnot owned by user\b"
+    r"|\bnot (?:allowed|permitted|authori[sz]ed) to send (?:\w+ )?(?:as|from)\b",
+    re.IGNORECASE,
+)
+_NO_RELAY = re.compile(
+    r"\brelay(?:ing)?\b.{0,30}\b(?:denied|prohibited|disallowed|not (?:permitted|allowed))"
+    r"|\b(?:unable|permitted) to relay\b",
+    re.IGNORECASE,
+)
 _ABOUT_OUR_NAME = re.compile(r"\b(?:helo|ehlo)\b|need fully-?qualified host", re.IGNORECASE)
 _SYSTEM_BUSY = re.compile(r"\s*4\.3\.[12]\b")
 _TOO_MANY_RECIPIENTS = re.compile(r"\b[45]\.5\.3\b|too many recipients", re.IGNORECASE)
@@ -71,7 +89,7 @@ _QUOTA = re.compile(
     re.IGNORECASE,
 )
 _RATE = re.compile(
-    r"rate.?limit|throttl|too fast|slow down|unusual rate|sending rate"
+    r"rate.?limit|throttl|too fast|unexpected volume|slow down|unusual rate|sending rate"
     r"|too (?:many|much) (?!(?:hops|received|recipients|errors|invalid|bad|unknown|headers|lines|loops|parts)\b)",
     re.IGNORECASE,
 )
@@ -90,15 +108,29 @@ def refusal(what: str, code: int, text: str, *, sender: str = "") -> Outcome:
         return Held(MISCONFIGURED, f"{words}; it does not accept our name: set SMTP_HELO to one that it does")
     if pause := _pause_of_the_sender(flat):
         return Held(pause, words, sender=sender)
-    if code in _CREDENTIALS:
-        return Held(MISCONFIGURED, f"{words}; check SMTP_USER, SMTP_PASSWORD and SMTP_TLS")
+    if advice := _wrong_setting(code, flat):
+        words = f"{words}; check {advice}"
+        if code in _CREDENTIALS:
+            return Held(MISCONFIGURED, words)
+        # Said to a recipient, it may be another server's word, which must not stop all other mail.
+        return Deferred(words) if what.startswith(RECIPIENT) else Held(MISCONFIGURED, words, sender=sender)
     if _TOO_MANY_RECIPIENTS.search(flat):
         return Deferred(words, asked=NEXT_TRANSACTION)
     return _for_good(what, words, flat, sender) if code >= _PERMANENT else _for_now(code, words, flat)
 
 
+def _wrong_setting(code: int, text: str) -> str:
+    """Return which settings a reply is about; empty where it is about none."""
+    if _SENDER_NOT_OURS.search(text):
+        return "MAIL_FROM, and as whom the account may send"
+    wants_login = _WANTS_LOGIN.search(text) and not _DOMAIN_KEYS.search(text)
+    return "SMTP_USER, SMTP_PASSWORD and SMTP_TLS" if wants_login or code in _CREDENTIALS else ""
+
+
 def _for_good(what: str, words: str, text: str, sender: str) -> Outcome:
     """Return the outcome of a 5xx; it may say `try again later` all the same."""
+    if _NO_RELAY.search(text):
+        return Deferred(f"{words}; check SMTP_USER and SMTP_PASSWORD")
     if not _LATER.search(text) or _OF_ANOTHER.search(text):
         return Permanent(words)
     return Deferred(words) if what.startswith(RECIPIENT) else Held(QUOTA, words, sender=sender)

@@ -18,6 +18,9 @@ from services.email.smtp_errors import BUSY, LIMITED, MISCONFIGURED, QUOTA, prov
         (553, "5.1.8 sender domain does not exist"),
         (554, "5.7.1 spam"),
         (501, "5.5.4 syntax"),
+        (550, "5.7.26 The sender must authenticate with at least one of SPF or DKIM"),
+        (554, "delivery error: dd This user doesn't have a yahoo.com account"),
+        (550, "5.7.1 Email rejected per DMARC policy"),
     ],
 )
 def test_a_permanent_refusal_is_permanent(code: int, text: str) -> None:
@@ -44,6 +47,12 @@ def test_a_permanent_refusal_is_permanent(code: int, text: str) -> None:
         (451, "Gray-listing in action, too many first contacts"),
         (451, "4.7.1 Please try again later"),
         (454, "4.7.1 <a@example.com>: Relay access denied"),
+        (554, "5.7.1 <a@example.com>: Relay access denied"),
+        (550, "relay not permitted"),
+        (550, "5.7.54 SMTP; Unable to relay recipient in non-accepted domain"),
+        (450, "4.1.8 <h@acme.example>: Sender address rejected: Domain not found"),
+        (451, "4.3.0 Error: queue file write error"),
+        (451, "4.4.0 DNS lookup failure"),
     ],
 )
 def test_a_temporary_refusal_is_greylisting_until_proven_otherwise(code: int, text: str) -> None:
@@ -158,7 +167,8 @@ def test_a_refused_name_is_a_wrong_setting(code: int, text: str) -> None:
         "5.1.1 <helo@example.com>: no such user",
         "unknown user ehlo@example.com",
         '5.1.1 <"daily sending quota exceeded"@example.com>: no such user',
-        "5.7.1 <too-many-messages@example.com>: Relay access denied",
+        "5.7.1 <too-many-messages@example.com>: Access denied",
+        "5.7.1 <please-authenticate@example.com>: Access denied",
     ],
 )
 def test_whoever_chooses_an_address_does_not_choose_what_a_reply_means(text: str) -> None:
@@ -187,6 +197,24 @@ def test_missing_or_wrong_credentials_cost_no_attempt(code: int) -> None:
     assert isinstance(outcome, Held)
     assert outcome.delay == MISCONFIGURED
     assert "SMTP_PASSWORD" in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "setting"),
+    [
+        (550, "5.7.1 Client host rejected: need to authenticate", "SMTP_PASSWORD"),
+        (550, "SMTP AUTH is required for message submission on port 587", "SMTP_PASSWORD"),
+        (550, "5.7.60 SMTP; Client does not have permissions to send as this sender", "MAIL_FROM"),
+        (553, "5.7.1 <x@y.example>: Sender address rejected: not owned by user z@y.example", "MAIL_FROM"),
+    ],
+)
+def test_a_reply_about_our_settings_is_no_end_of_the_mail(code: int, text: str, setting: str) -> None:
+    """It names the setting; said to a recipient, it may be another server's, and holds nobody but that one."""
+    outcome = refusal("the sender", code, text, sender="hello@acme.example")
+    assert isinstance(outcome, Held)
+    assert (outcome.delay, outcome.sender) == (MISCONFIGURED, "hello@acme.example")
+    assert setting in str(outcome)
+    assert isinstance(refusal("the recipient a@example.com", code, text, sender="hello@acme.example"), Deferred)
 
 
 def _refused(**replies: tuple[int, str]) -> dict[str, Permanent | Snooze]:
