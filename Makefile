@@ -88,6 +88,7 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us:
 	@$(RUN) -m bench.publish
 	@$(RUN) -m bench.schedules
 	@$(RUN) -m bench.scale
+	@$(RUN) -m bench.sustained
 	@$(RUN) -m bench.gateway
 	@$(RUN) -m bench.webhooks
 

@@ -43,9 +43,9 @@ def timed() -> RunBench:
     return RunBench(payload=payload())
 
 
-def bench_topology() -> Topology:
-    """The streams of the service `bench`."""
-    return topology([RunBench.TYPE], {})
+def bench_topology(*, bulk: bool = False) -> Topology:
+    """The streams of the service `bench`; with `bulk` its queue is emptied in bulk."""
+    return topology([RunBench.TYPE], {}, bulk=["bench"] if bulk else [])
 
 
 async def no_op(_message: RunBench, _job: Job) -> None:

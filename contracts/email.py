@@ -92,6 +92,7 @@ class SendEmail(Message, frozen=True, kw_only=True, omit_defaults=True):
 
     SUBJECT: ClassVar[str] = "jobs.email.send"
     RETRIES: ClassVar[Retries] = Retries(most=24, base=5.0)
+    TIMEOUT_SECONDS: ClassVar[float | None] = 60.0
 
     to: Annotated[
         Recipients,

@@ -32,6 +32,7 @@ class WebhookReceived(Message, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     SUBJECT: ClassVar[str] = "jobs.webhook.received"
+    TIMEOUT_SECONDS: ClassVar[float | None] = 60.0
 
     source: SourceName
     event_id: Annotated[
@@ -108,6 +109,7 @@ class RefreshObject(Message, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     SUBJECT: ClassVar[str] = "jobs.webhook.refresh"
+    TIMEOUT_SECONDS: ClassVar[float | None] = 60.0
 
     source: SourceName
     object_id: Annotated[

@@ -37,6 +37,30 @@ def behind(consumer: Mapping[str, Any]) -> int:
     return int(consumer["num_pending"]) + int(delivered) - int(acknowledged)
 
 
+def _timestamp(stream: Mapping[str, Any]) -> float | None:
+    """Return when the oldest message was stored; None when all that a bulk queue holds is done."""
+    state = stream["state"]
+    is_empty = not state.get("messages") or (_is_bulk(stream) and not _held(stream))
+    return None if is_empty else datetime.fromisoformat(state["first_ts"]).timestamp()
+
+
+def _done(stream: Mapping[str, Any]) -> int | None:
+    return max(0, int(stream["state"]["messages"]) - _held(stream)) if _is_bulk(stream) else None
+
+
+def _held(stream: Mapping[str, Any]) -> int:
+    """Count the messages that wait or are in flight."""
+    consumers = stream.get("consumer_detail") or []
+    return max((int(one["num_pending"]) + int(one["num_ack_pending"]) for one in consumers), default=0)
+
+
+def _is_bulk(stream: Mapping[str, Any]) -> bool:
+    """Return whether it is a queue of jobs to do now from which done ones are removed in bulk."""
+    config = stream["config"]
+    subjects = config.get("subjects") or [""]
+    return bool(config.get("retention") == "limits" and subjects[0].startswith("jobs."))
+
+
 _STREAM = (
     ("nightshift_stream_messages", "Messages that a stream holds.", lambda stream: stream["state"]["messages"]),
     ("nightshift_stream_bytes", "Bytes that a stream holds.", lambda stream: stream["state"]["bytes"]),
@@ -44,7 +68,12 @@ _STREAM = (
     (
         "nightshift_stream_oldest_timestamp_seconds",
         "When the oldest message was stored.",
-        lambda stream: _timestamp(stream["state"]),
+        _timestamp,
+    ),
+    (
+        "nightshift_stream_done_messages",
+        "Jobs that are done and wait to be removed in bulk.",
+        _done,
     ),
 )
 _CONSUMER = (
@@ -87,10 +116,6 @@ class Streams(Collector):
 def _limit(config: Mapping[str, Any]) -> int | None:
     limit = int(config.get("max_bytes", -1))
     return limit if limit > 0 else None
-
-
-def _timestamp(state: Mapping[str, Any]) -> float | None:
-    return datetime.fromisoformat(state["first_ts"]).timestamp() if state.get("messages") else None
 
 
 def reader(url: str) -> Read:

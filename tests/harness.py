@@ -75,9 +75,9 @@ EVENT_CONSUMERS = {"probe": "probe"}
 """With the messages above, this module is a package of contracts: CONTRACTS_PACKAGE=tests.harness."""
 
 
-def probe_topology(limits: StreamLimits | None = None) -> Topology:
-    """The streams of the service `probe`, which also consumes `cron.probe.>`."""
-    return topology(["probe.run", "probe.follow"], {"probe": "probe"}, limits)
+def probe_topology(limits: StreamLimits | None = None, *, bulk: bool = False) -> Topology:
+    """The streams of the service `probe`, which also consumes `cron.probe.>`; with `bulk` its queue is a bulk queue."""
+    return topology(["probe.run", "probe.follow"], {"probe": "probe"}, limits, bulk=["probe"] if bulk else [])
 
 
 async def eventually(condition: Callable[[], Any], *, what: str = "", timeout_seconds: float = DEADLINE_SECONDS) -> Any:
@@ -167,12 +167,12 @@ class Harness:
 
     async def empty(self) -> None:
         """Waits until no queue holds a job and none is in hand."""
+        await eventually(self.is_empty, what="the queues are empty")
 
-        async def nothing() -> bool:
-            counts = [await count(self.connection, stream) for stream in ("PROBE", "PROBE_LATER")]
-            return not any(counts) and self.parts.worker.in_flight == 0
-
-        await eventually(nothing, what="the queues are empty")
+    async def is_empty(self) -> bool:
+        """Whether no queue holds a job and none is in hand."""
+        counts = [await count(self.connection, stream) for stream in ("PROBE", "PROBE_LATER")]
+        return not any(counts) and self.parts.worker.in_flight == 0
 
     async def raw(self, subject: str, body: bytes = b"{}", header: bytes = b"") -> None:
         """Publishes bytes as they are, as anybody with a socket can."""
@@ -266,6 +266,7 @@ async def working(
     stream_limits: StreamLimits | None = None,
     start: bool = True,
     fresh: bool = True,
+    bulk: bool = False,
     tracing: Tracing = NO_TRACING,
     policies: Policies = PATIENT,
     timing: Timing = DEFAULT_TIMING,
@@ -278,7 +279,7 @@ async def working(
     if fresh:
         await migrate(url)
     database = open_database(url)
-    declared = probe_topology(stream_limits)
+    declared = probe_topology(stream_limits, bulk=bulk)
     async with connected(broker, "probe") as connection, opened_objects(objects_server) as objects:
         if fresh:
             await _begin_empty(connection, declared)
@@ -309,9 +310,10 @@ async def working(
 
 @asynccontextmanager
 async def with_housekeeping(harness: Harness) -> AsyncIterator[None]:
-    """The relay and the sweep run beside the block."""
+    """The relay, the sweep and the trimmer run beside the block."""
     housekeeping = harness.parts.housekeeping
-    running = [asyncio.create_task(loop(Heartbeat())) for loop in (housekeeping.relay, housekeeping.sweep)]
+    loops = (housekeeping.relay, housekeeping.sweep, harness.parts.trimmer.run)
+    running = [asyncio.create_task(loop(Heartbeat())) for loop in loops]
     yield
     await cancelled(*running)
 

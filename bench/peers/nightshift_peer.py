@@ -71,11 +71,13 @@ async def work(connection: Connection, offered: Handlers) -> None:
     parts = compose(context, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=JobLimits())
     gc_tuning.freeze()
     await parts.worker.start(parts.pulls)
-    ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
+    beside = [asyncio.create_task(loop(Heartbeat())) for loop in (parts.worker.tick, parts.trimmer.run)]
     while not (RESULT.exists() and metrics.finished >= JOBS):
         await asyncio.sleep(0.01)
     await parts.worker.drain(5)
-    ticking.cancel()
+    await parts.trimmer.finish()
+    for task in beside:
+        task.cancel()
     await parts.circuit.stop()
     await database.close()
     await objects.close()

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from examples.newsletter.contracts import SendIssue
 from examples.newsletter.handlers import send_due, send_issue
-from nightshift import Handlers, ServiceContext, Settings, route, run_service
+from nightshift import Handlers, ServiceContext, Settings, run_service
 
 
 class NewsletterSettings(Settings, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ async def handlers(settings: NewsletterSettings, context: ServiceContext) -> Asy
     readers = [name.strip() for name in settings.readers.split(",") if name.strip()]
     send = partial(send_issue, issues=settings.issues_folder, letterbox=settings.letterbox_folder)
     yield {
-        SendIssue: route(SendIssue, send, timeout_seconds=60),
+        SendIssue: send,
         "cron.newsletter.weekly": partial(send_due, readers=readers),
     }
 

@@ -26,8 +26,8 @@ class SmtpServer:
     connect_timeout_seconds: float = 15.0
     timeout_seconds: float = 30.0
     """For each reply except the one to a transmitted message."""
-    data_timeout_seconds: float = 300.0
-    """For the reply to a transmitted message. Long, because giving up there may send a mail twice."""
+    data_timeout_seconds: float = 45.0
+    """For the reply to a transmitted message. As long as a job may take: giving up may send a mail twice."""
     connections: int = 4
     """Maximum at a time; a mail waits for one of them."""
     idle_seconds: float = 20.0

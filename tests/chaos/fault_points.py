@@ -13,9 +13,11 @@ from typing import Any
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import Stored
 from nightshift.broker.message import OutboundMessage
+from nightshift.housekeeping.trimming import Trimmer
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
+from nightshift.topology.bulk_queue import QueueState
 from nightshift.worker.commit import Committer
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.settlement import Settler
@@ -29,6 +31,9 @@ POINTS = (
     "stored on later., not acknowledged",
     "stored on dead., not acknowledged",
     "acknowledged, perhaps not sent",
+    "before a look at what is done",
+    "looked, nothing removed",
+    "removed what is done",
 )
 _notes: Path | None = None
 _dice = random.Random()  # noqa: S311 - no secret
@@ -108,7 +113,7 @@ def _wrap() -> None:
         (Outbox, "_delete", before_delete),
         (Publisher, "store", store_then),
     ]
-    for owner, name, replacement in [*replacements, *_acknowledgements()]:
+    for owner, name, replacement in [*replacements, *_acknowledgements(), *_removal()]:
         setattr(owner, name, replacement)
 
 
@@ -125,3 +130,20 @@ def _acknowledgements() -> list[tuple[Any, str, Any]]:
             _perhaps("acknowledged, perhaps not sent")
 
     return [(Delivery, "ack", ack_then), (Settler, "acknowledge", acknowledge_then)]
+
+
+def _removal() -> list[tuple[Any, str, Any]]:
+    look, purge = Trimmer._look, Trimmer._purge
+
+    async def look_then(self: Trimmer) -> QueueState | None:
+        _perhaps("before a look at what is done")
+        return await look(self)
+
+    async def purge_then(self: Trimmer, state: QueueState) -> bool:
+        _perhaps("looked, nothing removed")
+        removed = await purge(self, state)
+        if removed:
+            _perhaps("removed what is done")
+        return removed
+
+    return [(Trimmer, "_look", look_then), (Trimmer, "_purge", purge_then)]

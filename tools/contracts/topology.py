@@ -38,6 +38,11 @@ def document() -> dict[str, Any]:
         "limits": limits(),
         "deadReasons": list(wire.REASONS),
         "retries": {name: retries(cls) for name, cls in sorted(load_catalogue().messages.items())},
+        "timeouts": {
+            name: cls.TIMEOUT_SECONDS
+            for name, cls in sorted(load_catalogue().messages.items())
+            if cls.TIMEOUT_SECONDS is not None
+        },
         "streams": [_stream(stream) for stream in wanted.streams],
         "consumers": [_consumer(consumer) for consumer in wanted.consumers],
     }

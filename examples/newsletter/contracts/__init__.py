@@ -17,6 +17,7 @@ class SendIssue(Message):
 
     SUBJECT: ClassVar[str] = "jobs.newsletter.send"
     RETRIES: ClassVar[Retries] = Retries(most=6)
+    TIMEOUT_SECONDS: ClassVar[float | None] = 60.0
 
     reader: Annotated[str, Meta(min_length=1, max_length=200, examples=["ada"])]
     week: Annotated[str, Meta(pattern=r"^\d{4}-W\d{2}\Z", description="ISO week.", examples=["2026-W48"])]

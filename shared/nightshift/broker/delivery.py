@@ -1,6 +1,7 @@
 """A delivery of a stored message, and the ways to answer it."""
 
 import json
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from nightshift.broker.connection import Connection
@@ -16,16 +17,20 @@ class Delivery(StoredMessage, eq=False, kw_only=True):
     """A stored message that the broker delivered to this process, which owes it an answer.
 
     `delivered` counts its deliveries from 1; `pending` is how many more the consumer had when it sent this one.
+    `acknowledged` is told the sequence when it is acknowledged.
     """
 
     connection: Connection
     reply: bytes
     delivered: int
     pending: int
+    acknowledged: Callable[[int], object] | None = None
 
     def ack(self) -> None:
         """Acknowledge: a queue drops the message."""
         self.connection.send(self.reply)
+        if self.acknowledged is not None:
+            self.acknowledged(self.sequence)
 
     async def ack_sync(self, timeout_seconds: float = 5.0) -> None:
         """Acknowledge and wait until the broker knows; for the rare outcomes that must not be repeated.
@@ -34,6 +39,8 @@ class Delivery(StoredMessage, eq=False, kw_only=True):
             Unavailable: the broker did not answer.
         """
         await self.connection.ask(self.reply.decode(), b"", timeout_seconds=timeout_seconds)
+        if self.acknowledged is not None:
+            self.acknowledged(self.sequence)
 
     def nak(self, delay: timedelta) -> None:
         """Ask for redelivery after `delay`; it counts as a delivery, so use it only where nothing else goes."""
@@ -45,7 +52,23 @@ class Delivery(StoredMessage, eq=False, kw_only=True):
         self.connection.send(self.reply, _PROGRESS)
 
 
-def read(connection: Connection, subject: bytes, reply: bytes, raw_headers: bytes, body: bytes) -> Delivery:
+def acknowledge(deliveries: Sequence[Delivery]) -> None:
+    """Acknowledge deliveries of one connection in one write."""
+    deliveries[0].connection.send_empty([delivery.reply for delivery in deliveries])
+    for delivery in deliveries:
+        if delivery.acknowledged is not None:
+            delivery.acknowledged(delivery.sequence)
+
+
+def read(
+    connection: Connection,
+    subject: bytes,
+    reply: bytes,
+    raw_headers: bytes,
+    body: bytes,
+    *,
+    acknowledged: Callable[[int], object] | None = None,
+) -> Delivery:
     """Return the delivery that a pull received; `reply` is the acknowledgement subject of ADR-15.
 
     It has 9 tokens, or 11 and more when it names domain and account.
@@ -63,4 +86,5 @@ def read(connection: Connection, subject: bytes, reply: bytes, raw_headers: byte
         reply=reply,
         delivered=int(tokens[first + 2]),
         pending=int(tokens[first + 6]),
+        acknowledged=acknowledged,
     )

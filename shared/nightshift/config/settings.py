@@ -24,6 +24,7 @@ from nightshift.config.tls import ca_file_problem, creds_file_problem
 from nightshift.contract.catalogue import exists
 
 __all__ = [
+    "BulkRemoval",
     "Pattern",
     "ProcessSettings",
     "SchemaPackage",
@@ -51,6 +52,14 @@ SchemaPackage = Annotated[
     ),
 ]
 """For the processes that look after the database's tables."""
+BulkRemoval = Annotated[
+    bool,
+    Meta(
+        description="On a single broker, empty the queues of services whose jobs all have a time limit of a minute or "
+        "less in bulk, which does not wait for the broker's disk at each job."
+    ),
+]
+"""For the processes that compare queues with what is declared."""
 _NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
 
 
@@ -191,7 +200,11 @@ class Settings(ServerSettings, frozen=True, kw_only=True):
         Meta(description="Retries after a failed attempt, of every job type, instead of what its contract says."),
     ] = None
     job_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="A handler that takes longer is cancelled; counts as a failed attempt.")
+        float,
+        Meta(
+            gt=0,
+            description="A handler that takes longer is cancelled; a failed attempt. A contract may say less.",
+        ),
     ] = 900
     drain_grace_seconds: Annotated[
         float, Meta(ge=0, description="How long jobs in flight may still run after SIGTERM.")

@@ -16,6 +16,8 @@ PACKAGE = "contracts"
 """The package of contracts, unless a setting names another."""
 _PUBLISHERS = "publishers"
 _TIMETABLE = "schedules.toml"
+SHORT_SECONDS = 60.0
+"""A job that may take longer would keep too many that are done in its queue: that is emptied one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,19 @@ class Catalogue:
         """Return the job types that a producer may be allowed to publish."""
         return [job_type for job_type in self.messages if job_type not in self.internal]
 
+    def short_services(self) -> frozenset[str]:
+        """Return the services of which every job type has a time limit of `SHORT_SECONDS` or less."""
+        services = {service_of(job_type) for job_type in self.messages}
+        long = {service_of(name) for name, cls in self.messages.items() if not _is_short(cls)}
+        return frozenset(services - long)
+
     def types_of(self, service: str) -> list[str]:
         """Return the job types that a service handles."""
         return [job_type for job_type in self.messages if service_of(job_type) == service]
+
+
+def _is_short(message: type[Message]) -> bool:
+    return message.TIMEOUT_SECONDS is not None and message.TIMEOUT_SECONDS <= SHORT_SECONDS
 
 
 def exists(package: str) -> bool:

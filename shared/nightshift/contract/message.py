@@ -18,7 +18,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One message type: its fields are the JSON body, in camelCase, with nothing around them.
 
     A subclass names its `SUBJECT`, once, and its `RETRIES` where its jobs are to be tried more or less often than
-    others.
+    others. `TIMEOUT_SECONDS` is the most that its handler may take; where all types of a service say a minute or less,
+    its queue is emptied in bulk. None: the setting of the service.
 
     Raises:
         TypeError: at import, when `SUBJECT` is missing or malformed.
@@ -27,6 +28,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     SUBJECT: ClassVar[str] = ""
     TYPE: ClassVar[str] = ""
     RETRIES: ClassVar[Retries] = Retries()
+    TIMEOUT_SECONDS: ClassVar[float | None] = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -3,7 +3,8 @@
 A broker that was killed can have messages again after its restart that it had removed (seen with nats-server 2.15.1;
 its pull request 7384 explains how). In a work queue they lie below their consumer's acknowledgement floor: they count
 as backlog, fill the queue, and are never delivered, for the broker tidies only replicated streams. Nearly all of them
-are done, and end as duplicates; should a floor be wrong, none is lost.
+are done, and end as duplicates; should a floor be wrong, none is lost. In a bulk queue what is below the floor is done
+and waits to be removed: nothing is looked for there.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +16,7 @@ from nightshift.broker.message import OutboundMessage, StoredMessage
 from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, unless_refused
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
+from nightshift.topology import bulk_queue
 from nightshift.topology.topology import CRON_STREAM, Consumer
 from nightshift.worker import rescheduling
 from nightshift.worker.in_flight import job_of
@@ -54,6 +56,8 @@ class OrphanRescuer:
         return rescued
 
     async def _below_the_floor(self, consumer: Consumer) -> AsyncIterator[StoredMessage]:
+        if bulk_queue.is_queue(consumer) and await bulk_queue.look(self._connection, consumer) is not None:
+            return
         info = await manage(self._connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
         floor = int(info["ack_floor"]["stream_seq"])
         async for message in direct_get.read_each(self._connection, consumer.stream, consumer.filter):

@@ -64,6 +64,7 @@ class Metrics(Collector):
         self._pull_activity: dict[str, float] = {}
         self._circuits: dict[str, bool] = {}
         self._outbox: dict[tuple[str, str], OutboxShare] = {}
+        self._held: dict[str, float] = {}
         self.registry.register(self)
         if registry is None:
             for collect in (ProcessCollector, PlatformCollector, GCCollector):
@@ -106,6 +107,10 @@ class Metrics(Collector):
     def pull_activity(self, stream: str, at: float) -> None:
         """Set when (Unix seconds) the broker last sent anything for a stream, heartbeats included."""
         self._pull_activity[stream] = at
+
+    def queue_held(self, stream: str, seconds: float) -> None:
+        """Set for how long one job has kept many that are done from being removed from a stream; 0 when none does."""
+        self._held[stream] = seconds
 
     def circuit(self, component: str, *, is_open: bool) -> None:
         """Set whether `database`, `objects`, `broker` or a service's own is unavailable and jobs wait for it."""
@@ -161,6 +166,12 @@ class Metrics(Collector):
         for component, is_open in list(self._circuits.items()):
             circuits.add_metric([component], is_open)
         yield circuits
+        held = GaugeMetricFamily(
+            "nightshift_queue_held_seconds", "How long one job has kept done ones in a queue.", labels=["stream"]
+        )
+        for stream, seconds in list(self._held.items()):
+            held.add_metric([stream], seconds)
+        yield held
         yield from self._waiting_in_outbox()
 
     def _waiting_in_outbox(self) -> Iterator[Metric]:

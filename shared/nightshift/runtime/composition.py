@@ -15,6 +15,7 @@ from nightshift.database import Database, PoolLimits, open_database
 from nightshift.database.notifications import Notifications, listen
 from nightshift.housekeeping.enqueued import EnqueuedRelay
 from nightshift.housekeeping.loop import DEFAULT_TIMING, Housekeeping, Timing, sweep_of
+from nightshift.housekeeping.trimming import Trimmer
 from nightshift.messaging.enqueued import EnqueuedRows
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
@@ -22,6 +23,7 @@ from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
 from nightshift.runtime.supervisor import BackgroundLoop
+from nightshift.topology.bulk_queue import is_queue
 from nightshift.topology.topology import Consumer
 from nightshift.worker.assembly import build_pipeline
 from nightshift.worker.circuit_breaker import CircuitBreaker, Probe, Spawn, spawn_task
@@ -61,6 +63,7 @@ class WorkerParts:
     pulls: Sequence[Pull]
     housekeeping: Housekeeping
     enqueued: EnqueuedRelay
+    trimmer: Trimmer
     circuit: CircuitBreaker
     watch: PullWatch
 
@@ -72,6 +75,7 @@ class WorkerParts:
             "outbox relay": self.housekeeping.relay,
             "enqueued relay": self.enqueued.run,
             "sweep": self.housekeeping.sweep,
+            "trimmer": self.trimmer.run,
         }
 
 
@@ -193,9 +197,18 @@ def compose(
     )
     worker = Worker(pipeline, circuit, slots=slots, policies=policies)
     circuit.on_close = worker.request
+    trimmer = Trimmer(next(filter(is_queue, consumers)), context.connection, context.metrics)
     pulls = [
-        Pull(context.connection, consumer.stream, consumer.name, worker.receive, policies) for consumer in consumers
+        Pull(
+            context.connection,
+            consumer.stream,
+            consumer.name,
+            worker.receive,
+            policies,
+            acknowledged=trimmer.acknowledged if is_queue(consumer) else None,
+        )
+        for consumer in consumers
     ]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)
-    return WorkerParts(worker, pulls, housekeeping, enqueued, circuit, watch)
+    return WorkerParts(worker, pulls, housekeeping, enqueued, trimmer, circuit, watch)

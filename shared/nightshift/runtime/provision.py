@@ -14,7 +14,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
-from nightshift.config.settings import SchemaPackage, Secret, Settings, SettingsError, contracts_problem, load
+from nightshift.config.settings import (
+    BulkRemoval,
+    SchemaPackage,
+    Secret,
+    Settings,
+    SettingsError,
+    contracts_problem,
+    load,
+)
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import MigrationError, application_history, migrate
 from nightshift.database.producers import let_producers
@@ -41,6 +49,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
     dead_letter_max_bytes: Annotated[int, Meta(ge=1 << 20, description="The same for a dead-letter stream.")] = (
         StreamLimits().dead_letter_bytes
     )
+    bulk_removal: BulkRemoval = True
     schema_package: SchemaPackage = None
     gateway_cors_origins: Annotated[
         tuple[str, ...],
@@ -101,7 +110,8 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
     def topology(self) -> Topology:
         """Return the declared topology with these limits."""
         limits = StreamLimits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes)
-        return declared_topology(load_catalogue(self.contracts_package), limits)
+        catalogue = load_catalogue(self.contracts_package)
+        return declared_topology(catalogue, limits, bulk_removal=self.bulk_removal)
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:

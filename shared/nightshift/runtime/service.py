@@ -79,6 +79,7 @@ async def serve(
         await stop.wait()
         frame.checks.drain()
         await parts.worker.drain(0 if frame.supervisor.failed else settings.drain_grace_seconds)
+        await parts.trimmer.finish()
         _log.info("stopped", f"{name} has stopped")
     return frame.supervisor.exit_code
 

@@ -40,7 +40,7 @@ def of_service(
 ) -> Permissions:
     """Let a service use its own consumers, and publish its follow-up jobs, copies for later and dead letters.
 
-    It also reads and repairs its own queues, message by message, and relays what the outbox holds for them. Of other
+    It also reads and repairs its own queues, removes what is done, and relays what the outbox holds for them. Of other
     services it reaches `jobs.` only: whoever may publish to a stream with schedules can erase it by a header.
     """
     publish: set[str] = {f"{kind}.{service}.>" for kind in ("jobs", "later", "due", "dead")}
@@ -53,6 +53,8 @@ def of_service(
             publish.add("dead." + consumer.filter)
     for queue in (queue_stream(service), later_stream(service)):
         publish |= {f"$JS.API.DIRECT.GET.{queue}", f"$JS.API.STREAM.MSG.DELETE.{queue}"}
+    # What is done is removed from a bulk queue by its workers.
+    publish |= {f"$JS.API.STREAM.{call}.{queue_stream(service)}" for call in ("INFO", "PURGE")}
     if counts_dead_letters:
         publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
     publish.add(discovery.reply_subject(service))

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection
 from nightshift.broker.jetstream import manage
+from nightshift.topology import bulk_queue, remaking
 from nightshift.topology.topology import Consumer, Stream, Topology
 
 MIN_BROKER = (2, 14)
@@ -38,9 +40,14 @@ async def provision_broker(connection: Connection, wanted: Topology, *, replicas
         Unavailable: the broker is unavailable.
     """
     check_version(str(connection.server_info.get("version", "")))
-    done = [await _ensure_stream(connection, stream, replicas) for stream in wanted.streams]
-    done += [await _ensure_consumer(connection, consumer) for consumer in wanted.consumers]
-    return [line for line in done if line]
+    queues = {consumer.stream: consumer for consumer in wanted.consumers if bulk_queue.is_queue(consumer)}
+    done = list[str]()
+    for stream in wanted.streams:
+        queue = queues.get(stream.name)
+        done += await (_ensure_stream if queue is None else partial(_ensure_queue, queue))(connection, stream, replicas)
+    for consumer in wanted.consumers:
+        done += await _ensure_consumer(connection, consumer)
+    return done
 
 
 async def differences(connection: Connection, wanted: Topology, *, replicas: int = 1) -> list[str]:
@@ -55,7 +62,7 @@ async def differences(connection: Connection, wanted: Topology, *, replicas: int
 async def _differences(connection: Connection, wanted: Topology, replicas: int) -> AsyncIterator[str]:
     for stream in wanted.streams:
         current = await _find(connection, f"STREAM.INFO.{stream.name}")
-        for line in _compare(stream.config(replicas), current):
+        for line in _compare(_config(stream, replicas, current), current):
             yield f"stream {stream.name}{line}"
     for consumer in wanted.consumers:
         current = await _find(connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
@@ -63,39 +70,126 @@ async def _differences(connection: Connection, wanted: Topology, replicas: int) 
             yield f"consumer {consumer.name} on {consumer.stream}{line}"
 
 
-async def _ensure_stream(connection: Connection, stream: Stream, replicas: int) -> str:
+def _config(stream: Stream, replicas: int, current: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the configuration that a stream should have; in a cluster a queue keeps its kind, whichever it is.
+
+    There the broker removes jobs in groups anyway.
+    """
     config = stream.config(replicas)
+    if stream.is_queue and max(replicas, current["num_replicas"] if current else 1) > 1:
+        config["retention"] = current["retention"] if current else "workqueue"
+    return config
+
+
+async def _ensure_queue(consumer: Consumer, connection: Connection, stream: Stream, replicas: int) -> list[str]:
+    """Create or update a queue of jobs to do now; make it anew where it is of the other kind and empty."""
+    await remaking.settle(connection, consumer)
     current = await _find(connection, f"STREAM.INFO.{stream.name}")
+    config = _config(stream, replicas, current)
+    if current is None and bulk_queue.is_bulk(config):
+        await remaking.create(connection, stream.name, config)
+        return [f"stream {stream.name} created, to be emptied in bulk"]
+    if current is None or current["retention"] == config["retention"]:
+        return await _ensure_stream(connection, stream, replicas)
+    return await _ensure_kind(consumer, connection, config, current)
+
+
+async def _ensure_kind(
+    consumer: Consumer, connection: Connection, config: Mapping[str, Any], current: Mapping[str, Any]
+) -> list[str]:
+    name, how = config["name"], "in bulk" if bulk_queue.is_bulk(config) else "one by one"
+    try:
+        await remaking.remake(connection, consumer, config)
+    except remaking.OthersTurnError:
+        await remaking.settle(connection, consumer)
+        await remaking.create(connection, name, config)
+        return []
+    except remaking.NotNowError as reason:
+        stays = {**config, "retention": current["retention"]}
+        return [
+            *await _update(connection, name, stays, current),
+            f"stream {name} is not yet emptied {how}, because {reason}: run this again when it is empty",
+        ]
+    return [f"stream {name} made anew, to be emptied {how}"]
+
+
+async def _ensure_stream(connection: Connection, stream: Stream, replicas: int) -> list[str]:
+    current = await _find(connection, f"STREAM.INFO.{stream.name}")
+    config = _config(stream, replicas, current)
     if current is None:
         await manage(connection, f"STREAM.CREATE.{stream.name}", config)
-        return f"stream {stream.name} created"
+        return [f"stream {stream.name} created"]
+    return await _update(connection, stream.name, config, current)
+
+
+async def _update(
+    connection: Connection, name: str, config: Mapping[str, Any], current: Mapping[str, Any]
+) -> list[str]:
     changes = _compare(config, current)
     if not changes:
-        return ""
-    await manage(connection, f"STREAM.UPDATE.{stream.name}", {**current, **config})
-    return f"stream {stream.name} updated{';'.join(changes)}"
+        return []
+    await manage(connection, f"STREAM.UPDATE.{name}", {**current, **config})
+    return [f"stream {name} updated{';'.join(changes)}"]
 
 
-async def _ensure_consumer(connection: Connection, consumer: Consumer) -> str:
+async def _ensure_consumer(connection: Connection, consumer: Consumer) -> list[str]:
+    stream = await _find(connection, f"STREAM.INFO.{consumer.stream}") or {}
+    if bulk_queue.is_queue(consumer) and bulk_queue.is_bulk(stream):
+        return await _ensure_bulk_consumer(connection, consumer, stream)
     current = await _find(connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
-    config = consumer.config()
-    changes = _compare(config, current)
+    changes = _compare(consumer.config(), current)
     if not changes:
-        return ""
+        return []
+    await _make_consumer(connection, consumer, current)
+    return [
+        f"consumer {consumer.name} on {consumer.stream} " + (f"updated{';'.join(changes)}" if current else "created")
+    ]
+
+
+async def _ensure_bulk_consumer(connection: Connection, consumer: Consumer, stream: Mapping[str, Any]) -> list[str]:
+    """Ensure that the consumer is the one whose floor the workers may trust, and note in the stream that it is.
+
+    One that is not is made anew: everything that the stream holds is delivered once more, and what was done already
+    ends as a duplicate.
+    """
+    where = f"{consumer.stream}.{consumer.name}"
+    info = await _ask(connection, f"CONSUMER.INFO.{where}")
+    fault = bulk_queue.consumer_fault(stream, info, consumer) if info else ""
+    if info and not fault:
+        changes = _compare(consumer.config(), info["config"])
+        if changes:
+            await _make_consumer(connection, consumer, info["config"])
+        return [f"consumer {consumer.name} on {consumer.stream} updated{';'.join(changes)}"] if changes else []
+    if info:
+        await manage(connection, f"CONSUMER.DELETE.{where}")
+    paused = {name: value for name, value in (info or {"config": {}})["config"].items() if name == "pause_until"}
+    made = await _make_consumer(connection, consumer, paused)
+    metadata = {**(stream.get("metadata") or {}), bulk_queue.MARK: made["created"]}
+    await manage(connection, f"STREAM.UPDATE.{consumer.stream}", {**stream, "metadata": metadata})
+    return [f"consumer {consumer.name} on {consumer.stream} " + (f"made anew: {fault}" if fault else "created")]
+
+
+async def _make_consumer(
+    connection: Connection, consumer: Consumer, current: Mapping[str, Any] | None
+) -> dict[str, Any]:
     subject = f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}.{consumer.filter}"
-    await manage(connection, subject, {"stream_name": consumer.stream, "config": {**(current or {}), **config}})
-    return f"consumer {consumer.name} on {consumer.stream} " + (f"updated{';'.join(changes)}" if current else "created")
+    config = {**(current or {}), **consumer.config()}
+    return await manage(connection, subject, {"stream_name": consumer.stream, "config": config})
 
 
-async def _find(connection: Connection, call: str) -> dict[str, Any] | None:
+async def _ask(connection: Connection, call: str) -> dict[str, Any] | None:
+    """Ask about a stream or a consumer; None where it does not exist."""
     try:
-        answer = await manage(connection, call)
+        return await manage(connection, call)
     except BrokerRefusedError as refused:
         if refused.code in _NOT_FOUND:
             return None
         raise
-    config: dict[str, Any] = answer["config"]
-    return config
+
+
+async def _find(connection: Connection, call: str) -> dict[str, Any] | None:
+    answer = await _ask(connection, call)
+    return answer and dict(answer["config"])
 
 
 def _compare(wanted: Mapping[str, Any], current: Mapping[str, Any] | None) -> list[str]:

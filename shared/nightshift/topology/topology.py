@@ -1,13 +1,13 @@
 """The streams and consumers that the messages of a catalogue need, as data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from nightshift.contract.catalogue import Catalogue
-from nightshift.contract.wire import MAX_MESSAGE_BYTES, service_of
+from nightshift.contract.wire import JOBS, MAX_MESSAGE_BYTES, service_of
 
 _GIB = 1024**3
 DUPLICATE_WINDOW = timedelta(minutes=2)
@@ -60,6 +60,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
         common = {"storage": "file", "num_replicas": replicas, "duplicate_window": _ns(DUPLICATE_WINDOW)}
         return {"name": self.name, "subjects": list(self.subjects), **common, **self.options}
 
+    @property
+    def is_queue(self) -> bool:
+        """Whether it holds a service's jobs to do now."""
+        return self.subjects[0].startswith(JOBS)
+
 
 class Topology(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that must exist at the broker before a worker pulls."""
@@ -98,18 +103,28 @@ CRON_STREAM = "CRON"
 CRON_PAUSED_STREAM = "CRON_PAUSED"
 
 
-def declared_topology(catalogue: Catalogue, limits: StreamLimits | None = None) -> Topology:
-    """Compute the topology of a whole catalogue."""
-    return topology(catalogue.messages, catalogue.event_consumers, limits)
+def declared_topology(
+    catalogue: Catalogue, limits: StreamLimits | None = None, *, bulk_removal: bool = True
+) -> Topology:
+    """Compute the topology of a whole catalogue; with `bulk_removal` queues of short jobs are emptied in bulk."""
+    bulk = catalogue.short_services() if bulk_removal else ()
+    return topology(catalogue.messages, catalogue.event_consumers, limits, bulk=bulk)
 
 
 def topology(
-    job_types: Iterable[str], event_consumers: Mapping[str, str], limits: StreamLimits | None = None
+    job_types: Iterable[str],
+    event_consumers: Mapping[str, str],
+    limits: StreamLimits | None = None,
+    *,
+    bulk: Collection[str] = (),
 ) -> Topology:
-    """Compute it from the job types that exist and from the consumers of events (first token -> service)."""
+    """Compute it from the job types that exist and from the consumers of events (first token -> service).
+
+    The queues of the services in `bulk` are emptied in bulk.
+    """
     limits = limits or StreamLimits()
     services = sorted({service_of(job_type) for job_type in job_types})
-    streams = [stream for service in services for stream in _of_service(service, limits)]
+    streams = [stream for service in services for stream in _of_service(service, limits, bulk=service in bulk)]
     consumers = [consumer for service in services for consumer in _consumers(service)]
     consumers += [
         Consumer(stream=CRON_STREAM, name=service, filter=f"cron.{event}.>", new_only=True)
@@ -119,14 +134,14 @@ def topology(
     return Topology(streams=(*streams, *_of_cron(limits)), consumers=tuple(consumers))
 
 
-def _of_service(service: str, limits: StreamLimits) -> list[Stream]:
+def _of_service(service: str, limits: StreamLimits, *, bulk: bool) -> list[Stream]:
     return [
         Stream(
             name=queue_stream(service),
             subjects=(f"jobs.{service}.>",),
             purpose="jobs to do now; full means that the producer is refused",
             options={
-                "retention": "workqueue",
+                "retention": "limits" if bulk else "workqueue",
                 "discard": "new",
                 "max_bytes": limits.queue_bytes,
                 "max_msg_size": MAX_MESSAGE_BYTES,

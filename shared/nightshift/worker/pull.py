@@ -24,6 +24,7 @@ _log = get_logger("pull")
 class Pull:
     """Pulls one durable consumer; `receive` gets what came in one turn of the event loop, in order.
 
+    `acknowledged` is told the sequence of each delivery that was acknowledged.
     `outstanding` counts the jobs that were requested and have not come. `has_more` says whether the broker had
     more when it sent the last one.
     """
@@ -35,9 +36,11 @@ class Pull:
         consumer: str,
         receive: Callable[[Sequence[Delivery]], None],
         policies: Policies = DEFAULT_POLICIES,
+        *,
+        acknowledged: Callable[[int], object] | None = None,
     ) -> None:
         self.stream, self.consumer, self._policies = stream, consumer, policies
-        self._connection, self._receive = connection, receive
+        self._connection, self._receive, self._acknowledged = connection, receive, acknowledged
         self._next = f"{connection.api}.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
         self._inbox, self._sid = b"", 0
         self._taken: list[Delivery] = []
@@ -124,7 +127,7 @@ class Pull:
         if not reply.startswith(ACK_PREFIX):  # headers alone say nothing: anybody can type them
             self._control(decode(raw_headers) if raw_headers else {})
             return
-        delivery = read(self._connection, subject, reply, raw_headers, body)
+        delivery = read(self._connection, subject, reply, raw_headers, body, acknowledged=self._acknowledged)
         if not self._taken:
             asyncio.get_running_loop().call_soon(self._hand_over)
         self._taken.append(delivery)

@@ -76,16 +76,28 @@ def route(
     """Return a route with options; a bare handler in `Handlers` gets the defaults.
 
     `retries` is for a message whose class is not yours: else its `RETRIES` say it, where everybody can read them.
+
+    Raises:
+        ValueError: the handler is given more time than its contract says.
     """
     return Route(
         handler,
         msgspec.json.Decoder(message).decode,
         inbox,
-        timeout_seconds,
+        _time_limit(message, timeout_seconds),
         retries or message.RETRIES,
         empty_body_error(message),
         on_dead_letter,
     )
+
+
+def _time_limit(message: type[Message], seconds: float | None) -> float | None:
+    most = message.TIMEOUT_SECONDS
+    if seconds is not None and most is not None and seconds > most:
+        raise ValueError(
+            f"the handler of {message.TYPE} is given {seconds:g} s, its contract says {most:g}: raise that"
+        )
+    return most if seconds is None else seconds
 
 
 def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:

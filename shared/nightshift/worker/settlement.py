@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from nightshift.broker import BrokerRefusedError
+from nightshift.broker.delivery import acknowledge
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.messaging import outbound
@@ -61,7 +62,7 @@ class Settler:
 
     def acknowledge(self, group: Sequence[InFlightJob]) -> None:
         """Acknowledge deliveries, at least one, whose jobs are done and their effects stored."""
-        group[0].delivery.connection.send_empty([in_flight.delivery.reply for in_flight in group])
+        acknowledge([in_flight.delivery for in_flight in group])
 
     async def nak(self, in_flight: InFlightJob, delay: timedelta) -> None:
         """Let the broker deliver a job again after `delay`, where no copy of it can be stored.

@@ -72,6 +72,7 @@ def needs_of(service: str) -> set[str]:
     """What a service asks of the broker, written down independently of the code that computes permissions."""
     queues = (service.upper(), f"{service.upper()}_LATER")
     needs = {f"$JS.API.{call}.{queue}" for queue in queues for call in ("DIRECT.GET", "STREAM.MSG.DELETE")}
+    needs |= {f"$JS.API.STREAM.{call}.{service.upper()}" for call in ("INFO", "PURGE")}
     for consumer in TOPOLOGY.consumers_of(service):
         needs |= set(of_consumer(consumer.stream, consumer.name))
     own = (f"jobs.{service}.", f"due.{service}.", f"later.{service}.", f"dead.{service}.")

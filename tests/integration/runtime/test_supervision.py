@@ -25,7 +25,7 @@ from tests.repository import ROOT
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 LOOPS = {
     "probe": (
-        *("health checks", "worker", "pull watch", "outbox relay", "enqueued relay", "sweep"),
+        *("health checks", "worker", "pull watch", "outbox relay", "enqueued relay", "sweep", "trimmer"),
         *("connection", "discovery"),
     ),
     "scheduler": ("health checks", "announcer", "connection", "discovery"),

@@ -67,7 +67,7 @@ def _refusals(guarded: Guarded, services: dict[str, Service]) -> list[str]:
 async def _quiet(guarded: Guarded) -> None:
     async def nothing() -> bool:
         for stream in TOPOLOGY.streams:
-            if stream.options.get("retention") == "workqueue":
+            if stream.is_queue or stream.options.get("retention") == "workqueue":
                 info = await manage(guarded.operator, f"STREAM.INFO.{stream.name}")
                 if info["state"]["messages"]:
                     return False

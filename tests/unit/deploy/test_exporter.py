@@ -42,6 +42,10 @@ ANSWER: dict[str, Any] = {
 }
 
 
+BULK: dict[str, Any] = {"retention": "limits", "subjects": ["jobs.email.>"], "max_bytes": 1073741824}
+"""The configuration of a queue from which done jobs are removed in bulk."""
+
+
 def exposed(answer: dict[str, Any]) -> list[str]:
     """The lines of a scrape, without their descriptions."""
     registry = CollectorRegistry()
@@ -130,3 +134,24 @@ def test_it_is_scraped_over_ipv6_and_ipv4() -> None:
         served[0].shutdown()
         served[0].server_close()
         served[1].join()
+
+
+def bulk(messages: int, pending: int) -> list[str]:
+    """The lines of a bulk queue's stream."""
+    state = {"messages": messages, "bytes": 900, "first_ts": "2026-03-01T12:00:00.5Z"}
+    (email, *_) = ANSWER["account_details"][0]["stream_detail"]
+    consumer = {**email["consumer_detail"][0], "num_pending": pending, "num_ack_pending": 0}
+    stream = {**email, "config": BULK, "state": state, "consumer_detail": [consumer]}
+    return exposed({"account_details": [{"stream_detail": [stream]}]})
+
+
+def test_done_jobs_of_a_bulk_queue_are_told_from_those_that_wait() -> None:
+    """They are removed a moment later, and are no backlog."""
+    assert 'nightshift_stream_done_messages{stream="EMAIL"} 5.0' in bulk(7, 2)
+    assert any(line.startswith("nightshift_stream_oldest") for line in bulk(7, 2))
+    assert not any("done_messages" in line for line in exposed(ANSWER))
+
+
+def test_a_bulk_queue_with_nothing_but_done_jobs_has_no_oldest_one() -> None:
+    """Where all workers have ended nobody removes them, and nobody waits for them."""
+    assert not any(line.startswith("nightshift_stream_oldest") for line in bulk(7, 0))

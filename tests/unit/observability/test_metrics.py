@@ -98,6 +98,7 @@ def test_the_exposition_is_valid(metrics: Metrics, accept: str) -> None:
             "nightshift_retries",
             "nightshift_dead_letters",
             "nightshift_pull_state",
+            "nightshift_queue_held_seconds",
             "nightshift_pull_last_activity_timestamp_seconds",
             "nightshift_circuit_open",
             "nightshift_outbox_rows",

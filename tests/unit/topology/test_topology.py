@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.wire import MAX_MESSAGE_BYTES
-from nightshift.topology.topology import StreamLimits, Topology, topology
+from nightshift.topology.topology import StreamLimits, Topology, declared_topology, topology
 
 _DAY_NS = 24 * 3600 * 1_000_000_000
 _TWO = topology(["email.send", "report.generate", "report.again"], {"report": "report", "cleanup": "nobody"})
@@ -103,3 +104,21 @@ def test_limits_can_be_set() -> None:
     """Where a queue is full is the operator's decision."""
     small = topology(["email.send"], {}, StreamLimits(queue_bytes=10, dead_letter_bytes=20))
     assert (_config(small, "EMAIL")["max_bytes"], _config(small, "EMAIL_DLQ")["max_bytes"]) == (10, 20)
+
+
+def test_the_queue_of_a_service_of_short_jobs_is_emptied_in_bulk() -> None:
+    """Limits retention, everything else as in a work queue; jobs for later stay in a work queue."""
+    bulk = topology(["email.send", "report.generate"], {}, bulk=["email"])
+    one_by_one = topology(["email.send", "report.generate"], {})
+    assert _config(bulk, "EMAIL") == {**_config(one_by_one, "EMAIL"), "retention": "limits"}
+    assert [stream for stream in bulk.streams if stream.name != "EMAIL"] == [
+        stream for stream in one_by_one.streams if stream.name != "EMAIL"
+    ]
+    assert bulk.consumers == one_by_one.consumers
+
+
+def test_a_service_is_short_when_all_its_types_are() -> None:
+    """One that may take longer, or says nothing, would hold done jobs in the queue."""
+    catalogue = load_catalogue()
+    assert catalogue.short_services() == {"email", "webhook"}
+    assert declared_topology(catalogue, bulk_removal=False) == topology(catalogue.messages, catalogue.event_consumers)

@@ -49,6 +49,20 @@ def test_how_often_a_job_is_tried_is_part_of_its_contract() -> None:
     assert table["probe.seldom"].retries == Retries(most=3)
 
 
+def test_how_long_a_job_may_take_is_part_of_its_contract() -> None:
+    """A handler may be given less, not more: the queue is emptied in bulk because of it."""
+
+    class RunShortly(Message):
+        SUBJECT: ClassVar[str] = "jobs.probe.shortly"
+        TIMEOUT_SECONDS: ClassVar[float | None] = 30.0
+
+    table = routes({RunShortly: _handle}, ScheduleFired)
+    assert table["probe.shortly"].timeout_seconds == 30.0
+    assert route(RunShortly, _handle, timeout_seconds=5).timeout_seconds == 5
+    with pytest.raises(ValueError, match=r"probe\.shortly is given 31 s, its contract says 30"):
+        route(RunShortly, _handle, timeout_seconds=31)
+
+
 def test_a_service_that_lacks_a_handler_does_not_start() -> None:
     """Forgetting one is named."""
     with pytest.raises(

@@ -12,10 +12,11 @@ from nightshift.cli.queries.dead_letters import newest_letters
 from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.queue_stats import QueueStats
 from nightshift.cli.queries.streams import stream_info
-from nightshift.cli.terminal.formatting import format_number, format_size, format_span
+from nightshift.cli.terminal.formatting import format_number, format_size, format_span, plural
 from nightshift.cli.terminal.output import Column
+from nightshift.topology import bulk_queue
 from nightshift.topology.discovery import WorkerInfo
-from nightshift.topology.topology import Topology, dead_letter_stream, queue_stream
+from nightshift.topology.topology import Stream, Topology, dead_letter_stream, queue_stream
 
 _LAST_ERRORS = 5
 _FAILED = frozenset({"retry", "dead"})
@@ -41,6 +42,10 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     messages: int
     bytes: int
     max_bytes: int
+    removal: str
+    """How what is done leaves it: `one by one`, `in bulk`, or empty where it stays."""
+    done: int = 0
+    """Jobs that are done and wait to be removed in bulk."""
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -59,6 +64,7 @@ _STREAMS = (
     Column("MESSAGES", lambda row: format_number(row.messages), right=True),
     Column("SIZE", lambda row: format_size(row.bytes), right=True),
     Column("FULL AT", lambda row: format_size(row.max_bytes) if row.max_bytes > 0 else "no limit", right=True),
+    Column("DONE ONES GO", lambda row: row.removal),
     Column("PURPOSE", lambda row: row.purpose),
 )
 _TYPES = (
@@ -91,6 +97,11 @@ async def show(
     output.line("")
     output.rows(streams, _STREAMS, none="")
     output.line("")
+    for row in streams:
+        if row.removal == "in bulk":
+            output.line(
+                f"{row.stream} is emptied in bulk: {plural(row.done, 'job')} of it are done and not removed yet"
+            )
     for one in topology.consumers_of(stats.service):
         wait = format_span(timedelta(microseconds=one.config()["ack_wait"] / 1000))
         output.line(f"consumer {one.name} on {one.stream}: {one.filter}, redelivered after {wait} without progress")
@@ -115,9 +126,25 @@ async def _streams(context: Context, topology: Topology, service: str) -> list[S
                 messages=state["messages"],
                 bytes=state["bytes"],
                 max_bytes=config.get("max_bytes", -1),
+                removal=_removal(stream, config),
+                done=await _done(context, topology, stream, service),
             )
         )
     return rows
+
+
+def _removal(stream: Stream, config: dict[str, Any]) -> str:
+    if config["retention"] == "workqueue":
+        return "one by one"
+    return "in bulk" if stream.is_queue else ""
+
+
+async def _done(context: Context, topology: Topology, stream: Stream, service: str) -> int:
+    if not stream.is_queue:
+        return 0
+    consumer = next(filter(bulk_queue.is_queue, topology.consumers_of(service)))
+    state = await bulk_queue.look(await context.connection(), consumer)
+    return state.done if state else 0
 
 
 async def _types(context: Context, service: str, mine: Sequence[WorkerInfo]) -> list[TypeRow]:

@@ -1,11 +1,12 @@
 """`nightshift queues`: figures of each service's queues; pause, resume and purge them."""
 
 import argparse
+import contextlib
 from datetime import datetime
 
 import msgspec
 
-from nightshift.broker import Connection
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.cli.actions import describe
 from nightshift.cli.actions.queue_table import FOREVER, columns
@@ -18,7 +19,9 @@ from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import format_instant, plural
 from nightshift.contract import wire
 from nightshift.instants import rfc3339
-from nightshift.topology.topology import later_stream, queue_stream
+from nightshift.topology import bulk_queue
+from nightshift.topology.bulk_queue import FloorNotTrustedError
+from nightshift.topology.topology import Topology, later_stream, queue_stream
 
 
 class PauseState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -102,6 +105,7 @@ async def purge(context: Context, options: argparse.Namespace) -> int:
     )
     if options.later:
         subject += "" if subject.endswith(">") else ".>"
+    await _remove_done(connection, topology_of(context), name)
     count = await _count(connection, stream, subject)
     what = f"{plural(count, 'job')} of {name} ({subject}), {'for later' if options.later else 'to be run now'},"
     if not context.output.confirm(f"Delete {what} for good?"):
@@ -122,6 +126,15 @@ def _type_of(service: str, job_type: str | None) -> str:
     if wire.service_of(job_type) != service:
         raise UsageError(f"{job_type} is not a type of {service}: its types begin with {service}.")
     return job_type
+
+
+async def _remove_done(connection: Connection, topology: Topology, service: str) -> None:
+    """Remove what is done from a bulk queue, so that it is not counted among what waits."""
+    consumer = next(filter(bulk_queue.is_queue, topology.consumers_of(service)))
+    with contextlib.suppress(FloorNotTrustedError, BrokerRefusedError):
+        state = await bulk_queue.look(connection, consumer)
+        while state is not None and await bulk_queue.remove_done(connection, state):
+            state = await bulk_queue.look(connection, consumer)
 
 
 async def _count(connection: Connection, stream: str, subject: str) -> int:

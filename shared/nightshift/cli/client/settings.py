@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from nightshift.config import env_file
 from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION, invalid_urls
-from nightshift.config.settings import ProcessSettings, SchemaPackage, Secret, contracts_problem, load
+from nightshift.config.settings import BulkRemoval, ProcessSettings, SchemaPackage, Secret, contracts_problem, load
 
 
 class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
@@ -33,6 +33,7 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
         Meta(description="Address of the gateway, if there is one; doctor asks whether it answers."),
     ] = None
     schema_package: SchemaPackage = None
+    bulk_removal: BulkRemoval = True
     schedules_file: Annotated[Path | None, Meta(description="The scheduler's file of schedules.")] = None
 
     def check(self) -> Iterable[str]:

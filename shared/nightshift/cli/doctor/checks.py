@@ -22,6 +22,8 @@ from nightshift.topology.topology import later_stream
 
 _PROVISION = "nightshift provision"
 _SKEW_SECONDS = 2.0
+_CHOSEN = ("num_replicas", "max_bytes", "retention is 'workqueue', declared 'limits'")
+"""Differences that settings of provisioning, or a queue that was never empty, explain."""
 _FULL = 0.8
 _WRONG_EXPECTATION = 10060
 _NO_ROOM = ("no space left", "disk is full", "database or disk is full", "disk full")
@@ -104,11 +106,11 @@ async def clock(context: Context) -> list[Finding]:
 async def streams(context: Context) -> list[Finding]:
     """Compare streams and consumers with the declared ones."""
     found = await differences(await context.connection(), topology_of(context))
-    lasting = [line for line in found if "num_replicas" not in line and "max_bytes" not in line]
+    lasting = [line for line in found if not any(name in line for name in _CHOSEN)]
     chosen = [line for line in found if line not in lasting]
     said = [wrong("topology", line, f"run `{_PROVISION}` with this version's settings") for line in lasting]
     said += [
-        warning("topology", line, f"as STREAM_REPLICAS and …_MAX_BYTES of `{_PROVISION}` say, or run it")
+        warning("topology", line, f"as STREAM_REPLICAS, BULK_REMOVAL and …_MAX_BYTES of `{_PROVISION}` say, or run it")
         for line in chosen
     ]
     return said or [ok("topology", "streams and consumers are as declared")]

@@ -15,7 +15,10 @@ from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.formatting import plural
 from nightshift.config.project import Project
 from nightshift.housekeeping.overdue import OVERDUE, due_at
-from nightshift.topology.topology import later_stream
+from nightshift.housekeeping.trimming import holder_of
+from nightshift.topology import bulk_queue
+from nightshift.topology.bulk_queue import QueueState
+from nightshift.topology.topology import Consumer, later_stream
 
 _LOOKED_THROUGH = 2_000
 _SKEW = timedelta(seconds=2)
@@ -74,18 +77,21 @@ async def work(context: Context) -> list[Finding]:
 
 
 async def orphans(context: Context) -> list[Finding]:
-    """Find orphaned jobs: they are in a queue, but will not be delivered."""
+    """Find orphaned jobs: they will not be delivered. In a bulk queue look for what keeps done ones there."""
     connection, found = await context.connection(), list[Finding]()
     package = Project.of_environment(context.environ).services
-    for service in service_names(context):
-        stream = service.upper()
-        info = await consumer_info(connection, stream, service)
-        answer = await manage(connection, f"STREAM.INFO.{stream}")
+    for consumer in filter(bulk_queue.is_queue, topology_of(context).consumers):
+        service = consumer.name
+        info = await consumer_info(connection, consumer.stream, service)
+        answer = await manage(connection, f"STREAM.INFO.{consumer.stream}")
+        if bulk_queue.is_bulk(answer["config"]):
+            found += await _bulk(connection, consumer, bulk_queue.state_of(answer, info, consumer), package)
+            continue
         lost = answer["state"]["messages"] - info["num_pending"] - info["num_ack_pending"]
         if lost > 0:
             await asyncio.sleep(0.2)  # the two answers are of two moments; an orphan is still one in the next
-            info = await consumer_info(connection, stream, service)
-            answer = await manage(connection, f"STREAM.INFO.{stream}")
+            info = await consumer_info(connection, consumer.stream, service)
+            answer = await manage(connection, f"STREAM.INFO.{consumer.stream}")
             lost = min(lost, answer["state"]["messages"] - info["num_pending"] - info["num_ack_pending"])
         if lost > 0:
             found.append(
@@ -96,6 +102,26 @@ async def orphans(context: Context) -> list[Finding]:
                 )
             )
     return found
+
+
+async def _bulk(connection: Connection, consumer: Consumer, state: QueueState, package: str) -> list[Finding]:
+    """Say why what is done is not removed, where that is so."""
+    if state.distrust:
+        fix = (
+            "nightshift provision"
+            if state.consumers == 1
+            else f"remove the other consumers of {state.stream}: nats consumer ls {state.stream}"
+        )
+        return [wrong("queues", f"nothing that is done is removed from {state.stream}: {state.distrust}", fix)]
+    if not state.is_held:
+        return []
+    jobs = f"{plural(state.done, 'job')} of {consumer.name} are done and not removed"
+    if state.floor - state.first >= bulk_queue.STEP:
+        fix = f"start a worker: python -m {package}.{consumer.name}; its log says if it may not purge {state.stream}"
+        return [warning("queues", f"{jobs}: no worker does it", fix)]
+    holder = await holder_of(connection, consumer, state)
+    fix = "its time limit ends it; if it does not, look at its worker: nightshift workers list"
+    return [warning("queues", f"{jobs}, because {holder} is not done", fix)]
 
 
 async def _overdue(connection: Connection, service: str, now: datetime) -> int:

@@ -86,13 +86,14 @@ async def queue_locations(context: Context, job_type: str, job_id: str) -> Async
     connection, service = await context.connection(), wire.service_of(job_type)
     places = ((queue_stream(service), wire.job_subject(job_type)), (later_stream(service), wire.due_subject(job_type)))
     for stream, subject in places:
-        delivered = -1
+        info = None
         async for message in direct_get.read_each(connection, stream, subject):
             if not _is(message, service, job_id):
                 continue
-            if delivered < 0:
-                info = await consumer_info(connection, stream, service)
-                delivered = int(info["delivered"]["stream_seq"])
+            info = info or await consumer_info(connection, stream, service)
+            delivered = int(info["delivered"]["stream_seq"])
+            if message.sequence <= int(info["ack_floor"]["stream_seq"]):
+                continue  # it is done, and not removed yet
             yield _in_queue(context, message, service, started=message.sequence <= delivered)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from nightshift.broker import Connection, direct_get
 from nightshift.cli.queries.discover_workers import workers_of
-from nightshift.cli.queries.streams import consumer_info, stream_info, time_of
+from nightshift.cli.queries.streams import consumer_info, stored_at, stream_info, time_of
 from nightshift.contract import wire
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.topology import Topology, dead_letter_stream, later_stream, queue_stream
@@ -46,7 +46,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     stats: QueueStats
     last_sequence: int
-    messages: int
+    held: int
+    """Jobs in the queue that are not done: a bulk queue holds done ones, too, for a while."""
     taken: float
 
 
@@ -58,14 +59,11 @@ async def take_snapshot(
     Raises:
         CommandError: its streams do not exist.
     """
-    queue, later, dead = await asyncio.gather(
-        *(
-            stream_info(connection, name)
-            for name in (queue_stream(service), later_stream(service), dead_letter_stream(service))
-        )
-    )
-    infos = await asyncio.gather(
-        *(consumer_info(connection, consumer.stream, service) for consumer in topology.consumers_of(service))
+    streams = (queue_stream(service), later_stream(service), dead_letter_stream(service))
+    # All at once, so that the figures are of one moment.
+    queue, later, dead, *infos = await asyncio.gather(
+        *(stream_info(connection, name) for name in streams),
+        *(consumer_info(connection, consumer.stream, service) for consumer in topology.consumers_of(service)),
     )
     by_stream: dict[str, dict[str, Any]] = {info["stream_name"]: info for info in infos}
     jobs, due, cron = (by_stream.get(name, {}) for name in (queue_stream(service), later_stream(service), "CRON"))
@@ -80,19 +78,19 @@ async def take_snapshot(
         later=in_later,
         events=_held(cron),
         dead=dead["state"]["messages"],
-        oldest=time_of(queue["state"]["first_ts"]) if queue["state"]["messages"] else None,
+        oldest=await _oldest(connection, jobs) if _held(jobs) else None,
         workers=len(workers_of(workers, service)),
         paused=any(info.get("paused") for info in infos),
         paused_until=_paused_until(infos),
     )
-    return Snapshot(stats, queue["state"]["last_seq"], queue["state"]["messages"], asyncio.get_running_loop().time())
+    return Snapshot(stats, queue["state"]["last_seq"], _held(jobs), asyncio.get_running_loop().time())
 
 
 def with_rates(before: Snapshot, after: Snapshot) -> QueueStats:
     """Return the later figures, with the rates in and out since the earlier ones."""
     seconds = max(after.taken - before.taken, 0.001)
     came = after.last_sequence - before.last_sequence
-    went = came - (after.messages - before.messages)
+    went = came - (after.held - before.held)
     return msgspec.structs.replace(
         after.stats, per_second_in=round(came / seconds, 1), per_second_out=round(max(went, 0) / seconds, 1)
     )
@@ -108,6 +106,13 @@ async def queue_stats(
     await asyncio.sleep(seconds)
     second = await asyncio.gather(*(take_snapshot(connection, topology, name, workers) for name in services))
     return [with_rates(before, after) for before, after in zip(first, second, strict=True)]
+
+
+async def _oldest(connection: Connection, jobs: dict[str, Any]) -> datetime | None:
+    """Return when the first job beyond those that are done for sure was published."""
+    subject, after = jobs["config"]["filter_subject"], int(jobs["ack_floor"]["stream_seq"])
+    found = await direct_get.page(connection, jobs["stream_name"], subject, after + 1, batch=1)
+    return stored_at(found[0]) if found else None
 
 
 def _held(consumer: dict[str, Any]) -> int:

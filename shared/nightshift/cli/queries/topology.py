@@ -8,7 +8,7 @@ from nightshift.topology.topology import Topology, declared_topology
 
 def topology_of(context: Context) -> Topology:
     """Return the declared streams and consumers."""
-    return declared_topology(context.catalogue)
+    return declared_topology(context.catalogue, bulk_removal=context.settings.bulk_removal)
 
 
 def service_names(context: Context) -> list[str]:
