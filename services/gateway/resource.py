@@ -45,6 +45,8 @@ class Resource:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, exchange: Exchange) -> Response:
+        if "\0" in request.scope["path"]:  # nothing has such a name, and PostgreSQL cannot even be asked for it
+            raise Problem("not-found")
         method = "GET" if request.method == "HEAD" else request.method
         operation = self._operations.get(method)
         if operation is None:

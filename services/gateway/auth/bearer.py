@@ -57,6 +57,8 @@ class BearerTokens:
         except _ODD:  # a token is not valid, whatever is odd about it
             return None
         user: str = claims["sub"]
+        if "\0" in user:  # no database can hold it
+            return None
         name = hashlib.sha256(f"{self._rules.issuer} {user}".encode()).hexdigest()[:12]
         return Principal(f"token:{name}", user, self._rules.scopes)
 

@@ -150,3 +150,23 @@ async def test_every_route_answers_while_the_database_is_silent(running: OnPostg
 
 async def _is_shown(api: Files, made: str) -> bool:
     return (await api.get(f"/v1/files/{made}")).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%ff%fe", "%F0%9F%9A%80", "x" * 5000, "%ED%A0%80"])
+async def test_an_id_of_any_characters_is_one_that_there_is_not(api: Files, name: str) -> None:
+    """Also such as PostgreSQL cannot compare with anything."""
+    everything = await api.as_key(None, *SCOPES, "jobs:write", "jobs:read", "jobs:cancel")
+    for method, path in (
+        ("GET", f"/v1/files/{name}"),
+        ("GET", f"/v1/files/{name}/events"),
+        ("DELETE", f"/v1/files/{name}"),
+        ("GET", f"/v1/uploads/{name}"),
+        ("POST", f"/v1/uploads/{name}/parts/1"),
+        ("POST", f"/v1/uploads/{name}/complete"),
+        ("POST", f"/v1/files?userId={name}"),
+    ):
+        answer = await api.client.request(method, path, headers=everything.headers())
+        assert 400 <= answer.status_code < 500, (method, path, answer.text)
+    for method in ("GET", "DELETE"):  # the broker is away, so that no more than this can be told
+        answer = await api.client.request(method, f"/v1/jobs/email.send/{name}", headers=everything.headers())
+        assert answer.json()["code"] in {"unknown-job", "unavailable", "not-found", "invalid-id"}, answer.text

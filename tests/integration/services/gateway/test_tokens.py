@@ -95,6 +95,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "without a user": lambda: token(sub=None),
     "of an empty user": lambda: token(sub=""),
     "of a user who is no text": lambda: token(sub=7),
+    "of a user whom no database can hold": lambda: token(sub="a\0b"),
     "signed by somebody else": lambda: token(key=ECKey.generate_key("P-256", {"kid": "ec"})),
     "of an algorithm that is not in the list": lambda: jwt.encode(
         {"alg": "RS512", "kid": "rsa"}, claims(), KEYS["RS256"], algorithms=["RS512"]
