@@ -86,6 +86,7 @@ bench-quick: $(VENV)/.dev ## Jobs per second beside a plain pull, in a minute
 bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us: some 25 minutes (needs redis-server and postgresql)
 	@$(RUN) -m bench.compare
 	@$(RUN) -m bench.publish
+	@$(RUN) -m bench.enqueue
 	@$(RUN) -m bench.schedules
 	@$(RUN) -m bench.scale
 	@$(RUN) -m bench.sustained

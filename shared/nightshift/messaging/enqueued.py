@@ -13,6 +13,7 @@ from sqlalchemy import Select, bindparam, select, text
 
 from nightshift.backoff import Backoff
 from nightshift.broker import BrokerRefusedError, QueueFullError
+from nightshift.broker.batch import MAX_BATCH
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.database import Database
@@ -22,7 +23,7 @@ from nightshift.messaging.outbox_rows import RETRIES, Failure, changes, failure
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 
-PAGE = 500
+PAGE = MAX_BATCH
 """Rows that are published as one atomic batch."""
 _FIRST_OF_FULL = 20
 """So many are tried singly when their batch did not fit into the queue."""
