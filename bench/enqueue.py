@@ -1,7 +1,7 @@
 """Jobs that are enqueued by SQL: from commit to handler, and rows relayed per second: `python -m bench.enqueue`.
 
-Beside each stands its reference in the same run: what a publisher of ours takes from the broker's acknowledgement to the
-handler, and what it publishes per second as batches of the same size.
+Beside each stands its reference in the same run: what it takes from the broker's acknowledgement of a plain publish to
+the handler, and how many jobs a second a publisher stores as batches of the same size.
 """
 
 import argparse

@@ -5,22 +5,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import literal, select, text
+from sqlalchemy import select, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nightshift.config import datastore_urls
 from nightshift.config.database_options import is_behind_pooler
-from nightshift.database.outages import SchemaChangedError, outages
+from nightshift.database.outages import SchemaChangedError, is_outage, outages, reason
 from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
 from nightshift.database.sqlite import check_space, sqlite_engine, threaded_engine
-from nightshift.database.tables import processed_messages
+from nightshift.database.tables import outbox, processed_messages
 from nightshift.outcomes import Unavailable
 
 T = TypeVar("T")
-_TABLES_THERE = select(literal(1)).select_from(processed_messages).limit(0)
-"""Finds nothing, and fails where the library's tables are missing or hidden."""
+_TABLES_THERE = (select(processed_messages).limit(0), select(outbox).limit(0))
+"""Find nothing, and fail where the library's tables, or columns that they have got since, are missing or hidden."""
 
 
 class Database:
@@ -111,7 +112,17 @@ class Database:
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
             elif not self._writes:
                 await try_to_write(connection)
-            await connection.execute(_TABLES_THERE)
+            await self._find_tables(connection)
+
+    async def _find_tables(self, connection: AsyncConnection) -> None:
+        try:
+            for look in _TABLES_THERE:
+                await connection.execute(look)
+        except DBAPIError as error:
+            if is_outage(error):
+                raise
+            text = f"{self.place}: {reason(error)}: run `nightshift provision` of this version"
+            raise Unavailable("database", text) from error
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
         with outages(self.place, writing=False) as stage:

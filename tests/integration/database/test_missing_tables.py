@@ -28,6 +28,17 @@ async def test_a_job_waits_for_its_tables(empty: Database) -> None:
     assert await committer.commit(job)
 
 
+@pytest.mark.parametrize(("table", "column"), [("processed_messages", "outcome"), ("outbox", "service")])
+async def test_a_worker_that_is_ahead_of_its_tables_waits_too(empty: Database, table: str, column: str) -> None:
+    """The tables are those of the version before: it is not ready, pulls nothing, and says what is to be done."""
+    await migrate(empty)
+    where = f"nightshift.{table}" if empty.dialect == "postgresql" else table
+    async with empty.write() as connection:
+        await connection.execute(text(f"ALTER TABLE {where} RENAME COLUMN {column} TO not_yet"))
+    with pytest.raises(Unavailable, match=rf"{column}.*{HINT}"):
+        await empty.probe()
+
+
 async def test_a_task_waits_for_its_tables(empty: Database) -> None:
     """So that the housekeeping of a worker is quiet about what the worker says already."""
     now = datetime.now(UTC)
