@@ -296,14 +296,14 @@ async def working(
             policies=policies,
             timing=timing,
         )
-        ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
+        ticking = [asyncio.create_task(loop(Heartbeat())) for loop in (parts.worker.tick, parts.news.run)]
         try:
             if start:
                 await parts.worker.start(parts.pulls)
             yield Harness(context, parts)
         finally:
             await parts.worker.drain(0)
-            await cancelled(ticking)
+            await cancelled(*ticking)
             await parts.circuit.stop()
             await database.close()
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from nightshift.topology.consumer import Consumer
 from nightshift.topology.permissions import ACCOUNT
-from nightshift.topology.topology import Consumer
 
 ALWAYS_ON = {"email": 1, "upload": 1, "webhook": 1}
 """People wait for mails; and files and events that came while the broker was away are in the outbox, where nothing but

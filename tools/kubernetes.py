@@ -14,8 +14,9 @@ import yaml
 from nightshift.config.project import Project
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.objects.access import ObjectAccess
+from nightshift.topology.consumer import Consumer
 from nightshift.topology.permissions import IMPORTED_API
-from nightshift.topology.topology import Consumer, declared_topology
+from nightshift.topology.topology import declared_topology
 from schema.access import OBJECTS
 from tools.autoscaling import scaled_object
 

@@ -28,6 +28,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("empties", rf"{_API}\.STREAM\.PURGE\.(.+)"),
     ("removes single messages of", r"\$JS\.API\.STREAM\.MSG\.DELETE\.(.+)"),
     ("answers the operator on", r"(workers\.here\..+)"),
+    ("asks how far a job is on", r"(workers\.ask)"),
+    ("tells what becomes of jobs on", r"(events\..+)"),
 )
 _HEARS = "hears"
 

@@ -11,6 +11,7 @@ from nightshift.broker import Connection
 from nightshift.contract.catalogue import Catalogue
 from nightshift.database import Database
 from nightshift.instants import utc_now
+from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.tracing import NO_TRACING, ServerTracing
 from nightshift.objects import ObjectTransfers
 from nightshift.objects.s3 import S3ObjectStore
@@ -32,6 +33,8 @@ class GatewayContext:
     objects: S3ObjectStore
     admission: Admission
     transfers: ObjectTransfers
+    watch: JobWatch
+    """What workers tell of their jobs."""
     intake: Intake
     """Takes the messages of jobs: into the broker, or else into the outbox."""
     webhooks: WebhookIntake

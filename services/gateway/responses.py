@@ -9,6 +9,8 @@ from starlette.responses import Response
 from services.gateway.problems import CONTENT_TYPE, Problem
 
 _JSON = "application/json"
+EVENT_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""Of a stream of server-sent events: nobody on the way keeps it back."""
 _encode = msgspec.json.Encoder().encode
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from nightshift.broker import Connection
 from nightshift.broker.connect import abandon, establish
 from nightshift.config.settings import SettingsError, load
+from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import Database, PoolLimits
+from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
@@ -115,7 +117,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
 
 
 def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, admission: Admission) -> GatewayContext:
-    connection = Connection(settings.nats_api_prefix)
+    connection, catalogue = Connection(settings.nats_api_prefix), load_catalogue(settings.contracts_package)
     frame.stack.push_async_callback(abandon, connection)
     objects = object_store(settings)
     frame.stack.push_async_callback(objects.close)
@@ -127,12 +129,13 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
     intake = Intake(connection, database, publisher)
     return GatewayContext(
         settings=settings,
-        catalogue=load_catalogue(settings.contracts_package),
+        catalogue=catalogue,
         connection=connection,
         database=database,
         objects=objects,
         admission=admission,
         transfers=transfers,
+        watch=JobWatch(connection, {wire.service_of(name) for name in settings.offered_jobs(catalogue)}),
         intake=intake,
         webhooks=_webhooks(frame, settings, intake),
         metrics=frame.metrics.registry,
@@ -151,6 +154,7 @@ def _webhooks(frame: ProcessFrame, settings: GatewaySettings, intake: Intake) ->
 async def _keep_connected(context: GatewayContext, frame: ProcessFrame) -> None:
     """Connect, however long the broker is away: what comes in meanwhile goes into the outbox."""
     await establish(context.connection, context.settings, name=NAME)
+    await context.watch.start()
     me = describe_self(NAME, frame.health.url)
     await frame.answer_discovery(context.connection, lambda: me)
     await until_lost(context.connection)

@@ -43,6 +43,7 @@ class CleanupRun(Tally):
 
     id: str
     kind: str
+    job: Job
     started_at: datetime
     metrics: CleanupMetrics
     now: Callable[[], datetime]
@@ -60,6 +61,7 @@ class CleanupRun(Tally):
 
         await super().delete(recorded)
         self.metrics.deleted(self.kind, counts)
+        self.job.progress(None, f"deleted {_in_words(self.deleted)}")
 
     def finish(self, job: Job, *, done: bool) -> None:
         """End the run with the job's commit; not `done`, when a successor goes on."""
@@ -97,6 +99,7 @@ class CleanupRuns:
         run = CleanupRun(
             id=uuid4().hex,
             kind=kind,
+            job=job,
             started_at=self.now(),
             database=self.database,
             metrics=self.metrics,

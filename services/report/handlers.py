@@ -56,10 +56,12 @@ async def generate_report(
     report = await repository.find(database, message.report_id)
     async with _failure_recorded(report, job, database=database, now=now()):
         kind = kind_of(report.kind, kinds)
+        job.progress(0.1, "reading the figures")
         period = period_of(parse_parameters(report.parameters), report.created_at, default_days=kind.default_days)
         document = await _build(
             report, kind, period, database=database, dead_letters=dead_letters, settings=settings, now=now()
         )
+        job.progress(0.8, "storing page and table")
         files = await store_report(objects, document, report, period, application=settings.app_name)
     problem = _notify(job, report, document, files, settings)
     html, csv = files

@@ -66,6 +66,7 @@ class Round:
     async def _save(self, page: SourcePage) -> Checkpoint:
         name = self.connector.name
         checkpoint = await self.run.save_page(page)
+        self.run.tell(f"page {checkpoint.pages:,} of the listing")
         self.metrics.pages[name, "unchanged" if page.unchanged else "changed"] += 1
         self.metrics.records[name, "seen"] += len(page.records)
         if checkpoint.pages >= MAX_PAGES:

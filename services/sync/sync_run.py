@@ -77,6 +77,10 @@ class SyncRun:
             await reset_failures(connection, self._account.id)
             return await self._renew(connection, rounds.advance(checkpoint, page, self._round), now)
 
+    def tell(self, note: str) -> None:
+        """Tell whoever watches the job how far it is; nobody knows how many pages there are."""
+        self._job.progress(None, note)
+
     async def turn_to(self, smaller: str) -> Checkpoint:
         """Go on with a smaller page, which begins where the one at the cursor does or before it."""
         async with self._database.write() as connection:

@@ -27,7 +27,7 @@ from tests.chaos.pace import Pace
 from tests.chaos.replica import Replica
 from tests.chaos.tables import create
 
-QUEUE_BYTES, DEAD_LETTER_BYTES = 8 << 20, 1 << 20
+QUEUE_BYTES, DEAD_LETTER_BYTES, EVENT_BYTES = 8 << 20, 1 << 20, 8 << 20
 MAX_FILE_STORE = 100 << 20
 TICK = '[[schedules]]\nname = "chaos.tick"\nschedule = "*/{:.0f} * * * * *"\nmisfire = "all"\n'
 
@@ -91,7 +91,7 @@ def chaos_topology() -> Topology:
     return topology(
         [*TYPES, SendEmail.TYPE],
         EVENT_CONSUMERS,
-        StreamLimits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES),
+        StreamLimits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES, event_bytes=EVENT_BYTES),
         bulk=["chaos", "email"],
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from nightshift.contract.job_events import JobEvents, JobQuestion
 from nightshift.topology import discovery
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.schedule_pauses import Pause
@@ -46,7 +47,20 @@ PAUSED = OperatorChannel(
     "A schedule is paused; its message is purged when it is resumed.",
     "schedule",
 )
-ALL = (PING, HERE, PAUSED)
+ASK = OperatorChannel(
+    "workers.ask",
+    discovery.ASK,
+    JobQuestion,
+    "Somebody asks how far a job is; the worker that runs it tells so on `events.<service>`.",
+)
+EVENTS = OperatorChannel(
+    "events",
+    "events.{service}",
+    JobEvents,
+    "Workers tell what becomes of their jobs; kept for three days in the stream EVENTS.",
+    "service",
+)
+ALL = (PING, HERE, PAUSED, ASK, EVENTS)
 _OPERATIONS = (
     ("operator", "send", PING),
     ("process", "receive", PING),
@@ -54,6 +68,12 @@ _OPERATIONS = (
     ("operator", "receive", HERE),
     ("operator", "send", PAUSED),
     ("scheduler", "receive", PAUSED),
+    ("operator", "send", ASK),
+    ("gateway", "send", ASK),
+    ("process", "receive", ASK),
+    ("process", "send", EVENTS),
+    ("operator", "receive", EVENTS),
+    ("gateway", "receive", EVENTS),
 )
 
 

@@ -8,7 +8,8 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
 from nightshift.messaging.claim_check import MAX_CLAIM_BYTES
 from nightshift.topology import discovery, topology
-from nightshift.topology.topology import Consumer, Stream, Topology
+from nightshift.topology.consumer import Consumer
+from nightshift.topology.topology import Stream, Topology
 
 _TYPE, _ID, _NAME = "<type>", "<job id>", "<name>"
 

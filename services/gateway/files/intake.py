@@ -25,9 +25,9 @@ from services.gateway.files.idempotency import IdempotencyKey, claim, keep_alive
 from services.gateway.files.quotas import Quota, quota_of
 from services.gateway.files.receipt import Receipt, too_large
 from services.gateway.files.repository import FileRow, give_up, insert_file, is_user, new_file
-from services.gateway.files.slots import Slots
 from services.gateway.operation import Call
 from services.gateway.problems import Problem
+from services.gateway.slots import Slots
 
 _TRIES = 3
 _RETRY_SECONDS = 5

@@ -1,7 +1,6 @@
 """The state of a file: asked for, waited for, streamed as events; and its end."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -11,17 +10,15 @@ from starlette.responses import Response, StreamingResponse
 from services.gateway.context import GatewayContext
 from services.gateway.files.repository import FileRow, disown, find_file
 from services.gateway.files.representation import FileView, version_of
-from services.gateway.files.slots import Slots
 from services.gateway.files.watch import FileWatch
 from services.gateway.operation import Call
+from services.gateway.preferences import applied, wait_seconds
 from services.gateway.problems import Problem
-from services.gateway.responses import json_response
+from services.gateway.responses import EVENT_HEADERS, json_response
+from services.gateway.slots import Slots
 
-LONGEST_WAIT_SECONDS = 60
 HEARTBEAT_SECONDS = 15.0
 POLL_SECONDS = 1
-_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])", re.ASCII)
-_EVENT_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class FileState:
@@ -35,13 +32,10 @@ class FileState:
     async def get(self, call: Call) -> Response:
         """Answer `GET /v1/files/{id}`; with `Prefer: wait=30` when it is processed, or after so many seconds."""
         file = await self.owned(call)
-        applied = {}
-        wait = _WAIT.search(call.request.headers.get("prefer", ""))
-        if wait and not file.is_final:
-            seconds = min(int(wait[1]), LONGEST_WAIT_SECONDS)
+        seconds = 0 if file.is_final else wait_seconds(call.request)
+        if seconds:
             file = await self._final(call, file, seconds)
-            applied = {"Preference-Applied": f"wait={seconds}"}
-        return self._answer(call, file, applied)
+        return self._answer(call, file, applied(seconds) if seconds else {})
 
     async def delete(self, call: Call) -> Response:
         """Answer `DELETE /v1/files/{id}`: it is gone for everybody at once, its object with the next cleanup."""
@@ -58,7 +52,7 @@ class FileState:
         key_id = call.principal.key_id
         self._waiting.check(key_id)
         return StreamingResponse(
-            self._events(file, seen, key_id), headers=_EVENT_HEADERS, media_type="text/event-stream"
+            self._events(file, seen, key_id), headers=EVENT_HEADERS, media_type="text/event-stream"
         )
 
     async def owned(self, call: Call) -> FileRow:
@@ -74,9 +68,9 @@ class FileState:
             raise Problem("forbidden", "The file belongs to another user.")
         return file
 
-    def _answer(self, call: Call, file: FileRow, applied: dict[str, str]) -> Response:
+    def _answer(self, call: Call, file: FileRow, extra: dict[str, str]) -> Response:
         etag = self._view.etag(file)
-        headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Prefer", **applied}
+        headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Prefer", **extra}
         if not file.is_final:
             headers["Retry-After"] = str(POLL_SECONDS)
         if etag in {tag.strip() for tag in call.request.headers.get("if-none-match", "").split(",")}:

@@ -30,6 +30,18 @@ _AT = Parameter(
     "Run it at this time (RFC 3339), such as `2026-07-25T06:00:00Z`. Give either this or `delay`.",
     {"type": "string", "format": "date-time"},
 )
+_PREFER = Parameter(
+    "Prefer",
+    "header",
+    "`wait=30`: answer when the job is over, or after so many seconds.",
+    example="wait=30",
+)
+_LAST_EVENT = Parameter("Last-Event-ID", "header", "`over`: the last event has been seen; 204, and no stream.")
+_WAITED = {"Preference-Applied": "How long the answer might have waited."}
+_EVENTS = (
+    "Server-sent events named after the job's state, each with the state as its data: where it is now, and whenever "
+    "its worker tells something: that it runs, how far it is, that it runs again later. The last is `done` or `dead`."
+)
 _ENQUEUE = (
     "202: it is on the broker's disk, or in the database until the broker is back; a crash of anything after that "
     f"loses nothing. The `Idempotency-Key` ({CHARACTERS}; at most {LONGEST}) is the job's id: with the type, the "
@@ -53,10 +65,13 @@ def documented(messages: Mapping[str, type[Message]]) -> Iterator[Documented]:
             AREA,
             f"Enqueue a job {job_type}.",
             write,
-            {202: Answer("Accepted.", {JSON: OneReceipt}, {"Location": "Where its state is."}, _links(name))},
+            {
+                202: Answer("Accepted.", {JSON: OneReceipt}, {"Location": "Where its state is."}, _links(name)),
+                200: Answer("With `Prefer: wait`: it is over.", {JSON: OneReceipt}, _WAITED),
+            },
             (*invalid, "invalid-time", "unknown-job-type"),
             _ENQUEUE,
-            (IDEMPOTENCY_KEY, _DELAY, _AT, TRACEPARENT),
+            (IDEMPOTENCY_KEY, _DELAY, _AT, _PREFER, TRACEPARENT),
             Body({JSON: message}, of_job_type=job_type),
         )
         yield Documented(
@@ -79,10 +94,25 @@ def documented(messages: Mapping[str, type[Message]]) -> Iterator[Documented]:
             AREA,
             f"Where a job {job_type} is in its life.",
             "jobs:read",
-            {200: Answer("What a few look-ups tell.", {JSON: JobState})},
-            ("unknown-job-type",),
+            {200: Answer("What a few look-ups tell.", {JSON: JobState}, _WAITED)},
+            ("unknown-job-type", "busy"),
             "",
-            (_ID, _SEQUENCE),
+            (_ID, _SEQUENCE, _PREFER),
+        )
+        yield Documented(
+            "GET",
+            f"{path}/{{id}}/events",
+            f"watch{name}",
+            AREA,
+            f"What becomes of a job {job_type}, as a stream of events.",
+            "jobs:read",
+            {
+                200: Answer("A stream of events.", {"text/event-stream": {"type": "string"}}),
+                204: Answer("There is nothing more to come."),
+            },
+            ("unknown-job-type", "busy"),
+            _EVENTS,
+            (_ID, _SEQUENCE, _LAST_EVENT),
         )
         yield Documented(
             "DELETE",

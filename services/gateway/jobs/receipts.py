@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from nightshift.contract import wire
 from services.gateway.intake import Accepted
+from services.gateway.jobs.state import JobState
 
 PATH = "/v1/jobs/{type}/{id}"
 Where = Literal["queue", "schedule", "outbox"]
@@ -33,6 +34,7 @@ class OneReceipt(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one job."""
 
     job: JobReceipt
+    state: Annotated[JobState, Meta(description="Only with `Prefer: wait`.")] | UnsetType = UNSET
 
 
 class ManyReceipts(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,24 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 
-from starlette.responses import Response
+from msgspec import UNSET
+from starlette.responses import Response, StreamingResponse
 
 from nightshift.broker.batch import DuplicateInBatchError
 from nightshift.messaging import outbound
 from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
 from services.gateway.body import expected_size, read_json
 from services.gateway.context import GatewayContext
 from services.gateway.intake import job_message
 from services.gateway.jobs.batches import read_batch
 from services.gateway.jobs.contract_check import ContractCheck
 from services.gateway.jobs.ids import full_id, in_reach, key_in
-from services.gateway.jobs.receipts import ManyReceipts, OneReceipt, location_of, receipt_of
-from services.gateway.jobs.state import MOST_SEQUENCE, JobStates
+from services.gateway.jobs.receipts import JobReceipt, ManyReceipts, OneReceipt, location_of, receipt_of
+from services.gateway.jobs.state import MOST_SEQUENCE, JobState, JobStates
 from services.gateway.jobs.times import runs_at
+from services.gateway.jobs.waiting import OVER, JobWaiting
 from services.gateway.operation import Call, Operation
+from services.gateway.preferences import applied, wait_seconds
 from services.gateway.problems import Problem
-from services.gateway.responses import json_response
+from services.gateway.responses import EVENT_HEADERS, json_response
 from services.gateway.room import Room
+from services.gateway.slots import Slots
 
 BATCH_SECONDS = 10.0
 """For the broker's acknowledgement of a whole batch."""
@@ -38,6 +43,9 @@ class JobRoutes:
         self._longest = context.settings.gateway_max_body_bytes
         self._room = Room(max(ROOM_BYTES, 2 * self._longest))
         self._states = JobStates(context.connection, context.database)
+        self._waiting = JobWaiting(
+            self._states, context.watch, Slots(context.settings.gateway_event_streams), context.draining
+        )
         self._batches = Publisher(
             context.connection, context.objects, timeout_seconds=BATCH_SECONDS, tracing=context.tracing
         )
@@ -53,7 +61,13 @@ class JobRoutes:
             check(body)
             accepted = await context.intake.accept(job_message(job_type, job_id, body, _headers(call), at), runs_at=at)
         receipt = receipt_of(accepted, job_type, at)
-        return json_response(OneReceipt(job=receipt), 202, {"Location": location_of(receipt)})
+        headers = {"Location": location_of(receipt)}
+        if not (seconds := wait_seconds(request)):
+            return json_response(OneReceipt(job=receipt), 202, headers)
+        state = await self._end(call, job_type, receipt, seconds)
+        over = state is not None and state.is_over
+        content = OneReceipt(job=receipt, state=state or UNSET)
+        return json_response(content, 200 if over else 202, {**headers, **applied(seconds)})
 
     async def enqueue_batch(self, call: Call) -> Response:
         """`POST /v1/jobs/{type}/batch`: store up to 1,000 jobs, all or none."""
@@ -80,7 +94,20 @@ class JobRoutes:
         """`GET /v1/jobs/{type}/{id}`: where the job is in its life."""
         job_type, _ = self._type(call)
         job_id = in_reach(call.path["id"], call.principal.user)
-        return json_response(await self._states.of(job_type, job_id, _sequence(call)))
+        if not (seconds := wait_seconds(call.request)):
+            return json_response(await self._states.of(job_type, job_id, _sequence(call)))
+        state = await self._waiting.end(call.principal.key_id, job_type, job_id, _sequence(call), seconds)
+        return json_response(state, 200, applied(seconds))
+
+    async def events(self, call: Call) -> Response:
+        """`GET /v1/jobs/{type}/{id}/events`: an event for each state, and the end after the last."""
+        job_type, _ = self._type(call)
+        job_id, key_id = in_reach(call.path["id"], call.principal.user), call.principal.key_id
+        if call.request.headers.get("last-event-id") == OVER:
+            return Response(status_code=204)  # tells a browser's EventSource not to connect again
+        self._waiting.check(key_id)
+        stream = self._waiting.stream(key_id, job_type, job_id, _sequence(call))
+        return StreamingResponse(stream, headers=EVENT_HEADERS, media_type="text/event-stream")
 
     async def cancel(self, call: Call) -> Response:
         """`DELETE /v1/jobs/{type}/{id}`: take back a job that waits for its time, or for the broker."""
@@ -95,6 +122,14 @@ class JobRoutes:
                 raise Problem("in-flight")
             raise Problem("unknown-job")
         return Response(status_code=204)
+
+    async def _end(self, call: Call, job_type: str, receipt: JobReceipt, seconds: int) -> JobState | None:
+        """Wait for the end of a job that has just been accepted; None if that cannot be done: it is accepted anyway."""
+        sequence = receipt.sequence if receipt.where == "queue" and receipt.sequence is not UNSET else None
+        try:
+            return await self._waiting.end(call.principal.key_id, job_type, receipt.id, sequence, seconds)
+        except (Problem, Unavailable):
+            return None
 
     def _type(self, call: Call) -> tuple[str, ContractCheck]:
         job_type = call.path["type"]
@@ -125,6 +160,7 @@ def operations(context: GatewayContext) -> Sequence[Operation]:
     return (
         Operation("POST", "/v1/jobs/{type}", jobs.enqueue, "jobs:write:{type}"),
         Operation("POST", "/v1/jobs/{type}/batch", jobs.enqueue_batch, "jobs:write:{type}"),
+        Operation("GET", "/v1/jobs/{type}/{id:path}/events", jobs.events, "jobs:read"),
         Operation("GET", "/v1/jobs/{type}/{id:path}", jobs.state, "jobs:read"),
         Operation("DELETE", "/v1/jobs/{type}/{id:path}", jobs.cancel, "jobs:cancel"),
     )

@@ -23,7 +23,7 @@ from services.gateway.outbox_rows import outbox_id
 T = TypeVar("T")
 LOOK_SECONDS = 2.0
 MOST_SEQUENCE = 10**16 - 1
-State = Literal["done", "scheduled", "retrying", "queued", "outbox", "accepted"]
+State = Literal["done", "dead", "running", "scheduled", "retrying", "queued", "outbox", "accepted"]
 _DIGITS = 7
 _DONE = select(processed_messages).where(
     processed_messages.c.consumer == bindparam("service"),
@@ -41,7 +41,8 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     state: Annotated[
         State,
         Meta(
-            description="`done`; `scheduled`: waits for its time; `retrying`: waits for its next attempt; `queued`: in "
+            description="`done`; `dead`: given up on, and `running`: both told only to whoever waits; "
+            "`scheduled`: waits for its time; `retrying`: waits for its next attempt; `queued`: in "
             "the queue or a worker's hands (told only with `sequence`); `outbox`: waits for the broker; `accepted`: "
             "none of these: it is in the queue, dead, or was never there."
         ),
@@ -51,6 +52,9 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         Annotated[int, Meta(description="The attempt that comes next, or is under way; of a done job, the last.")]
         | UnsetType
     ) = UNSET
+    fraction: Annotated[float, Meta(description="How much a running job says to have done.")] | UnsetType = UNSET
+    note: Annotated[str, Meta(description="What a running job says to be doing.")] | UnsetType = UNSET
+    error: Annotated[str, Meta(description="Why it was given up on.")] | UnsetType = UNSET
     skipped: Annotated[bool, Meta(description="It is done, and there was nothing to do.")] | UnsetType = UNSET
     took_ms: (
         Annotated[int, Meta(description="Milliseconds from the start of the last attempt to its commit.")] | UnsetType
@@ -61,6 +65,11 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         ]
         | UnsetType
     ) = UNSET
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in {"done", "dead"}
 
 
 class InDatabase(NamedTuple):

@@ -90,6 +90,17 @@ async def read_at(connection: Connection, stream: str, sequence: int) -> StoredM
     return found[0] if found else None
 
 
+async def first_since(connection: Connection, stream: str, at: datetime) -> int | None:
+    """Return the sequence of the first message that was stored at an instant or later; None if there is none.
+
+    Raises:
+        Unavailable: as `page`.
+    """
+    request = {"start_time": at.isoformat(), "batch": 1, "next_by_subj": ">"}
+    found = await _request(connection, stream, request)
+    return found[0].sequence if found else None
+
+
 async def page(
     connection: Connection, stream: str, subject: str, sequence: int = 1, *, batch: int = PAGE
 ) -> list[StoredMessage]:

@@ -31,6 +31,7 @@ BROKER_PREFIX = "nats-"
 JOBS = "jobs."
 DUE = "due."
 CRON = "cron."
+EVENTS = "events."
 MANUAL = ".manual"
 
 MAX_MESSAGE_BYTES = 512 * 1024
@@ -95,6 +96,11 @@ def later_subject(job_type: str, job_id: str) -> str:
 def due_subject(job_type: str) -> str:
     """Return the subject on which the broker publishes a scheduled job when it is due."""
     return f"due.{job_type}"
+
+
+def events_subject(service: str) -> str:
+    """Return the subject on which a service's workers tell what becomes of its jobs."""
+    return EVENTS + service
 
 
 def dead_subject(job_type: str) -> str:

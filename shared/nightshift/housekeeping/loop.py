@@ -21,7 +21,7 @@ from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import OutboxShare
 from nightshift.outcomes import Unavailable
-from nightshift.topology.topology import Consumer
+from nightshift.topology.consumer import Consumer
 
 SWEEP_SHARE = 0.02
 """Of a replica's time, at most: with more than about 10,000 jobs waiting (0.4 s) a sweep runs less often."""

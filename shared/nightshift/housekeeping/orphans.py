@@ -17,7 +17,8 @@ from nightshift.housekeeping.overdue import WRONG_LAST_SEQUENCE, unless_refused
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.topology import bulk_queue
-from nightshift.topology.topology import CRON_STREAM, Consumer
+from nightshift.topology.consumer import Consumer
+from nightshift.topology.topology import CRON_STREAM
 from nightshift.worker import rescheduling
 from nightshift.worker.in_flight import job_of
 from nightshift.worker.verdict import IMMEDIATELY, Reschedule

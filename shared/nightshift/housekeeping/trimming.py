@@ -18,7 +18,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.topology import bulk_queue
 from nightshift.topology.bulk_queue import FloorNotTrustedError, QueueState
-from nightshift.topology.topology import Consumer
+from nightshift.topology.consumer import Consumer
 from nightshift.worker.in_flight import job_of
 
 TRIM_SECONDS, IDLE_SECONDS = 0.5, 5.0

@@ -1,5 +1,6 @@
 """The job that a handler is given: which one it is, and the effects that it wants committed."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,11 @@ TransactionStep = Callable[["AsyncConnection"], Awaitable[None]]
 
 MAX_RESULT_BYTES = 16 * 1024
 """As JSON. A ledger is no store: what is longer belongs in an object."""
+
+MAX_NOTE = 200
+"""Characters of what a job says that it is doing."""
+Progress = tuple[float | None, str]
+"""How much of a job is done, from 0 to 1 if that is known, and what it is doing."""
 
 Release = Callable[[], Awaitable[None]]
 """Gives back what a handler has taken outside of its commit, such as a lease; does nothing if it was given back."""
@@ -69,6 +75,8 @@ class Job(msgspec.Struct):
     notices: list[Notice] = msgspec.field(default_factory=list)
     started_at: float = 0.0
     """When its handler began, on the clock of `time.perf_counter`."""
+    told: Progress | None = None
+    """How far it last said to be."""
     outcome: str | None = None
     """How the ledger names its end, where that is not `done`."""
     result_json: str | None = None
@@ -95,6 +103,15 @@ class Job(msgspec.Struct):
                 "and make that object's key the result"
             )
         self.result_json = encoded.decode()
+
+    def progress(self, fraction: float | None, note: str = "") -> None:
+        """Tell whoever watches how far the job is: a fraction from 0 to 1 if it is known, and what it is doing.
+
+        It costs nothing and is stored nowhere: the newest is told once a second on `events.<service>`
+        (`nightshift jobs watch`), as long as the job runs. A value beyond the ends counts as the end.
+        """
+        known = fraction is not None and not math.isnan(fraction)
+        self.told = (min(max(fraction or 0.0, 0.0), 1.0) if known else None, " ".join(note.split())[:MAX_NOTE])
 
     def discard_effects(self) -> None:
         """Drop everything that was recorded: there is nothing left to do."""

@@ -24,9 +24,10 @@ from nightshift.observability.metrics import Metrics
 from nightshift.runtime.dependencies import Dependencies
 from nightshift.runtime.supervisor import BackgroundLoop
 from nightshift.topology.bulk_queue import is_queue
-from nightshift.topology.topology import Consumer
+from nightshift.topology.consumer import Consumer
 from nightshift.worker.assembly import build_pipeline
 from nightshift.worker.circuit_breaker import CircuitBreaker, Probe, Spawn, spawn_task
+from nightshift.worker.job_news import JobNews, news_of
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.pull import Pull
 from nightshift.worker.pull_watch import PullWatch
@@ -66,11 +67,13 @@ class WorkerParts:
     trimmer: Trimmer
     circuit: CircuitBreaker
     watch: PullWatch
+    news: JobNews
 
     def loops(self) -> dict[str, BackgroundLoop]:
         """Return the background loops by name; each has to run, or jobs run late, twice or never."""
         return {
             "worker": self.worker.tick,
+            "news": self.news.run,
             "pull watch": self.watch.run,
             "outbox relay": self.housekeeping.relay,
             "enqueued relay": self.enqueued.run,
@@ -181,6 +184,7 @@ def compose(
         EnqueuedRows(context.name, context.database, context.publisher),
         notifications or listen(context.name, context.database),
     )
+    news = news_of(context.name, context.connection)
     pipeline = build_pipeline(
         context.name,
         table,
@@ -194,8 +198,10 @@ def compose(
         on_refused=housekeeping.refused,
         policies=policies,
         tracing=context.tracing,
+        news=news,
     )
     worker = Worker(pipeline, circuit, slots=slots, policies=policies)
+    news.running = worker.running
     circuit.on_close = worker.request
     trimmer = Trimmer(next(filter(is_queue, consumers)), context.connection, context.metrics)
     pulls = [
@@ -211,4 +217,4 @@ def compose(
     ]
     context.connection.on_reconnect.extend(pull.renew for pull in pulls)
     watch = PullWatch(pulls, context.connection, circuit, context.metrics)
-    return WorkerParts(worker, pulls, housekeeping, enqueued, trimmer, circuit, watch)
+    return WorkerParts(worker, pulls, housekeeping, enqueued, trimmer, circuit, watch, news)

@@ -49,6 +49,9 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
     dead_letter_max_bytes: Annotated[int, Meta(ge=1 << 20, description="The same for a dead-letter stream.")] = (
         StreamLimits().dead_letter_bytes
     )
+    events_max_bytes: Annotated[
+        int, Meta(ge=1 << 20, description="What is told of jobs is kept in so much space, for three days at most.")
+    ] = StreamLimits().event_bytes
     bulk_removal: BulkRemoval = True
     schema_package: SchemaPackage = None
     gateway_cors_origins: Annotated[
@@ -109,7 +112,11 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
     def topology(self) -> Topology:
         """Return the declared topology with these limits."""
-        limits = StreamLimits(queue_bytes=self.queue_max_bytes, dead_letter_bytes=self.dead_letter_max_bytes)
+        limits = StreamLimits(
+            queue_bytes=self.queue_max_bytes,
+            dead_letter_bytes=self.dead_letter_max_bytes,
+            event_bytes=self.events_max_bytes,
+        )
         catalogue = load_catalogue(self.contracts_package)
         return declared_topology(catalogue, limits, bulk_removal=self.bulk_removal)
 

@@ -80,6 +80,7 @@ async def serve(
         frame.checks.drain()
         await parts.worker.drain(0 if frame.supervisor.failed else settings.drain_grace_seconds)
         await parts.trimmer.finish()
+        parts.news.flush()
         _log.info("stopped", f"{name} has stopped")
     return frame.supervisor.exit_code
 
@@ -121,6 +122,7 @@ async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFram
     for component, probe in context.resources.items():
         frame.checks.ready(component, probe)
     await _try_to_write(parts, context)
+    await parts.news.listen()
     await parts.worker.start(parts.pulls)
     for name, loop in parts.loops().items():
         frame.supervisor.start(name, loop)

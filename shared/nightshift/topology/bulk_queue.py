@@ -13,7 +13,8 @@ import msgspec
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
-from nightshift.topology.topology import Consumer, queue_stream
+from nightshift.topology.consumer import Consumer
+from nightshift.topology.topology import queue_stream
 
 STEP = 20_000
 """Sequences that one purge covers at most: publishes wait for it, some 30 ms."""

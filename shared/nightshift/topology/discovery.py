@@ -19,6 +19,8 @@ from nightshift.heartbeat import Heartbeat
 from nightshift.version import VERSION
 
 PING = "workers.ping"
+ASK = "workers.ask"
+"""Asks the worker that runs a job how far it is; it tells so on `events.<service>`."""
 HERE = "workers.here"
 """Answers come on `workers.here.<service>`."""
 

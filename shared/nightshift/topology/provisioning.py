@@ -8,7 +8,8 @@ from typing import Any
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.topology import bulk_queue, remaking
-from nightshift.topology.topology import Consumer, Stream, Topology
+from nightshift.topology.consumer import Consumer
+from nightshift.topology.topology import Stream, Topology
 
 MIN_BROKER = (2, 14)
 """The first with message schedules as we use them; 2.12.3 and 2.12.4 lose messages of work queues."""

@@ -15,7 +15,7 @@ from nightshift.broker.direct_get import nanoseconds
 from nightshift.broker.jetstream import manage, store
 from nightshift.outcomes import Unavailable
 from nightshift.topology import bulk_queue
-from nightshift.topology.topology import Consumer
+from nightshift.topology.consumer import Consumer
 
 REFUSES_SECONDS = 5.0
 """So long producers wait at most until the queue is empty; they try for ten seconds."""

@@ -8,6 +8,8 @@ import msgspec
 
 from nightshift.contract.catalogue import Catalogue
 from nightshift.contract.wire import JOBS, MAX_MESSAGE_BYTES, service_of
+from nightshift.topology.consumer import Consumer
+from nightshift.topology.event_stream import EVENTS_STREAM, EVENTS_SUBJECTS, event_options
 
 _GIB = 1024**3
 DUPLICATE_WINDOW = timedelta(minutes=2)
@@ -17,34 +19,6 @@ MAX_WAITING_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
 EVENTS_KEPT = 200
 """Events kept per schedule; the newest is the scheduler's memory. Twice what a scheduler makes up for at once, so that
 the alert on events that wait fires before any is dropped."""
-ACK_WAIT = timedelta(seconds=30)
-PROGRESS_SECONDS = 10.0
-"""How often a worker tells the broker that it still works: three chances within `ACK_WAIT`."""
-MAX_ACK_PENDING = 200_000
-"""Delayed negative acknowledgements stay pending: a low limit would let them stop the consumer."""
-
-
-class Consumer(msgspec.Struct, frozen=True, kw_only=True):
-    """One durable pull consumer, named after its service and shared by all its replicas."""
-
-    stream: str
-    name: str
-    filter: str
-    new_only: bool = False
-
-    def config(self) -> dict[str, Any]:
-        """Return the request body of `$JS.API.CONSUMER.CREATE` (ADR-15)."""
-        return {
-            "durable_name": self.name,
-            "name": self.name,
-            "filter_subject": self.filter,
-            "ack_policy": "explicit",
-            "ack_wait": _ns(ACK_WAIT),
-            "max_ack_pending": MAX_ACK_PENDING,
-            "max_deliver": -1,
-            "deliver_policy": "new" if self.new_only else "all",
-            "replay_policy": "instant",
-        }
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +56,7 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     queue_bytes: int = _GIB
     dead_letter_bytes: int = _GIB // 4
+    event_bytes: int = _GIB // 2
 
 
 def queue_stream(service: str) -> str:
@@ -131,7 +106,7 @@ def topology(
         for event, service in sorted(event_consumers.items())
         if service in services
     ]
-    return Topology(streams=(*streams, *_of_cron(limits)), consumers=tuple(consumers))
+    return Topology(streams=(*streams, *_of_cron(limits), _told(limits)), consumers=tuple(consumers))
 
 
 def _of_service(service: str, limits: StreamLimits, *, bulk: bool) -> list[Stream]:
@@ -191,6 +166,13 @@ def _pauses() -> Stream:
             "max_msg_size": MAX_MESSAGE_BYTES,
             "allow_direct": True,
         },
+    )
+
+
+def _told(limits: StreamLimits) -> Stream:
+    purpose = "what became of jobs, as their workers tell it"
+    return Stream(
+        name=EVENTS_STREAM, subjects=EVENTS_SUBJECTS, purpose=purpose, options=event_options(limits.event_bytes)
     )
 
 

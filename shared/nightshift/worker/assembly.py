@@ -12,6 +12,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
 from nightshift.worker.crash_loop import CrashLoopGuard
+from nightshift.worker.job_news import JobNews
 from nightshift.worker.observer import JobObserver
 from nightshift.worker.pipeline import Pipeline
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
@@ -33,6 +34,7 @@ def build_pipeline(
     on_refused: Callable[[], None],
     policies: Policies = DEFAULT_POLICIES,
     tracing: Tracing = NO_TRACING,
+    news: JobNews | None = None,
 ) -> Pipeline:
     """Build the pipeline of a service that has these routes.
 
@@ -56,7 +58,7 @@ def build_pipeline(
         settler=settler,
         guard=guard,
         objects=objects,
-        observer=JobObserver(metrics, tracing),
+        observer=JobObserver(metrics, tracing, news=news),
         circuit=circuit,
         limits=limits,
         policies=policies,

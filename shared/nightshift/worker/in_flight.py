@@ -13,7 +13,7 @@ from nightshift.broker.delivery import Delivery
 from nightshift.broker.headers import UNREADABLE, Headers
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
-from nightshift.messaging.job import Job
+from nightshift.messaging.job import Job, Progress
 from nightshift.messaging.tracing import NO_TRACING, JobSpan, trace_id_in
 from nightshift.worker.router import NO_ROUTE, Route
 from nightshift.worker.verdict import DONE, Ack, Verdict
@@ -66,6 +66,8 @@ class InFlightJob(msgspec.Struct, eq=False):
     marked: bool = False
     """Its start is recorded: should nobody hear of its end, it kills its workers."""
     holds_lock: bool = False
+    last_told: Progress | None = None
+    """What was last told of it to whoever watches; the object that `job.told` was."""
     span: JobSpan = NO_TRACING
     started_at: float = 0.0
     progress_at: float = msgspec.field(default_factory=time.monotonic)

@@ -1,4 +1,4 @@
-"""Shows every job in the metrics, in its trace, and as one line of the log."""
+"""Shows every job in the metrics, in its trace, in the events, and as one line of the log."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from nightshift.observability.job_log import JobEnd
 from nightshift.observability.log import job_lines
 from nightshift.observability.metrics import Metrics
 from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.job_news import JobNews
 from nightshift.worker.router import NO_ROUTE
 from nightshift.worker.verdict import INTERRUPTED, Ack, DeadLetter, Reschedule
 
@@ -23,9 +24,11 @@ class JobObserver:
         metrics: Metrics,
         tracing: Tracing = NO_TRACING,
         *,
+        news: JobNews | None = None,
         log_jobs: Callable[[Sequence[JobEnd]], None] = job_lines,
     ) -> None:
         self._metrics, self._tracing, self._log_jobs = metrics, tracing, log_jobs
+        self._news = news or JobNews()
 
     def started(self, group: Sequence[InFlightJob]) -> None:
         """Count jobs of one type, at least one, into flight and begin their spans."""
@@ -46,6 +49,7 @@ class JobObserver:
             job, span, verdict, error = in_flight.job, in_flight.span, in_flight.verdict or INTERRUPTED, None
             seconds, outcome = now - in_flight.started_at, verdict.outcome
             durations.setdefault((job.type, outcome), []).append(seconds)
+            self._news.ended(in_flight, verdict, seconds)
             if isinstance(verdict, Ack):
                 span.end(outcome)
             else:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from nightshift.backoff import Backoff, Retries
 from nightshift.instants import utc_now
 from nightshift.messaging.outbox import REFUSED_DELAY, RELAY_AGE
-from nightshift.topology.topology import PROGRESS_SECONDS
+from nightshift.topology.consumer import PROGRESS_SECONDS
 
 
 @dataclass(slots=True, frozen=True)

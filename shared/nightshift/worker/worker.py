@@ -33,7 +33,7 @@ class Worker:
         self._pipeline, self._circuit, self._slots, self._policies = pipeline, circuit, slots, policies
         self.pulls: Sequence[Pull] = ()
         self._waiting: deque[InFlightJob] = deque()
-        self._running: set[InFlightJob] = set()
+        self.running: set[InFlightJob] = set()
         self._suspects: set[InFlightJob] = set()
         self._isolated: InFlightJob | None = None
         self._lookups: set[asyncio.Task[None]] = set()
@@ -46,7 +46,7 @@ class Worker:
     @property
     def in_flight(self) -> int:
         """Deliveries that wait for a slot or run."""
-        return len(self._waiting) + len(self._running)
+        return len(self._waiting) + len(self.running)
 
     async def start(self, pulls: Sequence[Pull]) -> None:
         """Begin to pull; `tick` has to run as well."""
@@ -87,10 +87,10 @@ class Worker:
         """Stop pulling, let what runs finish within the grace period, and release the rest."""
         self._draining = True
         await asyncio.gather(*(pull.stop() for pull in self.pulls))
-        _log.info("draining", f"{len(self._running)} jobs in flight may finish within {grace_seconds:g} s")
+        _log.info("draining", f"{len(self.running)} jobs in flight may finish within {grace_seconds:g} s")
         await self._release_waiting()
         await self._until_idle(grace_seconds)
-        for in_flight in self._running:
+        for in_flight in self.running:
             in_flight.release()
         await self._until_idle(self._policies.settling_seconds)
         await self._abandon()
@@ -101,7 +101,7 @@ class Worker:
 
     async def _abandon(self) -> None:
         """End what is still there; the broker delivers it again, and the next worker finds what was committed."""
-        left = {in_flight.task: in_flight for in_flight in self._running if in_flight.task is not None}
+        left = {in_flight.task: in_flight for in_flight in self.running if in_flight.task is not None}
         for task in left:
             task.cancel()
         _, stuck = await asyncio.wait(left, timeout=self._policies.settling_seconds) if left else (set(), set())
@@ -112,7 +112,7 @@ class Worker:
     async def _until_idle(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._running:
+                while self.running:
                     self._idle.clear()
                     await self._idle.wait()
 
@@ -133,11 +133,11 @@ class Worker:
 
     def _start_ready(self) -> None:
         self._starting = False
-        while self._waiting and len(self._running) < self._slots and self._isolated is None:
+        while self._waiting and len(self.running) < self._slots and self._isolated is None:
             group = self._next_group()
             if not group:
                 break
-            self._running.update(group)
+            self.running.update(group)
             self._pipeline.start(group)
         self._request_soon()
 
@@ -146,7 +146,7 @@ class Worker:
         if self._suspects:
             in_flight = self._next()
             return [] if in_flight is None else [in_flight]
-        count = min(len(self._waiting), self._slots - len(self._running))
+        count = min(len(self._waiting), self._slots - len(self.running))
         return [self._waiting.popleft() for _ in range(count)]
 
     def _next(self) -> InFlightJob | None:
@@ -157,21 +157,21 @@ class Worker:
         """
         in_flight = next((one for one in self._waiting if one not in self._suspects), None)
         if in_flight is None:
-            if self._running:
+            if self.running:
                 return None
             in_flight = self._isolated = random.choice(self._waiting)  # noqa: S311 - no secret
         self._waiting.remove(in_flight)
         return in_flight
 
     def _ended(self, group: Sequence[InFlightJob]) -> None:
-        self._running.difference_update(group)
+        self.running.difference_update(group)
         self._suspects.difference_update(group)
         for in_flight in group:
             if in_flight.nakked:
                 self._remember_nak(in_flight.delivery)
             if in_flight is self._isolated:
                 self._isolated = None
-        if not self._running:
+        if not self.running:
             self._idle.set()
         self._start_soon()
 
@@ -194,7 +194,7 @@ class Worker:
             heartbeat.beat(_STALLED_SECONDS)
             await asyncio.sleep(self._policies.tick_seconds)
             now = time.monotonic()
-            for in_flight in (*self._waiting, *self._running):
+            for in_flight in (*self._waiting, *self.running):
                 in_flight.tick(now, self._policies.progress_seconds)
             for pull in self.pulls:
                 pull.check(now)

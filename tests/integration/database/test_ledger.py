@@ -106,7 +106,7 @@ async def test_follow_ups_are_their_parents_tenants(database: Database) -> None:
     assert [job.headers[wire.TENANT] for job in performed.follow_ups] == ["acme"]
 
 
-@pytest.mark.parametrize("tenant", ["\0", "x" * 3_000, "a\nb", "\udcff", "Ада"])
+@pytest.mark.parametrize("tenant", ["\0", "x" * 3_000, "\udcff", "Ада"])
 async def test_a_tenant_is_stored_whatever_it_is(database: Database, tenant: str) -> None:
     """One that a store would refuse is its safe token, as with ids."""
 

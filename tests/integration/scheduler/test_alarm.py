@@ -14,8 +14,9 @@ from nightshift.broker.delivery import Delivery
 from nightshift.contract.cron import event_subject
 from nightshift.embedded.servers.broker import Broker
 from nightshift.scheduler.cron.schedule import schedule
+from nightshift.topology.consumer import Consumer
 from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT, Consumer, Topology
+from nightshift.topology.topology import CRON_STREAM, EVENTS_KEPT, Topology
 from nightshift.worker.pull import Pull
 from tests.harness import eventually
 from tests.integration.cli.expressions import ALERTS

@@ -43,13 +43,16 @@ async def fail(_message: RunProbe, _job: Job) -> None:
 
 
 def _count(harness: Harness) -> Counter[str]:
-    """Count from now on what the worker sends to the broker, and what it does with the database."""
+    """Count from now on what the worker sends to the broker, and what it does with the database.
+
+    Requests for jobs and tellings of events are not a job's own: each is about many, ten a second at the most.
+    """
     counts = Counter[str]()
     connection, database = harness.connection, harness.database
     send = connection.send
 
     def counted_send(subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
-        if not subject.startswith(b"$JS.API.CONSUMER.MSG.NEXT."):
+        if not subject.startswith((b"$JS.API.CONSUMER.MSG.NEXT.", b"events.")):
             kind = "acknowledge" if subject.startswith(b"$JS.ACK.") else f"publish {subject.decode().split('.')[0]}"
             counts[kind] += 1
         send(subject, body, reply, header)

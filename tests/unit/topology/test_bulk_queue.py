@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nightshift.topology import bulk_queue
 from nightshift.topology.bulk_queue import FloorNotTrustedError, Purge, QueueState, purge_of_done, state_of
-from nightshift.topology.topology import Consumer
+from nightshift.topology.consumer import Consumer
 
 CONSUMER = Consumer(stream="EMAIL", name="email", filter="jobs.email.>")
 MADE = "2026-11-28T08:48:43.072337018Z"

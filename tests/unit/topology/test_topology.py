@@ -16,19 +16,19 @@ def _config(declared: Topology, name: str) -> dict[str, Any]:
     return next(stream.config(3) for stream in declared.streams if stream.name == name)
 
 
-def test_each_service_has_three_streams_and_events_have_two() -> None:
-    """Jobs, jobs for later, dead letters; however many job types a service has."""
+def test_each_service_has_three_streams_and_schedules_have_three() -> None:
+    """Jobs, jobs for later, dead letters; however many job types a service has; and one for what workers tell."""
     assert [stream.name for stream in _TWO.streams] == [
         *("EMAIL", "EMAIL_LATER", "EMAIL_DLQ"),
         *("REPORT", "REPORT_LATER", "REPORT_DLQ"),
-        *("CRON", "CRON_DLQ", "CRON_PAUSED"),
+        *("CRON", "CRON_DLQ", "CRON_PAUSED", "EVENTS"),
     ]
 
 
 def test_no_two_streams_take_the_same_subject() -> None:
     """A message is stored once."""
     subjects = [subject for stream in _TWO.streams for subject in stream.subjects]
-    assert len(subjects) == len(set(subjects)) == 11
+    assert len(subjects) == len(set(subjects)) == 12
 
 
 def test_a_queue_refuses_what_is_too_much() -> None:
@@ -77,6 +77,14 @@ def test_events_are_kept_for_ever_the_last_two_hundred_of_each() -> None:
     assert config["subjects"] == ["cron.>"]
     assert (config["retention"], config["max_msgs_per_subject"]) == ("limits", 200)
     assert config.keys().isdisjoint({"max_age", "max_bytes", "max_msgs"})
+
+
+def test_what_workers_tell_is_kept_for_three_days_the_newest_of_it() -> None:
+    """News that nobody has to have: the oldest gives way."""
+    config = _config(_TWO, "EVENTS")
+    assert config["subjects"] == ["events.>"]
+    assert (config["retention"], config["discard"]) == ("limits", "old")
+    assert (config["max_age"], config["max_bytes"]) == (3 * _DAY_NS, 512 * 1024**2)
 
 
 def test_each_service_has_one_consumer_per_stream_named_after_itself() -> None:

@@ -33,10 +33,10 @@ def test_the_others_go_before_a_suspect_that_came_first() -> None:
 def test_a_suspect_waits_until_nobody_runs() -> None:
     """It runs alone."""
     worker, (other, suspect) = _worker(1, ISOLATE_AFTER)
-    worker._running.add(other)
+    worker.running.add(other)
     assert worker._next() is other
     assert worker._next() is None
-    worker._running.clear()
+    worker.running.clear()
     assert worker._next() is suspect
 
 

@@ -45,7 +45,7 @@ async def run(context: Context, options: argparse.Namespace) -> int:
     message = check_body(messages, options.type, body, unknown_fields=options.unknown_fields)
     followed = options.wait or options.wait_for is not None
     after = await last_dead_letter(context, message.TYPE) if followed else 0
-    receipt = await _publish(context, message, options.id, runs_at)
+    receipt = await _publish(context, message, options, runs_at)
     sent = _sent(receipt, runs_at)
     if not context.output.as_json:
         _tell(context, sent)
@@ -75,11 +75,13 @@ def read_body(text: str) -> bytes:
         raise UsageError(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
 
 
-async def _publish(context: Context, message: Message, job_id: str | None, runs_at: datetime | None) -> Receipt:
+async def _publish(
+    context: Context, message: Message, options: argparse.Namespace, runs_at: datetime | None
+) -> Receipt:
     publisher = await context.publisher()
     if runs_at is None:
-        return await publisher.publish(message, job_id=job_id)
-    return await publisher.publish_later(message, at=runs_at, job_id=job_id)
+        return await publisher.publish(message, job_id=options.id, tenant=options.tenant)
+    return await publisher.publish_later(message, at=runs_at, job_id=options.id, tenant=options.tenant)
 
 
 def _when(context: Context, options: argparse.Namespace) -> datetime | None:

@@ -1,8 +1,8 @@
 """Wait for a job to end: done, dead, or gone."""
 
-import asyncio
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -11,8 +11,9 @@ from nightshift.cli.queries.dead_letters import Filter, letters
 from nightshift.cli.queries.job_search import later_locations, queue_locations
 from nightshift.cli.queries.location import Location
 from nightshift.cli.queries.streams import message_at, stream_info
-from nightshift.cli.terminal.formatting import format_attempts, format_instant
+from nightshift.cli.terminal.formatting import format_attempts, format_instant, format_result
 from nightshift.contract import wire
+from nightshift.messaging.job_watch import JobWatch, Watched
 from nightshift.messaging.publisher import Receipt
 from nightshift.topology.topology import dead_letter_stream
 
@@ -30,6 +31,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: datetime | None = None
     detail: str = ""
     seconds: float = 0.0
+    result: Any = None
+    """What a done job returned; None if nothing."""
 
 
 async def last_dead_letter(context: Context, job_type: str) -> int:
@@ -44,19 +47,26 @@ async def follow(context: Context, job_type: str, receipt: Receipt, after: int, 
     `after` is what `last_dead_letter` returned before the job was published.
     """
     started = time.monotonic()
-    ending = await _end(context, job_type, receipt, after, timeout)
+    watch = JobWatch(await context.connection(), [wire.service_of(job_type)])
+    await watch.start()
+    with watch.watching(job_type, receipt.job_id) as watched:
+        ending = await _end(context, job_type, receipt, after, timeout, watched)
     ending = msgspec.structs.replace(ending, seconds=round(time.monotonic() - started, 3))
     text = f"{ending.state} after {ending.seconds:.1f} s  {ending.detail}"
     context.output.line(text.rstrip(), _STYLES.get(ending.state, "yellow"))
+    if ending.result is not None:
+        context.output.line(f"result: {format_result(ending.result)}")
     return ending
 
 
-async def _end(context: Context, job_type: str, receipt: Receipt, after: int, timeout: timedelta | None) -> Ending:
+async def _end(  # noqa: PLR0917 - a step of `follow`
+    context: Context, job_type: str, receipt: Receipt, after: int, timeout: timedelta | None, watched: Watched
+) -> Ending:
     deadline = time.monotonic() + timeout.total_seconds() if timeout is not None else None
     shown, unseen, pause = "", 0, _POLL_SECONDS
     while True:
-        if (at := await _done_at(context, job_type, receipt.job_id)) is not None:
-            return Ending(state="done", at=at)
+        if (ending := await _done(context, job_type, receipt.job_id)) is not None:
+            return ending
         where = await _where(context, job_type, receipt)
         unseen = 0 if where else unseen + 1
         if unseen >= _SURE:
@@ -70,7 +80,7 @@ async def _end(context: Context, job_type: str, receipt: Receipt, after: int, ti
                 state="waiting", detail=f"no longer waiting for it; last seen: {text or 'between two streams'}"
             )
         pause = _POLL_SECONDS if unseen else min(pause * 1.3, _LONGEST_POLL_SECONDS)
-        await asyncio.sleep(pause)
+        await watched.next(pause)
 
 
 async def _gone(context: Context, job_type: str, job_id: str, after: int) -> Ending:
@@ -80,8 +90,8 @@ async def _gone(context: Context, job_type: str, job_id: str, after: int) -> End
         return Ending(state="dead", at=letter.died, detail=f"{letter.reason}: {letter.error}  ({letter.ref})")
     if context.database() is None:
         return Ending(state="done", detail=f"(it left no dead letter; {NO_DATABASE}, so its inbox row was not checked)")
-    if (at := await _done_at(context, job_type, job_id)) is not None:
-        return Ending(state="done", at=at)
+    if (ending := await _done(context, job_type, job_id)) is not None:
+        return ending
     return Ending(state="gone", detail="from the broker, with neither inbox row nor dead letter: cancelled or purged?")
 
 
@@ -108,10 +118,14 @@ def _describe(where: Location | None) -> str:
     return f"{where.state}: runs{attempt} at {format_instant(where.at)}"
 
 
-async def _done_at(context: Context, job_type: str, job_id: str) -> datetime | None:
+async def _done(context: Context, job_type: str, job_id: str) -> Ending | None:
     database = context.database()
     if database is None:
         return None
-    from nightshift.cli.queries.job_rows import done_at  # noqa: PLC0415 - needs the database's library
+    from nightshift.messaging import ledger  # noqa: PLC0415 - needs the database's library
 
-    return await done_at(database, job_type, job_id)
+    entry = await ledger.find(database, job_type, job_id)
+    if entry is None:
+        return None
+    detail = "" if entry.outcome == "done" else f"({entry.outcome}: there was nothing to do)"
+    return Ending(state="done", at=entry.done_at, detail=detail, result=entry.result)

@@ -1,11 +1,12 @@
-"""`nightshift jobs`: find a job, and cancel one that has not started."""
+"""`nightshift jobs`: find, watch and list jobs, and cancel one that has not started."""
 
 from nightshift.cli.client.command import Groups, command, destructive, group
+from nightshift.cli.terminal.parse_time import parse_duration
 
 
 def register(groups: Groups) -> None:
     """Declare the commands."""
-    jobs = group(groups, "jobs", "Find a job, and cancel one that has not started.")
+    jobs = group(groups, "jobs", "Find, watch and list jobs, and cancel one that has not started.")
     find = command(
         jobs,
         "find",
@@ -23,7 +24,34 @@ def register(groups: Groups) -> None:
         run="nightshift.cli.actions.jobs:cancel",
         more="A job that is in flight is not stopped (exit code 1).",
     )
-    for parser in (find, cancel):
+    watch = command(
+        jobs,
+        "watch",
+        "Show how far a job is until it is over, and what it returned.",
+        example="nightshift jobs watch report-2026-11",
+        run="nightshift.cli.actions.jobs_watch:run",
+        more="The exit code is 1 if the job is dead, or was not over in time.",
+    )
+    watch.add_argument("--wait-for", type=parse_duration, metavar="SPAN", help="watch at most this long")
+    _declare_list(jobs)
+    for parser in (find, cancel, watch):
         parser.add_argument("id", metavar="ID", help="job id, as `nightshift send` printed it")
         parser.add_argument("--type", help="only jobs of this type")
     destructive(cancel)
+
+
+def _declare_list(jobs: Groups) -> None:
+    parser = command(
+        jobs,
+        "list",
+        "List jobs that are done, the newest last: how each ended, for whom, and what it returned.",
+        example="nightshift jobs list --type 'report.*' --since 1d",
+        run="nightshift.cli.actions.jobs_list:run",
+        more="What waits is in `nightshift queues list`, what is dead in `nightshift dlq list`.",
+    )
+    parser.add_argument("--type", help="only of this job type; * matches anything")
+    parser.add_argument("--tenant", metavar="NAME", help="only those of this tenant")
+    parser.add_argument("--outcome", help="done, or skipped (there was nothing to do)")
+    parser.add_argument("--since", type=parse_duration, metavar="SPAN", help="only of the last 1h, 7d …")
+    parser.add_argument("--until", type=parse_duration, metavar="SPAN", help="only those done longer ago than this")
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")

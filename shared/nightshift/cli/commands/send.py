@@ -20,6 +20,7 @@ def register(groups: Groups) -> None:
     when.add_argument("--delay", type=parse_duration, metavar="SPAN", help="run it after this time: 90s, 12h, 30d")
     when.add_argument("--at", type=parse_instant, metavar="TIME", help="run it at this time: 2026-07-25T06:00:00Z")
     parser.add_argument("--id", help="idempotency key: the same type and id has one effect; with --batch a prefix")
+    parser.add_argument("--tenant", metavar="NAME", help="whose job it is, for the ledger and its follow-up jobs")
     parser.add_argument(
         "--batch", metavar="FILE", help="one body per line (- is standard input); lines are checked before any is sent"
     )

@@ -18,7 +18,8 @@ from nightshift.housekeeping.overdue import OVERDUE, due_at
 from nightshift.housekeeping.trimming import holder_of
 from nightshift.topology import bulk_queue
 from nightshift.topology.bulk_queue import QueueState
-from nightshift.topology.topology import Consumer, later_stream
+from nightshift.topology.consumer import Consumer
+from nightshift.topology.topology import later_stream
 
 _LOOKED_THROUGH = 2_000
 _SKEW = timedelta(seconds=2)

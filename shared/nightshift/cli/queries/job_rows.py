@@ -1,7 +1,6 @@
 """Find a job in the database: its inbox row, and what waits in the outbox."""
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
 
 from sqlalchemy import select
 
@@ -28,7 +27,8 @@ async def finished(database: Database, job_id: str, types: Iterable[str]) -> Asy
             job_id=job_id,
             where="inbox",
             at=row["processed_at"],
-            detail="its effects are committed",
+            attempt=row["attempt"],
+            detail="it was skipped: there was nothing to do" if row["outcome"] else "its effects are committed",
         )
 
 
@@ -49,14 +49,3 @@ async def unpublished(database: Database, job_id: str, types: Iterable[str]) -> 
                     at=row["created_at"],
                     detail="not published yet",
                 )
-
-
-async def done_at(database: Database, job_type: str, job_id: str) -> datetime | None:
-    """Return when a job was done; None if it has no inbox row."""
-    table = processed_messages
-    query = select(table.c.processed_at).where(
-        table.c.consumer == wire.service_of(job_type), table.c.type == job_type, table.c.id == wire.safe_token(job_id)
-    )
-    async with database.read() as connection:
-        at: datetime | None = (await connection.execute(query)).scalar_one_or_none()
-    return at

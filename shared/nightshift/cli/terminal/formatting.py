@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from nightshift.config.redaction import redact
 from nightshift.text import escape_unprintable
 from nightshift.text import size as size_in_words
@@ -55,6 +57,11 @@ def brief(text: str, limit: int = 100) -> str:
     """Return the beginning of a text, on one line."""
     line = safe(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def format_result(result: object) -> str:
+    """Format what a job has returned; nothing where it has returned nothing."""
+    return "" if result is None else brief(msgspec.json.encode(result).decode(), 200)
 
 
 def format_attempts(number: int | None, most: int | None) -> str:

@@ -57,6 +57,12 @@ class Output:
         self.out.file.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
         self.out.file.flush()
 
+    def json_line(self, value: Any) -> None:
+        """Write one value as a line of JSON, for programs; nothing for people."""
+        if self.as_json:
+            self.out.file.write(msgspec.json.encode(value).decode() + "\n")
+            self.out.file.flush()
+
     async def json_list(self, values: AsyncIterator[Any]) -> int:
         """Write a list as indented JSON, each value as soon as it is read; return how many there were."""
         separator, count = "[\n", 0

@@ -183,6 +183,7 @@ def unconnected(folder: Path, settings: GatewaySettings) -> GatewayContext:
         objects=nobody,
         transfers=nobody,
         admission=admission(settings, ApiKeys(database)),
+        watch=nobody,
         intake=nobody,
         webhooks=nobody,
     )

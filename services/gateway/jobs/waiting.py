@@ -1,0 +1,106 @@
+"""Waits for the end of jobs, and streams what becomes of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from nightshift.contract.job_events import JobEvent
+from nightshift.messaging.job_watch import JobWatch, Watched
+from services.gateway.jobs.state import JobState, JobStates
+from services.gateway.slots import Slots
+
+LOOK_AGAIN_SECONDS = 5.0
+"""An event may be lost: whoever waits looks again so often."""
+_STEP_SECONDS = 0.5
+OVER = "over"
+"""The id of the last event."""
+
+
+class JobWaiting:
+    """Waits for jobs, each for a client that holds a slot meanwhile."""
+
+    def __init__(self, states: JobStates, watch: JobWatch, slots: Slots, draining: asyncio.Event) -> None:
+        self._states, self._watch, self._slots, self._draining = states, watch, slots, draining
+
+    def check(self, key_id: str) -> None:
+        """Find out whether one more may wait.
+
+        Raises:
+            Problem: too many do already.
+        """
+        self._slots.check(key_id)
+
+    async def end(self, key_id: str, job_type: str, job_id: str, sequence: int | None, seconds: float) -> JobState:
+        """Return a job's state when it is over, or after so many seconds as it is then.
+
+        Raises:
+            Unavailable: what is needed to tell is away.
+            Problem: too many wait already.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        state = JobState(id=job_id, type=job_type, state="accepted")
+        with self._slots.taken(key_id):
+            async for state in self.states(job_type, job_id, sequence, until):
+                if state.is_over:
+                    break
+        return state
+
+    async def stream(self, key_id: str, job_type: str, job_id: str, sequence: int | None) -> AsyncIterator[bytes]:
+        """Yield a job's states as server-sent events; the stream ends when the job is over."""
+        with self._slots.held(key_id):
+            seen = None
+            async for state in self.states(job_type, job_id, sequence, None):
+                yield b": still waiting\n\n" if state == seen else _event(state)
+                seen = state
+
+    async def states(
+        self, job_type: str, job_id: str, sequence: int | None, until: float | None
+    ) -> AsyncIterator[JobState]:
+        """Yield where a job is, now and whenever something is told of it, to its end or until a time of the loop."""
+        loop = asyncio.get_running_loop()
+        with self._watch.watching(job_type, job_id) as watched:
+            self._watch.ask(job_type, job_id)
+            state = await self._states.of(job_type, job_id, sequence)
+            yield state
+            while not state.is_over and not self._draining.is_set():
+                left = LOOK_AGAIN_SECONDS if until is None else min(LOOK_AGAIN_SECONDS, until - loop.time())
+                if left <= 0:
+                    return
+                event = await self._next(watched, left)
+                if event is None or event.what not in {"started", "progress", "dead"}:
+                    found = await self._states.of(job_type, job_id, sequence)
+                    # A job in a worker's hands is nowhere else to be seen: what was told of it last still holds.
+                    state = state if event is None and found.state in {"queued", "accepted"} else found
+                else:
+                    state = _of_event(state, event)
+                yield state
+
+    async def _next(self, watched: Watched, seconds: float) -> JobEvent | None:
+        """Return the next event, None after so many seconds or when the process stops."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (left := until - loop.time()) > 0 and not self._draining.is_set():
+            event = await watched.next(min(left, _STEP_SECONDS))
+            if event is not None:
+                return event
+        return None
+
+
+def _of_event(before: JobState, event: JobEvent) -> JobState:
+    if event.what == "dead":
+        return JobState(id=before.id, type=before.type, state="dead", attempt=event.attempt, error=event.error)
+    return JobState(
+        id=before.id,
+        type=before.type,
+        state="running",
+        attempt=event.attempt,
+        fraction=event.fraction,
+        note=event.note,
+    )
+
+
+def _event(state: JobState) -> bytes:
+    final = f"id: {OVER}\n".encode() if state.is_over else b""
+    return b"%bevent: %b\ndata: %b\n\n" % (final, state.state.encode(), msgspec.json.encode(state))

@@ -1,0 +1,124 @@
+"""`nightshift events tail`: print what becomes of jobs as their workers tell it."""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import get_args
+
+import msgspec
+
+from nightshift.broker import Connection, direct_get
+from nightshift.cli.client.context import Context
+from nightshift.cli.queries.topology import service_names
+from nightshift.cli.terminal.exit_codes import DONE, UsageError
+from nightshift.cli.terminal.formatting import brief, format_instant
+from nightshift.contract import wire
+from nightshift.contract.job_events import JobEvent, JobEvents, What
+from nightshift.text import did_you_mean
+from nightshift.topology.event_stream import EVENTS_STREAM
+
+_STYLES = {"done": "green", "dead": "bold red", "retry": "yellow", "unavailable": "yellow"}
+_decode = msgspec.json.Decoder(JobEvents).decode
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An event, and when it was told."""
+
+    at: datetime
+    event: JobEvent
+
+
+class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events."""
+
+    type: str
+    job_id: str | None
+    tenant: str | None
+    turns: frozenset[str]
+    since: datetime | None
+
+    def has(self, told: Told) -> bool:
+        """Return whether an event is one of them."""
+        event = told.event
+        return (
+            (self.since is None or told.at >= self.since)
+            and fnmatchcase(event.type, self.type)
+            and self.job_id in {None, event.id}
+            and self.tenant in {None, event.tenant}
+            and (not self.turns or event.what in self.turns)
+        )
+
+
+async def tail(context: Context, options: argparse.Namespace) -> int:
+    """Print events: first what is kept, where that is asked for, then each as it is told."""
+    wanted = _filter(context, options)
+    subject = wire.events_subject(options.service or ">")
+    connection = await context.connection()
+    told = asyncio.Queue[bytes]()
+    if not options.no_follow:
+        await connection.listen(subject, lambda _subject, _reply, _headers, body: told.put_nowait(body))
+    last = datetime.min.replace(tzinfo=UTC)
+    if options.no_follow or options.since is not None:
+        async for body in _kept(connection, subject, wanted.since):
+            last = max(last, _print(context, body, wanted, after=None))
+    while not options.no_follow:
+        _print(context, await told.get(), wanted, after=last)
+    return DONE
+
+
+async def _kept(connection: Connection, subject: str, since: datetime | None) -> AsyncIterator[bytes]:
+    """Yield the messages that the stream keeps from a time on."""
+    first = 1 if since is None else await direct_get.first_since(connection, EVENTS_STREAM, since)
+    if first is not None:
+        async for message in direct_get.read_each(connection, EVENTS_STREAM, subject, sequence=first):
+            yield message.body
+
+
+def _filter(context: Context, options: argparse.Namespace) -> _Wanted:
+    services = service_names(context)
+    if options.service and options.service not in services:
+        raise UsageError(f"there is no service {options.service!r}{did_you_mean(options.service, services)}")
+    known = get_args(What)
+    turns = frozenset(turn.strip() for turn in (options.what or "").split(",") if turn.strip())
+    for turn in sorted(turns - {*known}):
+        hint = did_you_mean(turn, known) or f"; there are: {', '.join(known)}"
+        raise UsageError(f"there is no turn {turn!r}{hint}")
+    return _Wanted(
+        type=options.type or "*",
+        job_id=None if options.id is None else wire.storable_id(options.id),
+        tenant=options.tenant,
+        turns=turns,
+        since=None if options.since is None else context.now - options.since,
+    )
+
+
+def _print(context: Context, body: bytes, wanted: _Wanted, *, after: datetime | None) -> datetime:
+    """Print a message's events that are wanted, unless it was told before; return when it was told."""
+    try:
+        message = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return datetime.min.replace(tzinfo=UTC)
+    if after is not None and message.at <= after:
+        return message.at
+    for event in message.events:
+        told = Told(at=message.at, event=event)
+        if wanted.has(told):
+            context.output.json_line(told)
+            context.output.line(_in_words(told), _STYLES.get(event.what, ""))
+    return message.at
+
+
+def _in_words(told: Told) -> str:
+    event = told.event
+    percent = "" if event.fraction is msgspec.UNSET else f" {event.fraction:.0%}"
+    more = [brief(text, 80) for text in (event.note, event.error, event.tenant) if text is not msgspec.UNSET]
+    facts = (
+        f"{event.what}{percent}",
+        event.type,
+        brief(event.id, 80),
+        f"attempt {event.attempt}",
+        f"{event.ms:,.0f} ms",
+    )
+    return "  ".join((format_instant(told.at), *facts, *more))

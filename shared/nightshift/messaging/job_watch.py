@@ -1,0 +1,84 @@
+"""Hears for any number of waiters what workers tell of their jobs; one subscription serves them all.
+
+Whoever waits begins to watch first, then looks where the job is, and then waits: so nothing falls into a gap. An event
+may be lost, so look again now and then.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from nightshift.broker import Connection
+from nightshift.contract import wire
+from nightshift.contract.job_events import JobEvent, JobEvents, JobQuestion
+from nightshift.topology.discovery import ASK
+
+MOST_WAITING = 100
+"""Events of one watched job that nobody has taken yet: beyond it the oldest are dropped."""
+_decode = msgspec.json.Decoder(JobEvents).decode
+_Key = tuple[str, str]
+
+
+class Watched:
+    """What is told of one job, in order."""
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[JobEvent] = asyncio.Queue(MOST_WAITING)
+
+    async def next(self, seconds: float) -> JobEvent | None:
+        """Return the next event; None if there is none within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._events.get()
+        except TimeoutError:
+            return None
+
+    def put(self, event: JobEvent) -> None:
+        """Add an event."""
+        if self._events.full():
+            self._events.get_nowait()
+        self._events.put_nowait(event)
+
+
+class JobWatch:
+    """Watches jobs of some services."""
+
+    def __init__(self, connection: Connection, services: Iterable[str]) -> None:
+        self._connection, self._services = connection, frozenset(services)
+        self._watched: defaultdict[_Key, set[Watched]] = defaultdict(set)
+
+    async def start(self) -> None:
+        """Begin to listen; the subscription survives reconnects."""
+        for service in sorted(self._services):
+            await self._connection.listen(wire.events_subject(service), self._receive)
+
+    @contextmanager
+    def watching(self, job_type: str, job_id: str) -> Iterator[Watched]:
+        """Yield what is told of a job from now on, as long as the block runs."""
+        key, watched = (job_type, wire.storable_id(job_id)), Watched()
+        self._watched[key].add(watched)
+        try:
+            yield watched
+        finally:
+            self._watched[key].discard(watched)
+            if not self._watched[key]:
+                del self._watched[key]
+
+    def ask(self, job_type: str, job_id: str) -> None:
+        """Have the worker that runs a job, if one does, tell how far it is."""
+        question = JobQuestion(type=job_type, id=wire.storable_id(job_id))
+        self._connection.send(ASK.encode(), msgspec.json.encode(question))
+
+    def _receive(self, _subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
+        if not self._watched:
+            return
+        try:
+            events = _decode(body).events
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        for event in events:
+            for watched in self._watched.get((event.type, event.id), ()):
+                watched.put(event)

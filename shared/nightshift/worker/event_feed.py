@@ -1,0 +1,60 @@
+"""Tells what becomes of jobs on `events.<service>`, many in one message.
+
+At once while there is little to tell, ten times a second under load. Nobody waits for the broker: a telling costs a job
+next to nothing, and what is told while the broker is away is lost.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from nightshift.broker import Connection
+from nightshift.broker.parser import Receive
+from nightshift.contract import wire
+from nightshift.contract.job_events import MAX_EVENTS, JobEvent, JobEvents
+from nightshift.instants import utc_now
+from nightshift.topology.discovery import ASK
+
+Tell = Callable[[JobEvent], None]
+_LITTLE = 20
+_SOON_SECONDS, _LATER_SECONDS = 0.01, 0.1
+"""Between two tellings: after a little one, and under load."""
+_encode = msgspec.json.Encoder().encode
+
+
+class EventFeed:
+    """Gathers events of one service's worker, and publishes them in the order in which they were told."""
+
+    def __init__(self, service: str, connection: Connection, *, now: Callable[[], datetime] = utc_now) -> None:
+        self._subject, self._connection, self._now = wire.events_subject(service).encode(), connection, now
+        self._gathered: list[JobEvent] = []
+        self._is_due, self._not_before = False, 0.0
+
+    async def answer(self, receive: Receive) -> None:
+        """Have whoever asks how far a job is heard by `receive`, which tells it if it knows."""
+        await self._connection.listen(ASK, receive)
+
+    def tell(self, event: JobEvent) -> None:
+        """Add an event to the next message."""
+        self._gathered.append(event)
+        if not self._is_due:
+            self._is_due = True
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(self._not_before, loop.time()), self.flush)
+
+    def flush(self) -> None:
+        """Publish what was gathered."""
+        events, self._gathered, self._is_due = self._gathered, [], False
+        pause = _SOON_SECONDS if len(events) < _LITTLE else _LATER_SECONDS
+        self._not_before = asyncio.get_running_loop().time() + pause
+        if not self._connection.up.is_set():  # kept until the reconnect they would be old, and their number unbounded
+            return
+        for first in range(0, len(events), MAX_EVENTS):
+            told = JobEvents(at=self._now(), events=tuple(events[first : first + MAX_EVENTS]))
+            self._connection.send(self._subject, _encode(told))
+
+
+def nobody(_event: JobEvent) -> None:
+    """Tell nobody."""

@@ -1,0 +1,117 @@
+"""Which news there are of jobs in flight, for whoever watches them."""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable
+from typing import NoReturn
+
+import msgspec
+from msgspec import UNSET
+
+from nightshift.broker import Connection
+from nightshift.contract.job_events import JobEvent, JobQuestion, What
+from nightshift.heartbeat import Heartbeat
+from nightshift.messaging.job import Progress
+from nightshift.worker.event_feed import EventFeed, Tell, nobody
+from nightshift.worker.in_flight import InFlightJob
+from nightshift.worker.verdict import DUPLICATE, INTERRUPTED, Ack, DeadLetter, Verdict
+
+_LOOK_SECONDS = 1.0
+STARTED_AFTER_SECONDS = 1.0
+"""Most jobs are over by then, and nobody has to hear that they began."""
+_NO_NEWS = frozenset({DUPLICATE.outcome, INTERRUPTED.outcome})
+"""A duplicate's job was told of as done; of an interrupted one nothing is known."""
+_decode = msgspec.json.Decoder(JobQuestion).decode
+
+
+class JobNews:
+    """Tells what becomes of one worker's jobs."""
+
+    def __init__(self, feed: EventFeed | None = None, running: Iterable[InFlightJob] = ()) -> None:
+        """`running` are the worker's jobs that run, whenever they are looked at. Without a feed nobody is told."""
+        self._feed, self.running = feed, running
+        self._tell: Tell = nobody if feed is None else feed.tell
+
+    async def listen(self) -> None:
+        """Answer whoever asks how far a job is."""
+        if self._feed is not None:
+            await self._feed.answer(self.answer)
+
+    def flush(self) -> None:
+        """Tell at once what was gathered: the worker has stopped."""
+        if self._feed is not None:
+            self._feed.flush()
+
+    def ended(self, in_flight: InFlightJob, verdict: Verdict, seconds: float) -> None:
+        """Tell how an attempt has ended."""
+        outcome = verdict.outcome
+        if outcome in _NO_NEWS:
+            return
+        error = None
+        if not isinstance(verdict, Ack):
+            error = verdict.error_type or (verdict.reason if isinstance(verdict, DeadLetter) else None)
+        self._tell(_event(in_flight, outcome, seconds, error))  # type: ignore[arg-type]  # outcomes are the events' words
+
+    async def run(self, heartbeat: Heartbeat) -> NoReturn:
+        """Look every second, until cancelled."""
+        while True:
+            heartbeat.beat()
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._look()
+
+    def _look(self) -> None:
+        """Tell which jobs have been running for a second, and how far they are."""
+        now = time.perf_counter()
+        for in_flight in self.running:
+            told = in_flight.job.told
+            if told is not in_flight.last_told and told is not None:
+                self._tell_progress(in_flight, now)
+            elif in_flight.last_told is None and 0 < in_flight.started_at <= now - STARTED_AFTER_SECONDS:
+                in_flight.last_told = NOTHING_YET
+                self._tell(_event(in_flight, "started", now - in_flight.started_at))
+
+    def answer(self, _subject: bytes, _reply: bytes, _headers: bytes, question: bytes) -> None:
+        """Tell how far a job is that somebody asks for, if it runs here. What is no question asks nothing."""
+        try:
+            asked = _decode(question)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        now = time.perf_counter()
+        for in_flight in self.running:
+            job = in_flight.job
+            if job.type == asked.type and asked.id in {job.id, job.key}:
+                if job.told is None:
+                    self._tell(_event(in_flight, "started", now - in_flight.started_at))
+                else:
+                    self._tell_progress(in_flight, now)
+
+    def _tell_progress(self, in_flight: InFlightJob, now: float) -> None:
+        in_flight.last_told = told = in_flight.job.told
+        fraction, note = told or NOTHING_YET
+        event = _event(in_flight, "progress", now - in_flight.started_at)
+        known = UNSET if fraction is None else fraction
+        self._tell(msgspec.structs.replace(event, fraction=known, note=note or UNSET))
+
+
+NOTHING_YET: Progress = (None, "")
+"""What a job that has begun has told of itself."""
+
+
+def _event(in_flight: InFlightJob, what: What, seconds: float, error: str | None = None) -> JobEvent:
+    job = in_flight.job
+    return JobEvent(
+        type=job.type,
+        id=job.id,
+        what=what,
+        attempt=job.attempt,
+        ms=math.floor(seconds * 1e5) / 100,
+        tenant=job.tenant or UNSET,
+        error=error or UNSET,
+        trace=in_flight.trace_id or UNSET,
+    )
+
+
+def news_of(service: str, connection: Connection) -> JobNews:
+    """Return what tells on a service's subject."""
+    return JobNews(EventFeed(service, connection))
