@@ -8,7 +8,7 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
 from nightshift.messaging.claim_check import MAX_CLAIM_BYTES
 from nightshift.topology import discovery, topology
-from nightshift.topology.consumer import Consumer
+from nightshift.topology.consumer import ACK_WAIT, Consumer
 from nightshift.topology.topology import Stream, Topology
 
 _TYPE, _ID, _NAME = "<type>", "<job id>", "<name>"
@@ -72,7 +72,7 @@ def limits() -> dict[str, float]:
         "deadLetterDays": topology.DEAD_LETTER_AGE.days,
         "duplicateWindowSeconds": topology.DUPLICATE_WINDOW.total_seconds(),
         "eventsKeptPerSchedule": topology.EVENTS_KEPT,
-        "acknowledgeSeconds": topology.ACK_WAIT.total_seconds(),
+        "acknowledgeSeconds": ACK_WAIT.total_seconds(),
         "longestBackoffSeconds": backoff.CEILING_SECONDS,
     }
 
