@@ -1,6 +1,6 @@
 """A job id that some store would refuse is made storable before the handler sees it, and does its work once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from nightshift.broker.jetstream import store
 from nightshift.contract.wire import safe_token
 from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent
+from nightshift.outcomes import Permanent, Snooze
 from schema.tables import email_deliveries
 from tests.harness import RunProbe
 from tests.integration.worker.conftest import Work
@@ -45,6 +45,24 @@ async def test_the_work_is_done_once_and_its_row_written(work: Work, job_id: str
         await harness.empty()
         assert seen == [safe_token(job_id)]
         assert harness.outcomes() == {"done": 1, "duplicate": 1}
+
+
+@pytest.mark.parametrize("job_id", ["a/b/../c", ">", "*.*", "a b", "\N{GRINNING FACE}", "$JS.API", "é" * 40])
+async def test_what_means_something_on_the_wire_is_an_id_like_any_other(work: Work, job_id: str) -> None:
+    """Done once, under its own name, also when it had to wait on a subject of its own."""
+    seen: list[str] = []
+
+    async def wait_once(_: RunProbe, job: Job) -> None:
+        seen.append(job.id)
+        if len(seen) == 1:
+            raise Snooze(timedelta(0))
+        job.write(_DELIVERY, _row(job))
+
+    async with work({RunProbe: wait_once}) as harness:
+        await store(harness.connection, "jobs.probe.run", {"Job-Id": job_id}, GOOD)
+        await harness.empty()
+        assert seen == [job_id, job_id]
+        assert harness.outcomes() == {"snooze": 1, "done": 1}
 
 
 async def test_its_dead_letter_has_the_id_as_it_was_published(work: Work) -> None:

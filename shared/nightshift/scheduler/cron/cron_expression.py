@@ -31,6 +31,8 @@ _NICKNAMES = {
 }
 _HASHED_OR_RANDOM = re.compile(r"[hr](?:[(/].*)?", re.IGNORECASE)
 """Values that croniter derives from a hash or draws at random: not the same in every replica."""
+_ZONE_WITHIN = re.compile(r"TZ=|[A-Za-z]{3,}/[A-Za-z]{3,}|\bUTC\b")
+"""As Kubernetes, Go and Quartz have it."""
 _NO_HASH = "H and R stand for values that are hashed or drawn; write the value itself"
 _HOURS_A_DAY = 24
 _SOME_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - a wall-clock time
@@ -104,6 +106,8 @@ def parse(text: str) -> Expression:
         raise ExpressionError(f"it has {len(text)} characters, at most {MAX_CHARACTERS} are read")
     if text.startswith("@"):
         fields = _nickname(text).split()
+    if _ZONE_WITHIN.search(text):
+        raise ExpressionError("a time zone stands beside the expression and not in it: time_zone")
     if len(fields) not in (_FIVE, _SIX):
         raise ExpressionError(
             f"it has {len(fields)} fields, expected five (minute, hour, day of month, month, "
