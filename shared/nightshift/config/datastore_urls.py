@@ -1,5 +1,6 @@
 """The URLs of database and object store: validated, combined with the authority to trust, shown without a password."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from nightshift.config.tls import ca_file_problem, is_file
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+_SEVERAL_HOSTS = re.compile(
+    r"(?P<before>postgres[^:/]*://(?:[^@/?]*@)?)(?P<hosts>[^@/?]*,[^@/?]*)(?P<path>/[^?]*)?(?:\?(?P<options>.*))?",
+    re.DOTALL,
+)
 # SQLAlchemy is imported where a URL is read: a process without a database is spared it.
 
 DATABASE = Pattern(
@@ -97,7 +102,7 @@ def parse(url: str) -> "URL":
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
     try:
-        parsed = make_url(url)
+        parsed = make_url(_hosts_as_options(url))
     except (ArgumentError, ValueError):
         raise ValueError(
             "the database URL cannot be read: write postgresql://user:password@host:5432/name or sqlite:////folder/file.db"
@@ -109,6 +114,8 @@ def parse(url: str) -> "URL":
         )
     if driver.startswith("sqlite"):
         _check_file(parsed)
+    elif "@" in (parsed.host or ""):  # part of the password: it must not get into a log as a host
+        raise ValueError("the database URL has an @ within its user or password: write it as %40")
     elif not parsed.database:
         raise ValueError("the database URL names no database: write postgresql://user:password@host:5432/name")
     else:
@@ -183,6 +190,15 @@ def _with_system_authorities(url: "URL") -> "URL":
     if file is None:
         raise ValueError("sslrootcert in the database URL is system: this machine has no file of authorities")
     return url.update_query_dict({"sslmode": url.query.get("sslmode", _VERIFIED), "sslrootcert": file})
+
+
+def _hosts_as_options(url: str) -> str:
+    """Write libpq's `//a:5432,b:5432/name` as `///name?host=a:5432&host=b:5432`, which SQLAlchemy understands."""
+    found = _SEVERAL_HOSTS.fullmatch(url)
+    if found is None:
+        return url
+    hosts = "&".join(f"host={host}" for host in found["hosts"].split(","))
+    return f"{found['before']}{found['path'] or ''}?{hosts}{'&' if found['options'] else ''}{found['options'] or ''}"
 
 
 def _join_hosts(url: "URL") -> "URL":
