@@ -19,7 +19,8 @@ _DIGEST = Parameter(
     "Content-Digest",
     "header",
     "The SHA-256 of the body (RFC 9530): other bytes are not stored.",
-    example="sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:",
+    {"type": "string", "pattern": "^sha-256=:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=:$"},
+    "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:",
 )
 _PREFER = Parameter(
     "Prefer", "header", "`wait=30`: answer when the file is processed, or after so many seconds.", example="wait=30"
