@@ -10,7 +10,7 @@ from datetime import datetime
 
 from nightshift.embedded.stack import Stack
 from tests.chaos.cluster import NODES, ClusterStack
-from tests.chaos.pace import PACES
+from tests.chaos.pace import BRISK, PACES, SERVICE
 from tests.chaos.plan import CLUSTER_FAULTS, FAULTS, POSTGRES_FAULTS, VERY_LONG_RUN_SECONDS
 from tests.chaos.run import Report, run
 from tests.chaos.world import Scale
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=10, help="jobs per second that are sent (default: 10)")
     parser.add_argument(
         "--pace",
-        choices=sorted(PACES),
+        choices=(BRISK.name, SERVICE.name),
         default="brisk",
         help="brisk: waits of the product shortened; service: as in service, but for ack_wait (give it 10 minutes)",
     )
