@@ -146,7 +146,7 @@ class Listener:
 
     async def close(self) -> None:
         """Close the connection."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._hushed = self._connection, None, False
         if connection is not None:
             connection.terminate()
 

@@ -26,7 +26,7 @@ _log = get_logger("housekeeping")
 
 
 class EnqueuedRelay:
-    """Publishes the rows of one service for as long as its process runs; of several replicas one does at a time."""
+    """Publishes the rows of one service for as long as its process runs; several replicas share them."""
 
     def __init__(self, rows: EnqueuedRows, notifications: Notifications) -> None:
         self._rows, self._notifications = rows, notifications

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, select, text
+from sqlalchemy import Select, bindparam, select
 
 from nightshift.backoff import Backoff
 from nightshift.broker import BrokerRefusedError, QueueFullError
@@ -27,16 +27,19 @@ PAGE = MAX_BATCH
 """Rows that are published as one atomic batch."""
 _FIRST_OF_FULL = 20
 """So many are tried singly when their batch did not fit into the queue."""
-_RELAYS = text("(SELECT pg_try_advisory_xact_lock(1852401513, hashtext(:service)))")
-"""Of the replicas of a service one relays at a time; the lock goes with the transaction, and with its process."""
 _OF_SERVICE = select(
     table.c.id, table.c.subject, table.c.body, table.c.headers, table.c.not_before, table.c.tries
 ).where(table.c.service == bindparam("service"))
 
 
 def _pages(query: Select[Any]) -> Mapping[str, Select[Any]]:
-    """Return a page in the words of each kind of database; on PostgreSQL it is empty while another replica relays."""
-    return {"sqlite": query.limit(PAGE), "postgresql": query.where(_RELAYS).limit(PAGE)}
+    """Return a page in the words of each kind of database.
+
+    On PostgreSQL the replicas of a service take different rows: those of one that dies are free with its connection. On
+    SQLite they may publish a row twice, which the broker and the inbox notice.
+    """
+    page = query.limit(PAGE)
+    return {"sqlite": page, "postgresql": page.with_for_update(skip_locked=True)}
 
 
 _NEW = _pages(_OF_SERVICE.where(table.c.retry_at.is_(None)).order_by(table.c.retry_at, table.c.created_at))

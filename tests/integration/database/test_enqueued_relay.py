@@ -18,6 +18,7 @@ from nightshift.broker.jetstream import manage
 from nightshift.broker.message import OutboundMessage
 from nightshift.database import Database, migrate, open_database
 from nightshift.database.notifications import (
+    AWAKE_LOCK,
     CHANNEL,
     QUIET_SECONDS,
     CommitCounter,
@@ -391,8 +392,8 @@ async def test_rows_of_jobs_ring_for_nobody(rung: Database) -> None:
         assert await since() == []
 
 
-async def test_one_replica_relays_at_a_time(rung: Database, publisher: Publisher, connection: Connection) -> None:
-    """The others find nothing meanwhile; when it is done, or dead, the next one does it."""
+async def test_replicas_take_different_rows(rung: Database, publisher: Publisher, connection: Connection) -> None:
+    """What one has in hand the others do not see; when it dies, the next one has it."""
     publishing, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(Publisher):
@@ -412,6 +413,23 @@ async def test_one_replica_relays_at_a_time(rung: Database, publisher: Publisher
     await asyncio.gather(first, return_exceptions=True)
     assert await second.publish_new(utc_now()) == Turn(3, 3)
     assert await ids(connection) == sorted(jobs)
+
+
+async def test_no_lock_of_a_producers_holds_up_the_relay(
+    rung: Database, publisher: Publisher, connection: Connection
+) -> None:
+    """Any user of a database may take any advisory lock: then nobody is told, and the relay looks by itself."""
+    async with rung.write() as emptied:
+        await emptied.execute(delete(outbox))
+    held = await asyncpg.connect(rung.url.replace("+asyncpg", ""))
+    for number in (AWAKE_LOCK, AWAKE_LOCK + 1):
+        await held.execute(f"SELECT pg_advisory_lock({number}, hashtext('probe'))")
+    try:
+        async with relaying(EnqueuedRows("probe", rung, publisher), listen("probe", rung)):
+            await enqueue(rung, *(jobs := fresh(20)))
+            await eventually(lambda: _is(connection, jobs), what="they are published")
+    finally:
+        await held.close()
 
 
 async def test_a_connection_that_breaks_is_made_anew(
