@@ -158,8 +158,12 @@ class Listener:
         with outages(self._place) as stage:
             connection = await self._connect()
             stage.connected = True
-            await connection.execute(f"SET lock_timeout = {round(_HELD_BY_ANOTHER * 1000)}")
-            await connection.add_listener(CHANNEL, self._heard)
+            try:
+                await connection.execute(f"SET lock_timeout = {round(_HELD_BY_ANOTHER * 1000)}")
+                await connection.add_listener(CHANNEL, self._heard)
+            except BaseException:  # cancelled, for instance: nobody else would close it
+                connection.terminate()
+                raise
         self._connection = connection
         self._rung.set()  # what was enqueued before
 

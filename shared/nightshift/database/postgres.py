@@ -112,7 +112,11 @@ def connector(
             statement_cache_size=0 if is_lent else _CACHED_STATEMENTS,
         )
         if not is_lent:
-            await connection.execute(_OUTSIDE_THE_LIBRARYS_SCHEMA)
+            try:
+                await connection.execute(_OUTSIDE_THE_LIBRARYS_SCHEMA)
+            except BaseException:  # cancelled, for instance: nobody else would close it
+                connection.terminate()
+                raise
         return connection
 
     return connect
