@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, select, text
 
 from nightshift.backoff import Backoff
 from nightshift.broker import BrokerRefusedError, QueueFullError
@@ -27,6 +27,8 @@ PAGE = MAX_BATCH
 """Rows that are published as one atomic batch."""
 _FIRST_OF_FULL = 20
 """So many are tried singly when their batch did not fit into the queue."""
+_PLAN_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
+"""PostgreSQL would keep the plan that it made while the table was empty, and read a whole backlog for each page."""
 _OF_SERVICE = select(
     table.c.id, table.c.subject, table.c.body, table.c.headers, table.c.not_before, table.c.tries
 ).where(table.c.service == bindparam("service"))
@@ -86,6 +88,7 @@ class EnqueuedRows:
                 await self._database.commit(lambda it: [it.execute(*one) for one in done])
         else:
             async with self._database.write() as connection:
+                await connection.execute(_PLAN_ANEW)
                 rows = (await connection.execute(pages[dialect], parameters)).mappings().all()
                 await sending.send(rows)
                 for statement, values in changes(dialect, sending.done, sending.failures):
