@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 LOOPS = {
     "probe": (
         *("health checks", "worker", "pull watch", "outbox relay", "enqueued relay", "sweep", "trimmer"),
-        *("connection", "discovery"),
+        *("news", "connection", "discovery"),
     ),
     "scheduler": ("health checks", "announcer", "connection", "discovery"),
 }
