@@ -120,6 +120,7 @@ async def test_the_doctor_says_that_nothing_is_stored_and_what_to_do(disk: Path)
         with pytest.raises(Unavailable, match=r"jobs\.email"):
             await connection.storing()
         said = await run_command(("doctor", "--json"), {"NATS_URL": broker.url}, Path("nowhere"))
+        assert said.out, said.err
         (finding,) = [one for one in said.json if one["check"] == "storage"]
         assert (said.code, finding["state"]) == (1, "wrong")
         assert re.match("nothing is stored for .*email.*: the broker takes messages and does not say", finding["found"])

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pytest
 
+from nightshift.config.bearer import bearer
 from nightshift.config.secret import Secret
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import Deferred, Held, Mailbox, Mailer, SendFailedError
@@ -106,7 +107,7 @@ class ResendProvider:
 
     def credentials_are_wrong(self) -> None:
         """See `Provider`."""
-        self.mailer._client.headers["Authorization"] = "Bearer re_wrong"
+        self.mailer._client.auth = bearer(Secret("re_wrong"))
 
     def deliveries(self) -> Sequence[list[str]]:
         """See `Provider`."""
