@@ -119,7 +119,9 @@ async def test_the_new_job_comes_in_over_http_where_the_setting_allows_it(tree: 
     assert (taken.status_code, taken.json()["job"]["type"]) == (202, "email.digest")
     assert (wrong.status_code, [one["pointer"] for one in wrong.json()["errors"]]) == (422, ["/userId", "/user"])
     assert (other.status_code, other.json()["code"]) == (404, "unknown-job-type")
-    assert [one for one in described if one.startswith("/v1/jobs/")] == [path, f"{path}/batch", f"{path}/{{id}}"]
+    assert [one for one in described if one.startswith("/v1/jobs/")] == [
+        *(path, f"{path}/batch", f"{path}/{{id}}", f"{path}/{{id}}/events")
+    ]
 
 
 @asynccontextmanager
