@@ -77,7 +77,9 @@ async def _try_to_store(connection: Connection, service: str) -> str:
     except QueueFullError as full:
         return full.description
     except Unavailable as away:
-        return f"the broker {NOT_STORED.removeprefix('it ')}" if NOT_STORED in str(away) else str(away)
+        # Whether it answers a ping, at such a time, is a matter of luck.
+        silent = NOT_STORED in str(away) or "no answer" in str(away)
+        return f"the broker {NOT_STORED.removeprefix('it ')}" if silent else str(away)
     except BrokerRefusedError:  # a missing right, or stream, which other checks name
         return ""
     return ""
