@@ -138,7 +138,8 @@ def test_no_role_owns_the_database_server(stack: Project) -> None:
     nothing = {"rolsuper": False, "rolcreatedb": False, "rolcreaterole": False}
     owner = roles.pop("nightshift")
     assert owner == nothing | {"rolcreaterole": True}
-    assert roles == {f"nightshift_{service}": nothing for service in SERVICES if service != "scheduler"}
+    roles_of = {*SERVICES, "producer"} - {"scheduler"}
+    assert roles == {f"nightshift_{name}": nothing for name in roles_of}
     assert "permission denied" in stack.compose("exec", "-T", "email", "python", "-c", _READ_ACCOUNTS)
 
 
