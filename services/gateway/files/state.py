@@ -12,6 +12,7 @@ from services.gateway.files.repository import FileRow, disown, find_file
 from services.gateway.files.representation import FileView, version_of
 from services.gateway.files.watch import FileWatch
 from services.gateway.operation import Call
+from services.gateway.patience import result_or
 from services.gateway.preferences import applied, wait_seconds
 from services.gateway.problems import Problem
 from services.gateway.responses import EVENT_HEADERS, json_response
@@ -90,14 +91,8 @@ class FileState:
 
     async def _change(self, file: FileRow, seconds: float) -> FileRow | None:
         """Return the file when it has changed, as it is after so many seconds or when the process stops."""
-        changing = asyncio.ensure_future(self._watch.change(file.id, version_of(file)))
-        stopping = asyncio.ensure_future(self._draining.wait())
-        try:
-            await asyncio.wait({changing, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return changing.result() if changing.done() else file
-        finally:
-            changing.cancel()
-            stopping.cancel()
+        changing = self._watch.change(file.id, version_of(file))
+        return await result_or(file, changing, seconds=seconds, draining=self._draining)
 
     async def _events(self, file: FileRow | None, seen: str, key_id: str) -> AsyncIterator[bytes]:
         with self._waiting.held(key_id):

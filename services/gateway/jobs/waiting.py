@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from nightshift.contract.job_events import JobEvent
-from nightshift.messaging.job_watch import JobWatch, Watched
+from nightshift.messaging.job_watch import JobWatch
 from services.gateway.jobs.state import JobState, JobStates
+from services.gateway.patience import result_or
 from services.gateway.slots import Slots
 
 LOOK_AGAIN_SECONDS = 5.0
 """An event may be lost: whoever waits looks again so often."""
-_STEP_SECONDS = 0.5
 OVER = "over"
 """The id of the last event."""
 
@@ -68,7 +68,7 @@ class JobWaiting:
                 left = LOOK_AGAIN_SECONDS if until is None else min(LOOK_AGAIN_SECONDS, until - loop.time())
                 if left <= 0:
                     return
-                event = await self._next(watched, left)
+                event = await result_or(None, watched.next(left), seconds=left, draining=self._draining)
                 if event is None or event.what not in {"started", "progress", "dead"}:
                     found = await self._states.of(job_type, job_id, sequence)
                     # A job in a worker's hands is nowhere else to be seen: what was told of it last still holds.
@@ -76,16 +76,6 @@ class JobWaiting:
                 else:
                     state = _of_event(state, event)
                 yield state
-
-    async def _next(self, watched: Watched, seconds: float) -> JobEvent | None:
-        """Return the next event, None after so many seconds or when the process stops."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while (left := until - loop.time()) > 0 and not self._draining.is_set():
-            event = await watched.next(min(left, _STEP_SECONDS))
-            if event is not None:
-                return event
-        return None
 
 
 def _of_event(before: JobState, event: JobEvent) -> JobState:
