@@ -13,9 +13,9 @@ from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.database import Database
-from nightshift.database.tables import outbox, processed_messages
+from nightshift.database.tables import outbox
 from nightshift.housekeeping.overdue import due_at
-from nightshift.messaging.ledger import LedgerEntry, entry_of
+from nightshift.messaging.ledger import LedgerEntry, find_in
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
 from services.gateway.outbox_rows import outbox_id
@@ -25,11 +25,6 @@ LOOK_SECONDS = 2.0
 MOST_SEQUENCE = 10**16 - 1
 State = Literal["done", "dead", "running", "scheduled", "retrying", "queued", "outbox", "accepted"]
 _DIGITS = 7
-_DONE = select(processed_messages).where(
-    processed_messages.c.consumer == bindparam("service"),
-    processed_messages.c.type == bindparam("type"),
-    processed_messages.c.id == bindparam("token"),
-)
 _WAITS = select(outbox.c.id).where(outbox.c.id == bindparam("row"))
 
 
@@ -113,18 +108,11 @@ class JobStates:
         Raises:
             Unavailable: the database is unavailable.
         """
-        wanted = {
-            "service": wire.service_of(job_type),
-            "type": job_type,
-            "token": wire.safe_token(job_id),
-            "row": outbox_id(job_type, job_id),
-        }
+        row = {"row": outbox_id(job_type, job_id)}
 
         def ask(connection: DatabaseConnection) -> InDatabase:
-            row = connection.execute(_DONE, wanted).mappings().one_or_none()
-            if row is not None:
-                return InDatabase(entry_of(row), in_outbox=False)
-            return InDatabase(None, in_outbox=connection.execute(_WAITS, wanted).one_or_none() is not None)
+            done = find_in(connection, job_type, job_id)
+            return InDatabase(done, done is None and connection.execute(_WAITS, row).one_or_none() is not None)
 
         return await self._database.ask(ask)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, tuple_
 
 from nightshift.contract import wire
 from nightshift.database import Database
@@ -18,6 +18,9 @@ Outcome = Literal["done", "skipped"]
 OUTCOMES: Final = get_args(Outcome)
 PAGE_ROWS = 500
 _ROW = processed_messages.c
+_OF_JOB = select(processed_messages).where(
+    _ROW.consumer == bindparam("service"), _ROW.type == bindparam("type"), _ROW.id == bindparam("token")
+)
 _ORDER = (_ROW.processed_at, _ROW.consumer, _ROW.type, _ROW.id)
 
 
@@ -86,7 +89,7 @@ async def newest(
         page = size if left is None else min(size, left)
         rows = await _rows(database, query.where(*_before(last)).limit(page))
         for row in rows:
-            yield entry_of(row)
+            yield _entry(row)
         if len(rows) < page:
             return
         left, last = None if left is None else left - page, rows[-1]
@@ -108,13 +111,17 @@ async def find(database: Database, job_type: str, job_id: str) -> LedgerEntry | 
     Raises:
         Unavailable: the database is unavailable.
     """
-    query = select(processed_messages).where(
-        _ROW.consumer == wire.service_of(job_type), _ROW.type == job_type, _ROW.id == wire.safe_token(job_id)
-    )
-    return next(map(entry_of, await _rows(database, query)), None)
+    return await database.ask(lambda connection: find_in(connection, job_type, job_id))
 
 
-def entry_of(row: RowMapping) -> LedgerEntry:
+def find_in(connection: Connection, job_type: str, job_id: str) -> LedgerEntry | None:
+    """Return the entry of a job, as `find` does, on a connection that asks for more than that."""
+    wanted = {"service": wire.service_of(job_type), "type": job_type, "token": wire.safe_token(job_id)}
+    row = connection.execute(_OF_JOB, wanted).mappings().one_or_none()
+    return None if row is None else _entry(row)
+
+
+def _entry(row: RowMapping) -> LedgerEntry:
     """Return a row of the table as an entry."""
     result = row[_ROW.result]
     return LedgerEntry(
