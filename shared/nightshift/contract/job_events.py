@@ -63,6 +63,17 @@ class JobEvents(msgspec.Struct, frozen=True, kw_only=True):
     events: Annotated[tuple[JobEvent, ...], Meta(max_length=MAX_EVENTS)]
 
 
+def read_events(body: bytes) -> JobEvents | None:
+    """Return what a body tells; None if it tells nothing: anybody in the account may publish there."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+_decode = msgspec.json.Decoder(JobEvents).decode
+
+
 class JobQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """A question about one job: the worker that runs it tells at once how far it is, on `events.<service>`."""
 

@@ -13,12 +13,11 @@ import msgspec
 
 from nightshift.broker import Connection
 from nightshift.contract import wire
-from nightshift.contract.job_events import JobEvent, JobEvents, JobQuestion
+from nightshift.contract.job_events import JobEvent, JobQuestion, read_events
 from nightshift.topology.discovery import ASK
 
 MOST_WAITING = 100
 """Events of one watched job that nobody has taken yet: beyond it the oldest are dropped."""
-_decode = msgspec.json.Decoder(JobEvents).decode
 _Key = tuple[str, str]
 
 
@@ -73,12 +72,8 @@ class JobWatch:
         self._connection.send(ASK.encode(), msgspec.json.encode(question))
 
     def _receive(self, _subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
-        if not self._watched:
+        if not self._watched or (told := read_events(body)) is None:
             return
-        try:
-            events = _decode(body).events
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return
-        for event in events:
+        for event in told.events:
             for watched in self._watched.get((event.type, event.id), ()):
                 watched.put(event)

@@ -15,12 +15,12 @@ from nightshift.cli.queries.topology import service_names
 from nightshift.cli.terminal.exit_codes import DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant
 from nightshift.contract import wire
-from nightshift.contract.job_events import JobEvent, JobEvents, What
+from nightshift.contract.job_events import JobEvent, What, read_events
 from nightshift.text import did_you_mean
 from nightshift.topology.event_stream import EVENTS_STREAM
 
 _STYLES = {"done": "green", "dead": "bold red", "retry": "yellow", "unavailable": "yellow"}
-_decode = msgspec.json.Decoder(JobEvents).decode
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,7 +59,7 @@ async def tail(context: Context, options: argparse.Namespace) -> int:
     told = asyncio.Queue[bytes]()
     if not options.no_follow:
         await connection.listen(subject, lambda _subject, _reply, _headers, body: told.put_nowait(body))
-    last = datetime.min.replace(tzinfo=UTC)
+    last = _NEVER
     if options.no_follow or options.since is not None:
         async for body in _kept(connection, subject, wanted.since):
             last = max(last, _print(context, body, wanted, after=None))
@@ -96,10 +96,9 @@ def _filter(context: Context, options: argparse.Namespace) -> _Wanted:
 
 def _print(context: Context, body: bytes, wanted: _Wanted, *, after: datetime | None) -> datetime:
     """Print a message's events that are wanted, unless it was told before; return when it was told."""
-    try:
-        message = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return datetime.min.replace(tzinfo=UTC)
+    message = read_events(body)
+    if message is None:
+        return _NEVER
     if after is not None and message.at <= after:
         return message.at
     for event in message.events:
