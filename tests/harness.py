@@ -80,13 +80,17 @@ def probe_topology(limits: StreamLimits | None = None, *, bulk: bool = False) ->
     return topology(["probe.run", "probe.follow"], {"probe": "probe"}, limits, bulk=["probe"] if bulk else [])
 
 
+ONE_LOOK_SECONDS = 30.0
+"""A condition that takes longer to look at hangs."""
+
+
 async def eventually(condition: Callable[[], Any], *, what: str = "", timeout_seconds: float = DEADLINE_SECONDS) -> Any:
     """Waits until the condition holds (it may be async); returns its value. Fails with `what` at the deadline."""
     deadline = time.monotonic() + timeout_seconds
     while True:
         value = condition()
         if isinstance(value, Awaitable):
-            value = await value
+            value = await asyncio.wait_for(value, max(deadline - time.monotonic(), 0) + ONE_LOOK_SECONDS)
         if value:
             return value
         if time.monotonic() > deadline:
