@@ -1,8 +1,11 @@
 """Fixtures: real servers on free loopback ports, each in a temporary folder of its own, gone after the module."""
 
+import asyncio
+import gc
+import io
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,25 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Where compiled code is not kept beside its source, each of the many processes would compile all of it at its start.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "var" / "pycache"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of a test that hung where each of its tasks waits: the stack of its thread only shows the event loop."""
+    report = yield
+    if call.excinfo is not None and "from pytest-timeout" in str(call.excinfo.value):
+        report.sections.append(("tasks that were not done", _pending_tasks()))
+    return report
+
+
+def _pending_tasks() -> str:
+    text = io.StringIO()
+    for task in gc.get_objects():
+        if isinstance(task, asyncio.Task) and not task.done():
+            task.print_stack(file=text)
+    return text.getvalue()
 
 
 @pytest.fixture(scope="module")
