@@ -11,7 +11,7 @@ from typing import Any
 from nats.errors import Error, NoRespondersError
 
 from nightshift.broker.error_log import ErrorLog
-from nightshift.broker.errors import AnswerLostError, BrokerRefusedError, NotPermittedError
+from nightshift.broker.errors import AnswerLostError, BrokerRefusedError, NotPermittedError, NotStoredError
 from nightshift.broker.headers import STATUS, decode, encode
 from nightshift.broker.message import Reply
 from nightshift.broker.parser import Parser, Receive
@@ -20,10 +20,6 @@ from nightshift.outcomes import Unavailable
 
 _NO_RESPONDERS = "503"
 _REMEMBERED_SECONDS = 60.0
-NOT_STORED = (
-    "it takes messages and does not say that they are stored: its disk may be full, or was full and it has to be "
-    "restarted (docs/operations.md, section The broker's disk is full)"
-)
 _TOO_LARGE = 10054
 """The code with which a stream refuses what exceeds its own limit."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
@@ -116,10 +112,10 @@ class Connection(PatchedClient):
         """Check that no publish was left without an answer lately, by a broker that answers otherwise.
 
         Raises:
-            Unavailable: one was, and none on that stream has been stored since.
+            NotStoredError: one was, and none on that stream has been stored since.
         """
         if silent := sorted(stream for stream in self.unanswered if self.was_silent(stream)):
-            raise Unavailable("broker", f"{NOT_STORED} ({', '.join(silent)})")
+            raise NotStoredError(f"no answer on {', '.join(silent)}")
 
     def was_silent(self, stream: str) -> bool:
         """Return whether a publish to a stream was left without an answer lately, and none was stored since."""

@@ -6,6 +6,10 @@ _FULL_CODES = frozenset({10077, 10122})
 """10077: maximum messages or bytes exceeded (with discard new); 10122: the account's limit of a stream."""
 _NO_SPACE_CODES = frozenset({10023, 10047, 10028})
 """The broker's own disk or memory limit is reached."""
+NOT_STORED = (
+    "it takes messages and does not say that they are stored: its disk may be full, or was full and it has to be "
+    "restarted (docs/operations.md, section The broker's disk is full)"
+)
 
 
 class BrokerRefusedError(Exception):
@@ -22,6 +26,13 @@ class QueueFullError(BrokerRefusedError):
 
 class NotPermittedError(BrokerRefusedError):
     """The broker user of this process may not publish there."""
+
+
+class NotStoredError(Unavailable):
+    """The broker answers, but not that it has stored what was published."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("broker", f"{what}: {NOT_STORED}")
 
 
 class AnswerLostError(Unavailable):

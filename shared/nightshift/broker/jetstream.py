@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from nats.errors import NoRespondersError
 
-from nightshift.broker.connection import NOT_STORED, Connection
-from nightshift.broker.errors import AnswerLostError, not_understood, refusal
+from nightshift.broker.connection import Connection
+from nightshift.broker.errors import AnswerLostError, NotStoredError, not_understood, refusal
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 
@@ -52,7 +52,7 @@ async def store(
     message has a `Nats-Msg-Id`, by which the broker (and otherwise the inbox) recognises it.
 
     Raises:
-        Unavailable: the broker is unavailable, or did not answer in time.
+        Unavailable: the broker is unavailable, or did not answer in time (`NotStoredError`: it answers otherwise).
         BrokerRefusedError: the broker refused it (`QueueFullError`, `NotPermittedError`); nothing was stored.
     """
     loop, stream = asyncio.get_running_loop(), _stream_of(subject)
@@ -72,7 +72,7 @@ async def store(
             if not await connection.answers(_PING_SECONDS):
                 raise
             connection.unanswered[stream] = loop.time()
-            raise Unavailable("broker", f"no answer to {subject} within {patience:g} s: {NOT_STORED}") from None
+            raise NotStoredError(f"no answer to {subject} within {patience:g} s") from None
         except NoRespondersError:
             if left < _RETRY_SECONDS:
                 raise Unavailable("broker", f"nobody answers on {subject}: {NO_STREAM}") from None

@@ -8,6 +8,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from nightshift.broker import Connection
+from nightshift.broker.storage_probe import StorageProbe
 from nightshift.config.settings import Settings
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
@@ -116,7 +117,7 @@ def _compose(
 
 async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFrame) -> None:
     frame.checks.ready("broker", parts.watch.ask)
-    frame.checks.ready("storage", context.connection.storing)
+    frame.checks.ready("storage", StorageProbe(context.connection, context.name).check)
     frame.checks.ready("database", context.database.probe)
     frame.checks.ready("objects", context.objects.probe)
     for component, probe in context.resources.items():

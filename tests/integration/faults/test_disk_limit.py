@@ -1,5 +1,6 @@
 """The broker's disk limit: a clear refusal at once, nothing dropped, and what came due meanwhile runs afterwards."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ import pytest
 
 from nightshift.broker import Connection, QueueFullError
 from nightshift.broker.jetstream import manage, store
+from nightshift.broker.storage_probe import StorageProbe
 from nightshift.contract import wire
 from nightshift.embedded.servers.broker import Broker
 from nightshift.housekeeping.loop import Timing
@@ -103,3 +105,27 @@ async def test_what_is_no_schedule_is_reported(small_disk: Broker, tmp_path: Pat
         assert letter.headers[wire.DEAD_REASON] == "invalid"
         assert "Nats-Schedule" in letter.headers[wire.DEAD_ERROR]
         await harness.empty()
+
+
+async def test_a_worker_without_work_is_not_ready_while_nothing_is_stored(
+    small_disk: Broker, filling: Connection, tmp_path: Path
+) -> None:
+    """It has published nothing itself; it says why, and is ready again when there is room. Nothing stays behind."""
+    async with working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness:
+        probe = StorageProbe(harness.connection, "probe")
+        await _fill(filling)
+        with pytest.raises(QueueFullError, match="insufficient"):
+            await probe.check()
+        await manage(filling, "STREAM.DELETE.FILL")
+        await probe.check()
+        assert await count(harness.connection, "PROBE_LATER") == 0
+
+
+async def test_a_probe_that_was_cut_off_leaves_one_message_at_most(small_disk: Broker, tmp_path: Path) -> None:
+    """The next one replaces it, and takes it back; several replicas may do so side by side."""
+    async with working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness:
+        left = {"Nats-Schedule": "@at 2999-01-01T00:00:00Z", "Nats-Schedule-Target": "due.probe.nightshift-probe"}
+        await store(harness.connection, "later.probe.nightshift-probe.worker", left, b"")
+        assert await count(harness.connection, "PROBE_LATER") == 1
+        await asyncio.gather(*(StorageProbe(harness.connection, "probe").check() for _ in range(20)))
+        assert await count(harness.connection, "PROBE_LATER") == 0

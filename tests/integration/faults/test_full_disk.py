@@ -4,16 +4,22 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from nightshift.broker.connection import NOT_STORED, Connection
+from nightshift.broker.connection import Connection
+from nightshift.broker.errors import NotStoredError
 from nightshift.broker.jetstream import manage, store
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.processes import binaries
+from nightshift.embedded.processes.clean_env import clean_environment
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
@@ -61,9 +67,10 @@ async def _publish_until_refused(connection: Connection, subject: str = "jobs.pr
     for _ in range(100):
         try:
             await store(connection, subject, {}, bytes(100 * _KIBIBYTE), timeout_seconds=3)
-        except Unavailable as away:
-            if NOT_STORED in str(away):
-                raise
+        except NotStoredError:
+            raise
+        except Unavailable:
+            continue
 
 
 def _health(disk: Path, broker: Broker) -> int:
@@ -91,13 +98,12 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
                 await store(connection, "jobs.probe.run", {"Nats-Msg-Id": f"accepted-{number}"}, bytes(100 * _KIBIBYTE))
             assert _health(disk, broker) == 0
             filler = _fill(disk)
-            with pytest.raises(Unavailable) as told:
+            with pytest.raises(NotStoredError, match="its disk may be full"):
                 await _publish_until_refused(connection)
-            assert NOT_STORED in str(told.value)
-            with pytest.raises(Unavailable, match=r"jobs\.probe"):
+            with pytest.raises(NotStoredError, match=r"jobs\.probe"):
                 await connection.storing()
             began = time.monotonic()
-            with pytest.raises(Unavailable, match="restarted"):
+            with pytest.raises(NotStoredError, match="restarted"):
                 await store(connection, "jobs.probe.run", {}, b"{}", timeout_seconds=30)
             assert time.monotonic() - began < 10
             assert _health(disk, broker) == 1
@@ -116,7 +122,37 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
         await broker.kill()
 
 
-async def test_the_doctor_says_that_nothing_is_stored_and_what_to_do(disk: Path) -> None:
+async def _not_ready_without_work(broker: Broker, folder: Path) -> None:
+    """A worker that starts now, and finds nothing to do, says that nothing is stored."""
+    (port,) = free_ports(1)
+    settings = {
+        "NATS_URL": broker.url,
+        "DATABASE_URL": f"sqlite:///{folder / 'worker.db'}",
+        "S3_ENDPOINT": "http://127.0.0.1:9",
+        "S3_ACCESS_KEY": "nobody",
+        "S3_SECRET_KEY": "nothing",
+        "MAIL_FROM": "hello@acme.example",
+        "SMTP_HOST": LOOPBACK,
+        "HEALTH_PORT": str(port),
+    }
+    command = [sys.executable, "-m", "services.email"]
+    log = folder / "worker.log"
+    worker = Process("email", command, log=log, cwd=ROOT, environment=clean_environment() | settings)
+    said = re.compile("^storage: .*does not say that they are stored", re.MULTILINE)
+    try:
+        await eventually(lambda: said.search(_readiness(port)), what="it says that nothing is stored")
+    finally:
+        await worker.kill()
+
+
+def _readiness(port: int) -> str:
+    try:
+        return httpx.get(f"http://{LOOPBACK}:{port}/readyz", trust_env=False).text
+    except httpx.HTTPError:
+        return ""
+
+
+async def test_doctor_and_an_idle_worker_say_that_nothing_is_stored(disk: Path, tmp_path: Path) -> None:
     """In one line for all queues; the connection that met it says so, too, under readiness."""
     (disk / "broker").mkdir()
     declared = declared_topology(load_catalogue(), StreamLimits(queue_bytes=2**26, dead_letter_bytes=2**20))
@@ -127,6 +163,7 @@ async def test_the_doctor_says_that_nothing_is_stored_and_what_to_do(disk: Path)
             await _publish_until_refused(connection, "jobs.email.send")
         with pytest.raises(Unavailable, match=r"jobs\.email"):
             await connection.storing()
+        await _not_ready_without_work(broker, tmp_path)
         said = await run_command(("doctor", "--json"), {"NATS_URL": broker.url}, Path("nowhere"))
         assert said.out, said.err
         (finding,) = [one for one in said.json if one["check"] == "storage"]

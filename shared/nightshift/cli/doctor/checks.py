@@ -5,8 +5,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, NotPermittedError, QueueFullError
-from nightshift.broker.connection import NOT_STORED
+from nightshift.broker.errors import NOT_STORED, NotStoredError
 from nightshift.broker.jetstream import manage, store
+from nightshift.broker.storage_probe import try_to_store
 from nightshift.cli.client.context import NO_DATABASE, NO_OBJECTS, Context
 from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
@@ -58,7 +59,7 @@ async def disk(context: Context) -> list[Finding]:
     """Check that the broker stores: write what is due in a thousand years beside each queue, and take it back."""
     connection = await context.connection()
     names = service_names(context)
-    said = await asyncio.gather(*(_try_to_store(connection, service) for service in names))
+    said = await asyncio.gather(*(_not_stored(connection, service) for service in names))
     refused: dict[str, list[str]] = {}
     for name, text in zip(names, said, strict=True):
         if text:
@@ -67,21 +68,16 @@ async def disk(context: Context) -> list[Finding]:
     return found or [ok("storage", "the broker stores what it is given")]
 
 
-async def _try_to_store(connection: Connection, service: str) -> str:
-    """Return what is wrong; empty: it was stored, and is gone again."""
-    subject = f"later.{service}.nightshift-probe.doctor"
-    order = {"Nats-Schedule": "@at 2999-01-01T00:00:00Z", "Nats-Schedule-Target": f"due.{service}.nightshift-probe"}
+async def _not_stored(connection: Connection, service: str) -> str:
+    """Return why nothing is stored for a service; empty: it is."""
     try:
-        stored = await store(connection, subject, order, b"", timeout_seconds=2)
-        await manage(connection, f"STREAM.MSG.DELETE.{stored.stream}", {"seq": stored.seq, "no_erase": True})
+        await try_to_store(connection, service, "doctor")
     except QueueFullError as full:
         return full.description
     except Unavailable as away:
         # Whether it answers a ping, at such a time, is a matter of luck.
-        silent = NOT_STORED in str(away) or "no answer" in str(away)
+        silent = isinstance(away, NotStoredError) or "no answer" in str(away)
         return f"the broker {NOT_STORED.removeprefix('it ')}" if silent else str(away)
-    except BrokerRefusedError:  # a missing right, or stream, which other checks name
-        return ""
     return ""
 
 
