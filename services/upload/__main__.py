@@ -29,7 +29,7 @@ async def handlers(settings: UploadSettings, context: ServiceContext) -> AsyncIt
         _log.warning(
             "fonts_missing",
             "This machine has no fonts: text of PDFs that do not embed theirs may stay blank in thumbnails; "
-            "install fonts-droid-fallback or others",
+            "install fonts-droid-fallback and, for Korean, fonts-unfonts-core",
         )
     inspector = SubprocessInspector(
         settings.limits, timeout_seconds=settings.inspect_timeout_seconds, processes=settings.processes

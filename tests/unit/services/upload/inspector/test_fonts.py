@@ -27,14 +27,17 @@ def printed(text: str, font: bytes, encoding: bytes, ordering: bytes) -> bytes:
         ("\u4e2d\u6587", b"STSong-Light", b"UniGB-UCS2-H", b"GB1"),
         ("\u65e5\u672c", b"HeiseiMin-W3", b"UniJIS-UCS2-H", b"Japan1"),
         ("\u7e41\u9ad4", b"MSung-Light", b"UniCNS-UCS2-H", b"CNS1"),
+        ("\ud55c\uad6d\uc5b4", b"HYSMyeongJo-Medium", b"UniKS-UCS2-H", b"Korea1"),
+        ("\ub2e4\ub78c\uc950", b"HYGoThic-Medium", b"UniKS-UCS2-H", b"Korea1"),
     ],
 )
-def test_chinese_and_japanese_text_is_shown_without_its_font(
+def test_chinese_japanese_and_korean_text_is_shown_without_its_font(
     text: str, font: bytes, encoding: bytes, ordering: bytes
 ) -> None:
-    """With the font that the image has."""
-    if not any(path for folder in FONT_FOLDERS for path in folder.rglob("DroidSansFallback*")):
-        absent("apt-get install fonts-droid-fallback")
+    """With the fonts that the image has."""
+    for font_file, package in (("DroidSansFallback*", "fonts-droid-fallback"), ("UnDotum.ttf", "fonts-unfonts-core")):
+        if not any(path for folder in FONT_FOLDERS for path in folder.rglob(font_file)):
+            absent(f"apt-get install {package}")
     _, picture = look(printed(text, font, encoding, ordering))
     assert picture.convert("L").getextrema()[0] == 0
 
