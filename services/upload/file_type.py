@@ -35,6 +35,7 @@ IMAGES = {
 }
 """Image types that are inspected, with the name of their decoder."""
 
+_PDF_MARK = b"%PDF-"
 _PDF_HEADER = re.compile(rb"%PDF-\d\.\d")
 _PDF_HEADER_BYTES = 1024
 """Readers look for the header in so many bytes: mail gateways, printers and web pages put things before it."""
@@ -49,7 +50,7 @@ _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
 def sniff(head: bytes) -> str:
     """Return the media type of a file that begins with `head`, of which at most `HEAD_BYTES` are examined."""
     head = head[:HEAD_BYTES]
-    if _PDF_HEADER.match(head):
+    if _PDF_HEADER.match(head) or (head.startswith(_PDF_MARK) and _PDF_BODY.search(head)):
         return PDF
     text = _is_text(head[:_TEXT_BYTES])
     known = _matching(TEXTUAL, head) or (None if text else _binary_type(head))

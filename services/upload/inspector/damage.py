@@ -1,6 +1,7 @@
 """Tell how much of a damaged image is there: what a browser shows of it is shown, if it is most of it."""
 
 import io
+import re
 import struct
 import zlib
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ _UNCOMPRESSED = 1
 _GREY = 128
 """What libjpeg puts where the data ends too early."""
 _RIFF_HEAD = 8
+_FOUR_LETTERS = re.compile(rb"[A-Za-z0-9 ]{4}")
 _PNG_HEAD = 8
 _JPEG_END = b"\xff\xd9"
 _GIF_HEAD, _GIF_IMAGE_HEAD = 13, 9
@@ -33,15 +35,16 @@ def repaired(file: BinaryIO, decoder: str, size: int) -> BinaryIO | None:
     file.seek(0)
     if decoder == "JPEG":
         return io.BytesIO(file.read() + _JPEG_END)
-    if decoder == "WEBP" and size < (whole := _riff_size(file)) <= 2 * size:
-        return io.BytesIO(file.read() + bytes(whole - size))
+    if decoder == "WEBP" and (end := _webp_end(file, size)) <= 2 * size:
+        body = file.read(end)[_RIFF_HEAD:]
+        return io.BytesIO(b"RIFF%b%b" % ((end - _RIFF_HEAD).to_bytes(4, "little"), body.ljust(end - _RIFF_HEAD, b"\0")))
     return None
 
 
 def share_present(image: Image.Image, file: BinaryIO, decoder: str, size: int, tiff: Tiff | None) -> float:
     """Return the part of a loaded image that was in its file, 0 to 1."""
     if decoder == "WEBP":
-        return min(1.0, size / max(1, _riff_size(file)))
+        return min(1.0, size / _webp_end(file, size))
     if decoder == "PNG":
         return _png_share(file, size)
     if tiff is not None and tiff.number(COMPRESSION, _UNCOMPRESSED) == _UNCOMPRESSED:
@@ -59,11 +62,17 @@ def _share_of_rows(image: Image.Image) -> float:
     return sum(rows) / image.height
 
 
-def _riff_size(file: BinaryIO) -> int:
+def _webp_end(file: BinaryIO, size: int) -> int:
+    """Return where the chunks of a WebP end by their own lengths, whatever its first header says of the whole."""
+    place = _RIFF_HEAD + 4
+    while place + 8 <= size:
+        file.seek(place)
+        kind, length = struct.unpack("<4sI", file.read(8))
+        if not _FOUR_LETTERS.fullmatch(kind):
+            break
+        place += 8 + length + length % 2
     file.seek(0)
-    head = file.read(_RIFF_HEAD)
-    file.seek(0)
-    return _RIFF_HEAD + int.from_bytes(head[4:8], "little")
+    return place
 
 
 def _png_chunks(file: BinaryIO, size: int) -> Any:

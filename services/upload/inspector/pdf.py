@@ -1,6 +1,8 @@
 """Inspect a PDF: its page count, its title and a thumbnail of its first page, form fields and signatures included."""
 
+import io
 import math
+import re
 from typing import Any, BinaryIO
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]  # the package ships no types
@@ -14,6 +16,11 @@ _UNPROTECTED = -1
 _FORM_VERSION = 2
 _MAX_BROKEN_PAGES = 20
 """So many pages that cannot be read are passed over in search of the first one that can."""
+_MAX_REPAIRED_BYTES = 32 * 1024 * 1024
+_CATALOGUE = re.compile(rb"/Type\s*/Catalog\b")
+_OBJECT = re.compile(rb"\b(\d{1,10})\s+(\d{1,5})\s+obj\b")
+_CATALOGUE_BYTES = 4096
+"""How far behind the beginning of its object a catalogue's type is looked for."""
 _TAIL_BYTES = 64 * 1024
 _LOCKS = {
     raw.FPDF_ERR_PASSWORD: "it is locked with a password",
@@ -30,7 +37,7 @@ def look_into_pdf(file: BinaryIO, limits: ImageLimits) -> tuple[dict[str, Any], 
         UnreadableFileError: the document is broken, or has no page that can be read.
     """
     try:
-        document = pdfium.PdfDocument(file)
+        document, is_repaired = _opened(file)
     except pdfium.PdfiumError as problem:
         if lock := _LOCKS.get(problem.err_code):
             return {"kind": "pdf", "encrypted": True, "notShown": lock}, None
@@ -39,13 +46,41 @@ def look_into_pdf(file: BinaryIO, limits: ImageLimits) -> tuple[dict[str, Any], 
         _show_forms(document)
         metadata = _metadata(document)
         picture, number = _first_page(document, limits.thumbnail_pixels)
-        if number > 0 or not _has_end(file):
+        if number > 0 or is_repaired or not _has_end(file):
             metadata["damaged"] = True
         return metadata, picture
     except pdfium.PdfiumError as problem:
         raise UnreadableFileError(f"it is a PDF whose first page is broken: {clean(problem)}") from problem
     finally:
         document.close()
+
+
+def _opened(file: BinaryIO) -> tuple[Any, bool]:
+    """Open a document; one without a trailer gets one that names its catalogue, as other viewers find it.
+
+    Raises:
+        PdfiumError: it is locked or broken.
+    """
+    try:
+        return pdfium.PdfDocument(file), False
+    except pdfium.PdfiumError as problem:
+        whole = _with_trailer(file) if problem.err_code == raw.FPDF_ERR_FORMAT else None
+        if whole is None:
+            raise
+    return pdfium.PdfDocument(whole), True
+
+
+def _with_trailer(file: BinaryIO) -> BinaryIO | None:
+    """Return the file with a trailer, if it holds a catalogue and is not too large for a copy."""
+    file.seek(0)
+    data = file.read(_MAX_REPAIRED_BYTES + 1)
+    places = [found.start() for found in _CATALOGUE.finditer(data)]
+    if len(data) > _MAX_REPAIRED_BYTES or not places:
+        return None
+    objects = _OBJECT.findall(data, max(0, places[-1] - _CATALOGUE_BYTES), places[-1])
+    if not objects:
+        return None
+    return io.BytesIO(b"%b\ntrailer\n<</Root %b %b R>>\nstartxref\n0\n%%%%EOF\n" % (data, *objects[-1]))
 
 
 def _show_forms(document: Any) -> None:

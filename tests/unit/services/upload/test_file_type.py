@@ -41,6 +41,7 @@ from services.upload.file_type import HEAD_BYTES, UNKNOWN, sniff
         (b"SIMPLE  =                    T / standard", "image/fits"),
         (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image/jp2"),
         (b"%PDF-1.7\n", "application/pdf"),
+        (b"%PDF-\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>", "application/pdf"),
         (b"\n\n%PDF-1.7\n1 0 obj\n<<>>", "application/pdf"),
         (b"PK\x03\x04\x14\x00", "application/zip"),
         (b"PK\x03\x04" + bytes(22) + b"\x08\x00\x00\x00mimetypeapplication/epub+zipPK", "application/epub+zip"),

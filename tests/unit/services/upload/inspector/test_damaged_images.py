@@ -152,3 +152,21 @@ def test_a_picture_that_is_small_enough_already_is_shown(
     buffer.close()
     assert picture.tobytes()
     assert (metadata["width"], metadata["height"]) in {size, size[::-1]}
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": b"Exif\0\0"}, {"save_all": True}])
+@pytest.mark.parametrize("size", [0, 20, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF, "two less", "two more"])
+def test_a_webp_that_tells_a_wrong_size_is_shown_as_damaged(size: int | str, options: dict[str, Any]) -> None:
+    """Its chunks say where it ends."""
+    whole = encoded(PHOTO, "WEBP", **options)
+    told = {"two less": len(whole) - 10, "two more": len(whole) - 6}.get(str(size), size)
+    metadata, picture = look(whole[:4] + int(told).to_bytes(4, "little") + whole[8:])
+    assert metadata["damaged"]
+    assert list(picture.tobytes()) == pytest.approx(list(look(whole)[1].tobytes()), abs=2)
+
+
+def test_a_webp_whose_picture_is_said_to_be_absurdly_long_is_broken() -> None:
+    """The size of a chunk decides what belongs to it."""
+    whole = encoded(PHOTO, "WEBP")
+    with pytest.raises(UnreadableFileError, match="broken or cut off"):
+        look(whole[:16] + b"\xff\xff\xff\xff" + whole[20:])

@@ -2,12 +2,14 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from services.upload.inspection import ImageLimits, UnreadableFileError
 from services.upload.inspector.pdf import look_into_pdf
+from tests.unit.services.upload.inspector.looks import look as looked
+from tests.unit.services.upload.inspector.pdfs import one_page, pdf
 
 LIMITS = ImageLimits(thumbnail_pixels=320, max_image_pixels=1_000_000, memory_bytes=2**30, cpu_seconds=30)
 PADDING = bytes.fromhex("28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A")
@@ -128,3 +130,28 @@ def test_wherever_a_document_is_cut_off_it_is_read_or_refused() -> None:
             assert "PDF" in str(refusal)  # noqa: PT017 - either end is right
             continue
         assert metadata["pages"] == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda whole: whole[: whole.index(b"trailer")],
+        lambda whole: whole[: whole.index(b"xref")],
+        lambda whole: whole.replace(b"trailer\n", b""),
+        lambda whole: whole.replace(b"/Root 1 0 R", b""),
+        lambda whole: whole.replace(b"/Root 1 0 R", b"/Root 9 0 R"),
+        lambda whole: b"HTTP/1.1 200 OK\r\n\r\n" + whole[: whole.index(b"xref")].replace(b"\n", b"\r\n"),
+    ],
+    ids=["trailer cut off", "table cut off, too", "no keyword", "no root", "wrong root", "behind something else"],
+)
+def test_a_document_without_a_trailer_is_shown_as_damaged(broken: Callable[[bytes], bytes]) -> None:
+    """Its catalogue says which pages it has, wherever that is."""
+    metadata, picture = looked(broken(pdf(one_page())))
+    assert metadata == {"kind": "pdf", "pages": 1, "encrypted": False, "damaged": True}
+    assert picture.getpixel((80, 120)) == (255, 0, 0)
+
+
+def test_a_document_without_a_catalogue_is_broken() -> None:
+    """There is nothing to say which of its objects is a page."""
+    with pytest.raises(UnreadableFileError, match="broken or cut off"):
+        looked(pdf({**one_page(), 1: b"<</Pages 2 0 R>>"}).split(b"xref")[0])
