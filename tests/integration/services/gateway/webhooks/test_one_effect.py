@@ -64,6 +64,7 @@ async def test_fifty_at_once_have_one_effect(
         answers = await asyncio.gather(*(intake.send("stripe", checkout("fifty")) for _ in range(50)))
         assert {answer.status_code for answer in answers} == {200}
         await eventually(lambda: _known(intake, 1), what="the event is worked off")
+        await eventually(lambda: _nothing_waits(intake, queues), what="nothing waits")
         assert await count(queues, "EMAIL") == 1
 
 
