@@ -40,6 +40,7 @@ ROOMS = (
     "housekeeping",
     "runtime",
     "scheduler",
+    "service",
     "embedded",
     "cli",
 )

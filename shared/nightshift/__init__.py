@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
     from nightshift.runtime.composition import ServiceContext
     from nightshift.runtime.service import run as run_service
+    from nightshift.service.service import Service
     from nightshift.worker.router import Handlers, Route, route
 
 __version__ = VERSION
@@ -38,6 +39,7 @@ __all__ = [
     "Retries",
     "Route",
     "ScheduleFired",
+    "Service",
     "ServiceContext",
     "Settings",
     "Skip",
@@ -61,6 +63,7 @@ _PLACES = {
     "Retries": "backoff",
     "Route": "worker.router",
     "ScheduleFired": "contract.cron",
+    "Service": "service.service",
     "ServiceContext": "runtime.composition",
     "Settings": "config.settings",
     "Skip": "outcomes",

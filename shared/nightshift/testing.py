@@ -31,6 +31,7 @@ from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.pipeline import Pipeline
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.router import Handler, Route, route
+from nightshift.worker.threads import HandlerThreads, PlainHandler, as_handler
 from nightshift.worker.verdict import Verdict
 
 __all__ = [
@@ -67,7 +68,7 @@ class JobResult:
 
 
 async def perform_job(
-    handler: Handler | Route,
+    handler: Handler | PlainHandler | Route,
     message: Message | bytes,
     *,
     database: Database | None = None,
@@ -82,10 +83,10 @@ async def perform_job(
 ) -> JobResult:
     """Run one job through the worker's own pipeline: decode, inbox, handler, commit, follow-ups.
 
-    `handler` takes the message and the job; bind what else it needs with `functools.partial`. `database` may be left
-    out for a route without inbox; `temporary_database` opens one. The same `job_id` again is a second delivery of the
-    same job. `job_type` and `service` follow from the message, but for one that is given as bytes. `attempt` counts
-    from 1.
+    `handler` takes the message and the job, as an async function or a plain one; bind what else it needs with
+    `functools.partial`. `database` may be left out for a route without inbox; `temporary_database` opens one. The same
+    `job_id` again is a second delivery of the same job. `job_type` and `service` follow from the message, but for one
+    that is given as bytes. `attempt` counts from 1.
 
     Raises:
         TypeError: no database for a route that needs one, or no job type for a body.
@@ -141,9 +142,10 @@ def _type_of(message: Message | bytes) -> str:
     return event_subject(message.name) if isinstance(message, ScheduleFired) else message.TYPE
 
 
-def _route(handler: Handler | Route, message: Message | bytes) -> Route:
+def _route(handler: Handler | PlainHandler | Route, message: Message | bytes) -> Route:
     if isinstance(handler, Route):
         return handler
+    handler = as_handler(handler, HandlerThreads(1))
     if isinstance(message, bytes):
         raise TypeError("perform_job needs a route for a body: pass route(<message class>, <handler>)")
     return route(type(message), handler)

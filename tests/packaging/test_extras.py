@@ -27,6 +27,7 @@ EXTRAS_OF_ROOM: dict[str, set[str]] = {
     "housekeeping": {"worker"},
     "runtime": {"worker", "tracing"},
     "scheduler": {"scheduler"},
+    "service": {"worker"},
     "embedded": {"embedded"},
     "cli": {"cli"},
 }
@@ -41,7 +42,7 @@ NOT_IMPORTED_BY_NAME = {
 
 STARTS_WITH = {
     "": ["nightshift.messaging.publisher"],
-    "worker": ["nightshift.runtime.service", "nightshift.runtime.provision"],
+    "worker": ["nightshift.runtime.service", "nightshift.runtime.provision", "nightshift.service.running"],
     "worker,postgres": ["nightshift.database.postgres"],
     "s3": ["nightshift.objects.s3", "nightshift.objects.s3_transfers", "nightshift.messaging.publisher"],
     "creds": ["nkeys", "nightshift.broker"],

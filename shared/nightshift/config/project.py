@@ -20,6 +20,8 @@ class Project:
     services: str = "services"
     schema: str | None = None
     """The package of the application's tables; None: `schema`, if there is one."""
+    declared: tuple[str, ...] = ()
+    """The services that `contracts`, a module such as `shop.jobs`, declares itself; none: they are folders."""
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str]) -> Self:
@@ -42,8 +44,8 @@ class Project:
         return {"CONTRACTS_PACKAGE": self.contracts, **schema}
 
     def service_names(self) -> list[str]:
-        """Return the names of the services: the folders of the package of services that can be run."""
-        return self.services_with("__main__")
+        """Return the names of the services: those declared, else the folders of the package of services to be run."""
+        return sorted(self.declared) or self.services_with("__main__")
 
     def services_with(self, module: str) -> list[str]:
         """Return the names of the services that have a module of this name."""

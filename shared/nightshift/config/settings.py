@@ -21,7 +21,7 @@ from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.listen_urls import invalid_listen_url
 from nightshift.config.secret import Secret
 from nightshift.config.tls import ca_file_problem, creds_file_problem
-from nightshift.contract.catalogue import exists
+from nightshift.contract.loading import problem_with
 
 __all__ = [
     "BulkRemoval",
@@ -68,8 +68,11 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
     contracts_package: Annotated[
         str,
-        Pattern(_PACKAGE, "contracts"),
-        Meta(description="Python package of the contracts."),
+        Pattern(rf"{_PACKAGE}(?:\s*,\s*{_PACKAGE})*", "contracts"),
+        Meta(
+            description="Python package of the contracts, or module that declares services, such as shop.jobs; several "
+            "with commas."
+        ),
     ] = "contracts"
 
     nats_url: Annotated[
@@ -134,9 +137,10 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
 
 def contracts_problem(package: str) -> Iterator[str]:
-    """Yield what is wrong where the package of contracts cannot be found."""
-    if not exists(package):
-        yield f"CONTRACTS_PACKAGE: there is no package {package!r}: run this in the folder that holds it, or install it"
+    """Yield what is wrong where the packages of contracts cannot be found, or not be imported."""
+    problem = problem_with(package)
+    if problem is not None:
+        yield f"CONTRACTS_PACKAGE: {problem}"
 
 
 class ServerSettings(ProcessSettings, frozen=True, kw_only=True):

@@ -5,10 +5,13 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from nightshift.backoff import Retries
+from nightshift.contract.declaration import DeclaredSchedule, ServiceDeclaration
+from nightshift.contract.merging import Merged
 from nightshift.contract.message import Message
 from nightshift.contract.wire import service_of
 
@@ -22,7 +25,7 @@ SHORT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What a package of contracts declares.
+    """What packages of contracts, or modules with services, declare.
 
     `messages` maps job types to their classes, `publishes` services to the job types that they enqueue,
     `event_consumers` the first token of a schedule's name to the service that handles its events.
@@ -37,8 +40,17 @@ class Catalogue:
     """Job types that no producer may publish."""
     counts_dead_letters: frozenset[str]
     """Services that ask the broker how many dead letters there are."""
-    timetable: Path | None
-    """The schedules that ship with the contracts, a TOML file; None without any."""
+    timetables: tuple[Path, ...]
+    """The schedules that ship with the contracts, TOML files."""
+    services: Mapping[str, ServiceDeclaration] = field(default_factory=dict)
+    """The services that are declared in the modules themselves."""
+    foreign: Mapping[str, type[Message]] = field(default_factory=dict)
+    """Messages that are published here, and handled by services of another program, which makes their streams."""
+
+    @property
+    def schedules(self) -> tuple[DeclaredSchedule, ...]:
+        """The schedules that services declare."""
+        return tuple(schedule for service in self.services.values() for schedule in service.schedules)
 
     def public(self) -> list[str]:
         """Return the job types that a producer may be allowed to publish."""
@@ -47,53 +59,66 @@ class Catalogue:
     def short_services(self) -> frozenset[str]:
         """Return the services of which every job type has a time limit of `SHORT_SECONDS` or less."""
         services = {service_of(job_type) for job_type in self.messages}
-        long = {service_of(name) for name, cls in self.messages.items() if not _is_short(cls)}
+        long = {service_of(name) for name in self.messages if not self._is_short(name)}
         return frozenset(services - long)
 
     def types_of(self, service: str) -> list[str]:
         """Return the job types that a service handles."""
         return [job_type for job_type in self.messages if service_of(job_type) == service]
 
+    def retries_of(self, job_type: str) -> Retries:
+        """Return how often jobs of a type are tried: as its handler says, else its message."""
+        service = self.services.get(service_of(job_type))
+        declared = service.retries.get(job_type) if service else None
+        return declared or self.messages[job_type].RETRIES
 
-def _is_short(message: type[Message]) -> bool:
-    return message.TIMEOUT_SECONDS is not None and message.TIMEOUT_SECONDS <= SHORT_SECONDS
+    def timeout_of(self, job_type: str) -> float | None:
+        """Return the time limit of a type in seconds, as its handler says, else its message; None without one."""
+        service = self.services.get(service_of(job_type))
+        declared = service.timeouts.get(job_type) if service else None
+        return declared or self.messages[job_type].TIMEOUT_SECONDS
+
+    def _is_short(self, job_type: str) -> bool:
+        seconds = self.timeout_of(job_type)
+        return seconds is not None and seconds <= SHORT_SECONDS
 
 
-def exists(package: str) -> bool:
-    """Return whether there is such a package of contracts; its parents are imported to look."""
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:
-        return False
+def names_of(packages: str) -> list[str]:
+    """Return the names of the packages in a setting: one, or several with commas."""
+    return [name.strip() for name in packages.split(",") if name.strip()]
 
 
 @functools.cache
-def load_catalogue(package: str = PACKAGE) -> Catalogue:
-    """Import all modules of a package and return what they declare.
+def load_catalogue(packages: str = PACKAGE) -> Catalogue:
+    """Import all modules of a package, or of several with commas between, and return what they declare.
 
     Raises:
         ModuleNotFoundError: there is no such package.
         TypeError: two classes have one subject.
+        DeclarationError: a service is declared in a way that cannot be meant.
     """
-    root = importlib.import_module(package)
-    messages: dict[str, type[Message]] = {}
-    declared = dict(vars(root))
-    for module in _modules(root):
-        if module.__name__ == f"{package}.{_PUBLISHERS}":
-            declared |= vars(module)
-        for cls in _messages(module):
-            first = messages.setdefault(cls.TYPE, cls)
-            if first is not cls:
-                raise TypeError(f"{cls.__name__}: SUBJECT {cls.SUBJECT!r} belongs to {first.__name__} already")
-    timetable = Path(root.__path__[0]) / _TIMETABLE if hasattr(root, "__path__") else None
+    found, timetables = Merged(), list[Path]()
+    for package in names_of(packages):
+        root = importlib.import_module(package)
+        found.add_settings(vars(root))
+        modules = list(_modules(root))
+        for module in modules:
+            if module.__name__ == f"{package}.{_PUBLISHERS}":
+                found.add_settings(vars(module))
+        found.add_modules(modules)
+        file = Path(root.__path__[0]) / _TIMETABLE if hasattr(root, "__path__") else None
+        timetables += [file] if file is not None and file.is_file() else []
+    found.check()
     return Catalogue(
-        messages=messages,
-        publishes=declared.get("PUBLISHES", {}),
-        event_consumers=declared.get("EVENT_CONSUMERS", {}),
-        gateways=declared.get("GATEWAYS", {}),
-        internal=declared.get("INTERNAL", frozenset()),
-        counts_dead_letters=declared.get("COUNTS_DEAD_LETTERS", frozenset()),
-        timetable=timetable if timetable is not None and timetable.is_file() else None,
+        messages=found.messages,
+        publishes=found.publishes,
+        event_consumers=found.event_consumers,
+        gateways=found.gateways,
+        internal=frozenset(found.internal),
+        counts_dead_letters=frozenset(found.counts_dead_letters),
+        timetables=tuple(timetables),
+        services=found.services,
+        foreign=found.foreign(),
     )
 
 
@@ -101,14 +126,3 @@ def _modules(root: ModuleType) -> Iterator[ModuleType]:
     yield root
     for found in pkgutil.iter_modules(getattr(root, "__path__", ())):
         yield importlib.import_module(f"{root.__name__}.{found.name}")
-
-
-def _messages(module: ModuleType) -> Iterator[type[Message]]:
-    for value in vars(module).values():
-        if (
-            isinstance(value, type)
-            and issubclass(value, Message)
-            and value.TYPE
-            and value.__module__ == module.__name__
-        ):
-            yield value

@@ -48,12 +48,15 @@ class Service(ManagedProcess):
         if not self._health_port or not is_free(self._health_port):
             (self._health_port,) = free_ports(1)
         settings = {"HEALTH_PORT": str(self._health_port)} | self._extra
-        self._process = self._stack.process(self._module(), log=self.log, extra=settings)
+        self._process = self._stack.process(*self._program(), log=self.log, extra=settings)
 
-    def _module(self) -> str:
+    def _program(self) -> list[str]:
+        """Return its module and arguments."""
         project = self._stack.project
+        if self._service in project.declared:
+            return ["nightshift.cli", "worker", project.contracts, "--service", self._service]
         own = self._service in project.service_names()
-        return f"{project.services}.{self._service}" if own else BUILT_IN[self._service]
+        return [f"{project.services}.{self._service}" if own else BUILT_IN[self._service]]
 
     async def ready(self, *, timeout_seconds: float = 30) -> None:
         """Return once it is ready to work.

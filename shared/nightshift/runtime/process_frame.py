@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -89,14 +89,23 @@ async def open_frame(
         yield ProcessFrame(name, settings, stop, stack, metrics, checks, supervisor, health, tracing)
 
 
-def run_process(name: str, settings_type: type[P], serve: Serve[P], parser: argparse.ArgumentParser) -> int:
+def run_process(
+    name: str,
+    settings_type: type[P],
+    serve: Serve[P],
+    parser: argparse.ArgumentParser,
+    *,
+    arguments: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> int:
     """Read the command line and the settings, then serve until SIGTERM or Ctrl-C.
 
-    Return the exit code: 0 stopped, 1 broken, 2 wrong settings.
+    Return the exit code: 0 stopped, 1 broken, 2 wrong settings. `arguments` and `environ` are those of the process
+    unless given.
     """
-    parser.parse_args()
+    parser.parse_args(arguments)
     try:
-        settings = load(settings_type, os.environ)
+        settings = load(settings_type, os.environ if environ is None else environ)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return WRONG_SETTINGS

@@ -166,9 +166,11 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
 
     `arguments` and `environ` are those of the process unless given.
     """
-    only_check = provision_parser().parse_args(arguments).check
+    options = provision_parser().parse_args(arguments)
+    only_check = options.check
+    named = {"CONTRACTS_PACKAGE": options.module} if options.module else {}
     try:
-        settings = load(ProvisionSettings, os.environ if environ is None else environ)
+        settings = load(ProvisionSettings, {**(os.environ if environ is None else environ), **named})
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 2

@@ -9,7 +9,13 @@ def provision_parser() -> argparse.ArgumentParser:
         prog="nightshift provision",
         description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
         epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "
-        "nightshift provision",
+        "nightshift provision shop.jobs",
+    )
+    parser.add_argument(
+        "module",
+        metavar="MODULE",
+        nargs="?",
+        help="the module, or package, that declares services, or has contracts (CONTRACTS_PACKAGE; default: contracts)",
     )
     parser.add_argument(
         "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"

@@ -74,7 +74,8 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _job_types() -> list[str]:
-    from nightshift.contract.catalogue import exists, load_catalogue  # noqa: PLC0415 - only a script needs the contracts
+    from nightshift.contract.catalogue import load_catalogue  # noqa: PLC0415 - only a script needs the contracts
+    from nightshift.contract.loading import problem_with  # noqa: PLC0415 - the same
 
     package = Project.of_environment(os.environ).contracts
-    return sorted(load_catalogue(package).messages) if exists(package) else []
+    return sorted(load_catalogue(package).messages) if problem_with(package) is None else []

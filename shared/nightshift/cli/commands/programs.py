@@ -1,4 +1,4 @@
-"""`nightshift up` and `nightshift provision`: programs that read their own arguments."""
+"""`nightshift up`, `worker` and `provision`: programs that read their own arguments."""
 
 import argparse
 import os
@@ -27,6 +27,13 @@ def register(groups: Groups) -> None:
     )
     command(
         groups,
+        "worker",
+        "Run the jobs of a service that a module declares, until SIGTERM or Ctrl-C.",
+        example="nightshift worker shop.jobs",
+        more="For its options, run `nightshift worker --help`, for its settings `nightshift worker shop.jobs --help`.",
+    )
+    command(
+        groups,
         "provision",
         "Create or update streams, consumers, database tables and bucket; run it before the workers of each release.",
         example="nightshift provision --check",
@@ -39,6 +46,8 @@ def program(arguments: Sequence[str]) -> Callable[[], int] | None:
     match list(arguments):
         case ["up", *rest]:
             return lambda: _up(rest)
+        case ["worker", *rest]:
+            return lambda: _worker(rest)
         case ["provision", *rest]:
             return lambda: _provision(rest)
         case _:
@@ -54,6 +63,12 @@ def _up(arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as missing:
         sys.stderr.write(_MISSING.format(missing))
         return WRONG_USE
+    return main(arguments)
+
+
+def _worker(arguments: Sequence[str]) -> int:
+    from nightshift.cli.actions.worker import main  # noqa: PLC0415 - no other command needs it
+
     return main(arguments)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nightshift.contract.catalogue import Catalogue
 from nightshift.scheduler.cron.schedule import Schedule
+from nightshift.scheduler.timetable.declared import declared_schedules
 from nightshift.scheduler.timetable.file import TimetableError, read_file
 
 __all__ = ["TimetableError", "load_timetable"]
@@ -14,10 +15,9 @@ def load_timetable(catalogue: Catalogue, file: Path | None = None) -> tuple[Sche
 
     Raises:
         TimetableError: a file cannot be read, or entries are wrong; names every wrong entry and field.
+        DeclarationError: a schedule that a service declares is wrong.
     """
-    shipped: tuple[Schedule, ...] = ()
-    if catalogue.timetable is not None:
-        shipped = read_file(catalogue.timetable, {}, catalogue.event_consumers)
-    if file is None:
-        return shipped
-    return read_file(file, {entry.name: entry for entry in shipped}, catalogue.event_consumers)
+    shipped = {entry.name: entry for entry in declared_schedules(catalogue.schedules, catalogue.event_consumers)}
+    for timetable in catalogue.timetables:
+        shipped |= {entry.name: entry for entry in read_file(timetable, {}, catalogue.event_consumers)}
+    return tuple(shipped.values()) if file is None else read_file(file, shipped, catalogue.event_consumers)

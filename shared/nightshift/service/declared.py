@@ -1,0 +1,88 @@
+"""A handler as it was declared: its message, its function, its options."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nightshift.backoff import Retries
+from nightshift.contract.declaration import DeclarationError, DeclaredSchedule
+from nightshift.contract.message import Message
+from nightshift.contract.wire import service_of
+from nightshift.service.signature import DeclaredFunction, read
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What a handler says about its jobs."""
+
+    retries: Retries | None = None
+    timeout: float | None = None
+    inbox: bool = True
+    internal: bool = False
+    on_dead_letter: Callable[..., Any] | None = None
+    decode: Callable[[bytes], Any] | None = None
+    """Makes of a body what the handler takes, where that is more than the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredHandler:
+    """One handler."""
+
+    message: type[Message]
+    declared: DeclaredFunction
+    options: JobOptions
+    dead_letter: DeclaredFunction | None = None
+
+    def functions(self) -> Iterator[DeclaredFunction]:
+        """Yield what is to be called for its jobs."""
+        yield self.declared
+        if self.dead_letter is not None:
+            yield self.dead_letter
+
+
+def job_handler(
+    service: str, function: Callable[..., Any], options: JobOptions, message: Any = None
+) -> DeclaredHandler:
+    """Read the handler of a message, by default of the one that the first parameter's annotation names.
+
+    Raises:
+        DeclarationError: there is no such annotation, or the message is another service's, or the time limit is longer
+            than the message's.
+    """
+    declared = read(function, ("message: …", "job: Job"))
+    message = message or declared.first
+    if not (isinstance(message, type) and issubclass(message, Message) and message.TYPE):
+        raise DeclarationError(
+            declared.place,
+            f"{declared.name} has to say which message it takes: annotate its first parameter with a subclass of "
+            "Message that has a SUBJECT",
+        )
+    if service_of(message.TYPE) != service:
+        raise DeclarationError(
+            declared.place,
+            f"{message.__name__} has the subject {message.SUBJECT}, which belongs to the service "
+            f"{service_of(message.TYPE)!r}, not to {service!r}",
+        )
+    most = message.TIMEOUT_SECONDS
+    if options.timeout is not None and (options.timeout <= 0 or (most is not None and options.timeout > most)):
+        limit = "more than 0" if most is None else f"more than 0 and at most the {most:g} of {message.__name__}"
+        raise DeclarationError(
+            declared.place, f"{declared.name}: timeout={options.timeout:g} seconds, it has to be {limit}"
+        )
+    told = options.on_dead_letter
+    hook = None if told is None else read(told, ("message", "job", "reason"))
+    return DeclaredHandler(message, declared, options, hook)
+
+
+def check_schedules(service: str, schedules: Sequence[DeclaredSchedule]) -> None:
+    """Check the schedules of a service, where the library for that is installed; the scheduler has it.
+
+    Raises:
+        DeclarationError: one is wrong; the text names each wrong field of it.
+    """
+    try:
+        from nightshift.scheduler.timetable.declared import declared_schedules  # noqa: PLC0415 - needs an extra
+    except ImportError:
+        return
+    for schedule in schedules:
+        list(declared_schedules([schedule], {schedule.name.partition(".")[0]: service}))

@@ -1,0 +1,198 @@
+"""A service that an application declares in a module of its own, with what its jobs need."""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, overload
+
+from nightshift.backoff import Retries
+from nightshift.config.settings import Settings
+from nightshift.contract.cron import ScheduleFired, event_subject
+from nightshift.contract.declaration import DeclarationError, DeclaredSchedule, place_of
+from nightshift.contract.message import Message
+from nightshift.service.declarations import GIVEN, Declarations
+from nightshift.service.declared import DeclaredHandler, JobOptions, job_handler
+from nightshift.service.signature import read
+
+F = TypeVar("F", bound=Callable[..., Any])
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_TAKEN = frozenset({"cron", "events", "scheduler", "gateway", "operator", "producer", "provision"})
+"""Names of streams, processes and users that every installation has."""
+
+
+class Service(Declarations):
+    """A service: its handlers, schedules, and what they need. Declaring one opens nothing and reads no environment.
+
+        billing = Service("billing", settings=BillingSettings, publishes=[SendEmail], schema="shop.schema")
+
+        @billing.handler(retries=Retries(most=10, base=2.0), timeout=60)
+        async def charge_invoice(message: ChargeInvoice, job: Job, *, database: Database, psp: Psp) -> None: ...
+
+    Functions stay what they are, so a test calls them. A handler takes its message, which its first annotation names,
+    and the job; what else it needs it asks for by name: `settings`, `database`, `objects`, `publisher`, `context` (a
+    `ServiceContext`), and what the service provides by `resource`. A plain `def` runs in a thread.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: type[Settings] = Settings,
+        publishes: Iterable[type[Message]] = (),
+        schema: str | None = None,
+    ) -> None:
+        """Declare a service.
+
+        Args:
+            name: the first token of its job types; also the name of its streams, its consumers, and its broker user.
+            settings: what its processes read from the environment.
+            publishes: the messages of other services that its jobs enqueue; the broker lets it publish no others.
+            schema: the package of its tables, whose migrations are in `<schema>.migrations`.
+
+        Raises:
+            DeclarationError: the name cannot be one.
+        """
+        caller = sys._getframe(1)  # noqa: SLF001 - where it is declared, for errors
+        self.place = place_of(caller.f_code, caller.f_lineno)
+        if not _NAME.fullmatch(name) or name in _TAKEN:
+            why = "is taken" if name in _TAKEN else "cannot be one"
+            raise DeclarationError(
+                self.place,
+                f"the name {name!r} of a service {why}: write at most 31 lower-case letters, digits and hyphens, "
+                f"not {', '.join(sorted(_TAKEN))}",
+            )
+        super().__init__(name, schema, publishes)
+        self.settings = settings
+
+    @overload
+    def handler(self, function: F, /) -> F: ...
+    @overload
+    def handler(
+        self,
+        function: None = None,
+        /,
+        *,
+        retries: Retries | None = None,
+        timeout: float | None = None,
+        inbox: bool = True,
+        internal: bool = False,
+        on_dead_letter: Callable[..., Any] | None = None,
+    ) -> Callable[[F], F]: ...
+    def handler(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        retries: Retries | None = None,
+        timeout: float | None = None,
+        inbox: bool = True,
+        internal: bool = False,
+        on_dead_letter: Callable[..., Any] | None = None,
+    ) -> Any:
+        """Declare the handler of a message, which is the annotation of the function's first parameter.
+
+        Args:
+            function: where the decorator stands without parentheses.
+            retries: how often jobs are tried, and after which waits, instead of what the message's `RETRIES` say.
+            timeout: the time limit in seconds; at most the message's `TIMEOUT_SECONDS`.
+            inbox: False for jobs that may run twice, and neither write nor enqueue.
+            internal: no producer may publish it.
+            on_dead_letter: is told of each job that is given up on: its message, the job, the reason, and by name
+                what it asks for. It may be told more than once.
+
+        Raises:
+            DeclarationError: the annotation is missing, or names a message of another service, or one that has a
+                handler already.
+        """
+        options = JobOptions(retries, timeout, inbox, internal, on_dead_letter)
+
+        def declare(function: F) -> F:
+            handler = job_handler(self.name, function, options)
+            self._add(handler.message.TYPE, handler)
+            return function
+
+        return declare if function is None else declare(function)
+
+    def every(self, name: str, expression: str, *, time_zone: str = "UTC", misfire: str = "latest") -> Callable[[F], F]:
+        """Declare a schedule, and the handler of its events: it takes a `ScheduleFired` and enqueues the jobs.
+
+        Args:
+            name: two or more tokens, such as `billing.dunning`. The first one says whose schedule it is.
+            expression: five cron fields, or six with seconds first.
+            time_zone: in which the expression is meant.
+            misfire: what becomes of due times that were missed: `skip`, `latest` or `all`.
+        """
+
+        def declare(function: F) -> F:
+            handler = self._event_handler(name, function)
+            self.timetable.append(DeclaredSchedule(name, expression, time_zone, misfire, handler.declared.place))
+            return function
+
+        return declare
+
+    def event(self, name: str) -> Callable[[F], F]:
+        """Declare the handler of a schedule that is written elsewhere: in the file that SCHEDULES_FILE names."""
+
+        def declare(function: F) -> F:
+            self._event_handler(name, function)
+            return function
+
+        return declare
+
+    def resource(self, function: F) -> F:
+        """Declare what handlers, and later resources, can ask for by the function's name.
+
+        The function returns it, or yields it once, and closes it after that; it may be async. It is called once, at the
+        start of each process, and may ask for other things by name itself.
+        """
+        declared = read(function, ())
+        if declared.name in (*GIVEN, *self.resources):
+            raise DeclarationError(
+                declared.place, f"the service {self.name} has a {declared.name!r} already: rename it"
+            )
+        declared.check(self.name, (*GIVEN, *self.resources))
+        self.resources[declared.name] = declared
+        return function
+
+    def around(self, function: F) -> F:
+        """Declare what happens around each job: an async generator function of message and job that yields once.
+
+        What the handler raises is raised at the `yield`, and has to be let through. The first one is outermost.
+        """
+        self.hooks.append(read(function, ("message", "job")))
+        return function
+
+    def run(
+        self, program: str = "", arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None
+    ) -> int:
+        """Run a worker of this service until SIGTERM or Ctrl-C.
+
+        Return the exit code: 0 stopped, 1 broken, 2 wrong settings. `program` is its name in `--help`; `arguments` and
+        `environ` are those of the process unless given.
+        """
+        from nightshift.service.running import run  # noqa: PLC0415 - whoever only publishes loads no worker
+
+        return run(self, program, arguments, environ)
+
+    def _event_handler(self, name: str, function: Callable[..., Any]) -> DeclaredHandler:
+        declared = read(function, ("event: ScheduleFired", "job: Job"))
+        if declared.first is not ScheduleFired:
+            raise DeclarationError(
+                declared.place,
+                f"{declared.name} handles a schedule: annotate its first parameter, event: ScheduleFired",
+            )
+        try:
+            event_subject(name)
+        except ValueError as error:
+            raise DeclarationError(declared.place, str(error)) from None
+        handler = DeclaredHandler(ScheduleFired, declared, JobOptions())
+        self._add(f"cron.{name}", handler)
+        return handler
+
+    def _add(self, job_type: str, handler: DeclaredHandler) -> None:
+        first = self.handlers.setdefault(job_type, handler)
+        if first is not handler:
+            raise DeclarationError(
+                handler.declared.place,
+                f"{job_type} has a handler already, {first.declared.name} at {first.declared.place}: keep one",
+            )
