@@ -35,6 +35,7 @@ from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, topology
 from nightshift.worker.policies import JobLimits, Policies
 from nightshift.worker.router import Handlers, routes
+from nightshift.worker.stopping import Stopping
 from schema.tables import activity_logs
 
 DEADLINE_SECONDS = 20.0
@@ -129,6 +130,11 @@ class Harness:
     def database(self) -> Database:
         """The worker's database."""
         return self.context.database
+
+    async def listen(self) -> None:
+        """Have the worker hear who asks for its jobs, or cancels them, as in service."""
+        await self.parts.news.listen()
+        await Stopping("probe", self.connection, self.parts.worker, self.parts.news).listen()
 
     async def stored(self, stream: str, subject: str = ">") -> list[Stored]:
         """Everything in a stream, in order."""

@@ -29,6 +29,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("removes single messages of", r"\$JS\.API\.STREAM\.MSG\.DELETE\.(.+)"),
     ("answers the operator on", r"(workers\.here\..+)"),
     ("asks how far a job is on", r"(workers\.ask)"),
+    ("stops running jobs", r"workers\.cancel\.(.+)"),
     ("tells what becomes of jobs on", r"(events\..+)"),
 )
 _HEARS = "hears"

@@ -391,4 +391,4 @@ export interface Subjects {
 export type CronEvent = ScheduleFired;
 
 /** Why a job was given up on. */
-export type DeadReason = "invalid" | "unknown-type" | "permanent" | "attempts-exhausted" | "crash-loop";
+export type DeadReason = "invalid" | "unknown-type" | "permanent" | "attempts-exhausted" | "crash-loop" | "cancelled";

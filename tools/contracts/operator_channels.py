@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nightshift.contract.job_events import JobEvents, JobQuestion
+from nightshift.contract.job_events import CancelJob, JobEvents, JobQuestion
 from nightshift.topology import discovery
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.schedule_pauses import Pause
@@ -53,6 +53,13 @@ ASK = OperatorChannel(
     JobQuestion,
     "Somebody asks how far a job is; the worker that runs it tells so on `events.<service>`.",
 )
+CANCEL = OperatorChannel(
+    "workers.cancel",
+    f"{discovery.CANCEL}.{{type}}",
+    CancelJob,
+    "Somebody stops a job; the worker that has it tells on `events.<service>` how it ended.",
+    "type",
+)
 EVENTS = OperatorChannel(
     "events",
     "events.{service}",
@@ -60,7 +67,7 @@ EVENTS = OperatorChannel(
     "Workers tell what becomes of their jobs; kept for three days in the stream EVENTS.",
     "service",
 )
-ALL = (PING, HERE, PAUSED, ASK, EVENTS)
+ALL = (PING, HERE, PAUSED, ASK, CANCEL, EVENTS)
 _OPERATIONS = (
     ("operator", "send", PING),
     ("process", "receive", PING),
@@ -71,6 +78,9 @@ _OPERATIONS = (
     ("operator", "send", ASK),
     ("gateway", "send", ASK),
     ("process", "receive", ASK),
+    ("operator", "send", CANCEL),
+    ("gateway", "send", CANCEL),
+    ("process", "receive", CANCEL),
     ("process", "send", EVENTS),
     ("operator", "receive", EVENTS),
     ("gateway", "receive", EVENTS),

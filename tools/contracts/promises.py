@@ -47,4 +47,5 @@ REASONS: dict[Reason, str] = {
     "permanent": "The service says that it can never be done: the text says why.",
     "attempts-exhausted": "Every attempt failed; the text is the last one's error.",
     "crash-loop": "Delivered more than ten times, and no worker lived to say how it ended.",
+    "cancelled": "Somebody cancelled it while a worker had it.",
 }

@@ -2,6 +2,7 @@
 
 from contracts.email import ADDRESS
 from nightshift.contract.constraints import CONTROL, END
+from nightshift.contract.headers import REASON
 from tools.contracts.patterns import portable
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -15,9 +16,15 @@ ADDRESS_OF_0_1_0 = rf"^(?:{_ADDRESS}|{_NAME} *<{_ADDRESS}>){END}"
 WIDENED: tuple[tuple[str, str], ...] = ((ADDRESS_OF_0_1_0, ADDRESS),)
 """The old pattern and the new one."""
 
-_FORMS = {(portable(old), portable(new)) for old, new in WIDENED}
+GROWN: tuple[tuple[str, str], ...] = (
+    (rf"^(?:invalid|unknown-type|permanent|attempts-exhausted|crash-loop){END}", REASON),
+)
+"""Lists of words, as they were and as they are, of which readers expect more: an unknown one says enough by itself."""
+
+_FORMS = {(portable(old), portable(new)) for old, new in (*WIDENED, *GROWN)}
+_READERS_FORMS = {(portable(new), portable(old)) for old, new in GROWN}
 
 
 def takes_more(new: str, old: str) -> bool:
-    """Return whether a published pattern is known to take all that another took."""
-    return (portable(old), portable(new)) in _FORMS
+    """Return whether a published pattern is known to take all that another took, or its readers expect what is more."""
+    return (portable(old), portable(new)) in _FORMS | _READERS_FORMS

@@ -10,7 +10,7 @@ from nightshift.contract.constraints import END, pattern
 
 _TIME = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?Z{END}"
 _TYPE = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+"
-_REASON = rf"^(?:{'|'.join(wire.REASONS)}){END}"
+REASON = rf"^(?:{'|'.join(wire.REASONS)}){END}"
 
 _JobId = Annotated[
     str,
@@ -63,7 +63,7 @@ _Trace = Annotated[
 _Attempts = Annotated[
     str, pattern(rf"^[0-9]{{1,7}}{END}", "a whole number", description="Attempts that were made.", examples=["4"])
 ]
-_Reason = Annotated[str, pattern(_REASON, " or ".join(wire.REASONS), description="Why it was given up on.")]
+_Reason = Annotated[str, pattern(REASON, " or ".join(wire.REASONS), description="Why it was given up on.")]
 _Error = Annotated[
     str,
     pattern(

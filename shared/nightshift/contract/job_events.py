@@ -51,6 +51,11 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     trace: Annotated[str, Meta(description="The id of its trace.")] | UnsetType = UNSET
 
     @property
+    def ends_attempt(self) -> bool:
+        """Whether no worker has the job any more, whatever comes next."""
+        return self.what not in {"started", "progress"}
+
+    @property
     def is_over(self) -> bool:
         """Whether the job has ended for good."""
         return self.what in {"done", "skipped", "dead"}
@@ -78,4 +83,13 @@ class JobQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """A question about one job: the worker that runs it tells at once how far it is, on `events.<service>`."""
 
     type: Annotated[str, Meta(description="The job's type.")]
+    id: Annotated[str, Meta(description="The job's id.")]
+
+
+class CancelJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to stop a job of the type that the subject names: the worker that has it tells on `events.<service>`.
+
+    First that it has it, then how it ended: `dead` with the reason `cancelled`, or as it would have ended anyway.
+    """
+
     id: Annotated[str, Meta(description="The job's id.")]

@@ -22,7 +22,7 @@ DEAD_STREAM = "Dead-Stream"
 DEAD_SEQUENCE = "Dead-Sequence"
 DEAD_TIME = "Dead-Time"
 
-Reason = Literal["invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop"]
+Reason = Literal["invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop", "cancelled"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 BROKER_PREFIX = "nats-"

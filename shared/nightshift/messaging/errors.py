@@ -14,6 +14,10 @@ class HandlerTimeoutError(Exception):
     """The handler took longer than it may."""
 
 
+class StoppedError(Exception):
+    """Somebody cancelled the job while a worker had it."""
+
+
 class InnerCancellationError(Exception):
     """The handler awaited something that was cancelled; nobody meant the job."""
 
@@ -43,6 +47,7 @@ def describe(error: BaseException) -> str:
             Snooze,
             UnknownTypeError,
             HandlerTimeoutError,
+            StoppedError,
             InnerCancellationError,
             InvalidClaimError,
             msgspec.ValidationError,

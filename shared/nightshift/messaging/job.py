@@ -81,6 +81,10 @@ class Job(msgspec.Struct):
     """How the ledger names its end, where that is not `done`."""
     result_json: str | None = None
 
+    def goes_by(self, job_type: str, job_id: str) -> bool:
+        """Return whether it is this job; the id may be given as its safe token."""
+        return self.type == job_type and job_id in {self.id, self.key}
+
     @property
     def result(self) -> Any:
         """What became of the job, for whoever waits for it or asks: a value of JSON, at most 16 KB of it.

@@ -13,11 +13,13 @@ import msgspec
 
 from nightshift.broker import Connection
 from nightshift.contract import wire
-from nightshift.contract.job_events import JobEvent, JobQuestion, read_events
-from nightshift.topology.discovery import ASK
+from nightshift.contract.job_events import CancelJob, JobEvent, JobQuestion, read_events
+from nightshift.topology.discovery import ASK, cancel_subject
 
 MOST_WAITING = 100
 """Events of one watched job that nobody has taken yet: beyond it the oldest are dropped."""
+ANSWER_SECONDS = 1.5
+"""A worker that has a job says so at once; one whose handler computes meanwhile, a little later."""
 _Key = tuple[str, str]
 
 
@@ -70,6 +72,26 @@ class JobWatch:
         """Have the worker that runs a job, if one does, tell how far it is."""
         question = JobQuestion(type=job_type, id=wire.storable_id(job_id))
         self._connection.send(ASK.encode(), msgspec.json.encode(question))
+
+    async def stop(self, job_type: str, job_id: str, *, seconds: float) -> JobEvent | None:
+        """Have the worker that has a job stop it; return what it told last, its end if that came in time.
+
+        None: no worker has it. `dead` with the error `cancelled`: it was stopped. Another end: it was too late.
+        """
+        told: JobEvent | None = None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        with self.watching(job_type, job_id) as watched:
+            request = msgspec.json.encode(CancelJob(id=wire.storable_id(job_id)))
+            self._connection.send(cancel_subject(job_type).encode(), request)
+            while (left := until - loop.time()) > 0:
+                event = await watched.next(min(left, ANSWER_SECONDS) if told is None else left)
+                if event is None:
+                    return told
+                told = event
+                if event.ends_attempt:
+                    return told
+        return told
 
     def _receive(self, _subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
         if not self._watched or (told := read_events(body)) is None:

@@ -14,7 +14,7 @@ from nightshift.observability.histogram import Histogram
 UNKNOWN = "unknown"
 """The label of everything off the wire that is not in our lists: nobody outside can create a time series."""
 
-DEAD_REASONS = frozenset({"invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop"})
+DEAD_REASONS = frozenset({"invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop", "cancelled"})
 PULL_STATES = ("pulling", "paused", "disconnected", "stopped")
 
 

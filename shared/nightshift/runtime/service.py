@@ -31,6 +31,7 @@ from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.router import Handlers, check_complete, routes
+from nightshift.worker.stopping import Stopping
 from nightshift.worker.worker import Worker
 
 S = TypeVar("S", bound=Settings)
@@ -124,6 +125,7 @@ async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFram
         frame.checks.ready(component, probe)
     await _try_to_write(parts, context)
     await parts.news.listen()
+    await Stopping(context.name, context.connection, parts.worker, parts.news).listen()
     await parts.worker.start(parts.pulls)
     for name, loop in parts.loops().items():
         frame.supervisor.start(name, loop)

@@ -21,6 +21,8 @@ from nightshift.version import VERSION
 PING = "workers.ping"
 ASK = "workers.ask"
 """Asks the worker that runs a job how far it is; it tells so on `events.<service>`."""
+CANCEL = "workers.cancel"
+"""Stops a job, on `workers.cancel.<type>`, which tells the broker whose jobs somebody may stop."""
 HERE = "workers.here"
 """Answers come on `workers.here.<service>`."""
 
@@ -71,6 +73,11 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def name(self) -> str:
         """The name that is different for every process."""
         return f"{self.service}@{self.host}:{self.pid}"
+
+
+def cancel_subject(job_type: str) -> str:
+    """Return the subject on which the worker that has a job of this type is told to stop it."""
+    return f"{CANCEL}.{job_type}"
 
 
 def reply_subject(service: str) -> str:

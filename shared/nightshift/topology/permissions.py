@@ -58,7 +58,8 @@ def of_service(
     if counts_dead_letters:
         publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
     publish |= {discovery.reply_subject(service), wire.events_subject(service)}
-    return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>", discovery.PING, discovery.ASK))
+    cancelled = discovery.cancel_subject(f"{service}.>")
+    return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>", discovery.PING, discovery.ASK, cancelled))
 
 
 def _holds_dead_letters(stream: Stream) -> bool:
@@ -95,9 +96,9 @@ def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Pe
     """Let the process that strangers talk to publish what it enqueues itself, and the jobs that it offers them.
 
     Of those that it offers it may also put off, look up and take back the ones that wait, and look whether one is in
-    its queue, hear what becomes of them, and ask how far they are. It lives in an account of its own, as a producer
-    does: within the services' account it could have the broker write an answer of its choice, a stored job for
-    instance, into any stream by naming a reply subject.
+    its queue, hear what becomes of them, ask how far they are, and stop those that run. It lives in an account of its
+    own, as a producer does: within the services' account it could have the broker write an answer of its choice, a
+    stored job for instance, into any stream by naming a reply subject.
     """
     offered = sorted(set(offers))
     subjects = {wire.JOBS + job_type for job_type in (*publishes, *offered)}
@@ -105,7 +106,7 @@ def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Pe
         service, waiting = wire.service_of(job_type), f"later.{job_type}.>"
         later = later_stream(service)
         subjects |= {waiting, f"{IMPORTED_API}.DIRECT.GET.{later}.{waiting}", f"{IMPORTED_API}.STREAM.PURGE.{later}"}
-        subjects.add(f"{IMPORTED_API}.DIRECT.GET.{queue_stream(service)}")
+        subjects |= {f"{IMPORTED_API}.DIRECT.GET.{queue_stream(service)}", discovery.cancel_subject(job_type)}
     subjects |= {discovery.reply_subject(name), discovery.ASK}
     heard = {wire.events_subject(wire.service_of(job_type)) for job_type in offered}
     return Permissions(tuple(sorted(subjects)), (f"_INBOX_{name}.>", discovery.PING, *sorted(heard)), name.upper())

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from nightshift.messaging import inbox
-from nightshift.messaging.errors import HandlerTimeoutError, UnknownTypeError, describe, unwrap_group
+from nightshift.messaging.errors import HandlerTimeoutError, StoppedError, UnknownTypeError, describe, unwrap_group
 from nightshift.messaging.job import Job
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Permanent, Snooze, Unavailable
@@ -90,6 +90,8 @@ class Endings:
     def _verdict_on(self, in_flight: InFlightJob, error: Exception) -> Verdict:
         attempt = in_flight.job.attempt
         match error:
+            case StoppedError():
+                return DeadLetter("cancelled", describe(error), attempt)
             case Permanent():
                 return DeadLetter("permanent", describe(error), attempt)
             case Snooze():

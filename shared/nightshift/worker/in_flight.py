@@ -76,6 +76,8 @@ class InFlightJob(msgspec.Struct, eq=False):
     deadline: float | None = None
     timed_out: bool = False
     released: bool = False
+    stopped: bool = False
+    """Somebody has cancelled it: it does not run again."""
     nakked: bool = False
 
     @property
@@ -89,9 +91,9 @@ class InFlightJob(msgspec.Struct, eq=False):
         self.deadline = time.monotonic() + timeout_seconds
 
     def stop_timer(self) -> None:
-        """Stop the timer; a cancellation that it, or `release`, has caused is over, too."""
+        """Stop the timer; a cancellation that it, `release` or `stop` has caused is over, too."""
         self.deadline = None
-        if self.timed_out or self.released:
+        if self.timed_out or self.released or self.stopped:
             self._uncancel()
 
     @property
@@ -122,6 +124,12 @@ class InFlightJob(msgspec.Struct, eq=False):
         """Cancel the handler, so that another worker takes the job."""
         if self.deadline is not None and self.task is not None:
             self.released = True
+            self.task.cancel()
+
+    def stop(self) -> None:
+        """Cancel the job; its handler once, whoever asks again: it may be giving back what it holds."""
+        first, self.stopped = not self.stopped, True
+        if first and self.job.started_at and self.deadline is not None and self.task is not None:
             self.task.cancel()
 
 

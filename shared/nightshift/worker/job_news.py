@@ -77,14 +77,17 @@ class JobNews:
             asked = _decode(question)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        now = time.perf_counter()
         for in_flight in self.running:
-            job = in_flight.job
-            if job.type == asked.type and asked.id in {job.id, job.key}:
-                if job.told is None:
-                    self._tell(_event(in_flight, "started", now - in_flight.started_at))
-                else:
-                    self._tell_progress(in_flight, now)
+            if in_flight.job.goes_by(asked.type, asked.id):
+                self.tell_how_far(in_flight)
+
+    def tell_how_far(self, in_flight: InFlightJob) -> None:
+        """Tell at once how far a job is that this worker has."""
+        now = time.perf_counter()
+        if in_flight.job.told is None:
+            self._tell(_event(in_flight, "started", now - (in_flight.started_at or now)))
+        else:
+            self._tell_progress(in_flight, now)
 
     def _tell_progress(self, in_flight: InFlightJob, now: float) -> None:
         in_flight.last_told = told = in_flight.job.told

@@ -9,9 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from nightshift.worker.endings import Endings
+from nightshift.worker.handling import Handling
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.observer import JobObserver
-from nightshift.worker.steps import Handling, Leaving, Outcome, Step
+from nightshift.worker.steps import Leaving, Outcome, Step
 from nightshift.worker.verdict import Verdict, handed_back
 
 TURN_SECONDS = 0.005

@@ -12,6 +12,7 @@ from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
 from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.endings import Endings
+from nightshift.worker.handling import Handling
 from nightshift.worker.in_flight import InFlightJob, identify
 from nightshift.worker.keyed_lock import KeyedLock
 from nightshift.worker.life import HANDLERS, Life
@@ -82,7 +83,7 @@ class Pipeline:
 
         def life_of(route: Route) -> Life:
             taken = [step for step, chooses in life if chooses(route)]
-            return Life(taken, steps.Handling(route, limits), observer=observer, endings=self.endings)
+            return Life(taken, Handling(route, limits), observer=observer, endings=self.endings)
 
         self._unknown = life_of(NO_ROUTE)
         self._lives = {name: life_of(route) for name, route in routes.items()}

@@ -23,7 +23,7 @@ from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.dead_letter_hook import run_hook
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.policies import DEFAULT_POLICIES, Policies
-from nightshift.worker.verdict import DUPLICATE, Ack, DeadLetter, Reschedule, Verdict
+from nightshift.worker.verdict import DUPLICATE, Ack, DeadLetter, Reschedule, Verdict, stopped
 
 _TO_WAIT_FOR = (BrokerRefusedError, ObjectStoreRefusedError, Unavailable)
 """What may keep a message from being stored, without being an error of the program."""
@@ -55,6 +55,8 @@ class Settler:
             case Ack():
                 in_flight.delivery.ack()
                 return verdict
+            case Reschedule() if in_flight.stopped and not in_flight.is_event:
+                return await self._dead_letter(in_flight, stopped(in_flight.job.attempt, verdict))
             case Reschedule():
                 return await self._reschedule(in_flight, verdict)
             case DeadLetter():

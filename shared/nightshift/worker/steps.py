@@ -4,11 +4,8 @@ A step is given what it needs and a group of jobs in flight. It returns those th
 to become of it, and keeps what it finds out on the jobs. It is a coroutine only where the whole group has to wait.
 """
 
-import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -17,21 +14,22 @@ from nightshift.contract import wire
 from nightshift.contract.constraints import explain
 from nightshift.messaging import claim_check, inbox
 from nightshift.messaging.claim_check import InvalidClaimError
-from nightshift.messaging.errors import HandlerTimeoutError, InnerCancellationError, UnknownTypeError, describe
+from nightshift.messaging.errors import (
+    UnknownTypeError,
+    describe,
+)
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Skip
 from nightshift.worker import rescheduling
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.commit import Committer
 from nightshift.worker.crash_loop import CrashLoopGuard
 from nightshift.worker.in_flight import InFlightJob
 from nightshift.worker.keyed_lock import KeyedLock
-from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Route, unknown
 from nightshift.worker.settlement import Settler
-from nightshift.worker.verdict import DUPLICATE, SKIPPED, DeadLetter, Reschedule, Verdict
+from nightshift.worker.verdict import DUPLICATE, DeadLetter, Reschedule, Verdict
 
 Group = Sequence[InFlightJob]
 Outcome = Verdict | Exception | Coroutine[Any, Any, Verdict | None]
@@ -153,42 +151,6 @@ def _unless_first(settler: Settler, group: Group, results: Sequence[bool | Excep
 async def _duplicate(settler: Settler, in_flight: InFlightJob) -> Verdict:
     await settler.publish_follow_ups(in_flight.job)
     return DUPLICATE
-
-
-class Handling:
-    """Runs the handler of a route."""
-
-    def __init__(self, route: Route, limits: JobLimits) -> None:
-        self._handler, self._seconds = route.handler, route.timeout_seconds or limits.timeout_seconds
-        self._attempts, self._timeout = limits.attempts(route.retries), timedelta(seconds=self._seconds)
-
-    async def __call__(self, in_flight: InFlightJob) -> None:
-        """Run the handler within its time limit.
-
-        Raises:
-            HandlerTimeoutError: it took longer than it may.
-            InnerCancellationError: something that it awaited was cancelled.
-            Exception: whatever it raises, but for `Skip`.
-        """
-        job = in_flight.job
-        job.timeout = self._timeout
-        job.is_last_attempt = job.attempt >= self._attempts and not in_flight.is_event
-        in_flight.start_timer(self._seconds)
-        job.started_at = time.perf_counter()
-        try:
-            await self._handler(in_flight.message, job)
-        except Skip:
-            job.discard_effects()
-            in_flight.ending, job.outcome = SKIPPED, SKIPPED.outcome
-        except asyncio.CancelledError:
-            if in_flight.timed_out:
-                text = f"the handler took longer than {self._seconds:g} s and was cancelled"
-                raise HandlerTimeoutError(text) from None
-            if not in_flight.cancelled:
-                raise InnerCancellationError("something that the handler awaited was cancelled") from None
-            raise
-        finally:
-            in_flight.stop_timer()
 
 
 async def commit(committer: Committer, settler: Settler, group: Group) -> Leaving:

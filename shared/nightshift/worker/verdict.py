@@ -43,6 +43,11 @@ INTERRUPTED = Reschedule("interrupted", IMMEDIATELY, 0, "the worker stopped whil
 """Nothing was settled: the broker delivers it again."""
 
 
+def stopped(attempt: int, verdict: Reschedule) -> DeadLetter:
+    """Return the verdict for a job that would run again, had nobody cancelled it."""
+    return DeadLetter("cancelled", f"it was cancelled: {verdict.error}".rstrip(": "), attempt)
+
+
 def handed_back(attempt: int) -> Reschedule:
     """Return the verdict for a job that a worker releases when it stops: the attempt does not count."""
     return Reschedule("handed-back", IMMEDIATELY, attempt - 1, "the worker is shutting down")

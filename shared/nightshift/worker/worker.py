@@ -48,6 +48,10 @@ class Worker:
         """Deliveries that wait for a slot or run."""
         return len(self._waiting) + len(self.running)
 
+    def held(self) -> tuple[InFlightJob, ...]:
+        """Return what waits for a slot or runs."""
+        return *self._waiting, *self.running
+
     async def start(self, pulls: Sequence[Pull]) -> None:
         """Begin to pull; `tick` has to run as well."""
         self.pulls = pulls
@@ -58,10 +62,8 @@ class Worker:
     def receive(self, deliveries: Sequence[Delivery]) -> None:
         """Take deliveries that a pull has received."""
         for delivery in deliveries:
-            if delivery.delivered == 1:
-                self._waiting.append(self._pipeline.identify(delivery))
-            else:
-                self._waiting.append(self._come_again(delivery))
+            is_first = delivery.delivered == 1
+            self._waiting.append(self._pipeline.identify(delivery) if is_first else self._come_again(delivery))
         self._start_ready()
 
     def _come_again(self, delivery: Delivery) -> InFlightJob:
@@ -194,7 +196,7 @@ class Worker:
             heartbeat.beat(_STALLED_SECONDS)
             await asyncio.sleep(self._policies.tick_seconds)
             now = time.monotonic()
-            for in_flight in (*self._waiting, *self.running):
+            for in_flight in self.held():
                 in_flight.tick(now, self._policies.progress_seconds)
             for pull in self.pulls:
                 pull.check(now)
@@ -205,9 +207,9 @@ class Worker:
 def allocate_slots(free: int, busy: Sequence[bool]) -> list[int]:
     """Return how many jobs to request from each stream, given the free slots and which streams have more.
 
-    A stream that seems empty keeps a small request open (a quarter of the room, for two), or its next job would
-    wait for a slot that another's request holds; the rest goes to those with a backlog. Every stream may be asked for
-    one, so a worker with fewer slots than streams can be handed as many jobs too many as it has streams.
+    A stream that seems empty keeps a small request open (a quarter of the room, for two), or its next job would wait
+    for a slot that another's request holds; the rest goes to those with a backlog. Every stream may be asked for one:
+    a worker with fewer slots than streams can be handed as many jobs too many as it has streams.
     """
     if free < 1 or not busy:
         return [0] * len(busy)

@@ -134,7 +134,7 @@ async def test_who_comes_late_asks_how_far_a_job_is(work: Work) -> None:
         await asyncio.sleep(60)
 
     async with work({RunProbe: handler}) as harness:
-        await harness.parts.news.listen()
+        await harness.listen()
         await harness.publisher.publish(RunProbe(name="long"), job_id="long")
         await running.wait()
         async with heard(harness.connection) as told:

@@ -94,4 +94,4 @@ def test_the_service_is_the_first_token_of_the_type() -> None:
 
 def test_the_reasons_of_dead_letters_are_a_closed_set() -> None:
     """Alarms and tools branch on these words."""
-    assert wire.REASONS == ("invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop")
+    assert wire.REASONS == ("invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop", "cancelled")

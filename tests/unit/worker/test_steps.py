@@ -17,6 +17,7 @@ from nightshift.messaging.job import Job
 from nightshift.outcomes import Skip
 from nightshift.testing import FakeObjectStore
 from nightshift.worker import steps
+from nightshift.worker.handling import Handling
 from nightshift.worker.in_flight import InFlightJob, identify
 from nightshift.worker.keyed_lock import KeyedLock
 from nightshift.worker.policies import JobLimits
@@ -224,7 +225,7 @@ async def test_a_job_that_is_done_is_a_duplicate() -> None:
 def _run(handler: Any, **options: Any) -> tuple[InFlightJob, Awaitable[None]]:
     found = route(RunProbe, handler, **options)
     in_flight = _in_flight(found)
-    return in_flight, steps.Handling(found, LIMITS)(in_flight)
+    return in_flight, Handling(found, LIMITS)(in_flight)
 
 
 async def test_a_handler_is_told_its_time_limit_and_whether_it_is_the_last_attempt() -> None:

@@ -39,7 +39,7 @@ async def handler(message: RunProbe, job: Job) -> None:
 async def worker(broker: Broker, tmp_path: Path) -> AsyncIterator[Harness]:
     """A worker of the probe's jobs."""
     async with working(broker, None, tmp_path, {RunProbe: handler}, slots=200, policies=SOON) as harness:
-        await harness.parts.news.listen()
+        await harness.listen()
         yield harness
 
 
