@@ -49,7 +49,11 @@ _ENQUEUE = (
     "`user:<user>:`."
 )
 _BATCH = f"Stores 1 to {MOST_JOBS} jobs, all or none. An `id` is what an `Idempotency-Key` is for one job."
-_CANCEL = "Takes back a job that waits for its time, between two attempts, or for the broker."
+_CANCEL = (
+    "Takes back a job that waits for its time, between two attempts, or for the broker; stops one that a worker has. "
+    "Nothing of a job that was stopped is committed: it is a dead letter with the reason `cancelled`. It is too late "
+    "for one that is being committed, and too early for one in its queue that no worker has yet."
+)
 
 
 def documented(messages: Mapping[str, type[Message]]) -> Iterator[Documented]:
@@ -119,10 +123,13 @@ def documented(messages: Mapping[str, type[Message]]) -> Iterator[Documented]:
             f"{path}/{{id}}",
             f"cancel{name}",
             AREA,
-            f"Take a job {job_type} back.",
+            f"Take a job {job_type} back, or stop it.",
             "jobs:cancel",
-            {204: Answer("It is taken back: it will not run.")},
-            ("unknown-job-type", "unknown-job", "done", "in-flight"),
+            {
+                204: Answer("It is taken back: it will not run."),
+                200: Answer("It was stopped in a worker's hands.", {JSON: JobState}),
+            },
+            ("unknown-job-type", "unknown-job", "done", "in-flight", "busy"),
             _CANCEL,
             (_ID, _SEQUENCE),
         )

@@ -18,7 +18,7 @@ from services.gateway.jobs.ids import full_id, in_reach, key_in
 from services.gateway.jobs.receipts import JobReceipt, ManyReceipts, OneReceipt, location_of, receipt_of
 from services.gateway.jobs.state import MOST_SEQUENCE, JobState, JobStates
 from services.gateway.jobs.times import runs_at
-from services.gateway.jobs.waiting import OVER, JobWaiting
+from services.gateway.jobs.waiting import OVER, JobWaiting, of_event
 from services.gateway.operation import Call, Operation
 from services.gateway.preferences import applied, wait_seconds
 from services.gateway.problems import Problem
@@ -110,18 +110,27 @@ class JobRoutes:
         return StreamingResponse(stream, headers=EVENT_HEADERS, media_type="text/event-stream")
 
     async def cancel(self, call: Call) -> Response:
-        """`DELETE /v1/jobs/{type}/{id}`: take back a job that waits for its time, or for the broker."""
+        """`DELETE /v1/jobs/{type}/{id}`: take back a job that waits for its time or the broker, or stop it."""
         job_type, _ = self._type(call)
         job_id = in_reach(call.path["id"], call.principal.user)
         if (await self._states.stored(job_type, job_id)).done is not None:
             raise Problem("done")
-        taken_back = await self._context.intake.take_back(job_type, job_id)
-        if not taken_back:
-            sequence = _sequence(call)
-            if sequence is not None and await self._states.is_queued(job_type, job_id, sequence):
-                raise Problem("in-flight")
-            raise Problem("unknown-job")
-        return Response(status_code=204)
+        if await self._context.intake.take_back(job_type, job_id):
+            return Response(status_code=204)
+        told = await self._waiting.stopped(call.principal.key_id, job_type, job_id)
+        if told is None:
+            raise Problem("in-flight" if await self._is_queued(call, job_type, job_id) else "unknown-job")
+        if told.what == "dead":
+            return json_response(of_event(JobState(id=job_id, type=job_type, state="running"), told), 200)
+        if told.is_over:
+            raise Problem("done")
+        if told.ends_attempt and await self._context.intake.take_back(job_type, job_id):
+            return Response(status_code=204)
+        raise Problem("in-flight", "Its worker was told to stop it, and has not ended it yet: ask for its state.")
+
+    async def _is_queued(self, call: Call, job_type: str, job_id: str) -> bool:
+        sequence = _sequence(call)
+        return sequence is not None and await self._states.is_queued(job_type, job_id, sequence)
 
     async def _end(self, call: Call, job_type: str, receipt: JobReceipt, seconds: int) -> JobState | None:
         """Wait for the end of a job that has just been accepted; None if that cannot be done: it is accepted anyway."""

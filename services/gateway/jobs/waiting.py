@@ -13,6 +13,8 @@ from services.gateway.slots import Slots
 
 LOOK_AGAIN_SECONDS = 5.0
 """An event may be lost: whoever waits looks again so often."""
+STOP_SECONDS = 10.0
+"""For a handler to give back what it holds when it is cancelled."""
 OVER = "over"
 """The id of the last event."""
 
@@ -47,6 +49,16 @@ class JobWaiting:
                     break
         return state
 
+    async def stopped(self, key_id: str, job_type: str, job_id: str) -> JobEvent | None:
+        """Have the worker that has a job stop it; return what it told last, None if no worker has it.
+
+        Raises:
+            Problem: too many wait already.
+        """
+        stopping = self._watch.stop(job_type, job_id, seconds=STOP_SECONDS)
+        with self._slots.taken(key_id):
+            return await result_or(None, stopping, seconds=STOP_SECONDS + 1, draining=self._draining)
+
     async def stream(self, key_id: str, job_type: str, job_id: str, sequence: int | None) -> AsyncIterator[bytes]:
         """Yield a job's states as server-sent events; the stream ends when the job is over."""
         with self._slots.held(key_id):
@@ -74,11 +86,12 @@ class JobWaiting:
                     # A job in a worker's hands is nowhere else to be seen: what was told of it last still holds.
                     state = state if event is None and found.state in {"queued", "accepted"} else found
                 else:
-                    state = _of_event(state, event)
+                    state = of_event(state, event)
                 yield state
 
 
-def _of_event(before: JobState, event: JobEvent) -> JobState:
+def of_event(before: JobState, event: JobEvent) -> JobState:
+    """Return the state of a job of which its worker tells that it is dead, or how far it is."""
     if event.what == "dead":
         return JobState(id=before.id, type=before.type, state="dead", attempt=event.attempt, error=event.error)
     return JobState(

@@ -1,4 +1,4 @@
-"""`nightshift jobs`: find, watch and list jobs, and cancel one that has not started."""
+"""`nightshift jobs`: find, watch, list and cancel jobs."""
 
 from nightshift.cli.client.command import Groups, command, destructive, group
 from nightshift.cli.terminal.parse_time import parse_duration
@@ -6,7 +6,7 @@ from nightshift.cli.terminal.parse_time import parse_duration
 
 def register(groups: Groups) -> None:
     """Declare the commands."""
-    jobs = group(groups, "jobs", "Find, watch and list jobs, and cancel one that has not started.")
+    jobs = group(groups, "jobs", "Find, watch, list and cancel jobs.")
     find = command(
         jobs,
         "find",
@@ -19,11 +19,13 @@ def register(groups: Groups) -> None:
     cancel = command(
         jobs,
         "cancel",
-        "Cancel a job that has not started: scheduled, waiting, or between two attempts.",
+        "Cancel a job: take it back before it runs, or stop it where it runs.",
         example="nightshift jobs cancel welcome-17 --type email.send",
-        run="nightshift.cli.actions.jobs:cancel",
-        more="A job that is in flight is not stopped (exit code 1).",
+        run="nightshift.cli.actions.jobs_cancel:run",
+        more="It says what it did. A job that was stopped in a worker's hands has committed nothing; it is a dead\n"
+        "letter with the reason cancelled, which can be redriven. One whose commit had begun is done: exit code 1.",
     )
+    cancel.add_argument("--wait-for", type=parse_duration, metavar="SPAN", help="for its handler to end (default 30s)")
     watch = command(
         jobs,
         "watch",

@@ -115,6 +115,20 @@ async def test_a_jobs_events_end_with_its_result(probes: Gateway) -> None:
     assert again.status_code == 204
 
 
+async def test_a_running_job_is_stopped_over_http(probes: Gateway, worker: Harness) -> None:
+    """200 with how it ended; what nobody has is unknown, and what is done stays done."""
+    keys = await probes.key(*SCOPES, "jobs:cancel")
+    where = (await probes.client.post(PATH, json={"name": "stay"}, headers=keys)).headers["location"]
+    await eventually(lambda: worker.parts.worker.running, what="it runs")
+    stopped = await probes.client.delete(where, headers=keys)
+    assert (stopped.status_code, stopped.json()["state"], stopped.json()["error"]) == (200, "dead", "cancelled")
+    (letter,) = await worker.dead_letters()
+    assert letter.headers["Dead-Reason"] == "cancelled"
+    assert worker.parts.worker.in_flight == 0
+    again = await probes.client.delete(where, headers=keys)
+    assert (again.status_code, again.json()["code"]) == (404, "unknown-job")
+
+
 async def test_many_wait_at_the_same_time(probes: Gateway) -> None:
     """Each for its own job, over one subscription."""
     headers = {**await probes.key(*SCOPES), "Prefer": "wait=20"}
