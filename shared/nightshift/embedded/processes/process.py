@@ -14,6 +14,7 @@ from pathlib import Path
 LAUNCHER = Path(__file__).with_name("die_with_parent.py")
 
 _POLL_SECONDS = 0.02
+_FREEZE_SECONDS = 5.0
 _QUOTED_LINES = 12
 _LARGE_LOG_BYTES = 20_000_000
 _PORT_TAKEN = ("address already in use", "cannot be used", "only one usage of each socket address")
@@ -107,8 +108,7 @@ class Process:
         if sys.platform != "win32":
             self.signal(signal.SIGSTOP)
         if sys.platform == "linux":  # until the signal has arrived, the program still answers
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            _wait_until_stopped(self.pid)
 
     def resume(self) -> None:
         """Continue it after `pause`."""
@@ -137,6 +137,17 @@ class Process:
         text = f"{self.name} {what}. The end of its log, {self.log}:\n{tail}"
         taken = self.exit_code is not None and any(sign in tail.lower() for sign in _PORT_TAKEN)
         return PortTakenError(text) if taken else StartFailedError(text)
+
+
+if sys.platform == "linux":
+
+    def _wait_until_stopped(pid: int) -> None:
+        """Wait for some seconds at most: a thread amid a system call that cannot be interrupted keeps it from that."""
+        deadline = time.monotonic() + _FREEZE_SECONDS
+        change = os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG
+        with contextlib.suppress(ChildProcessError):
+            while os.waitid(os.P_PID, pid, change) is None and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS / 20)
 
 
 def _prepare(log: Path) -> int:
