@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up seed test compose-test check coverage contracts permissions new-job manifests architecture chaos format bench-quick bench lock clean
+.PHONY: help demo up seed test compose-test check coverage contracts pact permissions new-job manifests architecture chaos format bench-quick bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ coverage: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test (or TESTS=tests/
 
 contracts: $(VENV)/.dev ## Generate schemas, AsyncAPI document, page and clients from the contracts
 	@$(RUN) -m tools.contracts
+
+pact: $(VENV)/.dev ## Write what is expected of a message from its sample (WHO=billing TYPE=email.send)
+	@$(RUN) -m tools.contracts --pact "$(WHO)" "$(TYPE)"
 
 permissions: $(VENV)/.dev ## Write who may do what into docs/security.md
 	@$(RUN) -m tools.permissions

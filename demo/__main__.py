@@ -25,6 +25,10 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import configure
 from nightshift.runtime.composition import database_of, object_store
 
+_PLAYED = frozenset(
+    {"email", "upload", "sync", "report", "maintenance", "webhook", "gateway", SCHEDULER, f"{SCHEDULER}-2"}
+)
+"""The processes that the scenes need. Others, with settings that only their owner knows, are not started."""
 _SPACES = "A path with a space needs quotes of its own: make demo FILES=\"'my photo.jpg' b.pdf\""
 # Retries are few, so that a dead letter need not be waited for as long as the contracts say.
 _SETTINGS = {"LOG_FORMAT": "json", "MAX_RETRIES": "3", "ADMIN_EMAIL": reports.ADMINISTRATOR, **syncs.SETTINGS}
@@ -81,7 +85,7 @@ async def play_files(console: Console, inputs: list[tuple[Path, Path]]) -> int:
     """Start a fresh stack with what uploads need, work off the files of folders, and stop everything."""
     stack = Stack.fresh("demo", datetime.now(UTC))
     console.print(f"[bold]Nightshift demo[/bold] in {stack.folder}", highlight=False)
-    async with _playing(stack, console, {"LOG_FORMAT": "json"}, only="upload") as stage:
+    async with _playing(stack, console, {"LOG_FORMAT": "json"}, frozenset({"upload"})) as stage:
         await folder.play(stage, inputs)
     console.print(f"\nthumbnails  {stage.out}", highlight=False)
     console.print(f"logs        {stack.logs}", highlight=False)
@@ -99,7 +103,7 @@ def _verdict(console: Console, stage: Stage) -> int:
 
 @contextlib.asynccontextmanager
 async def _playing(
-    stack: Stack, console: Console, settings: Mapping[str, str], *, only: str | None = None
+    stack: Stack, console: Console, settings: Mapping[str, str], played: frozenset[str] = _PLAYED
 ) -> AsyncIterator[Stage]:
     configure("demo", "text", "error", sys.stderr)
     services: list[Service] = []
@@ -111,7 +115,7 @@ async def _playing(
         write_sources(stack.folder)
         timetable = stack.folder / schedules.TIMETABLE
         extra = {**settings, "SCHEDULES_FILE": str(timetable)}
-        services += [one for one in all_services(stack, extra=extra) if only in {None, one.name}]
+        services += [one for one in all_services(stack, extra=extra) if one.name in played]
         workers = [service for service in services if not service.name.startswith(SCHEDULER)]
         with console.status(f"starting {len(workers)} service processes …"):
             await asyncio.gather(*(service.start() for service in workers))

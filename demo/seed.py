@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo.seed",
         description="Fills a database with sample rows: users, sessions, activity, files, accounts, reports, mails. "
-        "Only rows: the files and reports have no objects.",
+        "Only rows: the files and reports have no objects, and the linked accounts are switched off.",
         epilog="example: python -m demo.seed --rows 100000 --url sqlite:///nightshift.db",
     )
     parser.add_argument("--rows", type=int, default=100_000, help="about so many, over all tables (100000)")

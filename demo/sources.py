@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from nightshift.embedded.stack import WEBHOOK_SOURCES
+from nightshift.embedded.kept_settings import WEBHOOK_SOURCES
 
 EVENTS = Path(__file__).resolve().parent / "events"
 """What each of them sends, as it would be posted."""

@@ -1,6 +1,6 @@
 """The commands that the email service adds to `nightshift`: the suppression list."""
 
-from nightshift.cli.client.command import Groups, command, group
+from nightshift.cli.client.command import Groups, add_limit, command, group
 
 
 def register(groups: Groups) -> None:
@@ -14,7 +14,7 @@ def register(groups: Groups) -> None:
         run="services.email.cli.suppression_list:list_suppressions",
     )
     listing.add_argument("--reason", choices=("bounced", "complained", "manual"), help="only these")
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
+    add_limit(listing, "newest")
     add = command(
         suppressions,
         "add",

@@ -3,7 +3,7 @@
 import argparse
 
 from nightshift.cli.client.command import Groups, command, destructive, group
-from nightshift.cli.terminal.parse_time import parse_duration
+from nightshift.cli.terminal.parse_time import parse_some_time
 from services.gateway.auth.scopes import SCOPES
 
 _SCOPES = "scopes:\n" + "\n".join(f"  {name:<12} {meaning}" for name, meaning in SCOPES.items())
@@ -48,7 +48,7 @@ def _register_create(keys: Groups) -> None:
         "--user-id", metavar="ID", help="bind it to a user: it acts for that user, and reaches no other's"
     )
     create.add_argument("--environment", default="live", metavar="WORD", help="a word in the key (default: live)")
-    create.add_argument("--expires", type=parse_duration, metavar="SPAN", help="how long it lives: 90d, 12h")
+    create.add_argument("--expires", type=parse_some_time, metavar="SPAN", help="how long it lives: 90d, 12h")
     create.add_argument("--rate", type=_positive, metavar="N", help="requests, and jobs of batches, per second")
     create.add_argument("--burst", type=_positive, metavar="N", help="so many at once, after a rest")
     create.add_argument("--files-per-day", type=_count, metavar="N", help="files that it may upload a day")

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from nightshift.cli.client.command import Groups, Parser, command, destructive, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
+from nightshift.cli.terminal.parse_number import parse_count, parse_rate
 from nightshift.cli.terminal.parse_time import parse_duration
 from schema.outcomes import EVENT_OUTCOMES
 
@@ -29,7 +30,7 @@ def _listing(webhooks: Groups) -> None:
         more="A body that could not be read has no row: nightshift dlq list --type webhook.received shows those.",
         run="services.webhook.cli.listing:list_events",
     )
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
+    add_limit(listing, "newest")
     _add_filters(listing)
     show = command(
         webhooks,
@@ -54,7 +55,7 @@ def _replay(webhooks: Groups) -> None:
     _add_filters(parser)
     parser.add_argument("--all", action="store_true", help="all events, whatever became of them")
     parser.add_argument(
-        "--rate", type=float, default=100.0, metavar="N", help="at most N a second (default 100; 0: no limit)"
+        "--rate", type=parse_rate, default=100.0, metavar="N", help="at most N a second (default 100; 0: no limit)"
     )
     destructive(parser)
 
@@ -71,7 +72,7 @@ def _send(webhooks: Groups) -> None:
     )
     parser.add_argument("source", help="source, as the file of sources names it")
     parser.add_argument("sample", metavar="FILE", help="the body as the provider sends it; - is standard input")
-    parser.add_argument("--type", help="type of the event, for providers that name it in a header (GitHub, Shopify)")
+    parser.add_argument("--type", metavar="EVENT_TYPE", help="for providers that name it in a header (GitHub, Shopify)")
     parser.add_argument("--id", help="id of the delivery, for providers that name it in a header")
     parser.add_argument(
         "--new-id", action="store_true", help="give a JSON body another `id`, so that it is another event each time"
@@ -95,7 +96,7 @@ def _catch_up(webhooks: Groups) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--repo", metavar="OWNER/NAME", help="the webhooks of a repository")
     where.add_argument("--org", metavar="NAME", help="the webhooks of an organisation")
-    parser.add_argument("--hook", type=int, metavar="ID", help="only this webhook")
+    parser.add_argument("--hook", type=parse_count, metavar="ID", help="only this webhook")
     parser.add_argument(
         "--since",
         type=parse_duration,
@@ -108,7 +109,9 @@ def _catch_up(webhooks: Groups) -> None:
 
 def _add_filters(parser: Parser) -> None:
     parser.add_argument("--source", help="only events of this source, for instance stripe")
-    parser.add_argument("--type", metavar="TYPE", help="only events of this type; * stands for anything: 'invoice.*'")
+    parser.add_argument(
+        "--type", metavar="EVENT_TYPE", help="only events of this type; * stands for anything: 'invoice.*'"
+    )
     parser.add_argument("--outcome", choices=EVENT_OUTCOMES, help="only events of this outcome")
     parser.add_argument(
         "--since", type=parse_duration, metavar="SPAN", help="only events received within this time: 2h, 3d"

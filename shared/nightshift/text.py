@@ -21,6 +21,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return "" if match is None else f"; did you mean {match}?"
 
 
+def meant_or_all(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` if a known word resembles `word`, else `; there are: …` with all of them."""
+    words = list(known)
+    return did_you_mean(word, words) or f"; there are: {', '.join(words) or 'none'}"
+
+
 def size(count: int, *, binary: bool = False, space: str = " ") -> str:
     """Format a number of bytes in the unit that leaves one to three digits: `3.4 MB`, or `3.2 MiB` where `binary`."""
     step, units = (1024, _BINARY) if binary else (1000, _DECIMAL)

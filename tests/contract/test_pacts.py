@@ -13,9 +13,9 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.wire import CRON, service_of, type_of
 from tests.contract.broken_pacts import BROKEN, KEPT, changed, of_team
 from tests.contract.producers import PRODUCERS
-from tools.contracts import pacts
+from tools.contracts import new_pact, pacts
 from tools.contracts.operations import schedules
-from tools.contracts.pacts import PACTS, PARTS, Interaction, Pact
+from tools.contracts.pacts import PACTS, PARTS, Interaction, Pact, refused_by_consumer
 from tools.contracts.samples import ROOT
 
 ALL = pacts.read()
@@ -56,7 +56,52 @@ def test_every_message_that_leaves_a_service_has_a_pact() -> None:
         (load_catalogue().event_consumers[name.partition(".")[0]], "scheduler", CRON + name) for name in schedules()
     }
     covered = {(pact.consumer, pact.provider, one.subject) for pact in ALL for one in pact.interactions}
-    assert expected <= covered, f"no pact for {sorted(expected - covered)}"
+    assert expected <= covered, "\n".join(
+        f"no pact for {subject}: make pact WHO={provider} TYPE={subject.removeprefix('jobs.')}"
+        for _, provider, subject in sorted(expected - covered)
+    )
+
+
+def test_a_pact_is_written_from_a_sample_and_holds_both_sides(tmp_path: Path) -> None:
+    """Our consumer takes its example, and whatever our provider publishes of that form is what it expects."""
+    for provider, name in (("report", "email.send"), ("report", "report.generate"), ("scheduler", "cron.sync.all")):
+        new_pact.write(provider, name, tmp_path)
+    written = {pact.path.name: pact for pact in pacts.read(tmp_path)}
+    assert set(written) == {"email-report.json", "report-report.json", "sync-scheduler.json"}
+    assert not [line for pact in written.values() for one in pact.interactions for line in refused_by_consumer(one)]
+    assert verified(tmp_path) == {name: [] for name in written}
+
+
+def test_a_written_pact_is_broken_by_another_type(tmp_path: Path) -> None:
+    """It says something: a field that the provider does not publish is found."""
+    file = tmp_path / new_pact.write("report", "email.send", tmp_path)
+    content = json.loads(file.read_bytes())
+    content["interactions"][0]["contents"]["content"]["subject"] = 17
+    file.write_text(json.dumps(content))
+    (mismatch,) = verified(tmp_path)["email-report.json"]
+    assert mismatch.startswith("$.subject: Expected ")
+
+
+@pytest.mark.parametrize(
+    ("who", "name", "words"),
+    [
+        ("billing", "emial.send", "nobody handles 'emial.send'; there are: email, "),
+        ("billing", "email.sned", "there is no message 'email.sned'"),
+        ("scheduler", "cron.nobody.daily", "nobody handles 'cron.nobody.daily'; there are: cleanup, "),
+    ],
+)
+def test_no_pact_is_written_for_what_is_no_message(who: str, name: str, words: str, tmp_path: Path) -> None:
+    """It says which there are."""
+    with pytest.raises(LookupError, match=words):
+        new_pact.write(who, name, tmp_path)
+
+
+def test_a_pact_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    """Somebody may have said more in it."""
+    new_pact.write("billing", "email.send", tmp_path)
+    new_pact.write("billing", "report.generate", tmp_path)
+    with pytest.raises(LookupError, match=r"email-billing\.json has jobs\.email\.send already"):
+        new_pact.write("billing", "email.send", tmp_path)
 
 
 def test_everything_that_is_published_is_declared() -> None:

@@ -73,6 +73,7 @@ def _overview(schemas: dict[str, Schema]) -> Iterator[str]:
     yield "Our publishers send a body over 128 KB as an object, named by the header `Job-Claim`, which spares broker"
     yield "and workers the weight. A body up to 512 KB, headers included, is taken inline all the same; the broker"
     yield "refuses what is longer.\n"
+    yield _NATS
 
 
 def _promises() -> Iterator[str]:
@@ -95,6 +96,12 @@ def _message(name: str, schema: Schema, samples: list[Sample]) -> str:
         lines += ["\nNot taken, and why, in the words of its dead letter:\n", "| what | body | reason |\n|---|---|---|"]
         lines += [f"| {sample.title} | {_code(sample.body.decode())} | {_code(sample.reason)} |" for sample in wrong]
     return "\n".join([*lines, ""])
+
+
+_NATS = """\
+Examples are written for `nats`, the command line of NATS (github.com/nats-io/natscli), which comes without Nightshift.
+`nightshift send email.send '…'` publishes the same, checks it first, and needs no other program.
+"""
 
 
 def _publish(sample: Sample) -> Iterator[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 COMPOSE, PROMETHEUS = "docker-compose.yml", "deploy/prometheus/prometheus.yml"
 ACCESS = "schema/access.py"
 KUBERNETES = "deploy/kubernetes"
-EXAMPLE = {'"activity_logs"': '"INSERT"', '"users"': '"SELECT"'}
-"""What the handler that a new job begins with does to which table, as Python's text."""
+EXAMPLE = {"activity_logs": ("SELECT", "INSERT"), "users": ("SELECT",)}
+"""What the handler that a new job begins with, and that of the README's guide, do to which table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Addition:
 
 def additions(service: str) -> list[Addition]:
     """Return the additions for a service, each before the one for the scheduler."""
-    example = ", ".join(f"{table}: {actions}" for table, actions in EXAMPLE.items())
+    example = ", ".join(f'"{table}": "{", ".join(actions)}"' for table, actions in EXAMPLE.items())
     block = (
         f"  {service}:\n    <<: *service\n    command: services.{service}\n"
         f"    environment: {{<<: *settings, S3_ACCESS_KEY: {service}}}\n"
@@ -44,12 +44,20 @@ def additions(service: str) -> list[Addition]:
     ]
 
 
+def taken(root: Path, service: str) -> list[str]:
+    """Return where something that is no service, such as a server of the stack, has this name already."""
+    compose = root / COMPOSE
+    in_compose = compose.exists() and f"\n  {service}:\n" in compose.read_text(encoding="utf-8")
+    manifest = f"{KUBERNETES}/{service}.yaml"
+    return [*([COMPOSE] if in_compose else []), *([manifest] if (root / manifest).exists() else [])]
+
+
 def deploy(root: Path, service: str) -> tuple[list[str], list[str]]:
     """Add it everywhere, and generate its manifests; return the same as `add`."""
     changed, left = add(root, service)
     # In a process of its own: this one has loaded the contracts as they were.
     for tool in ("tools.kubernetes", "tools.permissions"):
-        subprocess.run([sys.executable, "-m", tool], cwd=root, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
+        subprocess.run([sys.executable, "-m", tool], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603 - ours
     return [*changed, f"{KUBERNETES}/{service}.yaml"], left
 
 

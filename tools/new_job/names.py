@@ -4,7 +4,9 @@ import keyword
 import re
 from dataclasses import dataclass
 
-_TYPE = re.compile(r"([a-z][a-z0-9]*)\.([a-z][a-z0-9-]*)")
+from nightshift.contract.wire import RESERVED_SERVICES
+
+_TYPE = re.compile(r"([a-z][a-z0-9]*)\.([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
 
 
 class InvalidNameError(ValueError):
@@ -51,9 +53,11 @@ def names_of(job_type: str) -> Names:
         InvalidNameError: it is not a job type; the text says what is expected.
     """
     match = _TYPE.fullmatch(job_type)
-    if match is None or keyword.iskeyword(match[2]):
+    if match is None or any(map(keyword.iskeyword, match.groups())):
         raise InvalidNameError(
             f"{job_type!r} is not a job type: expected <service>.<verb> in lower case, not a keyword of Python, "
             "such as email.digest"
         )
+    if match[1] in RESERVED_SERVICES:
+        raise InvalidNameError(f"{job_type!r} cannot be made: the name {match[1]} {RESERVED_SERVICES[match[1]]}")
     return Names(match[1], match[2])

@@ -11,28 +11,62 @@ from tools.new_job.names import Names
 _DOCSTRING = re.compile(r'\A""".*?"""\n', re.DOTALL)
 
 
-class AlreadyExistsError(Exception):
-    """The job, or one of its files, exists already."""
+class CannotBeMadeError(Exception):
+    """The job cannot be made in this tree; the text says what is in the way. Nothing was written."""
+
+
+class Draft:
+    """Files of a tree as they are to be, written all together."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.texts = root, dict[str, str]()
+
+    def read(self, path: str) -> str:
+        """Return a file's text as it is to be.
+
+        Raises:
+            CannotBeMadeError: there is no such file.
+        """
+        try:
+            return self.texts.get(path) or (self.root / path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise CannotBeMadeError(f"there is no {path}") from None
+
+    def write(self) -> None:
+        """Write the files."""
+        for path, text in self.texts.items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text(text, encoding="utf-8")
 
 
 def scaffold(root: Path, names: Names) -> list[str]:
     """Write everything that the job needs; return the files that were written or changed.
 
     Raises:
-        AlreadyExistsError: the job, or a file of that name, exists; nothing was written.
+        CannotBeMadeError: the job, or a file of that name, exists, or its service works off no jobs.
     """
-    new = _new_files(names)
-    taken = [path for path in [*new, f"contracts/samples/{names.subject}"] if (root / path).exists()]
-    if taken:
-        raise AlreadyExistsError(f"{names.type} cannot be made: {taken[0]} exists already")
     known = (root / "services" / names.service / "__main__.py").exists()
-    for path, text in ({} if known else _new_service(names)).items():
-        _write(root / path, text)
-    for path, text in new.items():
-        _write(root / path, text)
-    changed = [*_contract(root, names), *_entry_point(root, names), *(_access if known else _publishes)(root, names)]
-    _tidy(root, [*changed, *(path for path in new if path.endswith(".py"))])
-    return [*new, *changed]
+    new, service = _new_files(names), {} if known else _new_service(names)
+    _refuse_taken(root, names, [*new, *service, f"contracts/samples/{names.subject}"], known=known)
+    draft = Draft(root)
+    draft.texts |= service | new
+    try:
+        _contract(draft, names)
+        _entry_point(draft, names)
+        (_access if known else _publishes)(draft, names)
+    except CannotBeMadeError as error:
+        raise CannotBeMadeError(f"{names.type} cannot be made: {error}") from None
+    draft.write()
+    _tidy(root, [path for path in draft.texts if path.endswith(".py")])
+    return [*new, *(path for path in draft.texts if path not in new)]
+
+
+def _refuse_taken(root: Path, names: Names, paths: list[str], *, known: bool) -> None:
+    taken = [f"{path} exists already" for path in paths if (root / path).exists()]
+    if not known:
+        taken += [f"{place} has something of that name already" for place in deployment.taken(root, names.service)]
+    if taken:
+        raise CannotBeMadeError(f"{names.type} cannot be made: {taken[0]}")
 
 
 def _new_files(names: Names) -> dict[str, str]:
@@ -51,44 +85,47 @@ def _new_service(names: Names) -> dict[str, str]:
     }
 
 
-def _contract(root: Path, names: Names) -> list[str]:
+def _contract(draft: Draft, names: Names) -> None:
     path = f"contracts/{names.service}.py"
-    text = (root / path).read_text(encoding="utf-8")
-    _write(root / path, _with_imports(text, templates.CONTRACT_IMPORTS).rstrip() + "\n" + templates.contract(names))
-    return [path]
+    text = _with_imports(draft.read(path), templates.CONTRACT_IMPORTS).rstrip()
+    draft.texts[path] = text + "\n" + templates.contract(names)
 
 
-def _entry_point(root: Path, names: Names) -> list[str]:
+def _entry_point(draft: Draft, names: Names) -> None:
     path = f"services/{names.service}/__main__.py"
-    text = (root / path).read_text(encoding="utf-8")
-    before, table, after = text.partition("yield {\n")
+    before, table, after = draft.read(path).partition("yield {\n")
     if not table:
-        raise AlreadyExistsError(
-            f"{path} has no line 'yield {{': add the handler by hand: {templates.handler_line(names)}"
-        )
+        raise CannotBeMadeError(f"{path} has no line 'yield {{', which says what the service works off")
     text = f"{before}{table}        {templates.handler_line(names)}\n{after}"
-    _write(root / path, _with_imports(text, templates.handler_imports(names)))
-    return [path]
+    draft.texts[path] = _with_imports(text, templates.handler_imports(names))
 
 
-def _access(root: Path, names: Names) -> list[str]:
+def _access(draft: Draft, names: Names) -> None:
     """Let a service that is there do to the tables what the example does, besides what it may already."""
-    path = deployment.ACCESS
-    text = (root / path).read_text(encoding="utf-8")
+    text = draft.read(deployment.ACCESS)
     row = re.search(rf'(    "{names.service}": {{\s*\*\*WORKER),?(.*?\}},\n)', text, re.DOTALL)
     if row is None:
-        return []
-    added = [f"{table}: {actions}" for table, actions in deployment.EXAMPLE.items() if table not in row[2]]
-    _write(root / path, text[: row.start()] + ", ".join([row[1], *added]) + "," + row[2] + text[row.end() :])
-    return [path]
+        return
+    tables = row[2]
+    for table, actions in deployment.EXAMPLE.items():
+        tables = _with_access(tables, table, actions)
+    entry = f"{row[1]},{tables}"
+    draft.texts[deployment.ACCESS] = text[: row.start()] + entry + text[row.end() :]
 
 
-def _publishes(root: Path, names: Names) -> list[str]:
+def _with_access(tables: str, table: str, actions: tuple[str, ...]) -> str:
+    """Return the tables of a service's row with these actions on one of them, too."""
+    there = re.search(rf'"{table}": "([^"]*)"', tables)
+    if there is None:
+        return f' "{table}": "{", ".join(actions)}",' + tables
+    added = [action for action in actions if action not in re.findall(r"[A-Z]+", there[1])]
+    return tables[: there.end(1)] + "".join(f", {action}" for action in added) + tables[there.end(1) :]
+
+
+def _publishes(draft: Draft, names: Names) -> None:
     """Declare that a new service publishes nothing yet."""
     path = "contracts/publishers.py"
-    text = (root / path).read_text(encoding="utf-8")
-    _write(root / path, re.sub(r"(PUBLISHES: [^\n]*\{\n)", rf'\1    "{names.service}": (),\n', text))
-    return [path]
+    draft.texts[path] = re.sub(r"(PUBLISHES: [^\n]*\{\n)", rf'\1    "{names.service}": (),\n', draft.read(path))
 
 
 def _with_imports(text: str, imports: str) -> str:
@@ -102,8 +139,3 @@ def _tidy(root: Path, paths: list[str]) -> None:
     files = sorted({path for path in paths if path.endswith(".py")})
     for command in (["check", "--quiet", "--fix", "--select", "I,F811"], ["format", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *command, *files], cwd=root, check=True)  # noqa: S603 - the formatter
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ from contracts.email import ADDRESS
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant, plural
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.database import Database
 from nightshift.outcomes import Permanent
 from schema.tables import email_suppressions as table
@@ -26,7 +26,7 @@ _COLUMNS = (
     Column("SINCE", lambda row: format_instant(row.created_at)),
     Column("ADDRESS", lambda row: row.address),
     Column("REASON", lambda row: row.reason),
-    Column("DETAIL", lambda row: brief(row.detail or "", 80)),
+    Column("DETAIL", lambda row: brief(row.detail or "", 80), words=True),
 )
 
 

@@ -8,7 +8,7 @@ import msgspec
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError, UsageError
 from nightshift.cli.terminal.formatting import format_instant
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.database import Database
 from services.gateway.auth import key_table
 from services.gateway.auth.key_text import ENVIRONMENT, make_key
@@ -18,10 +18,10 @@ _COLUMNS = (
     Column("ID", lambda row: row.id),
     Column("NAME", lambda row: row.name),
     Column("STATE", lambda row: row.state, style=lambda row: "" if row.state == "active" else "warning"),
-    Column("ENVIRONMENT", lambda row: row.environment),
+    Column("ENVIRONMENT", lambda row: row.environment, spare=2),
     Column("USER", lambda row: row.user_id or "(application)"),
-    Column("SCOPES", lambda row: " ".join(row.scopes)),
-    Column("CREATED (UTC)", lambda row: format_instant(row.created_at)),
+    Column("SCOPES", lambda row: " ".join(row.scopes), words=True),
+    Column("CREATED (UTC)", lambda row: format_instant(row.created_at), spare=1),
     Column("EXPIRES (UTC)", lambda row: format_instant(row.expires_at) or "never"),
     Column("LAST USED (UTC)", lambda row: format_instant(row.last_used_at) or "never"),
 )
@@ -85,7 +85,9 @@ def _show(context: Context, text: str, key_id: str, options: argparse.Namespace,
         )
         context.output.json(created)
         return
-    context.output.note(f"Key {key_id} was made. It cannot be shown again; send it as `Authorization: Bearer …`:")
+    context.output.note(
+        f"Key {key_id} was made. It cannot be shown again. Send it in the header Authorization, behind Bearer:"
+    )
     # As it is, whatever it looks like: nothing but the key on standard output, so that it can be put into a file.
     context.output.out.file.write(text + "\n")
 

@@ -15,7 +15,7 @@ import msgspec
 
 from nightshift.contract.constraints import empty_body_error, explain, words_of
 from nightshift.contract.message import Message
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 from services.gateway.problems import FieldError, Problem
 
 MOST_ERRORS = 50
@@ -121,7 +121,7 @@ def _wrong_fields(value: _Fields, struct: type[msgspec.Struct], pointer: str) ->
         elif field.required:
             yield FieldError(here, "This field is required.")
     for name in value.keys() - set(names):
-        hint = did_you_mean(name, names) or f"; there are: {', '.join(names)}"
+        hint = meant_or_all(name, names)
         yield FieldError(f"{pointer}/{_escaped(name)}", f"There is no such field{hint}")
 
 

@@ -13,7 +13,7 @@ import msgspec
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import format_instant, plural
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.config.env_settings import FromEnvironment, load
 from nightshift.config.secret import Secret
 from nightshift.config.settings import Pattern

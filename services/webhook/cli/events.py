@@ -37,6 +37,11 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{self.source}/{self.event_id}"
 
     @property
+    def names(self) -> set[str]:
+        """By which names it may be asked for."""
+        return {self.name, self.event_id}
+
+    @property
     def job_id(self) -> str:
         """The id of the job that it came as."""
         return f"{self.source}-{self.event_id}"

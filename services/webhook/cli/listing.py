@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from nightshift.cli.client.context import Context
+from nightshift.cli.client.named import tell_missing
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE
 from nightshift.cli.terminal.formatting import brief, format_instant
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.messaging import claim_check
 from nightshift.messaging.claim_check import InvalidClaimError
 from services.webhook.cli.events import EventRow, find_events
@@ -23,7 +24,7 @@ _COLUMNS = (
     Column("TYPE", lambda row: row.type),
     Column("OUTCOME", lambda row: row.outcome, style=lambda row: _STYLES.get(row.outcome, "")),
     Column("ABOUT", lambda row: row.object_id or ""),
-    Column("REASON", lambda row: brief(row.reason or "", 80)),
+    Column("REASON", lambda row: brief(row.reason or "", 80), words=True),
 )
 
 
@@ -47,13 +48,14 @@ async def show(context: Context, options: argparse.Namespace) -> int:
     shown = [Shown(event=row, message=await _message(context, row)) for row in rows]
     if context.output.as_json:
         context.output.json(shown)
-    elif not shown:
-        context.output.line("No event matches. One that waits has no row yet:")
-        for name in options.which:
-            context.output.line(f"  nightshift jobs find {shlex.quote(name.replace('/', '-', 1))}")
+    missing = tell_missing(context.output, options.which, set[str]().union(*(row.names for row in rows)), "event")
+    if missing:
+        context.output.note("One that waits has no row yet:")
+        for name in missing:
+            context.output.note(f"  nightshift jobs find {shlex.quote(name.replace('/', '-', 1))}")
     for one in [] if context.output.as_json else shown:
         _tell(context, one)
-    return DONE if shown else ANSWER_IS_NO
+    return ANSWER_IS_NO if missing else DONE
 
 
 async def _message(context: Context, row: EventRow) -> msgspec.Raw | None:

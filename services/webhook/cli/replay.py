@@ -9,6 +9,7 @@ import msgspec
 from nightshift.broker.message import OutboundMessage
 from nightshift.cli.actions.redrive import Redrive
 from nightshift.cli.client.context import NO_OBJECTS, Context
+from nightshift.cli.client.named import tell_missing
 from nightshift.cli.queries.dead_letters import Filter, letters, letters_at
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
@@ -27,6 +28,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     redriven: int
     replayed: int
     gone: int
+    missing: list[str]
+    """Those that were named and are not there."""
 
 
 async def run(context: Context, options: argparse.Namespace) -> int:
@@ -34,20 +37,23 @@ async def run(context: Context, options: argparse.Namespace) -> int:
     if not (is_narrow(options) or options.all):
         raise UsageError("which events? Name them (stripe/evt_17), filter them, or add --all")
     rows = await find_events(context, options, which=options.which)
-    if not rows:
+    missing = tell_missing(context.output, options.which, set[str]().union(*(row.names for row in rows)), "event")
+    if not (rows or missing):
         context.output.note("No event matches.")
     if not rows or not context.output.confirm(f"Replay {plural(len(rows), 'event')}? Their handlers will run again."):
         return ANSWER_IS_NO
     redriven = await _redrive(context, options, [row for row in rows if row.outcome == "dead"])
     left = [row for row in rows if row.job_id not in redriven]
     replayed = await _replay(context, options, left)
-    tally = Tally(matched=len(rows), redriven=len(redriven), replayed=replayed, gone=len(left) - replayed)
+    tally = Tally(
+        matched=len(rows), redriven=len(redriven), replayed=replayed, gone=len(left) - replayed, missing=missing
+    )
     if context.output.as_json:
         context.output.json(tally)
     context.output.line(f"{plural(len(redriven) + replayed, 'event')} replayed")
     if tally.gone:
         context.output.line(f"{plural(tally.gone, 'event')} not: the body is not kept any more", "yellow")
-    return DONE if not tally.gone else ANSWER_IS_NO
+    return ANSWER_IS_NO if tally.gone or missing else DONE
 
 
 async def _redrive(context: Context, options: argparse.Namespace, rows: Sequence[EventRow]) -> set[str]:

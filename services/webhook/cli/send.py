@@ -17,7 +17,7 @@ from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UNAVAILABLE, CommandError, UsageError
 from nightshift.config.env_settings import FromEnvironment, load
 from nightshift.config.settings import Pattern
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 from nightshift.webhooks.event import UNKNOWN
 from nightshift.webhooks.request import WebhookRequest
 from nightshift.webhooks.scheme import Sample, SignedSample
@@ -86,7 +86,7 @@ def _source(context: Context, options: argparse.Namespace, settings: SendSetting
         raise UsageError("GATEWAY_WEBHOOKS is not set: name the gateway's file of sources, or give --sources FILE")
     sources = load_sources(file, context.environ)
     if options.source not in sources:
-        hint = did_you_mean(options.source, sources) or f"; there are: {', '.join(sorted(sources)) or 'none'}"
+        hint = meant_or_all(options.source, sorted(sources))
         raise UsageError(f"{file} has no source {options.source!r}{hint}")
     return sources[options.source]
 

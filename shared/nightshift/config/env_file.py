@@ -25,6 +25,18 @@ def written(folder: Path, settings: Mapping[str, str]) -> Iterator[Path]:
 def read(folder: Path) -> dict[str, str]:
     """Return the settings of the stack that runs in a folder; nothing if none runs there."""
     with contextlib.suppress(OSError, ValueError):
-        pairs = (part.partition("=") for part in shlex.split((folder / _NAME).read_text(encoding="utf-8")))
-        return {name: value for name, equals, value in pairs if equals}
+        return parse((folder / _NAME).read_text(encoding="utf-8"))
     return {}
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return the settings of lines `NAME=value`, as a shell reads them.
+
+    Raises:
+        ValueError: one is something else.
+    """
+    pairs = [part.partition("=") for part in shlex.split(text, comments=True)]
+    for name, equals, _ in pairs:
+        if not (equals and name.isidentifier()):
+            raise ValueError(f"{name[:80]!r} is not of the form NAME=value (a value with blanks needs quotes)")
+    return {name: value for name, _, value in pairs}

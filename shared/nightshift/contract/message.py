@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVar, dataclass_transform
 import msgspec
 
 from nightshift.backoff import Retries
+from nightshift.contract.wire import RESERVED_SERVICES, service_of
 
 _JOB_SUBJECT = re.compile(r"jobs\.([a-z][a-z0-9-]*\.[a-z][a-z0-9-]*(?:\.v[2-9])?)")
 _EVENT_SUBJECT = "cron.>"
@@ -22,7 +23,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     its queue is emptied in bulk. None: the setting of the service.
 
     Raises:
-        TypeError: at import, when `SUBJECT` is missing or malformed.
+        TypeError: at import, when `SUBJECT` is missing, malformed, or of a service whose name is taken.
     """
 
     SUBJECT: ClassVar[str] = ""
@@ -43,4 +44,7 @@ def _name(cls: type[Message]) -> None:
     match = _JOB_SUBJECT.fullmatch(subject)
     if match is None:
         raise TypeError(f"{cls.__name__}: SUBJECT is {subject!r}, expected 'jobs.<service>.<verb>' in lower case")
+    service = service_of(match[1])
+    if service in RESERVED_SERVICES:
+        raise TypeError(f"{cls.__name__}: SUBJECT is {subject!r}, but the name {service} {RESERVED_SERVICES[service]}")
     cls.TYPE = match[1]

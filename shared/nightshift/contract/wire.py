@@ -34,6 +34,15 @@ CRON = "cron."
 EVENTS = "events."
 MANUAL = ".manual"
 
+RESERVED_SERVICES = {
+    "cron": "is that of the stream of schedules",
+    "events": "is that of the stream of what workers tell",
+    "operator": "is that of a user of the broker",
+    "producer": "is that of a user of the broker",
+    "scheduler": "is that of the process that announces schedules",
+}
+"""First tokens that no job type may have, and why: streams, consumers and users are named after services."""
+
 MAX_MESSAGE_BYTES = 512 * 1024
 """Headers and body of a job together; the broker refuses more."""
 MAX_INLINE_BYTES = 128 * 1024

@@ -30,7 +30,7 @@ def addresses(stack: Stack, services: Sequence[Service]) -> str:
         *((service.name, f"{service.health_url}/metrics") for service in services),
     ]
     lines = [f"  {name:<14} {value}" for name, value in rows]
-    publish = ["Publish a job (the answer says that it is stored):", f"  {_example(stack)}"]
+    publish = ["Publish a job, and wait for its end:", f"  {_example(stack)}"]
     watch = ["Watch it at work, in another terminal:", f"  {command_line(stack.project)} top"]
     return "\n".join(["", *lines, "", *publish, *watch, ""])
 
@@ -38,7 +38,7 @@ def addresses(stack: Stack, services: Sequence[Service]) -> str:
 def _example(stack: Stack) -> str:
     """Return a command that publishes a mail, where the project has the service, else one to be completed."""
     if "email" in stack.project.service_names():
-        return f"nats --server {stack.broker.url} request jobs.email.send {shlex.quote(_MAIL)}"
+        return f"{command_line(stack.project)} send email.send {shlex.quote(_MAIL)} --wait"
     return f"{command_line(stack.project)} send TYPE JSON"
 
 

@@ -1,8 +1,6 @@
 """The stack of one folder: broker, object store, mail catcher and database, and the processes that use them."""
 
 import asyncio
-import base64
-import secrets
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from nightshift.config.project import Project
+from nightshift.embedded.kept_settings import kept_settings
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.folder_lock import FolderLock
 from nightshift.embedded.processes.kept_port import KeptPort
@@ -23,8 +22,6 @@ from nightshift.embedded.servers.server import Server
 BUCKET = "nightshift"
 USUAL_BROKER_PORT = 4222
 USUAL_GATEWAY_PORT = 8000
-WEBHOOK_SOURCES = "webhooks.toml"
-"""A file of this name in a stack's folder says whose webhooks its gateway takes; without one it takes none."""
 MAIL_FROM = "Nightshift <nightshift@example.com>"
 
 
@@ -134,7 +131,11 @@ class Stack:
         self._lock.release()
 
     def environment(self) -> dict[str, str]:
-        """Return the settings with which a service uses this stack, which must have been started once."""
+        """Return the settings with which a service uses this stack, which must have been started once.
+
+        Raises:
+            StartFailedError: the project's file of further settings cannot be read.
+        """
         return {
             **self.project.settings(),
             "NATS_URL": self.broker.url,
@@ -150,21 +151,8 @@ class Stack:
             "GATEWAY_PORT": str(self.gateway_port.number),
             "GATEWAY_JOBS": "*",
             "MAIL_WAIT_SECONDS": "1",  # the catcher refuses only what its script says: nobody waits for that
-            "ACCOUNT_KEYS": self._account_key(),
-            **self._webhook_sources(),
+            **kept_settings(self.folder, self.project.folder),
         }
-
-    def _account_key(self) -> str:
-        """Return the key for credentials in this stack's database; made at its first use."""
-        file = self.folder / "account-keys"
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n", encoding="ascii")
-        return file.read_text(encoding="ascii").strip()
-
-    def _webhook_sources(self) -> dict[str, str]:
-        file = self.folder / WEBHOOK_SOURCES
-        return {"GATEWAY_WEBHOOKS": str(file)} if file.exists() else {}
 
     def process(
         self, module: str, *arguments: str, log: Path | None = None, extra: Mapping[str, str] | None = None

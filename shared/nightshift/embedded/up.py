@@ -8,7 +8,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 
 from nightshift.config.env_file import written
 from nightshift.config.project import Project
@@ -36,14 +36,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     prepare = None if options.no_services else options.prepare
-    return run(stack, [] if options.no_services else services, provision=not options.no_services, prepare=prepare)
+    return run(
+        stack,
+        [] if options.no_services else services,
+        provision=not options.no_services,
+        prepare=prepare,
+        extra=dict(options.set),
+    )
 
 
-def run(stack: Stack, services: Sequence[Service], *, provision: bool = True, prepare: str | None = None) -> int:
+def run(
+    stack: Stack,
+    services: Sequence[Service],
+    *,
+    provision: bool = True,
+    prepare: str | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> int:
     """Run stack and services until told to stop; return the exit code. Only errors of the start are caught."""
     try:
         stack.lock_folder()
-        asyncio.run(up(stack, services, provision=provision, prepare=prepare))
+        asyncio.run(up(stack, services, provision=provision, prepare=prepare, extra=extra))
     except (FolderTakenError, ProgramMissingError, StartFailedError) as error:
         print(f"The stack could not start: {error}", file=sys.stderr)
         return 1
@@ -52,14 +65,22 @@ def run(stack: Stack, services: Sequence[Service], *, provision: bool = True, pr
     return 0
 
 
-async def up(stack: Stack, services: Sequence[Service], *, provision: bool = True, prepare: str | None = None) -> None:
+async def up(
+    stack: Stack,
+    services: Sequence[Service],
+    *,
+    provision: bool = True,
+    prepare: str | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> None:
     """Run stack and services until SIGTERM or Ctrl-C, then stop all in order; a second signal kills them.
 
-    `prepare` is a module that is run with the stack's folder as its argument when all is provisioned.
+    `prepare` is a module that is run with the stack's folder as its argument when all is provisioned; `extra` are
+    settings of all services that the command line is to know, too.
     """
     stop, hurry = _signals()
     try:
-        await _until(stop, _work(stack, services, provision=provision, prepare=prepare))
+        await _until(stop, _work(stack, services, provision=provision, prepare=prepare, extra=extra or {}))
     finally:
         say("Stopping … (Ctrl-C again: at once)")
         try:
@@ -76,7 +97,9 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
-async def _work(stack: Stack, services: Sequence[Service], *, provision: bool, prepare: str | None) -> None:
+async def _work(
+    stack: Stack, services: Sequence[Service], *, provision: bool, prepare: str | None, extra: Mapping[str, str]
+) -> None:
     say(f"Starting broker, object store and mail catcher in {stack.folder}")
     await stack.start()
     if provision:
@@ -87,7 +110,7 @@ async def _work(stack: Stack, services: Sequence[Service], *, provision: bool, p
         await service.start()
     say(addresses(stack, services) + prepared)
     gateway = {"GATEWAY_URL": stack.gateway_url} if any(one.name == "gateway" for one in services) else {}
-    with written(stack.folder, stack.environment() | gateway):
+    with written(stack.folder, {**stack.environment(), **gateway, **extra}):
         async with asyncio.TaskGroup() as tasks:
             programs: list[Program] = [*stack.servers, *services]
             for program in programs:

@@ -3,15 +3,19 @@
 import argparse
 from pathlib import Path
 
+from nightshift.embedded.own_settings import OWN_SETTINGS
+
 
 def up_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
-        prog="python -m nightshift.embedded.up",
+        prog="nightshift up",
         description="Run broker, object store, mail catcher, database and all services, without Docker, until Ctrl-C. "
         "Everything listens on loopback only. The state is kept: the next start goes on with it.",
-        epilog="The services are those of the working directory, or of PROJECT_FOLDER: the folders of its package "
-        "`services` (SERVICES_PACKAGE) that can be run. Its contracts are in `contracts` (CONTRACTS_PACKAGE).\n\n"
+        epilog="The services are those of the working directory, or of PROJECT_FOLDER: the\n"
+        "folders of its package `services` (SERVICES_PACKAGE) that can be run. Its\n"
+        "contracts are in `contracts` (CONTRACTS_PACKAGE). What its services need besides\n"
+        f"is in its file {OWN_SETTINGS}, if there is one: lines NAME=value.\n\n"
         "Example: nightshift up --replicas email=2 --set LOG_LEVEL=debug",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.contract.catalogue import Catalogue
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
@@ -88,5 +88,5 @@ def _pattern_problems(where: str, pattern: str, catalogue: Catalogue) -> Iterato
         yield f"{where}: {pattern} is internal: only services and the operator publish it"
     elif not _matching([pattern], catalogue):
         known = catalogue.public()
-        hint = did_you_mean(pattern, known) or f"; there are: {', '.join(sorted(known))}"
+        hint = meant_or_all(pattern, sorted(known))
         yield f"{where}: no job type matches {pattern!r}{hint}"

@@ -1,7 +1,7 @@
 """`nightshift cron`: the timetable, what was announced, asking for an event, pausing a schedule."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,10 +15,10 @@ from tests.integration.cli.harness import Operator
 DUE = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-async def announce(operator: Operator, due: datetime = DUE) -> None:
+async def announce(operator: Operator, due: datetime = DUE, *, name: str = "sync.all", zone: str = "UTC") -> None:
     """Publishes an event as the scheduler does."""
-    event = ScheduleFired(name="sync.all", schedule="0 */6 * * *", time_zone="UTC", due=due, announced=due)
-    await operator.connection.jetstream().publish("cron.sync.all", msgspec.json.encode(event))
+    event = ScheduleFired(name=name, schedule="0 */6 * * *", time_zone=zone, due=due, announced=due)
+    await operator.connection.jetstream().publish(f"cron.{name}", msgspec.json.encode(event))
 
 
 async def test_every_schedule_is_listed_with_its_last_and_next_due_time(operator: Operator) -> None:
@@ -31,6 +31,30 @@ async def test_every_schedule_is_listed_with_its_last_and_next_due_time(operator
     assert set(rows) == {"sync.all", "cleanup.daily", "report.weekly"}
     assert (rows["sync.all"]["lastDue"], rows["cleanup.daily"]["lastDue"]) == ("2026-07-01T12:00:00Z", None)
     assert datetime.fromisoformat(rows["sync.all"]["nextDue"]) > datetime.now(UTC)
+
+
+async def test_a_schedule_of_another_timetable_that_is_announced_is_listed_too(operator: Operator) -> None:
+    """Whoever runs the command without the scheduler's SCHEDULES_FILE sees what it does; what was removed is gone."""
+    now = datetime.now(UTC)
+    await announce(operator, now - timedelta(hours=3), name="sync.shops", zone="Asia/Tokyo")
+    await announce(operator, now - timedelta(days=3), name="sync.removed")
+    listed = {row["name"]: row for row in (await operator.run("cron", "list", "--json")).json}
+    assert set(listed) == {"sync.all", "cleanup.daily", "report.weekly", "sync.shops"}
+    row = listed["sync.shops"]
+    assert (row["schedule"], row["timeZone"], row["elsewhere"]) == ("0 */6 * * *", "Asia/Tokyo", True)
+    assert datetime.fromisoformat(row["nextDue"]) > now
+    line = next(line for line in (await operator.run("cron", "list")).out.splitlines() if "sync.shops" in line)
+    assert line.endswith("of another SCHEDULES_FILE")
+
+
+async def test_a_schedule_of_another_timetable_is_paused_and_run_as_any_other(operator: Operator) -> None:
+    """Its last event says all that is needed."""
+    await announce(operator, datetime.now(UTC) - timedelta(hours=3), name="sync.shops")
+    for command in ("pause", "resume", "run", "history", "next"):
+        result = await operator.run("cron", command, "sync.shops")
+        assert result.code == 0, result.err
+    (event,) = await stored(operator.connection, "CRON", "cron.sync.shops.manual")
+    assert json.loads(event.body)["schedule"] == "0 */6 * * *"
 
 
 async def test_next_due_times_are_said_in_both_zones(operator: Operator, tmp_path: Path) -> None:

@@ -145,11 +145,23 @@ async def test_a_redriven_job_keeps_its_id_and_loses_its_death(operator: Operato
     assert "one" not in [letter.headers["Job-Id"] for letter in await stored(operator.connection, "EMAIL_DLQ")]
 
 
+async def test_what_was_named_and_is_not_there_is_not_counted(operator: Operator, five: list[str]) -> None:
+    """Each is told, the others are done all the same, and the exit code says that not all was."""
+    for command in (("show",), ("redrive", "--yes"), ("purge", "--yes")):
+        ref = five.pop()
+        result = await operator.run("dlq", *command, ref, "email:999", "nobody")
+        assert result.code == 1
+        assert "email:999: no such dead letter\nnobody: no such dead letter\n" in result.err
+        assert "3 dead letters" not in result.out
+    done = await operator.run("dlq", "redrive", five.pop(), "email:999", "--yes", "--json")
+    assert (done.code, done.json) == (1, {"matched": 1, "done": 1, "missing": ["email:999"]})
+
+
 @pytest.mark.usefixtures("five")
 async def test_many_are_redriven_by_a_filter(operator: Operator) -> None:
     """The others stay dead."""
     result = await operator.run("dlq", "redrive", "--type", "email.send", "--error", "refused", "--yes", "--json")
-    assert result.json == {"matched": 2, "done": 2}
+    assert result.json == {"matched": 2, "done": 2, "missing": []}
     assert sorted(job.headers["Job-Id"] for job in await stored(operator.connection, "EMAIL")) == ["one", "three"]
     assert len(await stored(operator.connection, "EMAIL_DLQ")) == 1
 

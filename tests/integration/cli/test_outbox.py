@@ -102,7 +102,10 @@ async def test_a_row_is_dropped_after_a_question(operator: Operator, database: D
     assert (asked.code, "Their jobs never run" in asked.err) == (2, True)
     assert "1 row deleted" in (await operator.run("outbox", "drop", "unwanted", "--yes")).out
     assert await listed(operator) == ["wanted"]
-    assert (await operator.run("outbox", "drop", "unwanted", "--yes", "--json")).json == {"done": 0}
+    assert (await operator.run("outbox", "drop", "unwanted", "--yes", "--json")).json == {
+        "done": 0,
+        "missing": ["unwanted"],
+    }
 
 
 @pytest.mark.parametrize(

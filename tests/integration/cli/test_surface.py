@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +19,12 @@ import pytest
 from nightshift.cli.client.completion import script
 from nightshift.cli.command_line import parser
 from nightshift.config import env_file
+from nightshift.contract.wire import REASONS
 from tests.integration.cli.harness import Operator, run_command
 from tests.repository import ROOT
+from tests.servers import absent
 
-BASH = shutil.which("bash")
+BASH, FISH = shutil.which("bash"), shutil.which("fish")
 COMMANDS = (
     ("send",),
     *(("queues", name) for name in ("list", "describe", "pause", "resume", "purge")),
@@ -167,6 +170,19 @@ def test_the_live_screen_runs_until_ctrl_c(broker_url: str) -> None:
     assert "Traceback" not in shown
 
 
+def test_the_live_screen_ends_at_q_and_breaks_no_name_in_80_columns(broker_url: str) -> None:
+    """Exit code 0, and the terminal as it was."""
+    with _terminal("top", "--every", "1h", NATS_URL=broker_url, COLUMNS="80") as (process, terminal):
+        before = termios.tcgetattr(terminal)
+        shown = _until(terminal, r"no dead letters")
+        os.write(terminal, b"q")
+        shown += _until(terminal, r"\x1b\[\?1049l")
+        assert process.wait(timeout=20) == 0
+        assert termios.tcgetattr(terminal) == before
+    for whole in ("maintenance", "WORKERS", "0 */6 * * *", "report.weekly"):
+        assert whole in shown
+
+
 @pytest.mark.skipif(not BASH, reason="there is no bash to make a pipe in")
 def test_a_reader_who_has_seen_enough_is_no_error(broker_url: str) -> None:
     """As in `nightshift … | head -1`."""
@@ -176,6 +192,17 @@ def test_a_reader_who_has_seen_enough_is_no_error(broker_url: str) -> None:
     )
     assert ran.stdout.strip() == "0"
     assert "BrokenPipe" not in ran.stderr
+
+
+VALUES = [
+    ("nightshift queues pause ", {"email", "upload", "maintenance"}),
+    ("nightshift dlq list --service ", {"email", "upload", "maintenance"}),
+    ("nightshift dlq list --reason ", set(REASONS)),
+    ("nightshift dlq list --type em", {"email.send"}),
+    ("nightshift cron run ", {"cleanup.daily", "sync.all", "report.weekly"}),
+    ("nightshift send email.send --batch READ", {"README.md"}),
+]
+"""What may stand for an argument, where the shell would offer the names of files."""
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +223,7 @@ def completion(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("nightshift send em", {"email.send"}),
         ("nightshift dlq redrive --ye", {"--yes"}),
         ("nightshift --json dlq ", {"list", "show", "redrive", "purge"}),
+        *VALUES,
     ],
 )
 def test_bash_completes(typed: str, expected: set[str], completion: Path) -> None:
@@ -206,13 +234,45 @@ def test_bash_completes(typed: str, expected: set[str], completion: Path) -> Non
     ran = in_bash(f"source '{completion}'; {ask}")
     assert expected <= set(ran.stdout.split())
     assert ran.stderr == ""
+    assert "README.md" in expected or "README.md" not in ran.stdout
+
+
+@pytest.fixture(scope="module")
+def fish(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The shell fish with the script that the command line prints."""
+    if FISH is None:
+        absent("fish is not on this machine: apt-get install fish")
+    file = tmp_path_factory.mktemp("completion") / "nightshift.fish"
+    file.write_text(nightshift("completion", "fish").stdout, encoding="utf-8")
+    return f"source '{file}'; "
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("nightshift ", {"send", "queues", "jobs", "dlq", "cron", "doctor"}),
+        ("nightshift --json dlq re", {"redrive"}),
+        ("nightshift dlq redrive --ye", {"--yes"}),
+        ("nightshift completion ", {"bash", "zsh", "fish"}),
+        *VALUES,
+    ],
+)
+def test_fish_completes(typed: str, expected: set[str], fish: str, tmp_path: Path) -> None:
+    """The same, each with what it means."""
+    command = [FISH or "fish", "--no-config", "-c", f"{fish} complete -C '{typed}'"]
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    ran = subprocess.run(command, cwd=ROOT, env=home, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own words
+    offered = {line.partition("\t")[0] for line in ran.stdout.splitlines()}
+    assert expected <= offered
+    assert "README.md" in expected or "README.md" not in offered
+    assert ran.stderr == ""
 
 
 def test_zsh_has_what_bash_has() -> None:
     """The same script under zsh's own emulation."""
-    assert script("zsh", {}).startswith("# zsh completion")
-    assert "bashcompinit" in script("zsh", {})
-    assert "complete -F _nightshift nightshift" in script("zsh", {})
+    assert script("zsh", []).startswith("# zsh completion")
+    assert "bashcompinit" in script("zsh", [])
+    assert "complete -F _nightshift nightshift" in script("zsh", [])
 
 
 @pytest.fixture

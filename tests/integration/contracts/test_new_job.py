@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nightshift.contract.wire import RESERVED_SERVICES
 from nightshift.database import migrate, open_database, sqlite_url
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
@@ -20,7 +21,7 @@ from tests.integration.services.gateway.harness import AWAY, new_key
 from tools.contracts.samples import ROOT
 from tools.new_job.deployment import add
 from tools.new_job.names import InvalidNameError, names_of
-from tools.new_job.scaffold import AlreadyExistsError, scaffold
+from tools.new_job.scaffold import CannotBeMadeError, _with_access, scaffold
 
 LEFT_OUT = shutil.ignore_patterns(".venv*", ".git", "var", "__pycache__", ".pytest_cache", ".hypothesis")
 QUICK = (
@@ -98,7 +99,7 @@ def test_a_job_that_was_filled_in_is_green_and_done_by_the_service(tree: Path) -
     path = tree / "tests/unit/services/email/test_digest.py"
     text = path.read_text(encoding="utf-8")
     text = text[: text.index("async def test_")] + test
-    path.write_text(text.replace("import pytest\n", ""), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     _lint(tree)
     code, output = _run(tree, "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/services/email/test_digest.py")
     assert code == 0, output
@@ -166,7 +167,7 @@ async def _answers(client: httpx.AsyncClient) -> bool:
 def test_the_command_of_the_guide_publishes_the_new_job() -> None:
     """Subject and body are those of the samples that were made."""
     command = _guide("sh")[-1]
-    assert command == 'nats req jobs.email.digest \'{"userId":"user-17"}\'\n'
+    assert command == 'nightshift send email.digest \'{"userId":"user-17"}\' --wait\n'
 
 
 def test_a_job_that_is_there_is_left_alone(tree: Path) -> None:
@@ -177,7 +178,7 @@ def test_a_job_that_is_there_is_left_alone(tree: Path) -> None:
     assert "email.digest cannot be made: " in output
     assert "exists already" in output
     assert (tree / "contracts/email.py").read_bytes() == before
-    with pytest.raises(AlreadyExistsError):
+    with pytest.raises(CannotBeMadeError):
         scaffold(tree, names_of("email.digest"))
 
 
@@ -215,9 +216,53 @@ def test_what_cannot_be_added_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "email", "Email.Digest", "email.digest.v2", "email.import", "../x.y", "email.a b"]
+    "name",
+    ["", "email", "Email.Digest", "email.digest.v2", "email.import", "class.send", "email.a-", "../x.y", "email.a b"],
 )
 def test_a_name_that_is_no_job_type_is_refused(name: str) -> None:
     """It says what is expected."""
     with pytest.raises(InvalidNameError, match=r"expected <service>\.<verb>"):
         names_of(name)
+
+
+@pytest.mark.parametrize("service", RESERVED_SERVICES)
+def test_a_name_that_streams_or_users_have_is_refused(service: str) -> None:
+    """It says whose it is."""
+    with pytest.raises(InvalidNameError, match=f"'{service}.send' cannot be made: the name {service} is that of "):
+        names_of(f"{service}.send")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("publishers.send", "contracts/publishers.py exists already"),
+        ("gateway.send", "there is no contracts/gateway.py"),
+        ("postgres.send", "docker-compose.yml has something of that name already"),
+        ("provision.send", "docker-compose.yml has something of that name already"),
+        ("namespace.send", "deploy/kubernetes/namespace.yaml has something of that name already"),
+        ("email.handlers", "services/email/handlers.py exists already"),
+    ],
+)
+def test_a_name_that_is_taken_leaves_the_tree_as_it_was(tree: Path, name: str, words: str) -> None:
+    """Exit code 2, one line that says what is in the way, and not one file more or less."""
+    before = _contents(tree)
+    assert _run(tree, "tools.new_job", name) == (2, f"{name} cannot be made: {words}\n")
+    assert _contents(tree) == before
+
+
+def _contents(tree: Path) -> dict[Path, bytes]:
+    made_by_python = ("__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis")
+    return {
+        path: path.read_bytes()
+        for path in tree.rglob("*")
+        if path.is_file() and not any(part in made_by_python for part in path.parts)
+    }
+
+
+def test_a_service_that_may_do_something_to_a_table_may_do_the_rest_of_the_example_too() -> None:
+    """On PostgreSQL the handler that a job begins with would be refused otherwise."""
+    row = ' "activity_logs": "SELECT, DELETE", "users": "SELECT"},'
+    assert _with_access(row, "activity_logs", ("SELECT", "INSERT")) == (
+        ' "activity_logs": "SELECT, DELETE, INSERT", "users": "SELECT"},'
+    )
+    assert _with_access(" }", "users", ("SELECT",)) == ' "users": "SELECT", }'

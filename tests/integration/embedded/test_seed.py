@@ -11,7 +11,7 @@ from demo import seed as program
 from demo.sample_rows import SHARES, World, rows_of
 from demo.seed import AlreadySeededError, seed
 from nightshift.database import migrate, open_database, sqlite_url
-from schema.tables import FILE_STATUSES, files
+from schema.tables import ACCOUNT_STATUSES, FILE_STATUSES, files
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -33,6 +33,12 @@ def test_the_same_seed_makes_the_same_rows(name: str) -> None:
 def test_rows_are_made_when_they_are_asked_for(name: str) -> None:
     """However many there will be, nobody holds them."""
     assert len(list(islice(rows_of(name, World(1, NOW, 100), 10**12), 3))) == 3
+
+
+def test_nobody_outside_is_called_because_of_sample_rows() -> None:
+    """Beside a running stack a sync of all finds no account that is to be synced."""
+    statuses = {row["status"] for row in rows_of("linked_accounts", World(1, NOW, 100), 1_000)}
+    assert statuses == {"disabled", "revoked"} < set(ACCOUNT_STATUSES)
 
 
 async def test_a_database_is_filled_once(tmp_path: Path) -> None:

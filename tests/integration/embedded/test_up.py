@@ -100,15 +100,15 @@ async def test_it_stops_in_good_order_when_asked(tmp_path: Path, number: signal.
 async def test_it_prints_where_everything_is(tmp_path: Path) -> None:
     """Addresses, keys, folders, and a line that publishes a job: all that a person needs to go on."""
     async with _up(tmp_path, "--no-services") as up:
-        broker = (await up.says(r"broker +(nats://127\.0\.0\.1:\d+)")).group(1)
         for expected in (
+            r"broker +nats://127\.0\.0\.1:\d+",
             r"objects \(S3\) +http://127\.0\.0\.1:\d+   bucket: nightshift",
             r"access key +nightshift-\w+",
             r"secret key +\S{20,}",
             rf"mail +smtp://127\.0\.0\.1:\d+   messages: {tmp_path}/mail",
             rf"database +{tmp_path}/nightshift.db",
             rf"logs +{tmp_path}/logs",
-            rf"nats --server {broker} request jobs\.email\.send '\{{.*\}}'",
+            r"\.venv/bin/nightshift send email\.send '\{.*\}' --wait",
             r"\.venv/bin/nightshift top",
         ):
             await up.says(expected)

@@ -7,6 +7,7 @@ import pytest
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
+from nightshift.contract.wire import RESERVED_SERVICES
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,13 @@ def test_a_new_major_version_has_a_subject_of_its_own() -> None:
         SUBJECT: ClassVar[str] = "jobs.test.send.v2"
 
     assert Sent.TYPE == "test.send.v2"
+
+
+@pytest.mark.parametrize("service", RESERVED_SERVICES)
+def test_a_service_is_not_called_like_a_stream_or_user_of_the_library(service: str) -> None:
+    """Its stream or its user would be theirs."""
+    with pytest.raises(TypeError, match=f"Taken: SUBJECT is .*, but the name {service} is that of"):
+        type("Taken", (Message,), {"SUBJECT": f"jobs.{service}.send", "__annotations__": {"SUBJECT": ClassVar[str]}})
 
 
 def test_a_message_cannot_be_changed() -> None:

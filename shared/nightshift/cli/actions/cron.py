@@ -11,7 +11,7 @@ from nightshift.cli.client.context import Context
 from nightshift.cli.queries import timetable
 from nightshift.cli.terminal.exit_codes import DONE
 from nightshift.cli.terminal.formatting import format_instant, format_span
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, manual_subject
 from nightshift.messaging.publisher import new_job_id
@@ -44,7 +44,12 @@ class PauseState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     paused: bool
 
 
-_STATE = Column("", lambda row: "paused" if row.paused else "", style=lambda row: "paused" if row.paused else "")
+def _state(row: timetable.ScheduleRow) -> str:
+    states = ["paused"] if row.paused else []
+    return ", ".join([*states, "of another SCHEDULES_FILE"] if row.elsewhere else states)
+
+
+_STATE = Column("", _state, style=lambda row: "paused" if row.paused else "")
 _NEXT = (
     Column("SCHEDULE", lambda row: row.name),
     Column("DUE (UTC)", lambda row: format_instant(row.due)),
@@ -54,10 +59,10 @@ _NEXT = (
 _HISTORY = (
     Column("DUE (UTC)", lambda row: format_instant(row.due) or "(no event)"),
     Column("ANNOUNCED", lambda row: format_instant(row.announced)),
-    Column("LATE", lambda row: format_span(row.announced - row.due) if row.due and not row.by_hand else ""),
+    Column("LATE", lambda row: format_span(row.announced - row.due) if row.due and not row.by_hand else "", spare=1),
     Column("", lambda row: "by hand" if row.by_hand else ""),
-    Column("EXPRESSION", lambda row: row.schedule),
-    Column("TIME ZONE", lambda row: row.time_zone),
+    Column("EXPRESSION", lambda row: row.schedule, spare=2),
+    Column("TIME ZONE", lambda row: row.time_zone, spare=3),
 )
 
 
@@ -66,11 +71,11 @@ def columns(now: datetime) -> tuple[Column, ...]:
     return (
         Column("SCHEDULE", lambda row: row.name),
         Column("EXPRESSION", lambda row: row.schedule),
-        Column("TIME ZONE", lambda row: row.time_zone),
-        Column("MISFIRE", lambda row: row.misfire),
-        Column("LAST DUE (UTC)", lambda row: format_instant(row.last_due) or "never"),
+        Column("TIME ZONE", lambda row: row.time_zone, spare=2),
+        Column("MISFIRE", lambda row: row.misfire, spare=4),
+        Column("LAST DUE (UTC)", lambda row: format_instant(row.last_due) or "never", spare=3),
         Column("NEXT DUE (UTC)", lambda row: format_instant(row.next_due) or "never"),
-        Column("IN", lambda row: format_span(row.next_due - now) if row.next_due else "", right=True),
+        Column("IN", lambda row: format_span(row.next_due - now) if row.next_due else "", right=True, spare=1),
         _STATE,
     )
 
@@ -85,8 +90,7 @@ async def list_schedules(context: Context, _options: argparse.Namespace) -> int:
 
 async def list_next(context: Context, options: argparse.Namespace) -> int:
     """Show the next due times."""
-    known = timetable.schedules(context)
-    wanted = [timetable.schedule_named(known, options.name)] if options.name else known
+    wanted = [await timetable.find_schedule(context, options.name)] if options.name else timetable.schedules(context)
     rows = [
         NextDue(
             name=row.name,
@@ -94,7 +98,7 @@ async def list_next(context: Context, options: argparse.Namespace) -> int:
             local=f"{due.astimezone(ZoneInfo(row.time_zone)):%a %Y-%m-%d %H:%M:%S%z}",
             time_zone=row.time_zone,
         )
-        for row in listing(wanted, context.now, max(1, options.count))
+        for row in listing(wanted, context.now, options.count)
         for due in row.next_due
     ]
     context.output.rows(sorted(rows, key=lambda row: row.due), _NEXT, none="No schedule comes due again.")
@@ -103,15 +107,15 @@ async def list_next(context: Context, options: argparse.Namespace) -> int:
 
 async def list_history(context: Context, options: argparse.Namespace) -> int:
     """Show the announced events, the newest last."""
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    schedule = await timetable.find_schedule(context, options.name)
     rows = await timetable.history(await context.connection(), schedule.name)
-    context.output.rows(rows[-max(1, options.count) :], _HISTORY, none=f"{schedule.name} was never announced.")
+    context.output.rows(rows[-options.count :], _HISTORY, none=f"{schedule.name} was never announced.")
     return DONE
 
 
 async def run_now(context: Context, options: argparse.Namespace) -> int:
     """Publish the event of a schedule by hand."""
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    schedule = await timetable.find_schedule(context, options.name)
     now, job_id = context.now, new_job_id()
     event = ScheduleFired(
         name=schedule.name, schedule=schedule.expression.text, time_zone=schedule.time_zone, due=now, announced=now
@@ -129,14 +133,14 @@ async def run_now(context: Context, options: argparse.Namespace) -> int:
 
 async def pause(context: Context, options: argparse.Namespace) -> int:
     """Pause a schedule."""
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    schedule = await timetable.find_schedule(context, options.name)
     await schedule_pauses.pause(await context.connection(), schedule.name, context.now)
     return _tell(context, schedule.name, paused=True)
 
 
 async def resume(context: Context, options: argparse.Namespace) -> int:
     """Resume a paused schedule."""
-    schedule = timetable.schedule_named(timetable.schedules(context), options.name)
+    schedule = await timetable.find_schedule(context, options.name)
     await schedule_pauses.resume(await context.connection(), schedule.name)
     return _tell(context, schedule.name, paused=False)
 

@@ -13,7 +13,7 @@ from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.queue_stats import QueueStats
 from nightshift.cli.queries.streams import stream_info
 from nightshift.cli.terminal.formatting import format_number, format_size, format_span, plural
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.topology import bulk_queue
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.topology import Stream, Topology, dead_letter_stream, queue_stream
@@ -65,7 +65,7 @@ _STREAMS = (
     Column("SIZE", lambda row: format_size(row.bytes), right=True),
     Column("FULL AT", lambda row: format_size(row.max_bytes) if row.max_bytes > 0 else "no limit", right=True),
     Column("DONE ONES GO", lambda row: row.removal),
-    Column("PURPOSE", lambda row: row.purpose),
+    Column("PURPOSE", lambda row: row.purpose, words=True, spare=1),
 )
 _TYPES = (
     Column("TYPE", lambda row: row.type),
@@ -73,8 +73,10 @@ _TYPES = (
     Column("DEAD", lambda row: format_number(row.dead), right=True, style=lambda row: "dead" if row.dead else ""),
     Column("FINISHED", lambda row: format_number(row.finished), right=True),
     Column("FAILED", lambda row: format_number(row.failed), right=True),
-    Column("SNOOZED", lambda row: format_number(row.snoozed), right=True),
-    Column("MEAN SECONDS", lambda row: "" if row.mean_seconds is None else f"{row.mean_seconds:.3f}", right=True),
+    Column("SNOOZED", lambda row: format_number(row.snoozed), right=True, spare=1),
+    Column(
+        "MEAN SECONDS", lambda row: "" if row.mean_seconds is None else f"{row.mean_seconds:.3f}", right=True, spare=2
+    ),
 )
 
 

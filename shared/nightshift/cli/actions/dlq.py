@@ -13,9 +13,11 @@ from nightshift.cli.actions.redrive import Redrive, remove, remove_up_to
 from nightshift.cli.actions.send import read_body
 from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import check_body
+from nightshift.cli.client.named import tell_missing
 from nightshift.cli.queries.dead_letters import (
     CRON,
     Filter,
+    Letter,
     Place,
     age_bounds,
     letters,
@@ -29,17 +31,19 @@ from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 
+_WHAT = "dead letter"
 _NONE_MATCHES = "No dead letter matches."
 _WHICH = "name them (email:12, or a job id), filter them, or add --all"
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many dead letters matched, and how many were redriven or deleted."""
+    """How many dead letters matched, how many were redriven or deleted, and which were named and are not there."""
 
     matched: int
     done: int
+    missing: list[str]
 
 
 async def list_letters(context: Context, options: argparse.Namespace) -> int:
@@ -82,16 +86,25 @@ async def _newest(context: Context, wanted: Filter, limit: int) -> list[dlq_show
 
 async def show(context: Context, options: argparse.Namespace) -> int:
     """Show dead letters in full."""
-    found = letters(await context.connection(), _particular(context, options))
-    if await dlq_show.show(context.output, found, context.catalogue.messages):
-        return DONE
-    context.output.note(_NONE_MATCHES)
-    return ANSWER_IS_NO
+    seen = set[str]()
+    found = _noting(letters(await context.connection(), _particular(context, options)), seen)
+    shown = await dlq_show.show(context.output, found, context.catalogue.messages)
+    missing = tell_missing(context.output, options.which, seen, _WHAT)
+    if not (shown or missing):
+        context.output.note(_NONE_MATCHES)
+    return DONE if shown and not missing else ANSWER_IS_NO
+
+
+async def _noting(found: AsyncIterator[Letter], seen: set[str]) -> AsyncIterator[Letter]:
+    """Yield the letters, and note by which names they may have been asked for."""
+    async for letter in found:
+        seen |= {letter.ref, letter.job_id}
+        yield letter
 
 
 async def redrive(context: Context, options: argparse.Namespace) -> int:
     """Publish dead letters again as jobs."""
-    found = await _selected(context, options)
+    found, missing = await _selected(context, options)
     body = _edited(context, options, found)
     if not found or not context.output.confirm(f"Redrive {_summary(found)}? They will run again."):
         return ANSWER_IS_NO
@@ -104,13 +117,12 @@ async def redrive(context: Context, options: argparse.Namespace) -> int:
     except (BrokerRefusedError, Unavailable):
         context.output.note(f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others are still there")
         raise
-    _tell(context, "redriven", len(found), work.done)
-    return DONE
+    return _tell(context, "redriven", Tally(matched=len(found), done=work.done, missing=missing))
 
 
 async def purge(context: Context, options: argparse.Namespace) -> int:
     """Delete dead letters."""
-    found = await _selected(context, options)
+    found, missing = await _selected(context, options)
     if not found or not context.output.confirm(f"Delete {_summary(found)} for good?"):
         return ANSWER_IS_NO
     connection, done = await context.connection(), 0
@@ -121,17 +133,21 @@ async def purge(context: Context, options: argparse.Namespace) -> int:
         newest = {place.service: place.sequence for place in found}
         for service, sequence in newest.items():
             done += await remove_up_to(connection, service, sequence)
-    _tell(context, "deleted", len(found), done)
-    return DONE
+    return _tell(context, "deleted", Tally(matched=len(found), done=done, missing=missing))
 
 
-async def _selected(context: Context, options: argparse.Namespace) -> list[Place]:
-    """Return the places of the letters that the arguments select; their bodies may not fit into memory."""
-    wanted = _particular(context, options)
-    found = [letter.place async for letter in letters(await context.connection(), wanted)]
-    if not found:
+async def _selected(context: Context, options: argparse.Namespace) -> tuple[list[Place], list[str]]:
+    """Return the places of the letters that the arguments select, and the names of which there is none.
+
+    Their bodies may not fit into memory, nor all of their ids.
+    """
+    wanted, seen = _particular(context, options), set[str]()
+    selected = letters(await context.connection(), wanted)
+    found = [letter.place async for letter in (_noting(selected, seen) if options.which else selected)]
+    missing = tell_missing(context.output, options.which, seen, _WHAT)
+    if not (found or missing):
         context.output.note(_NONE_MATCHES)
-    return found
+    return found, missing
 
 
 def _particular(context: Context, options: argparse.Namespace) -> Filter:
@@ -149,9 +165,7 @@ def _particular(context: Context, options: argparse.Namespace) -> Filter:
 def _filter(context: Context, options: argparse.Namespace) -> Filter:
     services = [*sorted({wire.service_of(job_type) for job_type in job_types(context)}), CRON]
     if options.service and options.service not in services:
-        raise UsageError(f"there is no service {options.service!r}{did_you_mean(options.service, services)}")
-    if options.reason and options.reason not in wire.REASONS:
-        raise UsageError(f"there is no reason {options.reason!r}{did_you_mean(options.reason, wire.REASONS)}")
+        raise UsageError(f"there is no service {options.service!r}{meant_or_all(options.service, services)}")
     refs, ids = references(options.which, services)
     before, after = age_bounds(context.now, options.older, options.newer)
     return Filter(
@@ -182,7 +196,9 @@ def _summary(found: Sequence[Place]) -> str:
     return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
 
 
-def _tell(context: Context, what: str, matched: int, done: int) -> None:
+def _tell(context: Context, what: str, tally: Tally) -> int:
     if context.output.as_json:
-        context.output.json(Tally(matched=matched, done=done))
-    context.output.line(f"{plural(done, 'dead letter')} {what}")
+        context.output.json(tally)
+    gone = "" if tally.done == tally.matched else f"; {tally.matched - tally.done:,} had gone meanwhile"
+    context.output.line(f"{plural(tally.done, _WHAT)} {what}{gone}")
+    return DONE if tally.done == tally.matched and not tally.missing else ANSWER_IS_NO

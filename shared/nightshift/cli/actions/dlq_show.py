@@ -8,16 +8,17 @@ import msgspec
 from nightshift.cli.client.contract import Messages
 from nightshift.cli.queries.dead_letters import Facts, Letter
 from nightshift.cli.terminal.formatting import brief, format_attempts, format_instant, format_size
-from nightshift.cli.terminal.output import Column, Output
+from nightshift.cli.terminal.output import Output
+from nightshift.cli.terminal.table import Column
 
 COLUMNS = (
     Column("REF", lambda row: row.ref),
-    Column("DIED", lambda row: format_instant(row.died)),
+    Column("DIED", lambda row: format_instant(row.died), spare=1),
     Column("TYPE", lambda row: row.type),
     Column("JOB ID", lambda row: brief(row.job_id, 60)),
     Column("REASON", lambda row: row.reason),
-    Column("TRIED", lambda row: format_attempts(row.attempts, row.most), right=True),
-    Column("ERROR", lambda row: brief(row.error, 160)),
+    Column("TRIED", lambda row: format_attempts(row.attempts, row.most), right=True, spare=2),
+    Column("ERROR", lambda row: brief(row.error, 160), words=True),
 )
 
 

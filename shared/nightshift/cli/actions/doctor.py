@@ -7,14 +7,14 @@ from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.checks import CHECKS, WITHOUT_BROKER, Check
 from nightshift.cli.doctor.finding import Finding, wrong
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.outcomes import Unavailable
 
 _COLUMNS = (
     Column("", lambda row: row.state, style=lambda row: row.state),
     Column("WHAT", lambda row: row.check),
-    Column("FOUND", lambda row: row.found),
-    Column("FIX", lambda row: row.fix if row.state != "ok" else ""),
+    Column("FOUND", lambda row: row.found, words=True),
+    Column("FIX", lambda row: row.fix if row.state != "ok" else "", words=True),
 )
 _ORDER = ("wrong", "warning", "skipped", "ok")
 

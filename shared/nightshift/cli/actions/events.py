@@ -16,7 +16,7 @@ from nightshift.cli.terminal.exit_codes import DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant
 from nightshift.contract import wire
 from nightshift.contract.job_events import JobEvent, What, read_events
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 from nightshift.topology.event_stream import EVENTS_STREAM
 
 _STYLES = {"done": "green", "dead": "bold red", "retry": "yellow", "unavailable": "yellow"}
@@ -79,11 +79,11 @@ async def _kept(connection: Connection, subject: str, since: datetime | None) ->
 def _filter(context: Context, options: argparse.Namespace) -> _Wanted:
     services = service_names(context)
     if options.service and options.service not in services:
-        raise UsageError(f"there is no service {options.service!r}{did_you_mean(options.service, services)}")
+        raise UsageError(f"there is no service {options.service!r}{meant_or_all(options.service, services)}")
     known = get_args(What)
     turns = frozenset(turn.strip() for turn in (options.what or "").split(",") if turn.strip())
     for turn in sorted(turns - {*known}):
-        hint = did_you_mean(turn, known) or f"; there are: {', '.join(known)}"
+        hint = meant_or_all(turn, known)
         raise UsageError(f"there is no turn {turn!r}{hint}")
     return _Wanted(
         type=options.type or "*",

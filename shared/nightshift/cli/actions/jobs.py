@@ -10,7 +10,7 @@ from nightshift.cli.queries.streams import must_exist
 from nightshift.cli.queries.topology import job_types
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE
 from nightshift.cli.terminal.formatting import format_attempts, format_instant
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.contract import wire
 from nightshift.topology.topology import later_stream
 
@@ -20,7 +20,7 @@ _COLUMNS = (
     Column("AT", lambda location: format_instant(location.at)),
     Column("ATTEMPT", lambda location: format_attempts(location.attempt, location.most), right=True),
     Column("WHERE", lambda location: location.where),
-    Column("", lambda location: location.detail),
+    Column("", lambda location: location.detail, words=True),
 )
 
 

@@ -6,10 +6,10 @@ from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.client.contract import message_class
 from nightshift.cli.terminal.exit_codes import DONE, CommandError, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant, format_number, format_result
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.messaging import ledger
 from nightshift.messaging.ledger import OUTCOMES, LedgerFilter
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 
 _NONE = "No job that is done matches."
 _COLUMNS = (
@@ -17,10 +17,10 @@ _COLUMNS = (
     Column("TYPE", lambda entry: entry.type),
     Column("JOB ID", lambda entry: brief(entry.job_id, 80)),
     Column("OUTCOME", lambda entry: entry.outcome, style=lambda entry: "" if entry.outcome == "done" else "warning"),
-    Column("ATTEMPT", lambda entry: "" if entry.attempt is None else str(entry.attempt), right=True),
-    Column("TOOK MS", lambda entry: "" if entry.took_ms is None else format_number(entry.took_ms), right=True),
+    Column("ATTEMPT", lambda entry: "" if entry.attempt is None else str(entry.attempt), right=True, spare=1),
+    Column("TOOK MS", lambda entry: "" if entry.took_ms is None else format_number(entry.took_ms), right=True, spare=2),
     Column("TENANT", lambda entry: brief(entry.tenant or "", 40)),
-    Column("RESULT", lambda entry: format_result(entry.result)),
+    Column("RESULT", lambda entry: format_result(entry.result), words=True),
 )
 
 
@@ -45,7 +45,7 @@ def _filter(context: Context, options: argparse.Namespace) -> LedgerFilter:
     if options.outcome not in {None, *OUTCOMES}:
         if options.outcome == "dead":
             raise UsageError("the ledger holds what is done; what is dead is listed by: nightshift dlq list")
-        hint = did_you_mean(options.outcome, OUTCOMES) or f"; there are: {', '.join(OUTCOMES)}"
+        hint = meant_or_all(options.outcome, OUTCOMES)
         raise UsageError(f"there is no outcome {options.outcome!r}{hint}")
     if options.limit < 0:
         raise UsageError("--limit is a number of rows, or 0 for all")

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, true
 
 from nightshift.cli.client.context import NO_DATABASE, Context
+from nightshift.cli.client.named import tell_missing
 from nightshift.cli.queries.outbox_rows import (
     OutboxRow,
     OutboxRowWhole,
@@ -21,28 +22,32 @@ from nightshift.cli.queries.outbox_rows import (
 from nightshift.cli.queries.topology import service_names
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant, format_size, plural
-from nightshift.cli.terminal.output import Column, Output
+from nightshift.cli.terminal.output import Output
+from nightshift.cli.terminal.table import Column
 from nightshift.database import Database
 from nightshift.database.producer_role import producer_grants
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 
 _COLUMNS = (
     Column("ID", lambda row: row.id),
     Column("WRITTEN", lambda row: format_instant(row.written_at)),
-    Column("BY", lambda row: row.written_by),
+    Column("BY", lambda row: row.written_by, spare=1),
     Column("SUBJECT", lambda row: row.subject),
     Column("JOB ID", lambda row: brief(row.job_id, 60)),
-    Column("TRIED", lambda row: str(row.tries or ""), right=True),
+    Column("TRIED", lambda row: str(row.tries or ""), right=True, spare=2),
     Column("AGAIN", lambda row: format_instant(row.retry_at)),
-    Column("ERROR", lambda row: brief(row.error, 160)),
+    Column("ERROR", lambda row: brief(row.error, 160), words=True),
 )
+_WHAT = "row of the outbox"
+_NONE_MATCHES = "No row matches."
 _WHICH = "name them (the id that the list shows, or a job id), or add --failed"
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many rows were tried again, or dropped."""
+    """How many rows were tried again, or dropped, and which were named and are not there."""
 
     done: int
+    missing: list[str]
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -67,13 +72,25 @@ async def show(context: Context, options: argparse.Namespace) -> int:
     rows = await outbox_rows(_database(context), _selection(context, options))
     if context.output.as_json:
         context.output.json(rows)
-    elif not rows:
-        context.output.line("No row matches.")
+    missing = tell_missing(context.output, options.which, _names(rows), _WHAT)
+    if not (rows or missing):
+        context.output.note(_NONE_MATCHES)
     for number, row in enumerate(rows):
         if number:
             context.output.line("")
-        _show_one(context.output, row)
-    return DONE if rows else ANSWER_IS_NO
+        if not context.output.as_json:
+            _show_one(context.output, row)
+    return DONE if rows and not missing else ANSWER_IS_NO
+
+
+def _names(rows: Sequence[OutboxRow]) -> set[str]:
+    return {name for row in rows for name in (row.id, row.job_id)}
+
+
+async def _missing(context: Context, database: Database, options: argparse.Namespace) -> list[str]:
+    """Say which of the named rows are not there; return their names."""
+    rows = await outbox_rows(database, named(options.which)) if options.which else []
+    return tell_missing(context.output, options.which, _names(rows), _WHAT)
 
 
 def _show_one(output: Output, row: OutboxRowWhole) -> None:
@@ -94,26 +111,30 @@ def _show_one(output: Output, row: OutboxRowWhole) -> None:
 async def retry(context: Context, options: argparse.Namespace) -> int:
     """Have failed rows tried again at once."""
     database, wanted = _database(context), _selection(context, options)
+    missing = await _missing(context, database, options)
     done = await retry_rows(database, wanted, context.now)
     if not done and await count_rows(database, wanted):
         context.output.note("None of them has failed: the relay publishes them by itself.")
-    return _tell(context, done, "will be tried again")
+    return _tell(context, Tally(done=done, missing=missing), "will be tried again")
 
 
 async def drop(context: Context, options: argparse.Namespace) -> int:
     """Delete rows, after a question."""
     database, wanted = _database(context), _selection(context, options)
+    missing = await _missing(context, database, options)
     found = await count_rows(database, wanted)
     if found and not context.output.confirm(f"Delete {plural(found, 'row')} of the outbox? Their jobs never run."):
         return ANSWER_IS_NO
-    return _tell(context, await drop_rows(database, wanted) if found else 0, "deleted")
+    done = await drop_rows(database, wanted) if found else 0
+    return _tell(context, Tally(done=done, missing=missing), "deleted")
 
 
-def _tell(context: Context, done: int, what: str) -> int:
+def _tell(context: Context, tally: Tally, what: str) -> int:
     if context.output.as_json:
-        context.output.json(Tally(done=done))
-    context.output.line(f"{plural(done, 'row')} {what}" if done else "No row matches.")
-    return DONE if done else ANSWER_IS_NO
+        context.output.json(tally)
+    if tally.done or not tally.missing:
+        context.output.line(f"{plural(tally.done, 'row')} {what}" if tally.done else _NONE_MATCHES)
+    return DONE if tally.done and not tally.missing else ANSWER_IS_NO
 
 
 async def grant(context: Context, options: argparse.Namespace) -> int:
@@ -150,7 +171,7 @@ def _selection(context: Context, options: argparse.Namespace) -> ColumnElement[b
 def _filter(context: Context, options: argparse.Namespace, which: Sequence[str] = ()) -> ColumnElement[bool]:
     services = service_names(context)
     if options.queue and options.queue not in services:
-        raise UsageError(f"there is no service {options.queue!r}{did_you_mean(options.queue, services)}")
+        raise UsageError(f"there is no service {options.queue!r}{meant_or_all(options.queue, services)}")
     conditions = [
         *([named(which)] if which else []),
         *([for_queue(options.queue)] if options.queue else []),

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,9 @@ from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant
 from nightshift.contract.message import Message
 from nightshift.messaging.publisher import Receipt
+
+_JUST_NOW = timedelta(minutes=1)
+"""What has passed by so little may have been meant: a program computed it a moment ago."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -87,6 +90,8 @@ async def _publish(
 def _when(context: Context, options: argparse.Namespace) -> datetime | None:
     if options.at is not None:
         at: datetime = options.at
+        if context.now - at > _JUST_NOW:
+            raise UsageError(f"--at {format_instant(at)} has passed; without --at the job runs now")
         return at
     if options.delay is None:
         return None

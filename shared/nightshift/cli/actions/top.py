@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -18,7 +19,8 @@ from nightshift.cli.queries.queue_stats import QueueStats, Snapshot, take_snapsh
 from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.exit_codes import DONE
 from nightshift.cli.terminal.formatting import format_instant
-from nightshift.cli.terminal.output import table
+from nightshift.cli.terminal.quit_key import quit_key
+from nightshift.cli.terminal.table import table
 from nightshift.topology.discovery import WorkerInfo
 
 _LAST_ERRORS = 8
@@ -77,7 +79,7 @@ class Monitor:
 
 
 async def run(context: Context, options: argparse.Namespace) -> int:
-    """Show the dashboard, until Ctrl-C on a terminal."""
+    """Show the dashboard; on a terminal, until q or Ctrl-C."""
     monitor, seconds = Monitor(context), max(options.every.total_seconds(), _SHORTEST_SECONDS)
     dashboard = await monitor.read()
     if options.once or context.output.as_json or not context.output.out.is_terminal:
@@ -86,27 +88,34 @@ async def run(context: Context, options: argparse.Namespace) -> int:
         else:
             context.output.show(render(context, dashboard))
         return DONE
-    with Live(render(context, dashboard), console=context.output.out, screen=True, auto_refresh=False) as live:
-        while True:
-            await asyncio.sleep(seconds)
+    live = Live(render(context, dashboard), console=context.output.out, screen=True, auto_refresh=False)
+    with quit_key() as pressed, live:
+        while not await _within(pressed, seconds):
             live.update(render(context, await monitor.read()), refresh=True)
+    return DONE
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    return event.is_set()
 
 
 def render(context: Context, dashboard: Dashboard) -> Group:
     """Return the tables, one below the other."""
-    now = context.now
+    now, width = context.now, context.output.width
     return Group(
         Text(f"nightshift  {context.settings.nats_url}  {format_instant(now)}", style="bold"),
         Text(""),
-        table(dashboard.queues, queue_table.columns(now)),
+        table(dashboard.queues, queue_table.columns(now), width=width),
         Text(""),
-        table(dashboard.workers, workers.columns(now))
+        table(dashboard.workers, workers.columns(now), width=width)
         if dashboard.workers
         else Text("no process answers", style="bold red"),
         Text(""),
-        table(dashboard.schedules, cron.columns(now)),
+        table(dashboard.schedules, cron.columns(now), width=width),
         Text(""),
-        table(dashboard.last_errors, dlq_show.COLUMNS)
+        table(dashboard.last_errors, dlq_show.COLUMNS, width=width)
         if dashboard.last_errors
         else Text("no dead letters", style="green"),
     )

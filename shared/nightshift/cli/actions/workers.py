@@ -12,7 +12,7 @@ from nightshift.cli.client.context import Context
 from nightshift.cli.queries.discover_workers import running_workers
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE
 from nightshift.cli.terminal.formatting import format_number, format_span
-from nightshift.cli.terminal.output import Column
+from nightshift.cli.terminal.table import Column
 from nightshift.topology.discovery import WorkerInfo
 
 
@@ -35,16 +35,16 @@ def columns(now: datetime) -> tuple[Column, ...]:
     """Return the columns of the list."""
     return (
         Column("SERVICE", lambda row: row.service),
-        Column("HOST", lambda row: row.host),
+        Column("HOST", lambda row: row.host, spare=2),
         Column("PID", lambda row: str(row.pid), right=True),
-        Column("VERSION", lambda row: row.version),
-        Column("UP", lambda row: format_span(now - row.started), right=True),
+        Column("VERSION", lambda row: row.version, spare=4),
+        Column("UP", lambda row: format_span(now - row.started), right=True, spare=1),
         Column("IN FLIGHT", lambda row: f"{row.in_flight} of {row.slots}" if row.slots else "", right=True),
         Column("FINISHED", lambda row: format_number(row.finished) if row.slots else "", right=True),
         Column(
             "JOBS/S", lambda row: "" if row.per_second is None else format_number(row.per_second, digits=1), right=True
         ),
-        Column("HEALTH", lambda row: row.health),
+        Column("HEALTH", lambda row: row.health, spare=3),
     )
 
 

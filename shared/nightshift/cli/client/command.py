@@ -6,9 +6,10 @@ Whatever declares commands is loaded for every `--help`: what they do is named b
 import argparse
 import re
 import sys
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from nightshift.cli.terminal.exit_codes import WRONG_USE
+from nightshift.cli.terminal.parse_number import parse_count
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,21 +20,26 @@ Run: TypeAlias = "Callable[[Context, argparse.Namespace], Awaitable[int]]"
 Groups: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse gives its type no public name
 """The parsers to which commands are added."""
 
-_INVALID_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
+_INVALID_CHOICE = re.compile(r"argument (--[\w-]+: )?.*?invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
+_NEGATIVE = re.compile(r"-\d.*", re.DOTALL)
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors suggest what was meant, and where to read more."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # `--delay -5s` has a wrong value, and does not lack one.
+        self._negative_number_matcher = _NEGATIVE
+
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with code 2."""
         match = _INVALID_CHOICE.search(message)
         if match:
-            from nightshift.text import did_you_mean  # noqa: PLC0415 - only for mistakes
+            from nightshift.text import meant_or_all  # noqa: PLC0415 - only for mistakes
 
-            known = [word.strip(" '") for word in match[2].split(",")]
-            hint = did_you_mean(match[1], known) or f"; there are: {', '.join(known)}"
-            message = f"there is no '{match[1]}'{hint}"
+            known = [word.strip(" '") for word in match[3].split(",")]
+            message = f"{match[1] or ''}there is no '{match[2]}'{meant_or_all(match[2], known)}"
         sys.stderr.write(f"{self.prog}: {message}\nTry: {self.prog} --help\n")
         raise SystemExit(WRONG_USE)
 
@@ -72,6 +78,12 @@ def command(
 def destructive(parser: Parser) -> None:
     """Add `--yes` to a command that asks before it destroys anything."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
+
+
+def add_limit(parser: Parser, which: str) -> None:
+    """Add `--limit` to a list that may be long; `which` are shown: the newest, the oldest."""
+    text = f"at most the {which} N (default 50; 0: all)"
+    parser.add_argument("--limit", type=parse_count, default=50, metavar="N", help=text)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

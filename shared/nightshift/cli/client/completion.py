@@ -1,28 +1,34 @@
 """`nightshift completion`: a script for the shell, generated from the parser."""
 
-import argparse
-import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nightshift.cli.client.command import Groups, command
+from nightshift.cli.client.completion_words import FILES, Place, places
 from nightshift.cli.terminal.exit_codes import DONE
-from nightshift.config.project import Project
 
+SHELLS = ("bash", "zsh", "fish")
 _BASH = """\
 # bash completion for nightshift; put this into ~/.bashrc:  source <(nightshift completion bash)
 _nightshift() {{
-  local path="" word
+  local path="" word words="" typed="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
     case "$word" in -*) ;; *) case "{paths}" in *"|$path $word|"*) path="$path $word";; esac;; esac
   done
-  local words=""
-  case "$path" in
+  [ "$before" = "=" ] && before="${{COMP_WORDS[COMP_CWORD-2]}}"
+  [ "$typed" = "=" ] && typed=""
+  case "$path $before" in
+{values}
+    *) case "$path" in
 {cases}
+    esac;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
-  [ ${{#COMPREPLY[@]}} -eq 0 ] && COMPREPLY=($(compgen -f -- "${{COMP_WORDS[COMP_CWORD]}}"))
+  if [ "$words" = "@files" ]; then
+    COMPREPLY=($(compgen -f -- "$typed"))
+  else
+    COMPREPLY=($(compgen -W "$words" -- "$typed"))
+  fi
 }}
 complete -F _nightshift nightshift
 """
@@ -30,52 +36,75 @@ _ZSH = """\
 # zsh completion for nightshift; put this into ~/.zshrc:  source <(nightshift completion zsh)
 autoload -U +X compinit bashcompinit && compinit && bashcompinit
 """
+_FISH = """\
+# fish completion for nightshift; put this into ~/.config/fish/config.fish:  nightshift completion fish | source
+function __nightshift_path
+    set -l path ""
+    for word in (commandline -opc)[2..-1]
+        contains -- "$path $word" {paths}; and set path "$path $word"
+    end
+    echo "$path"
+end
+complete -c nightshift -f
+"""
 
 
 def register(groups: Groups) -> None:
     """Declare the command, as the last one: it completes those that were declared before it, and itself."""
     made = command(
-        groups, "completion", "Print a completion script for a shell.", example="source <(nightshift completion bash)"
+        groups,
+        "completion",
+        "Print a completion script for a shell.",
+        example="source <(nightshift completion bash)",
+        more="It knows the services, schedules and job types of the project in the working directory.",
     )
-    made.add_argument("shell", choices=("bash", "zsh"))
+    made.add_argument("shell", choices=SHELLS)
     made.set_defaults(at_once=lambda options: _print(options.shell, groups))
 
 
 def _print(shell: str, groups: Groups) -> int:
-    sys.stdout.write(script(shell, dict(_words(groups, ""))))
+    sys.stdout.write(script(shell, list(places(groups))))
     return DONE
 
 
-def script(shell: str, words: dict[str, list[str]]) -> str:
-    """Return the script; `words` maps each path of commands (` queues`) to the words that may follow it."""
-    paths = "".join(f"|{path}" for path in words if path) + "|"
-    cases = "\n".join(
-        f"    {shlex.quote(path)}) words={shlex.quote(' '.join(follow))};;" for path, follow in words.items()
-    )
-    return (_ZSH if shell == "zsh" else "") + _BASH.format(paths=paths, cases=cases)
+def script(shell: str, known: Sequence[Place]) -> str:
+    """Return the script for a shell."""
+    if shell == "fish":
+        paths = " ".join(shlex.quote(place.path) for place in known if place.path)
+        return _FISH.format(paths=paths) + "".join(f"{line}\n" for place in known for line in _fish(place))
+    paths = "".join(f"|{place.path}" for place in known) + "|"
+    values = "\n".join(f"    {pattern}) words={words};;" for place in known for pattern, words in _option_values(place))
+    cases = "\n".join(f"      {shlex.quote(place.path)}) words={_words(place)};;" for place in known)
+    return (_ZSH if shell == "zsh" else "") + _BASH.format(paths=paths, values=values, cases=cases)
 
 
-def _words(groups: Groups, path: str) -> Iterator[tuple[str, list[str]]]:
-    yield path, [*groups.choices]
-    for name, parser in groups.choices.items():
-        inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001 - argparse has no public way to ask
-        if inner:
-            yield from _words(inner[0], f"{path} {name}")
-        else:
-            yield f"{path} {name}", _options(parser)
+def _words(place: Place) -> str:
+    options = [option.name for option in place.options]
+    files = [word for word in place.words if word in FILES]
+    return shlex.quote(" ".join(files or [*place.words, *options]))
 
 
-def _options(parser: argparse.ArgumentParser) -> list[str]:
-    actions = parser._actions  # noqa: SLF001 - argparse has no public way to ask
-    choices = [str(choice) for action in actions if not action.option_strings for choice in action.choices or ()]
-    longest = [max(action.option_strings, key=len) for action in actions if action.option_strings]
-    types = _job_types() if any(action.dest == "type" for action in actions) else []
-    return [*choices, *longest, *types]
+def _option_values(place: Place) -> Iterator[tuple[str, str]]:
+    for option in place.options:
+        if option.values is not None:
+            yield shlex.quote(f"{place.path} {option.name}"), shlex.quote(" ".join(option.values))
 
 
-def _job_types() -> list[str]:
-    from nightshift.contract.catalogue import load_catalogue  # noqa: PLC0415 - only a script needs the contracts
-    from nightshift.contract.loading import problem_with  # noqa: PLC0415 - the same
+def _fish(place: Place) -> Iterator[str]:
+    here = f"complete -c nightshift -n {shlex.quote(f'test (__nightshift_path) = {shlex.quote(place.path)}')}"
+    for word, text in place.words.items():
+        yield f"{here} -F" if word in FILES else f"{here} -a {_quoted(word)}{_described(text)}"
+    for option in place.options:
+        values = option.values
+        takes = "" if values is None else " -r -F" if values == FILES else f" -x -a {_quoted(' '.join(values))}"
+        yield f"{here} -l {option.name.lstrip('-')}{takes}{_described(option.text)}"
 
-    package = Project.of_environment(os.environ).contracts
-    return sorted(load_catalogue(package).messages) if problem_with(package) is None else []
+
+def _described(text: str) -> str:
+    return f" -d {_quoted(text)}" if text else ""
+
+
+def _quoted(text: str) -> str:
+    """Return a text in single quotes as fish reads them, where a backslash escapes."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -9,7 +9,7 @@ import msgspec
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.constraints import empty_body_error, explain
 from nightshift.contract.message import Message
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 
 _UNEXPECTED_CHARACTERS = 60
 
@@ -28,7 +28,7 @@ def message_class(messages: Messages, job_type: str) -> type[Message]:
         return found
     if job_type.startswith("cron."):
         raise UsageError(f"{job_type} is a schedule's event; ask for it with: nightshift cron run {job_type[5:]}")
-    hint = did_you_mean(job_type, messages) or f"; there are: {', '.join(sorted(messages))}"
+    hint = meant_or_all(job_type, sorted(messages))
     raise UsageError(f"there is no job type {job_type!r}{hint}")
 
 
@@ -80,7 +80,7 @@ def _unknown_in(value: Any, kind: Any, path: str) -> Iterator[str]:
         if name in fields:
             yield from _unknown_in(inner, fields[name].type, f"{path}.{name}")
         else:
-            hint = did_you_mean(name, fields) or f"; there are: {', '.join(fields)}"
+            hint = meant_or_all(name, fields)
             yield f"there is no field `{name}` at `{path}`{hint}"
 
 

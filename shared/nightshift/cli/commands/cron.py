@@ -1,6 +1,7 @@
 """`nightshift cron`: list schedules and their history, run one now, pause and resume one."""
 
 from nightshift.cli.client.command import Groups, command, group
+from nightshift.cli.terminal.parse_number import parse_positive_count
 
 
 def register(groups: Groups) -> None:
@@ -20,7 +21,7 @@ def register(groups: Groups) -> None:
         example="nightshift cron next sync.all --count 5",
         run="nightshift.cli.actions.cron:list_next",
     )
-    coming.add_argument("name", metavar="NAME", nargs="?", help="schedule; all if not given")
+    coming.add_argument("name", metavar="SCHEDULE", nargs="?", help="such as sync.all; all if not given")
     past = command(
         cron,
         "history",
@@ -29,7 +30,9 @@ def register(groups: Groups) -> None:
         run="nightshift.cli.actions.cron:list_history",
     )
     for parser, count in ((coming, 3), (past, 20)):
-        parser.add_argument("--count", type=int, default=count, metavar="N", help=f"how many (default {count})")
+        parser.add_argument(
+            "--count", type=parse_positive_count, default=count, metavar="N", help=f"how many (default {count})"
+        )
     run = command(
         cron,
         "run",
@@ -54,4 +57,4 @@ def register(groups: Groups) -> None:
         run="nightshift.cli.actions.cron:resume",
     )
     for parser in (past, run, pause, resume):
-        parser.add_argument("name", metavar="NAME", help="schedule, for instance cleanup.daily")
+        parser.add_argument("name", metavar="SCHEDULE", help="for instance cleanup.daily")

@@ -1,6 +1,7 @@
 """`nightshift dlq`: list, show, redrive and delete dead letters."""
 
-from nightshift.cli.client.command import Groups, Parser, command, destructive, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
+from nightshift.cli.terminal.parse_number import parse_rate
 from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.contract import wire
 
@@ -15,7 +16,7 @@ def register(groups: Groups) -> None:
         example="nightshift dlq list --type 'email.*' --newer 1d",
         run="nightshift.cli.actions.dlq:list_letters",
     )
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
+    add_limit(listing, "newest")
     show = command(
         dlq,
         "show",
@@ -31,7 +32,7 @@ def register(groups: Groups) -> None:
         run="nightshift.cli.actions.dlq:redrive",
     )
     redrive.add_argument(
-        "--rate", type=float, default=100.0, metavar="N", help="at most N a second (default 100; 0: no limit)"
+        "--rate", type=parse_rate, default=100.0, metavar="N", help="at most N a second (default 100; 0: no limit)"
     )
     redrive.add_argument(
         "--body", metavar="JSON", help="with one dead letter: this body instead (@FILE, - for standard input)"
@@ -54,7 +55,7 @@ def register(groups: Groups) -> None:
 def _add_filters(parser: Parser) -> None:
     parser.add_argument("--service", help="only of this service; cron for events of schedules")
     parser.add_argument("--type", help="only of this job type; * matches anything")
-    parser.add_argument("--reason", help=f"one of {', '.join(wire.REASONS)}")
+    parser.add_argument("--reason", choices=wire.REASONS, metavar="REASON", help=f"one of {', '.join(wire.REASONS)}")
     parser.add_argument("--error", default="", metavar="TEXT", help="only with this text in the error")
     parser.add_argument("--older", type=parse_duration, metavar="SPAN", help="only those older than this: 14d")
     parser.add_argument("--newer", type=parse_duration, metavar="SPAN", help="only those newer than this: 1h")

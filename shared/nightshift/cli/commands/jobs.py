@@ -1,6 +1,6 @@
 """`nightshift jobs`: find, watch, list and cancel jobs."""
 
-from nightshift.cli.client.command import Groups, command, destructive, group
+from nightshift.cli.client.command import Groups, add_limit, command, destructive, group
 from nightshift.cli.terminal.parse_time import parse_duration
 
 
@@ -56,4 +56,4 @@ def _declare_list(jobs: Groups) -> None:
     parser.add_argument("--outcome", help="done, or skipped (there was nothing to do)")
     parser.add_argument("--since", type=parse_duration, metavar="SPAN", help="only of the last 1h, 7d …")
     parser.add_argument("--until", type=parse_duration, metavar="SPAN", help="only those done longer ago than this")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most the newest N (default 50; 0: all)")
+    add_limit(parser, "newest")

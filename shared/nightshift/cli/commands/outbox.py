@@ -1,6 +1,6 @@
 """`nightshift outbox`: jobs that are committed and not yet with the broker; and who may enqueue by SQL."""
 
-from nightshift.cli.client.command import Groups, Parser, command, destructive, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
 
 
 def register(groups: Groups) -> None:
@@ -13,7 +13,7 @@ def register(groups: Groups) -> None:
         example="nightshift outbox list --failed",
         run="nightshift.cli.actions.outbox:list_rows",
     )
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most the oldest N (default 50; 0: all)")
+    add_limit(listing, "oldest")
     show = command(
         outbox,
         "show",

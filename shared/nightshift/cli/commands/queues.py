@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from nightshift.cli.client.command import Groups, command, destructive, group
-from nightshift.cli.terminal.parse_time import parse_duration
+from nightshift.cli.terminal.parse_time import parse_duration, parse_some_time
 
 _HEADS = (
     "WAITING: to be run now; RUNNING: in flight; RETRY: between two attempts; LATER: scheduled; EVENTS: of schedules,\n"
@@ -45,7 +45,7 @@ def register(groups: Groups) -> None:
         more="It lasts until `resume`, also across restarts. Producers can go on publishing.",
     )
     pause.add_argument(
-        "--for", dest="span", type=parse_duration, metavar="SPAN", help="resume by itself after this span"
+        "--for", dest="span", type=parse_some_time, metavar="SPAN", help="resume by itself after this span"
     )
     resume = command(
         queues,
@@ -65,5 +65,5 @@ def register(groups: Groups) -> None:
     purge.add_argument("--type", help="only jobs of this type")
     purge.add_argument("--later", action="store_true", help="those that are scheduled or between two attempts instead")
     for parser in (describing, pause, resume, purge):
-        parser.add_argument("name", metavar="NAME", help="service, for instance email")
+        parser.add_argument("name", metavar="SERVICE", help="for instance email")
     destructive(purge)

@@ -11,7 +11,7 @@ def register(groups: Groups) -> None:
     parser = command(
         groups,
         "top",
-        "Watch queues, workers, schedules and last errors, until Ctrl-C.",
+        "Watch queues, workers, schedules and last errors, until q or Ctrl-C.",
         example="nightshift top --every 5s",
         run="nightshift.cli.actions.top:run",
     )

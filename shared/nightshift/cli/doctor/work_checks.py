@@ -108,11 +108,8 @@ async def orphans(context: Context) -> list[Finding]:
 async def _bulk(connection: Connection, consumer: Consumer, state: QueueState, package: str) -> list[Finding]:
     """Say why what is done is not removed, where that is so."""
     if state.distrust:
-        fix = (
-            "nightshift provision"
-            if state.consumers == 1
-            else f"remove the other consumers of {state.stream}: nats consumer ls {state.stream}"
-        )
+        others = await _others(connection, consumer) if state.consumers > 1 else ""
+        fix = f"remove the other consumers of {state.stream}: {others}" if others else "nightshift provision"
         return [wrong("queues", f"nothing that is done is removed from {state.stream}: {state.distrust}", fix)]
     if not state.is_held:
         return []
@@ -123,6 +120,12 @@ async def _bulk(connection: Connection, consumer: Consumer, state: QueueState, p
     holder = await holder_of(connection, consumer, state)
     fix = "its time limit ends it; if it does not, look at its worker: nightshift workers list"
     return [warning("queues", f"{jobs}, because {holder} is not done", fix)]
+
+
+async def _others(connection: Connection, consumer: Consumer) -> str:
+    """Return the names of a stream's consumers that are not its service's."""
+    answer = await manage(connection, f"CONSUMER.NAMES.{consumer.stream}")
+    return ", ".join(name for name in answer.get("consumers") or () if name != consumer.name)
 
 
 async def _overdue(connection: Connection, service: str, now: datetime) -> int:

@@ -8,6 +8,7 @@ import msgspec
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
+from nightshift.cli.queries.announced import announced, announced_elsewhere
 from nightshift.cli.queries.streams import last_on, must_exist, stored_at
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.cron import event_subject, manual_subject
@@ -15,7 +16,7 @@ from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.state.cron_stream import read_event
 from nightshift.scheduler.timetable.listing import Listed, listing
 from nightshift.scheduler.timetable.timetable import TimetableError, load_timetable
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 from nightshift.topology import schedule_pauses
 from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM
 
@@ -43,6 +44,8 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     last_due: datetime | None
     last_announced: datetime | None
     paused: bool
+    elsewhere: bool = False
+    """Whether a scheduler announces it whose SCHEDULES_FILE is not the one at hand."""
 
 
 def schedules(context: Context) -> tuple[Schedule, ...]:
@@ -66,16 +69,34 @@ def schedule_named(timetable: Iterable[Schedule], name: str) -> Schedule:
     by_name = {schedule.name: schedule for schedule in timetable}
     name = name.removeprefix("cron.")
     if name not in by_name:
-        hint = did_you_mean(name, by_name) or f"; there are: {', '.join(sorted(by_name))}"
+        hint = meant_or_all(name, sorted(by_name))
         raise UsageError(f"there is no schedule {name!r}{hint} (SCHEDULES_FILE names a file with more)")
     return by_name[name]
 
 
+async def find_schedule(context: Context, name: str) -> Schedule:
+    """Return the schedule of this name, also one that only another SCHEDULES_FILE has and a scheduler announces.
+
+    Raises:
+        UsageError: there is none; the text suggests one, or names all.
+    """
+    timetable = schedules(context)
+    try:
+        return schedule_named(timetable, name)
+    except UsageError:
+        elsewhere = await announced(await context.connection(), name.removeprefix("cron."), context.now)
+        if elsewhere is None:
+            raise
+        return elsewhere
+
+
 async def entries(connection: Connection, timetable: Sequence[Schedule], now: datetime) -> list[ScheduleRow]:
-    """Return every schedule, the one that is due next first."""
+    """Return every schedule, also those of another SCHEDULES_FILE that are announced; the one due next comes first."""
     await must_exist(connection, CRON_STREAM)
-    stopped = await paused(connection)
-    return [await _entry(connection, row, row.name in stopped) for row in listing(timetable, now, 1)]
+    stopped, known = await paused(connection), {schedule.name for schedule in timetable}
+    elsewhere = await announced_elsewhere(connection, known, now)
+    rows = listing([*timetable, *elsewhere], now, 1)
+    return [await _entry(connection, row, row.name in stopped, row.name not in known) for row in rows]
 
 
 async def paused(connection: Connection) -> frozenset[str]:
@@ -84,18 +105,19 @@ async def paused(connection: Connection) -> frozenset[str]:
     return await schedule_pauses.paused(connection)
 
 
-async def _entry(connection: Connection, row: Listed, stopped: bool) -> ScheduleRow:  # noqa: FBT001 - private, one caller
+async def _entry(connection: Connection, row: Listed, stopped: bool, elsewhere: bool) -> ScheduleRow:  # noqa: FBT001 - private, one caller
     last = await last_on(connection, CRON_STREAM, event_subject(row.name))
     event = None if last is None else fired_event(last)
     return ScheduleRow(
         name=row.name,
         schedule=row.schedule,
         time_zone=row.time_zone,
-        misfire=row.misfire,
+        misfire="?" if elsewhere else row.misfire,
         next_due=row.next_due[0] if row.next_due else None,
         last_due=event.due if event else None,
         last_announced=event.announced if event else None,
         paused=stopped,
+        elsewhere=elsewhere,
     )
 
 

@@ -2,7 +2,7 @@
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import UsageError
-from nightshift.text import did_you_mean
+from nightshift.text import meant_or_all
 from nightshift.topology.topology import Topology, declared_topology
 
 
@@ -24,9 +24,7 @@ def service_named(context: Context, name: str) -> str:
     """
     names = service_names(context)
     if name.lower() not in names:
-        raise UsageError(
-            f"there is no queue {name!r}{did_you_mean(name.lower(), names) or '; there are: ' + ', '.join(names)}"
-        )
+        raise UsageError(f"there is no queue {name!r}{meant_or_all(name.lower(), names)}")
     return name.lower()
 
 

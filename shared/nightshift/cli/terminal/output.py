@@ -2,44 +2,23 @@
 
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any, TextIO
 
 import msgspec
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.cli.terminal.formatting import safe
+from nightshift.cli.terminal.table import Column, table
 
 _WIDE = 10_000
 """Without a terminal, a table is as wide as it has to be: programs want whole values."""
 _FEW = 100
 """Rows that are printed together where there may be very many."""
-STYLES = {
-    "ok": "green",
-    "done": "green",
-    "warning": "yellow",
-    "retrying": "yellow",
-    "paused": "yellow",
-    "wrong": "bold red",
-    "dead": "bold red",
-    "": "",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: its head, and the text of a row's cell. `style` returns the cell's key in STYLES."""
-
-    head: str
-    cell: Callable[[Any], str]
-    right: bool = False
-    style: Callable[[Any], str] | None = None
 
 
 class Output:
@@ -51,6 +30,11 @@ class Output:
         self.as_json, self.yes = as_json, yes
         self.out = _console(out or sys.stdout)
         self.err = _console(err or sys.stderr)
+
+    @property
+    def width(self) -> int:
+        """The characters in a line."""
+        return self.out.width
 
     def json(self, value: Any) -> None:
         """Write one value as indented JSON."""
@@ -80,7 +64,7 @@ class Output:
         if self.as_json:
             self.json(rows)
         elif rows:
-            self.show(table(rows, columns, title=title))
+            self.show(table(rows, columns, width=self.width, title=title))
         else:
             self.line(none)
 
@@ -119,7 +103,7 @@ class Output:
     def show(self, renderable: RenderableType) -> None:
         """Print tables; without a terminal, no line ends in blanks."""
         if self.out.is_terminal:
-            self.out.print(renderable)
+            self.out.print(renderable, crop=False)
             return
         with self.out.capture() as captured:
             self.out.print(renderable)
@@ -168,23 +152,6 @@ class Output:
     def busy(self, text: str) -> AbstractContextManager[object]:
         """Show inside the block that something is under way, on a terminal."""
         return self.err.status(Text(safe(text))) if self.err.is_terminal else nullcontext()
-
-
-def table(rows: Sequence[Any], columns: Sequence[Column], *, title: str = "") -> Table:
-    """Return rows as a table without frames, so that it can be copied, and cut by other programs."""
-    made = Table(
-        title=title or None, box=None, pad_edge=False, title_justify="left", header_style="bold", padding=(0, 2, 0, 0)
-    )
-    for column in columns:
-        made.add_column(column.head, justify="right" if column.right else "left", overflow="fold")
-    for row in rows:
-        made.add_row(*(_cell(column, row) for column in columns))
-    return made
-
-
-def _cell(column: Column, row: Any) -> Text:
-    style = STYLES.get(column.style(row), "") if column.style else ""
-    return Text(safe(column.cell(row)), style=style)
 
 
 def _console(file: TextIO) -> Console:

@@ -15,12 +15,26 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         argparse.ArgumentTypeError: it is not one; the text says what is expected.
     """
+    if text.startswith("-") and _SPAN.fullmatch(text[1:]):
+        raise argparse.ArgumentTypeError(f"{text!r} is negative; expected a span such as {text[1:]}")
     if not _SPAN.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a span of time; expected one like 90s, 15m, 12h or 1d12h")
     try:
         return timedelta(seconds=sum(float(count) * _SECONDS[unit] for count, unit in _PART.findall(text)))
     except OverflowError:
         raise argparse.ArgumentTypeError(f"{text!r} is too long") from None
+
+
+def parse_some_time(text: str) -> timedelta:
+    """Parse a span that is longer than nothing.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not one; the text says what is expected.
+    """
+    span = parse_duration(text)
+    if not span:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all; expected one like 90s, 15m, 12h or 1d12h")
+    return span
 
 
 def parse_instant(text: str) -> datetime:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from nightshift.embedded.own_settings import OWN_SETTINGS
 from nightshift.embedded.processes.process import StartFailedError
 
 _FIRST_DELAY_SECONDS = 1.0
@@ -15,6 +16,7 @@ _LONGEST_DELAY_SECONDS = 30.0
 _HEALTHY_SECONDS = 60.0
 _WRONG_SETTINGS = 2
 """Exit code of a service with wrong settings: a restart does not help."""
+_HINT = f"Settings of your own: lines NAME=value in {OWN_SETTINGS} in the project's folder, or --set NAME=VALUE."
 _QUOTED_CHARACTERS = 200
 _POLL_SECONDS = 0.25
 
@@ -84,7 +86,7 @@ async def keep_running(program: Program, say: Callable[[str], None]) -> None:
             await program.start()
             code = await _lived(program, say, again=delay > 0)
             if code == _WRONG_SETTINGS:
-                say(f"{program.name} does not start with these settings:\n{program.process.output().strip()}")
+                say(f"{program.name} does not start with these settings:\n{program.process.output().strip()}\n{_HINT}")
                 return
             what = f"{program.name} {_end(code)}{_last_words(program.process) if code and code > 0 else ''}"
         except (StartFailedError, OSError) as failed:
