@@ -98,5 +98,5 @@ def _decode_json(body: bytes, about: WebhookReceived) -> Any:
     try:
         return decode_json(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        words = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        words = "it is nested too deeply" if isinstance(error, RecursionError) else explain(error, body)
         raise msgspec.ValidationError(f"the event's body is not JSON: {words} - at `$.{field}`") from None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.constraints import words_of
+from nightshift.contract.constraints import as_written, words_of
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.headers import KINDS
 from nightshift.contract.message import Message
@@ -101,7 +101,7 @@ def tidy(value: Any) -> Any:
 
 def _published(pattern: str, description: str) -> dict[str, str]:
     """Return the pattern in its portable form; what that cannot say is said in the description."""
-    words = words_of(pattern) if loses(pattern) else ""
-    if not words:
+    words, pattern = words_of(pattern), as_written(pattern)
+    if not (words and loses(pattern)):
         return {"pattern": portable(pattern)}
     return {"pattern": portable(pattern), "description": f"{description} {BEYOND_PATTERN}{words}.".strip()}

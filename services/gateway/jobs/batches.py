@@ -52,7 +52,7 @@ def _entries(content: bytes) -> Sequence[_Entry]:
     except msgspec.ValidationError as error:
         raise Problem("invalid-job", f'A batch is {{"jobs": [{{"id": …, "body": …}}, …]}}: {explain(error)}.') from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem("invalid-json", f"The body cannot be read: {explain(error)}.") from None
+        raise Problem("invalid-json", f"The body cannot be read: {explain(error, content)}.") from None
     if not 1 <= len(entries) <= MOST_JOBS:
         raise Problem("invalid-job", f"A batch has 1 to {MOST_JOBS} jobs; this one has {len(entries)}.")
     return entries

@@ -59,7 +59,7 @@ class ContractCheck:
         try:
             value = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Problem("invalid-json", f"The body cannot be read: {explain(error)}") from None
+            raise Problem("invalid-json", f"The body cannot be read: {explain(error, body)}.") from None
         found = False
         for wrong in _wrong(value, self._message, pointer):
             found = True
@@ -70,7 +70,7 @@ class ContractCheck:
     def _not_json(self, body: bytes | msgspec.Raw, error: Exception) -> Problem:
         if not bytes(body).strip():
             return Problem("invalid-json", f"{empty_body_error(self._message)}.".capitalize())
-        return Problem("invalid-json", f"The body is not JSON: {error}.")
+        return Problem("invalid-json", f"The body is not JSON: {explain(error, body)}.")
 
 
 def _wrong(value: Any, kind: Any, pointer: str) -> Iterator[FieldError]:

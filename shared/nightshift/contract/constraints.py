@@ -6,6 +6,11 @@ from typing import Any
 import msgspec
 
 _WORDS: dict[str, str] = {}
+_NOTHING = "(?:)"
+"""Matches nothing more, and makes a pattern a different text."""
+_MARKS = {b"\xef\xbb\xbf": "begins with a byte order mark", b"\xff\xfe": "is UTF-16", b"\xfe\xff": "is UTF-16"}
+_NAME = re.compile(rb'"([A-Za-z][A-Za-z0-9_]{0,60})"\s*:')
+"""The name of a field; values are nobody's business in an error."""
 
 
 def pattern(pattern: str, words: str, **meta: Any) -> msgspec.Meta:
@@ -13,9 +18,12 @@ def pattern(pattern: str, words: str, **meta: Any) -> msgspec.Meta:
 
     Patterns are searched, by Python's `re` here and as ECMAScript wherever the JSON Schema is used, so they must
     mean the same in both: begin with `^`, end with `END`, and use no `$`, `\s`, `\d`, `\w` or `.` outside a class.
+    Two fields may say different words for one pattern.
     """
-    _WORDS[pattern] = words
-    return msgspec.Meta(pattern=pattern, **meta)
+    own = pattern
+    while _WORDS.setdefault(own, words) != words:
+        own += _NOTHING
+    return msgspec.Meta(pattern=own, **meta)
 
 
 def pattern_or_list(pattern: str, **meta: Any) -> msgspec.Meta:
@@ -35,6 +43,13 @@ def check(pattern: str, value: object, field: str) -> None:
     """
     if isinstance(value, str) and re.search(pattern, value) is None:
         raise ValueError(f"Expected {_WORDS[pattern]} - at `$.{field}`")
+
+
+def as_written(pattern: str) -> str:
+    """Return a pattern without what tells it from the same one with other words."""
+    while pattern.endswith(_NOTHING):
+        pattern = pattern.removesuffix(_NOTHING)
+    return pattern
 
 
 def words_of(pattern: str) -> str:
@@ -60,14 +75,33 @@ INSTANT = msgspec.Meta(tz=True, extra_json_schema={"pattern": _INSTANT})
 """An instant in RFC 3339 with its offset: `2026-03-29T01:00:00Z`."""
 
 
-def explain(error: Exception) -> str:
-    """Return the text of a decoding error, with words in place of the pattern."""
+def explain(error: Exception, body: bytes | msgspec.Raw = b"") -> str:
+    """Return the text of a decoding error, with words in place of the pattern; `body` is what could not be decoded."""
     if isinstance(error, RecursionError):
         return "nested too deeply"  # Python's own text differs by version
+    if not isinstance(error, msgspec.ValidationError) and (wrong := encoding_error(bytes(body))):
+        return wrong
     text = str(error)
     for pattern, words in _WORDS.items():
         text = text.replace(f"`str` matching regex {pattern!r}", words)
     return text
+
+
+def encoding_error(body: bytes) -> str:
+    """Return what is wrong with a body that is not UTF-8, and where; empty if it is."""
+    for mark, what in _MARKS.items():
+        if body.startswith(mark):
+            return f"the body {what}, expected UTF-8 without one, as JSON is written"
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        names = _NAME.findall(body, 0, error.start)
+        where = f", in `{names[-1].decode()}`" if names else ""
+        return (
+            f"the body is not UTF-8, as JSON is written (perhaps it is Latin-1): byte 0x{body[error.start]:02x} "
+            f"at position {error.start}{where}"
+        )
+    return ""
 
 
 def empty_body_error(kind: type[msgspec.Struct]) -> str:

@@ -103,7 +103,8 @@ def body(objects: ObjectStore, group: Group) -> Leaving:
         try:
             in_flight.message = in_flight.route.decode(in_flight.delivery.body)
         except _NOT_DECODED as error:
-            text = explain(error) if in_flight.delivery.body.strip() else in_flight.route.empty_body_error
+            body = in_flight.delivery.body
+            text = explain(error, body) if body.strip() else in_flight.route.empty_body_error
             leaving.append((in_flight, DeadLetter("invalid", text, in_flight.job.attempt)))
         except Exception as error:  # noqa: BLE001 - a decoder of the route's own fails the attempt of this job only
             leaving.append((in_flight, error))
@@ -111,10 +112,12 @@ def body(objects: ObjectStore, group: Group) -> Leaving:
 
 
 async def _claimed_body(objects: ObjectStore, claim: str, in_flight: InFlightJob) -> Verdict | None:
+    stored = b""
     try:
-        in_flight.message = in_flight.route.decode(await claim_check.fetch(objects, claim))
+        stored = await claim_check.fetch(objects, claim)
+        in_flight.message = in_flight.route.decode(stored)
     except _NOT_DECODED as error:
-        return DeadLetter("invalid", explain(error), in_flight.job.attempt)
+        return DeadLetter("invalid", explain(error, stored), in_flight.job.attempt)
     return None
 
 

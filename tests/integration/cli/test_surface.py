@@ -95,6 +95,17 @@ def test_the_help_lists_every_command_and_exit_code(capsys: pytest.CaptureFixtur
         (("send", "email.send", "{}", "--delay", "soon"), "expected one like 90s"),
         (("send", "email.send", "{}", "--at", "2026-07-25T06:00:00"), "no time zone"),
         (("send", "email.send", "{}", "--at", "tomorrow"), "expected one like 2026-07-25T06:00:00Z"),
+        (("send", "email.send", "{}", "--delay", "-5s"), "'-5s' is negative; expected a span such as 5s"),
+        (("dlq", "list", "--older", "-1d"), "'-1d' is negative"),
+        (("dlq", "list", "--reason", "permanant"), "--reason: there is no 'permanant'; did you mean permanent?"),
+        (
+            ("dlq", "list", "--reason", "foo"),
+            "there are: invalid, unknown-type, permanent, attempts-exhausted, crash-loop",
+        ),
+        (("dlq", "list", "--limit", "-1"), "'-1' is not a whole number from 0"),
+        (("dlq", "redrive", "--rate", "nan"), "'nan' is not a number from 0"),
+        (("cron", "next", "--count", "0"), "'0' is not a whole number from 1"),
+        (("queues", "pause", "email", "--for", "0s"), "'0s' is no time at all"),
         ((), "required"),
     ],
 )

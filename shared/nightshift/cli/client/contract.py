@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from nightshift.cli.terminal.exit_codes import UsageError
-from nightshift.contract.constraints import empty_body_error, explain
+from nightshift.contract.constraints import empty_body_error, encoding_error, explain
 from nightshift.contract.message import Message
 from nightshift.text import meant_or_all
 
@@ -46,11 +46,13 @@ def check_body(messages: Messages, job_type: str, body: bytes, *, unknown_fields
     problems = [] if unknown_fields else list(_unknown(body, kind))
     try:
         message = msgspec.json.decode(body, type=kind)
-    except (msgspec.ValidationError, UnicodeDecodeError) as error:
+    except msgspec.ValidationError as error:
         problems.append(explain(error))
     except RecursionError:
         raise UsageError(f"{kind.TYPE}: the body is nested too deep") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if wrong := encoding_error(body):
+            raise UsageError(f"{kind.TYPE}: {wrong}") from None
         text = body[:_UNEXPECTED_CHARACTERS].decode("utf-8", "replace")
         raise UsageError(f"{kind.TYPE}: the body is not JSON: {error}: {text}") from None
     if problems:
