@@ -64,9 +64,10 @@ async def generate_report(
         job.progress(0.8, "storing page and table")
         files = await store_report(objects, document, report, period, application=settings.app_name)
     problem = _notify(job, report, document, files, settings)
+    mailed = bool(report.email) and problem is None
     html, csv = files
     job.write(repository.DONE, repository.done(report, html_key=html.key, csv_key=csv.key, error=problem, now=now()))
-    job.result = {"reportId": report.id, "page": html.key, "table": csv.key}
+    job.result = {"reportId": report.id, "page": html.key, "table": csv.key, "mailed": mailed}
 
 
 async def weekly_report(event: ScheduleFired, job: Job, *, settings: ReportSettings) -> None:

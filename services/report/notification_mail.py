@@ -4,10 +4,16 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from contracts.email import ADDRESS, Attachment, SendEmail
 from services.report.rendering.document import Document
+from services.report.rendering.html_page import trend
 from services.report.rendering.templates import render
 from services.report.report_store import StoredFile
+
+_COLOURS = {"good": Markup("color:#1a7440;"), "bad": Markup("color:#b3261e;"), "": ""}
+"""How a change is coloured; its sign says the same in text."""
 
 
 def is_mail_address(email: str) -> bool:
@@ -27,7 +33,15 @@ def notification_mail(
     """Write the mail: with a link to the report if there is one, else with all attachments that are small enough."""
     attached = [] if link else [file for file in files if file.size_bytes <= attachment_bytes]
     left_out = [] if link else [file for file in files if file not in attached]
-    body = render("notification_mail.html", report=report, link=link, attached=attached, left_out=left_out)
+    body = render(
+        "notification_mail.html",
+        report=report,
+        application=application,
+        link=link,
+        attached=attached,
+        left_out=left_out,
+        colour=lambda tile: _COLOURS[trend(tile)],
+    )
     return SendEmail(
         to=to,
         subject=f"{application}: {report.name.lower()}, {report.about}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.report.rendering.document import DayChart
-from services.report.rendering.formatting import Unit, amount
+from services.report.rendering.formatting import Unit, amount, rounded
 
 TOP, BOTTOM, HEIGHT = 22, 162, 190
 """Pixels from above: the highest gridline, the base line, the whole drawing."""
@@ -180,8 +180,8 @@ def _tooltip(day: date, value: int, before: int | None, unit: Unit) -> str:
 
 
 def _short(value: int, unit: Unit) -> str:
-    """Format a value; zero needs no unit."""
-    return amount(value, unit) if value else "0"
+    """Format a value beside a bar or a line; zero needs no unit, and the tooltip has the whole number."""
+    return rounded(value, unit) if value else "0"
 
 
 def _day(day: date) -> str:

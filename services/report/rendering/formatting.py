@@ -11,6 +11,7 @@ Value = int | str | date | datetime | None
 
 _STEP = 1000
 _TEN = 10
+_MULTIPLES = ("", "k", "M", "G", "T")
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _SPACE = "\N{NO-BREAK SPACE}"
 NOTHING = "\N{EM DASH}"
@@ -20,6 +21,16 @@ MINUS = "\N{MINUS SIGN}"
 def amount(value: int, unit: Unit = "count") -> str:
     """Format as `12,345`, or as `3.4 MB` (decimal: 1 KB is 1,000 bytes)."""
     return size(value) if unit == "bytes" else f"{value:,}"
+
+
+def rounded(value: int, unit: Unit = "count") -> str:
+    """Format where there is little room, to three digits at most: `9,999`, `12.3k`, `1.23M`, `3.4 MB`."""
+    if unit == "bytes" or value < _TEN * _STEP:
+        return amount(value, unit)
+    number, power = float(value), 0
+    while number >= _STEP - 0.5 and power < len(_MULTIPLES) - 1:  # rounding would already write 1,000
+        number, power = number / _STEP, power + 1
+    return f"{float(f'{number:.3g}'):,g}{_MULTIPLES[power]}"
 
 
 def size(value: int) -> str:

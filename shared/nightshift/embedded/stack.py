@@ -23,6 +23,8 @@ BUCKET = "nightshift"
 USUAL_BROKER_PORT = 4222
 USUAL_GATEWAY_PORT = 8000
 MAIL_FROM = "Nightshift <nightshift@example.com>"
+ADMIN_EMAIL = "admin@example.com"
+"""Who is told what nobody asked for, such as the weekly report: the catcher keeps it."""
 
 
 class Stack:
@@ -148,6 +150,7 @@ class Stack:
             "SMTP_PORT": str(self.mail.port),
             "SMTP_TLS": "none",
             "MAIL_FROM": MAIL_FROM,
+            "ADMIN_EMAIL": ADMIN_EMAIL,
             "GATEWAY_PORT": str(self.gateway_port.number),
             "GATEWAY_JOBS": "*",
             "MAIL_WAIT_SECONDS": "1",  # the catcher refuses only what its script says: nobody waits for that

@@ -1,13 +1,11 @@
 """The example page in a real browser: a photograph goes up, and its thumbnail is there."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
 from sqlalchemy import insert
 
 from nightshift.config.settings import load
@@ -19,36 +17,13 @@ from nightshift.runtime.provision import ProvisionSettings, provision
 from schema.tables import users
 from services.gateway.service import serve
 from services.gateway.settings import GatewaySettings
+from tests.browser import browser_page
 from tests.integration.services.gateway.files_client import ADA, make_api_key
 from tests.integration.services.gateway.harness import serving_bytes
 from tests.repository import ROOT
-from tests.servers import absent, serving
+from tests.servers import serving
 
 PHOTO = ROOT / "demo" / "samples" / "chelsea.jpg"
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@asynccontextmanager
-async def browser_page() -> AsyncIterator[Page]:
-    """A page of the machine's own Chromium."""
-    program = shutil.which("chromium")
-    if program is None:
-        absent("chromium is not on this machine")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        try:
-            yield await browser.new_page()
-        finally:
-            await browser.close()
 
 
 @asynccontextmanager

@@ -73,8 +73,8 @@ class Desk:
         is_last_attempt: bool = False,
         timeout: timedelta | None = None,
         now: datetime = NOW,
-    ) -> None:
-        """Works the job off, as a delivery of its own."""
+    ) -> Any:
+        """Works the job off, as a delivery of its own; returns its result."""
         job_id = uuid4().hex
         job = Job("report", GenerateReport.TYPE, job_id, job_id, is_last_attempt=is_last_attempt, timeout=timeout)
         await generate_report(
@@ -88,6 +88,7 @@ class Desk:
             now=lambda: now,
         )
         assert await Committer(self.database).commit(job)
+        return job.result
 
     async def fire(self, due: datetime, zone: str = "UTC") -> None:
         """Works an event off, as a delivery of its own."""

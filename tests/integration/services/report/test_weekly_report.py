@@ -64,11 +64,12 @@ async def test_each_due_time_has_its_report(desk: Desk) -> None:
 
 
 async def test_without_an_administrator_the_report_is_made_all_the_same(desk: Desk) -> None:
-    """It is stored, and nobody is told."""
+    """It is stored, nobody is told, and the result of its job says so to whoever asked for it."""
     desk.settings = settings(admin_email=None)
     await desk.fire(DUE)
-    await desk.make("weekly-20261123T090000Z")
+    result = await desk.make("weekly-20261123T090000Z")
     assert (await desk.rows())[0]["status"] == "done"
+    assert result["mailed"] is False
     assert await desk.mails() == []
 
 

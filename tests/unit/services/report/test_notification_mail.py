@@ -40,7 +40,7 @@ def test_a_link_takes_the_place_of_the_files() -> None:
     """Then they stay where the application can ask who reads them."""
     sent = mail(link="https://app.example.com/reports/r-1")
     assert sent.attachments == ()
-    assert '<a href="https://app.example.com/reports/r-1">' in sent.body
+    assert '<a href="https://app.example.com/reports/r-1" ' in sent.body
 
 
 def test_a_file_that_is_too_large_is_named_instead() -> None:

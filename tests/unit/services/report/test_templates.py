@@ -56,6 +56,7 @@ def test_a_name_that_a_template_was_not_given_is_an_error() -> None:
         render(
             "notification_mail.html",
             report=Document("R", "a", "b", [], [], Table("T", [], [])),
+            application="Acme",
             link=None,
             attached=[],
         )
