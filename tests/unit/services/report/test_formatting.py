@@ -8,7 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.report.rendering.chart import labelled, ticks
-from services.report.rendering.formatting import Unit, Value, change, share, shown, size
+from services.report.rendering.formatting import Unit, Value, change, rounded, share, shown, size
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0, "count", "0"),
+        (9_999, "count", "9,999"),
+        (10_000, "count", "10k"),
+        (12_345, "count", "12.3k"),
+        (999_499, "count", "999k"),
+        (999_500, "count", "1M"),
+        (1_234_567, "count", "1.23M"),
+        (999_999_999_999, "count", "1T"),
+        (3_400_000, "bytes", "3.4 MB"),
+    ],
+)
+def test_where_there_is_little_room_three_digits_have_to_do(value: int, unit: Unit, text: str) -> None:
+    """Never 1,000 of a unit that has a next."""
+    assert plain(rounded(value, unit)) == text
 
 
 def plain(text: str) -> str:
