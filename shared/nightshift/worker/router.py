@@ -8,7 +8,7 @@ import msgspec
 
 from nightshift.backoff import Retries
 from nightshift.contract import wire
-from nightshift.contract.constraints import empty_body_error
+from nightshift.contract.constraints import empty_body_error, explain
 from nightshift.contract.message import Message
 from nightshift.messaging.job import Handler, Job
 from nightshift.text import did_you_mean
@@ -47,6 +47,10 @@ class Route:
     retries: Retries = field(default_factory=Retries)
     empty_body_error: str = "the body is empty"
     on_dead_letter: DeadLetterHook | None = None
+
+    def refusal(self, error: Exception, body: bytes) -> str:
+        """Return what is said of a body that could not be decoded."""
+        return explain(error, body) if body.strip() else self.empty_body_error
 
 
 class IncompleteServiceError(Exception):

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from nightshift.contract import wire
-from nightshift.contract.constraints import explain
 from nightshift.messaging import claim_check, inbox
 from nightshift.messaging.claim_check import InvalidClaimError
 from nightshift.messaging.errors import (
@@ -103,8 +102,7 @@ def body(objects: ObjectStore, group: Group) -> Leaving:
         try:
             in_flight.message = in_flight.route.decode(in_flight.delivery.body)
         except _NOT_DECODED as error:
-            body = in_flight.delivery.body
-            text = explain(error, body) if body.strip() else in_flight.route.empty_body_error
+            text = in_flight.route.refusal(error, in_flight.delivery.body)
             leaving.append((in_flight, DeadLetter("invalid", text, in_flight.job.attempt)))
         except Exception as error:  # noqa: BLE001 - a decoder of the route's own fails the attempt of this job only
             leaving.append((in_flight, error))
@@ -112,12 +110,11 @@ def body(objects: ObjectStore, group: Group) -> Leaving:
 
 
 async def _claimed_body(objects: ObjectStore, claim: str, in_flight: InFlightJob) -> Verdict | None:
-    stored = b""
+    stored = b"{}"
     try:
-        stored = await claim_check.fetch(objects, claim)
-        in_flight.message = in_flight.route.decode(stored)
+        in_flight.message = in_flight.route.decode(stored := await claim_check.fetch(objects, claim))
     except _NOT_DECODED as error:
-        return DeadLetter("invalid", explain(error, stored), in_flight.job.attempt)
+        return DeadLetter("invalid", in_flight.route.refusal(error, stored), in_flight.job.attempt)
     return None
 
 
