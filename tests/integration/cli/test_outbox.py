@@ -184,3 +184,14 @@ async def test_doctor_names_what_nobody_publishes(operator: Operator, database: 
     await put(database, "orphan", subject="jobs.shop.pack", created_at=LONG_AGO)
     assert "there is no service shop" in (await _said(operator))["fix"]
     await operator.stack.provision()
+
+
+async def test_doctor_names_a_misspelt_subject_that_a_job_wrote(operator: Operator, database: Database) -> None:
+    """Among others that only wait, and with the row to drop."""
+    for number in range(3):
+        await put(database, f"waits-{number}", consumer="email", type="email.send", created_at=LONG_AGO)
+    await put(database, "typo", consumer="email", type="email.send", subject="jobs.emial.send", created_at=LONG_AGO)
+    found = await _said(operator)
+    assert (found["state"], "4 rows by email wait" in found["found"]) == ("wrong", True)
+    assert found["fix"].startswith("there is no service emial in the contracts for jobs.emial.send: ")
+    assert found["fix"].endswith("nightshift outbox drop row-typo")

@@ -1,10 +1,21 @@
 """The check of the outbox: jobs that are committed and do not get to the broker, and how relays hear of new ones."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import and_
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.finding import Finding, ok, wrong
-from nightshift.cli.queries.outbox_rows import count_rows, failed, outbox_rows
+from nightshift.cli.queries.outbox_rows import (
+    OutboxRow,
+    blameless,
+    count_rows,
+    failed,
+    for_queue,
+    outbox_rows,
+    written_by,
+)
 from nightshift.cli.queries.topology import service_names
 from nightshift.cli.terminal.formatting import brief, format_span, plural
 from nightshift.config import datastore_urls
@@ -54,11 +65,19 @@ async def _waiting(context: Context, database: Database) -> list[Finding]:
             continue
         rows = f"{plural(share.rows, 'row')} by {share.written_by}" + (f" for {share.queue}" if share.queue else "")
         relay = share.queue or share.written_by
-        fix = f"start a worker of {relay}: python -m {package}.{relay}"
-        if share.queue and share.queue not in services:
-            fix = f"there is no service {share.queue} in the contracts: nightshift outbox list, nightshift outbox drop"
-        found.append(wrong(_CHECK, f"{rows} wait, the oldest for {format_span(waited)}", f"{_FULL}; else {fix}"))
+        fix = f"{_FULL}; else start a worker of {relay}: python -m {package}.{relay}"
+        strange = await _for_nobody(database, share.written_by, share.queue, services)
+        if strange is not None:
+            fix = f"there is no service {strange.queue} in the contracts for {strange.subject}: "
+            fix += f"nightshift outbox show {strange.id}, then nightshift outbox drop {strange.id}"
+        found.append(wrong(_CHECK, f"{rows} wait, the oldest for {format_span(waited)}", fix))
     return found
+
+
+async def _for_nobody(database: Database, author: str, queue: str, services: Sequence[str]) -> OutboxRow | None:
+    """Return a row that is for a service that does not exist, among the oldest that somebody wrote."""
+    rows = await outbox_rows(database, and_(blameless(), for_queue(queue) if queue else written_by(author)), limit=20)
+    return next((row for row in rows if row.queue not in services), None)
 
 
 async def _state(database: Database) -> str:

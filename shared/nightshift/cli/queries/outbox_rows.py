@@ -60,6 +60,16 @@ def failed() -> ColumnElement[bool]:
     return table.c.error.is_not(None)
 
 
+def blameless() -> ColumnElement[bool]:
+    """Select what nothing is known against."""
+    return table.c.error.is_(None)
+
+
+def written_by(consumer: str) -> ColumnElement[bool]:
+    """Select what jobs of a service wrote."""
+    return table.c.consumer == consumer
+
+
 def for_queue(service: str) -> ColumnElement[bool]:
     """Select what is for the queues of a service."""
     return or_(*(table.c.subject.startswith(f"{kind}.{service}.", autoescape=True) for kind in ("jobs", "later")))
