@@ -1,13 +1,14 @@
 """Send mail by SMTP."""
 
 import asyncio
+import re
 
 from aiosmtplib import (
     SMTP,
-    SMTPDataError,
     SMTPException,
     SMTPRecipientRefused,
     SMTPSenderRefused,
+    SMTPServerDisconnected,
 )
 
 from nightshift.config.redaction import single_line
@@ -21,8 +22,12 @@ from services.email.smtp_pool import PooledConnection, SmtpPool
 
 _LARGE = 256 * 1024
 """Bytes. A larger mail is rendered in a thread, so that it does not block the event loop."""
+_GO_ON, _DONE = 354, 250
 _CLOSING = 421
 _TEMPORARY = range(400, 500)
+_MESSAGE = "the message"
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+_END = b".\r\n"
 
 
 class _StaleConnectionError(Exception):
@@ -128,19 +133,33 @@ class SmtpMailer:
                 return self._broken_before(connection, error)
         if len(refused) == len(mail.recipients):
             return recipients_refusal(refused)
+        try:
+            reply = await connection.client.execute_command(b"DATA", timeout=self._server.data_timeout_seconds)
+        except SMTPException as error:
+            return self._broken_before(connection, error)
+        if reply.code != _GO_ON:
+            return refusal(_MESSAGE, reply.code, reply.message, sender=sender)
         return await self._transmit(connection.client, content, sender, refused)
 
     async def _transmit(self, client: SMTP, content: bytes, sender: str, refused: dict[str, Outcome]) -> Sent | Outcome:
+        """Send the message, for which the server waits, and read what it says; from the first byte on it may have it.
+
+        In two steps, because the library's own `data` does not tell whether the message had been asked for.
+        """
         try:
-            reply = await client.data(content, timeout=self._server.data_timeout_seconds)
-        except SMTPDataError as error:
-            return refusal("the message", error.code, error.message, sender=sender)
+            if client.protocol is None:
+                raise SMTPServerDisconnected("connection lost")
+            client.protocol.write(_LEADING_DOT.sub(b"..", content) + _END)
+            reply = await client.protocol.read_response(timeout=self._server.data_timeout_seconds)
         except SMTPException as error:
+            client.close()
             words = single_line(str(error), 300)
             raise AnswerLostError(
                 f"the connection to the mail server {self._server} broke ({words}): the message may have been accepted"
             ) from error
-        return Sent("smtp", provider_id(reply.message), refused)
+        if reply.code == _DONE:
+            return Sent("smtp", provider_id(reply.message), refused)
+        return refusal(_MESSAGE, reply.code, reply.message, sender=sender)
 
     def _broken_before(self, connection: PooledConnection, error: SMTPException) -> Outcome:
         """Return the outcome of a connection that broke before the message was transmitted: nobody has it.

@@ -38,6 +38,8 @@ class SmtpScript:
     rcpt: defaultdict[str, deque[str]] = field(default_factory=lambda: defaultdict(deque))
     data: deque[str] = field(default_factory=deque)
     rset: deque[str] = field(default_factory=deque)
+    early: defaultdict[str, deque[str]] = field(default_factory=lambda: defaultdict(deque))
+    """By command, `STARTTLS`, `AUTH` or `DATA`: what happens instead of it, before any message or handshake."""
     accepted: str = "250 2.0.0 Ok: queued as 4bXy1z"
 
     host: str = "127.0.0.1"
@@ -121,6 +123,13 @@ class SmtpScript:
         right = isinstance(data, LoginPassword) and data == LoginPassword(b"ada", b"made-up")
         return AuthResult(success=right, handled=False)
 
+    async def instead(self, server: SMTP, command: str) -> bool:
+        """Return whether something else happened instead of a command."""
+        if not self.early[command]:
+            return False
+        await server.push(await self._reply(server, self.early[command], ""))
+        return True
+
     def hang_up(self) -> None:
         """Breaks all connections, as a server that has been restarted does."""
         for server in self.servers:
@@ -133,6 +142,25 @@ class SmtpScript:
         if entry == DROP:
             _abort(server)
         return entry
+
+
+class _Scripted(SMTP):
+    """Asks its script before the commands for which aiosmtpd has no hook."""
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Answers to the wish for TLS."""
+        if not await self.event_handler.instead(self, "STARTTLS"):
+            await super().smtp_STARTTLS(arg)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Answers to a login."""
+        if not await self.event_handler.instead(self, "AUTH"):
+            await super().smtp_AUTH(arg)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """Answers to the announcement of a message."""
+        if not await self.event_handler.instead(self, "DATA"):
+            await super().smtp_DATA(arg)
 
 
 def _abort(server: SMTP) -> None:
@@ -150,7 +178,7 @@ async def smtp_server(
     options |= {"tls_context": None if implicit else tls, "loop": asyncio.get_running_loop()}
 
     def connection() -> SMTP:
-        script.servers.append(SMTP(script, **options))
+        script.servers.append(_Scripted(script, **options))
         return script.servers[-1]
 
     loop = asyncio.get_running_loop()

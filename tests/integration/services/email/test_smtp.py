@@ -137,15 +137,42 @@ async def test_a_quota_in_the_middle_of_the_recipients_keeps_the_mail_from_none_
 
 
 @pytest.mark.parametrize("deed", [HANG, DROP])
-@pytest.mark.parametrize("stage", ["mail", "rcpt"])
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
 async def test_a_break_before_the_message_puts_the_mail_off(
     script: SmtpScript, mailer: SmtpMailer, stage: str, deed: str
 ) -> None:
     """On a fresh connection it may be the mail that the server cannot stand: it waits, and is known to be unsent."""
-    (script.rcpt["ada@example.com"] if stage == "rcpt" else script.mail).append(deed)
+    {"mail": script.mail, "rcpt": script.rcpt["ada@example.com"], "data": script.early["DATA"]}[stage].append(deed)
     with pytest.raises(Deferred, match="nothing was transmitted"):
         await mailer.send(mail())
     assert script.received == []
+    await mailer.send(mail())
+    assert len(script.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        ("554 5.7.1 no", Permanent),
+        ("451 4.3.0 not now", Deferred),
+        ("421 4.3.2 closing", Snooze),
+        ("250 odd", Deferred),
+    ],
+)
+async def test_a_message_that_is_not_asked_for_is_not_transmitted(
+    script: SmtpScript, mailer: SmtpMailer, reply: str, outcome: type[Exception]
+) -> None:
+    """What the server says to DATA counts as what it says to any other command."""
+    script.early["DATA"].append(reply)
+    with pytest.raises(outcome, match="refused the message"):
+        await mailer.send(mail())
+    assert script.received == []
+
+
+async def test_a_line_that_is_a_dot_does_not_end_the_message(script: SmtpScript, mailer: SmtpMailer) -> None:
+    """It arrives as it was written."""
+    await mailer.send(mail(text=".\n..\n.dot\nend\n", html="<p>Hi</p>"))
+    assert b".\r\n..\r\n.dot\r\nend\r\n" in script.received[0].content
 
 
 async def test_addresses_beyond_ascii_go_to_a_server_that_takes_them() -> None:

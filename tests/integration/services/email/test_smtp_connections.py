@@ -178,6 +178,24 @@ async def test_starttls_encrypts_before_the_password_is_sent(certificates: Certi
         await mailer.close()
 
 
+@pytest.mark.parametrize("deed", [HANG, DROP, "421 4.3.2 closing"])
+@pytest.mark.parametrize("command", ["STARTTLS", "AUTH"])
+async def test_a_break_before_the_mail_costs_no_attempt(certificates: Certificates, command: str, deed: str) -> None:
+    """The server is asked again soon, and then gets the mail, once."""
+    async with smtp_server(tls=certificates.server, require_starttls=True, auth_required=True) as script:
+        server = replace(server_of(script, "localhost"), tls="starttls", ca_file=certificates.ca_file, user="ada")
+        mailer = SmtpMailer(
+            replace(server, password=Secret("made-up"), timeout_seconds=1.0, connect_timeout_seconds=1.0)
+        )
+        script.early[command].append(deed)
+        with pytest.raises(Snooze, match="the mail server"):
+            await mailer.send(mail())
+        assert script.received == []
+        await mailer.send(mail())
+        assert len(script.received) == 1
+        await mailer.close()
+
+
 async def test_implicit_tls_encrypts_from_the_start(certificates: Certificates) -> None:
     """As on port 465."""
     async with smtp_server(tls=certificates.server, implicit=True) as script:
