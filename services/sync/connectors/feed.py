@@ -66,8 +66,10 @@ class FeedConnector:
 
 def _page(answer: Answer) -> SourcePage:
     document = read_feed(decode(answer.body, _charset(answer)), answer.url)
-    whole = document.complete and not answer.is_cut
-    return SourcePage(records_of(document), validators=Validators.from_headers(answer.headers), whole=whole)
+    whole = document.complete and not answer.is_cut and not answer.is_torn
+    # What came damaged is asked for again, and not answered by "unchanged".
+    validators = Validators() if answer.is_torn else Validators.from_headers(answer.headers)
+    return SourcePage(records_of(document), validators=validators, whole=whole)
 
 
 def _refusal(answer: Answer, now: datetime) -> Exception:

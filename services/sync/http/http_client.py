@@ -34,6 +34,8 @@ class Answer:
     url: str
     is_cut: bool = False
     """The document is larger than the limit, and `body` only its beginning."""
+    is_torn: bool = False
+    """Its packing breaks off or is damaged, and `body` is what could be unpacked."""
 
 
 class Web:
@@ -85,7 +87,7 @@ class Web:
         trusted: str | None = None,
         may_cut: bool = False,
     ) -> Answer:
-        """Fetch one document; of a larger one than the limit, only its beginning if it `may_cut`.
+        """Fetch one document; of a larger one than the limit, or one that is damaged, what there is if it `may_cut`.
 
         `authorization` goes to the first origin only, `trusted` is the operator's origin.
 
@@ -106,7 +108,9 @@ class Web:
         except httpx.HTTPError as error:
             words = single_line(str(error), 300) or type(error).__name__
             raise SyncFailedError(f"no answer from {host}: {words}") from None
-        return Answer(response.status_code, response.headers, body.data, str(response.request.url), body.is_cut)
+        return Answer(
+            response.status_code, response.headers, body.data, str(response.request.url), body.is_cut, body.is_torn
+        )
 
     async def close(self) -> None:
         """Close all connections."""

@@ -147,6 +147,22 @@ async def test_a_feed_that_is_called_what_it_is_not_is_read(desk: Desk, encoding
     assert list(await desk.records(message)) == ["entry-1"]
 
 
+async def test_of_a_feed_whose_packing_breaks_off_there_is_what_arrived(desk: Desk) -> None:
+    """Nothing is removed for being behind the break, and the next round asks for the whole."""
+    headers = {**RSS_TYPE, "Content-Encoding": "gzip"}
+    whole = gzip.compress(rss(range(300), complete=True))
+    desk.feeds.documents["/feed"] = (whole[: len(whole) // 2], headers)
+    message = await desk.link_feed()
+    await desk.run(message)
+    arrived = len(await desk.records(message))
+    assert 50 < arrived < 290
+    for body in (whole, whole[: len(whole) // 2], whole[: len(whole) // 2]):
+        desk.feeds.documents["/feed"] = (body, headers)
+        await desk.run(message)
+        assert len(await desk.records(message)) == 300
+    assert await desk.records(message, removed=True) == {}
+
+
 @pytest.mark.parametrize(
     ("encoding", "content_type"),
     [("utf8", "text/xml"), (None, "text/xml; charset=utf8"), ("gbk", "text/xml"), (None, 'text/xml; charset="GB2312"')],

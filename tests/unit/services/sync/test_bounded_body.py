@@ -67,9 +67,8 @@ def test_a_body_is_unpacked_by_what_it_is(encoding: str, body: bytes) -> None:
     ("encoding", "body", "problem"),
     [
         ("gzip", b"neither packed nor text", "damaged"),
-        ("gzip", packed(FEED)[:-20], "cut off"),
         ("gzip", b"\x1f\x8b" + b"\xff" * 20, "damaged"),
-        ("deflate", zlib.compress(FEED)[:-20], "damaged or cut off"),
+        ("deflate", b"\x78\x9c" + b"\xff" * 20, "damaged or cut off"),
         ("br", b"\x1b\x03\x00\xf8", "'br', which was not asked for"),
         ("zstd", b"\x28\xb5\x2f\xfd", "'zstd', which was not asked for"),
         ("gzip, gzip, gzip, gzip", b"", "packed 4 times"),
@@ -79,6 +78,33 @@ def test_what_cannot_be_unpacked_is_a_failed_attempt(encoding: str, body: bytes,
     """It is said what is wrong with it."""
     with pytest.raises(SyncFailedError, match=problem):
         unpack(body, encoding, LIMIT)
+
+
+NOISY = b"".join(b"<item>%d</item>" % (number * 7919 % 10007) for number in range(500))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "share"),
+    [
+        ("gzip", packed(NOISY)[:-8], 1),
+        ("gzip", packed(NOISY)[:-1], 1),
+        ("gzip", packed(NOISY)[:-8] + b"\0" * 8, 1),
+        ("gzip", packed(NOISY)[:-8] + b"<!-- served in 3 ms -->", 1),
+        ("gzip", packed(NOISY)[: len(packed(NOISY)) // 2], 0.3),
+        ("gzip", packed(NOISY[:2000]) + packed(NOISY[2000:])[:-9], 0.99),
+        ("gzip, gzip", packed(packed(NOISY)[:-8]), 1),
+        ("gzip, gzip", packed(packed(NOISY))[:-8], 1),
+        ("deflate", zlib.compress(NOISY)[:-4], 1),
+        ("deflate", zlib.compress(NOISY)[:-4] + b"\0\0\0\0", 1),
+        ("deflate", raw_deflate(NOISY)[:-100], 0.8),
+    ],
+)
+def test_of_a_torn_body_there_is_what_could_be_unpacked(encoding: str, body: bytes, share: float) -> None:
+    """Without its end, with a wrong checksum, or with damage in the middle; it is known as torn."""
+    found = unpack(body, encoding, LIMIT)
+    assert found.is_torn
+    assert found.data[: len(NOISY)] == NOISY[: len(found.data)]
+    assert len(found.data) >= share * len(NOISY)
 
 
 @pytest.mark.parametrize(
