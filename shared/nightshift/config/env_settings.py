@@ -114,7 +114,7 @@ def _content(variable: Variable, path: Path) -> str:
     name = f"{variable.name}_FILE"
     try:
         with path.open("rb") as file:
-            text = file.read(_LARGEST_SECRET_BYTES + 1).decode()
+            text = file.read(_LARGEST_SECRET_BYTES + 1).decode("utf-8-sig")
     except OSError as error:
         raise _VariableError(f"{name}: cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -123,9 +123,11 @@ def _content(variable: Variable, path: Path) -> str:
         raise _VariableError(f"{name}: cannot read {path}: {error}") from None
     if len(text) > _LARGEST_SECRET_BYTES:
         raise _VariableError(f"{name}: {path} is larger than {_LARGEST_SECRET_BYTES} bytes: is it the right file?")
-    secret = text.removesuffix("\n").removesuffix("\r")
+    secret = text.rstrip("\r\n")
     if not secret:
         raise _VariableError(f"{name}: {path} is empty, expected {variable.expected}")
+    if "\0" in secret:
+        raise _VariableError(f"{name}: {path} has a NUL character in it: is it text, in UTF-8?")
     return secret
 
 

@@ -34,7 +34,7 @@ def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> d
         ProducersError: the file cannot be read, or names what does not exist or must not be given away.
     """
     try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        tables = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ProducersError(file, [f"the file cannot be read: {error}", *_hint(error)]) from None
     problems = list(_problems(tables, catalogue, taken))

@@ -91,7 +91,7 @@ def _read(place: str, environ: Mapping[str, str]) -> str:
 def _content(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            secret = file.read(_LARGEST_FILE_BYTES).decode().removesuffix("\n").removesuffix("\r")
+            secret = file.read(_LARGEST_FILE_BYTES).decode("utf-8-sig").rstrip("\r\n")
     except OSError as error:
         raise SecretError(f"cannot be read: {error.strerror or error}") from None
     except ValueError:

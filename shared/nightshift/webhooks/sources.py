@@ -71,7 +71,7 @@ def _content(path: Path) -> bytes:
 
 def _tables(path: Path, text: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(text.decode())
+        return tomllib.loads(text.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError([f"{path}: is no TOML: {error}"]) from None
 

@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 from datetime import UTC, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -44,6 +45,12 @@ BODIES = st.one_of(
         [b"[" * 100_000, b'{"to":' * 100_000, b'{"x":' + b"[" * 100_000, b'{"to":"\\ud800"}', b"9" * 5_000]
     ),
 )
+
+
+def test_a_body_in_a_file_may_have_a_byte_order_mark(tmp_path: Path) -> None:
+    """Editors and shells of Windows write it; JSON has none."""
+    (tmp_path / "mail.json").write_bytes('\ufeff{"to":"ada@example.com"}'.encode())
+    assert read_body(f"@{tmp_path / 'mail.json'}") == b'{"to":"ada@example.com"}'
 
 
 @given(text=ANY | st.from_regex(r"(\d{1,400}(\.\d{1,9})?(ms|w|d|h|m|s)){1,3}", fullmatch=True))

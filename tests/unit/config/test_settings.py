@@ -108,10 +108,11 @@ def test_a_list_is_written_with_commas() -> None:
     )
 
 
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
-def test_a_secret_may_come_from_a_file(tmp_path: Path, ending: str) -> None:
-    """X_FILE names a file that holds X; the editor's line end is not part of it, spaces are."""
-    (tmp_path / "key").write_bytes(f" key with spaces {ending}".encode())
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\n\n", "\r\n\r\n"])
+def test_a_secret_may_come_from_a_file(tmp_path: Path, ending: str, mark: str) -> None:
+    """X_FILE names a file that holds X; the editor's line ends and byte order mark are not part of it, spaces are."""
+    (tmp_path / "key").write_bytes(f"{mark} key with spaces {ending}".encode())
     environ = GOOD | {"S3_SECRET_KEY": "", "S3_SECRET_KEY_FILE": str(tmp_path / "key")}
     assert load(Settings, environ).s3_secret_key.reveal() == " key with spaces "
 
@@ -129,6 +130,8 @@ def test_a_secret_and_its_file_contradict_each_other(tmp_path: Path) -> None:
         (b"", "{path} is empty, expected a text"),
         (b"\n", "{path} is empty, expected a text"),
         (b"\xff\xfe", "{path} is not UTF-8 text"),
+        (b"\xef\xbb\xbf\r\n", "{path} is empty, expected a text"),
+        (b"k\0e\0y\0", "{path} has a NUL character in it: is it text, in UTF-8?"),
         (b"x" * 70_000, "{path} is larger than 65536 bytes: is it the right file?"),
     ],
 )

@@ -59,6 +59,12 @@ def test_a_file_adds_changes_and_switches_off(file: Path) -> None:
     ]
 
 
+def test_a_file_may_have_the_byte_order_mark_and_line_ends_of_windows(file: Path) -> None:
+    """Its editors write them."""
+    file.write_bytes('\ufeff[[schedules]]\r\nname = "cleanup.daily"\r\nenabled = false\r\n'.encode())
+    assert [entry.name for entry in load_timetable(load_catalogue(), file)] == ["sync.all", "report.weekly"]
+
+
 def test_an_empty_file_changes_nothing(file: Path) -> None:
     """A file without entries leaves the built-in schedules."""
     file.write_text("# nothing yet\n")

@@ -25,6 +25,11 @@ def test_a_producer_may_publish_what_its_patterns_match(tmp_path: Path) -> None:
     assert found["everything"] == load_catalogue().public()
 
 
+def test_a_file_may_have_the_byte_order_mark_and_line_ends_of_windows(tmp_path: Path) -> None:
+    """Its editors write them."""
+    assert _read(tmp_path, '\ufeff[webshop]\r\njobs = ["email.send"]\r\n') == {"webshop": ["email.send"]}
+
+
 def test_no_pattern_gives_an_internal_type_away(tmp_path: Path) -> None:
     """What cleans up and syncs everybody is never among what `*` means."""
     assert load_catalogue().internal.isdisjoint(_read(tmp_path, '[all]\njobs = ["*"]')["all"])

@@ -42,6 +42,18 @@ def test_an_empty_file_has_no_source(tmp_path: Path) -> None:
     assert load_sources(written(tmp_path, ""), {}) == {}
 
 
+def test_files_that_an_editor_of_windows_has_written(tmp_path: Path) -> None:
+    """With a byte order mark and its line ends, the secret's file too."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(f"\ufeff{SECRET}\r\n".encode())
+    path = tmp_path / "webhooks.toml"
+    text = table(secrets=f'["file:{secret}"]').replace("\n", "\r\n")
+    path.write_bytes(f"\ufeff{text}".encode())
+    source = load_sources(path, {})["shop"]
+    signed = load_sources(written(tmp_path, table()), {"S": SECRET})["shop"].scheme.sign(Sample(BODY), NOW)
+    assert isinstance(source.scheme.verify(request_of(BODY, signed), NOW), Verified)
+
+
 def test_a_complete_source(tmp_path: Path) -> None:
     """Secrets come from the environment and from files; the rest has defaults of the scheme."""
     (tmp_path / "next").write_text("whsec_second\n")

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import codecs
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -74,7 +75,8 @@ def _lines(name: str) -> Iterator[tuple[int, bytes]]:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from None
-    return ((number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip())
+    lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
 async def _send(publisher: Publisher, entries: Sequence[Entry], runs_at: datetime | None) -> list[Receipt]:

@@ -1,6 +1,7 @@
 """`nightshift send`: publish jobs that match their contract, now or later, one or many; wait for one to end."""
 
 import argparse
+import codecs
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,7 +74,7 @@ def read_body(text: str) -> bytes:
     if not text.startswith("@"):
         return text.encode("utf-8", "surrogateescape")
     try:
-        return Path(text[1:]).read_bytes()
+        return Path(text[1:]).read_bytes().removeprefix(codecs.BOM_UTF8)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {text[1:]}: {getattr(error, 'strerror', None) or error}") from None
 

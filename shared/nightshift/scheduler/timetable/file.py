@@ -59,7 +59,7 @@ def read_file(file: Path, known: Mapping[str, Schedule], consumers: Mapping[str,
 
 def _entries(file: Path) -> list[Any]:
     try:
-        content = tomllib.loads(file.read_bytes().decode())
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise TimetableError(file, [f"the file cannot be read: {error.strerror or error}"]) from None
     except UnicodeDecodeError:
