@@ -9,6 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
+from nightshift.config.host_name import is_host
 from nightshift.config.settings import Pattern, Secret, Settings
 from nightshift.outcomes import Permanent
 from services.email.address_check import mailbox
@@ -156,6 +157,8 @@ class EmailSettings(Settings, frozen=True, kw_only=True):
     def _check_smtp(self) -> Iterator[str]:
         if not self.smtp_host:
             yield "SMTP_HOST is missing: MAIL_TRANSPORT=smtp needs it"
+        elif not is_host(self.smtp.host):
+            yield f"SMTP_HOST: is {self.smtp_host!r}, which cannot exist, expected something like smtp.example.com"
         if bool(self.smtp_user) != bool(self.smtp_password):
             missing = "SMTP_PASSWORD" if self.smtp_user else "SMTP_USER"
             yield f"{missing} is missing: SMTP_USER and SMTP_PASSWORD belong together"

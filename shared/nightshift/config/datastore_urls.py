@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from nightshift.config.database_options import usable_options
 from nightshift.config.env_fields import Pattern
+from nightshift.config.host_name import is_host
 from nightshift.config.secret import Secret
 from nightshift.config.tls import ca_file_problem, is_file
 
@@ -84,10 +85,9 @@ def invalid_urls(settings: StoreSettings) -> Iterator[str]:
 
 
 def has_host(url: str) -> bool:
-    """Return whether a URL names a host, and a port that can be one or none."""
+    """Return whether a URL names a host that can exist, and a port that can be one or none."""
     try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
+        return is_host(urlsplit(url).hostname or "") and urlsplit(url).port != 0
     except ValueError:
         return False
 
@@ -116,6 +116,8 @@ def parse(url: str) -> "URL":
         _check_file(parsed)
     elif "@" in (parsed.host or ""):  # part of the password: it must not get into a log as a host
         raise ValueError("the database URL has an @ within its user or password: write it as %40")
+    elif parsed.host and not is_host(parsed.host):  # perhaps part of a password, too
+        raise ValueError("the database URL names a host that cannot exist: within a password, write / as %2F, : as %3A")
     elif not parsed.database:
         raise ValueError("the database URL names no database: write postgresql://user:password@host:5432/name")
     else:
@@ -157,9 +159,8 @@ def place(url: "URL") -> str:
     """Name the database for logs and errors, without user, password and options."""
     if url.get_backend_name() == "sqlite":
         return f"SQLite file {url.database}"
-    host = url.host or url.query.get("host") or "localhost"
     port = f":{url.port}" if url.port else ""
-    return f"PostgreSQL at {host}{port}/{url.database}"
+    return f"PostgreSQL at {url.host or url.query.get('host') or 'localhost'}{port}/{url.database}"
 
 
 def _endpoint_problem(endpoint: str | None, ca_file: Path | None) -> Iterator[str]:

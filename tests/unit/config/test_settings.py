@@ -218,3 +218,26 @@ def test_the_list_of_variables_can_be_read() -> None:
     assert "SMTP_PORTS\n    Ports to try.\n    a list with commas; default 587,25" in text
     assert "STARTTLS\n    Whether to encrypt.\n    true or false; default true" in text
     assert "SMTP_PASSWORD (or …_FILE)\n    Password at the mail server.\n    a text; optional" in text
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "broker..example", ".example", "256.1.1.1", "*.example.com", "x" * 300])
+def test_a_host_that_cannot_exist_is_refused_at_the_start(host: str) -> None:
+    """And not looked up for ever; a database's is not repeated, since it may be part of a password."""
+    assert problems(GOOD | {"NATS_URL": f"nats://{host}:4222"}) == (
+        "NATS_URL: no host and port can be read from it, expected something like nats://127.0.0.1:4222",
+    )
+    assert problems(GOOD | {"S3_ENDPOINT": f"http://{host}:8333"}) == (
+        "S3_ENDPOINT: no host and port can be read from it, expected something like http://127.0.0.1:8333",
+    )
+    (said,) = problems(GOOD | {"DATABASE_URL": f"postgresql://user:password@{host}:5432/name"})
+    assert said.startswith("DATABASE_URL: the database URL names a host that cannot exist")
+    assert host not in said
+
+
+@pytest.mark.parametrize(
+    "host", ["my_broker", "m\u00fcnchen.example", "broker.", "[2001:db8::1]", "[fe80::1%lo]", "10.0.0.1"]
+)
+def test_a_host_that_may_exist_is_taken(host: str) -> None:
+    """Underscores of containers, umlauts, a dot at the end, addresses of both kinds."""
+    urls = {"NATS_URL": f"nats://{host}:4222", "S3_ENDPOINT": f"http://{host}:8333"}
+    assert load(Settings, GOOD | urls | {"DATABASE_URL": f"postgresql://user:password@{host}:5432/name"})

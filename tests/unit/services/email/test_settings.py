@@ -43,6 +43,8 @@ def test_tls_is_on_by_default() -> None:
         ({"SMTP_HOST": "m.example", "SMTP_PASSWORD": "made-up"}, "SMTP_USER is missing"),
         ({"SMTP_HOST": "m.example", "SMTP_USER": "u", "SMTP_PASSWORD": "p", "SMTP_TLS": "none"}, "readable for all"),
         ({"SMTP_HOST": "m.example", "SMTP_CA_FILE": "/does/not/exist"}, "SMTP_CA_FILE: cannot use /does/not/exist"),
+        ({"SMTP_HOST": "m..example"}, "SMTP_HOST: is 'm..example', which cannot exist"),
+        ({"SMTP_HOST": f"{'m' * 64}.example"}, "which cannot exist"),
         ({"SMTP_HOST": "m.example:25"}, "SMTP_HOST: is 'm.example:25'"),
         ({"SMTP_HOST": "m.example", "MAIL_FROM": "Acme"}, "MAIL_FROM: is 'Acme', expected something like Acme <hello@"),
         ({"SMTP_HOST": "m.example", "MAIL_FROM": "a@\u200d.example"}, "MAIL_FROM: "),

@@ -2,8 +2,8 @@
 
 import pytest
 
+from nightshift.config.host_name import is_host
 from nightshift.outcomes import Permanent
-from services.sync.http.host_name import is_host
 from services.sync.http.http_client import host_of, parse_url
 
 IMPOSSIBLE = [

@@ -9,10 +9,16 @@ _LONGEST = 253
 
 
 def is_host(host: str) -> bool:
-    """Tell whether a name in ASCII may be looked up (RFC 1035 §2.3.4), or is an address.
+    """Tell whether a name may be looked up (RFC 1035 §2.3.4), or is an address.
 
-    Underscores are not for hosts, but in use. A name whose last part is a number is an IPv4 address or nothing.
+    Underscores are not for hosts, but in use. A name whose last part is a number is an IPv4 address or nothing. A name
+    beyond ASCII is looked up as the standard library encodes it.
     """
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            return False
     if ":" in host:
         return _is_address(host.partition("%")[0])
     name = host.removesuffix(".")
