@@ -240,4 +240,5 @@ def test_a_host_that_cannot_exist_is_refused_at_the_start(host: str) -> None:
 def test_a_host_that_may_exist_is_taken(host: str) -> None:
     """Underscores of containers, umlauts, a dot at the end, addresses of both kinds."""
     urls = {"NATS_URL": f"nats://{host}:4222", "S3_ENDPOINT": f"http://{host}:8333"}
-    assert load(Settings, GOOD | urls | {"DATABASE_URL": f"postgresql://user:password@{host}:5432/name"})
+    settings = load(Settings, GOOD | urls | {"DATABASE_URL": f"postgresql://user:password@{host}:5432/name"})
+    assert settings.nats_servers == [f"nats://{host}:4222"]
