@@ -12,9 +12,10 @@ from starlette.routing import Route
 
 from nightshift.config.settings import load
 from nightshift.heartbeat import Heartbeat
+from nightshift.http.connection_limits import ConnectionLimits
+from nightshift.http.server import listen, protocol_config, serve_http
 from nightshift.worker import gc_tuning
-from services.gateway.connection_limits import ConnectionLimits
-from services.gateway.server import listen, protocol_config, serve_http
+from services.gateway.problems import Problem
 from services.gateway.settings import GatewaySettings
 
 ANSWER = b'{"job":{"id":"0","type":"email.send","subject":"jobs.email.send","stream":"EMAIL","sequence":1}}'
@@ -38,9 +39,14 @@ async def serve() -> None:
     settings = load(GatewaySettings, os.environ)
     routes = [Route("/bare", answer, methods=["POST"]), Route("/swallow", swallow, methods=["POST"])]
     app = Starlette(routes=routes)
-    config = protocol_config(app, ConnectionLimits(), drain_seconds=0)
+    config = protocol_config(app, ConnectionLimits(), Problem, drain_seconds=0)
     gc_tuning.freeze()
-    await serve_http([listen(settings)], config, asyncio.Event(), Heartbeat(lambda: 0.0))
+    await serve_http(
+        [listen(settings.gateway_host, settings.gateway_port, variables="GATEWAY")],
+        config,
+        asyncio.Event(),
+        Heartbeat(lambda: 0.0),
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ ROOMS = (
     "config",
     "webhooks",
     "observability",
+    "http",
     "broker",
     "topology",
     "database",

@@ -8,10 +8,10 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nightshift.http.protocol import CONNECTION, BoundedProtocol
 from nightshift.observability.log import request_line
 from services.gateway.metrics import RequestMetrics
 from services.gateway.problems import CONTENT_TYPE, Problem
-from services.gateway.protocol import CONNECTION, GatewayProtocol
 
 EXCHANGE = "gateway.exchange"
 """Where in an ASGI scope the exchange is."""
@@ -41,7 +41,7 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
-        self._connection: GatewayProtocol | None = scope.get(CONNECTION)
+        self._connection: BoundedProtocol | None = scope.get(CONNECTION)
         self.method: str = scope["method"]
         self.request_id = f"{_PROCESS}{next(_numbers):08x}"
         self.route, self.key_id = "", ""

@@ -111,6 +111,8 @@ class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
 class Problem(Exception):  # noqa: N818 - an answer, not an error of the program
     """Ends a request with this problem; `detail` is a sentence for its sender, never an exception's text."""
 
+    media_type = CONTENT_TYPE
+
     def __init__(
         self,
         code: str,

@@ -12,6 +12,9 @@ from nightshift.config.settings import SettingsError, load
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import Database, PoolLimits
+from nightshift.http.client_address import address_reader
+from nightshift.http.connection_limits import ConnectionLimits
+from nightshift.http.server import listen, protocol_config, serve_http, url_of
 from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
@@ -27,11 +30,9 @@ from nightshift.worker import gc_tuning
 from services.gateway.app import build_app
 from services.gateway.auth.admission import Admission, admission
 from services.gateway.auth.api_keys import ApiKeys
-from services.gateway.auth.client_address import address_reader
-from services.gateway.connection_limits import ConnectionLimits
 from services.gateway.context import GatewayContext
 from services.gateway.intake import BROKER_SECONDS, Intake
-from services.gateway.server import listen, protocol_config, serve_http, url_of
+from services.gateway.problems import Problem
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.intake import WebhookIntake
 from services.gateway.webhooks.metrics import WebhookMetrics
@@ -88,7 +89,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
         SettingsError: a port cannot be had, or the file of webhook sources is wrong.
     """
     async with open_frame(NAME, settings, stop, Metrics(), supervision=supervision) as frame:
-        listening = listen(settings)
+        listening = listen(settings.gateway_host, settings.gateway_port, variables="GATEWAY")
         frame.stack.callback(listening.close)
         database = database_of(settings, DATABASE_LIMITS)
         frame.stack.push_async_callback(database.close)
@@ -100,13 +101,14 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: 
         config = protocol_config(
             build_app(context),
             ConnectionLimits(connections=settings.gateway_connections),
+            Problem,
             drain_seconds=settings.gateway_drain_seconds,
             certificate=settings.gateway_tls_cert_file,
             key=settings.gateway_tls_key_file,
         )
         serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
         gc_tuning.freeze()
-        url = url_of(settings, listening)
+        url = url_of(settings.gateway_host, listening, tls=settings.gateway_tls_cert_file is not None)
         _log.info("listening", f"gateway listens at {url}", url=url)
         await stop.wait()
         frame.checks.drain()

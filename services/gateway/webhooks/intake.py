@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from contracts.webhook import WebhookReceived
 from nightshift.broker.message import OutboundMessage
+from nightshift.http.client_address import AddressOf
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
 from nightshift.observability.log import get_logger
@@ -20,7 +21,6 @@ from nightshift.webhooks.event import UNKNOWN, ProviderEvent
 from nightshift.webhooks.request import WebhookRequest
 from nightshift.webhooks.source import Source
 from nightshift.webhooks.verdict import Refused, Verdict
-from services.gateway.auth.client_address import AddressOf
 from services.gateway.body import read_body
 from services.gateway.intake import Accepted, Intake
 from services.gateway.operation import Call

@@ -12,26 +12,14 @@ from nightshift.cli.queries.dead_letters import newest_letters
 from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.queue_stats import QueueStats
 from nightshift.cli.queries.streams import stream_info
+from nightshift.cli.queries.type_rows import TypeRow, type_rows
 from nightshift.cli.terminal.formatting import format_number, format_size, format_span, plural
 from nightshift.cli.terminal.table import Column
 from nightshift.topology import bulk_queue
 from nightshift.topology.discovery import WorkerInfo
-from nightshift.topology.topology import Stream, Topology, dead_letter_stream, queue_stream
+from nightshift.topology.topology import Stream, Topology, queue_stream
 
 _LAST_ERRORS = 5
-_FAILED = frozenset({"retry", "dead"})
-
-
-class TypeRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One job type: how many jobs wait, and the outcomes of those that the running workers finished."""
-
-    type: str
-    waiting: int
-    dead: int
-    finished: int
-    failed: int
-    snoozed: int
-    mean_seconds: float | None
 
 
 class StreamRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -85,8 +73,10 @@ async def show(
 ) -> None:
     """Show the description of a service."""
     mine = workers_of(alive, stats.service)
-    streams, types = await _streams(context, topology, stats.service), await _types(context, stats.service, mine)
-    found = await newest_letters(await context.connection(), stats.service, _LAST_ERRORS)
+    connection = await context.connection()
+    streams = await _streams(context, topology, stats.service)
+    types = await type_rows(connection, context.catalogue, stats.service, mine)
+    found = await newest_letters(connection, stats.service, _LAST_ERRORS)
     last = [dlq_show.row(letter, context.catalogue.messages) for letter in found]
     consumers = [consumer.config() | {"stream": consumer.stream} for consumer in topology.consumers_of(stats.service)]
     output = context.output
@@ -147,32 +137,3 @@ async def _done(context: Context, topology: Topology, stream: Stream, service: s
     consumer = next(filter(bulk_queue.is_queue, topology.consumers_of(service)))
     state = await bulk_queue.look(await context.connection(), consumer)
     return state.done if state else 0
-
-
-async def _types(context: Context, service: str, mine: Sequence[WorkerInfo]) -> list[TypeRow]:
-    connection = await context.connection()
-    waiting = await stream_info(connection, queue_stream(service), subjects_filter=f"jobs.{service}.>")
-    dead = await stream_info(connection, dead_letter_stream(service), subjects_filter=f"dead.{service}.>")
-    in_queue: dict[str, int] = waiting["state"].get("subjects") or {}
-    in_dlq: dict[str, int] = dead["state"].get("subjects") or {}
-    names = set(context.catalogue.types_of(service))
-    names |= {subject.partition(".")[2] for subject in (*in_queue, *in_dlq)}
-    rows = [_type_row(name, in_queue.get(f"jobs.{name}", 0), in_dlq.get(f"dead.{name}", 0), mine) for name in names]
-    return sorted(rows, key=lambda row: (-row.failed, -(row.mean_seconds or 0), row.type))
-
-
-def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) -> TypeRow:
-    counted = [worker.types[name] for worker in mine if name in worker.types]
-    finished = sum(sum(counts.outcomes.values()) for counts in counted)
-    snoozed = sum(counts.outcomes.get("snooze", 0) for counts in counted)
-    failed = sum(count for counts in counted for outcome, count in counts.outcomes.items() if outcome in _FAILED)
-    seconds = sum(counts.seconds for counts in counted)
-    return TypeRow(
-        type=name,
-        waiting=waiting,
-        dead=dead,
-        finished=finished,
-        failed=failed,
-        snoozed=snoozed,
-        mean_seconds=round(seconds / finished, 4) if finished else None,
-    )

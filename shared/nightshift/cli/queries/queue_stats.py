@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -51,6 +51,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     taken: float
 
 
+class Answers(NamedTuple):
+    """What the broker says of one service: its three streams, and its consumers."""
+
+    queue: dict[str, Any]
+    later: dict[str, Any]
+    dead: dict[str, Any]
+    consumers: Sequence[dict[str, Any]]
+
+
 async def take_snapshot(
     connection: Connection, topology: Topology, service: str, workers: Sequence[WorkerInfo]
 ) -> Snapshot:
@@ -65,10 +74,22 @@ async def take_snapshot(
         *(stream_info(connection, name) for name in streams),
         *(consumer_info(connection, consumer.stream, service) for consumer in topology.consumers_of(service)),
     )
-    by_stream: dict[str, dict[str, Any]] = {info["stream_name"]: info for info in infos}
+    return await snapshot_of(connection, service, Answers(queue, later, dead, infos), workers)
+
+
+async def snapshot_of(
+    connection: Connection,
+    service: str,
+    answers: Answers,
+    workers: Sequence[WorkerInfo],
+    *,
+    tells_retries: bool = True,
+) -> Snapshot:
+    """Return the figures that are in the broker's answers; only to tell retries from others, jobs are read."""
+    by_stream: dict[str, dict[str, Any]] = {info["stream_name"]: info for info in answers.consumers}
     jobs, due, cron = (by_stream.get(name, {}) for name in (queue_stream(service), later_stream(service), "CRON"))
-    in_later = max(0, later["state"]["messages"] - _held(due))
-    retrying = await _retrying(connection, service, in_later)
+    in_later = max(0, answers.later["state"]["messages"] - _held(due))
+    retrying = await _retrying(connection, service, in_later) if tells_retries else None
     stats = QueueStats(
         service=service,
         waiting=jobs.get("num_pending", 0) + due.get("num_pending", 0),
@@ -77,13 +98,13 @@ async def take_snapshot(
         scheduled=None if retrying is None else max(0, in_later - retrying),
         later=in_later,
         events=_held(cron),
-        dead=dead["state"]["messages"],
+        dead=answers.dead["state"]["messages"],
         oldest=await _oldest(connection, jobs) if _held(jobs) else None,
         workers=len(workers_of(workers, service)),
-        paused=any(info.get("paused") for info in infos),
-        paused_until=_paused_until(infos),
+        paused=any(info.get("paused") for info in answers.consumers),
+        paused_until=_paused_until(answers.consumers),
     )
-    return Snapshot(stats, queue["state"]["last_seq"], _held(jobs), asyncio.get_running_loop().time())
+    return Snapshot(stats, answers.queue["state"]["last_seq"], _held(jobs), asyncio.get_running_loop().time())
 
 
 def with_rates(before: Snapshot, after: Snapshot) -> QueueStats:

@@ -16,14 +16,14 @@ from starlette.types import ASGIApp
 
 from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.heartbeat import Heartbeat
+from nightshift.http.connection_limits import ConnectionLimits
+from nightshift.http.server import protocol_config, serve_http
 from nightshift.messaging.tracing import NO_TRACING
 from services.gateway.body import read_body
-from services.gateway.connection_limits import ConnectionLimits
 from services.gateway.exchange import Exchanges
 from services.gateway.operation import Call, Operation
 from services.gateway.problems import Problem
 from services.gateway.resource import Resource
-from services.gateway.server import protocol_config, serve_http
 from tests.integration.services.gateway.harness import raw
 
 LIMIT = 100_000
@@ -68,7 +68,7 @@ async def serving(limits: ConnectionLimits) -> AsyncIterator[int]:
     listening = socket.create_server((LOOPBACK, 0))
     listening.setblocking(False)
     stop = asyncio.Event()
-    config = protocol_config(application(), limits, drain_seconds=5)
+    config = protocol_config(application(), limits, Problem, drain_seconds=5)
     running = asyncio.create_task(serve_http([listening], config, stop, Heartbeat()))
     try:
         yield int(listening.getsockname()[1])

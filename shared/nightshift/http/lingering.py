@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from services.gateway.connection_limits import ConnectionLimits
+from nightshift.http.connection_limits import ConnectionLimits
 
 _MOST_HELD = 64 * 1024
 """Bytes that wait for the end of an iteration; with more, flow control has to see them."""

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from services.gateway.auth.client_address import address_reader
+from nightshift.http.client_address import address_reader
 
 
 def request(peer: str, *forwarded: str) -> Request:

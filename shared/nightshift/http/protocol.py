@@ -1,7 +1,7 @@
 """HTTP/1.1 on one connection: uvicorn's protocol, with the bounds that it leaves open.
 
 A client has a time for the head of a request and a pace for its body; heads are bounded in bytes and fields; whatever
-is not HTTP as it should be is answered with a problem, and is the connection's last.
+is not HTTP as it should be is refused, and is the connection's last.
 """
 
 import asyncio
@@ -10,26 +10,26 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from services.gateway.connection_limits import BodyMeter, ConnectionLimits, HeadMeter
-from services.gateway.lingering import LingeringTransport
-from services.gateway.problems import CONTENT_TYPE, Problem
+from nightshift.http.connection_limits import BodyMeter, ConnectionLimits, HeadMeter
+from nightshift.http.lingering import LingeringTransport
+from nightshift.http.refusal import Refusal, Refuse
 
-CONNECTION = "gateway.connection"
+CONNECTION = "nightshift.connection"
 """Where in an ASGI scope the connection is."""
 
 
-class GatewayProtocol(HttpToolsProtocol):
+class BoundedProtocol(HttpToolsProtocol):
     """One connection. `enforce` is called about twice a second and applies what depends on time."""
 
     transport: LingeringTransport  # type: ignore[assignment]  # what uvicorn uses of one, it has
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None before the first request
 
-    def __init__(self, *arguments: Any, limits: ConnectionLimits, **options: Any) -> None:
+    def __init__(self, *arguments: Any, limits: ConnectionLimits, refuse: Refuse, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._limits = limits
+        self._limits, self._refusal = limits, refuse
         self._head, self._body = HeadMeter(limits, self.loop.time()), BodyMeter(limits)
         self._stalled_since: float | None = None
-        self._problem: Problem | None = None
+        self._problem: Refusal | None = None
         self._refused = False
 
     @property
@@ -41,7 +41,7 @@ class GatewayProtocol(HttpToolsProtocol):
         """Begin; a connection too many is told so and closed."""
         super().connection_made(LingeringTransport(transport, self._limits, lambda: self.is_receiving))  # type: ignore[arg-type]
         if len(self.connections) > self._limits.connections:
-            self._refuse(Problem("busy", "There are too many connections.", retry_after=1))
+            self._refuse(self._refusal("busy", "There are too many connections.", retry_after=1))
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come, or drop it where the connection only waits for its end."""
@@ -58,7 +58,7 @@ class GatewayProtocol(HttpToolsProtocol):
             if self.cycle is not None:
                 self.cycle.keep_alive = False
         except httptools.HttpParserError:
-            self._refuse(self._problem or Problem("bad-request", "This is not HTTP/1.1 as it should be."))
+            self._refuse(self._problem or self._refusal("bad-request", "This is not HTTP/1.1 as it should be."))
             return
         if continued and self._head.begun and not self._head.grew(len(data)):
             self._refuse(self._too_large())
@@ -87,12 +87,12 @@ class GatewayProtocol(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         version = self.parser.get_http_version()
         if version not in {"1.1", "1.0"}:
-            self._violated(Problem("http-version"))
+            self._violated(self._refusal("http-version"))
         if names.count(b"host") != 1 and (version == "1.1" or b"host" in names):
-            self._violated(Problem("bad-request", "A request has exactly one Host field."))
+            self._violated(self._refusal("bad-request", "A request has exactly one Host field."))
         has_body = b"transfer-encoding" in names or b"content-length" in names
         if has_body and self.parser.should_upgrade():
-            self._violated(Problem("bad-request", "A request with a body cannot ask for another protocol."))
+            self._violated(self._refusal("bad-request", "A request with a body cannot ask for another protocol."))
         self._head.end()
         if has_body:
             self._body.begin(self.loop.time())
@@ -138,30 +138,30 @@ class GatewayProtocol(HttpToolsProtocol):
                 self.transport.abort()
         elif self._head.is_late(now):
             if self._head.begun:
-                self._refuse(Problem("timeout", "The head of the request did not come in time."))
+                self._refuse(self._refusal("timeout", "The head of the request did not come in time."))
             else:
                 self.transport.close()
         elif self._body.expected and self.cycle is not None:
             if self.flow.read_paused or self.cycle.waiting_for_100_continue:
                 self._body.pause(now)
             elif self._body.is_late(now):
-                self._refuse(Problem("timeout", "The body came too slowly."))
+                self._refuse(self._refusal("timeout", "The body came too slowly."))
 
     @property
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _too_large(self) -> Problem:
+    def _too_large(self) -> Refusal:
         limits = self._limits
-        return Problem(
+        return self._refusal(
             "head-too-large", f"The limits are {limits.head_bytes} bytes and {limits.head_fields} header fields."
         )
 
-    def _violated(self, problem: Problem) -> None:
+    def _violated(self, problem: Refusal) -> None:
         self._problem = problem
-        raise ValueError(problem.code)
+        raise ValueError(problem.status)
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, problem: Refusal) -> None:
         """Answer with a problem, where an answer is due, and close."""
         self._refused = True
         started = False
@@ -178,11 +178,11 @@ class GatewayProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def _answer(problem: Problem) -> bytes:
+def _answer(problem: Refusal) -> bytes:
     body = problem.body("")
     head = [
         STATUS_LINE[problem.status],
-        f"content-type: {CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n".encode(),
+        f"content-type: {problem.media_type}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n".encode(),
         *(f"{name.lower()}: {value}\r\n".encode() for name, value in problem.headers.items()),
     ]
     return b"".join([*head, b"\r\n", body])

@@ -13,15 +13,15 @@ from starlette.types import ASGIApp
 
 from nightshift.config.env_settings import SettingsError
 from nightshift.heartbeat import Heartbeat
-from services.gateway.connection_limits import ConnectionLimits
-from services.gateway.protocol import GatewayProtocol
-from services.gateway.settings import GatewaySettings
+from nightshift.http.connection_limits import ConnectionLimits
+from nightshift.http.protocol import BoundedProtocol
+from nightshift.http.refusal import Refuse
 
 _STALLED_SECONDS = 30.0
 _BACKLOG = 2048
 
 
-class GatewayServer(uvicorn.Server):
+class SupervisedServer(uvicorn.Server):
     """uvicorn's server; signals are the process's business, and connections are looked at once a second."""
 
     def __init__(self, config: uvicorn.Config, heartbeat: Heartbeat) -> None:
@@ -38,7 +38,7 @@ class GatewayServer(uvicorn.Server):
         self._heartbeat.beat(_STALLED_SECONDS)
         now = asyncio.get_running_loop().time()
         for connection in list(self.server_state.connections) if counter % 5 == 0 else ():
-            if isinstance(connection, GatewayProtocol):
+            if isinstance(connection, BoundedProtocol):
                 connection.enforce(now)
         return await super().on_tick(counter)
 
@@ -46,6 +46,7 @@ class GatewayServer(uvicorn.Server):
 def protocol_config(
     app: ASGIApp,
     limits: ConnectionLimits,
+    refuse: Refuse,
     *,
     drain_seconds: float,
     certificate: Path | None = None,
@@ -54,7 +55,7 @@ def protocol_config(
     """Return how an application is served: over TLS, if there is a certificate."""
     return uvicorn.Config(
         app,
-        http=functools.partial(GatewayProtocol, limits=limits),  # type: ignore[arg-type]  # it only calls it
+        http=functools.partial(BoundedProtocol, limits=limits, refuse=refuse),  # type: ignore[arg-type]  # it only calls it
         ws="none",
         lifespan="off",
         loop="none",
@@ -73,7 +74,7 @@ async def serve_http(
     sockets: list[socket.socket], config: uvicorn.Config, stop: asyncio.Event, heartbeat: Heartbeat
 ) -> None:
     """Answer requests on these sockets until `stop` is set, then finish those in hand."""
-    server = GatewayServer(config, heartbeat)
+    server = SupervisedServer(config, heartbeat)
     serving = asyncio.create_task(server.serve(sockets))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -86,33 +87,34 @@ async def serve_http(
         serving.cancel()
 
 
-def listen(settings: GatewaySettings) -> socket.socket:
-    """Listen on the address of the settings; on `::` for IPv4 as well, where the system can.
+def listen(host: str, port: int, *, variables: str) -> socket.socket:
+    """Listen on an address; on `::` for IPv4 as well, where the system can.
+
+    `variables` is what the names of the two settings begin with: `GATEWAY` for GATEWAY_HOST and GATEWAY_PORT.
 
     Raises:
         SettingsError: it cannot be listened on.
     """
-    host, port = settings.gateway_host, settings.gateway_port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         every = str(address[0]) == "::" and socket.has_dualstack_ipv6()
         listening = socket.create_server((str(address[0]), port), family=family, backlog=_BACKLOG, dualstack_ipv6=every)
     except OSError as error:
-        raise SettingsError([_problem(host, port, error)]) from None
+        raise SettingsError([_problem(host, port, error, variables)]) from None
     listening.setblocking(False)
     return listening
 
 
-def url_of(settings: GatewaySettings, listening: socket.socket) -> str:
-    """Return where the gateway answers."""
-    scheme = "https" if settings.gateway_tls_cert_file else "http"
-    host = f"[{settings.gateway_host}]" if ":" in settings.gateway_host else settings.gateway_host
-    return f"{scheme}://{host}:{listening.getsockname()[1]}"
+def url_of(host: str, listening: socket.socket, *, tls: bool = False) -> str:
+    """Return where a server answers that listens on `host`."""
+    named = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{named}:{listening.getsockname()[1]}"
 
 
-def _problem(host: str, port: int, error: OSError) -> str:
+def _problem(host: str, port: int, error: OSError, variables: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"GATEWAY_PORT: port {port} on {host} is taken by another program: choose another, or 0 for a free one"
+        taken = f"port {port} on {host} is taken by another program"
+        return f"{variables}_PORT: {taken}: choose another, or 0 for a free one"
     if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"GATEWAY_PORT: no permission to listen on port {port}: choose one above 1023"
-    return f"GATEWAY_HOST: cannot listen on {host!r} port {port}: {error.strerror or error}"
+        return f"{variables}_PORT: no permission to listen on port {port}: choose one above 1023"
+    return f"{variables}_HOST: cannot listen on {host!r} port {port}: {error.strerror or error}"

@@ -1,0 +1,1 @@
+"""The figures of the queues: read once for everybody."""

@@ -1,0 +1,1 @@
+"""Requests and answers: routes, the door that checks each, pages and forms."""
