@@ -17,7 +17,7 @@ from nightshift.contract.catalogue import Catalogue, load_catalogue
 from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
 from nightshift.database.roles import role_of
 from nightshift.objects.access import aws_policy, seaweedfs_actions
-from nightshift.topology.permissions import Permissions, broker_config, producer_account, users
+from nightshift.topology.permissions import CONSOLE, CONSOLE_VIEWER, Permissions, broker_config, producer_account, users
 from nightshift.topology.producers import ProducersError, offered_types, read_producers
 from nightshift.topology.topology import Topology, declared_topology
 from schema.access import OBJECTS, TABLES
@@ -112,7 +112,8 @@ def _broker(vault: Vault, table: Mapping[str, Permissions]) -> None:
 def _password_file(user: str, permissions: Permissions) -> str:
     if permissions.account == producer_account(user) and user != PRODUCER:
         return f"{PRODUCER}/{user}-password"
-    return f"{PROVISION if user == OPERATOR else user}/{PASSWORD}"
+    folders = {OPERATOR: PROVISION, CONSOLE_VIEWER: CONSOLE}
+    return f"{folders.get(user, user)}/{PASSWORD}"
 
 
 def _database(vault: Vault, stores: Stores) -> None:
@@ -185,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catalogue = load_catalogue()
     declared = declared_topology(catalogue)
     services = {consumer.name for consumer in declared.consumers}
-    taken = frozenset({*services, *catalogue.gateways, "scheduler", OPERATOR, PROVISION})
+    taken = frozenset({*services, *catalogue.gateways, CONSOLE, CONSOLE_VIEWER, "scheduler", OPERATOR, PROVISION})
     try:
         producers = read_producers(options.producers, catalogue, taken) if options.producers else None
         offered = offered_types([one.strip() for one in options.gateway_jobs.split(",") if one.strip()], catalogue)

@@ -11,6 +11,8 @@ from nightshift.objects.access import PROBE, ObjectAccess
 
 TABLES: Mapping[str, TableAccess] = {
     "email": {**WORKER, "email_deliveries": "SELECT, INSERT, UPDATE", "email_suppressions": "SELECT"},
+    # It shows what is done, and what waits to be published; it changes nothing.
+    "console": {"nightshift.processed_messages": "SELECT", "nightshift.outbox": "SELECT"},
     "gateway": {
         "nightshift.processed_messages": "SELECT",
         "nightshift.outbox": "SELECT, INSERT, DELETE",
@@ -68,6 +70,7 @@ TABLES: Mapping[str, TableAccess] = {
 """What each service does with the tables: the library's are named with their schema."""
 
 OBJECTS: Mapping[str, ObjectAccess] = {
+    "console": ObjectAccess(),
     # MAIL_ATTACHMENT_PREFIXES has to name no other folders than these.
     "email": ObjectAccess.of_worker(read=["reports/"]),
     "gateway": ObjectAccess(read=("thumbnails/", "uploads/"), write=("claims/", "uploads/"), list=(PROBE,)),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nightshift.config.project import Project
+from nightshift.embedded.kept_settings import console_link
+from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import BUCKET, Stack
 
@@ -27,12 +29,19 @@ def addresses(stack: Stack, services: Sequence[Service]) -> str:
             for one in services
             if one.name == "gateway"
         ),
+        *(("console", f"{_console_link(stack)}   (works once)") for one in services if one.name == "console"),
         *((service.name, f"{service.health_url}/metrics") for service in services),
     ]
     lines = [f"  {name:<14} {value}" for name, value in rows]
     publish = ["Publish a job, and wait for its end:", f"  {_example(stack)}"]
     watch = ["Watch it at work, in another terminal:", f"  {command_line(stack.project)} top"]
     return "\n".join(["", *lines, "", *publish, *watch, ""])
+
+
+def _console_link(stack: Stack) -> str:
+    """Return the address that signs in to the console: once, whenever that is."""
+    link = console_link(stack.folder)
+    return f"http://{LOOPBACK}:{stack.console_port.number}/sign-in?link={link}"
 
 
 def _example(stack: Stack) -> str:

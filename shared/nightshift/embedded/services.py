@@ -32,7 +32,8 @@ class Service(ManagedProcess):
         self.log = stack.logs / f"{self.name}.log"
         self._stack = stack
         self._service = service
-        further = {} if replica == 1 else {"GATEWAY_PORT": "0"}  # the stack's own is the first one's
+        # The stack's own ports are the first one's.
+        further = {} if replica == 1 else {"GATEWAY_PORT": "0", "CONSOLE_PORT": "0"}
         self._extra = further | dict(extra or {})
         self._health_port = 0
 

@@ -22,6 +22,7 @@ from nightshift.embedded.servers.server import Server
 BUCKET = "nightshift"
 USUAL_BROKER_PORT = 4222
 USUAL_GATEWAY_PORT = 8000
+USUAL_CONSOLE_PORT = 8090
 MAIL_FROM = "Nightshift <nightshift@example.com>"
 ADMIN_EMAIL = "admin@example.com"
 """Who is told what nobody asked for, such as the weekly report: the catcher keeps it."""
@@ -53,6 +54,7 @@ class Stack:
         self.objects = ObjectServer(self.folder / "objects", log=self._log("weed"))
         self.mail = MailServer(self.folder / "mail-server", log=self._log("mail"), mailbox=self.folder / "mail")
         self.gateway_port = KeptPort(self.folder / "gateway-port")
+        self.console_port = KeptPort(self.folder / "console-port")
         self._lock = FolderLock(self.folder)
 
     @classmethod
@@ -62,6 +64,7 @@ class Stack:
         stack = cls(project.state_folder, project=project)
         stack.broker.usual_port = USUAL_BROKER_PORT  # the default of clients
         stack.gateway_port.usual = USUAL_GATEWAY_PORT
+        stack.console_port.usual = USUAL_CONSOLE_PORT
         return stack
 
     @classmethod
@@ -153,6 +156,7 @@ class Stack:
             "ADMIN_EMAIL": ADMIN_EMAIL,
             "GATEWAY_PORT": str(self.gateway_port.number),
             "GATEWAY_JOBS": "*",
+            "CONSOLE_PORT": str(self.console_port.number),
             "MAIL_WAIT_SECONDS": "1",  # the catcher refuses only what its script says: nobody waits for that
             **kept_settings(self.folder, self.project.folder),
         }

@@ -15,11 +15,10 @@ from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream
 
 _CLI_INBOX = "_INBOX.>"
 """Where the `nats` command line and most clients wait for answers."""
-
-
 ACCOUNT = "NIGHTSHIFT"
 """The account of the streams, the services and the operator. Producers and the gateway have accounts of their own."""
 _API = "$JS.API"
+CONSOLE, CONSOLE_VIEWER = "console", "console-viewer"
 IMPORTED_API = f"{ACCOUNT}.API"
 """What JetStream's requests are called in another account, whose own JetStream, if only to refuse, owns the usual name.
 
@@ -112,6 +111,14 @@ def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Pe
     return Permissions(tuple(sorted(subjects)), (f"_INBOX_{name}.>", discovery.PING, *sorted(heard)), name.upper())
 
 
+def of_console(name: str) -> Permissions:
+    """Let a console look and ask who is there, in an account of its own, as the gateway: no trick changes anything."""
+    asks = ("STREAM.LIST", "STREAM.INFO.*", "CONSUMER.INFO.*.*", "DIRECT.GET.*")
+    publish = {*(f"{IMPORTED_API}.{ask}" for ask in asks), discovery.PING, discovery.reply_subject(CONSOLE)}
+    heard, account = (f"_INBOX_{name}.>", discovery.PING, f"{discovery.HERE}.>"), name.upper().replace("-", "_")
+    return Permissions(tuple(sorted(publish)), heard, account)
+
+
 def of_operator() -> Permissions:
     """Let the person on call, and `provision`, do everything."""
     return Permissions((">",), (">",))
@@ -145,6 +152,7 @@ def users(
         **services,
         **gateways,
         "scheduler": of_scheduler(),
+        CONSOLE_VIEWER: of_console(CONSOLE_VIEWER),
         **{name: of_producer(name, job_types) for name, job_types in outside.items()},
         "operator": of_operator(),
     }
@@ -196,7 +204,9 @@ def _list(name: str, entries: Iterable[str]) -> list[str]:
 
 def _export(export: tuple[tuple[str, str], Sequence[str]]) -> str:
     (kind, subject), accounts = export
-    return f"{{{kind}: {json.dumps(subject)}, accounts: {json.dumps(accounts)}}}"
+    # A page of stored messages is many answers to one question.
+    many = ", response_type: stream" if subject.startswith(f"{_API}.DIRECT.GET.") else ""
+    return f"{{{kind}: {json.dumps(subject)}, accounts: {json.dumps(accounts)}{many}}}"
 
 
 def _import(kind: str, subject: str) -> str:

@@ -63,9 +63,10 @@ def everything() -> set[str]:
         subjects |= {f"{later}.later.{job_type}.id1", f"{later}.later.{service}.other.id1"}
     for event in EVENTS:
         subjects |= {f"cron.{event}.daily", f"dead.cron.{event}.daily"}
-    subjects |= {"workers.ping", *(f"workers.here.{name}" for name in (*SERVICES, *GATEWAYS, "scheduler"))}
+    subjects |= {"workers.ping", *(f"workers.here.{name}" for name in (*SERVICES, *GATEWAYS, "scheduler", "console"))}
+    subjects.add("$JS.API.STREAM.LIST")
     subjects |= {imported(subject) for subject in subjects if subject.startswith("$JS.API.")}
-    return subjects | {"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$SYS.REQ.SERVER.PING", "other"}
+    return subjects | {"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$SYS.REQ.SERVER.PING", "other"}
 
 
 def needs_of(service: str) -> set[str]:
@@ -96,10 +97,18 @@ def gateway_needs() -> set[str]:
     return needs
 
 
+def console_needs() -> set[str]:
+    """What a console that only shows asks of the broker: what is there, and who."""
+    asked = {subject for stream in STREAMS for subject in reads_of(stream)} | {"$JS.API.STREAM.LIST"}
+    asked |= {f"$JS.API.CONSUMER.INFO.{consumer.stream}.{consumer.name}" for consumer in TOPOLOGY.consumers}
+    return {*map(imported, asked), "workers.ping", "workers.here.console"}
+
+
 NEEDS = {service: needs_of(service) for service in SERVICES} | {
     "scheduler": {f"cron.{event}.daily" for event in EVENTS}
     | {"$JS.API.DIRECT.GET.CRON", "$JS.API.DIRECT.GET.CRON_PAUSED", "workers.here.scheduler"},
     "gateway": gateway_needs() | {f"jobs.{job_type}" for job_type in GATEWAYS["gateway"]},
+    "console-viewer": console_needs(),
     "producer": {f"jobs.{job_type}" for job_type in load_catalogue().public()},
 }
 

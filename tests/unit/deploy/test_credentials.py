@@ -12,9 +12,10 @@ from deploy import credentials, password
 from deploy.credentials import Stores, Vault, issue
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.topology.topology import Topology, declared_topology
-from schema.access import TABLES
+from schema.access import OBJECTS, TABLES
 
 WITH_DATABASE = sorted(service for service, access in TABLES.items() if access)
+WITH_OBJECTS = sorted(service for service, access in OBJECTS.items() if access.write)
 
 
 @pytest.fixture
@@ -40,12 +41,13 @@ def test_every_user_of_the_broker_has_a_password_of_its_own(tmp_path: Path, decl
     """Long, random, and the one that the broker's configuration holds."""
     names = issue(Vault(tmp_path), declared, load_catalogue())
     users = (tmp_path / "nats" / "users.conf").read_text()
-    held = dict(re.findall(r'user: "(\w+)", password: "([^"]+)"', users))
+    held = dict(re.findall(r'user: "([\w-]+)", password: "([^"]+)"', users))
     assert sorted(held) == names
     assert len(set(held.values())) == len(names)
     assert min(len(value) for value in held.values()) >= 40
+    folders: dict[str, str] = {"operator": "provision", "console-viewer": "console"}
     for name, value in held.items():
-        folder = "provision" if name == "operator" else name
+        folder = folders.get(str(name), str(name))
         assert (tmp_path / folder / "nats-password").read_text() == value
 
 
@@ -57,6 +59,7 @@ def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, decl
     assert files == {
         **dict.fromkeys({consumer.name for consumer in declared.consumers}, worker),
         "gateway": worker,
+        "console": worker[:2],
         "sync": ["account-keys", *worker],
         "provision": ["database-roles", *worker[:1], *worker[1:2], "roles", *worker[2:]],
         "scheduler": ["nats-password"],
@@ -64,7 +67,7 @@ def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, decl
         "nats": ["users.conf"],
         "postgres": ["nightshift-password", "superuser-password"],
         "seaweedfs": sorted(
-            ["nightshift-secret", "operator-secret", "s3.json", *(f"{name}-secret" for name in WITH_DATABASE)]
+            ["nightshift-secret", "operator-secret", "s3.json", *(f"{name}-secret" for name in WITH_OBJECTS)]
         ),
         "grafana": ["admin-password"],
     }
@@ -74,13 +77,13 @@ def test_each_service_has_a_key_of_its_own_for_its_folders(tmp_path: Path, decla
     """The keys that the object store knows are those that the services have; the application's reaches the bucket."""
     issue(Vault(tmp_path), declared, load_catalogue())
     known = {one["name"]: one for one in json.loads((tmp_path / "seaweedfs" / "s3.json").read_text())["identities"]}
-    assert known.keys() == {*WITH_DATABASE, "nightshift", "operator"}
-    for name in (*WITH_DATABASE, "operator"):
+    assert known.keys() == {*WITH_OBJECTS, "nightshift", "operator"}
+    for name in (*WITH_OBJECTS, "operator"):
         folder = tmp_path / ("provision" if name == "operator" else name)
         (pair,) = known[name]["credentials"]
         assert pair["accessKey"] == (folder / "s3-access-key").read_text() == name
         assert pair["secretKey"] == (folder / "s3-secret-key").read_text()
-    assert all("/" in action for name in WITH_DATABASE for action in known[name]["actions"])
+    assert all("/" in action for name in WITH_OBJECTS for action in known[name]["actions"])
     assert all(action.endswith(":nightshift") for action in known["nightshift"]["actions"])
     assert len({one["credentials"][0]["secretKey"] for one in known.values()}) == len(known)
 
@@ -103,7 +106,7 @@ def test_a_providers_object_store_gets_policies_and_its_keys_are_kept(tmp_path: 
     issue(Vault(tmp_path), declared, load_catalogue(), stores=Stores(own_object_store=False))
     assert (tmp_path / "email" / "s3-secret-key").read_text() == "from the provider"
     assert not (tmp_path / "seaweedfs").exists()
-    assert sorted(file.stem for file in (tmp_path / "s3-policies").iterdir()) == WITH_DATABASE
+    assert sorted(file.stem for file in (tmp_path / "s3-policies").iterdir()) == WITH_OBJECTS
     policy = json.loads((tmp_path / "s3-policies" / "email.json").read_text())
     assert "arn:aws:s3:::nightshift/reports/*" in policy["Statement"][0]["Resource"]
 

@@ -21,7 +21,7 @@ from services.gateway.settings import GatewaySettings
 from services.sync.settings import SyncSettings
 from services.upload.settings import UploadSettings
 from tests.repository import SERVICES
-from tools import kubernetes
+from tools import kubernetes, pod_settings
 
 FOLDER = kubernetes.FOLDER
 KEDA = Path(__file__).parent / "keda" / "scaledobjects.yaml"
@@ -111,7 +111,7 @@ def test_kustomize_can_build_it() -> None:
 def test_every_service_has_its_deployment_budget_and_scaling() -> None:
     """The scheduler and the gateway are no workers: they have two replicas, always."""
     assert set(of_kind("Deployment")) == set(of_kind("PodDisruptionBudget")) == set(SERVICES)
-    assert set(of_kind("ScaledObject")) == set(SERVICES) - {"scheduler", "gateway"}
+    assert set(of_kind("ScaledObject")) == set(SERVICES) - {"scheduler", "gateway", "console"}
     assert {of_kind("Deployment")[name]["spec"]["replicas"] for name in ("scheduler", "gateway")} == {2}
 
 
@@ -136,10 +136,10 @@ def test_the_sources_of_webhooks_are_where_the_gateway_reads_them() -> None:
     file = Path(next(one["value"] for one in container["env"] if one["name"] == "GATEWAY_WEBHOOKS"))
     (volume,) = [one["name"] for one in container["volumeMounts"] if one["mountPath"] == str(file.parent)]
     (secret,) = [one["secret"]["secretName"] for one in spec["volumes"] if one["name"] == volume]
-    assert (file.name, secret) == ("webhooks.toml", kubernetes.WEBHOOKS)
+    assert (file.name, secret) == ("webhooks.toml", pod_settings.WEBHOOKS)
     pods = {name: one["spec"]["template"]["spec"]["volumes"] for name, one in of_kind("Deployment").items()}
-    assert [name for name, volumes in pods.items() if kubernetes.WEBHOOKS in str(volumes)] == ["gateway"]
-    assert f"create secret generic {kubernetes.WEBHOOKS} " in (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert [name for name, volumes in pods.items() if pod_settings.WEBHOOKS in str(volumes)] == ["gateway"]
+    assert f"create secret generic {pod_settings.WEBHOOKS} " in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("service", ["webhook", "upload", "email"])

@@ -1,0 +1,1 @@
+"""What the console's commands do, loaded when one is run."""

@@ -1,0 +1,73 @@
+"""What the routes of the console are built from."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from nightshift.broker import Connection
+from nightshift.cli.client.context import Context
+from nightshift.cli.terminal.output import Output
+from nightshift.http.client_address import AddressOf
+from nightshift.topology.topology import Topology
+from services.console.figures.sampler import Sampler
+from services.console.settings import ConsoleSettings
+from services.console.sign_in.link import OneTimeLink
+from services.console.sign_in.person import Person
+from services.console.sign_in.proxy import ProxySignIn
+from services.console.sign_in.sessions import Sessions
+from services.console.sign_in.throttle import Throttle
+from services.console.sign_in.users_file import UsersFile
+
+
+class Screen(NamedTuple):
+    """An entry of the navigation."""
+
+    name: str
+    path: str
+
+
+class Operator(Context):
+    """What the queries of the command line are given: the console's connection, which may not be there yet."""
+
+    def __init__(self, settings: ConsoleSettings, connection: Connection) -> None:
+        nowhere = io.StringIO()
+        super().__init__(Output(as_json=True, out=nowhere, err=nowhere), settings, {}, "the console's settings")
+        self._of_console = connection
+
+    async def connection(self) -> Connection:
+        """Return the connection to the broker; what is asked of it raises `Unavailable` while there is none."""
+        return self._of_console
+
+
+@dataclass(slots=True, frozen=True)
+class ConsoleContext:
+    """The resources of the process."""
+
+    settings: ConsoleSettings
+    topology: Topology
+    connection: Connection
+    operator: Operator
+    sampler: Sampler
+    users: UsersFile
+    sessions: Sessions
+    link: OneTimeLink | None
+    """None where people sign in by other ways."""
+    proxy: ProxySignIn | None
+    address_of: AddressOf
+    cookie: str
+    throttle: Throttle = field(default_factory=Throttle)
+    screens: Sequence[Screen] = ()
+
+    @property
+    def services(self) -> list[str]:
+        """The services that have queues."""
+        return sorted({consumer.name for consumer in self.topology.consumers})
+
+    def person_of(self, request: Request) -> Person | None:
+        """Return who sends a request; None if nobody has signed in."""
+        secret = request.cookies.get(self.cookie, "")
+        person = self.sessions.find(secret) if secret else None
+        return person or (self.proxy.find(request) if self.proxy else None)

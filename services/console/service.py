@@ -1,0 +1,139 @@
+"""The console as a process: connection, sampler, HTTP server, health, and a clean end."""
+
+import argparse
+import asyncio
+import getpass
+import sys
+from urllib.parse import urlencode
+
+from nightshift.broker import Connection
+from nightshift.broker.connect import abandon, establish
+from nightshift.http.client_address import address_reader
+from nightshift.http.connection_limits import ConnectionLimits
+from nightshift.http.server import listen, protocol_config, serve_http, url_of
+from nightshift.observability.log import get_logger
+from nightshift.observability.metrics import Metrics
+from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
+from nightshift.runtime.supervisor import Supervisor, until_lost
+from nightshift.topology.discovery import describe_self
+from nightshift.topology.topology import declared_topology
+from nightshift.worker import gc_tuning
+from services.console.app import SCREENS, build_app
+from services.console.context import ConsoleContext, Operator
+from services.console.figures.sampler import Sampler
+from services.console.settings import ConsoleSettings
+from services.console.sign_in.link import OneTimeLink
+from services.console.sign_in.passwords import hash_password
+from services.console.sign_in.proxy import ProxySignIn
+from services.console.sign_in.sessions import Sessions
+from services.console.sign_in.users_file import UsersFile
+from services.console.web.refused import ConnectionRefused
+
+NAME = "console"
+_CONNECTIONS = 200
+_DRAIN_SECONDS = 5.0
+_SHORTEST_PASSWORD = 10
+_log = get_logger("console")
+
+
+def main() -> int:
+    """Run from the command line until SIGTERM or Ctrl-C; return the exit code."""
+    parser = process_parser(
+        f"python -m services.{NAME}",
+        "Serves the console, in which a person on call sees what is wrong and why, until SIGTERM or Ctrl-C.",
+        f"CONSOLE_USERS_FILE=people.toml python -m services.{NAME}",
+        ConsoleSettings,
+    )
+    parser.add_argument("--hash-password", action="store_true", help="ask for a password, print its hash, and end")
+    if parser.parse_args().hash_password:
+        return _hash_password(parser)
+    return run_process(NAME, ConsoleSettings, serve, parser)
+
+
+def _hash_password(parser: argparse.ArgumentParser) -> int:
+    try:
+        password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    except (EOFError, KeyboardInterrupt):
+        return 130
+    if len(password) < _SHORTEST_PASSWORD:
+        parser.error(f"a password has at least {_SHORTEST_PASSWORD} characters")
+    print(hash_password(password))  # noqa: T201 - a command's output
+    return 0
+
+
+async def serve(settings: ConsoleSettings, stop: asyncio.Event, *, supervision: type[Supervisor] = Supervisor) -> int:
+    """Answer requests until `stop` is set; return the exit code, 1 if something has failed.
+
+    Raises:
+        SettingsError: the port cannot be had, or the file of users or of the link cannot be used.
+    """
+    async with open_frame(NAME, settings, stop, Metrics(), supervision=supervision) as frame:
+        listening = listen(settings.console_host, settings.console_port, variables="CONSOLE")
+        frame.stack.callback(listening.close)
+        url = settings.console_url or url_of(settings.console_host, listening)
+        console = open_console(settings, url.rstrip("/"), listening.getsockname()[1])
+        frame.stack.push_async_callback(abandon, console.connection)
+        frame.checks.ready("serving", _ready)
+        frame.supervisor.start("connection", lambda _: _keep_connected(console, frame))
+        frame.supervisor.start("figures", console.sampler.run)
+        limits = ConnectionLimits(connections=_CONNECTIONS)
+        config = protocol_config(build_app(console), limits, ConnectionRefused, drain_seconds=_DRAIN_SECONDS)
+        serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
+        gc_tuning.freeze()
+        _log.info("listening", f"console listens at {url}", url=url)
+        if console.link is not None:
+            console.link.announce()
+        await stop.wait()
+        frame.checks.drain()
+        await asyncio.wait({serving}, timeout=_DRAIN_SECONDS + 2)
+        _log.info("stopped", f"{NAME} has stopped")
+    return frame.supervisor.exit_code
+
+
+def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleContext:
+    """Return what the routes are built from; connects to nothing.
+
+    Raises:
+        SettingsError: the file of users or of the link cannot be used.
+    """
+    connection, users = Connection(settings.nats_api_prefix), UsersFile(settings.console_users_file)
+    operator = Operator(settings, connection)
+    topology = declared_topology(operator.catalogue, bulk_removal=settings.bulk_removal)
+    header, secret, trusted = (
+        settings.console_proxy_header,
+        settings.console_proxy_secret,
+        settings.console_trusted_proxies,
+    )
+    return ConsoleContext(
+        settings=settings,
+        topology=topology,
+        connection=connection,
+        operator=operator,
+        sampler=Sampler(connection, topology),
+        users=users,
+        sessions=Sessions(users, settings.console_session_hours * 3600),
+        link=None if settings.has_sign_in else OneTimeLink(settings.console_link_file, lambda new: _print(url, new)),
+        proxy=ProxySignIn(header, secret, trusted, users, settings.console_proxy_role) if header and secret else None,
+        address_of=address_reader(trusted),
+        cookie="__Host-console" if url.startswith("https://") else f"console_{port}",
+        screens=SCREENS,
+    )
+
+
+def _print(url: str, secret: str) -> None:
+    """Show the link at the terminal, and not in the log, which others may read."""
+    sys.stderr.write(f"Sign in to the console, once: {url}/sign-in?{urlencode({'link': secret})}\n")
+    sys.stderr.flush()
+
+
+async def _keep_connected(console: ConsoleContext, frame: ProcessFrame) -> None:
+    """Connect, however long the broker is away: the console says so meanwhile."""
+    name = console.settings.nats_user or NAME
+    await establish(console.connection, console.settings, name=name)
+    me = describe_self(NAME, frame.health.url)
+    await frame.answer_discovery(console.connection, lambda: me)
+    await until_lost(console.connection)
+
+
+async def _ready() -> None:
+    """Be ready without the broker, too: then the console says that it is away."""

@@ -1,0 +1,30 @@
+"""A console on a real broker with something to see, for all tests of a module."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from nightshift.broker import Connection
+from nightshift.embedded.servers.broker import Broker
+from tests.integration.services.console.harness import Console, console, people
+from tests.integration.services.gateway.harness import provisioned
+
+
+@pytest.fixture(scope="module")
+async def operator(broker: Broker) -> AsyncIterator[Connection]:
+    """The operator's connection to the broker, whose streams are made."""
+    async with provisioned(broker) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+async def desk(
+    broker: Broker, operator: Connection, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Console]:
+    """A console that knows Vic, a viewer, Ada, an operator, and Root, an admin."""
+    del operator
+    folder = tmp_path_factory.mktemp("console")
+    file = folder / "people.toml"
+    file.write_text(people(vic="viewer", ada="operator", root="admin"), encoding="utf-8")
+    async with console(folder, broker, console_users_file=str(file), console_name="staging") as running:
+        yield running

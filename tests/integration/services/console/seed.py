@@ -1,0 +1,31 @@
+"""Jobs, dead letters and workers to look at: among them text that attacks whoever shows it."""
+
+from datetime import UTC, datetime
+
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import store
+from nightshift.contract import wire
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
+DIED = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
+
+
+async def waiting(connection: Connection, count: int, job_type: str = "email.send") -> None:
+    """Store jobs that nobody runs."""
+    for number in range(count):
+        headers = {wire.JOB_ID: f"mail-{number}"}
+        await store(connection, wire.job_subject(job_type), headers, b'{"to":"ada@example.com","subject":"Hi"}')
+
+
+async def dead(connection: Connection, error: str, *, job_id: str, job_type: str = "email.send") -> int:
+    """Store a dead letter; return its sequence."""
+    headers = {
+        wire.JOB_ID: job_id,
+        wire.DEAD_REASON: "attempts-exhausted",
+        wire.DEAD_ERROR: error,
+        wire.DEAD_ATTEMPTS: "12",
+        wire.DEAD_TIME: DIED.isoformat(),
+        wire.DEAD_SUBJECT: wire.job_subject(job_type),
+    }
+    body = b'{"to":"ada@example.com","subject":"Hi","body":"<p>Hello</p>"}'
+    return (await store(connection, wire.dead_subject(job_type), headers, body)).seq
