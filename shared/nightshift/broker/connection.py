@@ -70,6 +70,10 @@ class Connection(PatchedClient):
             self._remove_sub(sid)
         self.direct.pop(sid, None)
 
+    def at_end_of_read(self, function: Callable[[], None]) -> None:
+        """Call a function, which must not raise, once all that the broker has sent by now was received."""
+        self._ps.at_end(function)
+
     def send(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
         """Publish without waiting; while the broker is unavailable the message is kept until the reconnect."""
         if header:

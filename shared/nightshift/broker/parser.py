@@ -5,10 +5,12 @@ with form feeds or bytes that are not UTF-8, and header blocks that are garbage,
 loop for good. And a worker's messages go straight to its pull, without a queue and a task in between.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from nats.aio.client import DEFAULT_BUFFER_SIZE
 from nats.errors import ProtocolError
 
 from nightshift.broker.patched_client import PatchedClient
@@ -32,7 +34,12 @@ class Parser:
 
     def __init__(self, client: PatchedClient, direct: Mapping[int, Receive]) -> None:
         self._client, self._direct = client, direct
+        self._at_end: list[Callable[[], None]] = []
         self.reset()
+
+    def at_end(self, function: Callable[[], None]) -> None:
+        """Call a function, which must not raise, once all that has come by now is read."""
+        self._at_end.append(function)
 
     def reset(self) -> None:
         """Forget a message of which only a part was read: its connection is gone."""
@@ -59,6 +66,23 @@ class Parser:
         except Exception as error:
             _log.warning("unreadable", "What the broker sent is not its protocol: connecting anew", error=repr(error))
             raise error if isinstance(error, ProtocolError) else ProtocolError from error
+        finally:
+            if self._at_end:
+                self._end(data)
+
+    def _end(self, data: bytes) -> None:
+        if len(data) < DEFAULT_BUFFER_SIZE:
+            self._call()
+        else:  # there may be more, which the client reads before the event loop's next turn
+            asyncio.get_running_loop().call_soon(self._call)
+
+    def _call(self) -> None:
+        functions, self._at_end = self._at_end, []
+        for function in functions:
+            try:
+                function()
+            except Exception:  # noqa: BLE001 - nor must this end the reading
+                _log.exception("receive_failed", "What was read could not be taken: an error of ours")
 
     async def _read(self, buffer: bytes) -> None:
         direct = self._direct

@@ -22,7 +22,7 @@ _log = get_logger("pull")
 
 
 class Pull:
-    """Pulls one durable consumer; `receive` gets what came in one turn of the event loop, in order.
+    """Pulls one durable consumer; `receive` gets what came together, in order.
 
     `acknowledged` is told the sequence of each delivery that was acknowledged.
     `outstanding` counts the jobs that were requested and have not come. `has_more` says whether the broker had
@@ -129,7 +129,7 @@ class Pull:
             return
         delivery = read(self._connection, subject, reply, raw_headers, body, acknowledged=self._acknowledged)
         if not self._taken:
-            asyncio.get_running_loop().call_soon(self._hand_over)
+            self._connection.at_end_of_read(self._hand_over)
         self._taken.append(delivery)
 
     def _hand_over(self) -> None:

@@ -1,5 +1,7 @@
 """The reader of the protocol: every message whole and in order, however its bytes arrive; no garbage fells it."""
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from nats.aio.client import DEFAULT_BUFFER_SIZE
 from nats.errors import ProtocolError
 from nats.protocol.parser import Parser as LibraryParser
 
@@ -214,3 +217,49 @@ async def test_a_reset_amid_a_chunk_is_not_undone() -> None:
     await parser.parse(b"-ERR 'Stale Connection'\r\nMSG a 1 5\r\n12")
     await parser.parse(b"PING\r\n")
     assert connection.events == [("ping",)]
+
+
+async def test_who_waits_for_the_end_of_a_read_is_called_when_its_last_message_was_taken() -> None:
+    """Once, and in the same turn of the event loop: what came alone is worked off without delay."""
+    connection: Any = FakeConnection()
+    seen, direct = list[int](), dict[int, Any]()
+    parser = Parser(connection, direct)
+    direct[1] = lambda *_: parser.at_end(lambda: seen.append(len(connection.events)))
+    direct[2] = connection._take
+    await parser.parse(b"MSG a 1 1\r\nx\r\nMSG b 2 1\r\ny\r\nMSG b 2 1\r\n")
+    assert seen == [1]
+    await parser.parse(b"z\r\n")
+    assert seen == [1]
+
+
+async def test_where_a_read_took_all_that_it_could_the_next_one_comes_along() -> None:
+    """More has come than one read takes: it is handed over together, in the event loop's next turn at the latest."""
+    connection: Any = FakeConnection()
+    parser, seen = Parser(connection, connection.direct), list[int]()
+    message = b"MSG a 1 1000\r\n" + b"x" * 1000 + b"\r\n"
+    read = (message * 40)[:DEFAULT_BUFFER_SIZE]
+    parser.at_end(lambda: seen.append(len(connection.events)))
+    await parser.parse(read)
+    assert seen == []
+    await parser.parse((message * 40)[DEFAULT_BUFFER_SIZE:])
+    assert seen == [40]
+    parser.at_end(lambda: seen.append(len(connection.events)))
+    await parser.parse(read)
+    await asyncio.sleep(0)
+    assert seen == [40, 40 + len(read) // len(message)]
+
+
+@pytest.mark.parametrize("read", [b"MSG b 1 1\r\ny\r\n", b"no protocol\r\n"])
+async def test_nobody_is_left_waiting_for_the_end_of_a_read(read: bytes) -> None:
+    """Whatever goes wrong with one of those who wait, or with the read itself, the others are called."""
+    connection: Any = FakeConnection()
+    parser, seen = Parser(connection, connection.direct), list[str]()
+
+    def fail() -> None:
+        raise IndexError("a fault of ours")
+
+    parser.at_end(fail)
+    parser.at_end(lambda: seen.append("called"))
+    with contextlib.suppress(ProtocolError):
+        await parser.parse(read)
+    assert seen == ["called"]
