@@ -259,6 +259,12 @@ export interface JobHeaders {
   "Job-Claim"?: string;
   /** Whose job it is, for the ledger and for its follow-up jobs. */
   "Job-Tenant"?: string;
+  /** Jobs that are stored together or not at all have one (ADR-50): our publishers do so with those that are published at the same time. It says nothing to a worker. */
+  "Nats-Batch-Id"?: string;
+  /** Its place in that batch, from 1. */
+  "Nats-Batch-Sequence"?: string;
+  /** `1` at the last one of a batch, which stores it. */
+  "Nats-Batch-Commit"?: string;
 }
 
 /** Headers of a scheduled job, `later.<type>.<job id>`. */
@@ -275,6 +281,12 @@ export interface LaterHeaders {
   "Job-Claim"?: string;
   /** Whose job it is, for the ledger and for its follow-up jobs. */
   "Job-Tenant"?: string;
+  /** Jobs that are stored together or not at all have one (ADR-50): our publishers do so with those that are published at the same time. It says nothing to a worker. */
+  "Nats-Batch-Id"?: string;
+  /** Its place in that batch, from 1. */
+  "Nats-Batch-Sequence"?: string;
+  /** `1` at the last one of a batch, which stores it. */
+  "Nats-Batch-Commit"?: string;
   /** When it is due: a one-time schedule of the broker's. */
   "Nats-Schedule": string;
   /** Where the broker puts it then: `due.<type>`, of the same stream. */
@@ -301,6 +313,12 @@ export interface DueHeaders {
   "Job-Claim"?: string;
   /** Whose job it is, for the ledger and for its follow-up jobs. */
   "Job-Tenant"?: string;
+  /** Jobs that are stored together or not at all have one (ADR-50): our publishers do so with those that are published at the same time. It says nothing to a worker. */
+  "Nats-Batch-Id"?: string;
+  /** Its place in that batch, from 1. */
+  "Nats-Batch-Sequence"?: string;
+  /** `1` at the last one of a batch, which stores it. */
+  "Nats-Batch-Commit"?: string;
   /** Subject of the schedule that it comes from, set by the broker. */
   "Nats-Scheduler": string;
   /** `purge`: the schedule is gone, set by the broker. */

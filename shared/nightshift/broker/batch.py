@@ -9,6 +9,7 @@ from nightshift.broker.errors import BrokerRefusedError
 from nightshift.broker.headers import encode
 from nightshift.broker.jetstream import Stored, store
 from nightshift.broker.message import OutboundMessage
+from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 
 MAX_BATCH = 1000
@@ -17,7 +18,6 @@ _DUPLICATE_ID = 10201
 _INCOMPLETE = 10176
 """The broker has dropped a part: its limit of open batches, everybody's together, was reached."""
 _AGAIN_SECONDS = 0.25
-_ID, _SEQUENCE, _COMMIT = "Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit"
 
 
 class DuplicateInBatchError(BrokerRefusedError):
@@ -74,13 +74,13 @@ async def _single(connection: Connection, message: OutboundMessage, timeout_seco
 
 async def _atomic(connection: Connection, messages: Sequence[OutboundMessage], timeout_seconds: float) -> list[Stored]:
     batch, count = secrets.token_hex(16), len(messages)
-    place = f"{_ID}: {batch}\r\n{_SEQUENCE}: ".encode()
+    place = f"{wire.BATCH_ID}: {batch}\r\n{wire.BATCH_SEQUENCE}: ".encode()
     for sequence, message in enumerate(messages[:-1], start=1):
         header = b"%b%b%d\r\n\r\n" % (encode(message.headers)[:-2], place, sequence)
         connection.check_size(message.subject, header, message.body)
         connection.send(message.subject.encode(), message.body, b"", header)
     last = messages[-1]
-    order = {_ID: batch, _SEQUENCE: str(count), _COMMIT: "1"}
+    order = {wire.BATCH_ID: batch, wire.BATCH_SEQUENCE: str(count), wire.BATCH_COMMIT: "1"}
     try:
         stored = await store(
             connection,

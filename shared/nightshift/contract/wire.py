@@ -12,6 +12,7 @@ CLAIM = "Job-Claim"
 TENANT = "Job-Tenant"
 TRACEPARENT = "traceparent"
 MSG_ID = "Nats-Msg-Id"
+BATCH_ID, BATCH_SEQUENCE, BATCH_COMMIT = "Nats-Batch-Id", "Nats-Batch-Sequence", "Nats-Batch-Commit"
 
 DEAD_PREFIX = "Dead-"
 DEAD_REASON = "Dead-Reason"

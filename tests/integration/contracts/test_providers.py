@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 import pytest
 
+from contracts.sync import SyncExternal
 from nightshift.config.redaction import single_line
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.headers import kind_of
+from nightshift.embedded.stack import Stack
+from nightshift.messaging.publisher import Publisher
 from nightshift.topology import discovery
-from tests.harness import eventually
+from tests.harness import connected, eventually
 from tests.integration.contracts.conftest import Running, World
 from tests.integration.contracts.recorder import Published, undeclared
 from tests.integration.contracts.states import arrange
@@ -124,3 +127,16 @@ async def test_the_scheduler_publishes_what_it_says(running: Running, tmp_path_f
         assert not problems, "\n".join(problems)
         bodies = [json.loads(message.body) for message in world.recorder.on("cron.cleanup.often")]
         assert len({body["due"] for body in bodies}) == len(bodies)
+
+
+async def test_jobs_that_are_stored_as_one_batch_are_what_the_contracts_declare(
+    running: Running, provisioned: Stack
+) -> None:
+    """Whoever publishes many at the same time stores them so: the headers of a batch are declared, too."""
+    async with running() as world, connected(provisioned.broker) as connection:
+        accounts = [SyncExternal(user_id=f"nobody-{number}", service="github") for number in range(3)]
+        await Publisher(connection).publish_many(accounts)
+        await eventually(lambda: len(world.recorder.messages) == len(accounts), what="they are recorded")
+        assert all(wire.BATCH_ID in message.headers for message in world.recorder.messages)
+        problems = [line for message in world.recorder.messages for line in undeclared("sync", message)]
+        assert not problems, "\n".join(problems)
