@@ -102,6 +102,7 @@ class Exchanges:
         finally:
             self._metrics.in_hand -= 1
             exchange.close(self._metrics)
+            del scope[EXCHANGE]  # which holds the scope: a cycle is left to the garbage collector
 
 
 async def _send_problem(exchange: Exchange, problem: Problem) -> None:

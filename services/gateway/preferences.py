@@ -10,7 +10,8 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])", re.ASC
 
 def wait_seconds(request: Request) -> int:
     """Return how long the answer may wait: what `Prefer: wait=30` asks for, at most the longest; 0 without it."""
-    asked = _WAIT.search(request.headers.get("prefer", ""))
+    preferences = request.headers.get("prefer")
+    asked = _WAIT.search(preferences) if preferences else None
     return min(int(asked[1]), LONGEST_WAIT_SECONDS) if asked else 0
 
 

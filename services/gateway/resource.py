@@ -13,6 +13,7 @@ from nightshift.outcomes import Unavailable
 from services.gateway.auth.admission import Admission
 from services.gateway.auth.principal import Principal
 from services.gateway.exchange import Exchange, exchange_of
+from services.gateway.gateway_request import GatewayRequest
 from services.gateway.operation import Call, Operation
 from services.gateway.problems import Problem
 from services.gateway.responses import problem_response
@@ -36,7 +37,7 @@ class Resource:
         exchange = exchange_of(scope)
         exchange.route = self._path
         try:
-            response = await self._answer(Request(scope, receive), exchange)
+            response = await self._answer(GatewayRequest(scope, receive), exchange)
         except ClientDisconnect:
             exchange.status = CLIENT_GONE
             return

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from services.gateway.problems import Problem
 
 SMALL_BYTES = 64 * 1024
 """Shorter bodies need no room: the number of connections bounds them."""
 _WAIT_SECONDS = 2.0
+_NO_ROOM_NEEDED = nullcontext()
 
 
 class Room:
@@ -18,16 +19,16 @@ class Room:
         self._free, self._wait_seconds = size, wait_seconds
         self._changed = asyncio.Condition()
 
-    @asynccontextmanager
-    async def reserve(self, size: int) -> AsyncIterator[None]:
+    def reserve(self, size: int) -> AbstractAsyncContextManager[None]:
         """Hold `size` bytes within the block; a small body takes none.
 
         Raises:
             Problem: `busy`: there was no room in time.
         """
-        if size <= SMALL_BYTES:
-            yield
-            return
+        return _NO_ROOM_NEEDED if size <= SMALL_BYTES else self._held(size)
+
+    @asynccontextmanager
+    async def _held(self, size: int) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._wait_seconds), self._changed:
                 await self._changed.wait_for(lambda: self._free >= size)

@@ -50,7 +50,7 @@ class ApiKeys:
     ) -> None:
         self._database, self._now, self._clock = database, now, clock
         self._known: dict[str, _Known] = {}
-        """By the digest of a key's text: whoever has none of these is asked for in the database."""
+        """By a key's text: whoever has none of these is asked for in the database."""
         self._asked: dict[str, asyncio.Task[_Known]] = {}
         self._used: set[str] = set()
 
@@ -60,13 +60,12 @@ class ApiKeys:
         Raises:
             Unavailable: the database is unavailable, and the key was not looked up lately.
         """
-        digest = digest_of(text)
-        known = self._known.get(digest)
+        known = self._known.get(text)
         if known is None or known.until < self._clock():
             key_id = id_in(text)
             if key_id is None:
                 return None
-            known = await self._look_up(key_id, digest)
+            known = await self._look_up(key_id, text)
         if known.principal is None or (known.expires_at is not None and known.expires_at <= self._now()):
             return None
         self._used.add(known.principal.key_id)
@@ -91,22 +90,22 @@ class ApiKeys:
         except Unavailable as away:
             _log.warning("uses_not_noted", f"The last use of {len(used)} keys cannot be written down: {away}")
 
-    async def _look_up(self, key_id: str, digest: str) -> _Known:
-        task = self._asked.get(digest)
+    async def _look_up(self, key_id: str, text: str) -> _Known:
+        task = self._asked.get(text)
         if task is None:
-            task = self._asked[digest] = asyncio.create_task(self._read(key_id, digest))
-            task.add_done_callback(lambda _: self._asked.pop(digest, None))
+            task = self._asked[text] = asyncio.create_task(self._read(key_id, text))
+            task.add_done_callback(lambda _: self._asked.pop(text, None))
         return await asyncio.shield(task)
 
-    async def _read(self, key_id: str, digest: str) -> _Known:
+    async def _read(self, key_id: str, text: str) -> _Known:
         def ask(connection: Connection) -> Any:
             return connection.execute(_BY_ID, {"wanted": key_id}).mappings().first()
 
         row = await self._database.ask(ask)
-        known = _known(row, digest, self._clock() + REMEMBERED_SECONDS)
+        known = _known(row, digest_of(text), self._clock() + REMEMBERED_SECONDS)
         if len(self._known) >= _REMEMBERED_KEYS:
             self._known.clear()
-        self._known[digest] = known
+        self._known[text] = known
         return known
 
 

@@ -58,7 +58,11 @@ def receipt_of(accepted: Accepted, job_type: str, runs_at: datetime | None) -> J
     )
 
 
+def _escaped(job_id: str) -> str:
+    return job_id if job_id.isascii() and job_id.isalnum() else quote(job_id, safe=":~")
+
+
 def location_of(receipt: JobReceipt) -> str:
     """Return where the job's state can be asked for."""
-    path = f"/v1/jobs/{receipt.type}/{quote(receipt.id, safe=':~')}"
+    path = f"/v1/jobs/{receipt.type}/{_escaped(receipt.id)}"
     return path if receipt.where != "queue" else f"{path}?sequence={receipt.sequence}"
