@@ -96,8 +96,12 @@ def _watch_commits(folder: Path) -> None:
 
 
 def _watch_marks(folder: Path) -> None:
-    """A job whose last permitted delivery ended in good order is no crash loop."""
+    """A job whose last permitted delivery ended in good order is no crash loop.
+
+    Of a delivery that was never started, because a component was away, a nak says nothing about the start before it.
+    """
     mark, nak = CrashLoopGuard.mark_started, Delivery.nak
+    begun: dict[str, int] = {}
 
     async def mark_and_look(self: CrashLoopGuard, delivery: Delivery) -> bool:
         file = folder / _MARKS / safe_token(delivery.origin())
@@ -105,13 +109,13 @@ def _watch_marks(folder: Path) -> None:
         if not started and file.exists() and file.read_text() == "ended":
             report(folder, f"{delivery.subject} {delivery.origin()} is a crash loop, although its last start has ended")
         if started:
+            begun[delivery.origin()] = delivery.delivered
             file.write_text("started")
         return started
 
     def nak_and_note(self: Delivery, delay: Any) -> None:
-        file = folder / _MARKS / safe_token(self.origin())
-        if file.exists():
-            file.write_text("ended")
+        if begun.get(self.origin()) == self.delivered:
+            (folder / _MARKS / safe_token(self.origin())).write_text("ended")
         nak(self, delay)
 
     _replace(CrashLoopGuard, "mark_started", mark_and_look)
