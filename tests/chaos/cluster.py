@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from nightshift.config.project import Project
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.stack import Stack
@@ -60,7 +61,7 @@ class Cluster:
 class ClusterStack(Stack):
     """The stack with three brokers in place of one."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, *, project: Project | None = None) -> None:
+        super().__init__(folder, project=project)
         self.cluster = Cluster(self.folder / "cluster", self.logs)
         self.broker = self.cluster  # type: ignore[assignment]  # it has what the stack asks of a broker

@@ -1,10 +1,12 @@
 """Three brokers under faults, in short; the long form is `python -m tests.chaos --cluster --minutes 30`."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from nightshift.config.project import Project
 from tests.chaos.cluster import NODES, ClusterStack
 from tests.chaos.pace import BRISK
 from tests.chaos.plan import CLUSTER_FAULTS
@@ -23,3 +25,8 @@ async def test_a_cluster_loses_and_doubles_nothing_while_its_leaders_die(tmp_pat
     stack = ClusterStack(tmp_path)
     report = await run(stack, scale, seed=SEED, fault_seconds=22, say=said.append, faults=CLUSTER_FAULTS)
     assert not report.breaches, "\n".join([*report.breaches, *said, f"seed {SEED}, logs in {tmp_path / 'logs'}"])
+
+
+def test_the_command_line_can_make_the_stack_of_three_brokers(tmp_path: Path) -> None:
+    """In a new folder, as it makes the usual one."""
+    assert ClusterStack.fresh("chaos", datetime.now().astimezone(), Project(tmp_path)).folder.is_dir()
