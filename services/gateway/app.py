@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.context import GatewayContext
@@ -13,6 +12,7 @@ from services.gateway.files import routes as files
 from services.gateway.jobs import routes as jobs
 from services.gateway.metrics import RequestMetrics
 from services.gateway.operation import Operation
+from services.gateway.paths import Paths
 from services.gateway.problems import Problem
 from services.gateway.resource import Resource
 from services.gateway.responses import problem_response
@@ -40,11 +40,12 @@ def build_app(context: GatewayContext) -> ASGIApp:
     by_path: dict[str, list[Operation]] = {}
     for operation in operations(context):
         by_path.setdefault(operation.path, []).append(operation)
-    routes = [Route(path, Resource(group, context.admission, context.tracing)) for path, group in by_path.items()]
-    router = Router(routes, redirect_slashes=False, default=_not_found)
+    paths = Paths(
+        {path: Resource(group, context.admission, context.tracing) for path, group in by_path.items()}, _not_found
+    )
     metrics = RequestMetrics(by_path)
     context.metrics.register(metrics)
-    return Exchanges(_with_cors(router, context.settings.gateway_cors_origins), metrics)
+    return Exchanges(_with_cors(paths, context.settings.gateway_cors_origins), metrics)
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

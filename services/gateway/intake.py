@@ -136,11 +136,7 @@ class Intake:
             self._away, self._next_try = True, asyncio.get_running_loop().time() + TRY_SECONDS
 
     async def _store(self, message: OutboundMessage) -> Stored:
-        try:
-            async with asyncio.timeout(BROKER_SECONDS):
-                stored = await self._publisher.store(message)
-        except TimeoutError:  # it waited behind others that the broker did not answer either
-            raise Unavailable("broker", f"no answer within {BROKER_SECONDS:g} s") from None
+        stored = await self._publisher.store(message)
         self._away = False
         return stored
 

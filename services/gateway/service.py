@@ -127,7 +127,9 @@ def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, ad
         settings, public_endpoint=settings.s3_public_endpoint, spool_folder=settings.gateway_spool_folder
     )
     frame.stack.push_async_callback(transfers.close)
-    publisher = Publisher(connection, objects, timeout_seconds=BROKER_SECONDS, tracing=frame.tracing)
+    publisher = Publisher(
+        connection, objects, timeout_seconds=BROKER_SECONDS, patience_seconds=BROKER_SECONDS, tracing=frame.tracing
+    )
     intake = Intake(connection, database, publisher)
     return GatewayContext(
         settings=settings,

@@ -13,11 +13,19 @@ class Batcher(Generic[T, R]):
     """Call `run` with all items that arrived while the previous call was under way, at most `max_size` at a time.
 
     There is no timer: alone, an item waits for nothing; under load, groups grow by themselves.
-    `run` returns one result per item, in order; an exception among the results, or raised, goes to its caller.
+    `run` returns one result per item, in order; an exception among the results, or raised, goes to its caller. Who has
+    waited for `patience_seconds` gets a `TimeoutError`; its items may be run all the same.
     """
 
-    def __init__(self, run: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]], *, max_size: int) -> None:
-        self._run, self._max_size = run, max_size
+    def __init__(
+        self,
+        run: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]],
+        *,
+        max_size: int,
+        patience_seconds: float | None = None,
+    ) -> None:
+        self._run, self._max_size, self._patience_seconds = run, max_size, patience_seconds
+        self._impatient: deque[tuple[float, asyncio.Future[Sequence[R | Exception]]]] = deque()
         self._waiting: deque[tuple[Sequence[T], asyncio.Future[Sequence[R | Exception]]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -36,9 +44,28 @@ class Batcher(Generic[T, R]):
             return [result for answer in answers for result in answer]
         future: asyncio.Future[Sequence[R | Exception]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, future))
+        if self._patience_seconds is not None:
+            self._limit(future, self._patience_seconds)
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         return await future
+
+    def _limit(self, future: "asyncio.Future[Sequence[R | Exception]]", seconds: float) -> None:
+        """Let a call end in time. One timer serves all: a timer for each would cost more than what most calls do."""
+        loop = asyncio.get_running_loop()
+        self._impatient.append((loop.time() + seconds, future))
+        if len(self._impatient) == 1:
+            loop.call_at(self._impatient[0][0], self._give_up)
+
+    def _give_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._impatient and (self._impatient[0][1].done() or self._impatient[0][0] <= now):
+            _, future = self._impatient.popleft()
+            if not future.done():
+                future.set_exception(TimeoutError())
+        if self._impatient:
+            loop.call_at(self._impatient[0][0], self._give_up)
 
     async def _work(self) -> None:
         try:

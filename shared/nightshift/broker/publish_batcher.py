@@ -15,6 +15,7 @@ from nightshift.broker.errors import BrokerRefusedError
 from nightshift.broker.jetstream import Stored, store
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
+from nightshift.outcomes import Unavailable
 
 MAX_GROUP = 500
 
@@ -22,8 +23,11 @@ MAX_GROUP = 500
 class PublishBatcher:
     """Stores messages, one per call; callers see no difference but for the speed."""
 
-    def __init__(self, connection: Connection, *, timeout_seconds: float) -> None:
-        self._connection, self._timeout_seconds = connection, timeout_seconds
+    def __init__(
+        self, connection: Connection, *, timeout_seconds: float, patience_seconds: float | None = None
+    ) -> None:
+        """`timeout_seconds` are for each answer; `patience_seconds`, if given, for all, the wait behind others too."""
+        self._connection, self._timeout_seconds, self._patience_seconds = connection, timeout_seconds, patience_seconds
         self._worth = BatchWorth()
         self._batchers: dict[str, Batcher[OutboundMessage, Stored]] = {}
 
@@ -33,13 +37,22 @@ class PublishBatcher:
         Raises:
             Unavailable, BrokerRefusedError: as `store`.
         """
-        if not message.subject.startswith(wire.JOBS) or wire.MSG_ID not in message.headers:
-            return await self._single(message)  # other streams take no batches; without an id no batch can be retried
+        try:
+            if message.subject.startswith(wire.JOBS) and wire.MSG_ID in message.headers:
+                return await self._batcher(message)(message)
+            async with asyncio.timeout(self._patience_seconds):
+                return await self._single(message)  # other streams take no batches; without an id none can be retried
+        except TimeoutError:
+            raise Unavailable("broker", f"no answer within {self._patience_seconds:g} s") from None
+
+    def _batcher(self, message: OutboundMessage) -> Batcher[OutboundMessage, Stored]:
         service = wire.service_of(wire.type_of(message.subject))
         batcher = self._batchers.get(service)
         if batcher is None:
-            batcher = self._batchers[service] = Batcher(self._group, max_size=MAX_GROUP)
-        return await batcher(message)
+            batcher = self._batchers[service] = Batcher(
+                self._group, max_size=MAX_GROUP, patience_seconds=self._patience_seconds
+            )
+        return batcher
 
     async def _group(self, messages: Sequence[OutboundMessage]) -> Sequence[Stored | Exception]:
         begun, count = time.monotonic(), len(messages)

@@ -57,11 +57,16 @@ class Publisher:
         objects: ObjectStore | None = None,
         *,
         timeout_seconds: float = 10.0,
+        patience_seconds: float | None = None,
         tracing: Tracing = NO_TRACING,
     ) -> None:
+        """`timeout_seconds` are for each answer of the broker; with `patience_seconds` no single publish takes longer.
+
+        Without, one may wait behind others that get no answer either.
+        """
         self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
         self._tracing = tracing
-        self._grouped = PublishBatcher(connection, timeout_seconds=timeout_seconds)
+        self._grouped = PublishBatcher(connection, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds)
 
     async def publish(
         self,
