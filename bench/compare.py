@@ -9,8 +9,11 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from bench.peers.roster import PEERS, Peer
 from bench.report import RESULTS, Measured, write
@@ -50,8 +53,27 @@ class Servers:
         }
 
 
-def run_once(servers: Servers, peer: Peer, jobs: int, *, paced: bool) -> dict[str, float]:
-    """Preloads and works off once; for latency the worker is there first and the jobs come paced.
+Load = Literal["preloaded", "paced", "sustained"]
+"""How the jobs come: all before the worker begins, 100 a second, or as fast as they can while it works."""
+
+
+@contextmanager
+def beside(broker: Broker, folder: Path, peers_bin: Path) -> Iterator[Servers]:
+    """Redis and PostgreSQL beside a broker that runs.
+
+    Raises:
+        ProgramMissingError, StartFailedError: one is not on this machine, or does not start.
+    """
+    with ExitStack() as stack:
+        redis = Redis(folder / "redis")
+        stack.callback(redis.stop)
+        postgres = Postgres(folder / "postgres")
+        stack.callback(postgres.stop)
+        yield Servers(broker, redis, postgres, folder, peers_bin)
+
+
+def run_once(servers: Servers, peer: Peer, jobs: int, load: Load = "preloaded") -> dict[str, float]:
+    """Publishes and works off once; the worker is there first, unless the jobs are preloaded.
 
     Raises:
         RuntimeError: it did not finish; with the end of what it printed.
@@ -59,7 +81,7 @@ def run_once(servers: Servers, peer: Peer, jobs: int, *, paced: bool) -> dict[st
     result = servers.folder / f"{peer.module}-{uuid.uuid4().hex[:6]}.json"
     log = result.with_suffix(".log")
     environment = servers.environment(jobs, result, postgres="postgres" in peer.worker)
-    if paced:
+    if load == "paced":
         environment["BENCH_PACED"] = "1"
     if "procrastinate" in peer.module or (peer.own and "nightshift" in peer.module):
         environment["BENCH_QUEUE"] = "bench"
@@ -70,7 +92,7 @@ def run_once(servers: Servers, peer: Peer, jobs: int, *, paced: bool) -> dict[st
     publish = [str(binary / "python"), "-c", program, "preload"]
     command = [part.format(bin=binary) for part in peer.worker]
     with log.open("wb") as output:
-        if paced:  # the queue has to exist before its worker does
+        if load != "preloaded":  # the queue has to exist before its worker does
             subprocess.run(
                 publish, env={**environment, "BENCH_JOBS": "0"}, cwd=ROOT, stdout=output, stderr=output, check=False
             )
@@ -80,9 +102,10 @@ def run_once(servers: Servers, peer: Peer, jobs: int, *, paced: bool) -> dict[st
             )
         worker = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
         try:
-            if paced:
+            if load != "preloaded":
                 time.sleep(3)
-                subprocess.run([*publish, "paced"], env=environment, cwd=ROOT, stdout=output, stderr=output, check=True)
+                how = [*publish, "paced"] if load == "paced" else publish
+                subprocess.run(how, env=environment, cwd=ROOT, stdout=output, stderr=output, check=True)
             return _result(result, worker, log)
         finally:
             worker.terminate()
@@ -113,11 +136,11 @@ def compare(servers: Servers, peers: list[Peer], jobs: int, rounds: int, latency
                 continue
             try:
                 count = 10 * jobs if entry.peer.own else jobs
-                fast = run_once(servers, entry.peer, count, paced=False)
+                fast = run_once(servers, entry.peer, count)
                 entry.rates.append(fast["jobs"] / max(fast["seconds"], 1e-9))
                 said = f"{entry.rates[-1]:>9,.0f} jobs/s"
                 if entry.peer.latency:
-                    slow = run_once(servers, entry.peer, latency_jobs, paced=True)
+                    slow = run_once(servers, entry.peer, latency_jobs, "paced")
                     entry.p50_ms.append(slow["p50_ms"])
                     entry.p99_ms.append(slow["p99_ms"])
                     said += f"   p50 {slow['p50_ms']:.1f} ms   p99 {slow['p99_ms']:.1f} ms"
@@ -150,17 +173,12 @@ def main() -> int:
         loop = asyncio.new_event_loop()
         loop.run_until_complete(broker.start())
         try:
-            redis, postgres = Redis(folder / "redis"), Postgres(folder / "postgres")
+            with beside(broker, folder, options.peers_bin) as servers:
+                measured = compare(servers, peers, options.jobs, options.rounds, options.latency_jobs)
         except (ProgramMissingError, StartFailedError) as missing:
             print(missing, file=sys.stderr)
-            loop.run_until_complete(broker.kill())
             return 1
-        try:
-            servers = Servers(broker, redis, postgres, folder, options.peers_bin)
-            measured = compare(servers, peers, options.jobs, options.rounds, options.latency_jobs)
         finally:
-            redis.stop()
-            postgres.stop()
             loop.run_until_complete(broker.kill())
             loop.close()
     print(write(measured, options.results, peers_bin=options.peers_bin))

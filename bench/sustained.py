@@ -1,6 +1,7 @@
 """A load that does not end: published, worked off and gone, under a work queue and a bulk queue in turn.
 
 `python -m bench.sustained`. Publisher and worker run at the same time; a round ends when the stream holds nothing.
+Peers, where `make bench` has installed them, do the same with a tenth of the jobs, until the last is done.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from pathlib import Path
 import uvloop
 
 from bench import worker
+from bench.compare import beside, run_once
+from bench.peers.roster import PEERS
 from bench.report import write_figures
 from bench.scale import ROOT, processor_seconds
 from nightshift.broker import BrokerRefusedError, Connection, connect
@@ -129,11 +132,13 @@ async def _until_gone(broker: Broker, connection: Connection, jobs: int) -> Roun
     return Round(jobs / seconds, (processor_seconds(broker.process.pid) - before) / jobs * 1e6)
 
 
-async def measure(jobs: int, rounds: int) -> dict[str, list[Round]]:
-    """Every kind in turn, round by round."""
+async def measure(jobs: int, rounds: int, peers_bin: Path) -> tuple[dict[str, list[Round]], dict[str, list[float]]]:
+    """Every kind in turn, and every peer, round by round; the peers' jobs per second apart."""
     found: dict[str, list[Round]] = {}
+    peers: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
-        broker = Broker(Path(name) / "broker")
+        folder = Path(name)
+        broker = Broker(folder / "broker")
         await broker.start()
         try:
             connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
@@ -143,14 +148,29 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[Round]]:
                         one = await measure_once(broker, connection, Path(name), bulk=bulk, mode=mode, jobs=jobs)
                         found.setdefault(f"{effect}, {kind}", []).append(one)
                         print(f"  round {number + 1}  {effect + ', ' + kind:<44}{one.jobs:>10,.0f} jobs/s", flush=True)
+                await asyncio.to_thread(_peers, broker, folder / f"round-{number}", peers_bin, jobs // 10, peers)
             await connection.close()
         finally:
             await broker.kill()
-    return found
+    return found, peers
 
 
-def rows_of(found: dict[str, list[Round]]) -> dict[str, str]:
-    """Return a line for each kind, with its ratio to the work queue of the same run."""
+def _peers(broker: Broker, folder: Path, peers_bin: Path, jobs: int, found: dict[str, list[float]]) -> None:
+    """Let each peer publish and work at the same time, from its first job until its last is done."""
+    if not peers_bin.exists():
+        return
+    for place in (folder.parent, folder):  # PostgreSQL runs as another user
+        place.mkdir(exist_ok=True)
+        place.chmod(0o755)
+    with beside(broker, folder, peers_bin) as servers:
+        for peer in (one for one in PEERS if one.sustained):
+            numbers = run_once(servers, peer, jobs, "sustained")
+            found.setdefault(peer.name, []).append(numbers["jobs"] / numbers["seconds"])
+            print(f"           {peer.name:<44}{found[peer.name][-1]:>10,.0f} jobs/s", flush=True)
+
+
+def rows_of(found: dict[str, list[Round]], peers: dict[str, list[float]]) -> dict[str, str]:
+    """Return a line for each kind, with its ratio to the work queue of the same run, and for each peer."""
     rows: dict[str, str] = {}
     for effect in EFFECTS:
         base = statistics.median(one.jobs for one in found[f"{effect}, work queue"])
@@ -161,6 +181,8 @@ def rows_of(found: dict[str, list[Round]]) -> dict[str, str]:
                 statistics.median(one.broker for one in rounds),
             )
             rows[f"{effect}, {kind}"] = f"{rate:,.0f} jobs/s, {rate / base:.2f} times; broker {broker:.0f} µs a job"
+    for name, rates in peers.items():
+        rows[f"{name}, until done"] = f"{statistics.median(rates):,.0f} jobs/s"
     return rows
 
 
@@ -171,12 +193,14 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=60_000, help="jobs of each round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, interleaved")
+    parser.add_argument("--peers-bin", type=Path, default=ROOT / ".venv-bench" / "bin", help="the peers' environment")
     options = parser.parse_args()
     how = (
         f"a load that goes on: published, worked off and gone from the stream, {options.jobs:,} jobs of about 200 "
         f"bytes, one worker process, sync_interval: always, median of {options.rounds} interleaved rounds"
     )
-    print(write_figures("sustained", how, rows_of(uvloop.run(measure(options.jobs, options.rounds)))))
+    found, peers = uvloop.run(measure(options.jobs, options.rounds, options.peers_bin))
+    print(write_figures("sustained", how, rows_of(found, peers)))
     return 0
 
 

@@ -17,6 +17,8 @@ class Peer:
     arguments: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     latency: bool = True
+    sustained: bool = False
+    """Measured as well under a load that goes on: who runs on the same broker, and the two that are used most."""
 
 
 def _module(name: str, *arguments: str) -> tuple[str, ...]:
@@ -69,6 +71,7 @@ PEERS = (
         ("{bin}/faststream", "run", f"{HERE}.faststream_batch_peer:app"),
         NATS,
         packages=("faststream",),
+        sustained=True,
     ),
     Peer(
         "FastStream, one by one",
@@ -76,6 +79,7 @@ PEERS = (
         ("{bin}/faststream", "run", f"{HERE}.faststream_peer:app"),
         NATS,
         packages=("faststream",),
+        sustained=True,
     ),
     Peer(
         "taskiq-nats",
@@ -83,6 +87,7 @@ PEERS = (
         ("{bin}/taskiq", "worker", f"{HERE}.taskiq_peer:broker", "--workers", "1", "--max-async-tasks", "500"),
         NATS,
         packages=("taskiq", "taskiq-nats"),
+        sustained=True,
     ),
     Peer(
         "dramatiq",
@@ -90,6 +95,7 @@ PEERS = (
         ("{bin}/dramatiq", f"{HERE}.dramatiq_peer", "--processes", "1", "--threads", "8"),
         REDIS,
         packages=("dramatiq",),
+        sustained=True,
     ),
     Peer("huey", "huey_peer", ("{bin}/huey_consumer", f"{HERE}.huey_peer.huey", "-w", "4"), REDIS, packages=("huey",)),
     Peer("SAQ", "saq_peer", ("{bin}/saq", f"{HERE}.saq_peer.settings"), REDIS, packages=("saq",)),
@@ -103,6 +109,7 @@ PEERS = (
         ),
         REDIS,
         packages=("celery",),
+        sustained=True,
     ),
     Peer(
         "procrastinate",

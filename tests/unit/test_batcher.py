@@ -107,3 +107,45 @@ async def test_a_missing_result_fails_its_group_instead_of_leaving_it_waiting() 
     async with asyncio.timeout(5):
         results = await asyncio.gather(*(batcher(item) for item in range(3)), return_exceptions=True)
     assert all(isinstance(result, ValueError) for result in results)
+
+
+async def test_who_has_waited_long_enough_is_told_so_and_nobody_else() -> None:
+    """Whether its group runs or waits behind another one; the same batcher goes on when that one has ended."""
+    may_end = asyncio.Event()
+
+    async def run(numbers: Sequence[int]) -> list[int | Exception]:
+        if 0 in numbers:
+            await may_end.wait()
+        return [number * 2 for number in numbers]
+
+    batcher: Batcher[int, int] = Batcher(run, max_size=1, patience_seconds=0.05)
+    stuck = asyncio.gather(batcher(0), batcher(1), return_exceptions=True)
+    assert [type(outcome) for outcome in await stuck] == [TimeoutError, TimeoutError]
+    late = asyncio.create_task(batcher(2))
+    await asyncio.sleep(0)
+    may_end.set()
+    assert await late == 4
+    assert await batcher(3) == 6
+
+
+async def test_the_patience_of_those_who_came_later_ends_later() -> None:
+    """Each waits its own time, counted from its own call."""
+    never, ended = asyncio.Event(), list[int]()
+
+    async def run(numbers: Sequence[int]) -> list[int | Exception]:
+        await never.wait()
+        return list(numbers)
+
+    batcher: Batcher[int, int] = Batcher(run, max_size=10, patience_seconds=0.1)
+
+    async def call(number: int) -> float:
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            await batcher(number)
+        ended.append(number)
+        return asyncio.get_running_loop().time() - began
+
+    first = asyncio.create_task(call(1))
+    await asyncio.wait({first}, timeout=0.03)
+    assert min(await asyncio.gather(first, call(2))) >= 0.099
+    assert ended == [1, 2]
