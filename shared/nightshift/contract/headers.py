@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from nightshift.contract import wire
+from nightshift.contract.batch_headers import BatchCommit, BatchId, BatchSequence
 from nightshift.contract.constraints import END, pattern
 
 _TIME = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?Z{END}"
@@ -60,21 +61,6 @@ _Trace = Annotated[
         examples=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
     ),
 ]
-_BatchId = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=64,
-        description="Jobs that are stored together or not at all have one (ADR-50): our publishers do so with those "
-        "that are published at the same time. It says nothing to a worker.",
-        examples=["0123456789abcdef0123456789abcdef"],
-    ),
-]
-_BatchSequence = Annotated[
-    str,
-    pattern(rf"^[0-9]{{1,4}}{END}", "a whole number", description="Its place in that batch, from 1.", examples=["17"]),
-]
-_BatchCommit = Annotated[str, Meta(description="`1` at the last one of a batch, which stores it.", examples=["1"])]
 _Attempts = Annotated[
     str, pattern(rf"^[0-9]{{1,7}}{END}", "a whole number", description="Attempts that were made.", examples=["4"])
 ]
@@ -108,9 +94,9 @@ class JobHeaders(Headers, frozen=True, kw_only=True):
     attempt_base: _AttemptBase | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
     claim: _Claim | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
     tenant: _Tenant | UnsetType = msgspec.field(default=UNSET, name=wire.TENANT)
-    batch_id: _BatchId | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_ID)
-    batch_sequence: _BatchSequence | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_SEQUENCE)
-    batch_commit: _BatchCommit | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_COMMIT)
+    batch_id: BatchId | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_ID)
+    batch_sequence: BatchSequence | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_SEQUENCE)
+    batch_commit: BatchCommit | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_COMMIT)
 
 
 class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
