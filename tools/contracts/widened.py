@@ -2,7 +2,7 @@
 
 from contracts.email import ADDRESS
 from nightshift.contract.constraints import CONTROL, END
-from nightshift.contract.headers import REASON
+from nightshift.contract.header_values import REASON
 from tools.contracts.patterns import portable
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"

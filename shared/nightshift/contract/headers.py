@@ -6,75 +6,24 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from nightshift.contract import wire
-from nightshift.contract.batch_headers import BatchCommit, BatchId, BatchSequence
 from nightshift.contract.constraints import END, pattern
+from nightshift.contract.header_values import (
+    AttemptBase,
+    Attempts,
+    BatchCommit,
+    BatchId,
+    BatchSequence,
+    Claim,
+    Error,
+    JobId,
+    MsgId,
+    Reason,
+    Tenant,
+    Trace,
+)
 
 _TIME = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?Z{END}"
 _TYPE = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+"
-REASON = rf"^(?:{'|'.join(wire.REASONS)}){END}"
-
-_JobId = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        description="With the type, the identity of the work: a second job of the same type and id has no second "
-        "effect, for 60 days. Any text; in subjects and keys one that is longer than 200 bytes or not of "
-        "[A-Za-z0-9_-] is replaced by `~` and its SHA-256.",
-        examples=["welcome-17"],
-    ),
-]
-_MsgId = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        description="The broker drops a second message with this id on the same stream within two minutes. "
-        "Also the job's identity when there is no Job-Id. Our publishers write `<type>/<job id>`.",
-        examples=["email.send/welcome-17"],
-    ),
-]
-_AttemptBase = Annotated[
-    str,
-    pattern(
-        rf"^[0-9]{{1,6}}{END}",
-        "a whole number",
-        description="Attempts that were used before this copy.",
-        examples=["2"],
-    ),
-]
-_Claim = Annotated[
-    str,
-    pattern(
-        rf"^claims/[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}/[0-9a-f]{{64}}{END}",
-        "claims/<date>/<sha256>",
-        description="The body is the object with this key, and the message has none: how our publishers send a body "
-        "over 128 KB. The hash is that of the body; the object may be deleted from that date on.",
-        examples=[f"claims/2026-09-07/{'0a' * 32}"],
-    ),
-]
-_Tenant = Annotated[
-    str, Meta(description="Whose job it is, for the ledger and for its follow-up jobs.", examples=["acme"])
-]
-_Trace = Annotated[
-    str,
-    Meta(
-        description="W3C trace context, carried along to follow-up jobs; one that is not well-formed is ignored.",
-        examples=["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
-    ),
-]
-_Attempts = Annotated[
-    str, pattern(rf"^[0-9]{{1,7}}{END}", "a whole number", description="Attempts that were made.", examples=["4"])
-]
-_Reason = Annotated[str, pattern(REASON, " or ".join(wire.REASONS), description="Why it was given up on.")]
-_Error = Annotated[
-    str,
-    pattern(
-        rf"^[ -~]*{END}",
-        "one line of ASCII",
-        max_length=1024,
-        description="What went wrong, in one line without secrets.",
-        examples=["Expected `str`, got `int` - at `$.subject`"],
-    ),
-]
 
 
 class Headers(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,17 +32,17 @@ class Headers(msgspec.Struct, frozen=True, kw_only=True):
     A job with one that is almost one of these (`job-id`, `JobId`, `X-Job-Id`) is a dead letter that says so.
     """
 
-    traceparent: _Trace | UnsetType = msgspec.field(default=UNSET, name=wire.TRACEPARENT)
+    traceparent: Trace | UnsetType = msgspec.field(default=UNSET, name=wire.TRACEPARENT)
 
 
 class JobHeaders(Headers, frozen=True, kw_only=True):
     """Headers of a job to be run now, `jobs.<type>`: all optional."""
 
-    job_id: _JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
-    msg_id: _MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
-    attempt_base: _AttemptBase | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
-    claim: _Claim | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
-    tenant: _Tenant | UnsetType = msgspec.field(default=UNSET, name=wire.TENANT)
+    job_id: JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
+    msg_id: MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
+    attempt_base: AttemptBase | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
+    claim: Claim | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
+    tenant: Tenant | UnsetType = msgspec.field(default=UNSET, name=wire.TENANT)
     batch_id: BatchId | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_ID)
     batch_sequence: BatchSequence | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_SEQUENCE)
     batch_commit: BatchCommit | UnsetType = msgspec.field(default=UNSET, name=wire.BATCH_COMMIT)
@@ -120,9 +69,9 @@ class LaterHeaders(JobHeaders, frozen=True, kw_only=True):
             examples=["due.email.send"],
         ),
     ] = msgspec.field(name="Nats-Schedule-Target")
-    dead_reason: _Reason | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_REASON)
-    dead_error: _Error | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_ERROR)
-    dead_attempts: _Attempts | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_ATTEMPTS)
+    dead_reason: Reason | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_REASON)
+    dead_error: Error | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_ERROR)
+    dead_attempts: Attempts | UnsetType = msgspec.field(default=UNSET, name=wire.DEAD_ATTEMPTS)
 
 
 class DueHeaders(JobHeaders, frozen=True, kw_only=True):
@@ -139,7 +88,7 @@ class DueHeaders(JobHeaders, frozen=True, kw_only=True):
 class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
     """Headers of a dead letter, `dead.<type>`: all of the job's own, and why it was given up on."""
 
-    job_id: _JobId = msgspec.field(name=wire.JOB_ID)
+    job_id: JobId = msgspec.field(name=wire.JOB_ID)
     msg_id: Annotated[
         str,
         pattern(
@@ -150,10 +99,10 @@ class DeadLetterHeaders(Headers, frozen=True, kw_only=True):
     ] = msgspec.field(name=wire.MSG_ID)
     attempt_base: str | UnsetType = msgspec.field(default=UNSET, name=wire.ATTEMPT_BASE)
     claim: str | UnsetType = msgspec.field(default=UNSET, name=wire.CLAIM)
-    tenant: _Tenant | UnsetType = msgspec.field(default=UNSET, name=wire.TENANT)
-    reason: _Reason = msgspec.field(name=wire.DEAD_REASON)
-    error: _Error = msgspec.field(name=wire.DEAD_ERROR)
-    attempts: _Attempts = msgspec.field(name=wire.DEAD_ATTEMPTS)
+    tenant: Tenant | UnsetType = msgspec.field(default=UNSET, name=wire.TENANT)
+    reason: Reason = msgspec.field(name=wire.DEAD_REASON)
+    error: Error = msgspec.field(name=wire.DEAD_ERROR)
+    attempts: Attempts = msgspec.field(name=wire.DEAD_ATTEMPTS)
     subject: Annotated[
         str, pattern(rf"^[ -~]+{END}", "one line of ASCII", description="Subject to publish it on again.")
     ] = msgspec.field(name=wire.DEAD_SUBJECT)
@@ -199,8 +148,8 @@ class EventHeaders(Headers, frozen=True, kw_only=True):
 class ManualEventHeaders(Headers, frozen=True, kw_only=True):
     """Headers of an event that was published by hand, `cron.<name>.manual`: all optional."""
 
-    job_id: _JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
-    msg_id: _MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
+    job_id: JobId | UnsetType = msgspec.field(default=UNSET, name=wire.JOB_ID)
+    msg_id: MsgId | UnsetType = msgspec.field(default=UNSET, name=wire.MSG_ID)
 
 
 KINDS: dict[str, type[Headers]] = {
