@@ -105,6 +105,11 @@ async def test_all_dead_letters_are_printed_while_they_are_read(operator: Operat
     assert numbers == list(range(1, 2 * LETTERS + 2))
 
 
+def _tally(count: int) -> dict[str, Any]:
+    """What is said where all that matched was done."""
+    return {"matched": count, "done": count, "missing": []}
+
+
 async def test_what_is_named_is_deleted_and_redriven_without_reading_the_others(operator: Operator) -> None:
     """A reference says where it is."""
     await bury(operator)
@@ -113,7 +118,7 @@ async def test_what_is_named_is_deleted_and_redriven_without_reading_the_others(
     redriven = await operator.run("dlq", "redrive", f"email:{last}", "--yes", "--json")
     deleted = await operator.run("dlq", "purge", f"email:{first}", f"email:{second}", "--yes", "--json")
     assert sent_bytes(operator) - before < FEW_BYTES
-    assert (redriven.json, deleted.json) == ({"matched": 1, "done": 1}, {"matched": 2, "done": 2})
+    assert (redriven.json, deleted.json) == (_tally(1), _tally(2))
     assert (await manage(operator.connection, "STREAM.INFO.EMAIL_DLQ"))["state"]["messages"] == LETTERS - 3
 
 
@@ -123,7 +128,7 @@ async def test_all_dead_letters_of_a_service_are_deleted_by_one_request(operator
     await operator.connection.jetstream().publish("dead.sync.external", b"{}")
     before = received_messages(operator)
     deleted = await operator.run("dlq", "purge", "--service", "email", "--yes", "--json")
-    assert deleted.json == {"matched": 20, "done": 20}
+    assert deleted.json == _tally(20)
     assert received_messages(operator) - before < 20
     left = (await operator.run("dlq", "list", "--limit", "0", "--json")).json
     assert [row["type"] for row in left] == ["sync.external"]

@@ -100,7 +100,6 @@ async def test_the_list_can_be_narrowed(
         (("--outcome", "dead"), "nightshift dlq list"),
         (("--outcome", "skiped"), "did you mean"),
         (("--type", "email.sent"), "did you mean"),
-        (("--limit", "-1"), "0 for all"),
     ],
 )
 async def test_what_the_ledger_cannot_be_asked_is_told(

@@ -4,7 +4,7 @@ import argparse
 
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.client.contract import message_class
-from nightshift.cli.terminal.exit_codes import DONE, CommandError, UsageError
+from nightshift.cli.terminal.exit_codes import DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant, format_number, format_result
 from nightshift.cli.terminal.table import Column
 from nightshift.messaging import ledger
@@ -28,7 +28,7 @@ async def run(context: Context, options: argparse.Namespace) -> int:
     """List jobs of the ledger, the newest last; all of them are printed while they are read, the newest first."""
     database = context.database()
     if database is None:
-        raise CommandError(f"the ledger is in the database, and {NO_DATABASE}")
+        raise UsageError(f"{NO_DATABASE}: the ledger is in the database")
     entries = ledger.newest(database, _filter(context, options), limit=options.limit or None)
     if options.limit == 0:
         await context.output.stream(entries, _COLUMNS, none=_NONE)
@@ -47,8 +47,6 @@ def _filter(context: Context, options: argparse.Namespace) -> LedgerFilter:
             raise UsageError("the ledger holds what is done; what is dead is listed by: nightshift dlq list")
         hint = meant_or_all(options.outcome, OUTCOMES)
         raise UsageError(f"there is no outcome {options.outcome!r}{hint}")
-    if options.limit < 0:
-        raise UsageError("--limit is a number of rows, or 0 for all")
     if options.type and "*" not in options.type:
         message_class(context.catalogue.messages, options.type)
     now = context.now
