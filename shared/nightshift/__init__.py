@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from nightshift.config.settings import ProcessSettings, Settings
     from nightshift.contract.cron import ScheduleFired
     from nightshift.contract.message import Message
+    from nightshift.messaging.blocking import BlockingPublisher
+    from nightshift.messaging.enqueue import cancel_enqueued, enqueue
     from nightshift.messaging.job import Job
     from nightshift.messaging.publisher import Entry, Publisher, Receipt
+    from nightshift.messaging.record_done import record_done
     from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
     from nightshift.runtime.composition import ServiceContext
     from nightshift.runtime.service import run as run_service
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "BlockingPublisher",
     "Entry",
     "Handlers",
     "Job",
@@ -46,12 +50,16 @@ __all__ = [
     "Snooze",
     "Unavailable",
     "__version__",
+    "cancel_enqueued",
     "connect",
+    "enqueue",
+    "record_done",
     "route",
     "run_service",
 ]
 
 _PLACES = {
+    "BlockingPublisher": "messaging.blocking",
     "Entry": "messaging.publisher",
     "Handlers": "worker.router",
     "Job": "messaging.job",
@@ -69,7 +77,10 @@ _PLACES = {
     "Skip": "outcomes",
     "Snooze": "outcomes",
     "Unavailable": "outcomes",
+    "cancel_enqueued": "messaging.enqueue",
     "connect": "broker",
+    "enqueue": "messaging.enqueue",
+    "record_done": "messaging.record_done",
     "route": "worker.router",
     "run_service": "runtime.service:run",
 }

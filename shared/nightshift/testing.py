@@ -19,6 +19,7 @@ from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.message import Message
 from nightshift.database import Database, migrate, open_database, sqlite_url
+from nightshift.messaging.application_outbox import add_tables, enqueued_jobs
 from nightshift.messaging.in_memory import InMemoryPublisher, PublishedJob
 from nightshift.messaging.job import Job
 from nightshift.messaging.outbox import Outbox
@@ -39,6 +40,8 @@ __all__ = [
     "InMemoryPublisher",
     "JobResult",
     "PublishedJob",
+    "add_tables",
+    "enqueued_jobs",
     "perform_job",
     "temporary_database",
 ]

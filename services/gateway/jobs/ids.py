@@ -7,7 +7,7 @@ begins with the user, so that nobody takes, sees or cancels another user's job b
 import re
 from urllib.parse import quote
 
-from nightshift.messaging.publisher import new_job_id
+from nightshift.messaging.publish_arguments import new_job_id
 from services.gateway.problems import Problem
 
 LONGEST = 200

@@ -14,7 +14,7 @@ from nightshift.cli.queries.dead_letters import Filter, letters, letters_at
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.contract import wire
-from nightshift.messaging.publisher import new_job_id
+from nightshift.messaging.publish_arguments import new_job_id
 from nightshift.objects import ObjectMissingError
 from services.webhook.cli.events import EventRow, find_events, is_narrow
 

@@ -3,12 +3,18 @@
 libpq's are listed at https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from nightshift.text import did_you_mean
 
 POOLER, CONNECT_TIMEOUT = "pgbouncer", "connect_timeout"
 """Ours: whether a pooler lends the connection for one transaction at a time; seconds until a connection is there."""
+SCHEMA_OPTION, LIBRARY_SCHEMA = "nightshift_schema", "nightshift"
+"""Ours: the schema of the library's tables, which DATABASE_SCHEMA puts there; and the one without it."""
+_OURS = (POOLER, CONNECT_TIMEOUT, SCHEMA_OPTION)
+_SCHEMA_NAME = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,40}")
+_TAKEN_SCHEMAS = ("public", "information_schema")
 _DRIVER = frozenset(
     {
         *("host", "port", "user", "password", "dbname", "database", "passfile", "service"),
@@ -63,6 +69,7 @@ def usable_options(query: Mapping[str, str | Sequence[str]]) -> dict[str, str | 
             raise ValueError(f"{name} is in the database URL more than once")
     is_behind_pooler(options)
     connect_seconds(options)
+    library_schema(options)
     _check_choice(options, "target_session_attrs", _SESSIONS)
     return options
 
@@ -73,6 +80,21 @@ def is_behind_pooler(options: Mapping[str, str | Sequence[str]]) -> bool:
     if text not in _TRUE | _FALSE:
         raise ValueError(f"{POOLER} in the database URL is {text!r}: it is true or false")
     return text in _TRUE
+
+
+def library_schema(options: Mapping[str, str | Sequence[str]]) -> str:
+    """Return the schema in which the library's tables are.
+
+    Raises:
+        ValueError: it is no name that could stand in a statement as it is, or belongs to others.
+    """
+    name = str(options.get(SCHEMA_OPTION, LIBRARY_SCHEMA))
+    if not _SCHEMA_NAME.fullmatch(name) or name in _TAKEN_SCHEMAS:
+        raise ValueError(
+            f"the schema of Nightshift's tables cannot be {name!r}: it is a name of its own, in small letters, digits "
+            "and _, at most 41 of them, such as nightshift or shop_jobs"
+        )
+    return name
 
 
 def connect_seconds(options: Mapping[str, str | Sequence[str]]) -> float | None:
@@ -89,9 +111,9 @@ def _check_name(name: str) -> None:
     lower = name.lower()
     if lower in _REFUSED:
         raise ValueError(f"{name} in the database URL is not supported: {_REFUSED[lower]}")
-    if name in _DRIVER or lower in _SERVER or name in {POOLER, CONNECT_TIMEOUT} or "." in name:
+    if name in _DRIVER or lower in _SERVER or name in _OURS or "." in name:
         return
-    known = (*_DRIVER, *_SERVER, *_DROPPED, POOLER, CONNECT_TIMEOUT)
+    known = (*_DRIVER, *_SERVER, *_DROPPED, *_OURS)
     raise ValueError(
         f"the database URL has an unknown option {name!r}{did_you_mean(name, known)}; the server's own settings are "
         "written options=-c%20name=value"

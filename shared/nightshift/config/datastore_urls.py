@@ -1,17 +1,15 @@
-"""The URLs of database and object store: validated, combined with the authority to trust, shown without a password."""
+"""The URLs of database and object store: validated, and shown without a password."""
 
 import re
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nightshift.config.database_options import usable_options
 from nightshift.config.env_fields import Pattern
 from nightshift.config.host_name import is_host
-from nightshift.config.secret import Secret
-from nightshift.config.tls import ca_file_problem, is_file
+from nightshift.config.tls import is_file
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -43,45 +41,8 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
-_VERIFIED = "verify-full"
+VERIFIED = "verify-full"
 _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-
-
-class StoreSettings(Protocol):
-    """The settings that name database and object store; the operator's command line may have neither."""
-
-    @property
-    def database_url(self) -> Secret | None: ...  # noqa: D102 - a setting
-    @property
-    def database_ca_file(self) -> Path | None: ...  # noqa: D102
-    @property
-    def s3_endpoint(self) -> str | None: ...  # noqa: D102
-    @property
-    def s3_ca_file(self) -> Path | None: ...  # noqa: D102
-
-
-def database_url(settings: StoreSettings) -> str | None:
-    """Return the database's URL with the authority to trust in it, as `open_database` and `migrate` take it.
-
-    Raises:
-        ValueError: it is no such URL, or it and DATABASE_CA_FILE contradict each other.
-    """
-    if settings.database_url is None:
-        return None
-    return with_ca_file(settings.database_url.reveal(), settings.database_ca_file)
-
-
-def invalid_urls(settings: StoreSettings) -> Iterator[str]:
-    """Yield one line for each URL, or authority, that cannot work."""
-    unreadable = [*ca_file_problem("DATABASE_CA_FILE", settings.database_ca_file)]
-    yield from unreadable
-    try:
-        if not unreadable:
-            database_url(settings)
-    except ValueError as error:
-        yield f"DATABASE_URL: {error}"
-    yield from ca_file_problem("S3_CA_FILE", settings.s3_ca_file)
-    yield from _endpoint_problem(settings.s3_endpoint, settings.s3_ca_file)
 
 
 def has_host(url: str) -> bool:
@@ -127,27 +88,6 @@ def parse(url: str) -> "URL":
     return parsed.set(drivername=driver)
 
 
-def with_ca_file(url: str, ca_file: Path | None) -> str:
-    """Add the authority that must have signed a PostgreSQL server's certificate; its host name is verified, too.
-
-    Raises:
-        ValueError: the text is no URL that `parse` knows, or it says something else about TLS.
-    """
-    parsed = parse(url)
-    if ca_file is None:
-        return url
-    if parsed.get_backend_name() == "sqlite":
-        raise ValueError("DATABASE_CA_FILE is set, but an SQLite file has no certificate: leave one of them out")
-    mode = parsed.query.get("sslmode", _VERIFIED)
-    if "sslrootcert" in parsed.query or mode not in ("verify-ca", _VERIFIED):
-        raise ValueError(
-            f"DATABASE_CA_FILE is set: leave sslmode and sslrootcert out of the URL, it means {_VERIFIED} "
-            "(only verify-ca may stand there, which lets the host name go unverified)"
-        )
-    tls = {"sslmode": mode, "sslrootcert": str(ca_file.absolute())}
-    return parsed.update_query_dict(tls).render_as_string(hide_password=False)
-
-
 def sqlite_url(file: Path) -> str:
     """Return the URL of an SQLite file, whatever characters its path has (a `%` or `?` means something in a URL)."""
     from sqlalchemy.engine import URL  # noqa: PLC0415 - see above
@@ -161,15 +101,6 @@ def place(url: "URL") -> str:
         return f"SQLite file {url.database}"
     port = f":{url.port}" if url.port else ""
     return f"PostgreSQL at {url.host or url.query.get('host') or 'localhost'}{port}/{url.database}"
-
-
-def _endpoint_problem(endpoint: str | None, ca_file: Path | None) -> Iterator[str]:
-    if endpoint is None:
-        return
-    if not has_host(endpoint) or "@" in endpoint:
-        yield f"S3_ENDPOINT: {NO_HOST} {ENDPOINT.example}"
-    elif ca_file is not None and not endpoint.startswith("https:"):
-        yield "S3_CA_FILE is set and S3_ENDPOINT begins with http://: write https://, nothing is verified otherwise"
 
 
 def _check_tls(url: "URL") -> None:
@@ -190,7 +121,7 @@ def _with_system_authorities(url: "URL") -> "URL":
     file = ssl.get_default_verify_paths().cafile
     if file is None:
         raise ValueError("sslrootcert in the database URL is system: this machine has no file of authorities")
-    return url.update_query_dict({"sslmode": url.query.get("sslmode", _VERIFIED), "sslrootcert": file})
+    return url.update_query_dict({"sslmode": url.query.get("sslmode", VERIFIED), "sslrootcert": file})
 
 
 def _hosts_as_options(url: str) -> str:

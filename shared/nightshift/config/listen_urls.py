@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from nightshift.config.database_options import is_behind_pooler
-from nightshift.config.datastore_urls import parse, with_ca_file
+from nightshift.config.datastore_settings import with_ca_file
+from nightshift.config.datastore_urls import parse
 from nightshift.config.secret import Secret
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from nightshift.config.datastore_settings import invalid_urls
 from nightshift.config.datastore_urls import (
     ACCESS_KEY,
     BUCKET,
@@ -14,12 +15,12 @@ from nightshift.config.datastore_urls import (
     NO_HOST,
     REGION,
     has_host,
-    invalid_urls,
 )
 from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.listen_urls import invalid_listen_url
 from nightshift.config.secret import Secret
+from nightshift.config.setting_types import PACKAGE, BulkRemoval, DatabaseSchema, SchemaPackage
 from nightshift.config.tls import ca_file_problem, creds_file_problem
 from nightshift.contract.loading import problem_with
 
@@ -42,24 +43,6 @@ __all__ = [
 LogFormat = Literal["auto", "json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-_PACKAGE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
-SchemaPackage = Annotated[
-    str | None,
-    Pattern(_PACKAGE, "schema"),
-    Meta(
-        description="Python package of the application's tables; its migrations are in <package>.migrations. Unset: "
-        "schema, if there is one. none: the application has no tables, or migrates them itself."
-    ),
-]
-"""For the processes that look after the database's tables."""
-BulkRemoval = Annotated[
-    bool,
-    Meta(
-        description="On a single broker, empty the queues of services whose jobs all have a time limit of a minute or "
-        "less in bulk, which does not wait for the broker's disk at each job."
-    ),
-]
-"""For the processes that compare queues with what is declared."""
 _NATS_SERVER = r"(?:nats|tls|ws|wss)://[^\s,]+"
 
 
@@ -68,7 +51,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
 
     contracts_package: Annotated[
         str,
-        Pattern(rf"{_PACKAGE}(?:\s*,\s*{_PACKAGE})*", "contracts"),
+        Pattern(rf"{PACKAGE}(?:\s*,\s*{PACKAGE})*", "contracts"),
         Meta(
             description="Python package of the contracts, or module that declares services, such as shop.jobs; several "
             "with commas."
@@ -158,6 +141,7 @@ class ServerSettings(ProcessSettings, frozen=True, kw_only=True):
             "certificate and host name verified."
         ),
     ] = None
+    database_schema: DatabaseSchema = None
     s3_endpoint: Annotated[
         str,
         ENDPOINT,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from nightshift.config import datastore_urls
-from nightshift.config.database_options import is_behind_pooler
+from nightshift.config.database_options import is_behind_pooler, library_schema
 from nightshift.database.outages import SchemaChangedError, is_outage, outages, reason
 from nightshift.database.postgres import PoolLimits, postgres_engine, try_to_write
 from nightshift.database.single_thread import TransactionThread
@@ -46,8 +46,11 @@ class Database:
         self.engine = engine
         """The engine for writing."""
         self.url = url
-        self.place = datastore_urls.place(datastore_urls.parse(url))
+        address = datastore_urls.parse(url)
+        self.place = datastore_urls.place(address)
         """Which database it is, for logs and errors: without the password."""
+        self.schema = library_schema(address.query)
+        """Where the library's tables are on PostgreSQL."""
         self._reading = reading
         self._asking = asking or reading.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = threads

@@ -16,8 +16,8 @@ from nightshift.config.database_options import is_behind_pooler
 from nightshift.database.engine import Database
 from nightshift.database.outages import outages
 from nightshift.database.postgres import PoolLimits, connector
+from nightshift.database.tables import SCHEMA
 
-CHANNEL = "nightshift_outbox"
 AWAKE_LOCK = 1852401512
 """First number of the lock that a relay holds while it is awake; the second is its service's (migration 0004)."""
 POLL_SECONDS = 0.2
@@ -101,8 +101,13 @@ def _data_version(connection: Connection) -> int:
 class Listener:
     """PostgreSQL: LISTEN, on a connection of its own that is made anew when it breaks."""
 
-    def __init__(self, service: str, connect: Callable[[], Awaitable[Any]], place: str) -> None:
+    def __init__(
+        self, service: str, connect: Callable[[], Awaitable[Any]], place: str, *, schema: str = SCHEMA
+    ) -> None:
         self._service, self._connect, self._place = service, connect, place
+        self._channel = f"{schema}_outbox"
+        # Others may have a Nightshift of their own in this database, with services of the same names.
+        self._lock_name = service if schema == SCHEMA else f"{schema}.{service}"
         self._connection: Any = None
         self._rung = asyncio.Event()
         self._hushed = False
@@ -135,14 +140,14 @@ class Listener:
 
             with contextlib.suppress(asyncpg.LockNotAvailableError):
                 self._hushed = await self._execute(
-                    f"SELECT pg_advisory_lock({AWAKE_LOCK}, hashtext($1))", self._service
+                    f"SELECT pg_advisory_lock({AWAKE_LOCK}, hashtext($1))", self._lock_name
                 )
 
     async def ring_again(self) -> None:
         """Let go of that lock."""
         if self._hushed:
             self._hushed = False
-            await self._execute(f"SELECT pg_advisory_unlock({AWAKE_LOCK}, hashtext($1))", self._service)
+            await self._execute(f"SELECT pg_advisory_unlock({AWAKE_LOCK}, hashtext($1))", self._lock_name)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -160,7 +165,7 @@ class Listener:
             stage.connected = True
             try:
                 await connection.execute(f"SET lock_timeout = {round(_HELD_BY_ANOTHER * 1000)}")
-                await connection.add_listener(CHANNEL, self._heard)
+                await connection.add_listener(self._channel, self._heard)
             except BaseException:  # cancelled, for instance: nobody else would close it
                 connection.terminate()
                 raise
@@ -204,4 +209,5 @@ def listen(
     if not notify or is_behind_pooler(address.query):
         return Polling()
     parsed = None if present is None else lambda: datastore_urls.parse(present())
-    return Listener(service, connector(address, limits=PoolLimits(), present=parsed), datastore_urls.place(address))
+    connect = connector(address, limits=PoolLimits(), present=parsed)
+    return Listener(service, connect, datastore_urls.place(address), schema=database.schema)

@@ -75,13 +75,13 @@ def is_outage(error: BaseException, *, writing: bool = True) -> bool:
     return _blames_database(error, writing=writing)
 
 
-def lacks_tables(error: BaseException) -> bool:
+def lacks_tables(error: BaseException, schema: str = SCHEMA) -> bool:
     """Return whether the library's own tables are missing or hidden: jobs can wait until somebody has provisioned."""
     if not isinstance(error, DBAPIError):
         return False
     said = str(error.orig)
     if getattr(error.orig, "sqlstate", None) in _NO_TABLE:
-        return SCHEMA in said
+        return schema in said
     missing = said.partition("no such table: ")[2]
     return missing.removeprefix("main.") in _OUR_TABLES
 
@@ -103,7 +103,7 @@ def _blames_database(error: BaseException | None, *, writing: bool) -> bool:
     return False
 
 
-def unavailable(error: BaseException, place: str) -> Unavailable:
+def unavailable(error: BaseException, place: str, schema: str = SCHEMA) -> Unavailable:
     """Return the outcome for an outage: `place` says which database; the text never shows values or passwords."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if is_stale(error):
@@ -116,7 +116,7 @@ def unavailable(error: BaseException, place: str) -> Unavailable:
     if refused is not None:
         return Unavailable("database", f"{place}: {refused}")
     text = reason(cause)
-    if lacks_tables(error):
+    if lacks_tables(error, schema):
         text = f"{text}: run `nightshift provision` of this version, or let its tables be used"
     if text.startswith(_NOT_LENT):
         text = f"{text}: behind a pooler such as PgBouncer, DATABASE_URL needs the option pgbouncer=true"

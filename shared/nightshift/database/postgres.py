@@ -10,11 +10,20 @@ from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from nightshift.config.database_options import CONNECT_TIMEOUT, POOLER, connect_seconds, is_behind_pooler
+from nightshift.config.database_options import (
+    CONNECT_TIMEOUT,
+    POOLER,
+    SCHEMA_OPTION,
+    connect_seconds,
+    is_behind_pooler,
+    library_schema,
+)
 from nightshift.config.datastore_urls import place
 from nightshift.config.extras import extra
 from nightshift.database.column_types import json_text
-from nightshift.database.outages import unavailable
+from nightshift.database.library_schema import translation
+from nightshift.database.outages import lacks_tables, unavailable
+from nightshift.database.tables import SCHEMA
 
 _SOME_PAGES = text(
     "CREATE TEMPORARY TABLE nightshift_probe ON COMMIT DROP AS"
@@ -68,7 +77,7 @@ def postgres_engine(
     Behind a pooler that lends connections for one transaction (`pgbouncer=true`), nothing is kept on a connection
     between two transactions: settings are made in each, and statements are not prepared under a name.
     """
-    is_lent = is_behind_pooler(address.query)
+    is_lent, schema = is_behind_pooler(address.query), library_schema(address.query)
     connect = connector(address, limits=limits, present=present)
 
     def creator() -> Any:
@@ -86,11 +95,12 @@ def postgres_engine(
         pool_timeout=limits.pool_seconds,
         hide_parameters=True,
         json_serializer=json_text,
+        execution_options=translation(schema),
     )
     if is_lent:
         _set_in_transactions(engine, {name: value for name, value in _wanted(address, limits).items() if name != _NAME})
     _watch_idle(engine, limits.trusted_idle_seconds)
-    _name_silence(engine, place(address))
+    _name_outages(engine, place(address), schema)
     return engine
 
 
@@ -138,7 +148,7 @@ async def try_to_write(connection: AsyncConnection) -> None:
 
 
 def _dsn(address: URL) -> str:
-    ours = address.difference_update_query((POOLER, CONNECT_TIMEOUT))
+    ours = address.difference_update_query((POOLER, CONNECT_TIMEOUT, SCHEMA_OPTION))
     return ours.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
@@ -190,14 +200,18 @@ def _watch_idle(engine: AsyncEngine, trusted_seconds: float) -> None:
     event.listen(engine.sync_engine, "checkout", handed_out)
 
 
-def _name_silence(engine: AsyncEngine, where: str) -> None:
-    """Raise as outages what the driver raises as plain TimeoutError or OSError in the middle of a statement.
+def _name_outages(engine: AsyncEngine, where: str, schema: str) -> None:
+    """Raise as outages what only this engine can know to be one.
 
-    Here they can come from the connection only; outside, they could be anybody's.
+    That is what the driver raises as plain TimeoutError or OSError in the middle of a statement: here they can come
+    from the connection only; outside, they could be anybody's. And the library's tables missing from their own schema.
     """
 
     def on_error(context: ExceptionContext) -> None:
         if isinstance(context.original_exception, OSError):
             raise unavailable(context.original_exception, where) from context.original_exception
+        error = context.sqlalchemy_exception
+        if schema != SCHEMA and error is not None and lacks_tables(error, schema):
+            raise unavailable(error, where, schema) from error
 
     event.listen(engine.sync_engine, "handle_error", on_error)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, delete, insert, select, text
 
+from nightshift.database.library_schema import schema_of
 from nightshift.database.migrations.errors import explained
 from nightshift.database.migrations.runner import migrating
 from nightshift.database.tables import SCHEMA, producer_types
@@ -42,7 +43,7 @@ def rings(connection: Connection) -> bool:
     """Return whether a commit that enqueues by SQL rings its relay."""
     if connection.dialect.name != "postgresql":
         return False
-    return bool(connection.execute(_RINGS, {"outbox": f"{SCHEMA}.outbox", "name": TRIGGER}).scalar())
+    return bool(connection.execute(_RINGS, {"outbox": f"{schema_of(connection)}.outbox", "name": TRIGGER}).scalar())
 
 
 def offered(connection: Connection) -> set[str]:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from nightshift.config.project import DEFAULT_SCHEMA
+from nightshift.database.library_schema import schema_of
 from nightshift.database.migration_error import MigrationError
 from nightshift.database.producer_role import PRODUCER, PRODUCER_ACCESS, let_execute, quoted
 from nightshift.database.scram import scram_verifier
@@ -81,14 +82,15 @@ def read_passwords(json_text: str) -> dict[str, str]:
         raise ValueError('it is no JSON object of services and passwords, such as {"email": "…"}') from None
 
 
-def privileges(service: str, access: TableAccess, *, schema: str) -> Iterator[Privilege]:
-    """Yield what a declaration grants; `schema` is where the application's tables are.
+def privileges(service: str, access: TableAccess, *, schema: str, library: str = SCHEMA) -> Iterator[Privilege]:
+    """Yield what a declaration grants; `schema` is where the application's tables are, `library` where ours are.
 
     Raises:
         ValueError: the declaration is no list of privileges.
     """
     for name, words in access.items():
         where, _, table = name.rpartition(".")
+        where = library if where == SCHEMA else where
         for action, columns in _parse(name, words):
             for column in columns or ("",):
                 yield Privilege(role_of(service), where or schema, table, column, action)
@@ -118,16 +120,20 @@ def apply_roles(connection: Connection, declared: Mapping[str, TableAccess], pas
     declared = {**declared, PRODUCER: PRODUCER_ACCESS}
     if unknown := sorted(passwords.keys() - declared.keys()):
         raise MigrationError(f"DATABASE_ROLES names {', '.join(unknown)}, for which no access to tables is declared")
-    schema = str(connection.execute(text("SELECT current_schema()")).scalar())
-    services = [service for service in sorted(passwords) if declared[service]]
+    schema, library = str(connection.execute(text("SELECT current_schema()")).scalar()), schema_of(connection)
+    granted = {
+        service: set(privileges(service, declared[service], schema=schema, library=library))
+        for service in sorted(passwords)
+        if declared[service]
+    }
     done: list[str] = []
-    for service in services:
-        schemas = sorted({one.schema for one in privileges(service, declared[service], schema=schema)})
+    for service, wished in granted.items():
+        schemas = sorted({one.schema for one in wished})
         done += _log_in(connection, role_of(service), passwords[service], schemas)
-    if PRODUCER in services:
+    if PRODUCER in granted:
         done += let_execute(connection, role_of(PRODUCER))
-    wanted = {one for service in services for one in privileges(service, declared[service], schema=schema)}
-    held = _held(connection, [role_of(service) for service in services], [schema, SCHEMA])
+    wanted: set[Privilege] = set().union(*granted.values())
+    held = _held(connection, [role_of(service) for service in granted], [schema, library])
     for action, difference in (("GRANT", wanted - held), ("REVOKE", held - wanted)):
         for one in sorted(difference):
             _change(connection, action, one)

@@ -4,15 +4,17 @@ The statements take a whole group as one parameter, whatever its size: a list of
 each group, and cost more than the database's own work. Being text, each names the table as its database does.
 """
 
+import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, CursorResult, Integer, Text, bindparam, text
+from sqlalchemy import ARRAY, CursorResult, Integer, Text, TextClause, bindparam, text
 from sqlalchemy.engine import Connection
 
+from nightshift.database.library_schema import schema_of
 from nightshift.database.tables import processed_messages
 from nightshift.messaging.job import Job
 
@@ -30,33 +32,37 @@ _COLUMNS: Mapping[str, type[Text | Integer]] = {
     "results": Text,
 }
 """The parameters of a group, in the order of `_row`."""
-_ENTER = {
-    "sqlite": text(
-        "INSERT INTO processed_messages (consumer, type, id, processed_at, attempt, took_ms, outcome, tenant, result)"
-        " SELECT :consumer, value ->> 0, value ->> 1, :now, value ->> 2, value ->> 3, value ->> 4, value ->> 5,"
-        " value ->> 6 FROM json_each(:jobs) WHERE true"
-        " ON CONFLICT DO NOTHING"
-    ).bindparams(_WHEN),
-    "postgresql": text(
-        "INSERT INTO nightshift.processed_messages"
+_ENTER_ON_SQLITE = text(
+    "INSERT INTO processed_messages (consumer, type, id, processed_at, attempt, took_ms, outcome, tenant, result)"
+    " SELECT :consumer, value ->> 0, value ->> 1, :now, value ->> 2, value ->> 3, value ->> 4, value ->> 5,"
+    " value ->> 6 FROM json_each(:jobs) WHERE true"
+    " ON CONFLICT DO NOTHING"
+).bindparams(_WHEN)
+_DONE_ON_SQLITE = text(
+    "SELECT done.type, done.id FROM json_each(:jobs) AS job CROSS JOIN processed_messages AS done"
+    " WHERE done.consumer = :consumer AND done.type = json_extract(job.value, '$[0]')"
+    " AND done.id = json_extract(job.value, '$[1]')"
+)
+
+
+@functools.cache
+def _enter_on_postgres(schema: str) -> TextClause:
+    return text(
+        f"INSERT INTO {schema}.processed_messages"  # noqa: S608 - a checked name
         " (consumer, type, id, processed_at, attempt, took_ms, outcome, tenant, result)"
         " SELECT :consumer, job.type, job.id, :now, job.attempt, job.took_ms, job.outcome, job.tenant, job.result"
         " FROM unnest(:types, :ids, :attempts, :took_ms, :outcomes, :tenants, :results)"
         " AS job (type, id, attempt, took_ms, outcome, tenant, result) ON CONFLICT DO NOTHING"
-    ).bindparams(_WHEN, *(bindparam(name, type_=ARRAY(kind)) for name, kind in _COLUMNS.items())),
-}
-_DONE = {
-    "sqlite": text(
-        "SELECT done.type, done.id FROM json_each(:jobs) AS job CROSS JOIN processed_messages AS done"
-        " WHERE done.consumer = :consumer AND done.type = json_extract(job.value, '$[0]')"
-        " AND done.id = json_extract(job.value, '$[1]')"
-    ),
-    "postgresql": text(
-        "SELECT done.type, done.id FROM unnest(:types, :ids) AS job (type, id)"
-        " JOIN nightshift.processed_messages AS done"
+    ).bindparams(_WHEN, *(bindparam(name, type_=ARRAY(kind)) for name, kind in _COLUMNS.items()))
+
+
+@functools.cache
+def _done_on_postgres(schema: str) -> TextClause:
+    return text(
+        "SELECT done.type, done.id FROM unnest(:types, :ids) AS job (type, id)"  # noqa: S608 - a checked name
+        f" JOIN {schema}.processed_messages AS done"
         " ON done.consumer = :consumer AND done.type = job.type AND done.id = job.id"
-    ).bindparams(bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))),
-}
+    ).bindparams(bindparam("types", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text)))
 
 
 def key_of(job: Job) -> Key:
@@ -66,7 +72,7 @@ def key_of(job: Job) -> Key:
 
 def done(connection: Connection, keys: Sequence[Key]) -> set[Key]:
     """Tells which of the jobs, all of one consumer, are done already."""
-    found = _execute(connection, _DONE, keys[0][0], [key[1:] for key in keys], {})
+    found = _execute(connection, (_DONE_ON_SQLITE, _done_on_postgres), keys[0][0], [key[1:] for key in keys], {})
     return {(keys[0][0], job_type, job_id) for job_type, job_id in found}
 
 
@@ -77,7 +83,8 @@ def enter(connection: Connection, jobs: Sequence[Job], now: datetime) -> bool:
     """
     clock = time.perf_counter()
     rows = sorted(_row(job, clock) for job in jobs)  # all in one order, or two workers could wait for each other
-    return _execute(connection, _ENTER, jobs[0].service, rows, {"now": now}).rowcount == len(rows)
+    statements = (_ENTER_ON_SQLITE, _enter_on_postgres)
+    return _execute(connection, statements, jobs[0].service, rows, {"now": now}).rowcount == len(rows)
 
 
 def _row(job: Job, clock: float) -> tuple[Any, ...]:
@@ -87,13 +94,14 @@ def _row(job: Job, clock: float) -> tuple[Any, ...]:
 
 def _execute(
     connection: Connection,
-    statements: Mapping[str, Any],
+    statements: tuple[TextClause, Callable[[str], TextClause]],
     consumer: str,
     rows: Sequence[tuple[Any, ...]],
     also: Mapping[str, Any],
 ) -> CursorResult[str, str]:
+    on_sqlite, on_postgres = statements
     if connection.dialect.name == "sqlite":
         jobs: dict[str, Any] = {"jobs": msgspec.json.encode(rows).decode()}
-    else:
-        jobs = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=False))
-    return connection.execute(statements[connection.dialect.name], {"consumer": consumer, **jobs, **also})
+        return connection.execute(on_sqlite, {"consumer": consumer, **jobs, **also})
+    jobs = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=False))
+    return connection.execute(on_postgres(schema_of(connection)), {"consumer": consumer, **jobs, **also})

@@ -80,6 +80,8 @@ class Job(msgspec.Struct):
     outcome: str | None = None
     """How the ledger names its end, where that is not `done`."""
     result_json: str | None = None
+    recorded: bool = False
+    """Whether its handler has recorded it as done in a transaction of its own (`nightshift.record_done`)."""
 
     def goes_by(self, job_type: str, job_id: str) -> bool:
         """Return whether it is this job; the id may be given as its safe token."""
@@ -131,6 +133,7 @@ class Job(msgspec.Struct):
         Jobs that finish together share a transaction: a statement made once per module, with its
         parameters in `values`, is sent to the database once for all of them.
         """
+        self._check_open("write")
         self.writes.append((statement, values))
 
     def run_in_transaction(self, step: TransactionStep) -> None:
@@ -139,6 +142,7 @@ class Job(msgspec.Struct):
         It executes on the connection that it is given, and may enqueue follow-up jobs. It may run more than once,
         each time in a new transaction: a transaction is tried again without the jobs that failed in it.
         """
+        self._check_open("run_in_transaction")
         self.steps.append(step)
 
     def enqueue(self, message: Message, *, job_id: str | None = None, at: datetime | None = None) -> None:
@@ -147,7 +151,15 @@ class Job(msgspec.Struct):
         Leave out `job_id` unless others publish the same job too: an id that can be guessed can be taken first, by
         any producer of that type, and the follow-up then counts as done.
         """
+        self._check_open("enqueue")
         self.follow_ups.append(FollowUp(message, job_id, at))
+
+    def _check_open(self, method: str) -> None:
+        if self.recorded:
+            raise RuntimeError(
+                f"{self.type}: job.{method} comes too late after record_done: use the handler's own transaction "
+                "(nightshift.enqueue adds a follow-up job there)"
+            )
 
     def after_commit(self, notice: Notice) -> None:
         """Add what is called once this delivery has committed the job: where one counts what has happened.

@@ -1,11 +1,10 @@
 """Publishes jobs: now, many at once, or later; and cancels those that wait."""
 
-import os
-import re
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,11 +16,16 @@ from nightshift.broker.publish_batcher import PublishBatcher
 from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.messaging import outbound
+from nightshift.messaging.enqueue import enqueue
+from nightshift.messaging.publish_arguments import checked_headers, checked_type, new_job_id, run_time
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.objects import ObjectStore
 from nightshift.topology.topology import later_stream
 
-_JOB_TYPE = re.compile(r"[^\s.*>]+(?:\.[^\s.*>]+)+")
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+    from nightshift.messaging.own_transaction import OwnTransaction
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -94,7 +98,9 @@ class Publisher:
     ) -> Receipt:
         """Publishes a job whose body is JSON already, unchecked: the worker judges it."""
         job_id = job_id or new_job_id()
-        message = outbound.job(_type(job_type), job_id, body, outbound.with_tenant(_no_orders(headers), tenant))
+        message = outbound.job(
+            checked_type(job_type), job_id, body, outbound.with_tenant(checked_headers(headers), tenant)
+        )
         return await self._store(job_id, message, datetime.now(UTC))
 
     async def publish_later(
@@ -111,11 +117,11 @@ class Publisher:
 
         The same type and id again replaces it. `cancel` takes it back until its time has come.
         """
-        runs_at = _when(at, delay)
+        runs_at = run_time(at, delay)
         job_id = job_id or new_job_id()
         body = outbound.encode(message)
-        own = outbound.with_tenant(_no_orders(headers), tenant)
-        schedule = outbound.scheduled(_type(message.TYPE), job_id, body, own, runs_at)
+        own = outbound.with_tenant(checked_headers(headers), tenant)
+        schedule = outbound.scheduled(checked_type(message.TYPE), job_id, body, own, runs_at)
         return await self._store(job_id, schedule, runs_at)
 
     async def publish_many(self, entries: Sequence[Message | Entry]) -> list[Receipt]:
@@ -126,7 +132,7 @@ class Publisher:
             DuplicateInBatch: an id was published within the last two minutes, or twice here; nothing was stored.
         """
         batch = [entry if isinstance(entry, Entry) else Entry(entry) for entry in entries]
-        services = {wire.service_of(_type(entry.message.TYPE)) for entry in batch}
+        services = {wire.service_of(checked_type(entry.message.TYPE)) for entry in batch}
         if len(batch) > MAX_BATCH or len(services) > 1:
             raise ValueError(
                 f"a batch is at most {MAX_BATCH} jobs of one service; this one has {len(batch)} of {len(services)}"
@@ -144,9 +150,35 @@ class Publisher:
             for job_id, message, answer in zip(ids, messages, stored, strict=True)
         ]
 
+    async def enqueue(
+        self,
+        connection: "AsyncConnection | AsyncSession | OwnTransaction",
+        message: Message,
+        *,
+        job_id: str | None = None,
+        at: datetime | None = None,
+        delay: timedelta | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        schema: str | None = None,
+    ) -> str:
+        """Write a job into the outbox in the caller's own transaction; return its id. The broker is not asked.
+
+        The job exists if and only if the transaction commits. `connection` is SQLAlchemy's, or a session; what is not
+        asynchronous blocks as it does anywhere. All else is as in `nightshift.enqueue`.
+        """
+        write = partial(
+            enqueue, message=message, job_id=job_id, at=at, delay=delay, tenant=tenant, headers=headers, schema=schema
+        )
+        if hasattr(connection, "run_sync"):
+            return str(await connection.run_sync(write))
+        return write(connection)
+
     async def cancel(self, job_type: str, job_id: str) -> bool:
         """Takes back a job that waits for its time (delayed, or between two attempts); False when there is none."""
-        return await self.purge(later_stream(wire.service_of(_type(job_type))), wire.later_subject(job_type, job_id))
+        return await self.purge(
+            later_stream(wire.service_of(checked_type(job_type))), wire.later_subject(job_type, job_id)
+        )
 
     async def claimed(self, message: OutboundMessage, runs_at: datetime) -> OutboundMessage:
         """The same message, its body as a claim check when it is too long to travel."""
@@ -178,11 +210,6 @@ class Publisher:
             return _receipt(job_id, claimed.subject, await self.store(claimed))
 
 
-def new_job_id() -> str:
-    """An id that sorts by time and is unique: 11 digits of milliseconds and 80 random bits, in hexadecimal."""
-    return f"{time.time_ns() // 1_000_000:011x}{os.urandom(10).hex()}"
-
-
 def _entry_message(entry: Entry, job_id: str) -> OutboundMessage:
     headers = outbound.with_tenant({}, entry.tenant)
     return outbound.job(entry.message.TYPE, job_id, outbound.encode(entry.message), headers)
@@ -190,31 +217,3 @@ def _entry_message(entry: Entry, job_id: str) -> OutboundMessage:
 
 def _receipt(job_id: str, subject: str, stored: Stored) -> Receipt:
     return Receipt(job_id, subject, stored.stream, stored.seq, stored.duplicate)
-
-
-def _type(job_type: str) -> str:
-    """The job type, which becomes part of a subject: anything but plain tokens could say something else there."""
-    if not _JOB_TYPE.fullmatch(job_type):
-        raise ValueError(f"{job_type!r} is no job type: expected <service>.<verb>, for instance email.send")
-    return job_type
-
-
-def _no_orders(headers: Mapping[str, str] | None) -> Mapping[str, str]:
-    """The caller's headers. Those that the broker obeys could replace, delay or delete more than this job."""
-    orders = [name for name in headers or {} if name.lower().startswith(wire.BROKER_PREFIX)]
-    if orders:
-        raise ValueError(f"headers that begin with Nats- are orders to the broker, not a job's own: {orders}")
-    almost = [f"{name!r} (do you mean {meant}?)" for name in headers or {} if (meant := wire.meant_header(name))]
-    if almost:
-        raise ValueError(f"headers that are almost ours would say nothing: {', '.join(almost)}; pass the id as job_id")
-    return headers or {}
-
-
-def _when(at: datetime | None, delay: timedelta | None) -> datetime:
-    if (at is None) == (delay is None):
-        raise ValueError("give either `at` or `delay`")
-    if at is None:
-        return outbound.due(datetime.now(UTC), delay or timedelta())
-    if at.tzinfo is None:
-        raise ValueError("`at` has no time zone: give an aware datetime, for instance datetime.now(UTC)")
-    return min(max(at, outbound.EARLIEST), outbound.LATEST)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
-from nightshift.config.datastore_urls import database_url
+from nightshift.config.datastore_settings import database_url
 from nightshift.config.extras import extra
 from nightshift.config.listen_urls import listen_url
 from nightshift.config.settings import ServerSettings, Settings

@@ -63,14 +63,30 @@ class Committer:
     async def _commit(self, jobs: Sequence[Job]) -> list[bool | Exception]:
         """Commit all in one transaction; if it fails each gets its own, so that a bad one spoils nobody else's."""
         results: dict[int, bool | Exception] = {}
+        if recorded := [job for job in jobs if job.recorded]:
+            await self._look_for(recorded, results)
         first: dict[inbox.Key, Job] = {}
         for job in jobs:
-            first.setdefault(inbox.key_of(job), job)
-        await self._commit_group(list(first.values()), results)
+            if not job.recorded:
+                first.setdefault(inbox.key_of(job), job)
+        if first:
+            await self._commit_group(list(first.values()), results)
         for job in jobs:  # the same job twice in one group: the second finds the row of the first
             if id(job) not in results:
                 await self._commit_group([job], results)
         return [results[id(job)] for job in jobs]
+
+    async def _look_for(self, jobs: list[Job], results: dict[int, bool | Exception]) -> None:
+        """Believe no handler that has recorded its job as done: its transaction may have been rolled back."""
+        try:
+            done = await self._done([inbox.key_of(job) for job in jobs])
+        except Unavailable as error:
+            results.update({id(job): error for job in jobs})
+            return
+        for job, is_done in zip(jobs, done, strict=True):
+            results[id(job)] = is_done or RuntimeError(
+                f"{job.type}: the transaction that called record_done was not committed in the database of DATABASE_URL"
+            )
 
     async def _commit_group(self, jobs: list[Job], results: dict[int, bool | Exception]) -> None:
         try:

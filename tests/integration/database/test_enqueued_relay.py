@@ -19,7 +19,6 @@ from nightshift.broker.message import OutboundMessage
 from nightshift.database import Database, migrate, open_database
 from nightshift.database.notifications import (
     AWAKE_LOCK,
-    CHANNEL,
     QUIET_SECONDS,
     CommitCounter,
     Listener,
@@ -338,7 +337,7 @@ async def heard(database: Database) -> AsyncIterator[Callable[[], Any]]:
     """A function that returns what was notified since it was called last."""
     listening = await asyncpg.connect(database.url.replace("+asyncpg", ""))
     notes: list[object] = []
-    await listening.add_listener(CHANNEL, lambda *note: notes.append(note[-1]))
+    await listening.add_listener("nightshift_outbox", lambda *note: notes.append(note[-1]))
 
     async def since() -> list[object]:
         await listening.execute("SELECT 1")  # what was sent before is here

@@ -8,6 +8,7 @@ import pytest
 from msgspec import Meta
 
 from nightshift.config import redaction
+from nightshift.config.datastore_settings import database_url
 from nightshift.config.settings import ProcessSettings, Secret, Settings, SettingsError, describe, load, variables
 
 GOOD = {
@@ -242,3 +243,14 @@ def test_a_host_that_may_exist_is_taken(host: str) -> None:
     urls = {"NATS_URL": f"nats://{host}:4222", "S3_ENDPOINT": f"http://{host}:8333"}
     settings = load(Settings, GOOD | urls | {"DATABASE_URL": f"postgresql://user:password@{host}:5432/name"})
     assert settings.nats_servers == [f"nats://{host}:4222"]
+
+
+def test_the_schema_of_our_tables_is_a_part_of_the_databases_address() -> None:
+    """Whoever has the address finds the tables; a name that cannot be one is told by its own variable."""
+    settings = load(Settings, GOOD | {"DATABASE_SCHEMA": "shop_jobs"})
+
+    assert database_url(settings) == f"{GOOD['DATABASE_URL']}?nightshift_schema=shop_jobs"
+    (problem,) = problems(GOOD | {"DATABASE_SCHEMA": "public"})
+    assert problem.startswith("DATABASE_SCHEMA: the schema of Nightshift's tables cannot be 'public'")
+    (problem,) = problems(GOOD | {"DATABASE_SCHEMA": "jobs", "DATABASE_URL": "sqlite:////tmp/x.db"})
+    assert "DATABASE_SCHEMA is set, but SQLite has no schemas" in problem

@@ -14,7 +14,7 @@ from nightshift.cli.terminal.formatting import format_instant, format_span
 from nightshift.cli.terminal.table import Column
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, manual_subject
-from nightshift.messaging.publisher import new_job_id
+from nightshift.messaging.publish_arguments import new_job_id
 from nightshift.scheduler.timetable.listing import listing
 from nightshift.topology import schedule_pauses
 

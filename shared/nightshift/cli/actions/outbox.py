@@ -142,7 +142,7 @@ async def grant(context: Context, options: argparse.Namespace) -> int:
     database = _database(context)
     if database.dialect == "sqlite":
         raise CommandError("SQLite has no roles: whoever may write to the file may enqueue")
-    statements = producer_grants(options.role, database.engine.url.database or "")
+    statements = producer_grants(options.role, database.engine.url.database or "", database.schema)
     if context.output.as_json:
         context.output.json(Grants(role=options.role, statements=statements))
     for statement in statements:

@@ -10,7 +10,7 @@ from nightshift.broker import Connection, connect
 from nightshift.cli.client.settings import OperatorSettings
 from nightshift.cli.terminal.exit_codes import UNAVAILABLE, WRONG_USE, CommandError
 from nightshift.cli.terminal.output import Output
-from nightshift.config.datastore_urls import database_url
+from nightshift.config.datastore_settings import database_url
 from nightshift.config.extras import extra
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.messaging.publisher import Publisher

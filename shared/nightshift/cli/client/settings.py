@@ -8,7 +8,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from nightshift.config import env_file
-from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION, invalid_urls
+from nightshift.config.datastore_settings import invalid_urls
+from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION
+from nightshift.config.setting_types import DatabaseSchema
 from nightshift.config.settings import BulkRemoval, ProcessSettings, SchemaPackage, Secret, contracts_problem, load
 
 
@@ -21,6 +23,7 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
         Meta(description="Address of the database; tells which jobs are done."),
     ] = None
     database_ca_file: Annotated[Path | None, Meta(description="Who signed the database's certificate (PEM).")] = None
+    database_schema: DatabaseSchema = None
     s3_endpoint: Annotated[str | None, ENDPOINT, Meta(description="The object store.")] = None
     s3_access_key: Annotated[str | None, ACCESS_KEY, Meta(description="Access key at the object store.")] = None
     s3_secret_key: Annotated[Secret | None, Meta(description="Secret key at the object store.")] = None

@@ -11,13 +11,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from nightshift.config.project import DEFAULT_SCHEMA
+from nightshift.database.library_schema import schema_of
 from nightshift.database.migration_error import MigrationError
-from nightshift.database.tables import SCHEMA
 
 NO_PACKAGE = "none"
 """The word for an application without tables, or one that migrates them itself."""
 _LONGEST_NAME = 63
 """PostgreSQL cuts longer names."""
+_ENVIRONMENT = "env.py"
+"""What Alembic's own command needs in a folder of migrations."""
 _FOLDER = Path(__file__).parent
 
 
@@ -28,12 +30,13 @@ class History:
     package: str
     folder: Path
     version_table: str
-    schema: str | None = None
-    """Where the version table is on PostgreSQL; None for the connection's default schema."""
+    is_library: bool = False
+    """Whether its version table is in the library's schema on PostgreSQL; else in the connection's default schema."""
 
     def options(self, connection: Connection) -> dict[str, Any]:
         """Return what Alembic needs to know to find the version table."""
-        schema = self.schema if connection.dialect.name == "postgresql" else None
+        is_library = self.is_library and connection.dialect.name == "postgresql"
+        schema = schema_of(connection) if is_library else None
         return {"version_table": self.version_table, "version_table_schema": schema}
 
     def config(self, connection: Connection | None = None) -> Config:
@@ -68,24 +71,30 @@ class History:
         context.stamp(ScriptDirectory.from_config(self.config()), revision)
 
 
-LIBRARY = History("nightshift", _FOLDER / "versions", "nightshift_version", SCHEMA)
+LIBRARY = History("nightshift", _FOLDER / "versions", "nightshift_version", is_library=True)
 
 
 def application_history(package: str | None = None) -> History | None:
     """Return the history of the application's tables, whose revisions are in `<package>/migrations`.
 
-    None stands for the package `schema`, if there is one with migrations; `none` is for an application without.
+    None stands for the package `schema`, if there is one with such migrations; `none` is for an application without.
 
     Raises:
-        MigrationError: the package that is named has no migrations, or a name that is too long.
+        MigrationError: the package that is named has no migrations, an Alembic of its own, or a name that is too long.
     """
     if package == NO_PACKAGE:
         return None
     name = package or DEFAULT_SCHEMA
     folder = _migrations_of(name)
+    is_others = folder is not None and (folder / _ENVIRONMENT).exists()
+    if package is None and (is_others or folder is None or not any(folder.glob("[!_]*.py"))):
+        return None
+    if is_others:
+        raise MigrationError(
+            f"{name}.migrations has an Alembic environment of its own ({_ENVIRONMENT}): migrate it by Alembic's own "
+            f"command, and write {NO_PACKAGE} here"
+        )
     if folder is None:
-        if package is None:
-            return None
         raise MigrationError(
             f"there is no Python package {name}.migrations: name the package that has the application's migrations, "
             f"or write {NO_PACKAGE} if there are none"

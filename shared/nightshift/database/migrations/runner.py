@@ -10,15 +10,17 @@ from sqlalchemy import Connection, text
 from sqlalchemy.schema import CreateSchema
 
 from nightshift.config import datastore_urls
+from nightshift.config.database_options import library_schema
 from nightshift.database.engine import Database
+from nightshift.database.library_schema import rewrite_statements, schema_of
 from nightshift.database.migration_error import MigrationError
 from nightshift.database.migrations.errors import explained, unknown_revision
 from nightshift.database.migrations.history import LIBRARY, History, application_history
+from nightshift.database.migrations.ownership import refuse_others_tables, tell_of_another
 from nightshift.database.migrations.single_history import take_over
 from nightshift.database.postgres import PoolLimits, postgres_engine
 from nightshift.database.roles import apply_roles, declared_access
 from nightshift.database.sqlite import sqlite_engine
-from nightshift.database.tables import SCHEMA
 
 _ADVISORY_LOCK = 0x6E69676874
 """The number of the lock on PostgreSQL under which one process at a time migrates."""
@@ -45,16 +47,17 @@ async def migrate(
     processes may do it at once: the others wait, and find nothing to do.
 
     Raises:
-        MigrationError: a newer version has migrated it, a table is in the way, a right is missing, or a step left
-            broken references.
+        MigrationError: a newer version has migrated it, it belongs to another program, a right is missing, or a step
+            left broken references.
         Unavailable: the database is unavailable, or locked for too long.
     """
     histories = _histories(schema_package)
     access = declared_access(schema_package) if roles else {}
     url = database if isinstance(database, str) else database.url
+    place = datastore_urls.place(datastore_urls.parse(url))
 
     def work(connection: Connection) -> list[str]:
-        done = _migrate(connection, histories)
+        done = _migrate(connection, histories, place)
         if roles:
             with explained("the services' roles"):
                 done += apply_roles(connection, access, roles)
@@ -98,6 +101,7 @@ async def migrating(url: str) -> AsyncIterator[Database]:
     else:
         limits = PoolLimits(statement_seconds=0, idle_transaction_seconds=0)
         engine = postgres_engine(address, connections=1, limits=limits)
+        rewrite_statements(engine.sync_engine, library_schema(address.query))
     database = Database(engine, engine, url=url)
     try:
         yield database
@@ -105,25 +109,41 @@ async def migrating(url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _migrate(connection: Connection, histories: Sequence[History]) -> list[str]:
+def _migrate(connection: Connection, histories: Sequence[History], place: str) -> list[str]:
     with explained(f"the tables of {LIBRARY.package}"):
         if connection.dialect.name == "postgresql":
             # Held until the end of the transaction. SQLite's write transaction is such a lock by itself.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            _create_schema(connection)
-        done = take_over(connection)
+        refuse_others_tables(connection, place)
+        if connection.dialect.name == "postgresql":
+            _create_schemas(connection)
+        done = [*take_over(connection), *tell_of_another(connection)]
     for history in histories:
-        with explained(f"the tables of {history.package}"):
+        with explained(f"the tables of {history.package}", place, is_library=history.is_library):
             done += _upgrade(connection, history)
     if done:
         check_references(connection)
     return done
 
 
-def _create_schema(connection: Connection) -> None:
-    # "IF NOT EXISTS" would ask for the right to create one even where there is nothing to create.
-    if connection.execute(text("SELECT to_regnamespace(:name)"), {"name": SCHEMA}).scalar() is None:
-        connection.execute(CreateSchema(SCHEMA))
+def _create_schemas(connection: Connection) -> None:
+    """Create the library's schema, and the one that the URL puts first for the application's tables."""
+    for name in (schema_of(connection), _first_of_path(connection)):
+        # "IF NOT EXISTS" would ask for the right to create one even where there is nothing to create.
+        if (
+            name
+            and connection.execute(text("SELECT to_regnamespace(quote_ident(:name))"), {"name": name}).scalar() is None
+        ):
+            connection.execute(CreateSchema(name))
+
+
+def _first_of_path(connection: Connection) -> str | None:
+    """Return the schema that is meant for the application's tables, where no schema of the path is there."""
+    if connection.execute(text("SELECT current_schema()")).scalar() is not None:
+        return None
+    path = str(connection.execute(text("SHOW search_path")).scalar())
+    name = path.partition(",")[0].strip().strip('"')
+    return name if name and "$" not in name else None
 
 
 def _upgrade(connection: Connection, history: History) -> list[str]:

@@ -8,8 +8,8 @@ revisions are noted as done, and the ordinary migrations go on from there.
 from sqlalchemy import Connection, Inspector, inspect, text
 
 from nightshift.config.project import DEFAULT_SCHEMA
+from nightshift.database.library_schema import schema_of
 from nightshift.database.migrations.history import LIBRARY, History, version_table
-from nightshift.database.tables import SCHEMA
 
 _VERSION_TABLE = "alembic_version"
 _REVISION = "0001"
@@ -22,19 +22,19 @@ _COLUMNS = {
 
 def take_over(connection: Connection) -> list[str]:
     """Split the history of such a database into two; leave any other alone. Return one line if there was one."""
-    if not _is_single_history(connection):
+    if not is_single_history(connection):
         return []
     if connection.dialect.name == "postgresql":
         for table in _COLUMNS:
-            connection.execute(text(f"ALTER TABLE {table} SET SCHEMA {SCHEMA}"))
+            connection.execute(text(f"ALTER TABLE {table} SET SCHEMA {schema_of(connection)}"))
     for history in (LIBRARY, _APPLICATION):
         history.stamp(connection, _REVISION)
     connection.execute(text(f"DROP TABLE {_VERSION_TABLE}"))
     return ["database of version 0.1.0 taken over: its history of migrations split in two, all rows kept"]
 
 
-def _is_single_history(connection: Connection) -> bool:
-    """Look closely: the database may be somebody's who has an `alembic_version` of their own."""
+def is_single_history(connection: Connection) -> bool:
+    """Look closely whether it is one: the database may be somebody's who has an `alembic_version` of their own."""
     found = inspect(connection)
     tables = set(found.get_table_names())
     return (

@@ -99,12 +99,13 @@ CREATE TRIGGER check_enqueued BEFORE INSERT ON nightshift.outbox
 FOR EACH ROW WHEN (NEW.consumer = '') EXECUTE FUNCTION nightshift.check_enqueued()
 --;;
 -- Tells the relay of a service, at the commit, and only while it sleeps: awake, it holds the lock of this number. NOTIFY
--- makes the commits of the whole server wait for each other.
+-- makes the commits of the whole server wait for each other. In a schema of another name it has its own channel and locks.
 CREATE FUNCTION nightshift.ring_relay() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF pg_try_advisory_xact_lock_shared(1852401512, hashtext(NEW.service)) THEN
-        PERFORM pg_notify('nightshift_outbox', NEW.service);
+    IF pg_try_advisory_xact_lock_shared(1852401512,
+        hashtext(CASE TG_TABLE_SCHEMA WHEN 'nightshift' THEN '' ELSE TG_TABLE_SCHEMA || '.' END || NEW.service)) THEN
+        PERFORM pg_notify(TG_TABLE_SCHEMA || '_outbox', NEW.service);
     END IF;
     RETURN NULL;
 END $$
