@@ -8,7 +8,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.console.context import ConsoleContext, Screen
-from services.console.screens import now, queue
+from services.console.screens import dead, now, queue, schedules, workers
 from services.console.sign_in.routes import SignIn
 from services.console.web.door import Door
 from services.console.web.pages import assets
@@ -16,9 +16,20 @@ from services.console.web.refused import Refused
 from services.console.web.same_origin import OwnAddress
 from services.console.web.visit import Route, Visit
 
-SCREENS = (Screen("Now", "/"),)
+SCREENS = (
+    Screen("Now", "/"),
+    Screen("Dead letters", "/dead"),
+    Screen("Schedules", "/schedules"),
+    Screen("Workers", "/workers"),
+)
 """The navigation."""
-AREAS: tuple[Callable[[ConsoleContext], Sequence[Route]], ...] = (now.routes, queue.routes)
+AREAS: tuple[Callable[[ConsoleContext], Sequence[Route]], ...] = (
+    now.routes,
+    queue.routes,
+    dead.routes,
+    schedules.routes,
+    workers.routes,
+)
 """Each returns the routes of its screen."""
 _FOREVER = "public, max-age=31536000, immutable"
 

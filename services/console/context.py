@@ -13,6 +13,8 @@ from nightshift.cli.terminal.output import Output
 from nightshift.http.client_address import AddressOf
 from nightshift.topology.topology import Topology
 from services.console.figures.sampler import Sampler
+from services.console.letters.follower import LetterFollower
+from services.console.letters.index import LetterIndex
 from services.console.settings import ConsoleSettings
 from services.console.sign_in.link import OneTimeLink
 from services.console.sign_in.person import Person
@@ -27,6 +29,14 @@ class Screen(NamedTuple):
 
     name: str
     path: str
+
+
+@dataclass(slots=True, frozen=True)
+class Letters:
+    """The dead letters: the index, and what keeps it like the broker's."""
+
+    index: LetterIndex
+    follower: LetterFollower
 
 
 class Operator(Context):
@@ -51,6 +61,7 @@ class ConsoleContext:
     connection: Connection
     operator: Operator
     sampler: Sampler
+    letters: Letters
     users: UsersFile
     sessions: Sessions
     link: OneTimeLink | None

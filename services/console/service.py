@@ -19,8 +19,10 @@ from nightshift.topology.discovery import describe_self
 from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
 from services.console.app import SCREENS, build_app
-from services.console.context import ConsoleContext, Operator
+from services.console.context import ConsoleContext, Letters, Operator
 from services.console.figures.sampler import Sampler
+from services.console.letters.follower import LetterFollower
+from services.console.letters.index import LetterIndex
 from services.console.settings import ConsoleSettings
 from services.console.sign_in.link import OneTimeLink
 from services.console.sign_in.passwords import hash_password
@@ -73,9 +75,11 @@ async def serve(settings: ConsoleSettings, stop: asyncio.Event, *, supervision: 
         url = settings.console_url or url_of(settings.console_host, listening)
         console = open_console(settings, url.rstrip("/"), listening.getsockname()[1])
         frame.stack.push_async_callback(abandon, console.connection)
+        frame.stack.callback(console.letters.index.close)
         frame.checks.ready("serving", _ready)
         frame.supervisor.start("connection", lambda _: _keep_connected(console, frame))
         frame.supervisor.start("figures", console.sampler.run)
+        frame.supervisor.start("dead letters", console.letters.follower.run)
         limits = ConnectionLimits(connections=_CONNECTIONS)
         config = protocol_config(build_app(console), limits, ConnectionRefused, drain_seconds=_DRAIN_SECONDS)
         serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
@@ -99,6 +103,7 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
     connection, users = Connection(settings.nats_api_prefix), UsersFile(settings.console_users_file)
     operator = Operator(settings, connection)
     topology = declared_topology(operator.catalogue, bulk_removal=settings.bulk_removal)
+    index = LetterIndex()
     header, secret, trusted = (
         settings.console_proxy_header,
         settings.console_proxy_secret,
@@ -110,6 +115,7 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         connection=connection,
         operator=operator,
         sampler=Sampler(connection, topology),
+        letters=Letters(index, LetterFollower(connection, topology, index)),
         users=users,
         sessions=Sessions(users, settings.console_session_hours * 3600),
         link=None if settings.has_sign_in else OneTimeLink(settings.console_link_file, lambda new: _print(url, new)),

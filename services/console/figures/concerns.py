@@ -49,7 +49,7 @@ def _of_queue(row: QueueStats, sample: Sample) -> Iterator[Concern]:
     yield from _space(name, page, sample.fills.get(dead_letter_stream(name)), "a dead letter waits for room")
     if row.dead:
         text = f"{plural(row.dead, 'dead letter')} of {name}."
-        yield Concern("warning", text, page, f"nightshift dlq list --service {name}")
+        yield Concern("warning", text, f"/dead?service={name}", f"nightshift dlq list --service {name}")
     yield from _late(row, page, sample.at)
 
 

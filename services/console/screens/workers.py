@@ -1,0 +1,30 @@
+"""Workers: every process that answers, its version, and how busy it is."""
+
+from collections.abc import Sequence
+
+from starlette.responses import Response
+
+from services.console.context import ConsoleContext
+from services.console.rights import Right
+from services.console.web.pages import page
+from services.console.web.visit import Route, Visit
+
+
+def routes(console: ConsoleContext) -> Sequence[Route]:
+    """Return the routes."""
+    del console
+    return (Route("GET", "/workers", show, Right.LOOK),)
+
+
+async def show(visit: Visit) -> Response:
+    """Show the page."""
+    figures = await visit.console.sampler.current()
+    workers = figures.sample.workers if figures.sample else []
+    return page(
+        visit,
+        "workers.html.j2",
+        command="nightshift workers list",
+        figures=figures,
+        workers=workers,
+        versions=sorted({worker.version for worker in workers}),
+    )

@@ -1,0 +1,111 @@
+"""What the screens show: figures of the real broker, dead letters as they come and go, schedules, processes."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import manage
+from nightshift.topology import schedule_pauses
+from nightshift.topology.discovery import Responder, describe_self
+from tests.harness import eventually
+from tests.integration.services.console import seed
+from tests.integration.services.console.harness import Browser, Console
+
+
+@pytest.fixture
+async def ada(desk: Console) -> AsyncIterator[Browser]:
+    """The browser of an operator."""
+    async with desk.person("ada") as browser:
+        yield browser
+
+
+async def text_of(browser: Browser, path: str) -> str:
+    """A page's text."""
+    answer = await browser.open(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def shows(browser: Browser, path: str, text: str) -> None:
+    """Wait until a page shows a text."""
+
+    async def is_shown() -> bool:
+        return text in await text_of(browser, path)
+
+    await eventually(is_shown, what=f"{path} shows {text!r}")
+
+
+async def test_now_says_what_needs_a_person_before_all_figures(ada: Browser, operator: Connection) -> None:
+    """Jobs that nobody runs, and a pause, each with the page that shows it."""
+    await seed.waiting(operator, 3, "report.generate")
+    await manage(operator, "CONSUMER.PAUSE.SYNC.sync", {"pause_until": "2200-01-01T00:00:00Z"})
+    await shows(ada, "/", "No worker of report answers, and 3 jobs of it wait.")
+    await shows(ada, "/", "sync is paused; 0 jobs waiting.")
+    assert 'href="/queues/report"' in await text_of(ada, "/")
+    await manage(operator, "CONSUMER.PAUSE.SYNC.sync", {})
+
+
+async def test_a_queue_shows_its_jobs_page_by_page_without_their_bodies(ada: Browser, operator: Connection) -> None:
+    """Oldest first; the address says where a page begins."""
+    await seed.waiting(operator, 60, "upload.process")
+    first = await text_of(ada, "/queues/upload?type=upload.process")
+    assert ("mail-0<" in first, "mail-49<" in first, "mail-50<" in first) == (True, True, False)
+    assert "ada@example.com" not in first
+    after = first.partition("after=")[2].partition("#")[0]
+    second = await text_of(ada, f"/queues/upload?type=upload.process&after={after}")
+    assert ("mail-49<" in second, "mail-50<" in second, "mail-59<" in second) == (False, True, True)
+    assert "No more jobs from there on." in await text_of(ada, "/queues/upload?at=2099-01-01T00:00")
+
+
+async def test_dead_letters_are_grouped_found_and_forgotten(ada: Browser, operator: Connection) -> None:
+    """As they come, and when they are redriven or purged."""
+    numbers = [
+        await seed.dead(operator, f"SmtpError: 550 no mailbox {n}", job_id=f"dead-{n}") for n in range(1000, 1005)
+    ]
+    await seed.dead(operator, "TimeoutError: the server said nothing", job_id="slow")
+    await shows(ada, "/dead?service=email", "SmtpError: 550 no mailbox {n}")
+    await shows(ada, "/dead?error=said+nothing", ">slow<")
+    found = await text_of(ada, "/dead?error=said+nothing")
+    assert "dead-1000" not in found
+    assert "nightshift dlq list --error &#39;said nothing&#39;" in found
+    group = (await text_of(ada, "/dead")).partition('href="/dead?group=')[2].partition('"')[0]
+    assert "5 dead letters of one fault" in await text_of(ada, f"/dead?group={group}")
+    await manage(operator, "STREAM.MSG.DELETE.EMAIL_DLQ", {"seq": numbers[2], "no_erase": True})
+    await shows(ada, f"/dead?group={group}", "4 dead letters of one fault")
+    await manage(operator, "STREAM.PURGE.EMAIL_DLQ")
+    await shows(ada, "/dead", "There are none.")
+    assert (await ada.open(f"/dead/email/{numbers[0]}")).status_code == 404
+
+
+async def test_one_dead_letter_is_shown_with_all_but_its_body(ada: Browser, operator: Connection) -> None:
+    """Its error in full, its headers, and the command that brings it back; what is hostile in it is text."""
+    sequence = await seed.dead(operator, f"{seed.HOSTILE}\nsecond line", job_id=seed.HOSTILE[:40])
+    text = await text_of(ada, f"/dead/email/{sequence}")
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "second line" in text
+    assert f"nightshift dlq redrive email:{sequence}" in text
+    assert "ada@example.com" not in text
+    for wrong in ("email/x", "email/0", "nowhere/1", f"email/{'9' * 30}"):
+        assert (await ada.open(f"/dead/{wrong}")).status_code == 404
+    assert (await ada.open("/dead?before=x")).status_code == 400
+
+
+async def test_schedules_show_what_is_due_and_what_is_paused(ada: Browser, operator: Connection) -> None:
+    """All of them, and one with its next times."""
+    await schedule_pauses.pause(operator, "report.weekly", datetime.now(UTC))
+    listed = await text_of(ada, "/schedules")
+    assert all(name in listed for name in ("report.weekly", "cleanup.daily", "sync.all", "paused"))
+    one = await text_of(ada, "/schedules/report.weekly")
+    assert "It is paused." in one
+    assert one.count("Mon 20") == 10
+    assert "did you mean report.weekly" in (await ada.open("/schedules/report.weakly")).text
+    await schedule_pauses.resume(operator, "report.weekly")
+
+
+async def test_workers_shows_every_process_that_answers(ada: Browser, operator: Connection) -> None:
+    """The console itself, and a worker."""
+    await Responder(operator, lambda: describe_self("email", "http://127.0.0.1:1")).start()
+    await shows(ada, "/workers", "2 processes answer")
