@@ -8,7 +8,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.console.context import ConsoleContext, Screen
-from services.console.screens import dead, now, queue, schedules, workers
+from services.console.screens import dead, jobs, now, queue, schedules, workers
 from services.console.sign_in.routes import SignIn
 from services.console.web.door import Door
 from services.console.web.pages import assets
@@ -18,6 +18,7 @@ from services.console.web.visit import Route, Visit
 
 SCREENS = (
     Screen("Now", "/"),
+    Screen("Jobs", "/jobs"),
     Screen("Dead letters", "/dead"),
     Screen("Schedules", "/schedules"),
     Screen("Workers", "/workers"),
@@ -26,6 +27,7 @@ SCREENS = (
 AREAS: tuple[Callable[[ConsoleContext], Sequence[Route]], ...] = (
     now.routes,
     queue.routes,
+    jobs.routes,
     dead.routes,
     schedules.routes,
     workers.routes,

@@ -76,6 +76,7 @@ async def serve(settings: ConsoleSettings, stop: asyncio.Event, *, supervision: 
         console = open_console(settings, url.rstrip("/"), listening.getsockname()[1])
         frame.stack.push_async_callback(abandon, console.connection)
         frame.stack.callback(console.letters.index.close)
+        await frame.stack.enter_async_context(console.operator)
         frame.checks.ready("serving", _ready)
         frame.supervisor.start("connection", lambda _: _keep_connected(console, frame))
         frame.supervisor.start("figures", console.sampler.run)

@@ -1,0 +1,151 @@
+"""The console in a real browser: by keyboard, narrow and wide, light and dark, with and without JavaScript."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Browser, Dialog, Page, async_playwright
+
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import store
+from nightshift.contract import wire
+from tests.harness import eventually
+from tests.integration.services.console import seed
+from tests.integration.services.console.harness import PASSWORD, Console
+from tests.node.installed import installed
+from tests.repository import ROOT
+from tests.servers import absent
+
+ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+PAGES = ("/", "/queues/email", "/jobs", "/dead", "/dead/email/1", "/schedules", "/schedules/report.weekly", "/workers")
+WIDTHS = (320, 1280)
+AXE = ROOT / "tests" / "axe"
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """The machine's own Chromium."""
+    program = shutil.which("chromium")
+    if program is None:
+        absent("chromium is not on this machine")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def page_of(browser: Browser, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page, and what it complained of: errors, dialogs, refused content; and every address that it asked."""
+    context = await browser.new_context(**options)
+    page = await context.new_page()
+    heard = list[str]()
+
+    async def dismiss(dialog: Dialog) -> None:
+        heard.append("a dialog")
+        await dialog.dismiss()
+
+    page.on("console", lambda message: heard.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: heard.append(f"error: {error}"))
+    page.on("dialog", dismiss)
+    page.on("request", lambda request: heard.append(f"asked {request.url}"))
+    try:
+        yield page, heard
+    finally:
+        await context.close()
+
+
+async def sign_in_by_keyboard(page: Page, desk: Console) -> None:
+    """Sign in with nothing but the keyboard."""
+    await page.goto(f"{desk.url}/")
+    await page.focus("[name=name]")
+    await page.keyboard.type("root")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{desk.url}/")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_fits_asks_nobody_else_and_runs_nothing_that_a_job_says(
+    desk: Console, operator: Connection, chromium: Browser, scheme: Scheme
+) -> None:
+    """At 320 and at 1,280 pixels: no page is wider than its window; hostile text is text."""
+    headers = {wire.JOB_ID: seed.HOSTILE}
+    await store(operator, "jobs.email.<b>", headers, b"{}")
+    await seed.dead(operator, f"{seed.HOSTILE} {'long' * 100}", job_id=seed.HOSTILE)
+    async with page_of(chromium, color_scheme=scheme) as (page, heard):
+        await sign_in_by_keyboard(page, desk)
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 800})
+            for path in PAGES:
+                answer = await page.goto(desk.url + path)
+                assert answer is not None
+                assert answer.status == 200, path
+                assert await page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+        strange = [one for one in heard if not one.startswith(f"asked {desk.url}/")]
+        assert strange == []
+
+
+async def test_the_way_from_the_first_page_to_a_fault_needs_no_javascript(
+    desk: Console, operator: Connection, chromium: Browser
+) -> None:
+    """By links and forms alone: what needs a person, the group of the fault, one letter of it, and out."""
+    await seed.dead(operator, "FlowError: nobody is at home", job_id="flow-1")
+    async with page_of(chromium, java_script_enabled=False) as (page, _):
+        await sign_in_by_keyboard(page, desk)
+
+        async def is_shown() -> bool:
+            await page.goto(f"{desk.url}/dead?service=email")
+            return await page.get_by_role("link", name="FlowError: nobody is at home").count() == 1
+
+        await eventually(is_shown, what="the group of the fault is shown")
+        await page.get_by_role("link", name="FlowError: nobody is at home").click()
+        await page.get_by_role("link", name="email:").first.click()
+        assert "nightshift dlq redrive email:" in await page.inner_text("main")
+        await page.get_by_role("button", name="Sign out").click()
+        assert await page.get_by_role("heading", name="Sign in").count() == 1
+
+
+async def test_the_first_load_is_small_and_few_requests(desk: Console, chromium: Browser) -> None:
+    """Page, style sheet and icon: less than 60 KB, six requests at most."""
+    async with page_of(chromium) as (page, heard):
+        await sign_in_by_keyboard(page, desk)
+        sizes = list[int]()
+
+        async def note(response: Any) -> None:
+            sizes.append(len(await response.body()))
+
+        page.on("response", note)
+        heard.clear()
+        await page.goto(f"{desk.url}/", wait_until="networkidle")
+        assert len(heard) <= 6
+        assert 0 < sum(sizes) < 60_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_breaks_a_rule_for_accessible_pages(
+    desk: Console, operator: Connection, chromium: Browser, scheme: Scheme
+) -> None:
+    """axe-core finds nothing, in either scheme: contrast, names, headings, tables, what is reached by keyboard."""
+    source = (installed(AXE) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    await seed.waiting(operator, 1)
+    await seed.dead(operator, "SmtpError: 550", job_id="axe")
+    found = dict[str, list[str]]()
+    async with page_of(chromium, color_scheme=scheme, viewport={"width": 1280, "height": 800}) as (page, _):
+        await page.goto(f"{desk.url}/sign-in")
+        found["/sign-in"] = await _broken_rules(page, source)
+        await sign_in_by_keyboard(page, desk)
+        for path in (*PAGES, "/nowhere"):
+            await page.goto(desk.url + path)
+            found[path] = await _broken_rules(page, source)
+    assert {path: rules for path, rules in found.items() if rules} == {}
+
+
+async def _broken_rules(page: Page, source: str) -> list[str]:
+    await page.evaluate(source)
+    outcome: dict[str, Any] = await page.evaluate("axe.run()")
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in outcome["violations"]]
