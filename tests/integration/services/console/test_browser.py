@@ -3,17 +3,19 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, Dialog, Page, async_playwright
+from playwright.async_api import Browser, Dialog, Page, async_playwright, expect
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import store
 from nightshift.contract import wire
+from nightshift.embedded.servers.broker import Broker
 from tests.harness import eventually
 from tests.integration.services.console import seed
-from tests.integration.services.console.harness import PASSWORD, Console
+from tests.integration.services.console.harness import PASSWORD, Console, console, people
 from tests.node.installed import installed
 from tests.repository import ROOT
 from tests.servers import absent
@@ -108,6 +110,42 @@ async def test_the_way_from_the_first_page_to_a_fault_needs_no_javascript(
         assert "nightshift dlq redrive email:" in await page.inner_text("main")
         await page.get_by_role("button", name="Sign out").click()
         assert await page.get_by_role("heading", name="Sign in").count() == 1
+
+
+async def test_a_page_follows_the_queues_and_leaves_its_reader_alone(
+    desk: Console, operator: Connection, chromium: Browser
+) -> None:
+    """New figures come by themselves; focus stays; held, nothing changes, until it is let go."""
+    async with page_of(chromium) as (page, _):
+        await sign_in_by_keyboard(page, desk)
+        link = page.get_by_role("link", name="webhook", exact=True)
+        row = page.locator("tbody tr", has=link)
+        await link.focus()
+        await seed.waiting(operator, 2, "webhook.received")
+        await expect(row.locator("td").first).to_have_text("2", timeout=20_000)
+        await expect(link).to_be_focused()
+        await page.keyboard.press("r")
+        await expect(page.get_by_role("button", name="Hold")).to_have_attribute("aria-pressed", "true")
+        await seed.waiting(operator, 1, "webhook.received")
+        async with page.expect_request(lambda request: request.url == f"{desk.url}/", timeout=20_000):
+            await expect(row.locator("td").first).to_have_text("2")
+            await page.keyboard.press("r")
+        await expect(row.locator("td").first).to_have_text("3", timeout=20_000)
+
+
+async def test_a_page_whose_console_is_gone_says_so_and_keeps_what_it_shows(
+    broker: Broker, operator: Connection, chromium: Browser, tmp_path: Path
+) -> None:
+    """With the time at which that was read."""
+    del operator
+    file = tmp_path / "people.toml"
+    file.write_text(people(root="admin"), encoding="utf-8")
+    async with page_of(chromium) as (page, _):
+        async with console(tmp_path, broker, console_users_file=str(file)) as desk:
+            await sign_in_by_keyboard(page, desk)
+            await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
+        await expect(page.locator("#live [role=status]")).to_contain_text("does not answer", timeout=20_000)
+        await expect(page.get_by_role("heading", name="Queues")).to_be_visible()
 
 
 async def test_the_first_load_is_small_and_few_requests(desk: Console, chromium: Browser) -> None:
