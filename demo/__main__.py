@@ -23,7 +23,8 @@ from nightshift.embedded.services import Service, all_services
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import configure
-from nightshift.runtime.composition import database_of, object_store
+from nightshift.runtime.composition import database_of
+from nightshift.runtime.object_stores import object_store
 
 _PLAYED = frozenset(
     {"email", "upload", "sync", "report", "maintenance", "webhook", "gateway", SCHEDULER, f"{SCHEDULER}-2"}

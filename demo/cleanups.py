@@ -15,7 +15,7 @@ from nightshift.contract.cron import ScheduleFired, manual_subject
 from nightshift.database.tables import processed_messages
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectMissingError
-from nightshift.runtime.composition import object_transfers
+from nightshift.runtime.object_stores import object_transfers
 from nightshift.worker.commit import Committer
 from schema.tables import activity_logs, cleanup_runs, files, sessions, users
 from services.maintenance.cleanup_runs import CleanupRuns

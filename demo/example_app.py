@@ -30,7 +30,7 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.objects.s3 import S3ObjectStore
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import object_store
+from nightshift.runtime.object_stores import object_store
 from schema.tables import files, reports, users
 
 KINDS = ("weekly-summary", "user-activity", "storage-usage")

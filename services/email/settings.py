@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from contracts.email import ADDRESS
 from nightshift.config.host_name import is_host
-from nightshift.config.settings import Pattern, Secret, Settings
+from nightshift.config.settings import OBJECTS, Pattern, Secret, Settings
 from nightshift.outcomes import Permanent
 from services.email.address_check import mailbox
 from services.email.helo import usable_name
@@ -26,6 +26,8 @@ _USUAL_PORT: dict[Tls, int] = {"none": 25, "starttls": 587, "implicit": 465}
 
 class EmailSettings(Settings, frozen=True, kw_only=True):
     """Sender and transport of mail."""
+
+    REQUIRES = OBJECTS
 
     slots: Annotated[
         int, Meta(ge=1, description="Mails that a worker sends at the same time, with their attachments.")

@@ -20,8 +20,9 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import database_of, object_store, object_transfers
+from nightshift.runtime.composition import database_of
 from nightshift.runtime.health_checks import ReadinessCheck
+from nightshift.runtime.object_stores import object_store, object_transfers
 from nightshift.runtime.process import WRONG_SETTINGS
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost

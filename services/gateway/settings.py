@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from nightshift.config.datastore_urls import ENDPOINT
 from nightshift.config.env_fields import Pattern
-from nightshift.config.settings import ServerSettings
+from nightshift.config.settings import OBJECTS, ServerSettings
 from nightshift.contract.catalogue import Catalogue, load_catalogue
 from nightshift.topology.producers import offered_types
 from services.gateway.auth.principal import scope_problems
@@ -23,6 +23,8 @@ NEVER = frozenset({"webhook.received"})
 
 class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
     """Where the gateway listens, what may be enqueued through it, and the limits of a request."""
+
+    REQUIRES = OBJECTS
 
     gateway_host: Annotated[str, Meta(description="Address that the gateway listens on.")] = "127.0.0.1"
     gateway_port: Annotated[

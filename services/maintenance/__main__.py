@@ -4,7 +4,8 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from nightshift.runtime.composition import ServiceContext, object_transfers
+from nightshift.runtime.composition import ServiceContext
+from nightshift.runtime.object_stores import object_transfers
 from nightshift.runtime.service import run
 from nightshift.worker.router import Handlers
 from services.maintenance.cleanup_runs import CleanupRuns

@@ -6,11 +6,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.maintenance import INBOX_LEAST_DAYS, LONGEST_DAYS
-from nightshift.config.settings import Settings
+from nightshift.config.settings import OBJECTS, Settings
 
 
 class MaintenanceSettings(Settings, frozen=True, kw_only=True):
     """How old things are when they are deleted, and how much one job does at a time."""
+
+    REQUIRES = OBJECTS
 
     slots: Annotated[int, Meta(ge=1, description="Cleanups that a worker runs at the same time.")] = 5
     cleanup_seconds: Annotated[

@@ -5,13 +5,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
-from nightshift.config.settings import Pattern, Settings
+from nightshift.config.settings import OBJECTS, Pattern, Settings
 
 _MEBIBYTE = 1024 * 1024
 
 
 class ReportSettings(Settings, frozen=True, kw_only=True):
     """Who gets the weekly report, and what reports and their mails look like."""
+
+    REQUIRES = OBJECTS
 
     slots: Annotated[
         int, Meta(ge=1, description="Reports that a worker builds at the same time; each reads much of the database.")

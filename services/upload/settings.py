@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.settings import Settings
+from nightshift.config.settings import OBJECTS, Settings
 from services.upload.inspection import ImageLimits
 
 _MEBIBYTE = 1024 * 1024
@@ -16,6 +16,8 @@ _MEBIBYTE = 1024 * 1024
 
 class UploadSettings(Settings, frozen=True, kw_only=True):
     """Limits of files, inspections and thumbnails."""
+
+    REQUIRES = OBJECTS
 
     slots: Annotated[
         int, Meta(ge=1, description="Files that a worker processes at the same time; each may fill MAX_FILE_BYTES.")

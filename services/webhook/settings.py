@@ -5,11 +5,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.settings import Pattern, Secret, Settings
+from nightshift.config.settings import OBJECTS, Pattern, Secret, Settings
 
 
 class WebhookSettings(Settings, frozen=True, kw_only=True):
     """How long events can be replayed, and the providers' APIs."""
+
+    REQUIRES = OBJECTS
 
     webhook_keep_days: Annotated[
         int,

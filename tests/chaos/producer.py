@@ -17,7 +17,7 @@ from nightshift.messaging.outbound import encode
 from nightshift.messaging.publisher import Entry, Publisher
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import object_store
+from nightshift.runtime.object_stores import object_store
 from tests.chaos.journal import Journal
 from tests.chaos.mails import MailSender
 from tests.chaos.messages import Kind, RunChaos, offer

@@ -5,7 +5,7 @@ import re
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,9 @@ class Variable:
 def variables(cls: type[msgspec.Struct]) -> tuple[Variable, ...]:
     """Return the variables of a settings class, in the order of its fields."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    return tuple(_variable(field, hints[field.name]) for field in msgspec.structs.fields(cls))
+    needed: frozenset[str] = getattr(cls, "REQUIRES", frozenset())
+    found = (_variable(field, hints[field.name]) for field in msgspec.structs.fields(cls))
+    return tuple(replace(one, required=True) if one.field in needed else one for one in found)
 
 
 def describe(cls: type[msgspec.Struct]) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -33,6 +33,9 @@ class FromEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     Each field is `Annotated[type, Meta(description=…)]`; constraints are Meta's, or a `Pattern` for texts and secrets.
     A `Secret` may also come from the file that `…_FILE` names, and is then read again whenever it is used.
     """
+
+    REQUIRES: ClassVar[frozenset[str]] = frozenset()
+    """Fields that this process cannot do without, though others of its kind can."""
 
     def check(self) -> Iterable[str]:
         """Yield one line per combination of values that cannot work; subclasses add to `super().check()`."""
@@ -75,7 +78,7 @@ def load(cls: type[T], environ: Mapping[str, str]) -> T:
 def _contradictions(cls: type[FromEnvironment], values: Mapping[str, Any], problems: list[str]) -> list[str]:
     """Return the problems that the cross-checks find in incomplete settings, so that all is reported at once."""
     missing = [field.name for field in msgspec.structs.fields(cls) if field.required and field.name not in values]
-    told = {problem.replace(":", " ").split(" ", 1)[0] for problem in problems}
+    told = {problem.replace(":", " ").split(" ", 1)[0].removesuffix("_FILE") for problem in problems}
     found: list[str] = []
     with contextlib.suppress(Exception):  # a check may stumble over what is missing, which is told anyway
         for text in cls(**dict.fromkeys(missing), **values).check():

@@ -19,12 +19,14 @@ from nightshift.config.datastore_urls import (
 from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.listen_urls import invalid_listen_url
+from nightshift.config.object_login import OBJECTS, half_a_login
 from nightshift.config.secret import Secret
 from nightshift.config.setting_types import PACKAGE, BulkRemoval, DatabaseSchema, SchemaPackage
 from nightshift.config.tls import ca_file_problem, creds_file_problem
 from nightshift.contract.loading import problem_with
 
 __all__ = [
+    "OBJECTS",
     "BulkRemoval",
     "Pattern",
     "ProcessSettings",
@@ -127,7 +129,7 @@ def contracts_problem(package: str) -> Iterator[str]:
 
 
 class ServerSettings(ProcessSettings, frozen=True, kw_only=True):
-    """The settings of a process that needs database and object store, too, but works off no jobs (a server)."""
+    """The settings of a process that needs a database, too, and perhaps objects, but works off no jobs (a server)."""
 
     database_url: Annotated[
         Secret,
@@ -143,12 +145,12 @@ class ServerSettings(ProcessSettings, frozen=True, kw_only=True):
     ] = None
     database_schema: DatabaseSchema = None
     s3_endpoint: Annotated[
-        str,
+        str | None,
         ENDPOINT,
-        Meta(description="Address of the object store, any S3 server."),
-    ]
-    s3_access_key: Annotated[str, ACCESS_KEY, Meta(description="Access key at the object store.")]
-    s3_secret_key: Annotated[Secret, Meta(description="Secret key at the object store.")]
+        Meta(description="Address of the object store, any S3 server; without one no body is longer than 128 KB."),
+    ] = None
+    s3_access_key: Annotated[str | None, ACCESS_KEY, Meta(description="Access key at the object store.")] = None
+    s3_secret_key: Annotated[Secret | None, Meta(description="Secret key at the object store.")] = None
     s3_bucket: Annotated[str, BUCKET, Meta(description="Bucket that holds files and claims.")] = "nightshift"
     s3_region: Annotated[str, REGION, Meta(description="Region that requests are signed for.")] = "us-east-1"
     s3_ca_file: Annotated[
@@ -161,6 +163,7 @@ class ServerSettings(ProcessSettings, frozen=True, kw_only=True):
         yield from super().check()
         yield from contracts_problem(self.contracts_package)
         yield from invalid_urls(self)
+        yield from half_a_login(self)
 
 
 class Settings(ServerSettings, frozen=True, kw_only=True):

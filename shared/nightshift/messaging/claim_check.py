@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 from nightshift.contract.wire import CLAIM_LIFETIME
 from nightshift.objects import ObjectMissingError, ObjectStore, ObjectTooLargeError
+from nightshift.objects.absent import MISSING, NoObjectStoreError
 from nightshift.outcomes import Permanent
 
 MAX_CLAIM_BYTES = 64 * 1024 * 1024
@@ -49,6 +50,8 @@ async def fetch(objects: ObjectStore, key: str) -> bytes:
         body = await objects.read(key, limit=MAX_CLAIM_BYTES)
     except ObjectMissingError:
         raise InvalidClaimError(f"Job-Claim names the object {key}, which does not exist") from None
+    except NoObjectStoreError:
+        raise InvalidClaimError(f"Job-Claim names the object {key}, and {MISSING}") from None
     except ObjectTooLargeError:
         raise InvalidClaimError(
             f"Job-Claim names the object {key}, which is longer than {MAX_CLAIM_BYTES} bytes"

@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightshift.broker import Connection
 from nightshift.config.datastore_settings import database_url
-from nightshift.config.extras import extra
 from nightshift.config.listen_urls import listen_url
 from nightshift.config.settings import ServerSettings, Settings
 from nightshift.database import Database, PoolLimits, open_database
@@ -35,8 +33,8 @@ from nightshift.worker.router import Route
 from nightshift.worker.worker import Worker
 
 if TYPE_CHECKING:
+    from nightshift.objects.absent import AbsentObjectStore
     from nightshift.objects.s3 import S3ObjectStore
-    from nightshift.objects.s3_transfers import S3Transfers
 
 
 @dataclass(slots=True, frozen=True)
@@ -46,7 +44,7 @@ class ServiceContext:
     name: str
     connection: Connection
     database: Database
-    objects: "S3ObjectStore"
+    objects: "S3ObjectStore | AbsentObjectStore"
     publisher: Publisher
     metrics: Metrics
     tracing: Tracing = NO_TRACING
@@ -105,42 +103,6 @@ def notifications_of(service: str, database: Database, settings: Settings) -> No
 
 def _listening_address(settings: Settings) -> str:
     return listen_url(settings) or database_address(settings)
-
-
-def object_store(settings: ServerSettings) -> "S3ObjectStore":
-    """Return the object store of this process; connects to nothing yet."""
-    with extra("s3", "S3_ENDPOINT"):
-        from nightshift.objects.s3 import open_objects  # noqa: PLC0415 - needs an extra
-    return open_objects(
-        settings.s3_endpoint,
-        settings.s3_access_key,
-        settings.s3_secret_key.reveal,
-        settings.s3_bucket,
-        region=settings.s3_region,
-        ca_file=settings.s3_ca_file,
-    )
-
-
-def object_transfers(
-    settings: ServerSettings, *, public_endpoint: str | None = None, spool_folder: Path | None = None
-) -> "S3Transfers":
-    """Return the object transfers of this process; connects to nothing yet.
-
-    `public_endpoint` is the object store's address for clients, `spool_folder` where parts of streams of unknown length
-    wait; None: the store's own address, the system's temporary folder.
-    """
-    with extra("s3", "S3_ENDPOINT"):
-        from nightshift.objects.s3_transfers import open_transfers  # noqa: PLC0415 - needs an extra
-    return open_transfers(
-        settings.s3_endpoint,
-        settings.s3_access_key,
-        settings.s3_secret_key.reveal,
-        settings.s3_bucket,
-        region=settings.s3_region,
-        ca_file=settings.s3_ca_file,
-        public_endpoint=public_endpoint,
-        spool_folder=spool_folder,
-    )
 
 
 def compose(

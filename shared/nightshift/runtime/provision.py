@@ -30,7 +30,8 @@ from nightshift.database.roles import read_passwords
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import configure, get_logger
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import database_address, object_store, object_transfers
+from nightshift.runtime.composition import database_address
+from nightshift.runtime.object_stores import object_store_if_any, object_transfers
 from nightshift.runtime.provision_arguments import provision_parser
 from nightshift.topology.producers import offered_types
 from nightshift.topology.provisioning import differences, provision_broker
@@ -125,13 +126,13 @@ async def provision(settings: ProvisionSettings) -> list[str]:
     """Provision everything; return what was done."""
     done = await migrate(database_address(settings), settings.schema_package, roles=settings.roles)
     done += await let_producers(database_address(settings), settings.types_by_sql(), notify=settings.outbox_notify)
-    objects = object_store(settings)
+    objects = object_store_if_any(settings)
     try:
         async with _connected(settings) as connection:
             done += await provision_broker(connection, settings.topology(), replicas=settings.stream_replicas)
         if await objects.ensure_bucket():
             done.append(f"bucket {settings.s3_bucket} created")
-        if settings.gateway_cors_origins:
+        if settings.gateway_cors_origins and settings.s3_endpoint is not None:
             await _allow_origins(settings)
     finally:
         await objects.close()

@@ -13,17 +13,12 @@ from nightshift.config.settings import Settings
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.publisher import Publisher
+from nightshift.objects.absent import AbsentObjectStore
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import (
-    ServiceContext,
-    WorkerParts,
-    compose,
-    database_of,
-    notifications_of,
-    object_store,
-)
+from nightshift.runtime.composition import ServiceContext, WorkerParts, compose, database_of, notifications_of
+from nightshift.runtime.object_stores import object_store_if_any
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import TypeCounts, WorkerInfo, describe_self
@@ -90,9 +85,10 @@ async def serve(
 def _context(frame: ProcessFrame, settings: Settings, connection: Connection) -> ServiceContext:
     database = database_of(settings)
     frame.stack.push_async_callback(database.close)
-    objects = object_store(settings)
+    objects = object_store_if_any(settings)
     frame.stack.push_async_callback(objects.close)
-    publisher = Publisher(connection, objects, tracing=frame.tracing)
+    stored = None if isinstance(objects, AbsentObjectStore) else objects
+    publisher = Publisher(connection, stored, tracing=frame.tracing)
     return ServiceContext(frame.name, connection, database, objects, publisher, frame.metrics, frame.tracing)
 
 
@@ -120,7 +116,8 @@ async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFram
     frame.checks.ready("broker", parts.watch.ask)
     frame.checks.ready("storage", StorageProbe(context.connection, context.name).check)
     frame.checks.ready("database", context.database.probe)
-    frame.checks.ready("objects", context.objects.probe)
+    if not isinstance(context.objects, AbsentObjectStore):
+        frame.checks.ready("objects", context.objects.probe)
     for component, probe in context.resources.items():
         frame.checks.ready(component, probe)
     await _try_to_write(parts, context)

@@ -10,7 +10,7 @@ from nightshift.config.env_settings import load
 from nightshift.config.settings import Settings
 from nightshift.contract import wire
 from nightshift.messaging.claim_check import key_for
-from nightshift.runtime.composition import object_store
+from nightshift.runtime.object_stores import object_store
 from tests.harness import stored
 from tests.integration.cli.harness import Operator
 

@@ -16,7 +16,8 @@ from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.runtime.composition import database_of, object_store
+from nightshift.runtime.composition import database_of
+from nightshift.runtime.object_stores import object_store
 from tests.harness import eventually, stored
 from tests.integration.cli.harness import run_command
 from tests.integration.services.email.certificates import Certificates, make_certificates

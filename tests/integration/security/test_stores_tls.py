@@ -16,7 +16,8 @@ from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.embedded.servers.object_store import ObjectServer, Tls
 from nightshift.objects.s3 import S3ObjectStore
 from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import database_address, database_of, object_store
+from nightshift.runtime.composition import database_address, database_of
+from nightshift.runtime.object_stores import object_store
 from tests.harness import eventually
 from tests.integration.services.email.certificates import Certificates, make_certificates
 from tests.postgres_server import PostgresServer, postgres_server

@@ -2,10 +2,13 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from nightshift.broker.jetstream import store
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
@@ -16,13 +19,22 @@ from tests.repository import ROOT
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")
 
 
-def _start(broker: Broker, folder: Path, *, name: str = "probe", grace_seconds: float = 20) -> Process:
+AWAY = {"S3_ENDPOINT": "http://127.0.0.1:9", "S3_ACCESS_KEY": "nobody", "S3_SECRET_KEY": "nothing"}
+"""An object store that does not answer."""
+
+
+def _start(
+    broker: Broker,
+    folder: Path,
+    *,
+    name: str = "probe",
+    grace_seconds: float = 20,
+    objects: Mapping[str, str] = MappingProxyType(AWAY),
+) -> Process:
     settings = {
         "NATS_URL": broker.url,
         "DATABASE_URL": f"sqlite:///{folder / 'nightshift.db'}",
-        "S3_ENDPOINT": "http://127.0.0.1:9",
-        "S3_ACCESS_KEY": "nobody",
-        "S3_SECRET_KEY": "nothing",
+        **objects,
         "DRAIN_GRACE_SECONDS": str(grace_seconds),
         "LOG_FORMAT": "json",
     }
@@ -114,3 +126,20 @@ async def test_a_job_whose_process_dies_is_done_by_another(work: Work, broker: B
             await second.stop()
         assert await harness.effects() == ["a 1"]
         assert len(await harness.inbox()) == 1
+
+
+async def test_a_service_without_objects_needs_no_object_store(work: Work, broker: Broker, tmp_path: Path) -> None:
+    """It does its jobs; one whose body is an object is a dead letter at once, which says what is not set."""
+    claim = {"Job-Id": "long", "Job-Claim": f"claims/2100-01-01/{'0' * 64}"}
+    async with work({}, start=False) as harness:
+        process = _start(broker, tmp_path, objects={})
+        try:
+            await store(harness.connection, "jobs.probe.run", claim, b"")
+            (letter,) = await harness.dead_letters()
+            await harness.publisher.publish(RunProbe(name="a"))
+            await eventually(harness.effects, what=process.output())
+        finally:
+            await process.stop()
+        assert letter.headers["Dead-Reason"] == "invalid"
+        assert "there is no object store: S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY" in letter.headers["Dead-Error"]
+        assert "Traceback" not in process.output()

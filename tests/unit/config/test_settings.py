@@ -9,7 +9,16 @@ from msgspec import Meta
 
 from nightshift.config import redaction
 from nightshift.config.datastore_settings import database_url
-from nightshift.config.settings import ProcessSettings, Secret, Settings, SettingsError, describe, load, variables
+from nightshift.config.settings import (
+    OBJECTS,
+    ProcessSettings,
+    Secret,
+    Settings,
+    SettingsError,
+    describe,
+    load,
+    variables,
+)
 
 GOOD = {
     "DATABASE_URL": "postgresql+asyncpg://night:correct-horse@db/night",
@@ -17,6 +26,12 @@ GOOD = {
     "S3_ACCESS_KEY": "access",
     "S3_SECRET_KEY": "battery-staple",
 }
+
+
+class ObjectSettings(Settings, frozen=True, kw_only=True):
+    """Settings of a service that reads and writes files."""
+
+    REQUIRES = OBJECTS
 
 
 class MailSettings(Settings, frozen=True, kw_only=True):
@@ -63,7 +78,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     """Compose files pass variables on as empty texts."""
     assert load(Settings, GOOD | {"SLOTS": "", "NATS_USER": ""}).slots == 100
     assert problems(GOOD | {"S3_ENDPOINT": ""}) == (
-        "S3_ENDPOINT is missing, expected something like http://127.0.0.1:8333",
+        "S3_ENDPOINT is missing: S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY belong together",
     )
 
 
@@ -115,7 +130,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path, ending: str, mark: str) -
     """X_FILE names a file that holds X; the editor's line ends and byte order mark are not part of it, spaces are."""
     (tmp_path / "key").write_bytes(f"{mark} key with spaces {ending}".encode())
     environ = GOOD | {"S3_SECRET_KEY": "", "S3_SECRET_KEY_FILE": str(tmp_path / "key")}
-    assert load(Settings, environ).s3_secret_key.reveal() == " key with spaces "
+    assert load(Settings, environ).s3_secret_key == Secret(" key with spaces ")
 
 
 def test_a_secret_and_its_file_contradict_each_other(tmp_path: Path) -> None:
@@ -209,8 +224,27 @@ def test_loaded_secrets_are_hidden_from_then_on() -> None:
 def test_every_variable_of_the_chassis_says_what_it_is_for() -> None:
     """The list for --help and the README is complete: a description, and a default or `required`."""
     assert all(variable.description and variable.expected for variable in variables(Settings))
-    required = {variable.name for variable in variables(Settings) if variable.required}
-    assert required == set(GOOD)
+    assert _required(Settings) == {"DATABASE_URL"}
+
+
+def test_a_service_whose_work_is_with_objects_requires_an_object_store() -> None:
+    """Others go without one; nobody has half of one."""
+    assert _required(ObjectSettings) == {"DATABASE_URL", "S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
+    without = {"DATABASE_URL": GOOD["DATABASE_URL"]}
+    assert load(Settings, without).s3_endpoint is None
+    assert [line.partition(",")[0] for line in problems(without, ObjectSettings)] == [
+        "S3_ENDPOINT is missing",
+        "S3_ACCESS_KEY is missing",
+        "S3_SECRET_KEY is missing",
+    ]
+    assert [line.partition(":")[0] for line in problems(without | {"S3_ACCESS_KEY": "key"})] == [
+        "S3_ENDPOINT is missing",
+        "S3_SECRET_KEY is missing",
+    ]
+
+
+def _required(cls: type[Settings]) -> set[str]:
+    return {variable.name for variable in variables(cls) if variable.required}
 
 
 def test_the_list_of_variables_can_be_read() -> None:

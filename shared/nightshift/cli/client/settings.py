@@ -10,6 +10,7 @@ from msgspec import Meta
 from nightshift.config import env_file
 from nightshift.config.datastore_settings import invalid_urls
 from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION
+from nightshift.config.object_login import half_a_login
 from nightshift.config.setting_types import DatabaseSchema
 from nightshift.config.settings import BulkRemoval, ProcessSettings, SchemaPackage, Secret, contracts_problem, load
 
@@ -44,6 +45,7 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
         yield from super().check()
         yield from contracts_problem(self.contracts_package)
         yield from invalid_urls(self)
+        yield from half_a_login(self)
 
 
 def environment(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> tuple[dict[str, str], str]:

@@ -20,7 +20,7 @@ from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects.s3 import S3ObjectStore
-from nightshift.runtime.composition import object_store
+from nightshift.runtime.object_stores import object_store
 from schema.tables import activity_logs, cleanup_runs, files, sessions, users
 from tests.harness import eventually, stored
 from tests.servers import serving

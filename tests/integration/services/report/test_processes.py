@@ -26,7 +26,7 @@ from nightshift.embedded.stack import Stack
 from nightshift.messaging import outbound
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
-from nightshift.runtime.composition import object_store
+from nightshift.runtime.object_stores import object_store
 from schema.tables import reports, users
 from tests.harness import eventually
 from tests.servers import serving
