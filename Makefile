@@ -86,7 +86,7 @@ format: $(VENV)/.dev ## Format the code
 bench-quick: $(VENV)/.dev ## Jobs per second beside a plain pull, in a minute
 	@$(RUN) -m bench.quick
 
-bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us: some 25 minutes (needs redis-server and postgresql)
+bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us: some 30 minutes (needs redis-server and postgresql)
 	@$(RUN) -m bench.compare
 	@$(RUN) -m bench.publish
 	@$(RUN) -m bench.enqueue
@@ -94,6 +94,7 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us:
 	@$(RUN) -m bench.scale
 	@$(RUN) -m bench.sustained
 	@$(RUN) -m bench.gateway
+	@$(RUN) -m bench.uploads --megabytes 400
 	@$(RUN) -m bench.webhooks
 
 .venv-bench/.ready: bench/requirements.lock
