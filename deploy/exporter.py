@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -76,6 +77,14 @@ _STREAM = (
         _done,
     ),
 )
+_BROKER = (
+    ("nightshift_broker_storage_bytes", "Bytes that all streams of the broker hold.", lambda answer: answer["storage"]),
+    (
+        "nightshift_broker_storage_limit_bytes",
+        "Bytes at which the broker refuses everything (max_file_store).",
+        lambda answer: answer["config"]["max_storage"],
+    ),
+)
 _CONSUMER = (
     ("nightshift_consumer_pending", "Messages that wait for a worker.", lambda consumer: consumer["num_pending"]),
     ("nightshift_consumer_ack_pending", "Messages in flight.", lambda consumer: consumer["num_ack_pending"]),
@@ -96,8 +105,11 @@ class Streams(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Ask the broker. An error fails the scrape, which Prometheus shows as `up` = 0."""
-        accounts = self._read().get("account_details") or []
+        answer = self._read()
+        accounts = answer.get("account_details") or []
         streams = [stream for account in accounts for stream in account.get("stream_detail") or []]
+        if "config" in answer:  # else JetStream is not switched on
+            yield from (GaugeMetricFamily(name, text, value_of(answer)) for name, text, value_of in _BROKER)
         for name, text, value_of in _STREAM:
             family = GaugeMetricFamily(name, text, labels=["stream"])
             for stream in streams:
@@ -113,6 +125,22 @@ class Streams(Collector):
             yield family
 
 
+class Health(Collector):
+    """Collector of the broker's own word on whether it can store: false after its disk was full."""
+
+    def __init__(self, healthy: Callable[[], bool]) -> None:
+        self._healthy = healthy
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, as above."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask the broker."""
+        text = "1 while the broker says that all its streams work (/healthz), 0 for instance when its disk is full."
+        yield GaugeMetricFamily("nightshift_broker_healthy", text, float(self._healthy()))
+
+
 def _limit(config: Mapping[str, Any]) -> int | None:
     limit = int(config.get("max_bytes", -1))
     return limit if limit > 0 else None
@@ -126,6 +154,19 @@ def reader(url: str) -> Read:
             return dict(json.load(answer))
 
     return read
+
+
+def health(url: str) -> Callable[[], bool]:
+    """Return what asks a broker's monitoring port whether it is healthy."""
+
+    def healthy() -> bool:
+        try:
+            with _DIRECT.open(url.rstrip("/") + "/healthz", timeout=_TIMEOUT_SECONDS):
+                return True
+        except urllib.error.HTTPError:
+            return False
+
+    return healthy
 
 
 def listen(port: int, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
@@ -150,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     registry = CollectorRegistry()
     registry.register(Streams(reader(options.url)))
+    registry.register(Health(health(options.url)))
     listen(options.port, registry)
     threading.Event().wait()
     return 0

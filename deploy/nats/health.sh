@@ -1,6 +1,8 @@
 #!/bin/sh
 # Tells whether the broker is healthy: health.sh DATA_FOLDER [MONITORING_ADDRESS [PROCESS]]
 #
+# It is not while JetStream says so of itself, of a stream or of a consumer; what it says is told.
+#
 # It also has the broker read its users again when they have changed, which keeps its connections. And it ends a broker
 # that keeps refusing a stream because its disk was full once, though there is room again: it is started anew, and takes
 # everything. What it has said that it stored is on the disk.
@@ -20,6 +22,6 @@ if echo "$said" | grep -q 'no space left on device'; then
     echo "the disk was full and has room again: the broker is ended, to be started anew" >&2
     kill -TERM "$broker"
   fi
-  exit 1
 fi
-wget -q -O - "$address/healthz?js-enabled-only=true"
+echo "$said" | tail -n 1 >&2
+exit 1

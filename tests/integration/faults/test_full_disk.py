@@ -1,5 +1,6 @@
 """The file system under the broker is really full: what is said, what is done, and that nothing accepted is lost."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -7,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
+from deploy.exporter import health
 from nightshift.broker.connection import Connection
 from nightshift.broker.errors import NotStoredError
 from nightshift.broker.jetstream import manage, store
@@ -97,6 +100,7 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
             for number in range(5):
                 await store(connection, "jobs.probe.run", {"Nats-Msg-Id": f"accepted-{number}"}, bytes(100 * _KIBIBYTE))
             assert _health(disk, broker) == 0
+            assert health(broker.monitoring_url)()
             filler = _fill(disk)
             with pytest.raises(NotStoredError, match="its disk may be full"):
                 await _publish_until_refused(connection)
@@ -107,6 +111,7 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
                 await store(connection, "jobs.probe.run", {}, b"{}", timeout_seconds=30)
             assert time.monotonic() - began < 10
             assert _health(disk, broker) == 1
+            assert not health(broker.monitoring_url)()
             assert broker.running, "while it is full a restart would help nobody"
             os.truncate(filler, 0)
             assert _health(disk, broker) == 1
@@ -170,6 +175,23 @@ async def test_doctor_and_an_idle_worker_say_that_nothing_is_stored(disk: Path, 
         assert (said.code, finding["state"]) == (1, "wrong")
         assert re.match("nothing is stored for .*email.*: the broker takes messages and does not say", finding["found"])
         assert "make room on the broker's disk" in finding["fix"]
+
+
+async def test_a_broker_that_cannot_work_is_unhealthy_whatever_the_cause(tmp_path: Path) -> None:
+    """A stream whose files were taken away, for instance; the check tells what the broker says."""
+    async with running(Broker(tmp_path / "broker")) as broker, connected(broker, "producer") as connection:
+        await provision_broker(connection, probe_topology())
+        command = ["sh", str(HEALTH), str(tmp_path), broker.monitoring_url, str(broker.process.pid)]
+        check = partial(subprocess.run, command, capture_output=True, check=False, text=True)
+        assert (await asyncio.to_thread(check)).returncode == 0
+        await store(connection, "jobs.probe.run", {}, b"{}")
+        await broker.stop()
+        (metadata,) = (tmp_path / "broker").rglob("PROBE/meta.inf")
+        metadata.write_text("not what it was")
+        await broker.start()
+        said = await asyncio.to_thread(check)
+        assert (said.returncode, "PROBE" in said.stderr) == (1, True), said
+        assert broker.running
 
 
 def test_the_brokers_limit_stays_below_its_disk(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from deploy.exporter import Streams, listen, reader
 from nightshift.embedded.processes.ports import free_ports
 
 ANSWER: dict[str, Any] = {
+    "storage": 900,
+    "config": {"max_memory": 1, "max_storage": 9000},
     "account_details": [
         {
             "stream_detail": [
@@ -38,7 +40,7 @@ ANSWER: dict[str, Any] = {
                 },
             ]
         }
-    ]
+    ],
 }
 
 
@@ -56,6 +58,8 @@ def exposed(answer: dict[str, Any]) -> list[str]:
 def test_streams_and_consumers_are_shown() -> None:
     """Messages, bytes, limit, age; what waits and what is in hand."""
     assert exposed(ANSWER) == [
+        "nightshift_broker_storage_bytes 900.0",
+        "nightshift_broker_storage_limit_bytes 9000.0",
         'nightshift_stream_messages{stream="EMAIL"} 7.0',
         'nightshift_stream_messages{stream="EMAIL_LATER"} 0.0',
         'nightshift_stream_bytes{stream="EMAIL"} 900.0',
