@@ -280,12 +280,13 @@ async def working(
     tracing: Tracing = NO_TRACING,
     policies: Policies = PATIENT,
     timing: Timing = DEFAULT_TIMING,
+    database_url: str | None = None,
 ) -> AsyncIterator[Harness]:
     """A worker of the service `probe` with these handlers, on empty streams and an empty database.
 
     `fresh=False` makes it a second worker beside, or after, one of the same broker and folder.
     """
-    url = f"sqlite+aiosqlite:///{folder / 'nightshift.db'}"
+    url = database_url or f"sqlite+aiosqlite:///{folder / 'nightshift.db'}"
     if fresh:
         await migrate(url)
     database = open_database(url)

@@ -117,10 +117,12 @@ class PostgresServer:
 
 
 @asynccontextmanager
-async def postgres_server(certificates: Certificates | None = None) -> AsyncIterator[PostgresServer]:
-    """A running server; where PostgreSQL is not installed the test is skipped, except in CI."""
+async def postgres_server(
+    certificates: Certificates | None = None, folder: Path | None = None
+) -> AsyncIterator[PostgresServer]:
+    """A running server, in a folder that any user may enter; without PostgreSQL the test is skipped, but in CI."""
     # Its user cannot enter pytest's own temporary folders.
-    folder = Path(tempfile.mkdtemp(prefix="nightshift-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-postgres-", dir=folder))
     try:
         server = PostgresServer(folder)
         with needing_programs():

@@ -1,6 +1,8 @@
 """The database of a process: read in one consistent snapshot, write in one short transaction."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -22,6 +24,10 @@ from nightshift.outcomes import Unavailable
 T = TypeVar("T")
 _TABLES_THERE = (select(processed_messages).limit(0), select(outbox).limit(0))
 """Find nothing, and fail where the library's tables, or columns that they have got since, are missing or hidden."""
+_TRUSTED_SECONDS = 10.0
+"""So long after a write, jobs begin without a try. Each try leaves dead rows in PostgreSQL's own tables."""
+_IDLE_SECONDS = 60.0
+"""So often a process that writes nothing tries whether it could."""
 
 
 class Database:
@@ -54,8 +60,9 @@ class Database:
         self._reading = reading
         self._asking = asking or reading.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = threads
-        self._writes = False
-        """Whether the last write succeeded. Not before the first one: reading says nothing about a full disk."""
+        self._written_at = -math.inf
+        """When a commit or a try last succeeded (monotonic), unless a write has failed since. Reading says nothing of a
+        full disk, and a transaction that may write nothing does not either."""
 
     @property
     def dialect(self) -> str:
@@ -83,9 +90,8 @@ class Database:
                     async with connection.begin():
                         yield connection
         except Unavailable:
-            self._writes = False
+            self._written_at = -math.inf
             raise
-        self._writes = True
 
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """Run a plain function of one statement that reads: the cheapest way to look something up."""
@@ -96,8 +102,21 @@ class Database:
     async def commit(self, work: Callable[[Connection], T]) -> T:
         """Run a plain function in one transaction that writes: committed when it returns, else rolled back."""
         if self._threads is not None:
-            return await self._threads[1].run(work)
-        return await _once_more(lambda: self._commit(work))
+            done = await self._threads[1].run(work)
+        else:
+            done = await _once_more(lambda: self._commit(work))
+        self._written_at = time.monotonic()
+        return done
+
+    async def expect_to_write(self) -> None:
+        """See to it that what begins now can be committed: try, if nothing was written for some seconds.
+
+        Raises:
+            Unavailable: it could not be committed; the text says why.
+        """
+        if time.monotonic() - self._written_at > _TRUSTED_SECONDS:
+            self._written_at = -math.inf
+            await self.probe()
 
     async def probe(self) -> None:
         """Try whether a job could commit now.
@@ -107,15 +126,18 @@ class Database:
         """
         if self.dialect == "sqlite":
             await asyncio.to_thread(check_space, self.engine.url)
+        in_doubt = time.monotonic() - self._written_at > _IDLE_SECONDS
         async with self.write() as connection:
             if self.dialect == "sqlite":
                 # Writes one page: a disk that lets nobody write would let mere reading pass.
                 await connection.execute(text("PRAGMA user_version = 1"))
             elif (await connection.execute(text("SHOW transaction_read_only"))).scalar() == "on":
                 raise Unavailable("database", f"{self.place}: it is read-only (a standby?)")
-            elif not self._writes:
+            elif in_doubt:
                 await try_to_write(connection)
             await self._find_tables(connection)
+        if in_doubt:
+            self._written_at = time.monotonic()
 
     async def _find_tables(self, connection: AsyncConnection) -> None:
         try:

@@ -140,7 +140,7 @@ def _wanted(address: URL, limits: PoolLimits) -> dict[str, str]:
 async def try_to_write(connection: AsyncConnection) -> None:
     """Allocate some pages of the server's disk and free them: a server whose disk is full still answers queries.
 
-    Use it only at the start and after a write has failed: each try leaves dead rows in the server's own tables.
+    Use it rarely: at the start, after a write that failed, after a pause. Each try leaves dead rows in system tables.
     """
     may = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
     if (await connection.execute(may)).scalar():

@@ -29,7 +29,7 @@ class Committer:
     def __init__(self, database: Database, *, now: Callable[[], datetime] = utc_now) -> None:
         self._database, self._now = database, now
         self._commits: Batcher[Job, bool] = Batcher(self._commit, max_size=MAX_GROUP)
-        self._lookups: Batcher[inbox.Key, bool] = Batcher(self._done, max_size=MAX_GROUP)
+        self._lookups: Batcher[inbox.Key, bool] = Batcher(self._look_up, max_size=MAX_GROUP)
 
     async def commit(self, job: Job) -> bool:
         """Make the job's effects happen; return False when they had happened already, and nothing was done.
@@ -50,11 +50,20 @@ class Committer:
         Raises:
             Unavailable: the database is unavailable.
         """
-        return await self._lookups(inbox.key_of(job))
+        (done,) = await self._done([inbox.key_of(job)])
+        return done
 
     async def are_done(self, jobs: Sequence[Job]) -> Sequence[bool | Exception]:
-        """Return of each job, in order, whether its effects have happened already, or `Unavailable`."""
+        """Return of each job that is to begin, in order, whether its effects have happened already.
+
+        `Unavailable` where they could not happen now either.
+        """
         return await self._lookups.together([inbox.key_of(job) for job in jobs])
+
+    async def _look_up(self, keys: Sequence[inbox.Key]) -> list[bool]:
+        # What a handler does outside is not undone: with a full disk, a burst after a pause would send all its mails.
+        await self._database.expect_to_write()
+        return await self._done(keys)
 
     async def _done(self, keys: Sequence[inbox.Key]) -> list[bool]:
         found = await self._database.ask(lambda connection: inbox.done(connection, keys))

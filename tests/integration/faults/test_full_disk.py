@@ -27,6 +27,7 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import StreamLimits, declared_topology
+from tests.file_system import fill, mounted
 from tests.harness import connected, eventually, probe_topology
 from tests.integration.cli.harness import run_command
 from tests.repository import ROOT
@@ -37,28 +38,10 @@ _KIBIBYTE = 1024
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def disk() -> Iterator[Path]:
     """A file system of 40 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603 - our own
-        pytest.skip("only root may mount a file system, and not in every container")
-    try:
+    with mounted("40m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - found on PATH
-
-
-def _fill(disk: Path) -> Path:
-    """Takes all the room there is."""
-    filler = disk / "filler"
-    try:
-        with filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(64 * _KIBIBYTE))
-    except OSError:
-        return filler
 
 
 async def _publish_until_refused(connection: Connection, subject: str = "jobs.probe.run") -> None:
@@ -101,7 +84,7 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
                 await store(connection, "jobs.probe.run", {"Nats-Msg-Id": f"accepted-{number}"}, bytes(100 * _KIBIBYTE))
             assert _health(disk, broker) == 0
             assert health(broker.monitoring_url)()
-            filler = _fill(disk)
+            filler = fill(disk)
             with pytest.raises(NotStoredError, match="its disk may be full"):
                 await _publish_until_refused(connection)
             with pytest.raises(NotStoredError, match=r"jobs\.probe"):
@@ -163,7 +146,7 @@ async def test_doctor_and_an_idle_worker_say_that_nothing_is_stored(disk: Path, 
     declared = declared_topology(load_catalogue(), StreamLimits(queue_bytes=2**26, dead_letter_bytes=2**20))
     async with running(Broker(disk / "broker")) as broker, connected(broker, "email") as connection:
         await provision_broker(connection, declared)
-        _fill(disk)
+        fill(disk)
         with pytest.raises(Unavailable):
             await _publish_until_refused(connection, "jobs.email.send")
         with pytest.raises(Unavailable, match=r"jobs\.email"):
