@@ -108,8 +108,9 @@ class Streams(Collector):
         answer = self._read()
         accounts = answer.get("account_details") or []
         streams = [stream for account in accounts for stream in account.get("stream_detail") or []]
-        if "config" in answer:  # else JetStream is not switched on
-            yield from (GaugeMetricFamily(name, text, value_of(answer)) for name, text, value_of in _BROKER)
+        for name, text, value_of in _BROKER:
+            # Without JetStream there is no configuration.
+            yield GaugeMetricFamily(name, text, value_of(answer) if "config" in answer else None)
         for name, text, value_of in _STREAM:
             family = GaugeMetricFamily(name, text, labels=["stream"])
             for stream in streams:
