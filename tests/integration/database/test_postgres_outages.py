@@ -195,17 +195,14 @@ CREATE FUNCTION full_disk() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION '{FULL}' USING ERRCODE = 'disk_full'; END $$
 """
 
+_FULL_DISK_TRIGGER = (
+    "CREATE EVENT TRIGGER full_disk ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS') EXECUTE FUNCTION full_disk()"
+)
+
 
 async def test_after_a_write_that_failed_the_probe_tries_to_write(quick: Database) -> None:
     """A full disk lets everybody read: jobs would be tried, and send their mails, again and again."""
-    async with quick.write() as connection:
-        await connection.execute(text(_FULL_DISK))
-        await connection.execute(
-            text(
-                "CREATE EVENT TRIGGER full_disk ON ddl_command_start WHEN TAG IN ('CREATE TABLE AS')"
-                " EXECUTE FUNCTION full_disk()"
-            )
-        )
+    await quick.commit(lambda connection: [connection.execute(text(one)) for one in (_FULL_DISK, _FULL_DISK_TRIGGER)])
     await quick.probe()  # nothing is in doubt yet
     with pytest.raises(Unavailable, match=FULL):
         async with quick.write() as connection:
