@@ -128,7 +128,9 @@ async def _not_ready_without_work(broker: Broker, folder: Path) -> None:
     worker = Process("email", command, log=log, cwd=ROOT, environment=clean_environment() | settings)
     said = re.compile("^storage: .*does not say that they are stored", re.MULTILINE)
     try:
-        await eventually(lambda: said.search(_readiness(port)), what="it says that nothing is stored")
+        await eventually(
+            lambda: said.search(_readiness(port)), what="it says that nothing is stored", timeout_seconds=60
+        )
     finally:
         await worker.kill()
 

@@ -96,6 +96,7 @@ async def test_a_job_costs_no_more_than_it_needs(work: Work, handlers: Handlers,
     """A first delivery, alone; a step that its route does not use costs nothing."""
     async with work(handlers, start=False) as harness:
         await harness.publisher.publish(RunProbe(name="a"), job_id="one")
+        await harness.database.probe()  # as at the start of a worker
         counts = _count(harness)
         await harness.parts.worker.start(harness.parts.pulls[:1])
         await harness.settled(1)
@@ -108,6 +109,7 @@ async def test_a_duplicate_is_looked_up_once(work: Work) -> None:
         await harness.publisher.publish(RunProbe(name="a"), job_id="one")
         await harness.parts.worker.start(harness.parts.pulls[:1])
         await harness.settled(1)
+        await harness.database.probe()  # as at the start of a worker
         counts = _count(harness)
         await harness.raw("jobs.probe.run", b'{"name":"a"}', b"NATS/1.0\r\nJob-Id: one\r\n\r\n")
         await harness.settled(2)

@@ -75,6 +75,7 @@ async def test_what_comes_while_the_database_is_away_is_not_begun(work: Work, tm
         await record(message, job)
 
     async with work({RunProbe: run_probe}, slots=10) as harness:
+        await harness.database.probe()  # as at the start of a worker
         with _locked(tmp_path / "nightshift.db"):
             await harness.publisher.publish(RunProbe(name="meets it"))
             await eventually(lambda: harness.parts.circuit.unavailable == ["database"])
