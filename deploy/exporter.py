@@ -77,7 +77,7 @@ _STREAM = (
         _done,
     ),
 )
-_BROKER = (
+_BROKER: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
     ("nightshift_broker_storage_bytes", "Bytes that all streams of the broker hold.", lambda answer: answer["storage"]),
     (
         "nightshift_broker_storage_limit_bytes",
@@ -109,8 +109,10 @@ class Streams(Collector):
         accounts = answer.get("account_details") or []
         streams = [stream for account in accounts for stream in account.get("stream_detail") or []]
         for name, text, value_of in _BROKER:
-            # Without JetStream there is no configuration.
-            yield GaugeMetricFamily(name, text, value_of(answer) if "config" in answer else None)
+            family = GaugeMetricFamily(name, text)
+            if "config" in answer:  # else JetStream is not switched on
+                family.add_metric([], value_of(answer))
+            yield family
         for name, text, value_of in _STREAM:
             family = GaugeMetricFamily(name, text, labels=["stream"])
             for stream in streams:
