@@ -108,10 +108,10 @@ class Streams(Collector):
         answer = self._read()
         accounts = answer.get("account_details") or []
         streams = [stream for account in accounts for stream in account.get("stream_detail") or []]
-        for name, text, value_of in _BROKER:
+        for name, text, figure_of in _BROKER:
             family = GaugeMetricFamily(name, text)
             if "config" in answer:  # else JetStream is not switched on
-                family.add_metric([], value_of(answer))
+                family.add_metric([], figure_of(answer))
             yield family
         for name, text, value_of in _STREAM:
             family = GaugeMetricFamily(name, text, labels=["stream"])
