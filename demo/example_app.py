@@ -24,12 +24,13 @@ from nightshift.config import env_file
 from nightshift.config.env_settings import load
 from nightshift.config.settings import Settings
 from nightshift.contract.message import Message
-from nightshift.database import Database, open_database
+from nightshift.database import Database
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects.s3 import S3ObjectStore
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
+from nightshift.runtime.composition import database_of
 from nightshift.runtime.object_stores import object_store
 from schema.tables import files, reports, users
 
@@ -120,7 +121,7 @@ async def application(folder: Path) -> AsyncIterator[Application]:
     if not environ:
         raise NotDoneError(f"no stack runs in {folder}: start it with make up")
     settings = load(Settings, environ)
-    database, objects = open_database(settings.database_url.reveal()), object_store(settings)
+    database, objects = database_of(settings), object_store(settings)
     connection = await connect(settings, name="application", wait_seconds=5)
     try:
         yield Application(database, objects, Publisher(connection, objects), folder / "out")

@@ -158,6 +158,23 @@ def test_without_a_setting_the_application_is_the_package_schema(
     assert application_history("none") is None
 
 
+def test_migrations_of_alembics_own_command_are_left_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A package `schema`, or one that is named, with an `env.py` beside its revisions is somebody's own Alembic."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *(p for p in sys.path if not Path(p, "schema").is_dir())])
+    for name in [name for name in sys.modules if name == "schema" or name.startswith("schema.")]:
+        monkeypatch.delitem(sys.modules, name)
+    migrations = tmp_path / "schema" / "migrations"
+    migrations.mkdir(parents=True)
+    (migrations / "0001_orders.sql").touch()
+    assert application_history() is None
+
+    (migrations / "env.py").touch()
+    (migrations / "v0001_orders.py").touch()
+    assert application_history() is None
+    with pytest.raises(MigrationError, match=r"schema\.migrations has an Alembic environment of its own \(env\.py\)"):
+        application_history("schema")
+
+
 async def test_broken_references_are_found_before_the_commit(file: Database, tmp_path: Path) -> None:
     """References are not enforced while SQLite's tables are copied, so they are looked at in the end."""
     await migrate(file)

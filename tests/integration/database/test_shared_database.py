@@ -149,6 +149,22 @@ async def test_a_schema_nightshift_of_another_program_is_told(shop_url: str) -> 
         assert [name for name in await snapshot(shop) if name.startswith("nightshift.")] == ["nightshift.shifts"]
 
 
+@pytest.mark.parametrize("made", ["VIEW {place}outbox AS SELECT 1 AS id", "TABLE {place}outbox (id INTEGER)"])
+async def test_a_view_of_our_name_is_anothers_as_well(empty: Database, made: str) -> None:
+    """Whatever it is that has the name, it is told, and stays."""
+    place = "nightshift." if empty.dialect == "postgresql" else ""
+    if place:
+        await _do(empty, "CREATE SCHEMA nightshift")
+    await _do(empty, f"CREATE {made.format(place=place)}")
+
+    with pytest.raises(MigrationError, match=r"belongs to another program: it has a table outbox"):
+        await migrate(empty, "none")
+
+    assert len(await rows(empty, f"{place}outbox")) in {0, 1}
+    await _do(empty, f"DROP {made.partition(' ')[0]} {place}outbox")
+    assert await migrate(empty, "none") == ["tables of nightshift brought from nothing to 0004"]
+
+
 @pytest.fixture
 async def elsewhere(shop_url: str) -> AsyncIterator[Database]:
     """Nightshift in a schema of another name, in the shop's database."""

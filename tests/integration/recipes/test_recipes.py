@@ -160,6 +160,27 @@ async def test_python(shop: Shop, tmp_path: Path, recipe: str) -> None:
     await twice(shop, [str(python()), "-c", recipe], tmp_path)
 
 
+BY_THE_LIBRARY = """
+import os
+
+import psycopg
+from contracts.email import SendEmail
+
+from nightshift import enqueue
+
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    connection.execute("INSERT INTO orders (id) VALUES (%s)", [17])
+    mail = SendEmail(to="ada@example.com", subject="Thank you", body="<p>Order 17</p>")
+    enqueue(connection, mail, job_id="order-17")
+"""
+
+
+async def test_the_library_needs_no_more_rights_than_a_recipe(shop: Shop, tmp_path: Path) -> None:
+    """A role that may insert four columns, and read nothing, is enough for `nightshift.enqueue`."""
+    path = f"{ROOT}{os.pathsep}{ROOT / 'shared'}"
+    await twice(shop, [str(python()), "-c", BY_THE_LIBRARY], tmp_path, PYTHONPATH=path)
+
+
 async def test_django(shop: Shop, tmp_path: Path) -> None:
     """With a model of its own, in `transaction.atomic()`."""
     (tmp_path / "shop").mkdir()

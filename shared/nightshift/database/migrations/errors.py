@@ -10,7 +10,7 @@ from nightshift.database.migration_error import MigrationError
 from nightshift.database.outages import is_outage, lacks_tables, reason
 
 _NO_RIGHT = "42501"
-_ALREADY_THERE = ("42P07", "42P06", "42710")
+_ALREADY_THERE = ("42P07", "42P06", "42710", "42723")
 """SQLSTATE codes (PostgreSQL manual, appendix A); SQLite has none and says it in words."""
 
 

@@ -25,13 +25,13 @@ def refuse_others_tables(connection: Connection, place: str) -> None:
     found = inspect(connection)
     if connection.dialect.name == "postgresql":
         schema = schema_of(connection)
-        if others := found.get_table_names(schema):
+        if others := [*found.get_table_names(schema), *found.get_view_names(schema)]:
             raise MigrationError(
                 f"the schema {schema} of {place} belongs to another program: it has {_listed(others)} and was never "
                 "migrated by Nightshift. Nothing was changed. Choose another schema for Nightshift's own tables: "
                 "DATABASE_SCHEMA=nightshift_jobs, for instance"
             )
-    elif others := sorted(_OURS.intersection(found.get_table_names())):
+    elif others := sorted(_OURS.intersection([*found.get_table_names(), *found.get_view_names()])):
         raise MigrationError(
             f"{place} belongs to another program: it has {_listed(others)}, which Nightshift did not make. Nothing was "
             "changed. Give Nightshift an SQLite file of its own, or use PostgreSQL, where its tables have a schema of "
