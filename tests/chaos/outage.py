@@ -110,8 +110,10 @@ async def _told(client: httpx.AsyncClient, service: Service, expected: str, dead
     """What is wrong with what a process says about itself; one that was just started may take a moment."""
     while True:
         wrong = list[str]()
-        # The gateway goes on: what comes in meanwhile goes to the outbox.
-        readiness = ("/readyz", 200, "") if service.name.startswith("gateway") else ("/readyz", 503, expected)
+        # The gateway goes on: what comes in meanwhile goes to the outbox. The console says what is away.
+        readiness = (
+            ("/readyz", 200, "") if service.name.startswith(("gateway", "console")) else ("/readyz", 503, expected)
+        )
         for path, status, words in (readiness, ("/healthz", 200, "")):
             try:
                 answer = await client.get(service.health_url + path)

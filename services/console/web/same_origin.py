@@ -18,7 +18,8 @@ class OwnAddress:
 
     def __init__(self, settings: ConsoleSettings) -> None:
         self._url = urlsplit(settings.console_url) if settings.console_url else None
-        self._is_local = is_loopback(settings.console_host)
+        named = self._url.hostname if self._url is not None else None
+        self._is_local = is_loopback(settings.console_host) or is_loopback(named or "")
 
     @property
     def is_https(self) -> bool:
