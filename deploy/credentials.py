@@ -17,8 +17,8 @@ from nightshift.contract.catalogue import Catalogue, load_catalogue
 from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
 from nightshift.database.roles import role_of
 from nightshift.objects.access import aws_policy, seaweedfs_actions
-from nightshift.topology.permissions import CONSOLE, CONSOLE_VIEWER, Permissions, broker_config, producer_account, users
-from nightshift.topology.producers import ProducersError, offered_types, read_producers
+from nightshift.topology.permissions import CONSOLE, CONSOLE_VIEWER, Permissions, broker_config, users
+from nightshift.topology.producers import Producer, ProducersError, offered_types, producer_account, read_producers
 from nightshift.topology.topology import Topology, declared_topology
 from schema.access import OBJECTS, TABLES
 from schema.account_keys import new_key
@@ -78,7 +78,7 @@ def issue(
     vault: Vault,
     declared: Topology,
     catalogue: Catalogue,
-    producers: Mapping[str, Sequence[str]] | None = None,
+    producers: Mapping[str, Producer] | None = None,
     offered: Sequence[str] | None = None,
     *,
     stores: Stores | None = None,

@@ -33,6 +33,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, topology
+from nightshift.worker.finding import Finding
 from nightshift.worker.policies import JobLimits, Policies
 from nightshift.worker.router import Handlers, routes
 from nightshift.worker.stopping import Stopping
@@ -135,6 +136,7 @@ class Harness:
         """Have the worker hear who asks for its jobs, or cancels them, as in service."""
         await self.parts.news.listen()
         await Stopping("probe", self.connection, self.parts.worker, self.parts.news).listen()
+        await Finding("probe", self.connection, self.database).listen()
 
     async def stored(self, stream: str, subject: str = ">") -> list[Stored]:
         """Everything in a stream, in order."""

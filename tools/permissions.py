@@ -30,6 +30,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("answers the operator on", r"(workers\.here\..+)"),
     ("asks who is there on", r"(workers\.ping)"),
     ("asks how far a job is on", r"(workers\.ask)"),
+    ("asks how jobs have ended", r"workers\.find\.(.+)"),
+    ("tells it to whoever asks", r"(workers\.found\..+)"),
     ("stops running jobs", r"workers\.cancel\.(.+)"),
     ("tells what becomes of jobs on", r"(events\..+)"),
 )

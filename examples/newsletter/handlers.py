@@ -27,6 +27,6 @@ async def send_issue(message: SendIssue, job: Job, *, issues: Path, letterbox: P
     issue = issues / f"{message.week}.txt"
     if not issue.exists():
         raise Snooze(timedelta(minutes=10))
-    (letterbox / f"{message.reader}-{message.week}-{job.key}.txt").write_text(
-        f"Dear {message.reader},\n\n{issue.read_text(encoding='utf-8')}", encoding="utf-8"
-    )
+    letter = letterbox / f"{message.reader}-{message.week}-{job.key}.txt"
+    letter.write_text(f"Dear {message.reader},\n\n{issue.read_text(encoding='utf-8')}", encoding="utf-8")
+    job.result = {"file": letter.name}

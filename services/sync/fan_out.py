@@ -63,7 +63,7 @@ async def sync_all(
     )
     after = None if message.after is None else (message.after,)
     pages = table_pages(database, query, _BY_ID, size=page_size, after=after)
-    walk = await process_pages(pages, enqueue, limit=TimeLimit(0), most_pages=1)
+    walk = await process_pages(pages, enqueue, limit=TimeLimit(0), most_pages=1, job=job)
     if walk.rows == page_size and walk.after is not None:
         enqueue_successor(job, SyncAll(service=message.service, run=run, after=walk.after[0]))
 

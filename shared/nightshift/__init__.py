@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nightshift.config.settings import ProcessSettings, Settings
     from nightshift.contract.cron import ScheduleFired
     from nightshift.contract.message import Message
+    from nightshift.messaging.awaiting import JobDeadError, JobNotOverError
     from nightshift.messaging.blocking import BlockingPublisher
     from nightshift.messaging.enqueue import cancel_enqueued, enqueue
     from nightshift.messaging.job import Job
@@ -35,6 +36,8 @@ __all__ = [
     "Entry",
     "Handlers",
     "Job",
+    "JobDeadError",
+    "JobNotOverError",
     "Message",
     "Permanent",
     "ProcessSettings",
@@ -63,6 +66,8 @@ _PLACES = {
     "Entry": "messaging.publisher",
     "Handlers": "worker.router",
     "Job": "messaging.job",
+    "JobDeadError": "messaging.awaiting",
+    "JobNotOverError": "messaging.awaiting",
     "Message": "contract.message",
     "Permanent": "outcomes",
     "ProcessSettings": "config.settings",

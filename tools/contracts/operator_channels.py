@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from nightshift.contract.job_events import CancelJob, JobEvents, JobQuestion
+from nightshift.contract.job_events import CancelJob, FindJob, JobEvents, JobQuestion
 from nightshift.topology import discovery
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.schedule_pauses import Pause
@@ -60,6 +60,20 @@ CANCEL = OperatorChannel(
     "Somebody stops a job; the worker that has it tells on `events.<service>` how it ended.",
     "type",
 )
+FIND = OperatorChannel(
+    "workers.find",
+    f"{discovery.FIND}.{{type}}",
+    FindJob,
+    "Whoever waits for a job's result asks how it has ended; one worker of the service looks it up.",
+    "type",
+)
+FOUND = OperatorChannel(
+    "workers.found",
+    f"{discovery.FOUND}.{{type}}",
+    JobEvents,
+    "A worker tells how a job has ended, and what it returned; nothing is stored.",
+    "type",
+)
 EVENTS = OperatorChannel(
     "events",
     "events.{service}",
@@ -67,7 +81,7 @@ EVENTS = OperatorChannel(
     "Workers tell what becomes of their jobs; kept for three days in the stream EVENTS.",
     "service",
 )
-ALL = (PING, HERE, PAUSED, ASK, CANCEL, EVENTS)
+ALL = (PING, HERE, PAUSED, ASK, CANCEL, FIND, FOUND, EVENTS)
 _OPERATIONS = (
     ("operator", "send", PING),
     ("process", "receive", PING),
@@ -81,6 +95,10 @@ _OPERATIONS = (
     ("operator", "send", CANCEL),
     ("gateway", "send", CANCEL),
     ("process", "receive", CANCEL),
+    ("operator", "send", FIND),
+    ("process", "receive", FIND),
+    ("process", "send", FOUND),
+    ("operator", "receive", FOUND),
     ("process", "send", EVENTS),
     ("operator", "receive", EVENTS),
     ("gateway", "receive", EVENTS),

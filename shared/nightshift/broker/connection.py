@@ -53,9 +53,9 @@ class Connection(PatchedClient):
         """Return what the broker said about itself in its greeting (`INFO` in the NATS protocol)."""
         return self._server_info
 
-    async def listen(self, subject: str, receive: Receive) -> int:
-        """Subscribe `receive` directly; return the id for `unlisten`. The subscription survives reconnects."""
-        subscription = await self.subscribe(subject, cb=_nothing)
+    async def listen(self, subject: str, receive: Receive, queue: str = "") -> int:
+        """Subscribe `receive` directly; return the id for `unlisten`. Of a queue's members one gets each message."""
+        subscription = await self.subscribe(subject, queue, cb=_nothing)
         self.direct[subscription._id] = receive  # noqa: SLF001 - the public attribute does not exist
         return int(subscription._id)  # noqa: SLF001
 

@@ -5,7 +5,7 @@ worker that is killed takes the news of its last moments with it. Nobody waits f
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -49,6 +49,9 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     fraction: Annotated[float, Meta(ge=0, le=1, description="How much is done; of `progress`.")] | UnsetType = UNSET
     note: Annotated[str, Meta(description="What it is doing; of `progress`.")] | UnsetType = UNSET
     trace: Annotated[str, Meta(description="The id of its trace.")] | UnsetType = UNSET
+    result: (
+        Annotated[Any, Meta(description="What it returned; told on `workers.found` only, to whoever asks.")] | UnsetType
+    ) = UNSET
 
     @property
     def ends_attempt(self) -> bool:
@@ -83,6 +86,16 @@ class JobQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """A question about one job: the worker that runs it tells at once how far it is, on `events.<service>`."""
 
     type: Annotated[str, Meta(description="The job's type.")]
+    id: Annotated[str, Meta(description="The job's id.")]
+
+
+class FindJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A question for the end of a job of the type that the subject names: what stands in the ledger.
+
+    One worker of the service answers on `workers.found.<type>`, as a turn of the job with its result; no worker, where
+    the job is not done.
+    """
+
     id: Annotated[str, Meta(description="The job's id.")]
 
 

@@ -44,7 +44,8 @@ class InMemoryPublisher(Publisher):
     """Keep published messages in memory instead of sending them to a broker.
 
     `published` lists them in order. Like the broker it drops a second message with the same id, and replaces a
-    delayed job that is published again. Set `unavailable` to a reason, and every call raises `Unavailable`; set
+    delayed job that is published again. `results` says by type what jobs return to whoever waits for them; an exception
+    is raised. Set `unavailable` to a reason, and every call raises `Unavailable`; set
     `refusal` to an exception, and every call raises that.
     """
 
@@ -52,10 +53,20 @@ class InMemoryPublisher(Publisher):
         nobody: Any = None
         super().__init__(nobody, objects)
         self.published: list[PublishedJob] = []
+        self.results: dict[str, Any] = {}
         self.unavailable = ""
         self.refusal: Exception | None = None
         self._sequences: dict[str, int] = {}
         self._stored: dict[tuple[str, str], Stored] = {}
+
+    async def publish_and_wait(self, message: Message, result_type: Any = Any, **more: Any) -> Any:
+        """Publish a job, and return what `results` says; see `Publisher.publish_and_wait`."""
+        del more["timeout_seconds"]
+        await self.publish(message, **more)
+        result = self.results.get(message.TYPE)
+        if isinstance(result, Exception):
+            raise result
+        return msgspec.convert(result, result_type)
 
     async def store(self, message: OutboundMessage) -> Stored:
         """Keep a message; see `Publisher.store`."""

@@ -13,8 +13,8 @@ import msgspec
 
 from nightshift.broker import Connection
 from nightshift.contract import wire
-from nightshift.contract.job_events import CancelJob, JobEvent, JobQuestion, read_events
-from nightshift.topology.discovery import ASK, cancel_subject
+from nightshift.contract.job_events import CancelJob, FindJob, JobEvent, JobQuestion, read_events
+from nightshift.topology.discovery import ASK, cancel_subject, find_subject, found_subject
 
 MOST_WAITING = 100
 """Events of one watched job that nobody has taken yet: beyond it the oldest are dropped."""
@@ -49,12 +49,23 @@ class JobWatch:
 
     def __init__(self, connection: Connection, services: Iterable[str]) -> None:
         self._connection, self._services = connection, frozenset(services)
+        self._heard: set[str] = set()
         self._watched: defaultdict[_Key, set[Watched]] = defaultdict(set)
 
     async def start(self) -> None:
         """Begin to listen; the subscription survives reconnects."""
         for service in sorted(self._services):
-            await self._connection.listen(wire.events_subject(service), self._receive)
+            await self._hear(wire.events_subject(service))
+
+    async def hear(self, job_type: str) -> None:
+        """Begin to listen for jobs of one type, also for what `find` asks."""
+        await self._hear(wire.events_subject(wire.service_of(job_type)))
+        await self._hear(found_subject(job_type))
+
+    async def _hear(self, subject: str) -> None:
+        if subject not in self._heard:
+            self._heard.add(subject)
+            await self._connection.listen(subject, self._receive)
 
     @contextmanager
     def watching(self, job_type: str, job_id: str) -> Iterator[Watched]:
@@ -72,6 +83,11 @@ class JobWatch:
         """Have the worker that runs a job, if one does, tell how far it is."""
         question = JobQuestion(type=job_type, id=wire.storable_id(job_id))
         self._connection.send(ASK.encode(), msgspec.json.encode(question))
+
+    def find(self, job_type: str, job_id: str) -> None:
+        """Have a worker tell, with the job's result, how a job has ended that stands in the ledger."""
+        question = msgspec.json.encode(FindJob(id=job_id))
+        self._connection.send(find_subject(job_type).encode(), question)
 
     async def stop(self, job_type: str, job_id: str, *, seconds: float) -> JobEvent | None:
         """Have the worker that has a job stop it; return what it told last, its end if that came in time.

@@ -29,7 +29,7 @@ Example::
                 await connection.execute(delete(activity_logs).where(BY_AGE.within(page), *matching))
 
         query = select(activity_logs.c.created_at, activity_logs.c.id).where(*matching)
-        walk = await process_pages(table_pages(database, query, BY_AGE), forget, limit=TimeLimit(seconds))
+        walk = await process_pages(table_pages(database, query, BY_AGE), forget, limit=TimeLimit(seconds), job=job)
         if not walk.done:
             enqueue_successor(job, message)
 """
@@ -147,11 +147,11 @@ async def process_pages(
     *,
     limit: TimeLimit,
     most_pages: int | None = None,
-    progress: Callable[[Walk], None] | None = None,
+    job: Job | None = None,
 ) -> Walk:
     """Works on one page after the other to the end or until the limit, at least on one: a chain of jobs ends.
 
-    `progress` is told after each page. What `work` raises ends the walk; pages that are done stay done.
+    `job` tells after each page how far it is. What `work` raises ends the walk; pages that are done stay done.
     """
     walk = Walk()
     async with aclosing(pages):
@@ -160,8 +160,8 @@ async def process_pages(
             walk.pages += 1
             walk.rows += len(page.rows)
             walk.after = page.last
-            if progress is not None:
-                progress(walk)
+            if job is not None:
+                job.progress(None, f"{walk.rows:,} rows in {walk.pages:,} pages")
             if limit.passed or walk.pages == most_pages:
                 return walk
     walk.done = True

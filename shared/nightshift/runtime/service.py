@@ -24,6 +24,7 @@ from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import TypeCounts, WorkerInfo, describe_self
 from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
+from nightshift.worker.finding import Finding
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
 from nightshift.worker.router import Handlers, check_complete, routes
 from nightshift.worker.stopping import Stopping
@@ -123,6 +124,7 @@ async def _start(parts: WorkerParts, context: ServiceContext, frame: ProcessFram
     await _try_to_write(parts, context)
     await parts.news.listen()
     await Stopping(context.name, context.connection, parts.worker, parts.news).listen()
+    await Finding(context.name, context.connection, context.database).listen()
     await parts.worker.start(parts.pulls)
     for name, loop in parts.loops().items():
         frame.supervisor.start(name, loop)

@@ -23,6 +23,10 @@ ASK = "workers.ask"
 """Asks the worker that runs a job how far it is; it tells so on `events.<service>`."""
 CANCEL = "workers.cancel"
 """Stops a job, on `workers.cancel.<type>`, which tells the broker whose jobs somebody may stop."""
+FIND = "workers.find"
+"""Asks for the end of a job that is done, on `workers.find.<type>`."""
+FOUND = "workers.found"
+"""The ledger's answer, on `workers.found.<type>`."""
 HERE = "workers.here"
 """Answers come on `workers.here.<service>`."""
 
@@ -78,6 +82,16 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 def cancel_subject(job_type: str) -> str:
     """Return the subject on which the worker that has a job of this type is told to stop it."""
     return f"{CANCEL}.{job_type}"
+
+
+def find_subject(job_type: str) -> str:
+    """Return the subject on which a worker is asked for the end of a job of this type."""
+    return f"{FIND}.{job_type}"
+
+
+def found_subject(job_type: str) -> str:
+    """Return the subject on which the end of a job of this type is told to whoever asked."""
+    return f"{FOUND}.{job_type}"
 
 
 def reply_subject(service: str) -> str:

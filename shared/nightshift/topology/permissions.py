@@ -11,6 +11,7 @@ import msgspec
 from nightshift.contract import wire
 from nightshift.contract.catalogue import Catalogue
 from nightshift.topology import discovery
+from nightshift.topology.producers import Producer, producer_account
 from nightshift.topology.topology import CRON_PAUSED_STREAM, CRON_STREAM, Stream, Topology, later_stream, queue_stream
 
 _CLI_INBOX = "_INBOX.>"
@@ -56,9 +57,9 @@ def of_service(
     publish |= {f"$JS.API.STREAM.{call}.{queue_stream(service)}" for call in ("INFO", "PURGE")}
     if counts_dead_letters:
         publish |= {f"$JS.API.STREAM.INFO.{stream.name}" for stream in topology.streams if _holds_dead_letters(stream)}
-    publish |= {discovery.reply_subject(service), wire.events_subject(service)}
-    cancelled = discovery.cancel_subject(f"{service}.>")
-    return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>", discovery.PING, discovery.ASK, cancelled))
+    publish |= {discovery.reply_subject(service), wire.events_subject(service), discovery.found_subject(f"{service}.>")}
+    asked = (discovery.cancel_subject(f"{service}.>"), discovery.find_subject(f"{service}.>"))
+    return Permissions(tuple(sorted(publish)), (f"_INBOX_{service}.>", discovery.PING, discovery.ASK, *asked))
 
 
 def _holds_dead_letters(stream: Stream) -> bool:
@@ -76,19 +77,18 @@ def of_scheduler() -> Permissions:
     return Permissions(publish, ("_INBOX_scheduler.>", discovery.PING))
 
 
-def of_producer(name: str, job_types: Iterable[str]) -> Permissions:
+def of_producer(name: str, producer: Producer) -> Permissions:
     """Let a producer publish jobs of some types, and hear the broker's answers to what it published itself.
 
+    One that waits also hears what becomes of jobs of these services, and asks what those of its types have returned.
     It lives in an account of its own. Within one account the broker's answer goes to whatever reply subject a publish
     names, unchecked, and so into any stream; and whoever may wait on `_INBOX.>` reads what others are answered.
     """
-    subjects = tuple(sorted(wire.JOBS + job_type for job_type in job_types))
-    return Permissions(subjects, (_CLI_INBOX, f"_INBOX_{name}.>"), producer_account(name))
-
-
-def producer_account(name: str) -> str:
-    """Return the account of a producer."""
-    return "PRODUCER" if name == "producer" else f"PRODUCER_{name.upper().replace('-', '_')}"
+    awaited = producer.jobs if producer.waits else ()
+    publish = {wire.JOBS + job_type for job_type in producer.jobs} | {discovery.find_subject(one) for one in awaited}
+    heard = {wire.events_subject(wire.service_of(one)) for one in awaited}
+    heard |= {discovery.found_subject(one) for one in awaited}
+    return Permissions(tuple(sorted(publish)), (_CLI_INBOX, f"_INBOX_{name}.>", *sorted(heard)), producer_account(name))
 
 
 def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Permissions:
@@ -127,13 +127,13 @@ def of_operator() -> Permissions:
 def users(
     topology: Topology,
     catalogue: Catalogue,
-    producers: Mapping[str, Iterable[str]] | None = None,
+    producers: Mapping[str, Producer] | None = None,
     offered: Iterable[str] | None = None,
 ) -> dict[str, Permissions]:
     """Return every user of the broker and what it may do.
 
-    `producers` maps names to the job types that each may publish; by default there is one, `producer`, which may
-    publish all that are not internal. `offered` are the job types that a gateway takes from strangers; by default it
+    `producers` are those outside by name; by default there is one, `producer`, which may publish all types that are
+    not internal. `offered` are the job types that a gateway takes from strangers; by default it
     is the same.
     """
     services = {
@@ -145,7 +145,7 @@ def users(
         )
         for service in sorted({consumer.name for consumer in topology.consumers})
     }
-    outside = {"producer": catalogue.public()} if producers is None else producers
+    outside = {"producer": Producer(catalogue.public())} if producers is None else producers
     offers = catalogue.public() if offered is None else list(offered)
     gateways = {name: of_gateway(name, types, offers) for name, types in catalogue.gateways.items()}
     return {
@@ -153,7 +153,7 @@ def users(
         **gateways,
         "scheduler": of_scheduler(),
         CONSOLE_VIEWER: of_console(CONSOLE_VIEWER),
-        **{name: of_producer(name, job_types) for name, job_types in outside.items()},
+        **{name: of_producer(name, producer) for name, producer in outside.items()},
         "operator": of_operator(),
     }
 

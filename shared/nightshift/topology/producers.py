@@ -4,6 +4,7 @@ A table for each user of the broker:
 
     [webshop]
     jobs = ["email.send", "report.*"]   # job types, or all of a service; "*" for all that are not internal
+    waits = true                        # may also hear what becomes of them, and what they return
 """
 
 import fnmatch
@@ -11,12 +12,26 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nightshift.contract.catalogue import Catalogue
 from nightshift.text import meant_or_all
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+class Producer(NamedTuple):
+    """A user of the broker outside."""
+
+    jobs: Sequence[str]
+    """The job types that it may publish."""
+    waits: bool = False
+    """Whether it may hear what becomes of jobs of these services, and ask what its own have returned."""
+
+
+def producer_account(name: str) -> str:
+    """Return the account of a producer."""
+    return "PRODUCER" if name == "producer" else f"PRODUCER_{name.upper().replace('-', '_')}"
 
 
 class ProducersError(Exception):
@@ -27,8 +42,8 @@ class ProducersError(Exception):
         super().__init__(f"the producers in {file} are wrong:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
-def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> dict[str, list[str]]:
-    """Return the job types that each producer may publish; `taken` are the names of users that are no producers.
+def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> dict[str, Producer]:
+    """Return what each producer may do; `taken` are the names of users that are no producers.
 
     Raises:
         ProducersError: the file cannot be read, or names what does not exist or must not be given away.
@@ -40,7 +55,10 @@ def read_producers(file: Path, catalogue: Catalogue, taken: frozenset[str]) -> d
     problems = list(_problems(tables, catalogue, taken))
     if problems:
         raise ProducersError(file, problems)
-    return {name: _matching(table["jobs"], catalogue) for name, table in tables.items()}
+    return {
+        name: Producer(_matching(table["jobs"], catalogue), waits=table.get("waits", False))
+        for name, table in tables.items()
+    }
 
 
 def _hint(error: Exception) -> list[str]:
@@ -72,11 +90,20 @@ def _problems(tables: Mapping[str, Any], catalogue: Catalogue, taken: frozenset[
             yield f"[{name}]: a name is lower-case letters, digits and hyphens"
         elif name in taken:
             yield f"[{name}]: this name belongs to a user of the product: choose another one"
-        if not isinstance(table, dict) or set(table) != {"jobs"} or not _is_list_of_text(table["jobs"]):
-            yield f'[{name}]: write jobs = ["email.send", …] and nothing else'
+        if not _is_well_formed(table):
+            yield f'[{name}]: write jobs = ["email.send", …], perhaps waits = true, and nothing else'
             continue
         for pattern in table["jobs"]:
             yield from _pattern_problems(f"[{name}]", pattern, catalogue)
+
+
+def _is_well_formed(table: object) -> bool:
+    return (
+        isinstance(table, dict)
+        and {"jobs"} <= set(table) <= {"jobs", "waits"}
+        and _is_list_of_text(table["jobs"])
+        and isinstance(table.get("waits", False), bool)
+    )
 
 
 def _is_list_of_text(value: object) -> bool:

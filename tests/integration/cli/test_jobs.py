@@ -38,7 +38,7 @@ async def note_done(operator: Operator, job_id: str) -> None:
 
 async def states(operator: Operator, job_id: str) -> list[str]:
     """The states of a job's traces, the one that counts first."""
-    return [trace["state"] for trace in (await operator.run("jobs", "find", job_id, "--json")).json]
+    return [trace["state"] for trace in (await operator.run("jobs", "find", job_id, "--everywhere", "--json")).json]
 
 
 async def test_a_job_is_found_wherever_it_is(operator: Operator) -> None:

@@ -134,24 +134,58 @@ async def test_a_job_is_watched_to_its_end(operator: Operator, database: Databas
     await operator.connection.unlisten(sid)
     assert watched.code == 0
     assert "progress 40%, attempt 1  page 4 of 10" in watched.err
-    assert watched.out.startswith("done at ")
-    assert watched.out.rstrip().endswith('{"pages":10}')
+    assert "done after " in watched.out
+    assert watched.out.rstrip().endswith('result: {"pages":10}')
 
 
 async def test_a_job_that_dies_while_it_is_watched_ends_with_1(operator: Operator, database: Database) -> None:
-    """With the reason that its worker tells."""
+    """With the reason of its dead letter."""
     del database
-    asked = asyncio.Event()
-    sid = await operator.connection.listen(ASK, lambda *_: asked.set())
-    await operator.connection.flush()
-    await operator.publisher.publish(MAIL, job_id="m2")
+    receipt = await operator.publisher.publish(MAIL, job_id="m2")
     watching = asyncio.create_task(operator.run("jobs", "watch", "m2", "--wait-for", "20s", "--json"))
-    await eventually(lambda: asked.is_set() or watching.done(), what="the worker is asked")
-    assert not watching.done(), watching.result()
-    await tell(operator, event("dead", id="m2", error="permanent"))
+    await operator.connection.jetstream().publish(
+        "dead.email.send", b"{}", headers={"Job-Id": "m2", "Dead-Reason": "permanent", "Dead-Error": "mailbox is full"}
+    )
+    await manage(operator.connection, "STREAM.MSG.DELETE.EMAIL", {"seq": receipt.sequence, "no_erase": True})
     watched = await watching
-    await operator.connection.unlisten(sid)
-    assert (watched.code, watched.json["state"], watched.json["error"]) == (1, "dead", "permanent")
+    assert (watched.code, watched.json["state"], watched.json["jobId"]) == (1, "dead", "m2")
+    assert "permanent: mailbox is full" in watched.json["detail"]
+
+
+async def test_a_jobs_attempts_are_shown_with_its_state(operator: Operator, database: Database) -> None:
+    """As long as they are kept, in order; others' are not."""
+    await add(database, {"id": "h1", "attempt": 2})
+    await tell(operator, event("retry", id="h1", error="ConnectionError", ms=12.5), event("retry", id="h10"))
+    await tell(operator, event("done", id="h1", attempt=2))
+    shown = await operator.run("jobs", "find", "h1", "--type", "email.send")
+    turns = [line.split() for line in shown.out.splitlines() if " email.send " in line][1:]
+    assert [(turn[2], turn[4]) for turn in turns] == [("retry", "1"), ("done", "2")]
+    assert "ConnectionError" in shown.out
+    (place,) = (await operator.run("jobs", "find", "h1", "--type", "email.send", "--json")).json
+    assert [told["event"]["what"] for told in place["history"]] == ["retry", "done"]
+
+
+async def test_what_is_done_is_found_without_reading_its_queue(operator: Operator, database: Database) -> None:
+    """A duplicate in the queue changes nothing of that; `--everywhere` shows it."""
+    await operator.publisher.publish(MAIL, job_id="h2")
+    await add(database, {"id": "h2"})
+    states = [
+        [place["state"] for place in (await operator.run("jobs", "find", "h2", *more, "--json")).json]
+        for more in ((), ("--everywhere",))
+    ]
+    assert states == [["done"], ["done", "waiting"]]
+
+
+async def test_without_a_stream_of_events_a_job_is_found_all_the_same(operator: Operator, database: Database) -> None:
+    """It says what is missing."""
+    await add(database, {"id": "h3"})
+    config = (await manage(operator.connection, "STREAM.INFO.EVENTS"))["config"]
+    await manage(operator.connection, "STREAM.DELETE.EVENTS")
+    try:
+        found = await operator.run("jobs", "find", "h3")
+    finally:
+        await manage(operator.connection, "STREAM.CREATE.EVENTS", config)
+    assert (found.code, "what was told of it cannot be read" in found.err) == (0, True)
 
 
 async def test_a_job_that_is_not_there_cannot_be_watched(operator: Operator, database: Database) -> None:
@@ -160,7 +194,7 @@ async def test_a_job_that_is_not_there_cannot_be_watched(operator: Operator, dat
     assert (await operator.run("jobs", "watch", "nobody", "--type", "email.send")).code == 1
     await operator.publisher.publish(MAIL, job_id="waits")
     late = await operator.run("jobs", "watch", "waits", "--wait-for", "50ms")
-    assert (late.code, "not over yet" in late.err) == (1, True)
+    assert (late.code, "no longer waiting for it" in late.out) == (1, True)
 
 
 async def test_events_that_are_kept_are_printed(operator: Operator) -> None:

@@ -46,7 +46,8 @@ async def newsletter(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 async def typed(stack: Stack, line: str) -> str:
     """Type a line of the page into a shell that reaches a stack; return what it printed."""
-    line = line.replace("nightshift ", f"'{sys.executable}' -m nightshift.cli ", 1)
+    line = re.sub(r"^nightshift ", f"'{sys.executable}' -m nightshift.cli ", line)
+    line = re.sub(r"^python ", f"'{sys.executable}' ", line)
     environ = {**os.environ, **stack.environment(), "TZ": "UTC"}
     process = await asyncio.create_subprocess_shell(line, cwd=ROOT, env=environ, stdout=PIPE, stderr=STDOUT)
     async with asyncio.timeout(60):
@@ -68,6 +69,17 @@ async def test_the_newsletter_is_sent_by_hand_and_by_its_schedule(newsletter: St
     await eventually(lambda: delivered(letterbox, "ada") == 1)
     await typed(newsletter, by_schedule)
     await eventually(lambda: (delivered(letterbox, "ada"), delivered(letterbox, "bob")) == (2, 1))
+
+
+async def test_a_program_awaits_what_a_job_returns(newsletter: Stack) -> None:
+    """The name of the file, or that it will never come; the same again has the same answer."""
+    letterbox = newsletter.folder.parent / "letterbox"
+    (line,) = re.findall(r"^python -m examples.newsletter.*$", PAGE, re.MULTILINE)
+    for _ in range(2):
+        said = await typed(newsletter, line)
+        assert [f"it is in {path.name}\n" for path in letterbox.glob("bob-*-*-bob.txt")] == [said]
+    impossible = await typed(newsletter, line.replace("bob", "../root"))
+    assert impossible == "it will never be delivered: permanent\n"
 
 
 def test_the_page_names_every_example() -> None:

@@ -283,11 +283,11 @@ def _fail_to_listen(puller: Puller, times: int) -> list[str]:
     """Make the connection refuse the next subscriptions; return the list of those that it was asked for."""
     asked, listen = list[str](), puller.connection.listen
 
-    async def refuse(subject: str, receive: Receive) -> int:
+    async def refuse(subject: str, receive: Receive, queue: str = "") -> int:
         asked.append(subject)
         if len(asked) <= times:
             raise OSError("no route to host")
-        return await listen(subject, receive)
+        return await listen(subject, receive, queue)
 
     puller.connection.listen = refuse  # type: ignore[method-assign]  # stands in for a network that fails just then
     return asked

@@ -103,16 +103,19 @@ async def test_a_number_of_pages_can_be_the_limit() -> None:
 
 
 async def test_progress_is_told_after_each_page() -> None:
-    """How far the walk has come, as it goes."""
-    told: list[tuple[int, int]] = []
+    """By the job, in rows and pages: how many there are in all nobody knows."""
+    job, told = Job("probe", "probe.run", "a", "a"), []
 
     async def work(_: KeysetPage[int]) -> None:
-        return
+        told.append(job.told)
 
-    await process_pages(
-        Numbers(6).pages(), work, limit=TimeLimit(60), progress=lambda walk: told.append((walk.pages, walk.rows))
-    )
-    assert told == [(1, 2), (2, 4), (3, 6)]
+    await process_pages(Numbers(6).pages(), work, limit=TimeLimit(60), job=job)
+    assert [*told, job.told] == [
+        None,
+        (None, "2 rows in 1 pages"),
+        (None, "4 rows in 2 pages"),
+        (None, "6 rows in 3 pages"),
+    ]
 
 
 async def test_an_error_of_the_work_ends_the_walk() -> None:

@@ -2,32 +2,23 @@
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import get_args
 
 import msgspec
 
-from nightshift.broker import Connection, direct_get
 from nightshift.cli.client.context import Context
+from nightshift.cli.queries.events import Told, kept
 from nightshift.cli.queries.topology import service_names
 from nightshift.cli.terminal.exit_codes import DONE, UsageError
-from nightshift.cli.terminal.formatting import brief, format_instant
+from nightshift.cli.terminal.formatting import brief, format_instant, format_said, format_turn
 from nightshift.contract import wire
-from nightshift.contract.job_events import JobEvent, What, read_events
+from nightshift.contract.job_events import What, read_events
 from nightshift.text import meant_or_all
-from nightshift.topology.event_stream import EVENTS_STREAM
 
 _STYLES = {"done": "green", "dead": "bold red", "retry": "yellow", "unavailable": "yellow"}
 _NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An event, and when it was told."""
-
-    at: datetime
-    event: JobEvent
 
 
 class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,19 +52,11 @@ async def tail(context: Context, options: argparse.Namespace) -> int:
         await connection.listen(subject, lambda _subject, _reply, _headers, body: told.put_nowait(body))
     last = _NEVER
     if options.no_follow or options.since is not None:
-        async for body in _kept(connection, subject, wanted.since):
+        async for body in kept(connection, subject, wanted.since):
             last = max(last, _print(context, body, wanted, after=None))
     while not options.no_follow:
         _print(context, await told.get(), wanted, after=last)
     return DONE
-
-
-async def _kept(connection: Connection, subject: str, since: datetime | None) -> AsyncIterator[bytes]:
-    """Yield the messages that the stream keeps from a time on."""
-    first = 1 if since is None else await direct_get.first_since(connection, EVENTS_STREAM, since)
-    if first is not None:
-        async for message in direct_get.read_each(connection, EVENTS_STREAM, subject, sequence=first):
-            yield message.body
 
 
 def _filter(context: Context, options: argparse.Namespace) -> _Wanted:
@@ -111,13 +94,6 @@ def _print(context: Context, body: bytes, wanted: _Wanted, *, after: datetime | 
 
 def _in_words(told: Told) -> str:
     event = told.event
-    percent = "" if event.fraction is msgspec.UNSET else f" {event.fraction:.0%}"
-    more = [brief(text, 80) for text in (event.note, event.error, event.tenant) if text is not msgspec.UNSET]
-    facts = (
-        f"{event.what}{percent}",
-        event.type,
-        brief(event.id, 80),
-        f"attempt {event.attempt}",
-        f"{event.ms:,.0f} ms",
-    )
-    return "  ".join((format_instant(told.at), *facts, *more))
+    facts = (format_turn(event), event.type, brief(event.id, 80), f"attempt {event.attempt}", f"{event.ms:,.0f} ms")
+    tenant = "" if event.tenant is msgspec.UNSET else brief(event.tenant, 80)
+    return "  ".join(text for text in (format_instant(told.at), *facts, format_said(event), tenant) if text)

@@ -9,13 +9,16 @@ from pathlib import Path
 import msgspec
 
 from nightshift.cli.actions.batch import send_batch
-from nightshift.cli.actions.wait import Ending, follow, last_dead_letter
+from nightshift.cli.actions.wait import Ending, Followed, follow
 from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import Messages, check_body, message_class
+from nightshift.cli.queries.streams import stream_info
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant
+from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.messaging.publisher import Receipt
+from nightshift.topology.topology import dead_letter_stream
 
 _JUST_NOW = timedelta(minutes=1)
 """What has passed by so little may have been meant: a program computed it a moment ago."""
@@ -48,7 +51,7 @@ async def run(context: Context, options: argparse.Namespace) -> int:
     body, messages = read_body(options.body), context.catalogue.messages
     message = check_body(messages, options.type, body, unknown_fields=options.unknown_fields)
     followed = options.wait or options.wait_for is not None
-    after = await last_dead_letter(context, message.TYPE) if followed else 0
+    after = await _last_dead_letter(context, message.TYPE) if followed else 0
     receipt = await _publish(context, message, options, runs_at)
     sent = _sent(receipt, runs_at)
     if not context.output.as_json:
@@ -57,10 +60,22 @@ async def run(context: Context, options: argparse.Namespace) -> int:
         if context.output.as_json:
             context.output.json(sent)
         return DONE
-    ending = await follow(context, message.TYPE, receipt, after, options.wait_for)
+    ending = await follow(context, _followed(message.TYPE, receipt, after), options.wait_for)
     if context.output.as_json:
         context.output.json(msgspec.structs.replace(sent, ending=ending))
     return DONE if ending.state == "done" else ANSWER_IS_NO
+
+
+async def _last_dead_letter(context: Context, job_type: str) -> int:
+    """Return the last sequence among the dead letters, before the job is published: its own comes later."""
+    info = await stream_info(await context.connection(), dead_letter_stream(wire.service_of(job_type)))
+    return int(info["state"]["last_seq"])
+
+
+def _followed(job_type: str, receipt: Receipt, after: int) -> Followed:
+    if receipt.duplicate:  # the place is that of the other one, which may be done
+        return Followed(job_type, receipt.job_id, after=after)
+    return Followed(job_type, receipt.job_id, receipt.stream, receipt.sequence, after)
 
 
 def read_body(text: str) -> bytes:

@@ -10,12 +10,13 @@ def register(groups: Groups) -> None:
     find = command(
         jobs,
         "find",
-        "Show every place where a job is found; the first line is its state.",
+        "Show where a job is, in the first line its state, and what its workers told of each attempt.",
         example="nightshift jobs find welcome-17",
         run="nightshift.cli.actions.jobs:find",
-        more="States: scheduled, waiting, in flight, retrying, outbox, done, dead.\n"
-        "It reads whole queues; --type narrows that down.",
+        more="States: scheduled, waiting, in flight, retrying, outbox, done, dead. What was told is kept for three\n"
+        "days. A job that is neither scheduled nor done is searched in its whole queue; --type narrows that down.",
     )
+    find.add_argument("--everywhere", action="store_true", help="every place, also of duplicates: reads whole queues")
     cancel = command(
         jobs,
         "cancel",

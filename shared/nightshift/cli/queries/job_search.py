@@ -20,15 +20,20 @@ RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead
 """Of several places, the first of these is the job's state: done is done, whatever duplicates wait."""
 
 
-async def find_locations(context: Context, job_id: str, types: Iterable[str]) -> list[Location]:
-    """Return all places of a job id among jobs of these types; the first one is its state."""
-    found = list[Location]()
+async def find_locations(
+    context: Context, job_id: str, types: Iterable[str], *, everywhere: bool = False
+) -> list[Location]:
+    """Return places of a job id among jobs of these types; the first one is its state.
+
+    What an index finds comes first: schedules, and the database. Only if a job is not there, queues and dead letters
+    are read; or if it is to be found `everywhere`.
+    """
     types = [*types, *await _types_without_contract(context, job_id, types)]
-    for job_type in types:
-        found += [location async for location in later_locations(context, job_type, job_id)]
-        found += [location async for location in queue_locations(context, job_type, job_id)]
+    found = [location for job_type in types async for location in later_locations(context, job_type, job_id)]
     found += await _in_database(context, job_id, types)
-    found += [location async for location in dead_letter_locations(context, job_id, types)]
+    if everywhere or not found:
+        found += [location for job_type in types async for location in queue_locations(context, job_type, job_id)]
+        found += [location async for location in dead_letter_locations(context, job_id, types)]
     return sorted(
         found, key=lambda location: (RANK.index(location.state), location.at.timestamp() if location.at else 0)
     )

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from nightshift.cli.queries.events import Told
+
 
 class Location(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A place where a job was found, and its state there."""
@@ -18,5 +20,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     most: int | None = None
     """The attempts that its type's contract allows."""
     detail: str = ""
+    history: tuple[Told, ...] = ()
+    """What was told of it, as long as that is kept."""
     stream: str = ""
     sequence: int = 0

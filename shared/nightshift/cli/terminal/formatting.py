@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from nightshift.config.redaction import redact
+from nightshift.contract.job_events import JobEvent
 from nightshift.text import escape_unprintable
 from nightshift.text import size as size_in_words
 
@@ -62,6 +63,16 @@ def brief(text: str, limit: int = 100) -> str:
 def format_result(result: object) -> str:
     """Format what a job has returned; nothing where it has returned nothing."""
     return "" if result is None else brief(msgspec.json.encode(result).decode(), 200)
+
+
+def format_turn(event: JobEvent) -> str:
+    """Format what has happened to a job: `done`, `progress 40%`."""
+    return event.what if event.fraction is msgspec.UNSET else f"{event.what} {event.fraction:.0%}"
+
+
+def format_said(event: JobEvent) -> str:
+    """Format what an event says of a job: what it is doing, or failed with."""
+    return "  ".join(brief(text, 80) for text in (event.note, event.error) if text is not msgspec.UNSET)
 
 
 def format_attempts(number: int | None, most: int | None) -> str:
