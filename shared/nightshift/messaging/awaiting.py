@@ -1,14 +1,19 @@
 """Waits for what a job returns, with nothing but a connection to the broker."""
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import UNSET
 
+from nightshift.broker import Connection
 from nightshift.contract import wire
 from nightshift.contract.job_events import JobEvent
+from nightshift.contract.message import Message
 from nightshift.messaging.job_watch import JobWatch, Watched
+from nightshift.messaging.publish_arguments import checked_type, new_job_id
 
 _LOOK_AGAIN_SECONDS = 2.0
 """An event may be lost, and a job that was done before tells none: whoever waits asks again so often."""
@@ -40,7 +45,56 @@ class JobResultError(ValueError):
     """The job is done, and what it returned is not what was expected."""
 
 
-async def wait_for_result(  # noqa: PLR0917 - which job, and for how long
+class _Published(Protocol):
+    @property
+    def duplicate(self) -> bool: ...
+
+
+class AwaitsResults:
+    """The part of a publisher that waits for what its jobs return."""
+
+    _connection: Connection
+
+    @cached_property
+    def _watch(self) -> JobWatch:
+        return JobWatch(self._connection, ())
+
+    async def publish(
+        self,
+        message: Message,
+        *,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> _Published:
+        """Publish a job to be done now."""
+        raise NotImplementedError
+
+    async def publish_and_wait(
+        self,
+        message: Message,
+        result_type: Any = Any,
+        *,
+        timeout_seconds: float,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Publishes a job to be done now, and returns its `job.result`, as `result_type`; None if it has none.
+
+        Raises:
+            JobDeadError, JobResultError: it was given up on; or is done, and returned something else.
+            JobNotOverError: it is accepted, and was not over in time. The same id again waits for the same job.
+        """
+        job_id = job_id or new_job_id()
+        await self._watch.hear(checked_type(message.TYPE))
+        with self._watch.watching(message.TYPE, job_id) as watched:
+            if (await self.publish(message, job_id=job_id, tenant=tenant, headers=headers)).duplicate:
+                self._watch.find(message.TYPE, job_id)
+            return await _wait_for_result(self._watch, watched, message.TYPE, job_id, result_type, timeout_seconds)
+
+
+async def _wait_for_result(  # noqa: PLR0917 - which job, and for how long
     watch: JobWatch, watched: Watched, job_type: str, job_id: str, result_type: Any, seconds: float
 ) -> Any:
     """Return what a job returned, as `result_type`; it is watched since before it was published.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,9 +16,8 @@ from nightshift.broker.publish_batcher import PublishBatcher
 from nightshift.contract import wire
 from nightshift.contract.message import Message
 from nightshift.messaging import outbound
-from nightshift.messaging.awaiting import wait_for_result
+from nightshift.messaging.awaiting import AwaitsResults
 from nightshift.messaging.enqueue import enqueue
-from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.publish_arguments import checked_headers, checked_type, new_job_id, run_time
 from nightshift.messaging.tracing import NO_TRACING, Tracing
 from nightshift.objects import ObjectStore
@@ -49,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     tenant: str | None = None
 
 
-class Publisher:
+class Publisher(AwaitsResults):
     """Publishes jobs and waits for the broker's acknowledgement: what returns a receipt is accepted.
 
     All methods raise `Refused` when the broker says no (`QueueFull`, `NotPermitted`): then nothing was stored; and
@@ -72,7 +71,6 @@ class Publisher:
         """
         self._connection, self._objects, self._timeout_seconds = connection, objects, timeout_seconds
         self._tracing = tracing
-        self._watch = JobWatch(connection, ())
         self._grouped = PublishBatcher(connection, timeout_seconds=timeout_seconds, patience_seconds=patience_seconds)
 
     async def publish(
@@ -126,29 +124,6 @@ class Publisher:
         own = outbound.with_tenant(checked_headers(headers), tenant)
         schedule = outbound.scheduled(checked_type(message.TYPE), job_id, body, own, runs_at)
         return await self._store(job_id, schedule, runs_at)
-
-    async def publish_and_wait(
-        self,
-        message: Message,
-        result_type: Any = Any,
-        *,
-        timeout_seconds: float,
-        job_id: str | None = None,
-        tenant: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        """Publishes a job to be done now, and returns its `job.result`, as `result_type`; None if it has none.
-
-        Raises:
-            JobDeadError, JobResultError: it was given up on; or is done, and returned something else.
-            JobNotOverError: it is accepted, and was not over in time. The same id again waits for the same job.
-        """
-        job_id = job_id or new_job_id()
-        await self._watch.hear(checked_type(message.TYPE))
-        with self._watch.watching(message.TYPE, job_id) as watched:
-            if (await self.publish(message, job_id=job_id, tenant=tenant, headers=headers)).duplicate:
-                self._watch.find(message.TYPE, job_id)
-            return await wait_for_result(self._watch, watched, message.TYPE, job_id, result_type, timeout_seconds)
 
     async def publish_many(self, entries: Sequence[Message | Entry]) -> list[Receipt]:
         """Publishes up to 1,000 jobs of one service, all or nothing, for the price of one acknowledgement.
