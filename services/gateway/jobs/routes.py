@@ -14,6 +14,7 @@ from services.gateway.context import GatewayContext
 from services.gateway.intake import job_message
 from services.gateway.jobs.batches import read_batch
 from services.gateway.jobs.contract_check import ContractCheck
+from services.gateway.jobs.deaths import Deaths
 from services.gateway.jobs.ids import full_id, in_reach, key_in
 from services.gateway.jobs.receipts import JobReceipt, ManyReceipts, OneReceipt, location_of, receipt_of
 from services.gateway.jobs.state import MOST_SEQUENCE, JobState, JobStates
@@ -42,7 +43,9 @@ class JobRoutes:
         self._checks = {job_type: ContractCheck(messages[job_type]) for job_type in offered}
         self._longest = context.settings.gateway_max_body_bytes
         self._room = Room(max(ROOM_BYTES, 2 * self._longest))
-        self._states = JobStates(context.connection, context.database)
+        deaths = Deaths()
+        context.watch.on_told = deaths.take
+        self._states = JobStates(context.connection, context.database, deaths)
         self._waiting = JobWaiting(
             self._states, context.watch, Slots(context.settings.gateway_event_streams), context.draining
         )

@@ -18,6 +18,7 @@ from nightshift.housekeeping.overdue import due_at
 from nightshift.messaging.ledger import LedgerEntry, find_in
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
+from services.gateway.jobs.deaths import Death, Deaths
 from services.gateway.outbox_rows import outbox_id
 
 T = TypeVar("T")
@@ -36,13 +37,14 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     state: Annotated[
         State,
         Meta(
-            description="`done`; `dead`: given up on, and `running`: both told only to whoever waits; "
+            description="`done`; `dead`: given up on (the last 10,000 that the gateway has heard of); `running`: told "
+            "only to whoever waits; "
             "`scheduled`: waits for its time; `retrying`: waits for its next attempt; `queued`: in "
             "the queue or a worker's hands (told only with `sequence`); `outbox`: waits for the broker; `accepted`: "
             "none of these: it is in the queue, dead, or was never there."
         ),
     ]
-    at: Annotated[datetime, Meta(tz=True, description="When it was done, or is due.")] | UnsetType = UNSET
+    at: Annotated[datetime, Meta(tz=True, description="When it ended, or is due.")] | UnsetType = UNSET
     attempt: (
         Annotated[int, Meta(description="The attempt that comes next, or is under way; of a done job, the last.")]
         | UnsetType
@@ -77,8 +79,8 @@ class InDatabase(NamedTuple):
 class JobStates:
     """Tells the states of jobs."""
 
-    def __init__(self, connection: Connection, database: Database) -> None:
-        self._connection, self._database = connection, database
+    def __init__(self, connection: Connection, database: Database, deaths: Deaths) -> None:
+        self._connection, self._database, self._deaths = connection, database, deaths
 
     async def of(self, job_type: str, job_id: str, sequence: int | None = None) -> JobState:
         """Return a job's state; `sequence` is where its receipt says that it was stored.
@@ -100,6 +102,8 @@ class JobStates:
                     return JobState(id=job_id, type=job_type, state="queued")
         except TimeoutError:
             raise Unavailable("broker", f"no answer within {LOOK_SECONDS:g} s") from None
+        if (death := self._deaths.of(job_type, job_id)) is not None:
+            return _of_dead(job_type, job_id, death)
         return JobState(id=job_id, type=job_type, state="accepted")
 
     async def stored(self, job_type: str, job_id: str) -> InDatabase:
@@ -142,6 +146,11 @@ def _of_done(job_id: str, entry: LedgerEntry) -> JobState:
         took_ms=_known(entry.took_ms),
         result=_known(entry.result),
     )
+
+
+def _of_dead(job_type: str, job_id: str, death: Death) -> JobState:
+    at, event = death
+    return JobState(id=job_id, type=job_type, state="dead", at=at, attempt=event.attempt, error=event.error)
 
 
 def _known(value: T | None) -> T | UnsetType:

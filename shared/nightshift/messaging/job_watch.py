@@ -6,8 +6,9 @@ may be lost, so look again now and then.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import msgspec
 
@@ -50,6 +51,8 @@ class JobWatch:
     def __init__(self, connection: Connection, services: Iterable[str]) -> None:
         self._connection, self._services = connection, frozenset(services)
         self._heard: set[str] = set()
+        self.on_told: Callable[[datetime, JobEvent], None] = _nobody
+        """Is told of every event, watched or not, and when it was told."""
         self._watched: defaultdict[_Key, set[Watched]] = defaultdict(set)
 
     async def start(self) -> None:
@@ -110,8 +113,13 @@ class JobWatch:
         return told
 
     def _receive(self, _subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
-        if not self._watched or (told := read_events(body)) is None:
+        if (not self._watched and self.on_told is _nobody) or (told := read_events(body)) is None:
             return
         for event in told.events:
+            self.on_told(told.at, event)
             for watched in self._watched.get((event.type, event.id), ()):
                 watched.put(event)
+
+
+def _nobody(_at: datetime, _event: JobEvent) -> None:
+    """Tell nobody."""

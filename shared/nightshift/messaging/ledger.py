@@ -51,11 +51,15 @@ class LedgerFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
     """The first instant that is too late."""
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return it in SQL."""
+    def conditions(self, dialect: str) -> list[ColumnElement[bool]]:
+        """Return it in SQL.
+
+        SQLite, which has no statistics of its own accord, would read all jobs of a type by the primary key, and sort
+        them: without its first column it takes the index of the time, where that is bounded.
+        """
         found = list[ColumnElement[bool]]()
         if self.type is not None:
-            found.append(_of_type(self.type))
+            found.append(_of_type(self.type, by_time=dialect == "sqlite" and self.since is not None))
         if self.tenant is not None:
             found.append(_ROW.tenant == self.tenant)
         if self.outcome is not None:
@@ -67,7 +71,9 @@ class LedgerFilter(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def _of_type(pattern: str) -> ColumnElement[bool]:
+def _of_type(pattern: str, *, by_time: bool) -> ColumnElement[bool]:
+    if "*" not in pattern and by_time:
+        return _ROW.type == pattern
     if "*" not in pattern:
         return (_ROW.consumer == wire.service_of(pattern)) & (_ROW.type == pattern)
     escaped = pattern.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
@@ -82,7 +88,7 @@ async def newest(
     Raises:
         Unavailable: the database is unavailable.
     """
-    query = select(processed_messages).where(*wanted.conditions())
+    query = select(processed_messages).where(*wanted.conditions(database.dialect))
     query = query.order_by(*(column.desc() for column in _ORDER))
     left, last = limit, None
     while left is None or left > 0:

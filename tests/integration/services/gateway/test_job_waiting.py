@@ -80,6 +80,17 @@ async def test_a_job_that_is_given_up_on_ends_the_wait(probes: Gateway) -> None:
     assert (state["state"], state["error"]) == ("dead", "permanent")
 
 
+async def test_a_job_that_was_given_up_on_is_dead_afterwards(probes: Gateway) -> None:
+    """With the reason, to whoever only asks; run again, it is what it is then."""
+    keys = {**await probes.key(*SCOPES), "Idempotency-Key": "again"}
+    refused = await probes.client.post(PATH, json={"name": "refuse"}, headers={**keys, "Prefer": "wait=20"})
+    where = refused.headers["location"]
+    state = (await probes.client.get(where, headers=keys)).json()
+    assert (state["state"], state["error"], state["attempt"]) == ("dead", "permanent", 1)
+    later = await probes.client.post(f"{PATH}?delay=1ms", json={"name": "work"}, headers={**keys, "Prefer": "wait=20"})
+    assert later.json()["state"]["state"] == "done"
+
+
 async def test_a_job_that_takes_longer_is_accepted_all_the_same(probes: Gateway) -> None:
     """202 and how far it is, when the time is over."""
     headers = {**await probes.key(*SCOPES), "Prefer": "wait=1"}
