@@ -36,14 +36,23 @@ _READABLE_BY_OWNER_AND_GROUP = 0o440
 class Stores(msgspec.Struct, frozen=True):
     """Where database and object store are: the stack's own by default."""
 
-    database: str = _COMPOSE_DATABASE
-    """Host, port, name and options, as they stand behind the @ of an address."""
+    database: str | None = None
+    """Host, port, name and options, as they stand behind the @ of an address; None: as they were, else the stack's."""
     own_object_store: bool = True
     """False: a provider makes the keys, and they are put into the folders by hand."""
 
-    def database_url(self, user: str, password: str) -> str:
-        """Return the address for a user."""
-        return f"postgresql://{user}:{password}@{self.database}"
+    def database_url(self, user: str, password: str, former: str) -> str:
+        """Return the address for a user; `former` is the one that is there, or empty.
+
+        Somebody's own address, which has another user, stays as it is.
+        """
+        scheme, _, rest = former.strip().partition("://")
+        login, _, place = rest.rpartition("@")
+        who = login.partition(":")[0]
+        shared_before = who == _OWNER and place == _COMPOSE_DATABASE  # up to 0.1 all services had the owner's
+        if former and who != user and not shared_before:
+            return former
+        return f"{scheme or 'postgresql'}://{user}:{password}@{self.database or place or _COMPOSE_DATABASE}"
 
 
 class Vault:
@@ -55,6 +64,10 @@ class Vault:
     def has(self, name: str) -> bool:
         """Return whether there is such a file."""
         return (self._root / name).exists()
+
+    def text(self, name: str) -> str:
+        """Return what a file holds; nothing where there is none."""
+        return (self._root / name).read_text(encoding="utf-8") if self.has(name) else ""
 
     def secret(self, name: str) -> str:
         """Return the secret in a file; create a random one if there is none."""
@@ -119,13 +132,18 @@ def _password_file(user: str, permissions: Permissions) -> str:
 def _database(vault: Vault, stores: Stores) -> None:
     """Give each service a role of its own, and whoever enqueues by SQL; `provision` the owner's and all passwords."""
     vault.secret("postgres/superuser-password")
-    owner = stores.database_url(_OWNER, vault.secret("postgres/nightshift-password"))
+    owner = vault.secret("postgres/nightshift-password")
     with_access = [*(service for service, access in TABLES.items() if access), PRODUCER_ROLE]
     passwords = {service: vault.secret(f"{PROVISION}/roles/{service}") for service in with_access}
     for service, password in passwords.items():
-        vault.write(f"{service}/{DATABASE_URL}", stores.database_url(role_of(service), password))
-    vault.write(f"{PROVISION}/{DATABASE_URL}", owner)
+        _address(vault, stores, service, role_of(service), password)
+    _address(vault, stores, PROVISION, _OWNER, owner)
     vault.write(f"{PROVISION}/{DATABASE_ROLES}", json.dumps(passwords))
+
+
+def _address(vault: Vault, stores: Stores, holder: str, user: str, password: str) -> None:
+    name = f"{holder}/{DATABASE_URL}"
+    vault.write(name, stores.database_url(user, password, vault.text(name)))
 
 
 def _objects(vault: Vault) -> None:
@@ -139,6 +157,8 @@ def _objects(vault: Vault) -> None:
         identities.append(_identity(name, secret, allowed))
         if name != _OWNER:
             folder = PROVISION if name == OPERATOR else name
+            if vault.text(f"{folder}/{S3_KEY}").strip() not in {"", name, _OWNER}:
+                continue  # a key that a provider made
             vault.write(f"{folder}/{S3_KEY}", name)
             vault.write(f"{folder}/{S3_SECRET}", secret)
     vault.write("seaweedfs/s3.json", json.dumps({"identities": identities}, indent=2))
@@ -160,7 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; exit code 0: all is in place, 1: a folder cannot be written, 2: wrong producers."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.credentials",
-        description="Create passwords and keys for broker, database and object store; existing ones are kept.",
+        description="Create passwords and keys for broker, database and object store. Existing ones are kept, and so "
+        "are addresses and keys of your own. New ones: python -m deploy.renew --help",
         epilog="example: python -m deploy.credentials --out credentials",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
@@ -172,9 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--database",
-        default=_COMPOSE_DATABASE,
         metavar="HOST:PORT/NAME",
-        help="the services' PostgreSQL, with options such as ?sslmode=verify-full; by default %(default)s",
+        help="the services' PostgreSQL, with options such as ?sslmode=verify-full; by default as it is in the "
+        f"addresses that are there, at first {_COMPOSE_DATABASE}",
     )
     parser.add_argument(
         "--external-objects",

@@ -88,6 +88,25 @@ class Project:
         wrapped = f"SELECT coalesce(json_agg(found), '[]') FROM ({query}) AS found"  # noqa: S608 - the test's own query
         return list(json.loads(self.compose(*_PSQL, stdin=wrapped)))
 
+    def sql(self, statement: str) -> None:
+        """Runs a statement as the superuser."""
+        self.compose(*_PSQL, stdin=statement)
+
+    def doctor(self) -> str:
+        """What `doctor` says in the operator's container, good or bad."""
+        try:
+            return self.compose("run", "--rm", "-T", "operator", "doctor")
+        except AssertionError as found:
+            return str(found)
+
+    def lets_in(self, user: str, password: str) -> bool:
+        """Whether the broker takes this user."""
+        try:
+            NatsCli(self.nats_port, user=user, password=password).close()
+        except ConnectionResetError:
+            return False
+        return True
+
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Stores rows in the database, as a web application would."""
         names = ", ".join(rows[0])

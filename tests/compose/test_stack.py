@@ -9,7 +9,6 @@ import pytest
 
 from tests.compose.conftest import Eventually
 from tests.compose.project import Project
-from tests.nats_cli import NatsCli
 from tests.repository import SERVICES
 
 ONE_SHOTS = {"credentials", "provision"}
@@ -158,20 +157,11 @@ def test_the_broker_learns_of_new_users_without_a_restart(stack: Project, eventu
     with stack.cli("producer") as connected:
         stack.compose("run", "--rm", "-T", "--no-deps", "--entrypoint", "python", "credentials", "-c", _ADD_USER)
         try:
-            eventually(lambda: may_come_in(stack, "newcomer", "password"), "the new user may come in")
+            eventually(lambda: stack.lets_in("newcomer", "password"), "the new user may come in")
         finally:
             stack.compose("run", "--rm", "-T", "--no-deps", "credentials")
-        eventually(lambda: not may_come_in(stack, "newcomer", "password"), "and no longer, once it is gone")
+        eventually(lambda: not stack.lets_in("newcomer", "password"), "and no longer, once it is gone")
         connected.flush()
-
-
-def may_come_in(stack: Project, user: str, password: str) -> bool:
-    """Whether the broker takes this user."""
-    try:
-        NatsCli(stack.nats_port, user=user, password=password).close()
-    except ConnectionResetError:
-        return False
-    return True
 
 
 def test_the_operators_command_line_works_on_the_stack(stack: Project) -> None:

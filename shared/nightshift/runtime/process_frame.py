@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
+
 from nightshift.broker import Connection, connect
 from nightshift.config.settings import ProcessSettings, SettingsError, describe, load
 from nightshift.messaging.tracing import ServerTracing
@@ -59,8 +61,12 @@ class ProcessFrame:
         now: Callable[[], WorkerInfo],
         check: Callable[[], Awaitable[list[CheckResult]]] | None = None,
     ) -> None:
-        """Answer the operator who asks which processes there are."""
-        responder = Responder(connection, now, check) if check else Responder(connection, now)
+        """Answer the operator who asks which processes there are, and whether they can work."""
+
+        def described() -> WorkerInfo:
+            return msgspec.structs.replace(now(), not_ready=self.checks.readiness())
+
+        responder = Responder(connection, described, check) if check else Responder(connection, described)
         await responder.start()
         self.supervisor.start("discovery", responder.run)
 

@@ -7,6 +7,7 @@ release. With `--check` it only compares.
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -37,6 +38,7 @@ from nightshift.topology.producers import offered_types
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology
 
+_RETRY_SECONDS = 2.0
 _log = get_logger("provision")
 
 
@@ -76,7 +78,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
             "not internal. Empty (OUTBOX_JOBS=): none."
         ),
     ] = ("*",)
-    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for an unavailable broker.")] = 60
+    provision_wait_seconds: Annotated[float, Meta(gt=0, description="How long to wait for what is unavailable.")] = 60
 
     def check(self) -> Iterable[str]:
         """Yield what is wrong with the package of migrations, too."""
@@ -123,7 +125,25 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:
-    """Provision everything; return what was done."""
+    """Provision everything, and wait for what is unavailable; return what was done.
+
+    A server that was just started, or just told of a new password, is there within moments.
+
+    Raises:
+        Unavailable: database, broker or object store did not answer within the time to wait.
+    """
+    deadline = time.monotonic() + settings.provision_wait_seconds
+    while True:
+        try:
+            return await _provision(settings)
+        except Unavailable as away:
+            if time.monotonic() + _RETRY_SECONDS > deadline:
+                raise
+            _log.warning("provision_waits", f"{away}: trying again in {_RETRY_SECONDS:g} s")
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _provision(settings: ProvisionSettings) -> list[str]:
     done = await migrate(database_address(settings), settings.schema_package, roles=settings.roles)
     done += await let_producers(database_address(settings), settings.types_by_sql(), notify=settings.outbox_notify)
     objects = object_store_if_any(settings)

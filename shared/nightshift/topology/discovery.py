@@ -72,6 +72,8 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     types: Mapping[str, TypeCounts] = {}
     checks: list[CheckResult] | None = None
     """None in an answer to a question without checks, and from processes that know of none (older versions)."""
+    not_ready: list[str] = []
+    """Why the process cannot work now, as its `/readyz` says; empty: it can."""
 
     @property
     def name(self) -> str:

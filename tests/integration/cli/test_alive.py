@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from nightshift.broker.jetstream import manage
 from nightshift.embedded.services import Service
+from nightshift.topology.discovery import Responder, WorkerInfo, describe_self
 from nightshift.topology.topology import EVENTS_KEPT
 from tests.harness import eventually, stored
 from tests.integration.cli.harness import Operator
@@ -218,3 +220,20 @@ async def test_the_doctor_warns_of_a_gateway_that_does_not_answer(alive: Operato
     assert (state, text.startswith(f"{url} does not answer: ")) == ("warning", True)
     async with serving(Service(alive.stack, "gateway")):
         assert await said() == [("ok", f"{url} answers")]
+
+
+async def test_doctor_names_a_process_that_cannot_work(alive: Operator) -> None:
+    """Each process has a password of its own: that the operator's fits says nothing about it."""
+    refused = 'database: database is unavailable: password authentication failed for user "nightshift_report"'
+
+    def describe(*reasons: str) -> WorkerInfo:
+        return replace(describe_self("report", ""), not_ready=list(reasons))
+
+    answers = [describe(refused, "objects: not checked yet")]
+    await Responder(alive.connection, lambda: answers[0]).start()
+    found = (await alive.run("doctor", "--json")).json
+    told = {(row["state"], row["found"]) for row in found if row["check"] == "readiness"}
+    where = f"(1 process of report, such as {answers[0].host}:{answers[0].pid})"
+    assert told == {("wrong", f"{refused} {where}"), ("warning", f"objects: not checked yet {where}")}
+    answers[0] = describe()
+    assert not [row for row in (await alive.run("doctor", "--json")).json if row["check"] == "readiness"]

@@ -188,3 +188,44 @@ def test_before_the_first_start_there_is_no_password(tmp_path: Path, capsys: pyt
     """It says so, exit code 1."""
     assert password.main(["producer", "--out", str(tmp_path)]) == 1
     assert "was the stack started?" in capsys.readouterr().err
+
+
+def test_an_address_of_ones_own_stays(tmp_path: Path, declared: Topology) -> None:
+    """Another user's: what whoever runs the database made is not ours to change, with whatever options."""
+    own = "postgresql+asyncpg://app:their@password@db.example.com:6432/shop?sslmode=require"
+    issue(Vault(tmp_path), declared, load_catalogue())
+    (tmp_path / "email" / "database-url").unlink()
+    (tmp_path / "email" / "database-url").write_text(own)
+    issue(Vault(tmp_path), declared, load_catalogue(), stores=Stores("elsewhere/db"))
+    assert (tmp_path / "email" / "database-url").read_text() == own
+
+
+def test_where_the_database_is_stays_until_it_is_named_anew(tmp_path: Path, declared: Topology) -> None:
+    """A next run that does not repeat `--database` leaves the addresses as they are."""
+    issue(Vault(tmp_path), declared, load_catalogue(), stores=Stores("db.example.com/app"))
+    before = contents(tmp_path)
+    issue(Vault(tmp_path), declared, load_catalogue())
+    assert contents(tmp_path) == before
+    issue(Vault(tmp_path), declared, load_catalogue(), stores=Stores("db2.example.com/app"))
+    assert "@db2.example.com/app" in (tmp_path / "sync" / "database-url").read_text()
+
+
+def test_a_providers_key_stays_also_where_the_option_is_forgotten(tmp_path: Path, declared: Topology) -> None:
+    """Keys that do not bear our names are somebody's own."""
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "s3-access-key").write_text("AKIAEXAMPLE")
+    (folder / "s3-secret-key").write_text("from the provider")
+    issue(Vault(tmp_path), declared, load_catalogue())
+    assert [(folder / name).read_text() for name in ("s3-access-key", "s3-secret-key")] == [
+        "AKIAEXAMPLE",
+        "from the provider",
+    ]
+
+
+def test_the_one_user_of_the_first_release_becomes_a_role_for_each(tmp_path: Path, declared: Topology) -> None:
+    """Up to 0.1 the stack's services shared the owner's address."""
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "database-url").write_text("postgresql://nightshift:old@postgres:5432/nightshift")
+    issue(Vault(tmp_path), declared, load_catalogue())
+    assert (tmp_path / "email" / "database-url").read_text().startswith("postgresql://nightshift_email:")

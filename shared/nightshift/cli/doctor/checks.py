@@ -13,7 +13,7 @@ from nightshift.cli.doctor.dependency_checks import dependencies
 from nightshift.cli.doctor.finding import Finding, ok, skipped, warning, wrong
 from nightshift.cli.doctor.gateway_check import gateway
 from nightshift.cli.doctor.outbox_check import outbox
-from nightshift.cli.doctor.work_checks import orphans, work
+from nightshift.cli.doctor.work_checks import orphans, readiness, work
 from nightshift.cli.queries.streams import time_of
 from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.formatting import format_size
@@ -200,4 +200,15 @@ async def objects(context: Context) -> list[Finding]:
 
 
 WITHOUT_BROKER: tuple[Check, ...] = (database, outbox, objects, gateway)
-CHECKS: tuple[Check, ...] = (broker, disk, streams, clock, permissions, work, orphans, dependencies, *WITHOUT_BROKER)
+CHECKS: tuple[Check, ...] = (
+    broker,
+    disk,
+    streams,
+    clock,
+    permissions,
+    work,
+    readiness,
+    orphans,
+    dependencies,
+    *WITHOUT_BROKER,
+)

@@ -1,6 +1,7 @@
 """The checks of the work itself: workers, pauses, dead letters, overdue and orphaned jobs."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from nightshift.broker import Connection, direct_get
@@ -19,10 +20,27 @@ from nightshift.housekeeping.trimming import holder_of
 from nightshift.topology import bulk_queue
 from nightshift.topology.bulk_queue import QueueState
 from nightshift.topology.consumer import Consumer
+from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.topology import later_stream
 
 _LOOKED_THROUGH = 2_000
 _SKEW = timedelta(seconds=2)
+
+
+async def readiness(context: Context) -> list[Finding]:
+    """Check that every process can work: each has an address, a password and a network of its own."""
+    said: dict[tuple[str, str], list[WorkerInfo]] = {}
+    for worker in await running_workers(await context.connection()):
+        for reason in worker.not_ready:
+            said.setdefault((worker.service, reason), []).append(worker)
+    return [_not_ready(service, reason, workers) for (service, reason), workers in said.items()]
+
+
+def _not_ready(service: str, reason: str, workers: Sequence[WorkerInfo]) -> Finding:
+    where = f"{plural(len(workers), 'process')} of {service}, such as {workers[0].host}:{workers[0].pid}"
+    text, fix = f"{reason} ({where})", f"check the settings of {service}: its own password or key, its own network"
+    passing = reason.startswith("process:") or reason.endswith("not checked yet")
+    return warning("readiness", text, "wait: it starts or stops") if passing else wrong("readiness", text, fix)
 
 
 async def work(context: Context) -> list[Finding]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.config.secret import Secret
+from nightshift.config.secret import FileSecret, Secret
 from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import Held, SendFailedError
 from services.email.smtp import SmtpMailer
@@ -254,4 +254,22 @@ async def test_a_wrong_password_costs_no_attempt(certificates: Certificates) -> 
         assert script.received == []
         with pytest.raises(Snooze, match="refused our login, check SMTP_USER"):
             await mailer.check()
+        await mailer.close()
+
+
+async def test_a_new_password_counts_at_the_next_connection(certificates: Certificates, tmp_path: Path) -> None:
+    """Of the file that SMTP_PASSWORD_FILE names; nobody restarts anything, and the mail that met the change waits."""
+    file = tmp_path / "password"
+    file.write_text("outdated")
+    async with smtp_server(tls=certificates.server, require_starttls=True, auth_required=True) as script:
+        server = replace(
+            server_of(script, "localhost"), tls="starttls", ca_file=certificates.ca_file,
+            user="ada", password=FileSecret("outdated", file.read_text),
+        )  # fmt: skip
+        mailer = SmtpMailer(server)
+        with pytest.raises(Snooze, match="refused our login"):
+            await mailer.send(mail())
+        file.write_text("made-up")
+        await mailer.send(mail())
+        assert len(script.received) == 1
         await mailer.close()
