@@ -15,7 +15,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from nightshift.runtime.dual_stack import ANYWHERE, ANYWHERE_IPV4, NO_IPV6
@@ -85,6 +85,7 @@ _BROKER: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
         lambda answer: answer["config"]["max_storage"],
     ),
 )
+_STORED = "nightshift_stream_stored"
 _CONSUMER = (
     ("nightshift_consumer_pending", "Messages that wait for a worker.", lambda consumer: consumer["num_pending"]),
     ("nightshift_consumer_ack_pending", "Messages in flight.", lambda consumer: consumer["num_ack_pending"]),
@@ -120,6 +121,10 @@ class Streams(Collector):
                 if value is not None:
                     family.add_metric([stream["name"]], value)
             yield family
+        stored = CounterMetricFamily(_STORED, "Messages that a stream was ever given.", labels=["stream"])
+        for stream in streams:
+            stored.add_metric([stream["name"]], stream["state"]["last_seq"])
+        yield stored
         for name, text, value_of in _CONSUMER:
             family = GaugeMetricFamily(name, text, labels=["stream", "consumer"])
             for stream in streams:

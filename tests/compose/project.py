@@ -24,7 +24,7 @@ class Project:
     def __init__(self, name: str | None = None) -> None:
         self.name = name or f"nightshift-test-{secrets.token_hex(4)}"
         self.nats_port, self.s3_port, self.maildev_port, self.prometheus_port, self.grafana_port = free_ports(5)
-        self.gateway_port, self.console_port = free_ports(2)
+        self.gateway_port, self.console_port, self.alertmanager_port = free_ports(3)
         self._passwords: dict[str, str] = {}
         self.environment = {
             "NATS_PORT": str(self.nats_port),
@@ -34,6 +34,7 @@ class Project:
             "GRAFANA_PORT": str(self.grafana_port),
             "GATEWAY_PORT": str(self.gateway_port),
             "CONSOLE_PORT": str(self.console_port),
+            "ALERTMANAGER_PORT": str(self.alertmanager_port),
             "GATEWAY_JOBS": "email.send",
             "ADMIN_EMAIL": "admin@example.com",
         }

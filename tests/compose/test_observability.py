@@ -56,8 +56,9 @@ def test_the_configuration_and_the_alerts_are_valid() -> None:
 
 
 def test_the_alerts_fire_when_they_should() -> None:
-    """Series that rise and fall, and what is to be said about them: `tests/compose/alerts.test.yml`."""
-    assert "SUCCESS" in run(["promtool", "test", "rules", str(ROOT / "tests" / "compose" / "alerts.test.yml")])
+    """Series that rise and fall, and what is to be said about them: `tests/compose/alerts*.test.yml`."""
+    files = sorted(str(file) for file in (ROOT / "tests" / "compose").glob("alerts*.test.yml"))
+    assert run(["promtool", "test", "rules", *files]).count("SUCCESS") == len(files) > 0
 
 
 def test_every_replica_is_found_and_answers(prometheus: Project, eventually: Eventually) -> None:

@@ -15,6 +15,10 @@ UNKNOWN = "unknown"
 """The label of everything off the wire that is not in our lists: nobody outside can create a time series."""
 
 DEAD_REASONS = frozenset({"invalid", "unknown-type", "permanent", "attempts-exhausted", "crash-loop", "cancelled"})
+AGAIN = frozenset({"retry", "snooze", "unavailable", "handed-back", "interrupted", "dead-letter-refused"})
+"""Outcomes of deliveries after which there is more to do; every other one finishes its job."""
+_SEEN_FROM_THE_START = ("done", "retry", "snooze")
+"""At 0 until there is one: an alarm compares how often each occurred."""
 PULL_STATES = ("pulling", "paused", "disconnected", "stopped")
 
 
@@ -39,7 +43,7 @@ class _JobType:
     __slots__ = ("dead", "duration", "outcomes", "retries", "wait")
 
     def __init__(self) -> None:
-        self.outcomes: dict[str, int] = {}
+        self.outcomes: dict[str, int] = dict.fromkeys(_SEEN_FROM_THE_START, 0)
         self.dead = dict.fromkeys(sorted(DEAD_REASONS), 0)  # at 0 from the start: an alarm sees the first one rise
         self.retries = 0
         self.duration = Histogram()
@@ -78,7 +82,7 @@ class Metrics(Collector):
     def jobs_finished(self, job_type: str, outcome: str, duration_seconds: Sequence[float]) -> None:
         """Count jobs as no longer in flight, with their outcome and the time of each delivery."""
         self.in_flight -= len(duration_seconds)
-        self.finished += len(duration_seconds)
+        self.finished += 0 if outcome in AGAIN else len(duration_seconds)
         counted = self._types.get(job_type, self._unknown)
         counted.outcomes[outcome] = counted.outcomes.get(outcome, 0) + len(duration_seconds)
         counted.duration.observe(*duration_seconds)
@@ -96,7 +100,8 @@ class Metrics(Collector):
     def by_type(self) -> dict[str, tuple[dict[str, int], float]]:
         """Return, for each type that had jobs, how often each outcome occurred, and the seconds its deliveries took."""
         counted = [*self._types.items(), (UNKNOWN, self._unknown)]
-        return {name: (dict(one.outcomes), one.duration.snapshot()[1]) for name, one in counted if one.outcomes}
+        some = [(name, {key: count for key, count in one.outcomes.items() if count}, one) for name, one in counted]
+        return {name: (outcomes, one.duration.snapshot()[1]) for name, outcomes, one in some if outcomes}
 
     def pull_state(self, stream: str, state: str) -> None:
         """Set whether a stream is being pulled: `pulling`, `paused`, `disconnected` or `stopped`."""

@@ -21,7 +21,7 @@ ANSWER: dict[str, Any] = {
                 {
                     "name": "EMAIL",
                     "config": {"max_bytes": 1073741824},
-                    "state": {"messages": 7, "bytes": 900, "first_ts": "2026-03-01T12:00:00.5Z"},
+                    "state": {"messages": 7, "bytes": 900, "first_ts": "2026-03-01T12:00:00.5Z", "last_seq": 41},
                     "consumer_detail": [
                         {
                             "name": "email",
@@ -36,7 +36,7 @@ ANSWER: dict[str, Any] = {
                 {
                     "name": "EMAIL_LATER",
                     "config": {"max_bytes": -1},
-                    "state": {"messages": 0, "bytes": 0, "first_ts": "0001-01-01T00:00:00Z"},
+                    "state": {"messages": 0, "bytes": 0, "first_ts": "0001-01-01T00:00:00Z", "last_seq": 3},
                 },
             ]
         }
@@ -66,6 +66,8 @@ def test_streams_and_consumers_are_shown() -> None:
         'nightshift_stream_bytes{stream="EMAIL_LATER"} 0.0',
         'nightshift_stream_limit_bytes{stream="EMAIL"} 1.073741824e+09',
         'nightshift_stream_oldest_timestamp_seconds{stream="EMAIL"} 1.7723664005e+09',
+        'nightshift_stream_stored_total{stream="EMAIL"} 41.0',
+        'nightshift_stream_stored_total{stream="EMAIL_LATER"} 3.0',
         'nightshift_consumer_pending{consumer="email",stream="EMAIL"} 4.0',
         'nightshift_consumer_ack_pending{consumer="email",stream="EMAIL"} 3.0',
         'nightshift_consumer_redelivered{consumer="email",stream="EMAIL"} 1.0',
@@ -88,7 +90,12 @@ def test_nanoseconds_are_understood() -> None:
                     {
                         "name": "SYNC",
                         "config": {},
-                        "state": {"messages": 1, "bytes": 1, "first_ts": "2026-03-01T13:00:00.123456789+01:00"},
+                        "state": {
+                            "messages": 1,
+                            "bytes": 1,
+                            "first_ts": "2026-03-01T13:00:00.123456789+01:00",
+                            "last_seq": 1,
+                        },
                     }
                 ]
             }
@@ -142,7 +149,7 @@ def test_it_is_scraped_over_ipv6_and_ipv4() -> None:
 
 def bulk(messages: int, pending: int) -> list[str]:
     """The lines of a bulk queue's stream."""
-    state = {"messages": messages, "bytes": 900, "first_ts": "2026-03-01T12:00:00.5Z"}
+    state = {"messages": messages, "bytes": 900, "first_ts": "2026-03-01T12:00:00.5Z", "last_seq": 41}
     (email, *_) = ANSWER["account_details"][0]["stream_detail"]
     consumer = {**email["consumer_detail"][0], "num_pending": pending, "num_ack_pending": 0}
     stream = {**email, "config": BULK, "state": state, "consumer_detail": [consumer]}

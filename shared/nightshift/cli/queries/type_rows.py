@@ -7,6 +7,7 @@ import msgspec
 from nightshift.broker import Connection
 from nightshift.cli.queries.streams import stream_info
 from nightshift.contract.catalogue import Catalogue
+from nightshift.observability.metrics import AGAIN
 from nightshift.topology.discovery import WorkerInfo
 from nightshift.topology.topology import dead_letter_stream, queue_stream
 
@@ -45,7 +46,8 @@ async def type_rows(
 
 def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) -> TypeRow:
     counted = [worker.types[name] for worker in mine if name in worker.types]
-    finished = sum(sum(counts.outcomes.values()) for counts in counted)
+    deliveries = sum(sum(counts.outcomes.values()) for counts in counted)
+    finished = sum(count for counts in counted for outcome, count in counts.outcomes.items() if outcome not in AGAIN)
     snoozed = sum(counts.outcomes.get("snooze", 0) for counts in counted)
     failed = sum(count for counts in counted for outcome, count in counts.outcomes.items() if outcome in _FAILED)
     seconds = sum(counts.seconds for counts in counted)
@@ -56,5 +58,5 @@ def _type_row(name: str, waiting: int, dead: int, mine: Sequence[WorkerInfo]) ->
         finished=finished,
         failed=failed,
         snoozed=snoozed,
-        mean_seconds=round(seconds / finished, 4) if finished else None,
+        mean_seconds=round(seconds / deliveries, 4) if deliveries else None,
     )
