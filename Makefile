@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up seed test compose-test backup restore check coverage contracts pact permissions new-job manifests architecture chaos format bench-quick bench lock clean
+.PHONY: help demo up seed test compose-test update backup restore check coverage contracts pact permissions new-job manifests architecture chaos format bench-quick bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ coverage: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test (or TESTS=tests/
 	@$(RUN) -m coverage run -m pytest -n 2 --dist loadfile $(TESTS)
 	@$(RUN) -m coverage combine --quiet
 	@$(RUN) -m coverage report
+
+update: ## Bring the compose stack to this checkout, one replica after another
+	@sh deploy/update.sh
 
 backup: ## Back up the compose stack TO=a folder: it stands still meanwhile
 	@sh deploy/backup.sh "$(or $(TO),$(error say where: make backup TO=/backups/monday))"

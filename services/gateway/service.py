@@ -53,7 +53,6 @@ def main() -> int:
         f"GATEWAY_JOBS=email.send python -m services.{NAME}",
         GatewaySettings,
     )
-    parser.add_argument("--check", action="store_true", help="check settings and webhook sources, and end")
     if parser.parse_args().check:
         return check(os.environ)
     return run_process(NAME, GatewaySettings, serve, parser)

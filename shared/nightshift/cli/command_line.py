@@ -9,7 +9,20 @@ from collections.abc import Sequence
 from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser, add_flags
 from nightshift.cli.client.project_commands import register_commands_of
-from nightshift.cli.commands import cron, dlq, doctor, events, jobs, outbox, programs, queues, send, top, workers
+from nightshift.cli.commands import (
+    cron,
+    dlq,
+    doctor,
+    events,
+    jobs,
+    outbox,
+    programs,
+    queues,
+    send,
+    top,
+    upgrade,
+    workers,
+)
 from nightshift.cli.terminal.exit_codes import DONE, exit_code_help
 from nightshift.config.project import Project
 from nightshift.version import VERSION
@@ -28,7 +41,7 @@ def parser(project: Project | None = None) -> Parser:
     groups = made.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser
     )
-    for module in (send, queues, jobs, events, outbox, dlq, cron, workers, top, doctor, programs):
+    for module in (send, queues, jobs, events, outbox, dlq, cron, workers, top, doctor, upgrade, programs):
         module.register(groups)
     if project is not None:
         register_commands_of(project, groups)

@@ -21,7 +21,7 @@ from nightshift.observability.log import configure, get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.health_server import HealthServer
-from nightshift.runtime.process import WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
+from nightshift.runtime.process import STOPPED, WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
 from nightshift.runtime.supervisor import Supervisor
 from nightshift.runtime.tracing import open_tracing
 from nightshift.topology.discovery import CheckResult, Responder, WorkerInfo
@@ -109,21 +109,26 @@ def run_process(
     Return the exit code: 0 stopped, 1 broken, 2 wrong settings. `arguments` and `environ` are those of the process
     unless given.
     """
-    parser.parse_args(arguments)
+    only_check = parser.parse_args(arguments).check
     try:
         settings = load(settings_type, os.environ if environ is None else environ)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return WRONG_SETTINGS
+    if only_check:
+        print(f"the settings of {name} can be used")  # noqa: T201 - a command's output
+        return STOPPED
     configure(name, settings.log_format, settings.log_level)
     return run_until_stopped(lambda stop: serve(settings, stop))
 
 
 def process_parser(program: str, description: str, example: str, settings_type: type[P]) -> argparse.ArgumentParser:
-    """Return a parser without arguments of its own, whose help lists the settings."""
-    return argparse.ArgumentParser(
+    """Return a parser whose help lists the settings."""
+    parser = argparse.ArgumentParser(
         prog=program,
         description=description,
         epilog=f"example: {example}\n\nsettings, from the environment:\n\n{describe(settings_type)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--check", action="store_true", help="read the settings, say what is wrong with them, and end")
+    return parser

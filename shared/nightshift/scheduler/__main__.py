@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m ni
     except (SettingsError, TimetableError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return WRONG_SETTINGS
+    if options.check:
+        _print("the settings of scheduler can be used")
+        return 0
     if options.list:
         rows = listing(timetable, utc_now())
         _print(as_json(rows) if options.json else as_table(rows))
@@ -61,6 +64,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--list", action="store_true", help="show the timetable with the next due times, and exit")
+    parser.add_argument("--check", action="store_true", help="read settings and schedules, say what is wrong, and end")
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
     return parser
 

@@ -35,6 +35,7 @@ COMMANDS = (
     ("workers", "list"),
     ("top",),
     ("doctor",),
+    ("upgrade",),
     ("completion",),
 )
 

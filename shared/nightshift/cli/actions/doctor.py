@@ -10,13 +10,13 @@ from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError
 from nightshift.cli.terminal.table import Column
 from nightshift.outcomes import Unavailable
 
-_COLUMNS = (
+COLUMNS = (
     Column("", lambda row: row.state, style=lambda row: row.state),
     Column("WHAT", lambda row: row.check),
     Column("FOUND", lambda row: row.found, words=True),
     Column("FIX", lambda row: row.fix if row.state != "ok" else "", words=True),
 )
-_ORDER = ("wrong", "warning", "skipped", "ok")
+ORDER = ("wrong", "warning", "skipped", "ok")
 
 
 async def run(context: Context, _options: argparse.Namespace) -> int:
@@ -25,9 +25,9 @@ async def run(context: Context, _options: argparse.Namespace) -> int:
     checks = CHECKS if await _connects(context, findings) else WITHOUT_BROKER
     for check in checks:
         with context.output.busy(f"checking {check.__name__} …"):
-            findings += await _run_check(check, context)
-    findings.sort(key=lambda finding: _ORDER.index(finding.state))
-    context.output.rows(findings, _COLUMNS, none="")
+            findings += await run_check(check, context)
+    findings.sort(key=lambda finding: ORDER.index(finding.state))
+    context.output.rows(findings, COLUMNS, none="")
     return ANSWER_IS_NO if any(finding.state == "wrong" for finding in findings) else DONE
 
 
@@ -43,7 +43,7 @@ async def _connects(context: Context, findings: list[Finding]) -> bool:
     return True
 
 
-async def _run_check(check: Check, context: Context) -> list[Finding]:
+async def run_check(check: Check, context: Context) -> list[Finding]:
     """Run a check; an error that stops it becomes a finding, so that the others still run."""
     try:
         return list(await check(context))

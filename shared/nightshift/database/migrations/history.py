@@ -61,6 +61,11 @@ class History:
             raise MigrationError(f"the program is incomplete: there are no migrations in {self.folder}")
         return newest
 
+    def knows(self, revision: str | None) -> bool:
+        """Return whether a revision is one of this version's, or none."""
+        scripts = ScriptDirectory.from_config(self.config()).walk_revisions()
+        return revision is None or revision in {script.revision for script in scripts}
+
     def revision(self, connection: Connection) -> str | None:
         """Return the revision that a database is at; None when it was never migrated."""
         return MigrationContext.configure(connection, opts=self.options(connection)).get_current_revision()

@@ -35,6 +35,8 @@ class HistoryState:
     """None: never migrated."""
     head: str
     """What this version of the program needs."""
+    is_known: bool = True
+    """False: a newer version has migrated it."""
 
 
 async def migrate(
@@ -80,7 +82,8 @@ async def history_states(database: Database, schema_package: str | None = None) 
         states = []
         for history in histories:
             with explained(f"the tables of {history.package}"):
-                states.append(HistoryState(history.package, history.revision(connection), history.head()))
+                at = history.revision(connection)
+                states.append(HistoryState(history.package, at, history.head(), history.knows(at)))
         return states
 
     async with database.read() as connection:

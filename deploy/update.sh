@@ -1,0 +1,58 @@
+#!/bin/sh
+# Brings a compose stack to the release of this checkout, one replica after another: deploy/update.sh, or `make update`
+#
+# What is wrong is told before anything is stopped: settings of each service (`--check`), tables, streams and what waits
+# there (`nightshift upgrade --check`). Then `provision`, then the services, each in as many replicas as it had: a new
+# replica is healthy before an old one is told to stop, which finishes or releases what it has in flight. The gateway, whose
+# port one container holds, is away for a moment. A new release that does not become healthy ends the update, and the old
+# replicas that are left go on.
+#
+# --back, in the checkout of the release before, brings the services back to it. Tables and streams stay those of the newer
+# release, which it can work with: a release only adds to them, and removes what the one before it does not use.
+set -eu
+back=
+case "${1:-}" in
+  "") ;;
+  --back) back=yes ;;
+  *) echo "usage: deploy/update.sh [--back]    (example: git pull && deploy/update.sh)" >&2; exit 2 ;;
+esac
+compose() { docker compose ${COMPOSE_OPTIONS:-} "$@"; }
+services=$(compose config --format json | python3 -c 'import json, sys
+for name, one in json.load(sys.stdin)["services"].items():
+    if (one.get("command") or [""])[0].startswith("services."): print(name)')
+infrastructure="nats postgres seaweedfs"
+compose build --quiet
+for service in $services; do
+  compose run --rm -T --no-deps "$service" "services.$service" --check ||
+    { echo "nothing was changed: mend the settings of $service first" >&2; exit 1; }
+done
+if [ -z "$back" ]; then
+  compose run --rm -T --no-deps operator upgrade --check ||
+    { echo "nothing was changed: see above" >&2; exit 1; }
+  # Passwords and rights of the release; servers are made anew only where their part of the file has changed.
+  compose run --rm -T --no-deps credentials
+  compose up -d --no-deps --wait $infrastructure
+  compose run --rm -T --no-deps provision
+fi
+
+roll() {
+  old=$(compose ps --quiet "$1")
+  [ -n "$old" ] || return 0
+  count=$(echo "$old" | wc -l)
+  for container in $old; do
+    compose up -d --no-deps --no-recreate --wait --scale "$1=$((count + 1))" "$1"
+    docker stop --time 40 "$container" >/dev/null
+    docker rm "$container" >/dev/null
+  done
+}
+
+for service in $services; do
+  echo "updating $service"
+  if compose config --format json "$service" | python3 -c 'import json, sys
+sys.exit(not json.load(sys.stdin)["services"][sys.argv[1]].get("ports"))' "$service"; then
+    compose up -d --no-deps --wait "$service"
+  else
+    roll "$service"
+  fi
+done
+echo "updated"

@@ -1,0 +1,107 @@
+"""Another release comes and goes under load, one replica after another: nothing is lost or done twice."""
+
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.compose import work
+from tests.compose.conftest import Eventually
+from tests.compose.project import ROOT, Project, run
+
+_MIGRATION = """from alembic import op
+from sqlalchemy import Column, String
+
+revision, down_revision = "9000", "{0}"
+
+
+def upgrade() -> None:
+    op.add_column("users", Column("nickname", String(80), nullable=True))
+"""
+
+
+def update(stack: Project, checkout: Path, *arguments: str, **extra: str) -> str:
+    """`deploy/update.sh` of a checkout, on the stack of the tests."""
+    options = f"-p {stack.name} --project-directory {checkout} -f {checkout}/docker-compose.yml"
+    options += f" -f {ROOT}/tests/compose/override.yml"
+    environment = stack.environment | {"COMPOSE_OPTIONS": options} | extra
+    return run(["sh", f"{checkout}/deploy/update.sh", *arguments], timeout_seconds=800, extra=environment)
+
+
+@pytest.fixture
+def next_release(tmp_path: Path, stack: Project) -> Path:
+    """A checkout of a release that adds a column and a line to every image."""
+    for folder in ("contracts", "schema", "services", "shared", "deploy", "tests/compose"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("Dockerfile", "docker-compose.yml", ".dockerignore"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    (head,) = stack.rows("SELECT version_num FROM nightshift_schema_version")
+    migrations = tmp_path / "schema" / "migrations"
+    (migrations / "v9000_nickname.py").write_text(_MIGRATION.format(head["version_num"]), encoding="utf-8")
+    return tmp_path
+
+
+@contextmanager
+def load(stack: Project, address: str) -> Iterator[Counter[str]]:
+    """Mails are published meanwhile, again where the broker was just started anew; yields how many were accepted."""
+    accepted, stop = Counter[str](), threading.Event()
+
+    def publish() -> None:
+        while not stop.wait(0.2):
+            try:
+                accepted["mails"] += work.publish(stack, "email.send", [work.mail(address)])
+            except (OSError, AssertionError, ValueError):
+                continue
+
+    stack.password("producer")
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield accepted
+    finally:
+        stop.set()
+        thread.join()
+
+
+def columns(stack: Project) -> set[str]:
+    """Of the table of users."""
+    found = stack.rows("SELECT column_name FROM information_schema.columns WHERE table_name = 'users'")
+    return {row["column_name"] for row in found}
+
+
+def test_a_release_that_changes_a_table_comes_and_goes_under_load(
+    stack: Project, next_release: Path, eventually: Eventually
+) -> None:
+    """Two replicas stay two; the release before works on the newer tables, where `provision` of it would refuse."""
+    stack.up("--no-recreate", "--scale", "email=2")
+    address, before = f"{uuid4()}@example.com", set(stack.containers("email"))
+    letters = work.messages(stack, "EMAIL_DLQ")
+    with load(stack, address) as accepted:
+        update(stack, next_release)
+        between = set(stack.containers("email"))
+        assert "nickname" in columns(stack)
+        update(stack, ROOT, "--back")
+        after = set(stack.containers("email"))
+    assert (len(between), len(after), before & between, between & after) == (2, 2, set(), set())
+    assert "nickname" in columns(stack)
+    to_them = f"recipients::text LIKE '%{address}%' AND sent_at IS NOT NULL"
+    sent = f"SELECT job_id FROM email_deliveries WHERE {to_them}"  # noqa: S608 - as above
+    eventually(lambda: len(stack.rows(sent)) == accepted["mails"], "every mail is sent, once")
+    assert accepted["mails"] > 20
+    assert work.messages(stack, "EMAIL_DLQ") == letters
+    ids = Counter(mail["headers"]["message-id"] for mail in stack.mails(address))
+    assert set(ids.values()) == {1}
+
+
+@pytest.mark.parametrize("wrong", [{"LOG_LEVEL": "loud"}, {"MAIL_FROM": "nobody"}], ids=["level", "sender"])
+def test_a_wrong_setting_is_told_before_anything_is_stopped(stack: Project, wrong: dict[str, str]) -> None:
+    """By its name; every container stays."""
+    before = {service: stack.containers(service) for service in ("email", "gateway", "nats")}
+    with pytest.raises(AssertionError, match=f"{next(iter(wrong))}(.|\n)*nothing was changed"):
+        update(stack, ROOT, **wrong)
+    assert {service: stack.containers(service) for service in before} == before
