@@ -28,6 +28,7 @@ WORKDIR /app
 COPY --from=fonts /usr/share/fonts /usr/share/fonts
 COPY --from=dependencies /venv /venv
 COPY --from=code /app /app
+RUN printf '#!/bin/sh\nexec python -m nightshift.cli "$@"\n' > /usr/local/bin/nightshift && chmod 755 /usr/local/bin/nightshift
 # Folders that become volumes: a new named volume gets their owner, so that no process needs to be root.
 RUN useradd --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin nightshift \
  && own() { install -d -o nightshift -g nightshift -m 0750 "$@"; } \

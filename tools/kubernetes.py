@@ -47,7 +47,29 @@ Manifest = dict[str, Any]
 def manifests() -> dict[str, list[Manifest]]:
     """Return every service's manifests, by file name."""
     declared, services = declared_topology(load_catalogue()), Project(ROOT).service_names()
-    return {f"{service}.yaml": _of_service(service, declared.consumers_of(service)) for service in services}
+    of_services = {f"{service}.yaml": _of_service(service, declared.consumers_of(service)) for service in services}
+    return of_services | {"monitoring/alerts.yaml": [_alerts()], "monitoring/dashboard.yaml": [_dashboard()]}
+
+
+def _alerts() -> Manifest:
+    """Return the alerts of the compose stack, for Prometheus' operator."""
+    groups = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    metadata = _named("alerts")
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": metadata,
+        "spec": {"groups": groups},
+    }
+
+
+def _dashboard() -> Manifest:
+    """Return the dashboard, with the label by which Grafana's chart finds dashboards."""
+    file = ROOT / "deploy" / "grafana" / "dashboards" / "nightshift.json"
+    metadata = _named("dashboard")
+    metadata["labels"]["grafana_dashboard"] = "1"
+    data = {file.name: file.read_text(encoding="utf-8")}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 def _of_service(service: str, consumers: Sequence[Consumer]) -> list[Manifest]:
@@ -94,6 +116,14 @@ def _pod(service: str) -> Manifest:
         volumes.append({"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH[service]}})
     return {
         "terminationGracePeriodSeconds": DRAIN_SECONDS,
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": _selector(service),
+            }
+        ],
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {

@@ -28,7 +28,10 @@ KEDA = Path(__file__).parent / "keda" / "scaledobjects.yaml"
 (DRAIN_GRACE_SECONDS,) = (
     float(variable.default or 0) for variable in variables(UploadSettings) if variable.field == "drain_grace_seconds"
 )
-EXAMPLE = "ingress-example.yaml"
+MONITORING = FOLDER / "monitoring"
+APART = {"ingress-example.yaml", "nats-network.yaml"}
+"""Applied by themselves."""
+NO_SERVICES = {"exporter", "operator"}
 OTHER_FILES = {"kustomization.yaml", "nats-values.yaml"}
 DOCUMENTS = [
     (file.name, document)
@@ -40,8 +43,9 @@ NAMES = [f"{file} {document['kind']}" for file, document in DOCUMENTS]
 
 
 def of_kind(kind: str) -> dict[str, Any]:
-    """The manifests of one kind, by name."""
-    return {document["metadata"]["name"]: document for _, document in DOCUMENTS if document["kind"] == kind}
+    """The manifests of one kind, by name; of Deployments those of the services."""
+    found = {document["metadata"]["name"]: document for _, document in DOCUMENTS if document["kind"] == kind}
+    return {name: document for name, document in found.items() if kind != "Deployment" or name not in NO_SERVICES}
 
 
 def closed(schema: Any) -> Any:
@@ -92,20 +96,80 @@ def test_the_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) 
 def test_kustomize_takes_all_files() -> None:
     """A new file is named in the kustomization, and what is named exists."""
     listed = yaml.safe_load((FOLDER / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
-    assert sorted(listed) == sorted({file for file, _ in DOCUMENTS} - {EXAMPLE})
+    assert sorted(listed) == sorted({file for file, _ in DOCUMENTS} - APART)
+    component = yaml.safe_load((MONITORING / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
+    assert sorted([*component, "kustomization.yaml"]) == sorted(file.name for file in MONITORING.iterdir())
 
 
-def test_kustomize_can_build_it() -> None:
-    """With the tool itself, where it is installed."""
+def rendered(folder: Path) -> list[dict[str, Any]]:
+    """What kustomize makes of a folder, where it is installed (it is part of kubectl)."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is not installed")
-    done = subprocess.run([kubectl, "kustomize", FOLDER], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
+    done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
     assert done.returncode == 0, done.stderr
-    built = [document for document in yaml.safe_load_all(done.stdout) if document["kind"] == "Deployment"]
-    assert {document["metadata"]["name"] for document in built} == set(SERVICES)
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_kustomize_can_build_it() -> None:
+    """With the tool itself; every image is the one of the kustomization."""
+    built = [document for document in rendered(FOLDER) if document["kind"] == "Deployment"]
+    assert {document["metadata"]["name"] for document in built} == {*SERVICES, *NO_SERVICES}
     image = {document["spec"]["template"]["spec"]["containers"][0]["image"] for document in built}
     assert image == {"registry.example.com/nightshift:0.1.0"}
+
+
+def test_monitoring_is_one_line_more(tmp_path: Path) -> None:
+    """`components: [monitoring]`, as the kustomization says; the rules are those that promtool has tried."""
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(FOLDER, copy)
+    file = copy / "kustomization.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "components: [monitoring]\n", encoding="utf-8")
+    built = {(one["kind"], one["metadata"]["name"]): one for one in rendered(copy)}
+    rules = yaml.safe_load((kubernetes.ROOT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
+    assert built["PrometheusRule", "alerts"]["spec"] == rules
+    assert built["ConfigMap", "dashboard"]["metadata"]["labels"]["grafana_dashboard"] == "1"
+    jobs = {name: built["PodMonitor", name]["spec"]["podMetricsEndpoints"][0] for name in ("services", "broker")}
+    for name, endpoint in jobs.items():
+        assert {"targetLabel": "job", "replacement": name} in endpoint["relabelings"]
+        assert endpoint["port"] == "health"
+
+
+def test_provisioning_comes_first_with_its_settings() -> None:
+    """What the guide's first command picks by its labels is the job and what it reads."""
+    wanted = {"provision", "settings"}
+    picked = [
+        one["kind"]
+        for one in rendered(FOLDER)
+        if one["metadata"].get("labels", {}).get("app.kubernetes.io/name") in wanted
+    ]
+    assert sorted(picked) == ["ConfigMap", "Job"]
+    assert "-l 'app.kubernetes.io/name in (provision,settings)'" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_uses_the_image_that_it_builds() -> None:
+    """Every image in its commands is the one of its first step."""
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert "docker build -t registry.example.com/nightshift:0.1.0 ." in text
+    assert "nightshift:latest" not in text
+
+
+def test_who_needs_no_store_reaches_none() -> None:
+    """The scheduler and the exporter reach the broker alone; nobody the addresses that give a machine's credentials."""
+    policies = of_kind("NetworkPolicy")
+    (expression,) = policies["stores-and-providers"]["spec"]["podSelector"]["matchExpressions"]
+    assert expression == {"key": "app.kubernetes.io/name", "operator": "NotIn", "values": ["scheduler", "exporter"]}
+    (block, _) = policies["stores-and-providers"]["spec"]["egress"][0]["to"]
+    assert block["ipBlock"]["except"] == ["169.254.0.0/16"]
+    ports = [port["port"] for rule in policies["names-and-broker"]["spec"]["egress"] for port in rule["ports"]]
+    assert ports == [53, 53, 4222, 8222]
+
+
+def test_replicas_are_spread_over_machines() -> None:
+    """Each service's own pods count."""
+    for name, document in of_kind("Deployment").items():
+        (spread,) = document["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert spread["labelSelector"]["matchLabels"] == {"app.kubernetes.io/name": name}
 
 
 def test_every_service_has_its_deployment_budget_and_scaling() -> None:
