@@ -26,3 +26,10 @@ def test_every_service_is_scraped() -> None:
     """Each service's name is among those that are looked up."""
     (services,) = [job for job in PROMETHEUS["scrape_configs"] if job["job_name"] == "services"]
     assert sorted(services["dns_sd_configs"][0]["names"]) == SERVICES
+
+
+def test_a_backup_has_every_volume_but_those_that_can_be_made_anew() -> None:
+    """A new volume is copied, or named here."""
+    passing = {"scratch", "spool", "prometheus", "alertmanager", "grafana"}
+    copied = {volume.partition(":")[0] for volume in COMPOSE["services"]["backup"]["volumes"] if ":/stack/" in volume}
+    assert copied == set(COMPOSE["volumes"]) - passing
