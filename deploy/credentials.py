@@ -6,13 +6,13 @@ A container mounts its own folder and no other, so that it cannot take the ident
 import argparse
 import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from deploy.vault import Vault
 from nightshift.contract.catalogue import Catalogue, load_catalogue
 from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
 from nightshift.database.roles import role_of
@@ -30,7 +30,6 @@ _COMPOSE_DATABASE = "postgres:5432/nightshift"
 _OWNER = "nightshift"
 """The owner of the tables, with whom only `provision` and the operator connect; and the application's key."""
 _BUCKET = "nightshift"
-_READABLE_BY_OWNER_AND_GROUP = 0o440
 
 
 class Stores(msgspec.Struct, frozen=True):
@@ -53,38 +52,6 @@ class Stores(msgspec.Struct, frozen=True):
         if former and who != user and not shared_before:
             return former
         return f"{scheme or 'postgresql'}://{user}:{password}@{self.database or place or _COMPOSE_DATABASE}"
-
-
-class Vault:
-    """The folders of credentials. Existing secrets are kept."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def has(self, name: str) -> bool:
-        """Return whether there is such a file."""
-        return (self._root / name).exists()
-
-    def text(self, name: str) -> str:
-        """Return what a file holds; nothing where there is none."""
-        return (self._root / name).read_text(encoding="utf-8") if self.has(name) else ""
-
-    def secret(self, name: str) -> str:
-        """Return the secret in a file; create a random one if there is none."""
-        if not self.has(name):
-            self.write(name, secrets.token_urlsafe(32))
-        return (self._root / name).read_text(encoding="utf-8")
-
-    def write(self, name: str, text: str) -> None:
-        """Write a file that is derived from others, atomically."""
-        file = self._root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f".{file.name}.part")
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        part.write_text(text, encoding="utf-8")
-        part.chmod(_READABLE_BY_OWNER_AND_GROUP)
-        part.replace(file)
 
 
 def issue(

@@ -16,6 +16,7 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.topology.consumer import Consumer
 from nightshift.topology.topology import declared_topology
 from tools.autoscaling import scaled_object
+from tools.monitoring import alerts, dashboard
 from tools.pod_settings import (
     CONSOLE,
     CONSOLE_PORT,
@@ -48,28 +49,7 @@ def manifests() -> dict[str, list[Manifest]]:
     """Return every service's manifests, by file name."""
     declared, services = declared_topology(load_catalogue()), Project(ROOT).service_names()
     of_services = {f"{service}.yaml": _of_service(service, declared.consumers_of(service)) for service in services}
-    return of_services | {"monitoring/alerts.yaml": [_alerts()], "monitoring/dashboard.yaml": [_dashboard()]}
-
-
-def _alerts() -> Manifest:
-    """Return the alerts of the compose stack, for Prometheus' operator."""
-    groups = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    metadata = _named("alerts")
-    return {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": metadata,
-        "spec": {"groups": groups},
-    }
-
-
-def _dashboard() -> Manifest:
-    """Return the dashboard, with the label by which Grafana's chart finds dashboards."""
-    file = ROOT / "deploy" / "grafana" / "dashboards" / "nightshift.json"
-    metadata = _named("dashboard")
-    metadata["labels"]["grafana_dashboard"] = "1"
-    data = {file.name: file.read_text(encoding="utf-8")}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    return of_services | {"monitoring/alerts.yaml": [alerts(ROOT)], "monitoring/dashboard.yaml": [dashboard(ROOT)]}
 
 
 def _of_service(service: str, consumers: Sequence[Consumer]) -> list[Manifest]:

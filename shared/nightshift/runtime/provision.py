@@ -127,8 +127,6 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 async def provision(settings: ProvisionSettings) -> list[str]:
     """Provision everything, and wait for what is unavailable; return what was done.
 
-    A server that was just started, or just told of a new password, is there within moments.
-
     Raises:
         Unavailable: database, broker or object store did not answer within the time to wait.
     """

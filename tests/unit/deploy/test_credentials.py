@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy import credentials, password
-from deploy.credentials import Stores, Vault, issue
+from deploy.credentials import Stores, issue
+from deploy.vault import Vault
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.topology.topology import Topology, declared_topology
 from schema.access import OBJECTS, TABLES
