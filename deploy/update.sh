@@ -11,15 +11,18 @@
 # release, which it can work with: a release only adds to them, and removes what the one before it does not use.
 set -eu
 back=
+if [ "${1:-}" = --back ]; then back=yes; shift; fi
 case "${1:-}" in
-  "") ;;
-  --back) back=yes ;;
-  *) echo "usage: deploy/update.sh [--back]    (example: git pull && deploy/update.sh)" >&2; exit 2 ;;
+  -*) echo "usage: deploy/update.sh [--back] [SERVICE …]    (example: git pull && deploy/update.sh)" >&2; exit 2 ;;
 esac
 compose() { docker compose ${COMPOSE_OPTIONS:-} "$@"; }
 services=$(compose config --format json | python3 -c 'import json, sys
 for name, one in json.load(sys.stdin)["services"].items():
     if (one.get("command") or [""])[0].startswith("services."): print(name)')
+for service in "$@"; do
+  echo "$services" | grep -qx -- "$service" || { echo "there is no service $service; there are: "$services >&2; exit 2; }
+done
+[ $# -eq 0 ] || services=$*
 infrastructure="nats postgres seaweedfs"
 compose build --quiet
 for service in $services; do

@@ -82,10 +82,10 @@ def test_a_release_that_changes_a_table_comes_and_goes_under_load(
     address, before = f"{uuid4()}@example.com", set(stack.containers("email"))
     letters = work.messages(stack, "EMAIL_DLQ")
     with load(stack, address) as accepted:
-        update(stack, next_release)
+        update(stack, next_release, "email", "gateway")
         between = set(stack.containers("email"))
         assert "nickname" in columns(stack)
-        update(stack, ROOT, "--back")
+        update(stack, ROOT, "--back", "email", "gateway")
         after = set(stack.containers("email"))
     assert (len(between), len(after), before & between, between & after) == (2, 2, set(), set())
     assert "nickname" in columns(stack)
@@ -103,5 +103,5 @@ def test_a_wrong_setting_is_told_before_anything_is_stopped(stack: Project, wron
     """By its name; every container stays."""
     before = {service: stack.containers(service) for service in ("email", "gateway", "nats")}
     with pytest.raises(AssertionError, match=f"{next(iter(wrong))}(.|\n)*nothing was changed"):
-        update(stack, ROOT, **wrong)
+        update(stack, ROOT, "email", "gateway", **wrong)
     assert {service: stack.containers(service) for service in before} == before
