@@ -1,1 +1,1 @@
-"""Serving HTTP: uvicorn in a process of ours, with the bounds that it leaves open."""
+"""Serving HTTP: uvicorn in a process of ours, bounded."""

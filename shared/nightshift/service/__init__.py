@@ -1,1 +1,1 @@
-"""Services as an application declares them in its own package: `Service`, `@service.handler`, `@service.every`."""
+"""Services as an application declares them in its own package."""
