@@ -16,9 +16,8 @@ case "${1:-}" in
   -*) echo "usage: deploy/update.sh [--back] [SERVICE …]    (example: git pull && deploy/update.sh)" >&2; exit 2 ;;
 esac
 compose() { docker compose ${COMPOSE_OPTIONS:-} "$@"; }
-services=$(compose config --format json | python3 -c 'import json, sys
-for name, one in json.load(sys.stdin)["services"].items():
-    if (one.get("command") or [""])[0].startswith("services."): print(name)')
+cd "$(dirname "$0")/.."
+services=$(for name in $(compose config --services); do [ ! -f "services/$name/__main__.py" ] || echo "$name"; done)
 for service in "$@"; do
   echo "$services" | grep -qx -- "$service" || { echo "there is no service $service; there are: "$services >&2; exit 2; }
 done
@@ -51,8 +50,7 @@ roll() {
 
 for service in $services; do
   echo "updating $service"
-  if compose config --format json "$service" | python3 -c 'import json, sys
-sys.exit(not json.load(sys.stdin)["services"][sys.argv[1]].get("ports"))' "$service"; then
+  if docker port "$(compose ps --quiet "$service" | head -n 1)" 2>/dev/null | grep -q .; then
     compose up -d --no-deps --wait "$service"
   else
     roll "$service"
