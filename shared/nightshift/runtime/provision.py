@@ -125,11 +125,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:
-    """Provision everything, and wait for what is unavailable; return what was done.
-
-    Raises:
-        Unavailable: database, broker or object store did not answer within the time to wait.
-    """
+    """Provision everything, and wait for what is unavailable (then `Unavailable` is raised); return what was done."""
     deadline = time.monotonic() + settings.provision_wait_seconds
     while True:
         try:
