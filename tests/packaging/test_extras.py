@@ -64,6 +64,8 @@ def third_party(path: Path) -> frozenset[str]:
 
 
 _providers = cache(packages_distributions)
+_STANDARD = sys.stdlib_module_names | {"annotationlib"}
+"""With what came after the oldest version that is supported."""
 
 
 def _third_party(path: Path) -> Iterator[str]:
@@ -80,7 +82,7 @@ def _third_party(path: Path) -> Iterator[str]:
             top = module.partition(".")[0]
             if top == "opentelemetry":
                 yield "opentelemetry-exporter-otlp-proto-http" if ".exporter" in module else "opentelemetry-sdk"
-            elif top not in sys.stdlib_module_names and top != "nightshift":
+            elif top not in _STANDARD and top != "nightshift":
                 yield from (name.lower().replace("_", "-") for name in set(providers.get(top, [top])))
 
 
