@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.vault import Vault
-from nightshift.contract.catalogue import Catalogue, load_catalogue
+from nightshift.contract.catalogue import PACKAGE, Catalogue, load_catalogue
 from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
 from nightshift.database.roles import role_of
 from nightshift.objects.access import aws_policy, seaweedfs_actions
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     stores = Stores(options.database, own_object_store=not options.external_objects)
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(os.environ.get("CONTRACTS_PACKAGE") or PACKAGE)
     declared = declared_topology(catalogue)
     services = {consumer.name for consumer in declared.consumers}
     taken = frozenset({*services, *catalogue.gateways, CONSOLE, CONSOLE_VIEWER, "scheduler", OPERATOR, PROVISION})

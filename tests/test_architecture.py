@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OURS = {LIBRARY, *MAY_IMPORT, "tests", "bench"}
 ROOMS = (
     "contract",
+    "documents",
     "config",
     "webhooks",
     "observability",

@@ -1,7 +1,6 @@
 """Handles cleanups: the daily event becomes one job for each kind, and each kind has its rule of what is too old."""
 
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import msgspec
 
@@ -14,7 +13,6 @@ from nightshift.housekeeping.retention import AgingTable, count_rows, delete_old
 from nightshift.messaging.job import Job
 from nightshift.messaging.paging import Keyset, TimeLimit, enqueue_successor
 from nightshift.objects import ObjectStore, ObjectTransfers
-from nightshift.worker.router import Handlers
 from schema.tables import activity_logs, cleanup_runs, files, idempotency_keys, sessions, webhook_events
 from services.maintenance.cleanup_runs import CleanupRun, CleanupRuns
 from services.maintenance.orphaned_files import ABANDONED, OWNERLESS, delete_ownerless_files, disown_abandoned_uploads
@@ -35,20 +33,6 @@ KEYS = AgingTable(
 KEYS_KEPT = timedelta(days=1)
 """The gateway promises so much."""
 DAILY: tuple[type[Message], ...] = (CleanSessions, CleanActivity, CleanFiles, CleanClaims, CleanInbox)
-
-
-def cleanup_handlers(
-    runs: CleanupRuns, objects: ObjectStore, transfers: ObjectTransfers, settings: MaintenanceSettings
-) -> Handlers:
-    """Return all handlers of the service, bound to what they work with."""
-    return {
-        "cron.cleanup.daily": enqueue_cleanups,
-        CleanSessions: partial(clean_sessions, runs=runs, settings=settings),
-        CleanActivity: partial(clean_activity, runs=runs, settings=settings),
-        CleanFiles: partial(clean_files, objects=objects, transfers=transfers, runs=runs, settings=settings),
-        CleanClaims: partial(clean_claims, objects=objects, runs=runs, settings=settings),
-        CleanInbox: partial(clean_inbox, runs=runs, settings=settings),
-    }
 
 
 async def enqueue_cleanups(event: ScheduleFired, job: Job) -> None:

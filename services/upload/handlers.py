@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 
 from contracts.upload import ProcessUpload
 from nightshift.database import Database
@@ -10,7 +9,6 @@ from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.outcomes import Permanent
-from nightshift.worker.router import Handlers, route
 from services.upload.declared_type import compare_types
 from services.upload.download import Source, fetch
 from services.upload.file_type import IMAGES, PDF
@@ -18,28 +16,6 @@ from services.upload.inspection import THUMBNAIL_TYPE, Inspection, Inspector, Un
 from services.upload.repository import PROCESSED, File, find_file, mark_failed, processed
 from services.upload.settings import UploadSettings
 from services.upload.temp_files import Scratch
-
-
-def upload_routes(
-    *,
-    database: Database,
-    objects: ObjectStore,
-    inspector: Inspector,
-    scratch: Scratch,
-    settings: UploadSettings,
-    now: Callable[[], datetime] = utc_now,
-) -> Handlers:
-    """Return the service's handlers with their dependencies bound."""
-    handler = partial(
-        process_upload,
-        database=database,
-        objects=objects,
-        inspector=inspector,
-        scratch=scratch,
-        settings=settings,
-        now=now,
-    )
-    return {ProcessUpload: route(ProcessUpload, handler, on_dead_letter=partial(give_up, database=database, now=now))}
 
 
 async def process_upload(
@@ -51,7 +27,7 @@ async def process_upload(
     inspector: Inspector,
     scratch: Scratch,
     settings: UploadSettings,
-    now: Callable[[], datetime],
+    now: Callable[[], datetime] = utc_now,
 ) -> None:
     """Find out what an uploaded file is and record it on its row, with a thumbnail where there is something to show.
 
@@ -73,7 +49,7 @@ async def process_upload(
 
 
 async def give_up(
-    message: ProcessUpload, job: Job, reason: str, *, database: Database, now: Callable[[], datetime]
+    message: ProcessUpload, job: Job, reason: str, *, database: Database, now: Callable[[], datetime] = utc_now
 ) -> None:
     """Record on the file's row why its job became a dead letter, so that its owner does not wait for ever."""
     del job

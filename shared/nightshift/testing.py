@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +13,11 @@ from uuid import uuid4
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from nightshift.broker.delivery import Delivery
-from nightshift.broker.headers import encode
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.message import Message
 from nightshift.database import Database, migrate, open_database, sqlite_url
+from nightshift.made_up_delivery import made_up
 from nightshift.messaging.application_outbox import add_tables, enqueued_jobs
 from nightshift.messaging.in_memory import InMemoryPublisher, PublishedJob
 from nightshift.messaging.job import Job
@@ -26,6 +25,8 @@ from nightshift.messaging.outbox import Outbox
 from nightshift.objects import ObjectStore
 from nightshift.objects.fake import FakeObjectStore
 from nightshift.observability.metrics import Metrics
+from nightshift.service.running import Binding
+from nightshift.service.service import Service
 from nightshift.worker.assembly import build_pipeline
 from nightshift.worker.circuit_breaker import CircuitBreaker
 from nightshift.worker.in_flight import InFlightJob
@@ -43,6 +44,7 @@ __all__ = [
     "add_tables",
     "enqueued_jobs",
     "perform_job",
+    "route_of",
     "temporary_database",
 ]
 _TICK_SECONDS = 0.02
@@ -120,18 +122,27 @@ async def perform_job(
     job_id = job_id or uuid4().hex
     given = {wire.JOB_ID: job_id, wire.ATTEMPT_BASE: str(attempt - 1), **(headers or {})}
     body = message if isinstance(message, bytes) else msgspec.json.encode(message)
-    in_flight = pipeline.identify(_delivery(job_type, given, body, attempt))
+    in_flight = pipeline.identify(made_up(job_type, given, body, attempt))
     verdict = await work_off(pipeline, in_flight)
     exception = raised[-1] if raised else None
     return JobResult(verdict, published.published, job_id, in_flight.job.result, in_flight.nakked, exception)
 
 
+def route_of(service: Service, message: type[Message] | str, **given: Any) -> Route:
+    """Return how a service works off a message (or `cron.<schedule>`), with what its handler is `given` by name."""
+    handler = service.handlers[message if isinstance(message, str) else message.TYPE]
+    return Binding(service, given, HandlerThreads(1)).route(handler)
+
+
 @asynccontextmanager
-async def temporary_database(folder: Path | None = None) -> AsyncIterator[Database]:
-    """Open an SQLite database with all tables, in `folder` (pytest's `tmp_path`) or in a folder that is removed."""
+async def temporary_database(folder: Path | None = None, *, schema: str | None = None) -> AsyncIterator[Database]:
+    """Open an SQLite database with all tables, in `folder` (pytest's `tmp_path`) or in a folder that is removed.
+
+    `schema` is the package of the application's tables, by default `schema`, if there is one.
+    """
     with TemporaryDirectory() as made:
         url = sqlite_url((folder or Path(made)) / "nightshift.db")
-        await migrate(url)
+        await migrate(url, schema)
         database = open_database(url)
         try:
             yield database
@@ -179,33 +190,3 @@ async def work_off(pipeline: Pipeline, in_flight: InFlightJob) -> Verdict:
         if in_flight.verdict is None and in_flight.task is not None:
             in_flight.task.cancel()
     return in_flight.verdict
-
-
-def _delivery(job_type: str, headers: dict[str, str], body: bytes, delivered: int) -> Delivery:
-    subject = job_type if wire.is_event(job_type) else wire.job_subject(job_type)
-    nobody: Any = _Unconnected()
-    return Delivery(
-        stream="TEST",
-        subject=subject,
-        sequence=1,
-        stored_ns=time.time_ns(),
-        body=body,
-        header_block=encode(headers),
-        connection=nobody,
-        reply=b"",
-        delivered=delivered,
-        pending=0,
-    )
-
-
-class _Unconnected:
-    """Takes the answers of a delivery that no broker has made."""
-
-    def send(self, subject: bytes, body: bytes = b"", reply: bytes = b"", header: bytes = b"") -> None:
-        """Does nothing."""
-
-    def send_empty(self, subjects: Sequence[bytes]) -> None:
-        """Does nothing."""
-
-    async def ask(self, *_: Any, **__: Any) -> None:
-        """Does nothing."""

@@ -3,12 +3,11 @@
 import os
 import sys
 
-from nightshift.runtime.service import run
-from services.upload.__main__ import handlers
-from services.upload.settings import UploadSettings
+from nightshift.service.running import run
+from services.upload.service import upload
 from tests.chaos.pace import PACES
 
 if __name__ == "__main__":
     pace = PACES[os.environ["CHAOS_PACE"]]
     pace.apply()
-    sys.exit(run("upload", UploadSettings, handlers, pace.policies))
+    sys.exit(run(upload, policies=pace.policies))

@@ -4,10 +4,9 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
-from nightshift.runtime.service import run
-from services.webhook.__main__ import handlers
-from services.webhook.settings import WebhookSettings
+from nightshift.service.running import run
+from services.webhook.service import webhook
 from tests.chaos.pace import BRISK
 
 if __name__ == "__main__":
-    sys.exit(run("webhook", WebhookSettings, handlers, replace(BRISK.policies, relay_age=timedelta(seconds=2))))
+    sys.exit(run(webhook, policies=replace(BRISK.policies, relay_age=timedelta(seconds=2))))

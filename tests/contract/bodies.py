@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tools.contracts.value_words import branches
+from nightshift.documents.schemas import branches
 
 Schema = dict[str, Any]
 _LONGEST = 2_000

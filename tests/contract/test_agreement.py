@@ -20,10 +20,11 @@ from contracts.maintenance import CleanFiles
 from nightshift.contract.constraints import empty_body_error, explain
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
+from nightshift.documents.schemas import BEYOND_PATTERN, REAL_DAY, TEXT, WHOLE_NUMBER, beyond
 from tests.contract.bodies import bodies, edges
 from tools.contracts import samples
 from tools.contracts.generate import FOLDER
-from tools.contracts.schemas import BEYOND_PATTERN, REAL_DAY, TEXT, WHOLE_NUMBER, beyond, messages, subject_of
+from tools.contracts.schemas import messages, subject_of
 
 SAMPLES = samples.read()
 NAMES = list(messages())

@@ -11,10 +11,10 @@ import yaml
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.headers import KINDS
+from nightshift.documents.schemas import message_schema
 from tools.contracts import generate, operator_channels, samples, topology
 from tools.contracts.generate import FOLDER
 from tools.contracts.operations import channels, operations
-from tools.contracts.schemas import message_schema
 
 if TYPE_CHECKING:
     from nightshift.contract.message import Message

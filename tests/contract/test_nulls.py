@@ -7,8 +7,8 @@ import pytest
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
+from nightshift.documents.schemas import branches
 from tools.contracts.samples import of_message, read
-from tools.contracts.value_words import branches
 
 _SAMPLES = read()
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.contract.constraints import END
+from nightshift.documents.patterns import loses, portable
 from tools.contracts.generate import FOLDER
-from tools.contracts.patterns import loses, portable
 
 
 def _patterns(value: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.contracts.patterns import portable
+from nightshift.documents.patterns import portable
 from tools.contracts.widened import GROWN, WIDENED, takes_more
 
 

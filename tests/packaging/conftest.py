@@ -18,10 +18,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="session")
 def install(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """Install the library with some extras: `install("worker", "postgres")`."""
+    """Install the library with some extras: `install("worker", "postgres")`, and other distributions `besides`."""
     wheel, _ = built
 
-    def with_extras(*wanted: str) -> Environment:
-        return Environment(tmp_path_factory.mktemp("environment") / "venv", wheel, wanted)
+    def with_extras(*wanted: str, besides: tuple[str, ...] = ()) -> Environment:
+        return Environment(tmp_path_factory.mktemp("environment") / "venv", wheel, wanted, besides)
 
     return with_extras

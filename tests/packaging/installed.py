@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from tests.packaging.requirements import LIBRARY, brought, declared
 
 _BUILD = """
@@ -30,15 +32,15 @@ def build(folder: Path) -> tuple[Path, Path]:
 class Environment:
     """A virtual environment that holds the library alone, and reaches what the given extras bring."""
 
-    def __init__(self, folder: Path, wheel: Path, wanted: Iterable[str] = ()) -> None:
-        """Make it in a folder that does not exist yet."""
+    def __init__(self, folder: Path, wheel: Path, wanted: Iterable[str] = (), besides: Iterable[str] = ()) -> None:
+        """Make it in a folder that does not exist yet; other distributions are reached as well, `besides`."""
         venv.create(folder, with_pip=False, symlinks=True)
         self.python = folder / "bin" / "python"
         self._pip("install", "--no-index", "--no-deps", str(wheel))
         (site,) = folder.glob("lib/python*/site-packages")
         reachable = folder / "reachable"
         reachable.mkdir()
-        for name in sorted(brought(declared(wanted).values())):
+        for name in sorted(brought([*declared(wanted).values(), *map(Requirement, besides)])):
             _link(name, reachable)
         (site / "reachable.pth").write_text(f"{reachable}\n", encoding="utf-8")
 

@@ -15,6 +15,7 @@ from tests.packaging.requirements import LIBRARY, declared, extras
 EXTRAS_OF_ROOM: dict[str, set[str]] = {
     "": {"worker"},
     "contract": set(),
+    "documents": set(),
     "config": {"worker"},
     "webhooks": {"webhooks"},
     "observability": {"worker"},

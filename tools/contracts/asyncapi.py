@@ -9,10 +9,10 @@ from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.headers import KINDS, kind_of
 from nightshift.contract.message import Message
 from nightshift.contract.wire import DUE, JOBS, MANUAL, safe_token
+from nightshift.documents.schemas import beyond, tidy, tries
 from tools.contracts import operator_channels
 from tools.contracts.operations import Operation, channels, operations
 from tools.contracts.samples import Sample, class_of
-from tools.contracts.schemas import beyond, tidy, tries
 from tools.contracts.topology import retries
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -106,7 +106,7 @@ def _operation(operation: Operation) -> Content:
 def _message(address: str, samples: list[Sample]) -> Content:
     cls = _class(address)
     summary, _, rest = inspect.cleandoc(cls.__doc__ or "").partition("\n\n")
-    described = [] if cls is ScheduleFired else [tries(cls)]
+    described = [] if cls is ScheduleFired else [tries(cls.RETRIES)]
     description = [rest.strip(), *described, *beyond(tidy(msgspec.json.schema(cls)))]
     content: Content = {
         "name": _name(address),

@@ -7,13 +7,13 @@ import msgspec
 
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
+from nightshift.documents.schemas import tidy
 from services.gateway.auth.scopes import SCOPES
 from services.gateway.documented import ANY_PROBLEM, WITH_CREDENTIALS, Answer, Body, Documented, Parameter
 from services.gateway.documents.documented import everything
 from services.gateway.problems import CONTENT_TYPE, PROBLEMS, ProblemBody
 from services.gateway.settings import NEVER
 from tools.contracts.samples import Sample, of_message
-from tools.contracts.schemas import tidy
 
 Content = dict[str, Any]
 _REFERENCE = "#/components/schemas/{name}"

@@ -6,9 +6,10 @@ from typing import Any
 
 from contracts.publishers import PUBLISHES
 from nightshift.contract.headers import KINDS
+from nightshift.documents.schemas import REAL_DAY, TEXT, WHOLE_NUMBER, Schema
 from tools.contracts.promises import PROMISES, REASONS
 from tools.contracts.samples import Sample, of_message
-from tools.contracts.schemas import EVENT, REAL_DAY, TEXT, WHOLE_NUMBER, Schema, messages, subject_of
+from tools.contracts.schemas import EVENT, messages, subject_of
 from tools.contracts.value_words import in_words
 
 _INTRODUCTION = """\

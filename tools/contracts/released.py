@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightshift.documents.schemas import Schema
 from tools.contracts.generate import FOLDER
 from tools.contracts.samples import Sample, read
-from tools.contracts.schemas import Schema
 
 RELEASED = FOLDER / "released"
 

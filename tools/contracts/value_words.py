@@ -1,9 +1,9 @@
 """Describe in words what a JSON Schema allows, for a table."""
 
 from collections.abc import Iterator
-from typing import Any
 
-Schema = dict[str, Any]
+from nightshift.documents.schemas import Schema, branches
+
 _BOUNDS = {
     "minLength": "{} characters or more",
     "maxLength": "at most {} characters",
@@ -18,16 +18,6 @@ _BOUNDS = {
 def in_words(schema: Schema, definitions: Schema) -> str:
     """Return the types and limits of a value: `text, at most 500 characters`."""
     return " or ".join(dict.fromkeys(_words(branch, definitions) for branch in branches(schema, definitions)))
-
-
-def branches(schema: Schema, definitions: Schema) -> list[Schema]:
-    """Return the alternatives of a schema, with references resolved."""
-    if "$ref" in schema:
-        name = str(schema["$ref"]).rpartition("/")[2]
-        return branches(definitions[name], definitions)
-    if "anyOf" in schema:
-        return [branch for part in schema["anyOf"] for branch in branches(part, definitions)]
-    return [schema]
 
 
 def _words(schema: Schema, definitions: Schema) -> str:

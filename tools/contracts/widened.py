@@ -3,7 +3,7 @@
 from contracts.email import ADDRESS
 from nightshift.contract.constraints import CONTROL, END
 from nightshift.contract.header_values import REASON
-from tools.contracts.patterns import portable
+from nightshift.documents.patterns import portable
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LETTER = r"[^\x00-\x2f\x3a-\x40\x5b-\x60\x7b-\xa0\u2028\u2029\ufeff]"

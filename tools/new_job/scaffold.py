@@ -52,7 +52,7 @@ def scaffold(root: Path, names: Names) -> list[str]:
     draft.texts |= service | new
     try:
         _contract(draft, names)
-        _entry_point(draft, names)
+        _service(draft, names)
         (_access if known else _publishes)(draft, names)
     except CannotBeMadeError as error:
         raise CannotBeMadeError(f"{names.type} cannot be made: {error}") from None
@@ -80,6 +80,7 @@ def _new_files(names: Names) -> dict[str, str]:
 def _new_service(names: Names) -> dict[str, str]:
     return {
         f"services/{names.service}/__init__.py": f'"""The {names.service} service."""\n',
+        f"services/{names.service}/service.py": templates.service(names),
         f"services/{names.service}/__main__.py": templates.entry_point(names),
         f"contracts/{names.service}.py": f'"""What may be asked of the {names.service} service."""\n',
     }
@@ -91,13 +92,11 @@ def _contract(draft: Draft, names: Names) -> None:
     draft.texts[path] = text + "\n" + templates.contract(names)
 
 
-def _entry_point(draft: Draft, names: Names) -> None:
-    path = f"services/{names.service}/__main__.py"
-    before, table, after = draft.read(path).partition("yield {\n")
-    if not table:
-        raise CannotBeMadeError(f"{path} has no line 'yield {{', which says what the service works off")
-    text = f"{before}{table}        {templates.handler_line(names)}\n{after}"
-    draft.texts[path] = _with_imports(text, templates.handler_imports(names))
+def _service(draft: Draft, names: Names) -> None:
+    """Declare the handler at the end of the service's module."""
+    path = f"services/{names.service}/service.py"
+    text = _with_imports(draft.read(path), templates.handler_imports(names)).rstrip()
+    draft.texts[path] = f"{text}\n{templates.handler_line(names)}\n"
 
 
 def _access(draft: Draft, names: Names) -> None:

@@ -72,18 +72,13 @@ async def {names.function}(message: {names.message}, job: Job, *, database: Data
 
 
 def handler_imports(names: Names) -> str:
-    """Return the imports that the service's entry point needs for it."""
-    return f"""\
-from functools import partial
-
-from contracts.{names.service} import {names.message}
-from services.{names.service}.{names.module} import {names.function}
-"""
+    """Return the imports that the service's module needs for it."""
+    return f"from services.{names.service}.{names.module} import {names.function}\n"
 
 
 def handler_line(names: Names) -> str:
-    """Return the handler's line in the service's entry point."""
-    return f"{names.message}: partial({names.function}, database=context.database),"
+    """Return the handler's line in the service's module."""
+    return f"{names.service}.handler({names.function})"
 
 
 def test(names: Names) -> str:
@@ -120,25 +115,24 @@ def test_{names.function}_is_filled_in() -> None:
 '''  # noqa: S608 - Python, not SQL
 
 
+def service(names: Names) -> str:
+    """Return the module of a new service, without any job."""
+    return f'''"""The {names.service} service: its handlers, and the real dependencies of them."""
+
+from nightshift import Service
+
+{names.service} = Service("{names.service}")
+'''
+
+
 def entry_point(names: Names) -> str:
-    """Return the entry point of a new service, without any job."""
+    """Return the entry point of a new service."""
     return f'''"""Run the {names.service} service: `python -m services.{names.service}`."""
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from nightshift import Handlers, ServiceContext, Settings, run_service
-
-
-@asynccontextmanager
-async def handlers(settings: Settings, context: ServiceContext) -> AsyncIterator[Handlers]:
-    """Bind the service's handlers to their real dependencies."""
-    del settings
-    yield {{
-    }}
-
+from services.{names.service}.service import {names.service}
 
 if __name__ == "__main__":
-    sys.exit(run_service("{names.service}", Settings, handlers))
+    sys.exit({names.service}.run("python -m services.{names.service}"))
 '''

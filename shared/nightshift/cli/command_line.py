@@ -10,11 +10,13 @@ from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser, add_flags
 from nightshift.cli.client.project_commands import register_commands_of
 from nightshift.cli.commands import (
+    contracts,
     cron,
     dlq,
     doctor,
     events,
     jobs,
+    new_project,
     outbox,
     programs,
     queues,
@@ -41,7 +43,22 @@ def parser(project: Project | None = None) -> Parser:
     groups = made.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser
     )
-    for module in (send, queues, jobs, events, outbox, dlq, cron, workers, top, doctor, upgrade, programs):
+    for module in (
+        send,
+        queues,
+        jobs,
+        events,
+        outbox,
+        dlq,
+        cron,
+        workers,
+        top,
+        doctor,
+        programs,
+        upgrade,
+        new_project,
+        contracts,
+    ):
         module.register(groups)
     if project is not None:
         register_commands_of(project, groups)

@@ -52,6 +52,11 @@ class Catalogue:
         """The schedules that services declare."""
         return tuple(schedule for service in self.services.values() for schedule in service.schedules)
 
+    @property
+    def schema(self) -> str | None:
+        """The package of tables that services declare; None where they have none."""
+        return next((one.schema for one in self.services.values() if one.schema), None)
+
     def public(self) -> list[str]:
         """Return the job types that a producer may be allowed to publish."""
         return [job_type for job_type in self.messages if job_type not in self.internal]

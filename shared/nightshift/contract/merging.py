@@ -54,6 +54,14 @@ class Merged:
         Raises:
             DeclarationError: something does not fit together.
         """
+        with_tables = [service for service in self.services.values() if service.schema]
+        for service in with_tables:
+            if service.schema != with_tables[0].schema:
+                raise DeclarationError(
+                    service.place,
+                    f"the tables of {service.name} are in {service.schema}, those of {with_tables[0].name} in "
+                    f"{with_tables[0].schema}: one package, and one history of migrations, has them all",
+                )
         for service in self.services.values():
             service.check()
 

@@ -3,60 +3,78 @@
 python -m nightshift.embedded.up
 """
 
+import argparse
 import asyncio
-import contextlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from nightshift.config.env_file import written
 from nightshift.config.project import Project
 from nightshift.embedded.banner import addresses
+from nightshift.embedded.kept_services import KeptServices, Reload, say
 from nightshift.embedded.processes.binaries import ProgramMissingError
 from nightshift.embedded.processes.folder_lock import FolderTakenError
 from nightshift.embedded.processes.process import StartFailedError
-from nightshift.embedded.processes.supervisor import Program, keep_running
+from nightshift.embedded.processes.supervisor import keep_running
+from nightshift.embedded.reloading import ModuleError, declared_services, reload_on_change
 from nightshift.embedded.services import Service, UnknownServiceError, all_services
 from nightshift.embedded.stack import Stack
 from nightshift.embedded.up_arguments import up_parser
-
-_POLL_SECONDS = 0.25
-_POLLS_UNTIL_NOTICE = 80  # 20 seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; return the exit code: 0 after Ctrl-C or SIGTERM, 1 if it could not start."""
     options = up_parser().parse_args(arguments)
     project = Project.of_environment(os.environ)
-    stack = Stack(options.folder, project=project) if options.folder else Stack.kept(project)
     try:
-        services = all_services(stack, replicas=dict(options.replicas), extra=dict(options.set))
-    except UnknownServiceError as error:
+        if options.module:
+            project = replace(project, contracts=options.module)
+            project = replace(project, declared=asyncio.run(declared_services(project)))
+        stack = Stack(options.folder, project=project) if options.folder else Stack.kept(project)
+        services = _services_of(stack, options)
+    except (UnknownServiceError, ModuleError) as error:
         print(error, file=sys.stderr)
         return 2
     prepare = None if options.no_services else options.prepare
-    return run(
-        stack,
-        [] if options.no_services else services,
-        provision=not options.no_services,
-        prepare=prepare,
-        extra=dict(options.set),
-    )
+    reload = partial(_anew, stack, options) if options.module and services and not options.no_reload else None
+    provision, extra = not options.no_services, dict(options.set)
+    return run(stack, services, provision=provision, prepare=prepare, extra=extra, reload=reload)
+
+
+def _services_of(stack: Stack, options: argparse.Namespace) -> list[Service]:
+    if options.no_services:
+        return []
+    return all_services(stack, replicas=dict(options.replicas), extra=dict(options.set))
+
+
+async def _anew(stack: Stack, options: argparse.Namespace) -> list[Service]:
+    """Provision what the project's module declares now, and return its services, not started.
+
+    Raises:
+        ModuleError, StartFailedError: it cannot be used; the text says why.
+    """
+    stack.project = replace(stack.project, declared=await declared_services(stack.project))
+    await stack.provision()
+    return _services_of(stack, options)
 
 
 def run(
     stack: Stack,
-    services: Sequence[Service],
+    services: list[Service],
     *,
     provision: bool = True,
     prepare: str | None = None,
     extra: Mapping[str, str] | None = None,
+    reload: Reload | None = None,
 ) -> int:
     """Run stack and services until told to stop; return the exit code. Only errors of the start are caught."""
     try:
         stack.lock_folder()
-        asyncio.run(up(stack, services, provision=provision, prepare=prepare, extra=extra))
+        asyncio.run(up(stack, services, provision=provision, prepare=prepare, extra=extra, reload=reload))
     except (FolderTakenError, ProgramMissingError, StartFailedError) as error:
         print(f"The stack could not start: {error}", file=sys.stderr)
         return 1
@@ -67,20 +85,23 @@ def run(
 
 async def up(
     stack: Stack,
-    services: Sequence[Service],
+    services: list[Service],
     *,
     provision: bool = True,
     prepare: str | None = None,
     extra: Mapping[str, str] | None = None,
+    reload: Reload | None = None,
 ) -> None:
     """Run stack and services until SIGTERM or Ctrl-C, then stop all in order; a second signal kills them.
 
     `prepare` is a module that is run with the stack's folder as its argument when all is provisioned; `extra` are
-    settings of all services that the command line is to know, too.
+    settings of all services that the command line is to know, too. `reload` is called whenever the project changes;
+    the services that it returns take the place of those that run.
     """
     stop, hurry = _signals()
     try:
-        await _until(stop, _work(stack, services, provision=provision, prepare=prepare, extra=extra or {}))
+        preparing = partial(_prepared, stack, provision=provision, prepare=prepare)
+        await _until(stop, _work(stack, services, preparing, extra=extra or {}, reload=reload))
     finally:
         say("Stopping … (Ctrl-C again: at once)")
         try:
@@ -91,42 +112,36 @@ async def up(
     say(f"All stopped. The state is kept in {stack.folder}")
 
 
-def say(text: str) -> None:
-    """Print a line; the terminal may be closed by now."""
-    with contextlib.suppress(OSError):
-        print(text, flush=True)
-
-
-async def _work(
-    stack: Stack, services: Sequence[Service], *, provision: bool, prepare: str | None, extra: Mapping[str, str]
-) -> None:
+async def _prepared(stack: Stack, *, provision: bool, prepare: str | None) -> str:
+    """Start the servers, and bring everything up to date; return what the module `prepare` has printed."""
     say(f"Starting broker, object store and mail catcher in {stack.folder}")
     await stack.start()
     if provision:
         say("Bringing database, streams and bucket up to date")
         await stack.provision()
-    prepared = await stack.run(prepare, str(stack.folder)) if prepare else ""
+    return await stack.run(prepare, str(stack.folder)) if prepare else ""
+
+
+async def _work(
+    stack: Stack,
+    services: list[Service],
+    preparing: Callable[[], Awaitable[str]],
+    *,
+    extra: Mapping[str, str],
+    reload: Reload | None,
+) -> None:
+    prepared = await preparing()
     for service in services:
         await service.start()
     say(addresses(stack, services) + prepared)
     gateway = {"GATEWAY_URL": stack.gateway_url} if any(one.name == "gateway" for one in services) else {}
     with written(stack.folder, {**stack.environment(), **gateway, **extra}):
         async with asyncio.TaskGroup() as tasks:
-            programs: list[Program] = [*stack.servers, *services]
-            for program in programs:
-                tasks.create_task(keep_running(program, say))
-            tasks.create_task(_announce(services))
-
-
-async def _announce(services: Sequence[Service]) -> None:
-    """Print when all services are ready, and which are not if that takes long."""
-    polls_left = _POLLS_UNTIL_NOTICE
-    while waiting := [service.name for service in services if not await service.is_ready()]:
-        polls_left -= 1
-        if polls_left == 0:
-            say(f"Not ready yet: {', '.join(waiting)}. Their logs say why.")
-        await asyncio.sleep(_POLL_SECONDS)
-    say("Everything is ready. Stop with Ctrl-C.")
+            for server in stack.servers:
+                tasks.create_task(keep_running(server, say))
+            kept = KeptServices(services, tasks)
+            if reload is not None:
+                tasks.create_task(reload_on_change(stack.project.folder, partial(kept.replace, reload), say))
 
 
 async def _stop(stack: Stack, services: Sequence[Service]) -> None:

@@ -12,13 +12,19 @@ def up_parser() -> argparse.ArgumentParser:
         prog="nightshift up",
         description="Run broker, object store, mail catcher, database and all services, without Docker, until Ctrl-C. "
         "Everything listens on loopback only. The state is kept: the next start goes on with it.",
-        epilog="The services are those of the working directory, or of PROJECT_FOLDER: the\n"
+        epilog="With a MODULE its services run, and are started anew whenever a source file of\n"
+        "the project changes. Without one,\n"
+        "the services are those of the working directory, or of PROJECT_FOLDER: the\n"
         "folders of its package `services` (SERVICES_PACKAGE) that can be run. Its\n"
         "contracts are in `contracts` (CONTRACTS_PACKAGE). What its services need besides\n"
         f"is in its file {OWN_SETTINGS}, if there is one: lines NAME=value.\n\n"
-        "Example: nightshift up --replicas email=2 --set LOG_LEVEL=debug",
+        "Example: nightshift up shop.jobs --replicas billing=2 --set LOG_LEVEL=debug",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "module", metavar="MODULE", nargs="?", help="a module that declares services, such as shop.jobs"
+    )
+    parser.add_argument("--no-reload", action="store_true", help="do not look for changes of the project's files")
     parser.add_argument("--folder", type=Path, help="where the state is kept (default: var/up in the project)")
     parser.add_argument("--no-services", action="store_true", help="only the infrastructure, nothing provisioned")
     parser.add_argument(

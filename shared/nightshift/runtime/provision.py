@@ -84,19 +84,23 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
         """Yield what is wrong with the package of migrations, too."""
         yield from super().check()
         try:
-            application_history(self.schema_package)
-        except MigrationError as error:
-            yield f"SCHEMA_PACKAGE: {error}"
-        try:
             if self.roles and self.database_url.reveal().startswith("sqlite"):
                 yield "DATABASE_ROLES is set, but SQLite has no roles: leave it out"
         except ValueError as error:
             yield f"DATABASE_ROLES: {error}"
         if not list(contracts_problem(self.contracts_package)):
             try:
+                application_history(self.tables)
                 self.types_by_sql()
+            except MigrationError as error:
+                yield f"SCHEMA_PACKAGE: {error}"
             except ValueError as error:
                 yield str(error)
+
+    @property
+    def tables(self) -> str | None:
+        """The package of the application's tables: the setting's, else the one that a service declares."""
+        return self.schema_package or load_catalogue(self.contracts_package).schema
 
     def types_by_sql(self) -> list[str]:
         """Return the job types that may be enqueued by SQL.
@@ -120,8 +124,7 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
             dead_letter_bytes=self.dead_letter_max_bytes,
             event_bytes=self.events_max_bytes,
         )
-        catalogue = load_catalogue(self.contracts_package)
-        return declared_topology(catalogue, limits, bulk_removal=self.bulk_removal)
+        return declared_topology(load_catalogue(self.contracts_package), limits, bulk_removal=self.bulk_removal)
 
 
 async def provision(settings: ProvisionSettings) -> list[str]:
@@ -138,7 +141,7 @@ async def provision(settings: ProvisionSettings) -> list[str]:
 
 
 async def _provision(settings: ProvisionSettings) -> list[str]:
-    done = await migrate(database_address(settings), settings.schema_package, roles=settings.roles)
+    done = await migrate(database_address(settings), settings.tables, roles=settings.roles)
     done += await let_producers(database_address(settings), settings.types_by_sql(), notify=settings.outbox_notify)
     objects = object_store_if_any(settings)
     try:
@@ -182,7 +185,6 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     `arguments` and `environ` are those of the process unless given.
     """
     options = provision_parser().parse_args(arguments)
-    only_check = options.check
     named = {"CONTRACTS_PACKAGE": options.module} if options.module else {}
     try:
         settings = load(ProvisionSettings, {**(os.environ if environ is None else environ), **named})
@@ -191,11 +193,11 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
         return 2
     configure("provision", settings.log_format, settings.log_level)
     try:
-        lines = asyncio.run(check(settings) if only_check else provision(settings))
+        lines = asyncio.run(check(settings) if options.check else provision(settings))
     except (BrokerTooOldError, MigrationError, ObjectStoreRefusedError, BrokerRefusedError, Unavailable) as error:
         _log.error("provision_failed", str(error))
         return 1
-    return _report_differences(lines) if only_check else _report_done(lines)
+    return _report_differences(lines) if options.check else _report_done(lines)
 
 
 def _report_done(lines: list[str]) -> int:

@@ -1,5 +1,6 @@
 """Run the worker of a declared service: open what it needs, bind its handlers to that, close it at the end."""
 
+import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from nightshift.service.declared import DeclaredHandler
 from nightshift.service.resource import open_resources
 from nightshift.service.service import Service
 from nightshift.service.signature import DeclaredFunction
+from nightshift.worker.policies import DEFAULT_POLICIES, Policies
 from nightshift.worker.router import Handlers, Route
 from nightshift.worker.threads import COMPONENT, HandlerThreads, as_handler, is_plain
 
@@ -27,6 +29,8 @@ def run(
     program: str = "",
     arguments: Sequence[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
 ) -> int:
     """Run a worker until SIGTERM or Ctrl-C; return the exit code: 0 stopped, 1 broken, 2 wrong settings."""
     program = program or f"nightshift worker … --service {service.name}"
@@ -39,11 +43,19 @@ def run(
     return run_process(
         service.name,
         service.settings,
-        lambda settings, stop: serve(service.name, settings, functools.partial(bound_handlers, service), stop),
+        lambda settings, stop: serve_service(service, settings, stop, policies=policies),
         parser,
         arguments=arguments,
         environ=environ,
     )
+
+
+async def serve_service(
+    service: Service, settings: Settings, stop: asyncio.Event, *, policies: Policies = DEFAULT_POLICIES
+) -> int:
+    """Run a worker on this event loop until `stop` is set; return the exit code, 1 if something has failed."""
+    build = functools.partial(bound_handlers, service)
+    return await serve(service.name, settings, build, stop, policies=policies)
 
 
 @contextlib.asynccontextmanager

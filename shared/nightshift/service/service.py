@@ -10,14 +10,13 @@ from nightshift.config.settings import Settings
 from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.declaration import DeclarationError, DeclaredSchedule, place_of
 from nightshift.contract.message import Message
+from nightshift.contract.wire import RESERVED_SERVICES
 from nightshift.service.declarations import GIVEN, Declarations
 from nightshift.service.declared import DeclaredHandler, JobOptions, job_handler
 from nightshift.service.signature import read
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
-_TAKEN = frozenset({"cron", "events", "scheduler", "gateway", "operator", "producer", "provision"})
-"""Names of streams, processes and users that every installation has."""
 
 
 class Service(Declarations):
@@ -54,12 +53,12 @@ class Service(Declarations):
         """
         caller = sys._getframe(1)  # noqa: SLF001 - where it is declared, for errors
         self.place = place_of(caller.f_code, caller.f_lineno)
-        if not _NAME.fullmatch(name) or name in _TAKEN:
-            why = "is taken" if name in _TAKEN else "cannot be one"
+        if name in RESERVED_SERVICES:
+            raise DeclarationError(self.place, f"the name {name!r} of a service {RESERVED_SERVICES[name]}")
+        if not _NAME.fullmatch(name):
             raise DeclarationError(
                 self.place,
-                f"the name {name!r} of a service {why}: write at most 31 lower-case letters, digits and hyphens, "
-                f"not {', '.join(sorted(_TAKEN))}",
+                f"the name {name!r} of a service cannot be one: write up to 31 lower-case letters, digits, hyphens",
             )
         super().__init__(name, schema, publishes)
         self.settings = settings
@@ -77,6 +76,8 @@ class Service(Declarations):
         inbox: bool = True,
         internal: bool = False,
         on_dead_letter: Callable[..., Any] | None = None,
+        message: type[Message] | None = None,
+        decode: Callable[[bytes], Any] | None = None,
     ) -> Callable[[F], F]: ...
     def handler(
         self,
@@ -88,6 +89,8 @@ class Service(Declarations):
         inbox: bool = True,
         internal: bool = False,
         on_dead_letter: Callable[..., Any] | None = None,
+        message: type[Message] | None = None,
+        decode: Callable[[bytes], Any] | None = None,
     ) -> Any:
         """Declare the handler of a message, which is the annotation of the function's first parameter.
 
@@ -99,15 +102,17 @@ class Service(Declarations):
             internal: no producer may publish it.
             on_dead_letter: is told of each job that is given up on: its message, the job, the reason, and by name
                 what it asks for. It may be told more than once.
+            message: the message, where the first parameter is something else, which `decode` makes of a body.
+            decode: makes of a body what the handler takes; raises `msgspec.ValidationError` for one that is wrong.
 
         Raises:
             DeclarationError: the annotation is missing, or names a message of another service, or one that has a
                 handler already.
         """
-        options = JobOptions(retries, timeout, inbox, internal, on_dead_letter)
+        options = JobOptions(retries, timeout, inbox, internal, on_dead_letter, decode)
 
         def declare(function: F) -> F:
-            handler = job_handler(self.name, function, options)
+            handler = job_handler(self.name, function, options, message)
             self._add(handler.message.TYPE, handler)
             return function
 

@@ -29,7 +29,14 @@ class DeclaredFunction:
     """The names of what it may be given: those that have a default."""
 
     def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Choose what it is given."""
+        """Choose what it is given.
+
+        Raises:
+            TypeError: something that it needs is missing.
+        """
+        missing = [name for name in self.needs if name not in given]
+        if missing:
+            raise TypeError(f"{self.name} needs {', '.join(missing)}: pass it by name")
         needed = {name: given[name] for name in self.needs}
         return needed | {name: given[name] for name in self.takes if name in given}
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import msgspec
@@ -19,7 +19,10 @@ from nightshift.contract.constraints import explain
 from nightshift.contract.headers import KINDS, kind_of
 from nightshift.topology import discovery
 from tools.contracts.generate import FOLDER
-from tools.contracts.schemas import EVENT, Schema
+from tools.contracts.schemas import EVENT
+
+if TYPE_CHECKING:
+    from nightshift.documents.schemas import Schema
 
 OURS = ("jobs.>", "later.>", "due.>", "dead.>", "cron.>", "paused.>", "workers.>")
 TEST = "X-Test"

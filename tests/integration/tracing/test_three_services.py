@@ -15,13 +15,13 @@ from nightshift.config.settings import load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.stack import Stack
 from nightshift.runtime import span_export
-from nightshift.runtime.service import serve
 from nightshift.scheduler import app as scheduler
 from nightshift.scheduler.settings import SchedulerSettings
 from nightshift.scheduler.timetable.timetable import load_timetable
-from services.email.__main__ import handlers as email_handlers
+from nightshift.service.running import serve_service
+from services.email.service import email
 from services.email.settings import EmailSettings
-from services.report.__main__ import handlers as report_handlers
+from services.report.service import report
 from services.report.settings import ReportSettings
 from tests.harness import eventually
 from tests.integration.tracing.recorded import attributes, links, parent_id, span_id, trace_id
@@ -78,8 +78,8 @@ async def test_one_trace_over_three_services(stack: Stack, ended: Ended, tmp_pat
     timetable = load_timetable(load_catalogue(), tmp_path / "schedules.toml")
     async with AsyncExitStack() as services:
         for service in (
-            lambda stop: serve("email", of_email, email_handlers, stop),
-            lambda stop: serve("report", of_report, report_handlers, stop),
+            lambda stop: serve_service(email, of_email, stop),
+            lambda stop: serve_service(report, of_report, stop),
             lambda stop: scheduler.serve(of_scheduler, timetable, stop),
         ):
             await services.enter_async_context(running(service))

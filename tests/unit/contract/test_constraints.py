@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from nightshift.contract.constraints import END, encoding_error, explain, pattern
-from tools.contracts.patterns import portable
-from tools.contracts.schemas import tidy
+from nightshift.documents.patterns import portable
+from nightshift.documents.schemas import tidy
 
 _DIGITS = rf"^[0-9]+{END}"
 

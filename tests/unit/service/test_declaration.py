@@ -132,7 +132,7 @@ MISTAKES = [
     ),
     (BEGIN + handler(options="timeout=0"), 12, "charge: timeout=0 seconds, it has to be more than 0"),
     ('billing = Service("Billing")', 11, "the name 'Billing' of a service cannot be one"),
-    ('billing = Service("cron")', 11, "the name 'cron' of a service is taken"),
+    ('billing = Service("cron")', 11, "the name 'cron' of a service "),
     (BEGIN + schedule('"billing.dunning", "0 6 * *"'), 12, "schedule: '0 6 * *' is no cron expression"),
     (
         BEGIN + schedule('"billing.dunning", "0 6 * * *", time_zone="Europe/Berln"'),

@@ -20,9 +20,7 @@ def main(arguments: Sequence[str]) -> int:
             parser.print_help()
             return DONE
         parser.error("name the module that declares the service, such as shop.jobs")
-    if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    return _run(module, options, project)
+    return _run(module, options, rest, project)
 
 
 def worker_parser() -> argparse.ArgumentParser:
@@ -42,7 +40,7 @@ def worker_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(module: str, options: argparse.Namespace, project: Project) -> int:
+def _run(module: str, options: argparse.Namespace, rest: list[str], project: Project) -> int:
     from nightshift.cli.client.settings import environment  # noqa: PLC0415 - no help without a module needs it
     from nightshift.contract.loading import problem_with  # noqa: PLC0415 - the same
 
@@ -59,4 +57,4 @@ def _run(module: str, options: argparse.Namespace, project: Project) -> int:
         return WRONG_USE
     environ, _ = environment(argparse.Namespace(), os.environ, project.state_folder)
     program = f"nightshift worker {module} --service {service.name}"
-    return service.run(program, ["--help"] if options.help else [], {**environ, "CONTRACTS_PACKAGE": module})
+    return service.run(program, ["--help"] if options.help else rest, {**environ, "CONTRACTS_PACKAGE": module})

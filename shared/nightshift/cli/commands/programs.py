@@ -1,4 +1,4 @@
-"""`nightshift up`, `worker` and `provision`: programs that read their own arguments."""
+"""`nightshift up`, `worker`, `scheduler` and `provision`: programs that read their own arguments."""
 
 import argparse
 import os
@@ -34,6 +34,13 @@ def register(groups: Groups) -> None:
     )
     command(
         groups,
+        "scheduler",
+        "Announce each due time of each schedule as one event, until SIGTERM or Ctrl-C, however many replicas run.",
+        example="nightshift scheduler shop.jobs",
+        more="For its options, run `nightshift scheduler --help`.",
+    )
+    command(
+        groups,
         "provision",
         "Create or update streams, consumers, database tables and bucket; run it before the workers of each release.",
         example="nightshift provision --check",
@@ -48,6 +55,8 @@ def program(arguments: Sequence[str]) -> Callable[[], int] | None:
             return lambda: _up(rest)
         case ["worker", *rest]:
             return lambda: _worker(rest)
+        case ["scheduler", *rest]:
+            return lambda: _scheduler(rest)
         case ["provision", *rest]:
             return lambda: _provision(rest)
         case _:
@@ -70,6 +79,17 @@ def _worker(arguments: Sequence[str]) -> int:
     from nightshift.cli.actions.worker import main  # noqa: PLC0415 - no other command needs it
 
     return main(arguments)
+
+
+def _scheduler(arguments: Sequence[str]) -> int:
+    from nightshift.scheduler.arguments import scheduler_parser  # noqa: PLC0415 - no other command needs it
+
+    scheduler_parser("nightshift scheduler", "settings: python -m nightshift.scheduler --help").parse_args(arguments)
+    from nightshift.cli.client.settings import environment  # noqa: PLC0415 - no help needs it
+    from nightshift.scheduler.__main__ import main  # noqa: PLC0415 - no other command needs it
+
+    settings, _ = environment(argparse.Namespace(), os.environ, Project.of_environment(os.environ).state_folder)
+    return main(arguments, program="nightshift scheduler", environ=settings)
 
 
 def _provision(arguments: Sequence[str]) -> int:

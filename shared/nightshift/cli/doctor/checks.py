@@ -153,7 +153,7 @@ async def database(context: Context) -> list[Finding]:
     from nightshift.database import MigrationError, history_states  # noqa: PLC0415 - a second, where there is one only
 
     try:
-        states = await history_states(opened, context.settings.schema_package)
+        states = await history_states(opened, context.settings.schema_package or context.catalogue.schema)
     except Unavailable as away:
         return [_away(away)]
     except MigrationError as error:

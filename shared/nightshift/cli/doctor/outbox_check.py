@@ -42,7 +42,7 @@ async def outbox(context: Context) -> list[Finding]:
 
 
 async def _is_current(context: Context, database: Database) -> bool:
-    states = await history_states(database, context.settings.schema_package)
+    states = await history_states(database, context.settings.schema_package or context.catalogue.schema)
     return states[0].at == states[0].head
 
 

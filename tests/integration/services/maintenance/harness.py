@@ -14,11 +14,11 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.message import Message
 from nightshift.database import Database
 from nightshift.objects import ObjectMissingError, ObjectStore, ObjectTransfers
-from nightshift.testing import JobResult, perform_job
+from nightshift.testing import JobResult, perform_job, route_of
 from schema.tables import cleanup_runs, files, users
 from services.maintenance.cleanup_runs import CleanupRuns
-from services.maintenance.handlers import cleanup_handlers
 from services.maintenance.metrics import CleanupMetrics
+from services.maintenance.service import maintenance
 from services.maintenance.settings import MaintenanceSettings
 
 DAY = timedelta(days=1)
@@ -91,7 +91,8 @@ class CleanupHarness:
     ) -> JobResult:
         """Run one cleanup, whatever comes of it; `values` are settings."""
         runs = CleanupRuns(cast("Database", disturbed or self.database), self.metrics, lambda: now)
-        handler = cleanup_handlers(runs, self.objects, self.transfers, settings(**values))[type(message)]
+        given = {"runs": runs, "objects": self.objects, "transfers": self.transfers, "settings": settings(**values)}
+        handler = route_of(maintenance, type(message), **given)
         return await perform_job(handler, message, database=self.database, objects=self.objects, job_id=job_id)
 
     async def clean(self, message: Message, job_id: str = "", **options: Any) -> JobResult:

@@ -9,12 +9,12 @@ from sqlalchemy import insert, select
 
 from contracts.upload import ProcessUpload
 from nightshift.database import Database
-from nightshift.testing import FakeObjectStore, JobResult, perform_job, temporary_database
+from nightshift.testing import FakeObjectStore, JobResult, perform_job, route_of, temporary_database
 from nightshift.worker.policies import JobLimits
 from nightshift.worker.verdict import DeadLetter
 from schema.tables import files, users
-from services.upload.handlers import upload_routes
 from services.upload.inspection import Inspection, InspectionInterruptedError, Inspector
+from services.upload.service import upload
 from services.upload.temp_files import open_scratch
 from tests.integration.services.upload.test_process_upload import SETTINGS
 
@@ -54,10 +54,8 @@ async def _perform(
         row = {"id": "file-1", "user_id": "user-17", "object_key": "uploads/1", "original_name": "cat.png"}
         await connection.execute(insert(files), row | {"status": "uploaded"})
     with open_scratch(folder / "scratch") as scratch:
-        handlers = upload_routes(
-            database=database, objects=objects, inspector=inspector, scratch=scratch, settings=SETTINGS
-        )
-        route = handlers[ProcessUpload]
+        given = {"database": database, "objects": objects, "inspector": inspector, "scratch": scratch}
+        route = route_of(upload, ProcessUpload, settings=SETTINGS, **given)
         return await perform_job(route, MESSAGE, database=database, objects=objects, attempt=attempt, limits=LIMITS)
 
 

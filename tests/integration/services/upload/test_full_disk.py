@@ -12,9 +12,9 @@ from sqlalchemy import insert, select
 
 from contracts.upload import ProcessUpload
 from nightshift.outcomes import Unavailable
-from nightshift.testing import FakeObjectStore, perform_job, temporary_database
+from nightshift.testing import FakeObjectStore, perform_job, route_of, temporary_database
 from schema.tables import files, users
-from services.upload.handlers import upload_routes
+from services.upload.service import upload
 from services.upload.subprocess_inspector import SubprocessInspector
 from services.upload.temp_files import open_scratch
 from tests.integration.services.upload.test_process_upload import SETTINGS
@@ -57,10 +57,8 @@ async def test_uploads_wait_for_room_on_the_disk(small_disk: Path, tmp_path: Pat
             row = {"id": "a", "user_id": "ada", "object_key": "uploads/a", "original_name": "a", "status": "uploaded"}
             await connection.execute(insert(files), row)
         with open_scratch(small_disk) as scratch:
-            routes = upload_routes(
-                database=database, objects=objects, inspector=inspector, scratch=scratch, settings=SETTINGS
-            )
-            route = routes[ProcessUpload]
+            given = {"database": database, "objects": objects, "inspector": inspector, "scratch": scratch}
+            route = route_of(upload, ProcessUpload, settings=SETTINGS, **given)
             await scratch.probe()
             filler = small_disk / "filler"
             _fill(filler)

@@ -20,11 +20,11 @@ from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.objects import ObjectMissingError, ObjectStore
 from nightshift.objects.s3 import open_objects
 from nightshift.outcomes import Permanent, Skip, Unavailable
-from nightshift.testing import FakeObjectStore, perform_job
+from nightshift.testing import FakeObjectStore, perform_job, route_of
 from schema.tables import files, users
-from services.upload.handlers import upload_routes
 from services.upload.inspection import Inspection, InspectionInterruptedError, Inspector
 from services.upload.repository import FileRowNotFoundError
+from services.upload.service import upload
 from services.upload.settings import UploadSettings
 from services.upload.subprocess_inspector import SubprocessInspector
 from services.upload.temp_files import Scratch, open_scratch
@@ -62,7 +62,9 @@ class Desk:
 
     async def run(self, message: ProcessUpload, *, now: datetime = NOW) -> None:
         """Run the job through the worker's pipeline; raise what its handler raised."""
-        handlers = upload_routes(
+        route = route_of(
+            upload,
+            ProcessUpload,
             database=self.database,
             objects=self.objects,
             inspector=self.inspector,
@@ -70,7 +72,6 @@ class Desk:
             settings=SETTINGS,
             now=lambda: now,
         )
-        route = handlers[ProcessUpload]
         result = await perform_job(route, message, database=self.database, objects=self.objects)
         if result.exception is not None:
             raise result.exception

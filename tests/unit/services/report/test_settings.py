@@ -4,7 +4,7 @@ import pytest
 
 from nightshift.config.settings import SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
-from services.report.__main__ import dead_letter_streams
+from services.report.service import dead_letter_streams
 from services.report.settings import ReportSettings
 
 ENVIRONMENT = {

@@ -13,9 +13,9 @@ from nightshift.broker.jetstream import manage
 from nightshift.config.settings import load
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
-from nightshift.runtime.service import serve
+from nightshift.service.running import serve_service
 from schema.tables import webhook_events
-from services.webhook.__main__ import handlers
+from services.webhook.service import webhook
 from services.webhook.settings import WebhookSettings
 from tests.harness import count, eventually
 from tests.integration.services.gateway.webhooks.intake import Door, door, relay
@@ -40,7 +40,7 @@ async def working(intake: Door, broker: Broker, objects: ObjectServer) -> AsyncI
     }
     stop = asyncio.Event()
     settings = load(WebhookSettings, environment)
-    service = asyncio.create_task(serve("webhook", settings, handlers, stop))
+    service = asyncio.create_task(serve_service(webhook, settings, stop))
     try:
         yield
     finally:

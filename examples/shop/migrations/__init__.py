@@ -1,0 +1,1 @@
+"""The shop's migrations, in their order."""

@@ -1,0 +1,1 @@
+"""What is generated from messages: JSON Schemas, AsyncAPI, TypeScript; and what in them breaks an earlier release."""

@@ -1,0 +1,127 @@
+"""A new project, made and run by the library as it is installed: no checkout, no index, nobody's other packages."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nightshift.cli.actions.new_project import files
+from tests.packaging.conftest import Install
+from tests.packaging.installed import Environment
+from tests.repository import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the output of a process that goes on")
+PATH = f"{os.environ['PATH']}{os.pathsep}{Path(sys.executable).parent}"
+"""Broker and object store are programs that pip puts beside the interpreter that it installs for."""
+SHELL = {"PATH": PATH, "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@pytest.fixture(scope="module")
+def environment(install: Install) -> Environment:
+    """The library with what `pip install -e '.[dev]'` brings."""
+    return install("cli", "postgres", "s3", "worker", "embedded", besides=("pytest", "pytest-asyncio"))
+
+
+@pytest.fixture(scope="module")
+def project(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `nightshift new-project shop` has written."""
+    folder = tmp_path_factory.mktemp("somewhere")
+    said = typed(environment, folder, "nightshift", "new-project", "shop")
+    assert "nightshift up shop.jobs" in said
+    return folder / "shop"
+
+
+def ran(folder: Path, *command: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a folder, as somebody's shell does."""
+    return subprocess.run(  # noqa: S603 - our own
+        command, cwd=folder, env=SHELL | environ, capture_output=True, text=True, check=False, timeout=100
+    )
+
+
+def typed(environment: Environment, folder: Path, program: str, *arguments: str) -> str:
+    """Run a program of the environment in a folder; fail with what it said."""
+    done = ran(folder, environment.python.with_name(program), *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def up(environment: Environment, project: Path) -> Iterator[str]:
+    """What `nightshift up shop.jobs` says until everything is ready; it runs meanwhile."""
+    command = [str(environment.python.with_name("nightshift")), "up", "shop.jobs"]
+    with subprocess.Popen(command, cwd=project, env=SHELL, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            assert process.stdout is not None
+            said = ""
+            while "Everything is ready" not in said:
+                line = process.stdout.readline()
+                assert line, said
+                said += line
+            yield said
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+def test_its_own_test_passes(environment: Environment, project: Path) -> None:
+    """Before anything is running."""
+    tested = ran(project, environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert (tested.returncode, "1 passed" in tested.stdout) == (0, True), tested.stdout + tested.stderr
+
+
+def test_its_job_is_done_and_its_mail_arrives(environment: Environment, project: Path, up: str) -> None:
+    """As its README says it: a row, and the follow-up's mail at the catcher."""
+    sign_up = '{"email":"ada@example.com","name":"Ada"}'
+    assert sign_up in (project / "README.md").read_text(encoding="utf-8")
+    typed(environment, project, "nightshift", "send", "shop.signup", sign_up, "--wait")
+    mail = '{"to":"bob@example.com","subject":"Now","text":"Here"}'
+    assert "done" in typed(environment, project, "nightshift", "send", "shop.mail", mail, "--wait")
+    (mailbox,) = re.findall(r"messages: (\S+)", up)
+    texts = [file.read_text(encoding="utf-8") for file in Path(mailbox).glob("*.eml")]
+    assert any("Hello Ada!" in text for text in texts)
+
+
+def test_its_schedule_is_announced(environment: Environment, project: Path, up: str) -> None:
+    """The command line knows it, and when it is due."""
+    assert up
+    assert "shop.digest" in typed(environment, project, "nightshift", "cron", "list")
+
+
+def test_it_keeps_to_the_rules_of_a_strict_house(project: Path) -> None:
+    """Types under mypy strict, and ruff."""
+    for command in (["mypy", "--strict", "--no-incremental", "shop"], ["ruff", "check", "--isolated", "."]):
+        checked = ran(project, sys.executable, "-m", *command, MYPYPATH=str(ROOT / "shared"))
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_its_compose_file_runs_the_commands_that_there_are() -> None:
+    """The images are those of this repository's own compose file; each command is one of `nightshift`."""
+    services = yaml.safe_load(files("shop")["compose.yaml"])["services"]
+    ours = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    images = {one["image"] for one in services.values() if one.get("image") != "shop"}
+    assert images <= {one.get("image") for one in ours.values()}
+    commands = {name: one["command"] for name, one in services.items() if one.get("image") == "shop"}
+    assert commands == {
+        "worker": ["worker", "shop.jobs"],
+        "scheduler": ["scheduler", "shop.jobs"],
+        "provision": ["provision", "shop.jobs"],
+    }
+
+
+def test_what_it_needs_is_what_is_declared() -> None:
+    """Its pyproject.toml names the extras that were installed for this."""
+    text = files("shop")["pyproject.toml"]
+    assert 'dependencies = ["nightshift-jobs[cli,postgres,s3,worker]"]' in text
+    assert 'dev = ["nightshift-jobs[embedded]", "pytest", "pytest-asyncio"]' in text
+
+
+@pytest.mark.parametrize("name", ["Shop", "my-shop", "email", "class", "nightshift", "", "../x"])
+def test_a_name_that_cannot_be_a_package_is_refused(name: str, environment: Environment, tmp_path: Path) -> None:
+    """With one line and exit code 2; nothing is written."""
+    refused = ran(tmp_path, environment.python.with_name("nightshift"), "new-project", name)
+    assert (refused.returncode, refused.stderr.count("\n"), list(tmp_path.iterdir())) == (2, 1, [])
