@@ -1,1 +1,1 @@
-"""What is generated from messages: JSON Schemas, AsyncAPI, TypeScript; and what in them breaks an earlier release."""
+"""What is generated from messages: schemas, AsyncAPI, TypeScript; the gate."""
