@@ -85,9 +85,9 @@ def test_a_written_pact_is_broken_by_another_type(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("who", "name", "words"),
     [
-        ("billing", "emial.send", "nobody handles 'emial.send'; there are: email, "),
+        ("billing", "emial.send", "nobody handles 'emial.send'; there are: .*email, "),
         ("billing", "email.sned", "there is no message 'email.sned'"),
-        ("scheduler", "cron.nobody.daily", "nobody handles 'cron.nobody.daily'; there are: cleanup, "),
+        ("scheduler", "cron.nobody.daily", "nobody handles 'cron.nobody.daily'; there are: .*cleanup, "),
     ],
 )
 def test_no_pact_is_written_for_what_is_no_message(who: str, name: str, words: str, tmp_path: Path) -> None:

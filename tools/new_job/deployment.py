@@ -30,10 +30,12 @@ def additions(service: str) -> list[Addition]:
         f"    environment: {{<<: *settings, S3_ACCESS_KEY: {service}}}\n"
         f'    volumes: ["credentials-{service}:/run/credentials:ro"]\n'
     )
+    backup = f"      - credentials-{service}:/stack/credentials-{service}:nocopy\n"
     mount = f"      - credentials-{service}:/volumes/credentials/{service}\n"
     return [
         Addition(COMPOSE, block, "  scheduler:\n    <<: *service\n"),
         Addition(COMPOSE, mount, "      - credentials-scheduler:/volumes"),
+        Addition(COMPOSE, backup, "      - credentials-scheduler:/stack"),
         Addition(COMPOSE, f"  credentials-{service}:\n", "  credentials-scheduler:\n", after="\nvolumes:\n"),
         Addition(PROMETHEUS, f"{service}, ", "scheduler]"),
         Addition(ACCESS, f'    "{service}": {{**WORKER, {example}}},\n', '    "scheduler": {},\n'),

@@ -8,6 +8,8 @@ from nightshift.broker.jetstream import manage, store
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 
+PROBE = "nightshift-probe"
+"""What stands in the place of a job type's action; no service has jobs of this type."""
 _NEVER = "@at 2999-01-01T00:00:00Z"
 _TIMEOUT_SECONDS = 2.0
 _INTERVAL_SECONDS = 60.0
@@ -23,7 +25,7 @@ async def try_to_store(connection: Connection, service: str, who: str) -> None:
         NotStoredError: it answers, but not that it has stored this.
         Unavailable: it does not answer.
     """
-    probe = f"{service}.nightshift-probe"
+    probe = f"{service}.{PROBE}"
     order = {"Nats-Schedule": _NEVER, "Nats-Schedule-Target": wire.due_subject(probe)}
     try:
         stored = await store(connection, wire.later_subject(probe, who), order, b"", timeout_seconds=_TIMEOUT_SECONDS)
