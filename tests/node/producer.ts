@@ -32,6 +32,7 @@ export function explain(headers: DeadLetterHeaders): string {
     case "permanent":
     case "attempts-exhausted":
     case "crash-loop":
+    case "cancelled":
       return `${reason}: ${headers["Dead-Error"]}`;
     default: {
       const never: never = reason;

@@ -211,7 +211,7 @@ def test_what_cannot_be_added_is_said(tmp_path: Path) -> None:
     changed, left = add(tmp_path, "billing")
     assert changed == ["deploy/prometheus/prometheus.yml", "deploy/kubernetes/kustomization.yaml"]
     assert left[0].startswith("Add to docker-compose.yml, as for the other services:\n  billing:\n    <<:")
-    assert len(left) == 7
+    assert len(left) == 8
     assert (tmp_path / "docker-compose.yml").read_text() == "services: {}\n"
 
 

@@ -91,8 +91,8 @@ BREAKS = {
     ),
     "reason gone": (
         "shared/nightshift/contract/wire.py",
-        ', "crash-loop"]',
-        "]",
+        ', "crash-loop", ',
+        ", ",
         "deadReasons: crash-loop is gone",
     ),
 }
