@@ -1,4 +1,4 @@
-"""The code of docs/guides as the files that it says it is, and the shop that it belongs to."""
+"""The code of docs/applications as the files that it says it is, and the shop that it belongs to."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from nightshift.contract.catalogue import Catalogue
 from nightshift.contract.message import Message
 from tests.repository import ROOT
 
-FOLDER = ROOT / "docs" / "guides"
+FOLDER = ROOT / "docs" / "applications"
 _BLOCK = re.compile(r"^```(?:python|js)\n(?:#|//) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A block of code that begins with the name of its file."""
 

@@ -1,4 +1,4 @@
-"""The guides of docs/guides, as they stand there: real frameworks, servers, a broker and PostgreSQL."""
+"""The guides of docs/applications, as they stand there: real frameworks, servers, a broker and PostgreSQL."""
 
 import json
 import shutil
