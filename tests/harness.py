@@ -171,11 +171,17 @@ class Harness:
     def outcomes(self, job_type: str | None = "probe.run") -> dict[str, int]:
         """How the deliveries of a type ended, counted; None: those of events and of types that do not exist."""
         metrics = self.context.metrics
-        return dict((metrics._types[job_type] if job_type else metrics._unknown).outcomes)
+        counted = (metrics._types[job_type] if job_type else metrics._unknown).outcomes
+        return {outcome: number for outcome, number in counted.items() if number}
 
     async def settled(self, count: int) -> None:
         """Wait until so many deliveries have come to their end in this worker."""
-        await eventually(lambda: self.context.metrics.finished >= count, what=f"{count} deliveries are settled")
+
+        def counted() -> int:
+            metrics = self.context.metrics
+            return sum(sum(one.outcomes.values()) for one in (metrics._unknown, *metrics._types.values()))
+
+        await eventually(lambda: counted() >= count, what=f"{count} deliveries are settled")
 
     async def empty(self) -> None:
         """Waits until no queue holds a job and none is in hand."""

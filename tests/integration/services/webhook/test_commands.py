@@ -95,7 +95,7 @@ async def test_events_are_listed_and_shown(operator: Operator) -> None:
     (one,) = (await operator.run("webhooks", "show", "evt_list_1", "--json")).json
     assert (one["event"]["objectId"], one["message"]["eventType"]) == ("sub_list", UPDATED)
     missing = await operator.run("webhooks", "show", "stripe/evt_nowhere")
-    assert (missing.code, "nightshift jobs find stripe-evt_nowhere" in missing.out) == (1, True)
+    assert (missing.code, "nightshift jobs find stripe-evt_nowhere" in missing.err) == (1, True)
 
 
 async def test_an_event_is_replayed_when_there_is_a_handler_for_it(operator: Operator) -> None:
