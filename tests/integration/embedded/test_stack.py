@@ -85,6 +85,7 @@ def test_two_stacks_run_side_by_side(pair: tuple[Stack, Stack]) -> None:
         "MAIL_FROM",
         "GATEWAY_JOBS",
         "MAIL_WAIT_SECONDS",
+        "ADMIN_EMAIL",
     }
 
 
