@@ -9,7 +9,7 @@ set -eu
 mkdir -p "$1"
 BACKUP_FOLDER=$(cd "$1" && pwd)
 export BACKUP_FOLDER
-compose() { docker compose ${COMPOSE_OPTIONS:-} "$@"; }
+compose() { docker compose "$@"; }
 running=$(compose ps --services --status running)
 [ -n "$running" ] || echo "the stack does not run: its volumes are copied as they are"
 trap '[ -z "$running" ] || compose start $running' EXIT

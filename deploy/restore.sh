@@ -7,7 +7,7 @@ set -eu
 [ -f "$1/volumes/SHA256SUMS" ] || { echo "$1 holds no backup: make one with deploy/backup.sh" >&2; exit 2; }
 BACKUP_FOLDER=$(cd "$1" && pwd)
 export BACKUP_FOLDER
-compose() { docker compose ${COMPOSE_OPTIONS:-} "$@"; }
+compose() { docker compose "$@"; }
 if [ "${2:-}" != --yes ]; then
   printf 'This replaces everything that the stack holds now by the backup in %s. Go on? [y/N] ' "$BACKUP_FOLDER"
   read -r answer && [ "$answer" = y ] || { echo "nothing was changed"; exit 1; }

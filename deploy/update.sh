@@ -15,7 +15,7 @@ if [ "${1:-}" = --back ]; then back=yes; shift; fi
 case "${1:-}" in
   -*) echo "usage: deploy/update.sh [--back] [SERVICE …]    (example: git pull && deploy/update.sh)" >&2; exit 2 ;;
 esac
-compose() { docker compose ${COMPOSE_OPTIONS:-} "$@"; }
+compose() { docker compose "$@"; }
 cd "$(dirname "$0")/.."
 services=$(for name in $(compose config --services); do [ ! -f "services/$name/__main__.py" ] || echo "$name"; done)
 for service in "$@"; do

@@ -13,8 +13,8 @@ from tests.compose.project import Project, run
 
 def script(stack: Project, name: str, *arguments: str) -> str:
     """Runs `deploy/<name>.sh` on the stack of the tests."""
-    options = f"-p {stack.name} -f docker-compose.yml -f tests/compose/override.yml"
-    extra = stack.environment | {"COMPOSE_OPTIONS": options}
+    files = "docker-compose.yml:tests/compose/override.yml"
+    extra = stack.environment | {"COMPOSE_PROJECT_NAME": stack.name, "COMPOSE_FILE": files}
     return run(["sh", f"deploy/{name}.sh", *arguments], timeout_seconds=600, extra=extra)
 
 

@@ -27,9 +27,8 @@ def upgrade() -> None:
 
 def update(stack: Project, checkout: Path, *arguments: str, **extra: str) -> str:
     """`deploy/update.sh` of a checkout, on the stack of the tests."""
-    options = f"-p {stack.name} --project-directory {checkout} -f {checkout}/docker-compose.yml"
-    options += f" -f {ROOT}/tests/compose/override.yml"
-    environment = stack.environment | {"COMPOSE_OPTIONS": options} | extra
+    files = f"{checkout}/docker-compose.yml:{ROOT}/tests/compose/override.yml"
+    environment = stack.environment | {"COMPOSE_PROJECT_NAME": stack.name, "COMPOSE_FILE": files} | extra
     return run(["sh", f"{checkout}/deploy/update.sh", *arguments], timeout_seconds=800, extra=environment)
 
 

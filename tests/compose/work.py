@@ -10,6 +10,7 @@ from uuid import uuid4
 import urllib3
 from minio import Minio
 
+from nightshift.broker.storage_probe import PROBE
 from tests.compose.project import ROOT, Project
 
 PHOTOGRAPH = ROOT / "demo" / "samples" / "chelsea.jpg"
@@ -75,6 +76,19 @@ def publish(stack: Project, job_type: str, bodies: Iterable[dict[str, str]], *, 
 def mail(to: str) -> dict[str, str]:
     """The body of a mail."""
     return {"to": to, "subject": "Hello", "body": "<p>Hello</p>"}
+
+
+def waiting(stack: Project, service: str) -> set[str]:
+    """The subjects on which jobs of a service wait, now or for later.
+
+    What a worker tries whether the broker stores with is none; one that was stopped amid that leaves it.
+    """
+    with stack.cli() as cli:
+        found = set[str]()
+        for stream in (service, f"{service}_LATER"):
+            info = cli.req(f"$JS.API.STREAM.INFO.{stream}", '{"subjects_filter": ">"}')
+            found |= (info["state"].get("subjects") or {}).keys()
+        return {subject for subject in found if PROBE not in subject.split(".")}
 
 
 def messages(stack: Project, *streams: str) -> int:
