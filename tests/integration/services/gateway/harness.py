@@ -17,6 +17,7 @@ from nightshift.database import Database, migrate, open_database
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.messaging.job_watch import JobWatch
 from nightshift.objects.s3 import open_objects
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
@@ -183,7 +184,7 @@ def unconnected(folder: Path, settings: GatewaySettings) -> GatewayContext:
         objects=nobody,
         transfers=nobody,
         admission=admission(settings, ApiKeys(database)),
-        watch=nobody,
+        watch=JobWatch(Connection(), set()),
         intake=nobody,
         webhooks=nobody,
     )
