@@ -187,7 +187,9 @@ async def test_provision_says_whom_nobody_vouches_for(world: World, tmp_path: Pa
     """One line and exit code 1, no traceback."""
     foreign = str(make_certificates(tmp_path).ca_file)
     for variable in ("DATABASE_CA_FILE", "S3_CA_FILE"):
-        process = world.stack.process("nightshift.runtime.provision", extra=world.settings | {variable: foreign})
+        process = world.stack.process(
+            "nightshift.runtime.provision", extra=world.settings | {variable: foreign, "PROVISION_WAIT_SECONDS": "1"}
+        )
         assert await process.wait(timeout_seconds=60) == 1
         assert f"{variable} must name the authority" in process.output()
         assert "Traceback" not in process.output()
