@@ -37,7 +37,8 @@ async def newsletter(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
         "LETTERBOX_FOLDER": str(folder / "letterbox"),
         "READERS": "ada,bob",
     }
-    assert set(re.findall(r"--set (\w+)=", PAGE)) == set(settings)
+    (up,) = re.findall(r"^nightshift up --set .*$", PAGE, re.MULTILINE)
+    assert set(re.findall(r"--set (\w+)=", up)) == set(settings)
     async with running(Stack(folder / "stack", project=project)) as stack:
         await stack.provision()
         async with serving(Service(stack, "newsletter", extra=settings)):
