@@ -1,5 +1,6 @@
 """Real servers and services for a test: started, and ended whatever happens; skipped where a program is missing."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -8,6 +9,7 @@ from typing import NoReturn, TypeVar
 import pytest
 
 from nightshift.embedded.processes.binaries import ProgramMissingError
+from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.mail_server import MailServer
 from nightshift.embedded.servers.object_store import ObjectServer
@@ -31,6 +33,16 @@ def needing_programs() -> Iterator[None]:
         yield
     except ProgramMissingError as missing:
         absent(str(missing))
+
+
+async def listens(port: int) -> bool:
+    """Whether anybody takes connections there."""
+    try:
+        _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 @asynccontextmanager

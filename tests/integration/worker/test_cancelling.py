@@ -115,6 +115,18 @@ async def _of_size(harness: Harness, count: int) -> list[tuple[str, str]]:
     return found if len(found) >= count else []
 
 
+async def _cancel_amid_the_commit(at: Desk, committing: asyncio.Event, go_on: asyncio.Event) -> JobEvent:
+    """Publish a job, cancel it when its commit has begun, and let that go on; return what is told of its end."""
+    await at.harness.publisher.publish(RunProbe(name="a"), job_id="a")
+    await committing.wait()
+    cancelling = asyncio.create_task(at.cancel())
+    await eventually(lambda: any(one.stopped for one in at.harness.parts.worker.running), what="it is asked for")
+    go_on.set()
+    told = await cancelling
+    assert told is not None
+    return told
+
+
 async def test_a_job_whose_commit_has_begun_is_not_cancelled(desk: OpenDesk) -> None:
     """It is done, exactly once, and whoever cancelled it is told so."""
     committing, go_on = asyncio.Event(), asyncio.Event()
@@ -128,14 +140,8 @@ async def test_a_job_whose_commit_has_begun_is_not_cancelled(desk: OpenDesk) -> 
         job.run_in_transaction(step)
 
     async with desk(handler) as at:
-        await at.harness.publisher.publish(RunProbe(name="a"), job_id="a")
-        await committing.wait()
-        cancelling = asyncio.create_task(at.cancel())
-        await eventually(lambda: any(one.stopped for one in at.harness.parts.worker.running), what="it is asked for")
-        go_on.set()
-        told = await cancelling
-        assert told is not None
-        assert (told.what, told.error) == ("done", told.error)
+        told = await _cancel_amid_the_commit(at, committing, go_on)
+        assert told.what == "done"
         assert (await at.harness.effects(), await at.reasons()) == (["paid"], [])
 
 
@@ -155,13 +161,7 @@ async def test_a_commit_that_fails_after_the_job_was_cancelled_is_not_tried_agai
         job.run_in_transaction(step)
 
     async with desk(handler) as at:
-        await at.harness.publisher.publish(RunProbe(name="a"), job_id="a")
-        await committing.wait()
-        cancelling = asyncio.create_task(at.cancel())
-        await eventually(lambda: any(one.stopped for one in at.harness.parts.worker.running), what="it is asked for")
-        go_on.set()
-        told = await cancelling
-        assert told is not None
+        told = await _cancel_amid_the_commit(at, committing, go_on)
         assert (told.what, told.error) == ("dead", "cancelled")
         (letter,) = await at.harness.dead_letters()
         assert "ArithmeticError: not like this" in letter.headers["Dead-Error"]

@@ -18,6 +18,7 @@ from services.console.settings import ConsoleSettings
 from services.console.sign_in.link import new_link_secret, write_link
 from services.console.sign_in.passwords import hash_password
 from tests.harness import eventually
+from tests.servers import listens
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 PASSWORD = "correct horse battery"
@@ -103,12 +104,7 @@ async def console(folder: Path, broker: Broker | None = None, /, **settings: str
 async def _listens(port: int, running: "asyncio.Task[int]") -> bool:
     if running.done():
         running.result()
-    try:
-        _, writer = await asyncio.open_connection(LOOPBACK, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+    return await listens(port)
 
 
 def location(answer: httpx.Response) -> str:

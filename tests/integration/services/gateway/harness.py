@@ -30,6 +30,7 @@ from services.gateway.context import GatewayContext
 from services.gateway.service import serve
 from services.gateway.settings import GatewaySettings
 from tests.harness import connected, eventually
+from tests.servers import listens
 
 AWAY = "http://127.0.0.1:9"
 """Where nothing listens."""
@@ -119,12 +120,7 @@ async def gateway(
 async def _listens(port: int, running: "asyncio.Task[int]") -> bool:
     if running.done():
         running.result()
-    try:
-        _, writer = await asyncio.open_connection(LOOPBACK, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+    return await listens(port)
 
 
 async def _make_bucket(endpoint: str, access_key: str, secret_key: str) -> None:

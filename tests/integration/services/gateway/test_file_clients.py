@@ -17,7 +17,7 @@ from tests.harness import eventually
 from tests.integration.objects.transfer_rules import bytes_of
 from tests.integration.services.gateway.files_client import Files, file_gateway
 from tests.repository import ROOT
-from tests.servers import absent
+from tests.servers import absent, listens
 
 DATA = bytes_of(3 << 20)
 
@@ -114,20 +114,11 @@ async def nginx(folder: Path, upstream: str) -> AsyncIterator[str]:
     )
     process = await asyncio.create_subprocess_exec(program, "-p", folder, "-c", config)
     try:
-        await eventually(lambda: _listens(port), what="nginx listens")
+        await eventually(lambda: listens(port), what="nginx listens")
         yield f"http://{LOOPBACK}:{port}"
     finally:
         process.terminate()
         await process.wait()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(LOOPBACK, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def test_nginx_with_the_documented_lines_passes_uploads_on_as_they_come(
