@@ -1,7 +1,5 @@
 """The application: one table of routes, each behind the same door."""
 
-from collections.abc import Callable, Sequence
-
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
@@ -24,21 +22,13 @@ SCREENS = (
     Screen("Workers", "/workers"),
 )
 """The navigation."""
-AREAS: tuple[Callable[[ConsoleContext], Sequence[Route]], ...] = (
-    now.routes,
-    queue.routes,
-    jobs.routes,
-    dead.routes,
-    schedules.routes,
-    workers.routes,
-)
-"""Each returns the routes of its screen."""
+_AREAS = (now, queue, jobs, dead, schedules, workers)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
 def routes(console: ConsoleContext) -> list[Route]:
     """Return every route of the console: what each needs stands in it."""
-    pages = [route for area in AREAS for route in area(console)]
+    pages = [route for area in _AREAS for route in area.ROUTES]
     return [*pages, *SignIn(console).routes(), Route("GET", "/static/{name}", _static, None)]
 
 

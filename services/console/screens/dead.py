@@ -1,6 +1,7 @@
 """Dead letters: in groups by error, found by service, type, reason and text; and one in full, but for its body."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Mapping
 
 from starlette.responses import Response
 
@@ -20,15 +21,6 @@ from services.console.web.visit import Route, Visit
 _GROUPS = 20
 _LONGEST = 300
 _DIGITS = 19
-
-
-def routes(console: ConsoleContext) -> Sequence[Route]:
-    """Return the routes."""
-    del console
-    return (
-        Route("GET", "/dead", show, Right.LOOK),
-        Route("GET", "/dead/{service}/{sequence}", show_one, Right.LOOK),
-    )
 
 
 async def show(visit: Visit) -> Response:
@@ -81,11 +73,7 @@ async def show_one(visit: Visit) -> Response:
 
 def _command(wanted: Wanted) -> str:
     options = [("service", wanted.service), ("type", wanted.type), ("reason", wanted.reason), ("error", wanted.error)]
-    return " ".join(["nightshift dlq list", *(f"--{name} {_quoted(value)}" for name, value in options if value)])
-
-
-def _quoted(value: str) -> str:
-    return value if value.replace(".", "").replace("-", "").isalnum() else "'" + value.replace("'", "'\\''") + "'"
+    return " ".join(["nightshift dlq list", *(f"--{name} {shlex.quote(value)}" for name, value in options if value)])
 
 
 def _attempts(console: ConsoleContext, job_type: str) -> int | None:
@@ -95,3 +83,9 @@ def _attempts(console: ConsoleContext, job_type: str) -> int | None:
 
 def _headers(message: StoredMessage) -> Mapping[str, str]:
     return {name: value for name, value in message.headers.items() if not name.startswith(wire.DEAD_PREFIX)}
+
+
+ROUTES = (
+    Route("GET", "/dead", show, Right.LOOK),
+    Route("GET", "/dead/{service}/{sequence}", show_one, Right.LOOK),
+)

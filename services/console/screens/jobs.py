@@ -26,12 +26,6 @@ _LONGEST = 500
 _NO_DATABASE = "DATABASE_URL is not set, so jobs that are done cannot be seen."
 
 
-def routes(console: ConsoleContext) -> Sequence[Route]:
-    """Return the routes."""
-    del console
-    return (Route("GET", "/jobs", show, Right.LOOK),)
-
-
 async def show(visit: Visit) -> Response:
     """Show where a job is, or the jobs that are done."""
     console, query = visit.console, visit.query
@@ -91,3 +85,6 @@ def _outcome(text: str) -> Outcome | None:
     if text and text not in get_args(Outcome):
         raise Refused(400, f"There is no outcome {text[:40]!r}. There are: {', '.join(get_args(Outcome))}.")
     return "done" if text == "done" else "skipped" if text else None
+
+
+ROUTES = (Route("GET", "/jobs", show, Right.LOOK),)

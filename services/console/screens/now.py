@@ -1,21 +1,12 @@
 """Now: what needs a person, and every queue as a row."""
 
-from collections.abc import Sequence
-
 from starlette.responses import Response
 
-from services.console.context import ConsoleContext
 from services.console.figures.concerns import concerns, seconds_until_empty
 from services.console.rights import Right
 from services.console.screens.sparkline import sparkline
 from services.console.web.pages import page
 from services.console.web.visit import Route, Visit
-
-
-def routes(console: ConsoleContext) -> Sequence[Route]:
-    """Return the routes."""
-    del console
-    return (Route("GET", "/", show, Right.LOOK),)
 
 
 async def show(visit: Visit) -> Response:
@@ -33,3 +24,6 @@ async def show(visit: Visit) -> Response:
         sparklines={name: sparkline(points) for name, points in sampler.history.items()},
         until_empty=seconds_until_empty,
     )
+
+
+ROUTES = (Route("GET", "/", show, Right.LOOK),)

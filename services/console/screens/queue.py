@@ -1,13 +1,10 @@
 """Queue: how full it is, its types, what waits in it, and its workers."""
 
-from collections.abc import Sequence
-
 from starlette.responses import Response
 
 from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.type_rows import type_rows
 from nightshift.topology.topology import dead_letter_stream, later_stream, queue_stream
-from services.console.context import ConsoleContext
 from services.console.figures.concerns import seconds_until_empty
 from services.console.rights import Right
 from services.console.screens.sparkline import sparkline
@@ -15,12 +12,6 @@ from services.console.screens.waiting import waiting_page
 from services.console.web.pages import page
 from services.console.web.refused import Refused
 from services.console.web.visit import Route, Visit
-
-
-def routes(console: ConsoleContext) -> Sequence[Route]:
-    """Return the routes."""
-    del console
-    return (Route("GET", "/queues/{service}", show, Right.LOOK),)
 
 
 async def show(visit: Visit) -> Response:
@@ -46,3 +37,6 @@ async def show(visit: Visit) -> Response:
         sparkline=sparkline(console.sampler.history.get(service, ())),
         until_empty=seconds_until_empty,
     )
+
+
+ROUTES = (Route("GET", "/queues/{service}", show, Right.LOOK),)

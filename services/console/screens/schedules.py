@@ -1,6 +1,5 @@
 """Schedules: when each was last due and is due next, whether it is paused; and the history of one."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,7 +10,6 @@ from nightshift.cli.queries import timetable
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.instants import utc_now
 from nightshift.scheduler.timetable.listing import listing
-from services.console.context import ConsoleContext
 from services.console.rights import Right
 from services.console.web.pages import page
 from services.console.web.refused import Refused
@@ -25,15 +23,6 @@ class Due(NamedTuple):
 
     at: datetime
     local: str
-
-
-def routes(console: ConsoleContext) -> Sequence[Route]:
-    """Return the routes."""
-    del console
-    return (
-        Route("GET", "/schedules", show, Right.LOOK),
-        Route("GET", "/schedules/{name}", show_one, Right.LOOK),
-    )
 
 
 async def show(visit: Visit) -> Response:
@@ -62,3 +51,9 @@ async def show_one(visit: Visit) -> Response:
         fired=(await timetable.history(console.connection, schedule.name))[-_HISTORY:][::-1],
         paused=schedule.name in await timetable.paused(console.connection),
     )
+
+
+ROUTES = (
+    Route("GET", "/schedules", show, Right.LOOK),
+    Route("GET", "/schedules/{name}", show_one, Right.LOOK),
+)

@@ -1,19 +1,10 @@
 """Workers: every process that answers, its version, and how busy it is."""
 
-from collections.abc import Sequence
-
 from starlette.responses import Response
 
-from services.console.context import ConsoleContext
 from services.console.rights import Right
 from services.console.web.pages import page
 from services.console.web.visit import Route, Visit
-
-
-def routes(console: ConsoleContext) -> Sequence[Route]:
-    """Return the routes."""
-    del console
-    return (Route("GET", "/workers", show, Right.LOOK),)
 
 
 async def show(visit: Visit) -> Response:
@@ -28,3 +19,6 @@ async def show(visit: Visit) -> Response:
         workers=workers,
         versions=sorted({worker.version for worker in workers}),
     )
+
+
+ROUTES = (Route("GET", "/workers", show, Right.LOOK),)
