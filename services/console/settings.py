@@ -1,7 +1,7 @@
 """The settings of the console."""
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from msgspec import Meta
 from nightshift.cli.client.settings import OperatorSettings
 from nightshift.config.env_fields import Pattern
 from nightshift.config.env_settings import SettingsError
+from nightshift.config.networks import network_problems
 from nightshift.config.secret import Secret
 from services.console.rights import Role
 from services.console.sign_in.users_file import read_users
@@ -105,11 +106,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _proxy_problems(settings: ConsoleSettings) -> Iterator[str]:
-    for proxy in settings.console_trusted_proxies:
-        try:
-            ip_network(proxy)
-        except ValueError:
-            yield f"CONSOLE_TRUSTED_PROXIES: {proxy!r} is no address or network, such as 10.0.0.0/8"
+    yield from network_problems("CONSOLE_TRUSTED_PROXIES", settings.console_trusted_proxies)
     if settings.console_proxy_header is None:
         return
     if not settings.console_trusted_proxies:

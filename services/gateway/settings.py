@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from msgspec import Meta
 
 from nightshift.config.datastore_urls import ENDPOINT
 from nightshift.config.env_fields import Pattern
+from nightshift.config.networks import network_problems
 from nightshift.config.settings import OBJECTS, ServerSettings
 from nightshift.contract.catalogue import Catalogue, load_catalogue
 from nightshift.topology.producers import offered_types
@@ -123,7 +123,7 @@ class GatewaySettings(ServerSettings, frozen=True, kw_only=True):
         yield from super().check()
         yield from _jobs_problems(self.gateway_jobs, load_catalogue(self.contracts_package))
         yield from _origin_problems(self.gateway_cors_origins)
-        yield from _proxy_problems(self.gateway_trusted_proxies)
+        yield from network_problems("GATEWAY_TRUSTED_PROXIES", self.gateway_trusted_proxies)
         yield from _token_problems(self)
         if (self.gateway_tls_cert_file is None) != (self.gateway_tls_key_file is None):
             yield "GATEWAY_TLS_CERT_FILE and GATEWAY_TLS_KEY_FILE belong together: set both, or none"
@@ -158,14 +158,6 @@ def _origin_problems(origins: Iterable[str]) -> Iterator[str]:
                 f"GATEWAY_CORS_ORIGINS: {origin!r} is no origin: expected scheme and host, "
                 "such as https://app.example.com, without a path"
             )
-
-
-def _proxy_problems(proxies: Iterable[str]) -> Iterator[str]:
-    for proxy in proxies:
-        try:
-            ip_network(proxy)
-        except ValueError:
-            yield f"GATEWAY_TRUSTED_PROXIES: {proxy!r} is no address or network, such as 10.0.0.0/8"
 
 
 def _token_problems(settings: GatewaySettings) -> Iterator[str]:
