@@ -10,13 +10,14 @@ from nightshift.outcomes import Unavailable
 
 PROBE = "nightshift-probe"
 """What stands in the place of a job type's action; no service has jobs of this type."""
-_NEVER = "@at 2999-01-01T00:00:00Z"
+_NEVER = "@at 2200-01-01T00:00:00Z"
+"""The broker counts nanoseconds until 2262; what is later would be due at once."""
 _TIMEOUT_SECONDS = 2.0
 _INTERVAL_SECONDS = 60.0
 
 
 async def try_to_store(connection: Connection, service: str, who: str) -> None:
-    """Store what comes due in a thousand years among what waits for a service, and take it back.
+    """Store what comes due in a lifetime among what waits for a service, and take it back.
 
     What a probe that was cut off left there is replaced by the next one of the same `who`.
 

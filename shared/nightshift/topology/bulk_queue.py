@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from nightshift.broker import Connection
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.topology.consumer import Consumer
 from nightshift.topology.topology import queue_stream
@@ -23,6 +23,7 @@ HELD_JOBS, HELD_SHARE = 50_000, 0.25
 MARK = "nightshift-consumer"
 """The entry of the stream's metadata that says when provisioning made the consumer. The broker dates a consumer that
 somebody makes anew, or that comes out of a backup, itself."""
+_NO_CONSUMER = 10014
 _QUEUE = re.compile(r"jobs\.[a-z][a-z0-9-]*\.>")
 
 
@@ -153,17 +154,41 @@ def is_queue(consumer: Consumer) -> bool:
     return consumer.stream == queue_stream(consumer.name)
 
 
+async def read(connection: Connection, consumer: Consumer) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the broker's information about a queue's stream, and about its consumer; None where it has none.
+
+    The consumer is asked about first: jobs that are stored and done between the two answers would put it ahead of
+    its stream the other way round.
+
+    Raises:
+        Unavailable, BrokerRefusedError: the broker is unavailable, or has no such stream.
+    """
+    info: dict[str, Any] | None
+    try:
+        info = await _info(connection, consumer)
+    except BrokerRefusedError as refused:
+        if refused.code != _NO_CONSUMER:
+            raise
+        info = None
+    return await manage(connection, f"STREAM.INFO.{consumer.stream}"), info
+
+
 async def look(connection: Connection, consumer: Consumer) -> QueueState | None:
     """Return the present state of a service's queue; None where it is a work queue, whose jobs the broker removes.
 
     Raises:
         Unavailable, BrokerRefusedError: the broker is unavailable, or has no such queue.
     """
-    stream = await manage(connection, f"STREAM.INFO.{consumer.stream}")
+    stream, info = await read(connection, consumer)
     if not is_bulk(stream["config"]):
         return None
-    info = await manage(connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
+    if info is None:
+        info = await _info(connection, consumer)  # says what is missing
     return state_of(stream, info, consumer)
+
+
+async def _info(connection: Connection, consumer: Consumer) -> dict[str, Any]:
+    return await manage(connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
 
 
 async def remove_done(connection: Connection, state: QueueState) -> bool:

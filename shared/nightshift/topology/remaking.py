@@ -161,10 +161,9 @@ async def _until_empty(connection: Connection, consumer: Consumer) -> None:
 
 
 async def _check_worth_a_try(connection: Connection, consumer: Consumer) -> None:
-    stream = await manage(connection, f"STREAM.INFO.{consumer.stream}")
-    if stream["state"]["consumer_count"] == 0:
+    stream, info = await bulk_queue.read(connection, consumer)
+    if info is None:
         return
-    info = await manage(connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
     state = bulk_queue.state_of(stream, info, consumer)
     if info.get("paused"):
         raise NotNowError("it is paused")
@@ -179,9 +178,8 @@ async def _check_worth_a_try(connection: Connection, consumer: Consumer) -> None
 async def _is_empty(connection: Connection, consumer: Consumer) -> bool:
     """Return whether every job of the queue is done; asked of the messages themselves, beyond what is done for sure."""
     floor = 0
-    stream = await manage(connection, f"STREAM.INFO.{consumer.stream}")
-    if stream["state"]["consumer_count"]:
-        info = await manage(connection, f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
+    stream, info = await bulk_queue.read(connection, consumer)
+    if info is not None:
         state = bulk_queue.state_of(stream, info, consumer)
         if state.pending or state.in_flight:
             return False

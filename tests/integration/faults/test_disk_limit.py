@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.broker import Connection, QueueFullError
+from nightshift.broker import Connection, QueueFullError, storage_probe
 from nightshift.broker.jetstream import manage, store
 from nightshift.broker.storage_probe import StorageProbe
 from nightshift.contract import wire
@@ -124,8 +124,24 @@ async def test_a_worker_without_work_is_not_ready_while_nothing_is_stored(
 async def test_a_probe_that_was_cut_off_leaves_one_message_at_most(small_disk: Broker, tmp_path: Path) -> None:
     """The next one replaces it, and takes it back; several replicas may do so side by side."""
     async with working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness:
-        left = {"Nats-Schedule": "@at 2999-01-01T00:00:00Z", "Nats-Schedule-Target": "due.probe.nightshift-probe"}
+        left = {"Nats-Schedule": "@at 2200-01-01T00:00:00Z", "Nats-Schedule-Target": "due.probe.nightshift-probe"}
         await store(harness.connection, "later.probe.nightshift-probe.worker", left, b"")
         assert await count(harness.connection, "PROBE_LATER") == 1
         await asyncio.gather(*(StorageProbe(harness.connection, "probe").check() for _ in range(20)))
         assert await count(harness.connection, "PROBE_LATER") == 0
+
+
+async def test_a_probe_that_is_left_behind_never_becomes_a_job(small_disk: Broker, tmp_path: Path) -> None:
+    """The broker would take a time that is beyond its nanoseconds for one that is past."""
+    async with working(small_disk, None, tmp_path, {RunProbe: record}, stream_limits=SMALL) as harness:
+
+        async def keep(*_: object) -> dict[str, object]:
+            """Stand for a worker that was killed before it took its probe back."""
+            return {}
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(storage_probe, "manage", keep)
+            await StorageProbe(harness.connection, "probe").check()
+        await harness.publisher.publish_later(RunProbe(name="due after the probe was"), delay=timedelta(seconds=0.5))
+        await harness.settled(1)
+        assert [left.subject for left in await harness.stored("PROBE_LATER")] == ["later.probe.nightshift-probe.worker"]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -81,6 +82,27 @@ async def test_a_producer_that_never_stops_loses_nothing(broker: Broker, tmp_pat
         effects = await harness.effects()
         assert len(effects) == len(set(effects))
         assert set(accepted) <= set(effects)
+
+
+async def test_a_busy_queue_is_never_taken_for_one_whose_floor_is_wrong(
+    broker: Broker, tmp_path: Path, operator: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs that come and are done between the broker's two answers do not put its consumer ahead of its stream."""
+    async with working(broker, None, tmp_path, {RunProbe: record}) as harness:
+        await provision_broker(operator, BULK)
+        done = 0
+
+        async def answer_then_work(connection: Connection, request: str) -> dict[str, Any]:
+            nonlocal done
+            answer = await manage(connection, request)
+            await harness.publisher.publish(RunProbe(name="comes in between"))
+            done += 1
+            await harness.settled(done)
+            return answer
+
+        monkeypatch.setattr(bulk_queue, "manage", answer_then_work)
+        looks = [await bulk_queue.look(operator, CONSUMER) for _ in range(3)]
+        assert [look and look.distrust for look in looks] == ["", "", ""]
 
 
 async def test_a_queue_that_is_not_empty_keeps_its_kind_and_its_jobs(
