@@ -6,7 +6,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.console.context import ConsoleContext, Screen
-from services.console.screens import dead, jobs, now, queue, schedules, workers
+from services.console.screens import dead, job, jobs, now, queue, schedules, workers
 from services.console.sign_in.routes import SignIn
 from services.console.web.door import Door
 from services.console.web.pages import assets
@@ -22,7 +22,7 @@ SCREENS = (
     Screen("Workers", "/workers"),
 )
 """The navigation."""
-_AREAS = (now, queue, jobs, dead, schedules, workers)
+_AREAS = (now, queue, jobs, job, dead, schedules, workers)
 _FOREVER = "public, max-age=31536000, immutable"
 
 

@@ -1,5 +1,6 @@
 """What the routes of the console are built from."""
 
+import asyncio
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from services.console.sign_in.proxy import ProxySignIn
 from services.console.sign_in.sessions import Sessions
 from services.console.sign_in.throttle import Throttle
 from services.console.sign_in.users_file import UsersFile
+
+_READ_AT_ONCE = 2
 
 
 class Screen(NamedTuple):
@@ -71,6 +74,8 @@ class ConsoleContext:
     cookie: str
     throttle: Throttle = field(default_factory=Throttle)
     screens: Sequence[Screen] = ()
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
+    """Held by whoever reads many messages for one page."""
 
     @property
     def services(self) -> list[str]:

@@ -12,10 +12,12 @@ class Right(StrEnum):
 
     LOOK = "look"
     """See figures, queues, jobs and errors, without the bodies of jobs."""
+    REVEAL = "reveal"
+    """See the body of a job, for a reason that is logged."""
 
 
 ROLES: Mapping[Role, frozenset[Right]] = {
     "viewer": frozenset({Right.LOOK}),
-    "operator": frozenset({Right.LOOK}),
+    "operator": frozenset({Right.LOOK, Right.REVEAL}),
     "admin": frozenset(Right),
 }

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from nightshift.cli.queries.dead_letters import Letter
+from nightshift.contract import wire
 from nightshift.text import storable
 from services.console.letters.fingerprint import fingerprint, pattern_of
+from services.console.web.parameters import instant
 
 PAGE = 50
 _LONGEST_ERROR = 2_000
@@ -19,6 +21,7 @@ _SCHEMA = """
 CREATE TABLE letters (
   service TEXT NOT NULL, sequence INTEGER NOT NULL, type TEXT NOT NULL, job_id TEXT NOT NULL, reason TEXT NOT NULL,
   error TEXT NOT NULL, grouped TEXT NOT NULL, attempts INTEGER NOT NULL, died REAL NOT NULL,
+  tenant TEXT NOT NULL,
   PRIMARY KEY (service, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX by_time ON letters (died, service, sequence);
@@ -27,7 +30,7 @@ CREATE INDEX by_job ON letters (job_id);
 """
 
 
-_Stored = tuple[str, int, str, str, str, str, str, int, float]
+_Stored = tuple[str, int, str, str, str, str, str, int, float, str]
 
 
 class Row(NamedTuple):
@@ -42,6 +45,7 @@ class Row(NamedTuple):
     group: str
     attempts: int
     died: datetime
+    tenant: str
 
     @property
     def place(self) -> str:
@@ -70,6 +74,9 @@ class Wanted(NamedTuple):
     reason: str = ""
     error: str = ""
     group: str = ""
+    tenant: str = ""
+    since: str = ""
+    until: str = ""
 
 
 class LetterIndex:
@@ -87,7 +94,7 @@ class LetterIndex:
         rows = [self._row(service, letter) for letter in letters]
         known = self._sequences(service, [row[1] for row in rows])
         new = [row for row in rows if row[1] not in known]
-        self._database.executemany("INSERT INTO letters VALUES (?,?,?,?,?,?,?,?,?)", new)
+        self._database.executemany("INSERT INTO letters VALUES (?,?,?,?,?,?,?,?,?,?)", new)
         self.counts[service] = self.counts.get(service, 0) + len(new)
         for row in new:
             self._count(_read(row))
@@ -129,17 +136,7 @@ class LetterIndex:
         Raises:
             ValueError: `before` is no such place.
         """
-        conditions, values = list[str](), list[object]()
-        for name, value in (("service", wanted.service), ("type", wanted.type), ("reason", wanted.reason)):
-            if value:
-                conditions.append(f"{name} = ?")
-                values.append(value)
-        if wanted.group:
-            conditions.append("grouped = ?")
-            values.append(wanted.group)
-        if wanted.error:
-            conditions.append("error LIKE ? ESCAPE '\\'")
-            values.append(f"%{_escaped(wanted.error)}%")
+        conditions, values = _conditions(wanted)
         if before:
             died, service, sequence = before.split(":")
             conditions.append("(died, service, sequence) < (?, ?, ?)")
@@ -176,7 +173,8 @@ class LetterIndex:
         group = fingerprint(service, letter.reason, pattern_of(error))
         job_id, reason, job_type = storable(letter.job_id), storable(letter.reason), storable(letter.type)
         died = letter.died.timestamp()
-        return (service, letter.sequence, job_type, job_id, reason, error, group, letter.attempts, died)
+        tenant = storable(letter.message.headers.get(wire.TENANT, ""))
+        return (service, letter.sequence, job_type, job_id, reason, error, group, letter.attempts, died, tenant)
 
     def _sequences(self, service: str, sequences: Sequence[int]) -> set[int]:
         if not sequences:
@@ -193,9 +191,25 @@ class LetterIndex:
                 del self._groups[group]
 
 
+def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
+    since, until = instant(wanted.since), instant(wanted.until)
+    found: list[tuple[str, object]] = [
+        ("service = ?", wanted.service),
+        ("type = ?", wanted.type),
+        ("reason = ?", wanted.reason),
+        ("grouped = ?", wanted.group),
+        ("error LIKE ? ESCAPE '\\'", f"%{_escaped(wanted.error)}%" if wanted.error else ""),
+        ("tenant = ?", storable(wanted.tenant)),
+        ("died >= ?", since and since.timestamp()),
+        ("died < ?", until and until.timestamp()),
+    ]
+    given = [(condition, value) for condition, value in found if value not in {"", None}]
+    return [condition for condition, _ in given], [value for _, value in given]
+
+
 def _escaped(text: str) -> str:
     return storable(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _read(row: _Stored) -> Row:
-    return Row(*row[:8], datetime.fromtimestamp(row[8], UTC))
+    return Row(*row[:8], datetime.fromtimestamp(row[8], UTC), row[9])

@@ -1,90 +1,89 @@
-"""Jobs: those that are done, the newest first; and where a job of one id is, as far as that is cheap to tell.
+"""Jobs: lists by state, type, error, time and tenant; and the places of a job of one id, whatever its type."""
 
-What waits in its queue, or is in a worker's hands, is not looked for: that would read the whole queue.
-"""
+import shlex
 
-from collections.abc import Sequence
-from typing import get_args
+from starlette.responses import RedirectResponse, Response
 
-from starlette.responses import Response
-
-from nightshift.cli.queries.job_rows import finished
-from nightshift.cli.queries.job_search import RANK, later_locations
-from nightshift.cli.queries.location import Location
-from nightshift.database import Database
-from nightshift.messaging.ledger import LedgerEntry, LedgerFilter, Outcome, newest
 from nightshift.outcomes import Unavailable
-from services.console.context import ConsoleContext
-from services.console.letters.index import Row
+from services.console.jobs.listing import STATES, JobsPage, JobsWanted, jobs_wanted, listed
+from services.console.jobs.places import Places, places_of
 from services.console.rights import Right
 from services.console.web.pages import page
-from services.console.web.refused import Refused
 from services.console.web.visit import Route, Visit
 
-_SHOWN = 50
-_LONGEST = 500
+_LONGEST_ID, _LONGEST_PLACE = 1_000, 1_000
 _NO_DATABASE = "DATABASE_URL is not set, so jobs that are done cannot be seen."
+_NOWHERE = JobsPage([], None)
 
 
 async def show(visit: Visit) -> Response:
-    """Show where a job is, or the jobs that are done."""
-    console, query = visit.console, visit.query
-    job_id, job_type, outcome = (query.get(name, "")[:_LONGEST] for name in ("id", "type", "outcome"))
-    known = sorted(console.operator.catalogue.messages)
-    if job_type and job_type not in known:
-        raise Refused(400, f"There is no job type {job_type[:80]!r}. There are: {', '.join(known)}.")
-    wanted = LedgerFilter(type=job_type or None, tenant=query.get("tenant") or None, outcome=_outcome(outcome))
-    database, notice = console.operator.database(), ""
-    places, entries = list[Location](), list[LedgerEntry]()
+    """Show a list of jobs; or the job of an id, if one type has it, else all that have."""
+    job_id = visit.query.get("id", "").strip()[:_LONGEST_ID]
+    return await _of_id(visit, job_id) if job_id else await _list(visit)
+
+
+async def _of_id(visit: Visit, job_id: str) -> Response:
+    console, known = visit.console, sorted(visit.console.operator.catalogue.messages)
+    wanted = jobs_wanted({"type": visit.query.get("type", "")}, known)
+    if wanted.type:
+        return RedirectResponse(visit.url(f"/jobs/{wanted.type}", id=job_id), 303)
+    beyond = {row.type for row in console.letters.index.of_job(job_id)} - set(known)
+    places = await places_of(console, job_id, [*known, *sorted(beyond)])
+    types = {place.type for place in places.found}
+    if len(types) == 1:
+        return RedirectResponse(visit.url(f"/jobs/{types.pop()}", id=job_id), 303)
+    return _page(visit, wanted, job_id=job_id, places=places, command=f"nightshift jobs find {shlex.quote(job_id)}")
+
+
+async def _list(visit: Visit) -> Response:
+    console, known = visit.console, sorted(visit.console.operator.catalogue.messages)
+    wanted = jobs_wanted(visit.query, known)
+    database, found, notice = console.operator.database(), _NOWHERE, ""
     try:
-        if job_id:
-            places = await _places(console, database, job_id, [job_type] if job_type else known)
-        elif database is not None:
-            entries = [entry async for entry in newest(database, wanted, limit=_SHOWN, size=_SHOWN)]
+        found = await listed(console, database, wanted, visit.query.get("before", "")[:_LONGEST_PLACE])
     except Unavailable as away:
-        notice = f"{away}. What is shown may lack some."
+        notice = f"{away}. These jobs are not shown; that does not mean that there are none."
+    if database is None and wanted.state in {"", "done", "skipped"}:
+        notice = _NO_DATABASE
+    return _page(visit, wanted, found=found, notice=notice, command=_command(wanted))
+
+
+def _page(
+    visit: Visit,
+    wanted: JobsWanted,
+    *,
+    command: str,
+    job_id: str = "",
+    places: Places | None = None,
+    found: JobsPage = _NOWHERE,
+    notice: str = "",
+) -> Response:
     return page(
         visit,
         "jobs.html.j2",
-        command=f"nightshift jobs find {job_id}" if job_id.isalnum() else "nightshift jobs list",
+        command=command,
         job_id=job_id,
-        types=known,
-        outcomes=get_args(Outcome),
+        wanted=wanted,
+        types=sorted(visit.console.operator.catalogue.messages),
+        states=STATES,
         places=places,
-        entries=entries,
-        notice=notice or (_NO_DATABASE if database is None else ""),
-        letters=console.letters.follower.progress,
+        found=found,
+        notice=notice,
+        letters=visit.console.letters.follower.progress,
     )
 
 
-async def _places(
-    console: ConsoleContext, database: Database | None, job_id: str, types: Sequence[str]
-) -> list[Location]:
-    found = [place for name in types async for place in later_locations(console.operator, name, job_id)]
-    found += [_of_letter(row) for row in console.letters.index.of_job(job_id) if row.type in types]
-    if database is not None:
-        found += [place async for place in finished(database, job_id, types)]
-    return sorted(found, key=lambda place: RANK.index(place.state))
-
-
-def _of_letter(row: Row) -> Location:
-    return Location(
-        state="dead",
-        type=row.type,
-        job_id=row.job_id,
-        where=f"{row.service}:{row.sequence}",
-        at=row.died,
-        attempt=row.attempts,
-        detail=f"{row.reason}: {row.error}",
-        stream=row.service,
-        sequence=row.sequence,
-    )
-
-
-def _outcome(text: str) -> Outcome | None:
-    if text and text not in get_args(Outcome):
-        raise Refused(400, f"There is no outcome {text[:40]!r}. There are: {', '.join(get_args(Outcome))}.")
-    return "done" if text == "done" else "skipped" if text else None
+def _command(wanted: JobsWanted) -> str:
+    given = {"type": wanted.type, "error": wanted.error, "tenant": wanted.tenant}
+    match wanted.state:
+        case "dead":
+            name = "dlq list"
+        case "waiting" | "later":
+            return "nightshift queues list"
+        case state:
+            name, given["outcome"] = "jobs list", state
+    options = (f"--{option} {shlex.quote(value)}" for option, value in given.items() if value)
+    return " ".join(["nightshift", name, *options])
 
 
 ROUTES = (Route("GET", "/jobs", show, Right.LOOK),)

@@ -1,7 +1,7 @@
 """The jobs that wait in a queue, oldest first, a page at a time by the sequence of the stream: cheap at any depth."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from nightshift.broker import Connection, direct_get
@@ -9,6 +9,7 @@ from nightshift.cli.queries.streams import consumer_info, stored_at
 from nightshift.contract import wire
 from nightshift.topology.topology import queue_stream
 from nightshift.worker.in_flight import job_of
+from services.console.web.parameters import instant, sequence
 from services.console.web.refused import Refused
 
 PAGE = 50
@@ -45,9 +46,10 @@ async def waiting_page(connection: Connection, service: str, query: Mapping[str,
         raise Refused(400, f"{job_type[:80]!r} is no job type of {service}.")
     info = await consumer_info(connection, stream, service)
     floor, delivered = int(info["ack_floor"]["stream_seq"]), int(info["delivered"]["stream_seq"])
-    start = max(floor, _number(query.get("after", ""))) + 1
-    if query.get("at"):
-        since = await direct_get.first_since(connection, stream, _instant(query["at"]))
+    start = max(floor, sequence(query.get("after", ""))) + 1
+    at = instant(query.get("at", ""))
+    if at is not None:
+        since = await direct_get.first_since(connection, stream, at)
         if since is None:
             return WaitingPage([], None)
         start = max(start, since)
@@ -63,19 +65,3 @@ async def waiting_page(connection: Connection, service: str, query: Mapping[str,
 
 def _is_plain(job_type: str) -> bool:
     return len(job_type) <= wire.MAX_ID_BYTES and job_type.isascii() and not set(job_type) & set("*> \t\r\n")
-
-
-def _number(text: str) -> int:
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):  # noqa: PLR2004 - fits into 64 bits
-        raise Refused(400, f"{text[:40]!r} is no place in a queue.")
-    return int(text)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Refused(400, f"{text[:40]!r} is no time: write 2026-11-28T13:00 (UTC).") from None

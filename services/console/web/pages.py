@@ -9,8 +9,10 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec import UNSET
 from starlette.responses import Response
 
 from nightshift.cli.terminal.formatting import (
@@ -109,12 +111,18 @@ def _environment() -> Environment:
         safe_text=safe,
         plural=plural,
         ago=_ago,
+        json_text=_json_text,
     )
+    environment.globals.update(unset=UNSET)
     return environment
 
 
 def _ago(at: datetime | None, now: datetime) -> str:
     return "" if at is None else format_span(max(now - at, timedelta()))
+
+
+def _json_text(value: object) -> str:
+    return safe(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def _printable(value: object) -> object:

@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nightshift.contract import wire
 from services.console.rights import Right
 from services.console.sign_in.person import Person
 
@@ -41,6 +42,11 @@ class Visit:
         """Return an address within the console; parameters that are None or empty are left out."""
         given = {name: str(value) for name, value in query.items() if value is not None and value != ""}
         return self.console.settings.prefix + path + (f"?{urlencode(given)}" if given else "")
+
+    def job(self, job_type: str, job_id: str) -> str:
+        """Return the address of a job's page; empty for what has none: an event, or a letter without an id."""
+        known = job_id and wire.service_of(job_type) in self.console.services
+        return self.url(f"/jobs/{quote(job_type, safe='')}", id=job_id) if known else ""
 
 
 Handler = Callable[[Visit], Awaitable[Response]]

@@ -5,7 +5,7 @@ Nothing is ever counted here: a count of millions of rows takes seconds, and the
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, select, tuple_
@@ -38,6 +38,15 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tenant: str | None
     result: Any
     """None too when its time to be kept is over."""
+
+
+class LedgerPlace(NamedTuple):
+    """Where a page of the ledger ended: the next one goes on behind it."""
+
+    done_at: datetime
+    consumer: str
+    type: str
+    token: str
 
 
 class LedgerFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,27 +97,34 @@ async def newest(
     Raises:
         Unavailable: the database is unavailable.
     """
-    query = select(processed_messages).where(*wanted.conditions(database.dialect))
-    query = query.order_by(*(column.desc() for column in _ORDER))
     left, last = limit, None
     while left is None or left > 0:
-        page = size if left is None else min(size, left)
-        rows = await _rows(database, query.where(*_before(last)).limit(page))
-        for row in rows:
-            yield _entry(row)
-        if len(rows) < page:
+        size = size if left is None else min(size, left)
+        entries, last = await page(database, wanted, last, size=size)
+        for entry in entries:
+            yield entry
+        if last is None:
             return
-        left, last = None if left is None else left - page, rows[-1]
+        left = None if left is None else left - size
 
 
-def _before(last: RowMapping | None) -> list[ColumnElement[bool]]:
+async def page(
+    database: Database, wanted: LedgerFilter, before: LedgerPlace | None, *, size: int = PAGE_ROWS
+) -> tuple[list[LedgerEntry], LedgerPlace | None]:
+    """Return the next page of jobs, the newest first, behind a place; and its own end, None if there are no more.
+
+    Raises:
+        Unavailable: the database is unavailable.
+    """
+    query = select(processed_messages).where(*wanted.conditions(database.dialect), *_before(before))
+    rows = await _rows(database, query.order_by(*(column.desc() for column in _ORDER)).limit(size))
+    end = LedgerPlace(*(rows[-1][column] for column in _ORDER)) if len(rows) == size else None
+    return [_entry(row) for row in rows], end
+
+
+def _before(last: LedgerPlace | None) -> list[ColumnElement[bool]]:
     """Return the condition for rows behind the last one; the instant alone, too, so that its index is used."""
-    if last is None:
-        return []
-    return [
-        _ROW.processed_at <= last[_ROW.processed_at],
-        tuple_(*_ORDER) < tuple_(*(last[column] for column in _ORDER)),
-    ]
+    return [] if last is None else [_ROW.processed_at <= last.done_at, tuple_(*_ORDER) < tuple_(*last)]
 
 
 async def find(database: Database, job_type: str, job_id: str) -> LedgerEntry | None:

@@ -37,14 +37,14 @@ async def history(connection: Connection, job_id: str, types: Iterable[str]) -> 
     found, wanted, named = list[Told](), frozenset(types), wire.storable_id(job_id)
     needle = b'"id":' + msgspec.json.encode(named)
     for service in sorted({wire.service_of(job_type) for job_type in wanted}):
-        async for body in kept(connection, wire.events_subject(service), _not_before(job_id)):
+        async for body in kept(connection, wire.events_subject(service), not_before(job_id)):
             if needle in body and (message := read_events(body)) is not None:
                 told = [event for event in message.events if event.id == named and event.type in wanted]
                 found += [Told(at=message.at, event=event) for event in told]
     return sorted(found, key=lambda told: told.at)
 
 
-def _not_before(job_id: str) -> datetime | None:
-    """Return when a job's id was made, if the id tells that: nothing was told of it before."""
+def not_before(job_id: str, *, clocks: timedelta = _CLOCKS) -> datetime | None:
+    """Return when a job's id was made, less what clocks may differ by, if it tells that: nothing was told before."""
     ours = _OF_OURS.fullmatch(job_id)
-    return datetime.fromtimestamp(int(ours[1], 16) / 1000, UTC) - _CLOCKS if ours else None
+    return datetime.fromtimestamp(int(ours[1], 16) / 1000, UTC) - clocks if ours else None

@@ -14,9 +14,9 @@ _OUTBOX_ORDER = Keyset(outbox.c.created_at, outbox.c.id)
 
 
 async def finished(database: Database, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
-    """Yield the inbox rows of a job id among jobs of these types."""
+    """Yield the inbox rows of a job id, which may be given as its safe token, among jobs of these types."""
     table = processed_messages
-    query = select(table).where(table.c.type.in_(list(types)), table.c.id == wire.safe_token(job_id))
+    query = select(table).where(table.c.type.in_(list(types)), table.c.id.in_({job_id, wire.safe_token(job_id)}))
     query = query.where(table.c.consumer.in_([wire.service_of(job_type) for job_type in types]))
     async with database.read() as connection:
         rows = (await connection.execute(query)).mappings().all()

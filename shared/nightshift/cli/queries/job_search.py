@@ -99,7 +99,7 @@ async def queue_locations(context: Context, job_type: str, job_id: str) -> Async
             delivered = int(info["delivered"]["stream_seq"])
             if message.sequence <= int(info["ack_floor"]["stream_seq"]):
                 continue  # it is done, and not removed yet
-            yield _in_queue(context, message, service, started=message.sequence <= delivered)
+            yield in_queue(context, message, service, started=message.sequence <= delivered)
 
 
 async def dead_letter_locations(context: Context, job_id: str, types: Iterable[str]) -> AsyncIterator[Location]:
@@ -131,7 +131,8 @@ def _most(context: Context, job_type: str) -> int:
     return (known.RETRIES if known else NO_ROUTE.retries).most
 
 
-def _in_queue(context: Context, message: StoredMessage, service: str, *, started: bool) -> Location:
+def in_queue(context: Context, message: StoredMessage, service: str, *, started: bool) -> Location:
+    """Return the place of a job that was found in its queue; `started`: a worker had it already."""
     job = job_of(service, message)
     return Location(
         state="in flight" if started else "waiting",

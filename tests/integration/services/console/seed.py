@@ -17,14 +17,16 @@ async def waiting(connection: Connection, count: int, job_type: str = "email.sen
         await store(connection, wire.job_subject(job_type), headers, b'{"to":"ada@example.com","subject":"Hi"}')
 
 
-async def dead(connection: Connection, error: str, *, job_id: str, job_type: str = "email.send") -> int:
+async def dead(
+    connection: Connection, error: str, *, job_id: str, job_type: str = "email.send", died: datetime = DIED
+) -> int:
     """Store a dead letter; return its sequence."""
     headers = {
         wire.JOB_ID: job_id,
         wire.DEAD_REASON: "attempts-exhausted",
         wire.DEAD_ERROR: error,
         wire.DEAD_ATTEMPTS: "12",
-        wire.DEAD_TIME: DIED.isoformat(),
+        wire.DEAD_TIME: died.isoformat(),
         wire.DEAD_SUBJECT: wire.job_subject(job_type),
     }
     body = b'{"to":"ada@example.com","subject":"Hi","body":"<p>Hello</p>"}'

@@ -14,7 +14,18 @@ from tests.integration.services.console import seed
 from tests.integration.services.console.harness import console, people
 
 LOGIN = {"nats_user": CONSOLE_VIEWER, "nats_api_prefix": IMPORTED_API}
-PAGES = ("/", "/queues/email", "/dead", "/schedules", "/schedules/report.weekly", "/workers")
+PAGES = (
+    "/",
+    "/queues/email",
+    "/jobs?state=waiting",
+    "/jobs?state=later",
+    "/jobs/email.send?id=mail-0",
+    "/jobs/email.send?id=dead-1",
+    "/dead",
+    "/schedules",
+    "/schedules/report.weekly",
+    "/workers",
+)
 
 
 def settings(broker: Broker, user: str, **more: str) -> ProcessSettings:

@@ -21,7 +21,18 @@ from tests.repository import ROOT
 from tests.servers import absent
 
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-PAGES = ("/", "/queues/email", "/jobs", "/dead", "/dead/email/1", "/schedules", "/schedules/report.weekly", "/workers")
+PAGES = (
+    "/",
+    "/queues/email",
+    "/jobs",
+    "/jobs?state=dead",
+    "/jobs/email.send?id=flow-1",
+    "/dead",
+    "/dead/email/1",
+    "/schedules",
+    "/schedules/report.weekly",
+    "/workers",
+)
 WIDTHS = (320, 1280)
 AXE = ROOT / "tests" / "axe"
 Scheme = Literal["light", "dark"]
@@ -157,6 +168,7 @@ async def test_the_first_load_is_small_and_few_requests(desk: Console, chromium:
         async def note(response: Any) -> None:
             sizes.append(len(await response.body()))
 
+        await page.wait_for_load_state("networkidle")
         page.on("response", note)
         heard.clear()
         await page.goto(f"{desk.url}/", wait_until="networkidle")

@@ -18,7 +18,7 @@ from tests.integration.services.console.harness import SAME_ORIGIN, Console, con
 
 OPEN = {("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/sign-in/link"), ("GET", "/static/{name}")}
 """What whoever has not signed in may reach."""
-SAMPLES = {"service": "email", "sequence": "1", "name": "report.weekly"}
+SAMPLES = {"service": "email", "sequence": "1", "name": "report.weekly", "type": "email.send"}
 
 
 def all_routes(folder: Path) -> list[Route]:
