@@ -3,15 +3,16 @@
 A container mounts its own folder and no other, so that it cannot take the identity of another.
 """
 
-import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from deploy.certificates import certify
+from deploy.credentials_arguments import COMPOSE_DATABASE, credentials_parser
+from deploy.given import GivenError, take
 from deploy.vault import Vault
 from nightshift.contract.catalogue import PACKAGE, Catalogue, load_catalogue
 from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
@@ -26,10 +27,12 @@ from schema.account_keys import new_key
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
 PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"
 S3_KEY, DATABASE_ROLES, ACCOUNT_KEYS = "s3-access-key", "database-roles", "account-keys"
-_COMPOSE_DATABASE = "postgres:5432/nightshift"
+BROKER_AUTHORITY = "nats-ca.pem"
 _OWNER = "nightshift"
 """The owner of the tables, with whom only `provision` and the operator connect; and the application's key."""
 _BUCKET = "nightshift"
+_SERVERS = frozenset({"postgres", "seaweedfs"})
+"""Whose own secrets may be given, too."""
 
 
 class Stores(msgspec.Struct, frozen=True):
@@ -48,10 +51,10 @@ class Stores(msgspec.Struct, frozen=True):
         scheme, _, rest = former.strip().partition("://")
         login, _, place = rest.rpartition("@")
         who = login.partition(":")[0]
-        shared_before = who == _OWNER and place == _COMPOSE_DATABASE  # up to 0.1 all services had the owner's
+        shared_before = who == _OWNER and place == COMPOSE_DATABASE  # up to 0.1 all services had the owner's
         if former and who != user and not shared_before:
             return former
-        return f"{scheme or 'postgresql'}://{user}:{password}@{self.database or place or _COMPOSE_DATABASE}"
+        return f"{scheme or 'postgresql'}://{user}:{password}@{self.database or place or COMPOSE_DATABASE}"
 
 
 def issue(
@@ -62,14 +65,17 @@ def issue(
     offered: Sequence[str] | None = None,
     *,
     stores: Stores | None = None,
+    brokers: Sequence[str] = (),
 ) -> list[str]:
     """Create what is missing, update what is derived; return the broker's users.
 
     `producers` says who outside may publish which jobs, `offered` which jobs the gateway takes; by default all that
-    are not internal.
+    are not internal. `brokers` are the hosts of brokers that are several, which then speak TLS with everybody.
     """
     table = users(declared, catalogue, producers, offered)
     _broker(vault, table)
+    if brokers:
+        _cluster(vault, brokers, {_password_file(user, permissions) for user, permissions in table.items()})
     stores = stores or Stores()
     _database(vault, stores)
     if stores.own_object_store:
@@ -87,6 +93,16 @@ def _broker(vault: Vault, table: Mapping[str, Permissions]) -> None:
     # `provision` runs as the operator, at every start.
     passwords = {user: vault.secret(_password_file(user, permissions)) for user, permissions in table.items()}
     vault.write("nats/users.conf", broker_config(table, passwords))
+
+
+def _cluster(vault: Vault, hosts: Sequence[str], password_files: Collection[str]) -> None:
+    """Let brokers know each other, by certificate and password; and clients know them, by their authority."""
+    trusted = certify(vault, hosts)
+    for folder in sorted({name.partition("/")[0] for name in password_files}):
+        vault.write(f"{folder}/{BROKER_AUTHORITY}", trusted)
+    password = vault.secret("authority/route-password")
+    routes = ", ".join(f'"tls://route:{password}@{host}:6222"' for host in hosts)
+    vault.write("nats/routes.conf", f'authorization {{user: "route", password: "{password}"}}\nroutes: [{routes}]\n')
 
 
 def _password_file(user: str, permissions: Permissions) -> str:
@@ -144,32 +160,8 @@ def _identity(name: str, secret: str, actions: Sequence[str]) -> dict[str, objec
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line; exit code 0: all is in place, 1: a folder cannot be written, 2: wrong producers."""
-    parser = argparse.ArgumentParser(
-        prog="python -m deploy.credentials",
-        description="Create passwords and keys for broker, database and object store. Existing ones are kept, and so "
-        "are addresses and keys of your own. New ones: python -m deploy.renew --help",
-        epilog="example: python -m deploy.credentials --out credentials",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder with one folder per container")
-    parser.add_argument("--producers", type=Path, help="TOML file that says which user may publish which jobs")
-    parser.add_argument(
-        "--gateway-jobs",
-        default=os.environ.get("GATEWAY_JOBS", ""),
-        help="job types that the gateway takes, such as email.send,report.*: its setting GATEWAY_JOBS, the default",
-    )
-    parser.add_argument(
-        "--database",
-        metavar="HOST:PORT/NAME",
-        help="the services' PostgreSQL, with options such as ?sslmode=verify-full; by default as it is in the "
-        f"addresses that are there, at first {_COMPOSE_DATABASE}",
-    )
-    parser.add_argument(
-        "--external-objects",
-        action="store_true",
-        help="a provider's object store: write a policy for each service into s3-policies, and no keys",
-    )
-    options = parser.parse_args(arguments)
+    """Run from the command line; exit code 0: all is in place, 1: a folder cannot be written, 2: something is wrong."""
+    options = credentials_parser().parse_args(arguments)
     stores = Stores(options.database, own_object_store=not options.external_objects)
     catalogue = load_catalogue(os.environ.get("CONTRACTS_PACKAGE") or PACKAGE)
     declared = declared_topology(catalogue)
@@ -177,14 +169,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     taken = frozenset({*services, *catalogue.gateways, CONSOLE, CONSOLE_VIEWER, "scheduler", OPERATOR, PROVISION})
     try:
         producers = read_producers(options.producers, catalogue, taken) if options.producers else None
-        offered = offered_types([one.strip() for one in options.gateway_jobs.split(",") if one.strip()], catalogue)
-        names = issue(Vault(options.out), declared, catalogue, producers, offered, stores=stores)
-    except (ProducersError, ValueError) as error:
+        offered = offered_types(options.gateway_jobs, catalogue)
+        vault = Vault(options.out)
+        given = take(vault, options.given, {*taken, *_SERVERS} - {OPERATOR, CONSOLE_VIEWER}) if options.given else []
+        names = issue(vault, declared, catalogue, producers, offered, stores=stores, brokers=options.brokers)
+    except (GivenError, ProducersError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 2
     except OSError as error:
         print(f"the credentials cannot be written: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 1
+    for name in given:
+        print(f"{name} is new")  # noqa: T201 - a command's output
     print(f"credentials are in place for {', '.join(names)}")  # noqa: T201 - a command's output
     return 0
 

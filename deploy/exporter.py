@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from nightshift.config.version_option import add_version
 from nightshift.runtime.dual_stack import ANYWHERE, ANYWHERE_IPV4, NO_IPV6
 
 _PATH = "/jsz?accounts=true&streams=true&consumers=true&config=true"
@@ -194,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Export a broker's streams and consumers to Prometheus.",
         epilog="example: python -m deploy.exporter http://nats:8222",
     )
+    add_version(parser)
     parser.add_argument("url", help="the broker's monitoring port")
     parser.add_argument("--port", type=int, default=8080, help="where /metrics is served (default: 8080)")
     options = parser.parse_args(arguments)

@@ -16,6 +16,7 @@ FILES = {
     "s3": "seaweedfs/nightshift-secret",
     "grafana": "grafana/admin-password",
     "accounts": "sync/account-keys",
+    "broker-authority": "nats/ca.pem",
 }
 """Who may be asked for -> where it is."""
 
@@ -23,7 +24,9 @@ FILES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit code 1 when there is no such password yet."""
     parser = argparse.ArgumentParser(
-        prog="python -m deploy.password", description="Prints one password that the stack made at its first start."
+        prog="python -m deploy.password",
+        description="Prints one password that the stack made at its first start; or, as broker-authority, the "
+        "certificate of the authority that signed that of three brokers.",
     )
     parser.add_argument(
         "whose", help=f"one of {', '.join(sorted(FILES))}, or another producer of deploy/producers.toml"

@@ -12,7 +12,7 @@ if [ "${2:-}" != --yes ]; then
   printf 'This replaces everything that the stack holds now by the backup in %s. Go on? [y/N] ' "$BACKUP_FOLDER"
   read -r answer && [ "$answer" = y ] || { echo "nothing was changed"; exit 1; }
 fi
-compose build --quiet provision
+compose build --quiet
 compose run --rm -T --no-deps backup check
 compose down
 compose run --rm -T --no-deps backup load

@@ -22,8 +22,14 @@ for service in "$@"; do
   echo "$services" | grep -qx -- "$service" || { echo "there is no service $service; there are: "$services >&2; exit 2; }
 done
 [ $# -eq 0 ] || services=$*
-infrastructure="nats postgres seaweedfs"
+# Those that this stack has: several brokers, or a database and an object store of one's own.
+infrastructure=$(compose config --services | grep -E '^(nats(-[0-9]+)?|postgres|seaweedfs)$' | sort)
+# What `--version` and the image's label say; unknown where this is no checkout.
+REVISION=${REVISION:-$(git describe --always --dirty --abbrev=12 '--exclude=*' 2>/dev/null || true)}
+export REVISION
 compose build --quiet
+# A release's image, where the file names one.
+compose pull --quiet --ignore-buildable credentials
 for service in $services; do
   compose run --rm -T --no-deps "$service" "services.$service" --check ||
     { echo "nothing was changed: mend the settings of $service first" >&2; exit 1; }
@@ -33,7 +39,7 @@ if [ -z "$back" ]; then
     { echo "nothing was changed: see above" >&2; exit 1; }
   # Passwords and rights of the release; servers are made anew only where their part of the file has changed.
   compose run --rm -T --no-deps credentials
-  compose up -d --no-deps --wait $infrastructure
+  for server in $infrastructure; do compose up -d --no-deps --wait "$server"; done
   compose run --rm -T --no-deps provision
 fi
 

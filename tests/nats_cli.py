@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 import socket
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -15,20 +16,25 @@ _PLAIN = re.compile(rb"(PONG|PING|\+OK|INFO [^\r]*|-ERR [^\r]*)\r\n")
 class NatsCli:
     """One connection of the command line: what `nats pub`, `nats req` and their like say.
 
-    `refusals` holds the broker's errors so far, such as `Permissions Violation for Publish to "…"`.
+    `authority` is the certificate (PEM) that signed the broker's; without it nothing is encrypted. `refusals` holds
+    the broker's errors so far, such as `Permissions Violation for Publish to "…"`.
     """
 
-    def __init__(self, port: int, *, user: str = "", password: str = "", host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, *, user: str = "", password: str = "", host: str = "127.0.0.1", authority: str = ""
+    ) -> None:
         self._socket = socket.create_connection((host, port), timeout=10)
         self._buffer = b""
         self._inbox = f"_INBOX.{secrets.token_hex(11)}"
         self.refusals: list[str] = []
         self._answers: dict[str, tuple[bytes, bytes]] = {}
         login = {"user": user, "pass": password} if user else {}
-        about = {"tls_required": False, "name": "NATS CLI Version 0.3.0", "lang": "go", "version": "1.47.0"}
+        about = {"tls_required": bool(authority), "name": "NATS CLI Version 0.3.0", "lang": "go", "version": "1.47.0"}
         connect = {"verbose": False, "pedantic": False, **login, **about, "protocol": 1, "echo": True, "headers": True}
         options = json.dumps(connect | {"no_responders": True}, separators=(",", ":"))
         try:
+            if authority:
+                self._encrypt(authority, host)
             self._send(f"CONNECT {options}\r\nPING\r\n".encode())
             self._until_pong()
         except OSError:
@@ -105,6 +111,15 @@ class NatsCli:
             self._send(f"HPUB {target}{len(block)} {len(block) + len(data)}\r\n".encode() + block + data + b"\r\n")
         else:
             self._send(f"PUB {target}{len(data)}\r\n".encode() + data + b"\r\n")
+
+    def _encrypt(self, authority: str, host: str) -> None:
+        """Verifies the broker once it has said, in the clear, who it is."""
+        while not self._buffer.endswith(b"\r\n"):
+            piece = self._socket.recv(65_536)
+            if not piece:
+                raise ConnectionResetError("the broker closed the connection before it said anything")
+            self._buffer += piece
+        self._socket = ssl.create_default_context(cadata=authority).wrap_socket(self._socket, server_hostname=host)
 
     def _send(self, data: bytes) -> None:
         self._socket.sendall(data)

@@ -3,17 +3,19 @@
 #
 # It is not while JetStream says so of itself, of a stream or of a consumer; what it says is told.
 #
-# It also has the broker read its users again when they have changed, which keeps its connections. And it ends a broker
+# It also has the broker read its users, and its certificate, again when they have changed, which keeps its connections. And it ends a broker
 # that keeps refusing a stream because its disk was full once, though there is room again: it is started anew, and takes
 # everything. What it has said that it stored is on the disk.
 set -eu
 data=$1
 address=${2:-http://127.0.0.1:8222}
 broker=${3:-1}
-users=/etc/nats/credentials/users.conf
-if [ -f "$users" ] && ! cmp -s "$users" /tmp/users.conf; then
-  cp -f "$users" /tmp/users.conf && kill -HUP "$broker"
-fi
+for file in users.conf routes.conf server.pem; do
+  new=/etc/nats/credentials/$file
+  if [ -f "$new" ] && ! cmp -s "$new" "/tmp/$file"; then
+    cp -f "$new" "/tmp/$file" && kill -HUP "$broker"
+  fi
+done
 if wget -q -O - "$address/healthz" 2>&1 | grep -q '"ok"'; then exit 0; fi
 said=$(printf 'GET /healthz HTTP/1.0\r\n\r\n' | nc -w 3 "$(echo "$address" | sed 's#http://##; s#:.*##')" "${address##*:}")
 if echo "$said" | grep -q 'no space left on device'; then

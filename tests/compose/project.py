@@ -15,14 +15,15 @@ from tests.nats_cli import NatsCli
 
 ROOT = Path(__file__).resolve().parents[2]
 _PSQL = ("exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "nightshift", "-qAt", "-v", "ON_ERROR_STOP=1")
-_FILES = ("-f", "docker-compose.yml", "-f", "tests/compose/override.yml")
+FILES = ("docker-compose.yml", "tests/compose/override.yml")
 
 
 class Project:
-    """The stack of `docker-compose.yml` with names and ports that no other run shares."""
+    """The stack of `docker-compose.yml`, and of files besides it, with names and ports that no other run shares."""
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, *, besides: Sequence[str] = ()) -> None:
         self.name = name or f"nightshift-test-{secrets.token_hex(4)}"
+        self.files = [*FILES, *besides]
         self.nats_port, self.s3_port, self.maildev_port, self.prometheus_port, self.grafana_port = free_ports(5)
         self.gateway_port, self.console_port, self.alertmanager_port = free_ports(3)
         self._passwords: dict[str, str] = {}
@@ -47,7 +48,8 @@ class Project:
         Raises:
             AssertionError: it failed; the text ends with what it said.
         """
-        command = ["docker", "compose", "--ansi", "never", "-p", self.name, *_FILES, *arguments]
+        files = [word for file in self.files for word in ("-f", file)]
+        command = ["docker", "compose", "--ansi", "never", "-p", self.name, *files, *arguments]
         return run(command, timeout_seconds=timeout_seconds, stdin=stdin, extra=self.environment | dict(extra or {}))
 
     def up(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
@@ -57,6 +59,8 @@ class Project:
     def remove(self) -> None:
         """Takes away containers, networks, volumes and image."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+        if run(["docker", "image", "ls", "--quiet", f"nightshift:{self.name}"]):
+            run(["docker", "image", "rm", f"nightshift:{self.name}"])
         run(["docker", "image", "prune", "--force", "--filter", f"label=com.docker.compose.project={self.name}"])
 
     def containers(self, service: str, *, running: bool = True) -> list[str]:

@@ -27,7 +27,7 @@ def test_four_replicas_share_the_work_each_job_exactly_once(stack: Project, even
 
 
 def test_a_new_release_under_load_loses_nothing(stack: Project, eventually: Eventually) -> None:
-    """`docker compose up -d --no-deps --build email` while mails are published: each arrives, once."""
+    """`docker compose build && docker compose up -d --no-deps email` while mails are published: each arrives, once."""
     address = f"{uuid4()}@example.com"
     published, stop = Counter[str](), threading.Event()
 
@@ -39,7 +39,8 @@ def test_a_new_release_under_load_loses_nothing(stack: Project, eventually: Even
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        stack.up("--no-deps", "--build", "email", extra={"REVISION": uuid4().hex})
+        stack.compose("build", extra={"REVISION": uuid4().hex})
+        stack.up("--no-deps", "email")
     finally:
         stop.set()
         thread.join()

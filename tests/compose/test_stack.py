@@ -82,6 +82,9 @@ def test_no_container_is_root_or_can_become_it(stack: Project) -> None:
         assert "no-new-privileges:true" in host["SecurityOpt"], name
         assert not host["Privileged"], name
         assert 0 < host["Memory"] <= 2 * 1024**3, name
+        assert 0 < host["PidsLimit"] <= 1024, name
+        reads_files = container["Config"]["Labels"]["com.docker.compose.service"] in {"upload", "sync", "report"}
+        assert host["NanoCpus"] == (1_000_000_000 if reads_files else 0), name
         published = [binding["HostIp"] for ports in (host["PortBindings"] or {}).values() for binding in ports]
         assert set(published) <= {"127.0.0.1"}, name
         one_shot = container["Config"]["Labels"]["com.docker.compose.service"] in ONE_SHOTS
@@ -178,5 +181,5 @@ def test_compose_names_the_tags_of_its_images() -> None:
     """No image without a version."""
     text = (Path(__file__).resolve().parents[2] / "docker-compose.yml").read_text(encoding="utf-8")
     images = [line.split("image:")[1].strip() for line in text.splitlines() if "image:" in line]
-    others = [image for image in images if not image.startswith("${COMPOSE_PROJECT_NAME}-")]
+    others = [image for image in images if not image.startswith("${NIGHTSHIFT_IMAGE:-")]
     assert [image for image in others if ":" not in image or image.endswith(":latest")] == []

@@ -27,7 +27,7 @@ from nightshift.cli.commands import (
 )
 from nightshift.cli.terminal.exit_codes import DONE, exit_code_help
 from nightshift.config.project import Project
-from nightshift.version import VERSION
+from nightshift.config.version_option import add_version
 
 
 def parser(project: Project | None = None) -> Parser:
@@ -38,7 +38,7 @@ def parser(project: Project | None = None) -> Parser:
         epilog=f"exit codes:\n{exit_code_help()}\n\nexample:\n  nightshift doctor",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--version", action="version", version=f"nightshift {VERSION}")
+    add_version(made)
     add_flags(made)
     groups = made.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Parser

@@ -16,6 +16,7 @@ import msgspec
 
 from nightshift.broker import Connection, connect
 from nightshift.config.settings import ProcessSettings, SettingsError, describe, load
+from nightshift.config.version_option import add_version
 from nightshift.messaging.tracing import ServerTracing
 from nightshift.observability.log import configure, get_logger
 from nightshift.observability.metrics import Metrics
@@ -131,4 +132,5 @@ def process_parser(program: str, description: str, example: str, settings_type: 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--check", action="store_true", help="read the settings, say what is wrong with them, and end")
+    add_version(parser)
     return parser

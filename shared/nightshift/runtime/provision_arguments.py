@@ -2,6 +2,8 @@
 
 import argparse
 
+from nightshift.config.version_option import add_version
+
 
 def provision_parser() -> argparse.ArgumentParser:
     """Return the parser."""
@@ -20,4 +22,5 @@ def provision_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--check", action="store_true", help="change nothing; name what differs at the broker, exit code 1 if anything"
     )
+    add_version(parser)
     return parser

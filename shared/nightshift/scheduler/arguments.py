@@ -2,6 +2,8 @@
 
 import argparse
 
+from nightshift.config.version_option import add_version
+
 _FILE = """SCHEDULES_FILE names a TOML file with a table for each schedule that is added or changed:
 
     [[schedules]]
@@ -30,4 +32,5 @@ def scheduler_parser(program: str, settings: str) -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="show the timetable with the next due times, and exit")
     parser.add_argument("--check", action="store_true", help="read settings and schedules, say what is wrong, and end")
     parser.add_argument("--json", action="store_true", help="with --list: as JSON")
+    add_version(parser)
     return parser

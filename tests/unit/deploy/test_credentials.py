@@ -180,7 +180,7 @@ def test_a_person_can_ask_for_each_password(
     tmp_path: Path, declared: Topology, capsys: pytest.CaptureFixture[str], whose: str
 ) -> None:
     """Alone on its line, for `$(…)`."""
-    issue(Vault(tmp_path), declared, load_catalogue())
+    issue(Vault(tmp_path), declared, load_catalogue(), brokers=["nats"])
     assert password.main([whose, "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out == (tmp_path / password.FILES[whose]).read_text() + "\n"
 
