@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import Request
 
@@ -23,6 +23,9 @@ from services.console.sign_in.proxy import ProxySignIn
 from services.console.sign_in.sessions import Sessions
 from services.console.sign_in.throttle import Throttle
 from services.console.sign_in.users_file import UsersFile
+
+if TYPE_CHECKING:
+    from services.console.sign_in.oidc import OidcSignIn
 
 _READ_AT_ONCE = 2
 
@@ -70,6 +73,7 @@ class ConsoleContext:
     link: OneTimeLink | None
     """None where people sign in by other ways."""
     proxy: ProxySignIn | None
+    oidc: "OidcSignIn | None"
     address_of: AddressOf
     cookie: str
     throttle: Throttle = field(default_factory=Throttle)

@@ -1,8 +1,8 @@
 """What a person may do: the rights, and the roles that bundle them. This table is the only one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal, get_args
 
 Role = Literal["viewer", "operator", "admin"]
 
@@ -21,3 +21,27 @@ ROLES: Mapping[Role, frozenset[Right]] = {
     "operator": frozenset({Right.LOOK, Right.REVEAL}),
     "admin": frozenset(Right),
 }
+
+EVERYBODY: Final = "*"
+
+
+def roles_of_groups(pairs: Iterable[str]) -> Mapping[str, Role]:
+    """Return the role of each group, as settings say it (`on-call=operator`).
+
+    Raises:
+        ValueError: one is no such pair, or names no role.
+    """
+    found = dict[str, Role]()
+    for pair in pairs:
+        group, _, name = pair.rpartition("=")
+        role: Role | None = next((one for one in get_args(Role) if one == name), None)
+        if not group or role is None:
+            raise ValueError(f"{pair!r} is not a group, = and one of {', '.join(get_args(Role))}")
+        found[group] = role
+    return found
+
+
+def highest_role(groups: Iterable[str], roles: Mapping[str, Role]) -> Role | None:
+    """Return the highest role that any of a person's groups has; None if none has one."""
+    held = {roles[group] for group in (*groups, EVERYBODY) if group in roles}
+    return max(held, key=get_args(Role).index, default=None)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import getpass
 import sys
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from nightshift.broker import Connection
@@ -30,6 +31,9 @@ from services.console.sign_in.proxy import ProxySignIn
 from services.console.sign_in.sessions import Sessions
 from services.console.sign_in.users_file import UsersFile
 from services.console.web.refused import ConnectionRefused
+
+if TYPE_CHECKING:
+    from services.console.sign_in.oidc import OidcSignIn
 
 NAME = "console"
 _CONNECTIONS = 200
@@ -121,10 +125,18 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         sessions=Sessions(users, settings.console_session_hours * 3600),
         link=None if settings.has_sign_in else OneTimeLink(settings.console_link_file, lambda new: _print(url, new)),
         proxy=ProxySignIn(header, secret, trusted, users, settings.console_proxy_role) if header and secret else None,
+        oidc=_oidc(settings, url) if settings.console_oidc_issuer else None,
         address_of=address_reader(trusted),
         cookie="__Host-console" if url.startswith("https://") else f"console_{port}",
         screens=SCREENS,
     )
+
+
+def _oidc(settings: ConsoleSettings, url: str) -> "OidcSignIn":
+    # Its cryptography takes long to load, and most consoles do without.
+    from services.console.sign_in.oidc import OidcSignIn  # noqa: PLC0415
+
+    return OidcSignIn(settings, url)
 
 
 def _print(url: str, secret: str) -> None:

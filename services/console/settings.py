@@ -13,7 +13,7 @@ from nightshift.config.env_fields import Pattern
 from nightshift.config.env_settings import SettingsError
 from nightshift.config.networks import network_problems
 from nightshift.config.secret import Secret
-from services.console.rights import Role
+from services.console.rights import Role, roles_of_groups
 from services.console.sign_in.users_file import read_users
 
 _SHORTEST_SECRET = 16
@@ -65,6 +65,31 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="Addresses or networks of the proxies whose X-Forwarded-For and header are believed."),
     ] = ()
+    console_oidc_issuer: Annotated[
+        str | None,
+        Pattern(r"https?://[^\s/?#]+(?:/[^\s?#]*)?", "https://id.example.com/realms/ops"),
+        Meta(description="Issuer of an identity provider (OpenID Connect) at which people sign in."),
+    ] = None
+    console_oidc_client_id: Annotated[str, Meta(description="What the console is called there.")] = ""
+    console_oidc_client_secret: Annotated[
+        Secret | None, Meta(description="Its secret there; a public client, which has none, is safe by PKCE alone.")
+    ] = None
+    console_oidc_roles: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Which role a group of the provider has: sre=admin,on-call=operator,*=viewer. * stands for "
+            "everybody who can sign in there; without it, whoever is in none of the groups is refused."
+        ),
+    ] = ()
+    console_oidc_groups_claim: Annotated[
+        str, Meta(min_length=1, description="The claim of the ID token that lists a person's groups.")
+    ] = "groups"
+    console_oidc_name_claim: Annotated[
+        str, Meta(min_length=1, description="The claim that names a person; sub where it is missing.")
+    ] = "preferred_username"
+    console_oidc_scopes: Annotated[
+        tuple[str, ...], Meta(description="What is asked of the provider, besides openid.")
+    ] = ("profile", "email")
     console_session_hours: Annotated[
         float, Meta(gt=0, le=720, description="How long a session lasts without being used.")
     ] = 12
@@ -72,7 +97,7 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
     @property
     def has_sign_in(self) -> bool:
         """Whether people can sign in other than by a link from the machine's own terminal."""
-        return self.console_users_file is not None or self.console_proxy_header is not None
+        return bool(self.console_users_file or self.console_proxy_header or self.console_oidc_issuer)
 
     @property
     def prefix(self) -> str:
@@ -84,8 +109,8 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
         yield from super().check()
         if not is_loopback(self.console_host) and not self.has_sign_in:
             yield (
-                f"CONSOLE_HOST: {self.console_host} can be reached by others: set CONSOLE_USERS_FILE or "
-                "CONSOLE_PROXY_HEADER, so that they sign in, or listen on 127.0.0.1"
+                f"CONSOLE_HOST: {self.console_host} can be reached by others: set CONSOLE_USERS_FILE, "
+                "CONSOLE_OIDC_ISSUER or CONSOLE_PROXY_HEADER, so that they sign in, or listen on 127.0.0.1"
             )
         if self.console_users_file is not None:
             try:
@@ -93,6 +118,7 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
             except SettingsError as error:
                 yield from error.problems
         yield from _proxy_problems(self)
+        yield from _oidc_problems(self)
 
 
 def is_loopback(host: str) -> bool:
@@ -115,3 +141,18 @@ def _proxy_problems(settings: ConsoleSettings) -> Iterator[str]:
         yield "CONSOLE_PROXY_SECRET is missing: with CONSOLE_PROXY_HEADER, whoever reaches the port could be anyone"
     elif len(settings.console_proxy_secret.reveal()) < _SHORTEST_SECRET:
         yield f"CONSOLE_PROXY_SECRET: expected at least {_SHORTEST_SECRET} characters"
+
+
+def _oidc_problems(settings: ConsoleSettings) -> Iterator[str]:
+    if settings.console_oidc_issuer is None:
+        return
+    url = urlsplit(settings.console_oidc_issuer)
+    if url.scheme != "https" and not is_loopback(url.hostname or ""):
+        yield "CONSOLE_OIDC_ISSUER: expected https, so that nobody in between can say who somebody is"
+    if not settings.console_oidc_client_id:
+        yield "CONSOLE_OIDC_CLIENT_ID is missing: a provider tells a client who somebody is"
+    try:
+        if not roles_of_groups(settings.console_oidc_roles):
+            yield "CONSOLE_OIDC_ROLES is missing: it says which group has which role, such as on-call=operator,*=viewer"
+    except ValueError as error:
+        yield f"CONSOLE_OIDC_ROLES: {error}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +16,11 @@ from services.console.web.pages import page
 from services.console.web.refused import Refused
 from services.console.web.visit import Route, Visit
 
+if TYPE_CHECKING:
+    from services.console.sign_in.oidc import OidcSignIn
+
+CALLBACK = "/sign-in/oidc/callback"
+"""Where the identity provider sends people back to."""
 _AT_ONCE = 2
 """Passwords that are checked at the same time: each takes 32 MiB."""
 _log = get_logger("console")
@@ -33,6 +39,8 @@ class SignIn:
             Route("GET", "/sign-in", self.form, None),
             Route("POST", "/sign-in", self.by_password, None),
             Route("POST", "/sign-in/link", self.by_link, None),
+            Route("GET", "/sign-in/oidc", self.to_provider, None),
+            Route("GET", CALLBACK, self.from_provider, None),
             Route("POST", "/sign-out", self.out, Right.LOOK),
         )
 
@@ -67,7 +75,23 @@ class SignIn:
         if link is None or not link.use(visit.form.get("link", "")):
             self._console.throttle.failed(address)
             return self._page(visit, "", error="This link was used before, or never was one.", status=403)
-        return self._let_in(visit, self._console.sessions.begin(LINK_USER, by_link=True), visit.form.get("next", ""))
+        return self._let_in(visit, self._console.sessions.begin(LINK_USER, of_file=False), visit.form.get("next", ""))
+
+    async def to_provider(self, visit: Visit) -> Response:
+        """Send somebody to the identity provider. A link and no form: no page may send its forms to another host."""
+        return await self._oidc.begin(visit, _own(visit.query.get("next", "")))
+
+    async def from_provider(self, visit: Visit) -> Response:
+        """Sign in whom the identity provider sends back; it is asked anew when the session is as old as an idle one."""
+        user, wanted = await self._oidc.end(visit)
+        seconds = self._console.settings.console_session_hours * 3600
+        return self._let_in(visit, self._console.sessions.begin(user, of_file=False, most_seconds=seconds), wanted)
+
+    @property
+    def _oidc(self) -> "OidcSignIn":
+        if self._console.oidc is None:
+            raise Refused(404, "People sign in to this console by other ways.")
+        return self._console.oidc
 
     async def out(self, visit: Visit) -> Response:
         """Sign out."""
@@ -88,6 +112,7 @@ class SignIn:
             by_password=console.settings.console_users_file is not None,
             by_link=console.link is not None,
             by_proxy=console.proxy is not None,
+            by_oidc=console.oidc is not None,
         )
 
     def _let_in(self, visit: Visit, secret: str, wanted: str) -> Response:

@@ -18,8 +18,10 @@ _MOST = 10_000
 class _Session:
     user: User
     token: str
-    by_link: bool
+    of_file: bool
+    """Whether it ends when the file of users says so."""
     used: float
+    ends: float
 
 
 class Sessions:
@@ -29,14 +31,14 @@ class Sessions:
         self._users, self._idle_seconds, self._clock = users, idle_seconds, clock
         self._sessions: dict[str, _Session] = {}
 
-    def begin(self, user: User, *, by_link: bool = False) -> str:
-        """Begin a session; return its secret, which goes into the cookie."""
+    def begin(self, user: User, *, of_file: bool = True, most_seconds: float = float("inf")) -> str:
+        """Begin a session, which ends at last after so many seconds; return its secret, which goes into the cookie."""
         secret, now = secrets.token_urlsafe(32), self._clock()
         if len(self._sessions) >= _MOST:
             self._drop_idle(now)
         if len(self._sessions) >= _MOST:
             self._sessions.pop(min(self._sessions, key=lambda key: self._sessions[key].used))
-        self._sessions[_digest(secret)] = _Session(user, secrets.token_urlsafe(24), by_link, now)
+        self._sessions[_digest(secret)] = _Session(user, secrets.token_urlsafe(24), of_file, now, now + most_seconds)
         return secret
 
     def find(self, secret: str) -> Person | None:
@@ -45,8 +47,8 @@ class Sessions:
         session = self._sessions.get(key)
         if session is None:
             return None
-        still = session.by_link or self._users.find(session.user.name) == session.user
-        if not still or now - session.used > self._idle_seconds:
+        still = not session.of_file or self._users.find(session.user.name) == session.user
+        if not still or now - session.used > self._idle_seconds or now > session.ends:
             del self._sessions[key]
             return None
         session.used = now

@@ -70,8 +70,8 @@ def admission(settings: GatewaySettings, keys: ApiKeys) -> Admission:
 
 def _tokens(settings: GatewaySettings, url: str) -> "BearerTokens":
     # Their cryptography takes long to load, and most gateways have keys of their own alone.
+    from nightshift.http.token_keys import TokenKeys, fetch_from  # noqa: PLC0415
     from services.gateway.auth.bearer import BearerTokens, TokenRules  # noqa: PLC0415
-    from services.gateway.auth.token_keys import TokenKeys, fetch_from  # noqa: PLC0415
 
     rules = TokenRules(
         settings.gateway_token_issuer or "",

@@ -16,7 +16,14 @@ from services.console.web.visit import Route
 from tests.integration.services.console import seed
 from tests.integration.services.console.harness import SAME_ORIGIN, Console, console, people
 
-OPEN = {("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/sign-in/link"), ("GET", "/static/{name}")}
+OPEN = {
+    ("GET", "/sign-in"),
+    ("POST", "/sign-in"),
+    ("POST", "/sign-in/link"),
+    ("GET", "/sign-in/oidc"),
+    ("GET", "/sign-in/oidc/callback"),
+    ("GET", "/static/{name}"),
+}
 """What whoever has not signed in may reach."""
 SAMPLES = {"service": "email", "sequence": "1", "name": "report.weekly", "type": "email.send"}
 

@@ -66,13 +66,23 @@ def fetch_from(url: str) -> FetchKeys:
     """Return the function that fetches the keys from an address."""
 
     async def fetch() -> bytes:
-        async with httpx.AsyncClient(timeout=_FETCH_SECONDS) as client, client.stream("GET", url) as response:
-            response.raise_for_status()
-            body = b""
-            async for piece in response.aiter_bytes():
-                body += piece
-                if len(body) > _MOST_BYTES:
-                    raise ValueError(f"they are longer than {_MOST_BYTES} bytes")
-            return body
+        return await fetch_document(url)
 
     return fetch
+
+
+async def fetch_document(url: str) -> bytes:
+    """Return what a provider publishes at an address: at most a megabyte, within five seconds, from there alone.
+
+    Raises:
+        httpx.HTTPError: it cannot be fetched.
+        ValueError: it is too long.
+    """
+    async with httpx.AsyncClient(timeout=_FETCH_SECONDS) as client, client.stream("GET", url) as response:
+        response.raise_for_status()
+        body = b""
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > _MOST_BYTES:
+                raise ValueError(f"it is longer than {_MOST_BYTES} bytes")
+        return body
