@@ -30,7 +30,8 @@ class JobLine(msgspec.Struct, omit_defaults=True):
 
 
 JobEnd = tuple[str, str, int, float, str, bool, str | None, str | None]
-"""Type, id, attempt, milliseconds, outcome, whether that is a success, error and trace id of a delivery that ended."""
+"""Type, id, attempt, milliseconds as they are shown, outcome, whether that is a success, error and trace id of a
+delivery that ended."""
 
 
 class JobLines(LineBatch[JobLine]):
@@ -48,7 +49,7 @@ class JobLines(LineBatch[JobLine]):
                 job_type if len(job_type) <= _LONGEST_ID else job_type[:_LONGEST_ID] + "…",
                 job_id if len(job_id) <= _LONGEST_ID else job_id[:_LONGEST_ID] + "…",
                 attempt,
-                round(duration_ms, 3),
+                duration_ms,
                 outcome,
                 success,
                 None if error is None else clean_text(error),

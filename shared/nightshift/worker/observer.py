@@ -45,9 +45,14 @@ class JobObserver:
         now = time.perf_counter()
         durations: dict[tuple[str, str], list[float]] = {}
         ends: list[JobEnd] = []
+        started_at = seconds = milliseconds = 0.0
         for in_flight in group:
             job, span, verdict, error = in_flight.job, in_flight.span, in_flight.verdict or INTERRUPTED, None
-            seconds, outcome = now - in_flight.started_at, verdict.outcome
+            if in_flight.started_at != started_at:  # most began together
+                started_at = in_flight.started_at
+                seconds = now - started_at
+                milliseconds = round(seconds * 1000, 3)
+            outcome = verdict.outcome
             durations.setdefault((job.type, outcome), []).append(seconds)
             self._news.ended(in_flight, verdict, seconds)
             if isinstance(verdict, Ack):
@@ -56,7 +61,7 @@ class JobObserver:
                 error = verdict.error
                 self._failed(in_flight, verdict)
             trace_id = span.trace_id or in_flight.trace_id or None
-            ends.append((job.type, job.id, job.attempt, seconds * 1000, outcome, error is None, error, trace_id))
+            ends.append((job.type, job.id, job.attempt, milliseconds, outcome, error is None, error, trace_id))
         self._log_jobs(ends)
         for (job_type, outcome), seconds_of_each in durations.items():
             self._metrics.jobs_finished(job_type, outcome, seconds_of_each)

@@ -20,7 +20,7 @@ _FIELDS = ("job_type", "job_id", "attempt", "duration_ms", "outcome", "success",
 
 def add(lines: JobLines, job_id: str = "1", **changes: Any) -> None:
     """Add a line about a job that went well, but for the changes."""
-    line = {"job_type": "email.send", "attempt": 1, "duration_ms": 12.34567, "outcome": "done", "success": True}
+    line = {"job_type": "email.send", "attempt": 1, "duration_ms": 12.346, "outcome": "done", "success": True}
     end = {**line, "job_id": job_id, "error": None, "trace_id": None, **changes}
     lines.extend([tuple(end[name] for name in _FIELDS)])
 
