@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,8 +10,12 @@ from sqlalchemy import (
     Boolean,
     Column,
     Executable,
+    Float,
     Integer,
+    LargeBinary,
     MetaData,
+    Numeric,
+    String,
     Table,
     Text,
     bindparam,
@@ -21,6 +26,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, StatementError
 
@@ -40,6 +46,10 @@ items = Table(
     Column("kind", Text, default=lambda: "made"),
     Column("told", Text, default=lambda context: context.get_current_parameters()["name"] + "!"),
     Column("open", Boolean, default=False),
+    Column("code", String(4)),
+    Column("share", Float),
+    Column("price", Numeric(8, 2)),
+    Column("raw", LargeBinary),
     document("details"),
     instant("at"),
     created_at(),
@@ -48,6 +58,7 @@ ALL = {"size": 1, "kind": "k", "told": "t", "open": True, "details": {"a": [1]},
 WITHOUT_SIZE = {name: value for name, value in ALL.items() if name != "size"}
 RENAMED = update(items).where(items.c.name == bindparam("which"))
 ENLARGED = text("UPDATE many_rows_items SET size = size + :more WHERE name = :name")
+PRICES = (("a", Decimal("1.005")), ("b", None))
 WITHOUT_CONTEXT = {"told": "t", "created_at": NOW}
 
 
@@ -72,6 +83,17 @@ async def _written(database: Database, statement: Executable, rows: Rows, *, pla
 @pytest.mark.parametrize(
     ("statement", "rows"),
     [
+        (
+            insert(items),
+            [
+                {"name": name, **ALL, "code": "ab", "share": 0.1, "price": price, "raw": b"\x00"}
+                for name, price in PRICES
+            ],
+        ),
+        (
+            insert(items),
+            [{"name": n, **ALL, "details": v, "code": None} for n, v in (("a", [[1], [2]]), ("b", "text"))],
+        ),
         (insert(items), [{"name": "a", **ALL}, {"name": "b", **ALL, "at": None, "details": {}, "open": False}]),
         (insert(items), [{"name": name, **ALL, "at": NOW.astimezone(timezone(timedelta(hours=2)))} for name in "ab"]),
         (insert(items), [{"name": "a", **WITHOUT_CONTEXT}, {"name": "b", **WITHOUT_CONTEXT}]),
@@ -135,3 +157,22 @@ async def test_what_is_wrong_with_a_row_is_said_as_sqlalchemy_says_it(
     with pytest.raises(error) as raised:
         await _written(database, insert(items), rows, plain=False)
     assert type(raised.value) is type(expected.value)
+
+
+async def test_rows_of_one_key_replace_each_other_one_by_one(database: Database) -> None:
+    """PostgreSQL refuses them in one statement: each row is one of its own, as SQLAlchemy would have it."""
+    make = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+    insertion = make(items)
+    replace = insertion.on_conflict_do_update(index_elements=["name"], set_={"size": insertion.excluded.size})
+    rows = [{"name": "a", **ALL, "size": size} for size in (1, 2)]
+    written = await _written(database, replace, rows, plain=False)
+    assert [row[:2] for row in written if row[0] == "a"] == [("a", 2)]
+
+
+@pytest.mark.parametrize("wrong", [{"code": "abcde"}, {"size": 1 << 40}])
+async def test_a_value_that_does_not_fit_its_column_is_refused(database: Database, wrong: dict[str, Any]) -> None:
+    """A cast would cut it, and nobody would know."""
+    if database.dialect == "sqlite":
+        pytest.skip("SQLite stores what does not fit")
+    with pytest.raises(DBAPIError):
+        await _written(database, insert(items), [{"name": n, **ALL, **wrong} for n in "ab"], plain=False)
