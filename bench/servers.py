@@ -57,7 +57,8 @@ class Postgres:
         self._process = subprocess.Popen(  # type: ignore[call-overload]
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **self._as
         )
-        _wait(lambda: _open(port))
+        ready = [find("pg_isready", apt="postgresql"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        _wait(lambda: subprocess.run(ready, check=False).returncode == 0)
         self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
     def stop(self) -> None:
