@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from nightshift.batcher import Batcher
-from nightshift.broker.batch import store_batch
+from nightshift.broker.batch import MAX_BATCH, store_batch
 from nightshift.broker.batch_worth import BatchWorth
 from nightshift.broker.connection import Connection
 from nightshift.broker.errors import BrokerRefusedError
@@ -16,8 +16,6 @@ from nightshift.broker.jetstream import Stored, store
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
-
-MAX_GROUP = 500
 
 
 class PublishBatcher:
@@ -50,7 +48,7 @@ class PublishBatcher:
         batcher = self._batchers.get(service)
         if batcher is None:
             batcher = self._batchers[service] = Batcher(
-                self._group, max_size=MAX_GROUP, patience_seconds=self._patience_seconds
+                self._group, max_size=MAX_BATCH, patience_seconds=self._patience_seconds
             )
         return batcher
 
