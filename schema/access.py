@@ -14,7 +14,8 @@ TABLES: Mapping[str, TableAccess] = {
     # It shows what is done, and what waits to be published; it changes nothing.
     "console": {"nightshift.processed_messages": "SELECT", "nightshift.outbox": "SELECT"},
     "gateway": {
-        "nightshift.processed_messages": "SELECT",
+        # A job that no worker has is cancelled by its inbox row.
+        "nightshift.processed_messages": "SELECT, INSERT (consumer, type, id, processed_at, outcome)",
         "nightshift.outbox": "SELECT, INSERT, DELETE",
         # Keys are made and revoked by the operator.
         "api_keys": "SELECT, UPDATE (last_used_at)",

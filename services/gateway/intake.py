@@ -13,6 +13,8 @@ from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
+from nightshift.messaging.cancelling import cancel_in, take_out_of_outbox
+from nightshift.messaging.ledger import LedgerEntry
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStoreRefusedError
 from nightshift.observability.log import get_logger
@@ -50,7 +52,7 @@ class Intake:
         *,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._connection, self._publisher, self._now = connection, publisher, now
+        self._connection, self._database, self._publisher, self._now = connection, database, publisher, now
         self._outbox = OutboxRows(database, now)
         self._away, self._next_try = False, 0.0
 
@@ -111,9 +113,17 @@ class Intake:
         Raises:
             Unavailable: broker or database is unavailable.
         """
-        left = await self._outbox.remove(job_type, job_id)
-        waited = await self._publisher.cancel(job_type, job_id)
-        return waited or left
+        if await self._database.commit(lambda it: take_out_of_outbox(it, job_type, job_id, self._now())):
+            return True
+        return await self._publisher.cancel(job_type, job_id)
+
+    async def cancel(self, job_type: str, job_id: str) -> LedgerEntry:
+        """Cancel for good a job that waits in its queue; return how it has ended.
+
+        Raises:
+            Unavailable: the database is unavailable.
+        """
+        return await self._database.commit(lambda it: cancel_in(it, job_type, job_id, self._now()))
 
     @property
     def _skips_broker(self) -> bool:

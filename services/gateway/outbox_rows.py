@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nightshift.batcher import Batcher
@@ -24,16 +24,10 @@ _INSERTS = {
 }
 """One that is there already stays as it is."""
 _GROUP = 200
-_DELETE = delete(table).where(table.c.id == bindparam("row"))
-
-
-def outbox_id(job_type: str, job_id: str) -> str:
-    """Return the id of the outbox row of a job that the gateway could not give to the broker."""
-    return f"{_CONSUMER}/{job_type}/{wire.safe_token(job_id)}/0"
 
 
 class OutboxRows:
-    """Writes and removes rows; those that are written at the same time share a transaction."""
+    """Writes rows; those that are written at the same time share a transaction."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
@@ -54,18 +48,9 @@ class OutboxRows:
         except TimeoutError:
             raise Unavailable("database", f"no answer within {DATABASE_SECONDS:g} s") from None
 
-    async def remove(self, job_type: str, job_id: str) -> bool:
-        """Remove a job's row; return whether there was one.
-
-        Raises:
-            Unavailable: the database is unavailable.
-        """
-        row = {"row": outbox_id(job_type, job_id)}
-        return bool(await self._database.commit(lambda connection: connection.execute(_DELETE, row).rowcount))
-
     def _row(self, message: OutboundMessage, runs_at: datetime | None) -> dict[str, Any]:
         return {
-            "id": outbox_id(_type_in(message.subject), message.headers[wire.JOB_ID]),
+            "id": f"{_CONSUMER}/{_type_in(message.subject)}/{wire.safe_token(message.headers[wire.JOB_ID])}/0",
             "consumer": _CONSUMER,
             "type": None,
             "parent_id": None,

@@ -38,7 +38,9 @@ PROBLEMS: Mapping[str, ProblemType] = {
     "unknown-job-type": ProblemType(
         404, "No such job type", "There is no such job type, or it may not be enqueued over HTTP."
     ),
-    "unknown-job": ProblemType(404, "No such job", "No job of this type and id waits for its time, or runs."),
+    "unknown-job": ProblemType(
+        404, "No such job", "No job of this type and id waits or runs; one in its queue is found by its `sequence`."
+    ),
     "method-not-allowed": ProblemType(405, "Method not allowed", "`Allow` lists the methods of this address."),
     "timeout": ProblemType(408, "Too slow", "The request did not arrive in time, or its body came too slowly."),
     "in-progress": ProblemType(
@@ -48,7 +50,7 @@ PROBLEMS: Mapping[str, ProblemType] = {
         409, "Known id in a batch", "An id of the batch was enqueued before, or occurs twice in it. Nothing was stored."
     ),
     "in-flight": ProblemType(
-        409, "Cannot be stopped now", "The job is in its queue, or its worker has not ended it yet: ask again later."
+        409, "Cannot be stopped now", "The job's worker was told to stop it, and has not ended it yet: ask again later."
     ),
     "done": ProblemType(409, "Done already", "The job is done: it cannot be taken back."),
     "incomplete": ProblemType(409, "Incomplete", "Parts of the upload are missing, or their sizes do not add up."),

@@ -50,9 +50,10 @@ _ENQUEUE = (
 )
 _BATCH = f"Stores 1 to {MOST_JOBS} jobs, all or none. An `id` is what an `Idempotency-Key` is for one job."
 _CANCEL = (
-    "Takes back a job that waits for its time, between two attempts, or for the broker; stops one that a worker has. "
-    "Nothing of a job that was stopped is committed: it is a dead letter with the reason `cancelled`. It is too late "
-    "for one that is being committed, and too early for one in its queue that no worker has yet."
+    "Takes back a job that waits for its time, between two attempts, for the broker, or (given its `sequence`) for a "
+    "worker; stops one that a worker has. Nothing of a job that was stopped is committed: it is a dead letter with the "
+    "reason `cancelled`. One that was taken out of its queue, or of the outbox, has no dead letter, and its id is used "
+    "up. It is too late for a job that is being committed."
 )
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from nightshift.broker.batch import DuplicateInBatchError
 from nightshift.messaging import outbound
+from nightshift.messaging.ledger import CANCELLED, LedgerEntry
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 from services.gateway.body import expected_size, read_json
@@ -113,16 +114,19 @@ class JobRoutes:
         return StreamingResponse(stream, headers=EVENT_HEADERS, media_type="text/event-stream")
 
     async def cancel(self, call: Call) -> Response:
-        """`DELETE /v1/jobs/{type}/{id}`: take back a job that waits for its time or the broker, or stop it."""
+        """`DELETE /v1/jobs/{type}/{id}`: take back a job that no worker has, or stop it."""
         job_type, _ = self._type(call)
         job_id = in_reach(call.path["id"], call.principal.user)
-        if (await self._states.stored(job_type, job_id)).done is not None:
-            raise Problem("done")
+        ended = (await self._states.stored(job_type, job_id)).ended
+        if ended is not None:
+            return _cancelled(ended)
         if await self._context.intake.take_back(job_type, job_id):
             return Response(status_code=204)
         told = await self._waiting.stopped(call.principal.key_id, job_type, job_id)
-        if told is None:
-            raise Problem("in-flight" if await self._is_queued(call, job_type, job_id) else "unknown-job")
+        if told is None and not await self._is_queued(call, job_type, job_id):
+            raise Problem("unknown-job")
+        if told is None:  # its service has no worker now, or the one that had the job is gone
+            return _cancelled(await self._context.intake.cancel(job_type, job_id))
         if told.what == "dead":
             return json_response(of_event(JobState(id=job_id, type=job_type, state="running"), told), 200)
         if told.is_over:
@@ -149,6 +153,17 @@ class JobRoutes:
         if check is None:
             raise Problem("unknown-job-type")
         return job_type, check
+
+
+def _cancelled(ended: LedgerEntry) -> Response:
+    """Answer that a job will not run; it may have been cancelled before.
+
+    Raises:
+        Problem: its effects are committed.
+    """
+    if ended.outcome != CANCELLED:
+        raise Problem("done")
+    return Response(status_code=204)
 
 
 def _headers(call: Call) -> Mapping[str, str]:

@@ -7,26 +7,23 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection as DatabaseConnection
-from sqlalchemy import bindparam, select
 
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.database import Database
-from nightshift.database.tables import outbox
 from nightshift.housekeeping.overdue import due_at
-from nightshift.messaging.ledger import LedgerEntry, find_in
+from nightshift.messaging.cancelling import is_in_outbox
+from nightshift.messaging.ledger import CANCELLED, LedgerEntry, find_in
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
 from services.gateway.jobs.deaths import Death, Deaths
-from services.gateway.outbox_rows import outbox_id
 
 T = TypeVar("T")
 LOOK_SECONDS = 2.0
 MOST_SEQUENCE = 10**16 - 1
 State = Literal["done", "dead", "running", "scheduled", "retrying", "queued", "outbox", "accepted"]
 _DIGITS = 7
-_WAITS = select(outbox.c.id).where(outbox.c.id == bindparam("row"))
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,7 +37,8 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             description="`done`; `dead`: given up on (the last 10,000 that the gateway has heard of); `running`: told "
             "only to whoever waits; "
             "`scheduled`: waits for its time; `retrying`: waits for its next attempt; `queued`: in "
-            "the queue or a worker's hands (told only with `sequence`); `outbox`: waits for the broker; `accepted`: "
+            "the queue or a worker's hands (told only with `sequence`); `outbox`: waits for the broker, or for the "
+            "relay of what was enqueued by SQL; `accepted`: "
             "none of these: it is in the queue, dead, or was never there."
         ),
     ]
@@ -72,7 +70,7 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class InDatabase(NamedTuple):
     """What the database knows of a job."""
 
-    done: LedgerEntry | None
+    ended: LedgerEntry | None
     in_outbox: bool
 
 
@@ -91,13 +89,13 @@ class JobStates:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 stored = await self.stored(job_type, job_id)
-                if stored.done is not None:
-                    return _of_done(job_id, stored.done)
+                if stored.ended is not None:
+                    return of_ended(job_id, stored.ended)
+                if stored.in_outbox:  # the broker, which may be away, need not be asked
+                    return JobState(id=job_id, type=job_type, state="outbox")
                 waiting = await self._waiting(job_type, job_id)
                 if waiting is not None:
                     return _of_waiting(job_type, job_id, waiting)
-                if stored.in_outbox:
-                    return JobState(id=job_id, type=job_type, state="outbox")
                 if sequence is not None and await self.is_queued(job_type, job_id, sequence):
                     return JobState(id=job_id, type=job_type, state="queued")
         except TimeoutError:
@@ -112,11 +110,10 @@ class JobStates:
         Raises:
             Unavailable: the database is unavailable.
         """
-        row = {"row": outbox_id(job_type, job_id)}
 
         def ask(connection: DatabaseConnection) -> InDatabase:
-            done = find_in(connection, job_type, job_id)
-            return InDatabase(done, done is None and connection.execute(_WAITS, row).one_or_none() is not None)
+            ended = find_in(connection, job_type, job_id)
+            return InDatabase(ended, ended is None and is_in_outbox(connection, job_type, job_id))
 
         return await self._database.ask(ask)
 
@@ -135,7 +132,10 @@ class JobStates:
         return await direct_get.read_newest(self._connection, later_stream(wire.service_of(job_type)), subject)
 
 
-def _of_done(job_id: str, entry: LedgerEntry) -> JobState:
+def of_ended(job_id: str, entry: LedgerEntry) -> JobState:
+    """Return the state of a job of which the ledger tells the end."""
+    if entry.outcome == CANCELLED:
+        return JobState(id=job_id, type=entry.type, state="dead", at=entry.done_at, error=CANCELLED)
     return JobState(
         id=job_id,
         type=entry.type,

@@ -51,7 +51,7 @@ def document(name: str, *, nullable: bool = False) -> Column[Any]:
 
 
 class GivenByDatabase(ColumnElement[Any]):
-    """A column's default for writers that are not ours, in the words of each kind of database."""
+    """An expression in the words of each kind of database: what other writers than ours get, what an index holds."""
 
     inherit_cache = True
 

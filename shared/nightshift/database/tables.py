@@ -47,10 +47,13 @@ processed_messages = Table(
 )
 """The inbox, and so the ledger: one row per job whose effects are committed.
 
-`outcome` is NULL for `done`, else `skipped`. `attempt` is the one that succeeded, `took_ms` its time from the start of
-the handler to the commit. `tenant` is what the job's header says; `result` is JSON, kept for a few days only. Rows of
-versions before 0.2.0 have none of these.
+`outcome` is NULL for `done`, else `skipped`; or `cancelled` for a job that will never run, which has no effects.
+`attempt` is the one that succeeded, `took_ms` its time from the start of the handler to the commit. `tenant` is what
+the job's header says; `result` is JSON, kept for a few days only. Rows of versions before 0.2.0 have none of these.
 """
+
+JOB_ID_IN_HEADERS = GivenByDatabase(postgresql="(headers ->> 'Job-Id')", sqlite="json_extract(headers, '$.\"Job-Id\"')")
+"""The id of the job that a row of the outbox is, word for word as its index has it."""
 
 outbox = Table(
     "outbox",
@@ -85,6 +88,8 @@ outbox = Table(
     Index(None, "created_at"),
     # The relay of what was enqueued by SQL; no other row is in it.
     Index(None, "service", "retry_at", "created_at", **_where("service IS NOT NULL")),
+    # Whoever asks for a job's state, or cancels it, knows its id. The jobs of other jobs pay nothing for it.
+    Index("ix_outbox_job_id", JOB_ID_IN_HEADERS, **_where("type IS NULL")),
 )
 """Jobs that exist because a transaction committed, until the broker has them.
 

@@ -14,8 +14,10 @@ from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.database.tables import processed_messages
 
-Outcome = Literal["done", "skipped"]
-OUTCOMES: Final = get_args(Outcome)
+Outcome = Literal["done", "skipped", "cancelled"]
+CANCELLED: Final = "cancelled"
+"""No worker has run it, and none will: its effects never happen."""
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 PAGE_ROWS = 500
 _ROW = processed_messages.c
 _OF_JOB = select(processed_messages).where(
@@ -25,7 +27,7 @@ _ORDER = (_ROW.processed_at, _ROW.consumer, _ROW.type, _ROW.id)
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A job whose effects are committed. What an older version has not noted is None."""
+    """A job that has ended: its effects are committed, or never happen. What an older version has not noted is None."""
 
     type: str
     job_id: str

@@ -12,7 +12,7 @@ from nightshift.contract import wire
 from nightshift.contract.job_events import FindJob, JobEvent, JobEvents
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.ledger import LedgerEntry, find_in
+from nightshift.messaging.ledger import CANCELLED, LedgerEntry, find_in
 from nightshift.outcomes import Unavailable
 from nightshift.topology.discovery import FIND, find_subject, found_subject
 
@@ -64,6 +64,8 @@ class Finding:
 
 def _event(asked: _Asked, entry: LedgerEntry) -> JobEvent:
     """Return the end of a job as a turn of it, by the id by which its events go."""
+    if entry.outcome == CANCELLED:
+        return JobEvent(type=entry.type, id=wire.storable_id(asked[1]), what="dead", error=CANCELLED)
     fields = {"type": entry.type, "id": wire.storable_id(asked[1]), "what": entry.outcome, "result": entry.result}
     known = {"attempt": entry.attempt, "ms": entry.took_ms, "tenant": entry.tenant}
     return msgspec.convert(fields | {name: value for name, value in known.items() if value is not None}, JobEvent)

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nightshift.database.producers import let_producers
+from nightshift.database.tables import outbox
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.job import Job
 from tests.harness import RECORD, SOON, Harness, RunProbe, eventually, working
@@ -129,3 +132,14 @@ async def test_a_job_between_two_attempts_is_taken_back(worker: Harness, nightsh
     cancelled = await nightshift("jobs", "cancel", "one", "--yes", "--json")
     assert [(row["state"], row["did"]) for row in cancelled.json] == [("scheduled", "removed")]
     assert not await worker.stored("PROBE_LATER")
+
+
+async def test_a_job_that_was_enqueued_by_sql_is_taken_out_of_the_outbox(worker: Harness, nightshift: Command) -> None:
+    """As long as no relay has published it."""
+    await let_producers(worker.database.url, ["probe.run"], notify=False)
+    row = {"consumer": "", "subject": "jobs.probe.run", "body": b"{}", "headers": {"Job-Id": "one"}}
+    async with worker.database.write() as connection:
+        await connection.execute(insert(outbox), row)
+    cancelled = await nightshift("jobs", "cancel", "one", "--yes", "--json")
+    assert [(row["state"], row["did"]) for row in cancelled.json] == [("outbox", "removed")]
+    assert await worker.outbox() == []

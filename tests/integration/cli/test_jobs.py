@@ -141,13 +141,26 @@ async def test_a_job_that_waits_in_its_queue_is_cancelled(operator: Operator) ->
     assert [job.headers["Job-Id"] for job in await stored(operator.connection, "EMAIL")] == ["cancel-first"]
 
 
-async def test_a_job_in_hand_whose_worker_does_not_answer_is_not_cancelled(operator: Operator) -> None:
-    """It says so, and leaves the worker its job: it may have died, or be of an older version."""
+async def test_a_job_in_hand_whose_worker_does_not_answer_is_cancelled_in_the_database(operator: Operator) -> None:
+    """The worker may have died, or be of an older version: neither it nor the next one can commit the job."""
     await operator.publisher.publish(MAIL, job_id="running")
     await pull_one(operator)
     result = await operator.run("jobs", "cancel", "running", "--yes")
+    assert (result.code, "no worker answers for it" in result.out) == (0, True)
+    assert "running" in (await operator.run("jobs", "list", "--outcome", "cancelled")).out
+    (found,) = (await operator.run("jobs", "find", "running", "--json")).json
+    assert (found["state"], found["detail"]) == ("cancelled", "it was cancelled before a worker had it")
+
+
+async def test_without_a_database_a_job_that_no_worker_answers_for_is_not_cancelled(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so, and what to do."""
+    await operator.publisher.publish(MAIL, job_id="held")
+    await pull_one(operator)
+    monkeypatch.delitem(operator.environ, "DATABASE_URL")
+    result = await operator.run("jobs", "cancel", "held", "--yes")
     assert (result.code, "no worker answers for it" in result.err) == (1, True)
-    assert len(await stored(operator.connection, "EMAIL")) == 1
 
 
 async def test_what_is_done_or_unknown_is_not_cancelled(operator: Operator) -> None:

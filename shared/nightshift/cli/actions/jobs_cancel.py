@@ -16,6 +16,7 @@ from nightshift.cli.queries.streams import consumer_info
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError
 from nightshift.contract import wire
 from nightshift.contract.job_events import JobEvent
+from nightshift.instants import utc_now
 from nightshift.messaging.job_watch import JobWatch
 
 _NO_MESSAGE = frozenset({10037, 10057})
@@ -95,11 +96,29 @@ async def _answered(context: Context, place: Location, told: JobEvent) -> tuple[
     return "not-stopped", f"runs again ({told.what}): cancel it once more"
 
 
+async def _take_out(context: Context, place: Location) -> bool:
+    """Cancel a job in the outbox; return False if it has left it. The jobs of other jobs stay."""
+    from nightshift.messaging.cancelling import take_out_of_outbox  # noqa: PLC0415 - needs the database's library
+
+    database = context.database()
+    if database is None:
+        return False
+    return await database.commit(lambda it: take_out_of_outbox(it, place.type, place.job_id, utc_now()))
+
+
 async def _unanswered(context: Context, place: Location) -> tuple[Did, str]:
-    """Return what it means that no worker has the job."""
+    """Return what it means that no worker has the job: it is cancelled in the database, if there is one."""
     found = await find_locations(context, place.job_id, [place.type])
     if found and found[0].state in {"done", "dead"}:
         return "too-late", f"ended before it could be stopped: it is {found[0].state}"
+    database = context.database()
+    if database is not None:
+        from nightshift.messaging.cancelling import cancel_in  # noqa: PLC0415 - needs the database's library
+
+        ended = await database.commit(lambda it: cancel_in(it, place.type, place.job_id, utc_now()))
+        if ended.outcome != "cancelled":
+            return "too-late", f"ended before it could be stopped: it is {ended.outcome}"
+        return "removed", "no worker answers for it, and whoever is given it finds it cancelled"
     return "not-stopped", (
         "is in flight, but no worker answers for it: the one that had it may have died. Another has it within 30 s: "
         "cancel it again then"
@@ -108,6 +127,8 @@ async def _unanswered(context: Context, place: Location) -> tuple[Did, str]:
 
 async def _remove(context: Context, place: Location) -> bool:
     """Remove one from its stream; return False if it started, or left, before that."""
+    if place.state == "outbox":
+        return await _take_out(context, place)
     connection = await context.connection()
     if place.state in {"scheduled", "retrying"}:
         return await (await context.publisher()).cancel(place.type, place.job_id)

@@ -8,8 +8,14 @@ from nightshift.cli.queries.location import Location
 from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.database.tables import outbox, processed_messages
+from nightshift.messaging.ledger import CANCELLED
 from nightshift.messaging.paging import Keyset, table_pages
 
+_ENDS = {
+    None: "its effects are committed",
+    "skipped": "it was skipped: there was nothing to do",
+    CANCELLED: "it was cancelled before a worker had it",
+}
 _OUTBOX_ORDER = Keyset(outbox.c.created_at, outbox.c.id)
 
 
@@ -22,13 +28,13 @@ async def finished(database: Database, job_id: str, types: Iterable[str]) -> Asy
         rows = (await connection.execute(query)).mappings().all()
     for row in rows:
         yield Location(
-            state="done",
+            state=CANCELLED if row["outcome"] == CANCELLED else "done",
             type=row["type"],
             job_id=job_id,
             where="inbox",
             at=row["processed_at"],
             attempt=row["attempt"],
-            detail="it was skipped: there was nothing to do" if row["outcome"] else "its effects are committed",
+            detail=_ENDS[row["outcome"]],
         )
 
 

@@ -16,7 +16,7 @@ from nightshift.topology.topology import later_stream, queue_stream
 from nightshift.worker.in_flight import job_of
 from nightshift.worker.router import NO_ROUTE
 
-RANK = ("done", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
+RANK = ("done", "cancelled", "in flight", "waiting", "retrying", "scheduled", "outbox", "dead")
 """Of several places, the first of these is the job's state: done is done, whatever duplicates wait."""
 
 
@@ -40,10 +40,11 @@ async def find_locations(
 
 
 async def startable_locations(context: Context, job_id: str, types: Sequence[str]) -> list[Location]:
-    """Return the places of a job where it waits or is in flight."""
+    """Return the places of a job where it waits or is in flight; the outbox is last, which it leaves for its queue."""
     types = [*types, *await _types_without_contract(context, job_id, types)]
     found = [location for job_type in types async for location in later_locations(context, job_type, job_id)]
-    return found + [location for job_type in types async for location in queue_locations(context, job_type, job_id)]
+    found += [location for job_type in types async for location in queue_locations(context, job_type, job_id)]
+    return found + [place for place in await _in_database(context, job_id, types) if place.state == "outbox"]
 
 
 async def _types_without_contract(context: Context, job_id: str, types: Iterable[str]) -> list[str]:

@@ -140,6 +140,35 @@ async def test_a_running_job_is_stopped_over_http(probes: Gateway, worker: Harne
     assert (again.status_code, again.json()["code"]) == (404, "unknown-job")
 
 
+async def test_a_job_in_its_queue_is_cancelled_over_http(broker: Broker, tmp_path: Path) -> None:
+    """No worker has it, all are busy: whoever waits for it hears so, and its worker does nothing with it."""
+    go_on, ran = asyncio.Event(), list[str]()
+
+    async def hold(message: RunProbe, _: Job) -> None:
+        ran.append(message.name)
+        await go_on.wait()
+
+    async with (
+        working(broker, None, tmp_path, {RunProbe: hold}, slots=3, policies=SOON) as harness,
+        gateway(
+            tmp_path, broker=broker, fresh=False, contracts_package="tests.harness", gateway_jobs="probe.run"
+        ) as running,
+    ):
+        await harness.listen()
+        keys = await running.key(*SCOPES, "jobs:cancel")
+        for _ in range(6):  # more than the worker may have in its hands
+            await running.client.post(PATH, json={"name": "busy"}, headers=keys)
+        await eventually(lambda: len(ran) == 3, what="its slots are taken")
+        where = (await running.client.post(PATH, json={"name": "queued"}, headers=keys)).headers["location"]
+        waiting = asyncio.create_task(running.client.get(where, headers={**keys, "Prefer": "wait=20"}))
+        assert (await running.client.delete(where, headers=keys)).status_code == 204
+        assert (await waiting).json()["error"] == "cancelled"
+        go_on.set()
+        await harness.settled(7)
+        assert harness.outcomes() == {"done": 6, "duplicate": 1}
+        assert ran == ["busy"] * 6
+
+
 async def test_many_wait_at_the_same_time(probes: Gateway) -> None:
     """Each for its own job, over one subscription."""
     headers = {**await probes.key(*SCOPES), "Prefer": "wait=20"}

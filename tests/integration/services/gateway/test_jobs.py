@@ -293,16 +293,26 @@ async def test_a_users_jobs_are_that_tenants(door: Gateway, operator: Connection
     assert tenants == ["ada", "ada", None, None]
 
 
-async def test_what_is_done_or_in_the_queue_cannot_be_taken_back(door: Gateway) -> None:
-    """409, each with its own code."""
+async def test_what_is_done_cannot_be_taken_back(door: Gateway) -> None:
+    """409."""
     headers = await door.key(*WRITE)
     async with door.database.write() as connection:
         row = {"consumer": "email", "type": "email.send", "id": "over", "processed_at": datetime.now(UTC)}
         await connection.execute(insert(processed_messages).values(**row))
+    answer = await door.client.delete("/v1/jobs/email.send/over", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "done")
+
+
+async def test_a_job_in_the_queue_of_a_service_without_workers_can_be_cancelled(door: Gateway) -> None:
+    """Also twice; its state says so. Without its `sequence` nobody knows that it is there."""
+    headers = await door.key(*WRITE)
     queued = (await door.client.post("/v1/jobs/email.send", json=MAIL, headers=headers)).headers["location"]
-    for path, code in (("/v1/jobs/email.send/over", "done"), (queued, "in-flight")):
-        answer = await door.client.delete(path, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (409, code)
+    unknown = await door.client.delete(queued.partition("?")[0], headers=headers)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-job")
+    for path in (queued, queued, queued.partition("?")[0]):
+        assert (await door.client.delete(path, headers=headers)).status_code == 204
+    state = (await door.client.get(queued, headers={**headers, "Prefer": "wait=20"})).json()
+    assert (state["state"], state["error"]) == ("dead", "cancelled")
 
 
 async def test_a_long_body_travels_by_claim_check(door: Gateway, operator: Connection) -> None:
