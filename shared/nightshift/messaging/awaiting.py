@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
 from msgspec import UNSET
@@ -15,6 +15,7 @@ from nightshift.contract.message import Message
 from nightshift.messaging.job_watch import JobWatch, Watched
 from nightshift.messaging.publish_arguments import checked_type, new_job_id
 
+R = TypeVar("R")
 _LOOK_AGAIN_SECONDS = 2.0
 """An event may be lost, and a job that was done before tells none: whoever waits asks again so often."""
 
@@ -70,6 +71,30 @@ class AwaitsResults:
         """Publish a job to be done now."""
         raise NotImplementedError
 
+    @overload
+    async def publish_and_wait(
+        self,
+        message: Message,
+        result_type: type[R],
+        *,
+        timeout_seconds: float,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> R: ...
+
+    @overload
+    async def publish_and_wait(
+        self,
+        message: Message,
+        result_type: Any = Any,
+        *,
+        timeout_seconds: float,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any: ...
+
     async def publish_and_wait(
         self,
         message: Message,
@@ -80,7 +105,9 @@ class AwaitsResults:
         tenant: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Publishes a job to be done now, and returns its `job.result`, as `result_type`; None if it has none.
+        """Publishes a job to be done now, and returns its `job.result`, checked and made into a `result_type`.
+
+        That of a job that has none is None, as JSON's null is: `Counted | None` takes both.
 
         Raises:
             JobDeadError, JobResultError: it was given up on; or is done, and returned something else.

@@ -3,9 +3,10 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from datetime import datetime, timedelta
 from threading import Lock, Thread
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from nightshift.broker import Connection, connect
 from nightshift.config.settings import ProcessSettings
@@ -14,6 +15,7 @@ from nightshift.messaging.enqueue import enqueue
 from nightshift.messaging.own_transaction import OwnTransaction
 from nightshift.messaging.publisher import Entry, Publisher, Receipt
 from nightshift.objects import ObjectStore
+from nightshift.outcomes import Unavailable
 
 T = TypeVar("T")
 
@@ -70,6 +72,44 @@ class BlockingPublisher:
         """Publish up to 1,000 jobs of one service, all or nothing; see `Publisher.publish_many`."""
         return self._do(lambda it: it.publish_many(entries))
 
+    @overload
+    def publish_and_wait(
+        self,
+        message: Message,
+        result_type: type[T],
+        *,
+        timeout_seconds: float,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T: ...
+
+    @overload
+    def publish_and_wait(
+        self,
+        message: Message,
+        result_type: Any = Any,
+        *,
+        timeout_seconds: float,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any: ...
+
+    def publish_and_wait(
+        self,
+        message: Message,
+        result_type: Any = Any,
+        *,
+        timeout_seconds: float,
+        job_id: str | None = None,
+        tenant: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Publish a job to be done now, and return what it returned; see `Publisher.publish_and_wait`."""
+        own: dict[str, Any] = {"job_id": job_id, "tenant": tenant, "headers": headers}
+        return self._do(lambda it: it.publish_and_wait(message, result_type, timeout_seconds=timeout_seconds, **own))
+
     def cancel(self, job_type: str, job_id: str) -> bool:
         """Take back a job that waits for its time; see `Publisher.cancel`."""
         return self._do(lambda it: it.cancel(job_type, job_id))
@@ -79,10 +119,11 @@ class BlockingPublisher:
         return enqueue(connection, message, **options)
 
     def close(self) -> None:
-        """Close the connection, if there is one; the next job makes another."""
+        """Close the connection, if there is one, and end what other threads wait for; the next job makes another."""
         with self._lock:
             session, self._session = self._session, None
         if session is not None and session.process == os.getpid():
+            session.interrupt()
             session.run(session.close())
             session.loop.call_soon_threadsafe(session.loop.stop)
             session.thread.join()
@@ -117,12 +158,29 @@ class _Session:
         self.thread = Thread(target=self.loop.run_forever, name="nightshift-publisher", daemon=True)
         self.thread.start()
         self._connecting, self._one_at_a_time = connecting, asyncio.Lock()
+        self._answers: set[Future[Any]] = set()
         self._publisher: Publisher | None = None
         self._connection: Connection | None = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run it there, and wait for it here."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+        """Run it there, and wait for it here.
+
+        Raises:
+            Unavailable: another thread has closed the session meanwhile.
+        """
+        answer = asyncio.run_coroutine_threadsafe(work, self.loop)
+        self._answers.add(answer)
+        try:
+            return answer.result()
+        except CancelledError:
+            raise Unavailable("broker", "the publisher was closed meanwhile") from None
+        finally:
+            self._answers.discard(answer)
+
+    def interrupt(self) -> None:
+        """End what other threads still wait for."""
+        for answer in tuple(self._answers):
+            answer.cancel()
 
     async def do(self, action: Callable[[Publisher], Coroutine[Any, Any, T]]) -> T:
         """Connect if that has not happened yet, and do something."""

@@ -8,15 +8,20 @@ from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from nightshift import BlockingPublisher, ProcessSettings, Unavailable
 from nightshift.broker import Connection
 from nightshift.embedded.processes.ports import free_ports
 from nightshift.embedded.servers.broker import Broker
+from nightshift.messaging.awaiting import JobDeadError
+from nightshift.messaging.job import Job
+from nightshift.outcomes import Permanent
 from nightshift.testing import InMemoryPublisher
-from tests.harness import RunProbe, stored
+from tests.harness import RunProbe, stored, working
 from tests.repository import ROOT
 
 PROBE = RunProbe(name="blocking")
@@ -111,3 +116,58 @@ def test_a_publisher_in_memory_takes_its_place() -> None:
         receipt = publisher.publish(PROBE, job_id="welcome-17", tenant="acme")
 
     assert [job.job_id for job in memory.published] == [receipt.job_id] == ["welcome-17"]
+
+
+class Counted(msgspec.Struct):
+    """What the probe returns."""
+
+    number: int
+
+
+async def _count(message: RunProbe, job: Job) -> None:
+    if message.name == "refuse":
+        raise Permanent("never")
+    if message.name == "stay":
+        await asyncio.sleep(60)
+    job.result = {"number": message.number}
+
+
+async def test_a_thread_waits_for_what_a_job_returns(broker: Broker, tmp_path: Path) -> None:
+    """As the type that it names; or for how the job ended otherwise."""
+
+    def wait() -> tuple[list[int], object]:
+        with BlockingPublisher(ProcessSettings(nats_url=broker.url)) as made, ThreadPoolExecutor(8) as threads:
+
+            def number_of(number: int) -> int:
+                probe = RunProbe(name="count", number=number)
+                return made.publish_and_wait(probe, Counted, timeout_seconds=20).number
+
+            numbers = list(threads.map(number_of, range(8)))
+            with pytest.raises(JobDeadError, match="permanent"):
+                made.publish_and_wait(RunProbe(name="refuse"), Counted, timeout_seconds=20)
+            return numbers, made.publish_and_wait(RunProbe(name="count", number=9), timeout_seconds=20)
+
+    async with working(broker, None, tmp_path, {RunProbe: _count}) as harness:
+        await harness.listen()
+        assert await asyncio.to_thread(wait) == (list(range(8)), {"number": 9})
+
+
+async def test_closing_ends_what_still_waits(publisher: BlockingPublisher) -> None:
+    """The thread that waited is told so, and does not hang."""
+
+    def wait() -> object:
+        return publisher.publish_and_wait(PROBE, timeout_seconds=600)
+
+    waiting = asyncio.create_task(asyncio.to_thread(wait))
+    await asyncio.to_thread(publisher.publish, PROBE)  # it is connected
+    await asyncio.to_thread(publisher.close)
+    with pytest.raises(Unavailable, match="closed meanwhile"):
+        await waiting
+
+
+def test_a_test_says_what_a_job_returns() -> None:
+    """Without a broker."""
+    memory = InMemoryPublisher()
+    memory.results["probe.run"] = {"number": 17}
+    with BlockingPublisher(publisher=memory) as made:
+        assert made.publish_and_wait(PROBE, Counted, timeout_seconds=1) == Counted(17)
