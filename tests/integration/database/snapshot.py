@@ -1,8 +1,10 @@
 """What a database looks like: tables with columns, keys, checks and indexes, to be compared with another's."""
 
+import warnings
 from typing import Any
 
 from sqlalchemy import Connection, Inspector, inspect, text
+from sqlalchemy.exc import SAWarning
 from sqlalchemy.schema import CreateSchema
 
 from nightshift.database import Database
@@ -39,16 +41,18 @@ def _create(connection: Connection) -> None:
 
 def _snapshot(connection: Connection) -> dict[str, Any]:
     found = inspect(connection)
+    # SQLite's indexes of expressions are compared as they were made.
+    warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
     schemas = [None, SCHEMA] if connection.dialect.name == "postgresql" else [None]
     return {
-        f"{schema}.{table}" if schema else table: _table(found, table, schema)
+        f"{schema}.{table}" if schema else table: _table(connection, found, table, schema)
         for schema in schemas
         for table in found.get_table_names(schema)
         if not table.endswith("_version")
     }
 
 
-def _table(found: Inspector, table: str, schema: str | None) -> dict[str, Any]:
+def _table(connection: Connection, found: Inspector, table: str, schema: str | None) -> dict[str, Any]:
     columns = {
         column["name"]: (str(column["type"]), column["nullable"], column["default"])
         for column in found.get_columns(table, schema)
@@ -66,5 +70,17 @@ def _table(found: Inspector, table: str, schema: str | None) -> dict[str, Any]:
         "unique": sorted(
             (one["name"], tuple(one["column_names"])) for one in found.get_unique_constraints(table, schema)
         ),
-        "indexes": sorted((one["name"], tuple(one["column_names"])) for one in found.get_indexes(table, schema)),
+        "indexes": sorted(
+            (one["name"], tuple(one["column_names"]), *one.get("expressions", ()))
+            for one in found.get_indexes(table, schema)
+        ),
+        "indexes by expression": _by_expression(connection, table),
     }
+
+
+def _by_expression(connection: Connection, table: str) -> list[str]:
+    """Return the statements that made SQLite's indexes of expressions, which no inspector reads."""
+    if connection.dialect.name != "sqlite":
+        return []
+    query = text("SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :table AND sql LIKE '%(%(%'")
+    return sorted(" ".join(row[0].split()) for row in connection.execute(query, {"table": table}))
