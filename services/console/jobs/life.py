@@ -73,7 +73,7 @@ class Life:
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return self.state in {"done", "skipped", "dead"}
+        return self.state in {"done", "skipped", "cancelled", "dead"}
 
     @property
     def trace(self) -> str:

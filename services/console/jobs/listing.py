@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 from nightshift.broker import direct_get
 from nightshift.broker.message import StoredMessage
@@ -12,7 +12,7 @@ from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.housekeeping.overdue import due_at
 from nightshift.messaging import ledger
-from nightshift.messaging.ledger import LedgerFilter, LedgerPlace, Outcome
+from nightshift.messaging.ledger import OUTCOMES, LedgerFilter, LedgerPlace
 from nightshift.topology.topology import later_stream, queue_stream
 from nightshift.worker.in_flight import job_of
 from services.console.context import ConsoleContext
@@ -20,7 +20,7 @@ from services.console.letters.index import PAGE, Wanted
 from services.console.web.parameters import instant
 from services.console.web.refused import Refused
 
-STATES: Final = (*get_args(Outcome), "dead", "waiting", "later")
+STATES: Final = (*OUTCOMES, "dead", "waiting", "later")
 _LONGEST = 300
 _READ_PAGES = 4
 """Of a stream, for one page of jobs: where a filter matches few, the next page goes on."""
@@ -100,7 +100,7 @@ async def listed(console: ConsoleContext, database: Database | None, wanted: Job
 
 
 async def _done(database: Database, wanted: JobsWanted, before: str) -> JobsPage:
-    outcome: Outcome | None = "done" if wanted.state == "done" else "skipped" if wanted.state else None
+    outcome = next((one for one in OUTCOMES if one == wanted.state), None)
     condition = LedgerFilter(
         type=wanted.type or None,
         tenant=wanted.tenant or None,

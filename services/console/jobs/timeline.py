@@ -85,6 +85,8 @@ def _of_place(place: Location) -> Moment:
         case "done":
             words = f"attempt {attempt} is done" if attempt else "done"
             return Moment(place.at, words, place.detail, "", None)
+        case "cancelled":
+            return Moment(place.at, "cancelled", place.detail, "", None)
         case "dead":
             return Moment(place.at, f"given up on after attempt {attempt}", place.detail, "wrong", None)
         case "scheduled" | "retrying":

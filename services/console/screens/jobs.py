@@ -4,6 +4,7 @@ import shlex
 
 from starlette.responses import RedirectResponse, Response
 
+from nightshift.messaging.ledger import OUTCOMES
 from nightshift.outcomes import Unavailable
 from services.console.jobs.listing import STATES, JobsPage, JobsWanted, jobs_wanted, listed
 from services.console.jobs.places import Places, places_of
@@ -43,7 +44,7 @@ async def _list(visit: Visit) -> Response:
         found = await listed(console, database, wanted, visit.query.get("before", "")[:_LONGEST_PLACE])
     except Unavailable as away:
         notice = f"{away}. These jobs are not shown; that does not mean that there are none."
-    if database is None and wanted.state in {"", "done", "skipped"}:
+    if database is None and wanted.state in {"", *OUTCOMES}:
         notice = _NO_DATABASE
     return _page(visit, wanted, found=found, notice=notice, command=_command(wanted))
 
