@@ -1,5 +1,6 @@
 """What a client is told of its jobs."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from nightshift.contract import wire
 from services.gateway.intake import Accepted
-from services.gateway.jobs.state import JobState
+from services.gateway.jobs.state import JobState, State
 
 PATH = "/v1/jobs/{type}/{id}"
 Where = Literal["queue", "schedule", "outbox"]
@@ -56,6 +57,14 @@ def receipt_of(accepted: Accepted, job_type: str, runs_at: datetime | None) -> J
         duplicate=stored is not None and stored.duplicate,
         runs_at=UNSET if runs_at is None else runs_at,
     )
+
+
+_STATES: Mapping[Where, State] = {"queue": "queued", "schedule": "scheduled", "outbox": "outbox"}
+
+
+def state_of(receipt: JobReceipt) -> JobState:
+    """Return where a job is that has just been stored."""
+    return JobState(id=receipt.id, type=receipt.type, state=_STATES[receipt.where], at=receipt.runs_at)
 
 
 def _escaped(job_id: str) -> str:

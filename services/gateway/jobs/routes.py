@@ -7,6 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from nightshift.broker.batch import DuplicateInBatchError
 from nightshift.messaging import outbound
+from nightshift.messaging.job_watch import Watched
 from nightshift.messaging.ledger import CANCELLED, LedgerEntry
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
@@ -17,7 +18,7 @@ from services.gateway.jobs.batches import read_batch
 from services.gateway.jobs.contract_check import ContractCheck
 from services.gateway.jobs.deaths import Deaths
 from services.gateway.jobs.ids import full_id, in_reach, key_in
-from services.gateway.jobs.receipts import JobReceipt, ManyReceipts, OneReceipt, location_of, receipt_of
+from services.gateway.jobs.receipts import JobReceipt, ManyReceipts, OneReceipt, location_of, receipt_of, state_of
 from services.gateway.jobs.state import MOST_SEQUENCE, JobState, JobStates
 from services.gateway.jobs.times import runs_at
 from services.gateway.jobs.waiting import OVER, JobWaiting, of_event
@@ -59,19 +60,21 @@ class JobRoutes:
         context, request = self._context, call.request
         job_type, check = self._type(call)
         at = runs_at(request.query_params, context.now()) if request.scope["query_string"] else None
-        job_id = full_id(key_in(request.headers.get("idempotency-key")), call.principal.user)
+        key = key_in(request.headers.get("idempotency-key"))
+        job_id = full_id(key, call.principal.user)
         async with self._room.reserve(expected_size(request, self._longest)):
             body = await read_json(request, self._longest)
             check(body)
-            accepted = await context.intake.accept(job_message(job_type, job_id, body, _headers(call), at), runs_at=at)
-        receipt = receipt_of(accepted, job_type, at)
-        headers = {"Location": location_of(receipt)}
-        if not (seconds := wait_seconds(request)):
-            return json_response(OneReceipt(job=receipt), 202, headers)
-        state = await self._end(call, job_type, receipt, seconds)
+            message = job_message(job_type, job_id, body, _headers(call), at)
+            if not (seconds := wait_seconds(request)):
+                receipt = receipt_of(await context.intake.accept(message, runs_at=at), job_type, at)
+                return json_response(OneReceipt(job=receipt), 202, {"Location": location_of(receipt)})
+        with context.watch.watching(job_type, job_id) as watched:
+            receipt = receipt_of(await context.intake.accept(message, runs_at=at), job_type, at)
+            state = await self._end(call, receipt, seconds, None if key else watched)
         over = state is not None and state.is_over
-        content = OneReceipt(job=receipt, state=state or UNSET)
-        return json_response(content, 200 if over else 202, {**headers, **applied(seconds)})
+        headers = {"Location": location_of(receipt), **applied(seconds)}
+        return json_response(OneReceipt(job=receipt, state=state or UNSET), 200 if over else 202, headers)
 
     async def enqueue_batch(self, call: Call) -> Response:
         """`POST /v1/jobs/{type}/batch`: store up to 1,000 jobs, all or none."""
@@ -139,11 +142,17 @@ class JobRoutes:
         sequence = _sequence(call)
         return sequence is not None and await self._states.is_queued(job_type, job_id, sequence)
 
-    async def _end(self, call: Call, job_type: str, receipt: JobReceipt, seconds: int) -> JobState | None:
-        """Wait for the end of a job that has just been accepted; None if that cannot be done: it is accepted anyway."""
-        sequence = receipt.sequence if receipt.where == "queue" and receipt.sequence is not UNSET else None
+    async def _end(self, call: Call, receipt: JobReceipt, seconds: int, new: Watched | None) -> JobState | None:
+        """Wait for the end of a job that has just been accepted; None if that cannot be done: it is accepted anyway.
+
+        `new` is what is told of it, if it cannot have been there before.
+        """
+        key_id = call.principal.key_id
         try:
-            return await self._waiting.end(call.principal.key_id, job_type, receipt.id, sequence, seconds)
+            if new is not None:
+                return await self._waiting.end_of_new(key_id, state_of(receipt), new, seconds)
+            sequence = receipt.sequence if receipt.where == "queue" and receipt.sequence is not UNSET else None
+            return await self._waiting.end(key_id, receipt.type, receipt.id, sequence, seconds)
         except (Problem, Unavailable):
             return None
 

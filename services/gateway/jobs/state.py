@@ -1,6 +1,7 @@
 """What is known of a job for the price of a few look-ups: never by reading a queue."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -8,13 +9,14 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection as DatabaseConnection
 
+from nightshift.batcher import Batcher
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.housekeeping.overdue import due_at
 from nightshift.messaging.cancelling import is_in_outbox
-from nightshift.messaging.ledger import CANCELLED, LedgerEntry, find_in
+from nightshift.messaging.ledger import CANCELLED, LedgerEntry, find_all_in
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
 from services.gateway.jobs.deaths import Death, Deaths
@@ -24,6 +26,8 @@ LOOK_SECONDS = 2.0
 MOST_SEQUENCE = 10**16 - 1
 State = Literal["done", "dead", "running", "scheduled", "retrying", "queued", "outbox", "accepted"]
 _DIGITS = 7
+_TOGETHER = 100
+"""Jobs that are looked up at once, when many wait whose jobs end together."""
 
 
 class JobState(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -79,6 +83,7 @@ class JobStates:
 
     def __init__(self, connection: Connection, database: Database, deaths: Deaths) -> None:
         self._connection, self._database, self._deaths = connection, database, deaths
+        self._stored: Batcher[tuple[str, str], InDatabase] = Batcher(self._look, max_size=_TOGETHER)
 
     async def of(self, job_type: str, job_id: str, sequence: int | None = None) -> JobState:
         """Return a job's state; `sequence` is where its receipt says that it was stored.
@@ -110,10 +115,14 @@ class JobStates:
         Raises:
             Unavailable: the database is unavailable.
         """
+        return await self._stored((job_type, job_id))
 
-        def ask(connection: DatabaseConnection) -> InDatabase:
-            ended = find_in(connection, job_type, job_id)
-            return InDatabase(ended, ended is None and is_in_outbox(connection, job_type, job_id))
+    async def _look(self, jobs: Sequence[tuple[str, str]]) -> list[InDatabase | Exception]:
+        def ask(connection: DatabaseConnection) -> list[InDatabase | Exception]:
+            return [
+                InDatabase(ended, ended is None and is_in_outbox(connection, *job))
+                for job, ended in zip(jobs, find_all_in(connection, jobs), strict=True)
+            ]
 
         return await self._database.ask(ask)
 

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from nightshift.contract.job_events import JobEvent
-from nightshift.messaging.job_watch import JobWatch
+from nightshift.messaging.job_watch import JobWatch, Watched
 from services.gateway.jobs.state import JobState, JobStates
 from services.gateway.patience import result_or
 from services.gateway.slots import Slots
 
 LOOK_AGAIN_SECONDS = 5.0
 """An event may be lost: whoever waits looks again so often."""
+ASK_AFTER_SECONDS = 0.5
+"""Most jobs are over by then, and whoever waits for a new one need not ask for it."""
 STOP_SECONDS = 10.0
 """For a handler to give back what it holds when it is cancelled."""
 OVER = "over"
@@ -49,6 +51,19 @@ class JobWaiting:
                     break
         return state
 
+    async def end_of_new(self, key_id: str, state: JobState, watched: Watched, seconds: float) -> JobState:
+        """Do so for a job that nobody has enqueued before: it is watched since before that, and need not be looked for.
+
+        Raises:
+            Unavailable: what is needed to tell is away.
+            Problem: too many wait already.
+        """
+        until = asyncio.get_running_loop().time() + seconds
+        with self._slots.taken(key_id):
+            async for further in self._further(state, watched, None, until, silence=ASK_AFTER_SECONDS):
+                state = further
+        return state
+
     async def stopped(self, key_id: str, job_type: str, job_id: str) -> JobEvent | None:
         """Have the worker that has a job stop it; return what it told last, None if no worker has it.
 
@@ -71,23 +86,40 @@ class JobWaiting:
         self, job_type: str, job_id: str, sequence: int | None, until: float | None
     ) -> AsyncIterator[JobState]:
         """Yield where a job is, now and whenever something is told of it, to its end or until a time of the loop."""
-        loop = asyncio.get_running_loop()
         with self._watch.watching(job_type, job_id) as watched:
             self._watch.ask(job_type, job_id)
             state = await self._states.of(job_type, job_id, sequence)
             yield state
-            while not state.is_over and not self._draining.is_set():
-                left = LOOK_AGAIN_SECONDS if until is None else min(LOOK_AGAIN_SECONDS, until - loop.time())
-                if left <= 0:
-                    return
-                event = await result_or(None, watched.next(left), seconds=left, draining=self._draining)
-                if event is None or event.what not in {"started", "progress", "dead"}:
-                    found = await self._states.of(job_type, job_id, sequence)
-                    # A job in a worker's hands is nowhere else to be seen: what was told of it last still holds.
-                    state = state if event is None and found.state in {"queued", "accepted"} else found
-                else:
-                    state = of_event(state, event)
-                yield state
+            async for further in self._further(state, watched, sequence, until):
+                yield further
+
+    async def _further(
+        self,
+        state: JobState,
+        watched: Watched,
+        sequence: int | None,
+        until: float | None,
+        *,
+        silence: float = LOOK_AGAIN_SECONDS,
+    ) -> AsyncIterator[JobState]:
+        """Yield where a job is from now on. After a first short `silence` its worker is asked, else we look again."""
+        loop = asyncio.get_running_loop()
+        while not state.is_over and not self._draining.is_set():
+            left = silence if until is None else min(silence, until - loop.time())
+            if left <= 0:
+                return
+            event = await result_or(None, watched.next(left), seconds=left, draining=self._draining)
+            if event is None and silence < LOOK_AGAIN_SECONDS:
+                silence = LOOK_AGAIN_SECONDS
+                self._watch.ask(state.type, state.id)
+                continue
+            if event is None or event.what not in {"started", "progress", "dead"}:
+                found = await self._states.of(state.type, state.id, sequence)
+                # A job in a worker's hands is nowhere else to be seen: what was told of it last still holds.
+                state = state if event is None and found.state in {"queued", "accepted"} else found
+            else:
+                state = of_event(state, event)
+            yield state
 
 
 def of_event(before: JobState, event: JobEvent) -> JobState:

@@ -85,7 +85,7 @@ class Job(msgspec.Struct):
 
     def goes_by(self, job_type: str, job_id: str) -> bool:
         """Return whether it is this job; the id may be given as its safe token."""
-        return self.type == job_type and job_id in {self.id, self.key}
+        return self.type == job_type and job_id in (self.id, self.key)
 
     @property
     def result(self) -> Any:

@@ -18,9 +18,11 @@ from nightshift.instants import utc_now
 from nightshift.topology.discovery import ASK
 
 Tell = Callable[[JobEvent], None]
-_LITTLE = 20
-_SOON_SECONDS, _LATER_SECONDS = 0.01, 0.1
-"""Between two tellings: after a little one, and under load."""
+_SOON_SECONDS, _LATER_SECONDS, _SECONDS_EACH = 0.01, 0.1, 0.0005
+"""Between two tellings: at least, at most, and for each job that ended; from 2,000 a second on it is the most.
+
+A group of jobs that commits together is no load yet: somebody may wait for each of them.
+"""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -47,7 +49,9 @@ class EventFeed:
     def flush(self) -> None:
         """Publish what was gathered."""
         events, self._gathered, self._is_due = self._gathered, [], False
-        pause = _SOON_SECONDS if len(events) < _LITTLE else _LATER_SECONDS
+        # Many that have begun come together once a second, and delay nobody's end.
+        ended = len(events) if len(events) > MAX_EVENTS else sum(event.ends_attempt for event in events)
+        pause = min(max(_SOON_SECONDS, ended * _SECONDS_EACH), _LATER_SECONDS)
         self._not_before = asyncio.get_running_loop().time() + pause
         if not self._connection.up.is_set():  # kept until the reconnect they would be old, and their number unbounded
             return

@@ -12,7 +12,7 @@ from nightshift.contract import wire
 from nightshift.contract.job_events import FindJob, JobEvent, JobEvents
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.ledger import CANCELLED, LedgerEntry, find_in
+from nightshift.messaging.ledger import CANCELLED, LedgerEntry, find_all_in
 from nightshift.outcomes import Unavailable
 from nightshift.topology.discovery import FIND, find_subject, found_subject
 
@@ -57,7 +57,7 @@ class Finding:
 
     async def _look(self, asked: Sequence[_Asked]) -> list[LedgerEntry | Exception | None]:
         def look(connection: DatabaseConnection) -> list[LedgerEntry | Exception | None]:
-            return [find_in(connection, *one) for one in asked]
+            return [*find_all_in(connection, asked)]
 
         return await self._database.ask(look)
 

@@ -1,0 +1,22 @@
+"""A worker whose jobs take as long as they say, and return when they were over: `python -m bench.waiting_worker`."""
+
+import asyncio
+import sys
+import time
+
+from bench.worker import RunBench
+from nightshift.config.settings import Settings
+from nightshift.messaging.job import Job
+from nightshift.runtime.service import plain, run
+from nightshift.worker.router import Handlers
+
+
+async def hold(message: RunBench, job: Job) -> None:
+    """Take so many seconds; what is measured begins then, with the commit."""
+    await asyncio.sleep(float(message.payload))
+    job.result = {"at": time.time()}
+
+
+if __name__ == "__main__":
+    table: Handlers = {RunBench: hold}
+    sys.exit(run("bench", Settings, lambda _settings, _chassis: plain(table)))
