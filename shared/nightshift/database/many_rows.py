@@ -1,4 +1,4 @@
-"""Executes one statement for many rows by the driver's own `executemany`, compiled once for all groups to come.
+"""Executes one statement for many rows in one call of the driver, compiled once for all groups to come.
 
 SQLAlchemy does the same for each row of each group anew, which costs more than the database's own work.
 """

@@ -34,13 +34,15 @@ def checked_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
     Raises:
         ValueError: one begins with `Nats-`, or is almost ours.
     """
-    orders = [name for name in headers or {} if name.lower().startswith(wire.BROKER_PREFIX)]
+    if not headers:
+        return {}
+    orders = [name for name in headers if name.lower().startswith(wire.BROKER_PREFIX)]
     if orders:
         raise ValueError(f"headers that begin with Nats- are orders to the broker, not a job's own: {orders}")
-    almost = [f"{name!r} (do you mean {meant}?)" for name in headers or {} if (meant := wire.meant_header(name))]
+    almost = [f"{name!r} (do you mean {meant}?)" for name in headers if (meant := wire.meant_header(name))]
     if almost:
         raise ValueError(f"headers that are almost ours would say nothing: {', '.join(almost)}; pass the id as job_id")
-    return headers or {}
+    return headers
 
 
 def run_time(at: datetime | None, delay: timedelta | None) -> datetime:
