@@ -18,6 +18,8 @@ from sqlalchemy.sql.schema import CallableColumnDefault, ScalarElementColumnDefa
 
 Row = Mapping[str, Any]
 
+_AT_ONCE = 500
+"""Rows of a statement that takes lists: a message to PostgreSQL may have a gigabyte, and a row may be a large one."""
 _TYPED_ROW = re.compile(r"(INSERT INTO .+\)) VALUES \((\$\d+::[A-Z ]+(?:, \$\d+::[A-Z ]+)*)\)")
 """An insert of a row whose values are all parameters of plain types, as SQLAlchemy writes it for PostgreSQL."""
 
@@ -63,7 +65,9 @@ def execute_many(connection: Connection, statement: Executable, rows: Sequence[R
     if plan is None:
         connection.execute(statement, rows)
     elif plan.takes_columns:
-        connection.exec_driver_sql(plan.sql, tuple(map(list, zip(*parameters, strict=True))))
+        for start in range(0, len(parameters), _AT_ONCE):
+            columns = zip(*parameters[start : start + _AT_ONCE], strict=True)
+            connection.exec_driver_sql(plan.sql, tuple(map(list, columns)))
     else:
         connection.exec_driver_sql(plan.sql, parameters)
 

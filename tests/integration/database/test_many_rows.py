@@ -176,3 +176,10 @@ async def test_a_value_that_does_not_fit_its_column_is_refused(database: Databas
         pytest.skip("SQLite stores what does not fit")
     with pytest.raises(DBAPIError):
         await _written(database, insert(items), [{"name": n, **ALL, **wrong} for n in "ab"], plain=False)
+
+
+async def test_rows_beyond_those_of_one_statement_are_written_too(database: Database) -> None:
+    """A job may write any number of rows."""
+    rows = [{"name": f"row-{number}", **ALL} for number in range(1_201)]
+    written = await _written(database, insert(items), rows, plain=False)
+    assert len(written) == len(rows) + 3
