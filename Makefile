@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up seed test compose-test update backup restore check coverage contracts pact permissions new-job manifests architecture chaos format bench-quick bench lock clean
+.PHONY: help demo up seed test compose-test update backup restore check coverage contracts pact permissions new-job manifests architecture pictures chaos format bench-quick bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ manifests: $(VENV)/.dev ## Generate the services' Kubernetes manifests from the 
 
 architecture: $(VENV)/.dev ## Draw docs/architecture.svg from the imports
 	@$(RUN) -m tools.architecture
+
+pictures: $(VENV)/.dev ## Take the pictures of docs/console.md anew (needs chromium)
+	@$(RUN) -m tests.pictures
 
 chaos: $(VENV)/.dev ## Break it for MINUTES=2, by SEED=…, and see that nothing is lost and nothing twice
 	@$(RUN) -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))

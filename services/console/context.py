@@ -14,6 +14,7 @@ from nightshift.cli.terminal.output import Output
 from nightshift.http.client_address import AddressOf
 from nightshift.topology.topology import Topology
 from services.console.figures.sampler import Sampler
+from services.console.figures.shared_answers import SharedAnswers
 from services.console.letters.follower import LetterFollower
 from services.console.letters.index import LetterIndex
 from services.console.settings import ConsoleSettings
@@ -78,6 +79,7 @@ class ConsoleContext:
     cookie: str
     throttle: Throttle = field(default_factory=Throttle)
     screens: Sequence[Screen] = ()
+    answers: SharedAnswers = field(default_factory=SharedAnswers)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
     """Held by whoever reads many messages for one page."""
 

@@ -31,13 +31,11 @@ async def show(visit: Visit) -> Response:
     if not job_id or len(job_id) > _LONGEST_ID:
         raise Refused(404, "The address of a job ends in ?id= and its id.")
     _check_type(console, job_type)
-    wanted = visit.query.get("search")
-    life = await life_of(
-        console,
-        job_type,
-        job_id,
-        before=sequence(visit.query.get("before", "")) or None,
-        search=None if wanted is None else (sequence(wanted), LOOKED_THROUGH),
+    before, wanted = sequence(visit.query.get("before", "")) or None, visit.query.get("search")
+    search = None if wanted is None else (sequence(wanted), LOOKED_THROUGH)
+    life = await console.answers.of(
+        ("job", job_type, job_id, before, search),
+        lambda: life_of(console, job_type, job_id, before=before, search=search),
     )
     copy = life.copy
     return page(

@@ -22,6 +22,12 @@ async def show(visit: Visit) -> Response:
     figures = await console.sampler.current()
     sample = figures.sample
     mine = workers_of(sample.workers, service) if sample else []
+    catalogue, query = console.operator.catalogue, visit.query
+    types = await console.answers.of(
+        ("types", service), lambda: type_rows(console.connection, catalogue, service, mine)
+    )
+    asked = ("waiting", service, *(query.get(name, "") for name in ("type", "after", "at")))
+    waiting = await console.answers.of(asked, lambda: waiting_page(console.connection, service, query))
     streams = (queue_stream(service), later_stream(service), dead_letter_stream(service))
     return page(
         visit,
@@ -31,8 +37,8 @@ async def show(visit: Visit) -> Response:
         figures=figures,
         row=sample.queue(service) if sample else None,
         fills=[sample.fills[name] for name in streams if name in sample.fills] if sample else [],
-        types=await type_rows(console.connection, console.operator.catalogue, service, mine),
-        waiting=await waiting_page(console.connection, service, visit.query),
+        types=types,
+        waiting=waiting,
         workers=mine,
         sparkline=sparkline(console.sampler.history.get(service, ())),
         until_empty=seconds_until_empty,

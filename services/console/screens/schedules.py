@@ -29,7 +29,7 @@ async def show(visit: Visit) -> Response:
     """Show all."""
     console = visit.console
     known = timetable.schedules(console.operator)
-    rows = await timetable.entries(console.connection, known, utc_now())
+    rows = await console.answers.of("schedules", lambda: timetable.entries(console.connection, known, utc_now()))
     return page(visit, "schedules.html.j2", command="nightshift cron list", rows=rows)
 
 

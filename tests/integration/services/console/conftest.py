@@ -1,13 +1,17 @@
 """A console on a real broker with something to see, for all tests of a module."""
 
+import shutil
 from collections.abc import AsyncIterator
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
+from tests.integration.services.console.browser import ARGUMENTS
 from tests.integration.services.console.harness import Console, console, people
 from tests.integration.services.gateway.harness import provisioned
+from tests.servers import absent
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +32,15 @@ async def desk(
     file.write_text(people(vic="viewer", ada="operator", root="admin"), encoding="utf-8")
     async with console(folder, broker, console_users_file=str(file), console_name="staging") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """The machine's own Chromium."""
+    program = shutil.which("chromium")
+    if program is None:
+        absent("chromium is not on this machine")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield browser
+        await browser.close()

@@ -1,13 +1,10 @@
 """The console in a real browser: by keyboard, narrow and wide, light and dark, with and without JavaScript."""
 
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, Dialog, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import store
@@ -15,12 +12,11 @@ from nightshift.contract import wire
 from nightshift.embedded.servers.broker import Broker
 from tests.harness import eventually
 from tests.integration.services.console import seed
-from tests.integration.services.console.harness import PASSWORD, Console, console, people
+from tests.integration.services.console.browser import page_of, sign_in_by_keyboard
+from tests.integration.services.console.harness import Console, console, people
 from tests.node.installed import installed
 from tests.repository import ROOT
-from tests.servers import absent
 
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 PAGES = (
     "/",
     "/queues/email",
@@ -34,52 +30,9 @@ PAGES = (
     "/workers",
 )
 WIDTHS = (320, 1280)
+FORCED = {"color_scheme": "light", "forced_colors": "active", "reduced_motion": "reduce"}
 AXE = ROOT / "tests" / "axe"
 Scheme = Literal["light", "dark"]
-
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    """The machine's own Chromium."""
-    program = shutil.which("chromium")
-    if program is None:
-        absent("chromium is not on this machine")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        yield browser
-        await browser.close()
-
-
-@asynccontextmanager
-async def page_of(browser: Browser, **options: Any) -> AsyncIterator[tuple[Page, list[str]]]:
-    """A page, and what it complained of: errors, dialogs, refused content; and every address that it asked."""
-    context = await browser.new_context(**options)
-    page = await context.new_page()
-    heard = list[str]()
-
-    async def dismiss(dialog: Dialog) -> None:
-        heard.append("a dialog")
-        await dialog.dismiss()
-
-    page.on("console", lambda message: heard.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: heard.append(f"error: {error}"))
-    page.on("dialog", dismiss)
-    page.on("request", lambda request: heard.append(f"asked {request.url}"))
-    try:
-        yield page, heard
-    finally:
-        await context.close()
-
-
-async def sign_in_by_keyboard(page: Page, desk: Console) -> None:
-    """Sign in with nothing but the keyboard."""
-    await page.goto(f"{desk.url}/")
-    await page.focus("[name=name]")
-    await page.keyboard.type("root")
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{desk.url}/")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -176,16 +129,16 @@ async def test_the_first_load_is_small_and_few_requests(desk: Console, chromium:
         assert 0 < sum(sizes) < 60_000
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark"}, FORCED], ids=str)
 async def test_no_page_breaks_a_rule_for_accessible_pages(
-    desk: Console, operator: Connection, chromium: Browser, scheme: Scheme
+    desk: Console, operator: Connection, chromium: Browser, look: dict[str, Any]
 ) -> None:
-    """axe-core finds nothing, in either scheme: contrast, names, headings, tables, what is reached by keyboard."""
+    """axe-core finds nothing, in either scheme or in forced colours: contrast, names, tables, what keys reach."""
     source = (installed(AXE) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     await seed.waiting(operator, 1)
     await seed.dead(operator, "SmtpError: 550", job_id="axe")
     found = dict[str, list[str]]()
-    async with page_of(chromium, color_scheme=scheme, viewport={"width": 1280, "height": 800}) as (page, _):
+    async with page_of(chromium, **look, viewport={"width": 1280, "height": 800}) as (page, _):
         await page.goto(f"{desk.url}/sign-in")
         found["/sign-in"] = await _broken_rules(page, source)
         await sign_in_by_keyboard(page, desk)

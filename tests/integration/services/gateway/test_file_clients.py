@@ -2,22 +2,20 @@
 
 import asyncio
 import json
-import re
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nightshift.embedded.processes.ports import LOOPBACK, free_ports
+from nightshift.embedded.processes.ports import free_ports
 from nightshift.embedded.servers.object_store import ObjectServer
 from tests.harness import eventually
 from tests.integration.objects.transfer_rules import bytes_of
 from tests.integration.services.gateway.files_client import Files, file_gateway
-from tests.repository import ROOT
-from tests.servers import absent, listens
+from tests.nginx import documented, nginx
+from tests.servers import absent
 
 DATA = bytes_of(3 << 20)
 
@@ -96,31 +94,6 @@ async def test_curl_waits_for_an_answer(api: Files) -> None:
     assert answer["status"] == "uploaded"
 
 
-@asynccontextmanager
-async def nginx(folder: Path, upstream: str) -> AsyncIterator[str]:
-    """Debian's nginx with the documentation's lines in front of the gateway; yields its address."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or absent("nginx is not on this machine")
-    (port,) = free_ports(1)
-    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
-    (lines,) = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
-    location = lines.replace("http://127.0.0.1:8080", upstream)
-    places = "".join(
-        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = folder / "nginx.conf"
-    config.write_text(
-        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off; {places}\nserver {{ listen {LOOPBACK}:{port};\n{location} }} }}\n"
-    )
-    process = await asyncio.create_subprocess_exec(program, "-p", folder, "-c", config)
-    try:
-        await eventually(lambda: listens(port), what="nginx listens")
-        yield f"http://{LOOPBACK}:{port}"
-    finally:
-        process.terminate()
-        await process.wait()
-
-
 async def test_nginx_with_the_documented_lines_passes_uploads_on_as_they_come(
     api: Files, photo: Path, tmp_path: Path
 ) -> None:
@@ -138,7 +111,9 @@ async def test_nginx_with_the_documented_lines_passes_uploads_on_as_they_come(
     async def begun() -> bool:
         return len(await api.rows()) == 1
 
-    async with nginx(folder, api.gateway.url) as address:
+    location = documented("files.md").replace("http://127.0.0.1:8080", api.gateway.url)
+    (port,) = free_ports(1)
+    async with nginx(folder, port, location) as address:
         going = asyncio.create_task(
             api.client.post(f"{address}/v1/files?filename=slow", content=slow(), headers=api.headers())
         )
