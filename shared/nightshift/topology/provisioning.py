@@ -1,7 +1,7 @@
 """Provisioning: creates or updates the broker's streams and consumers as declared, or names the differences."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,8 @@ from nightshift.topology.topology import Stream, Topology
 MIN_BROKER = (2, 14)
 """The first with message schedules as we use them; 2.12.3 and 2.12.4 lose messages of work queues."""
 _VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\b")
+_OVERLAPS, _UNCHANGEABLE = 10065, 10052
+"""Another stream takes some of these subjects; what the storage or the retention is cannot be changed."""
 _NOT_FOUND = frozenset({10059, 10014})
 """Stream not found, consumer not found."""
 
@@ -118,7 +120,7 @@ async def _ensure_stream(connection: Connection, stream: Stream, replicas: int) 
     current = await _find(connection, f"STREAM.INFO.{stream.name}")
     config = _config(stream, replicas, current)
     if current is None:
-        await manage(connection, f"STREAM.CREATE.{stream.name}", config)
+        await _apply(connection, "CREATE", config)
         return [f"stream {stream.name} created"]
     return await _update(connection, stream.name, config, current)
 
@@ -129,8 +131,32 @@ async def _update(
     changes = _compare(config, current)
     if not changes:
         return []
-    await manage(connection, f"STREAM.UPDATE.{name}", {**current, **config})
-    return [f"stream {name} updated{';'.join(changes)}"]
+    await _apply(connection, "UPDATE", {**current, **config})
+    return [f"stream {name} updated{_listed(changes)}"]
+
+
+async def _apply(connection: Connection, call: str, config: Mapping[str, Any]) -> None:
+    """Create or update a stream; say what is in the way, and what to do, where the broker only says that it cannot."""
+    name = config["name"]
+    try:
+        await manage(connection, f"STREAM.{call}.{name}", config)
+    except BrokerRefusedError as refused:
+        if refused.code == _OVERLAPS:
+            others = [other for one in config["subjects"] for other in await _streams_of(connection, one)]
+            what = f"its subjects belong to {', '.join(sorted({*others} - {name}))}: remove them from there"
+        elif refused.code == _UNCHANGEABLE:
+            what = f"it was made otherwise: if nothing that it holds is needed, remove the stream {name}"
+        else:
+            raise
+        raise BrokerRefusedError(
+            refused.subject, refused.code, f"{refused.description}; {what}, and run this again"
+        ) from None
+
+
+async def _streams_of(connection: Connection, subject: str) -> list[str]:
+    """Return the streams that take any of what a subject stands for."""
+    answer = await manage(connection, "STREAM.NAMES", {"subject": subject})
+    return [str(name) for name in answer.get("streams") or ()]
 
 
 async def _ensure_consumer(connection: Connection, consumer: Consumer) -> list[str]:
@@ -143,7 +169,7 @@ async def _ensure_consumer(connection: Connection, consumer: Consumer) -> list[s
         return []
     await _make_consumer(connection, consumer, current)
     return [
-        f"consumer {consumer.name} on {consumer.stream} " + (f"updated{';'.join(changes)}" if current else "created")
+        f"consumer {consumer.name} on {consumer.stream} " + (f"updated{_listed(changes)}" if current else "created")
     ]
 
 
@@ -160,7 +186,7 @@ async def _ensure_bulk_consumer(connection: Connection, consumer: Consumer, stre
         changes = _compare(consumer.config(), info["config"])
         if changes:
             await _make_consumer(connection, consumer, info["config"])
-        return [f"consumer {consumer.name} on {consumer.stream} updated{';'.join(changes)}"] if changes else []
+        return [f"consumer {consumer.name} on {consumer.stream} updated{_listed(changes)}"] if changes else []
     if info:
         await manage(connection, f"CONSUMER.DELETE.{where}")
     paused = {name: value for name, value in (info or {"config": {}})["config"].items() if name == "pause_until"}
@@ -191,6 +217,10 @@ async def _ask(connection: Connection, call: str) -> dict[str, Any] | None:
 async def _find(connection: Connection, call: str) -> dict[str, Any] | None:
     answer = await _ask(connection, call)
     return answer and dict(answer["config"])
+
+
+def _listed(changes: Sequence[str]) -> str:
+    return f": {'; '.join(change.removeprefix(': ') for change in changes)}"
 
 
 def _compare(wanted: Mapping[str, Any], current: Mapping[str, Any] | None) -> list[str]:

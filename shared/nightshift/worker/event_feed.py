@@ -5,7 +5,7 @@ next to nothing, and what is told while the broker is away is lost.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -23,6 +23,8 @@ _SOON_SECONDS, _LATER_SECONDS, _SECONDS_EACH = 0.01, 0.1, 0.0005
 
 A group of jobs that commits together is no load yet: somebody may wait for each of them.
 """
+_ROOM_BYTES = 1024
+"""For what the broker counts beside the body."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,8 +58,17 @@ class EventFeed:
         if not self._connection.up.is_set():  # kept until the reconnect they would be old, and their number unbounded
             return
         for first in range(0, len(events), MAX_EVENTS):
-            told = JobEvents(at=self._now(), events=tuple(events[first : first + MAX_EVENTS]))
-            self._connection.send(self._subject, _encode(told))
+            self._send(events[first : first + MAX_EVENTS])
+
+    def _send(self, events: Sequence[JobEvent]) -> None:
+        """Publish events as one message, or as several where ids and tenants are long: the broker would hang up."""
+        told = _encode(JobEvents(at=self._now(), events=tuple(events)))
+        if len(told) > self._connection.max_payload - _ROOM_BYTES and len(events) > 1:
+            half = len(events) // 2
+            self._send(events[:half])
+            self._send(events[half:])
+        else:
+            self._connection.send(self._subject, told)
 
 
 def nobody(_event: JobEvent) -> None:

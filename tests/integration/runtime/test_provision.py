@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nightshift.broker import BrokerTooOldError, Connection
+from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.database import migrate, sqlite_url
 from nightshift.embedded.servers.broker import Broker
@@ -17,7 +17,7 @@ from nightshift.embedded.stack import BUCKET, Stack
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.provisioning import differences, provision_broker
 from nightshift.topology.topology import StreamLimits
-from tests.harness import RunProbe, connected, probe_topology, stored
+from tests.harness import RunProbe, connected, eventually, probe_topology, stored
 
 
 @pytest.fixture
@@ -90,6 +90,61 @@ async def test_each_difference_is_named(connection: Connection) -> None:
     ]
     assert await differences(connection, declared) == named
     assert await differences(connection, declared) == named
+
+
+async def test_events_that_are_kept_otherwise_are_kept_as_declared(connection: Connection) -> None:
+    """A stream of the same name that somebody made by hand is brought there, and keeps what it holds."""
+    declared = probe_topology()
+    await provision_broker(connection, declared)
+    made = await _remade(
+        connection, "EVENTS", {"name": "EVENTS", "subjects": ["events.probe", "mine.>"], "max_msgs": 9}
+    )
+    await connection.request("mine.one", b"{}")
+    (line,) = await provision_broker(connection, declared)
+    assert line.startswith("stream EVENTS updated: subjects is ['events.probe', 'mine.>'], declared ['events.>']; ")
+    assert "compression is 'none', declared 's2'" in line
+    assert (await differences(connection, declared), len(await stored(connection, "EVENTS"))) == ([], 1)
+    await manage(connection, f"STREAM.DELETE.{made}")
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "says"),
+    [
+        ("EVENTS", {"storage": "memory"}, "can not change storage type; it was made otherwise: if nothing that it"),
+        ("EVENTS", {"retention": "workqueue"}, "remove the stream EVENTS, and run this again"),
+        (
+            "MINE",
+            {"subjects": ["events.email"]},
+            "its subjects belong to MINE: remove them from there, and run this again",
+        ),
+    ],
+)
+async def test_a_stream_in_the_way_is_named(
+    connection: Connection, name: str, other: dict[str, object], says: str
+) -> None:
+    """With what to do; nothing of it is changed."""
+    declared = probe_topology()
+    await provision_broker(connection, declared)
+    await _remade(connection, name, {"name": name, "subjects": ["events.>"], **other})
+    before = await _config(connection, f"STREAM.INFO.{name}")
+    with pytest.raises(BrokerRefusedError, match=says):
+        await provision_broker(connection, declared)
+    assert await _config(connection, f"STREAM.INFO.{name}") == before
+    await manage(connection, f"STREAM.DELETE.{name}")
+
+
+async def _remade(connection: Connection, name: str, config: dict[str, object]) -> str:
+    """Make a stream by hand in the place of the events."""
+    await manage(connection, "STREAM.DELETE.EVENTS")
+
+    async def made() -> bool:
+        with contextlib.suppress(BrokerRefusedError):  # the files of the old one are still being removed
+            await manage(connection, f"STREAM.CREATE.{name}", config)
+            return True
+        return False
+
+    await eventually(made, what=f"{name} is made")
+    return name
 
 
 @pytest.mark.parametrize("version", ["2.12.4", ""])

@@ -15,6 +15,7 @@ from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Entry
 from nightshift.outcomes import Permanent, Skip, Snooze
 from nightshift.topology.discovery import ASK
+from nightshift.worker.event_feed import EventFeed
 from tests.harness import RunProbe, eventually
 from tests.integration.worker.conftest import Work
 
@@ -73,7 +74,8 @@ async def test_each_end_of_an_attempt_is_told(work: Work) -> None:
         await until(told, id="fail", what="done", attempt=2)
         await until(told, id="snooze", what="done")
         await until(told, id="refuse", what="dead")
-    turns = {name: [(event.what, event.attempt) for event in all_of(told) if event.id == name] for name in names}
+    ends = [event for event in all_of(told) if event.ends_attempt]  # what is slow is told as started, too
+    turns = {name: [(event.what, event.attempt) for event in ends if event.id == name] for name in names}
     assert turns == {
         "work": [("done", 1)],
         "skip": [("skipped", 1)],
@@ -102,6 +104,54 @@ async def test_many_jobs_are_told_in_few_messages(work: Work) -> None:
         assert len(told) <= count / 25
         kept = await eventually(lambda: harness.stored("EVENTS"))
     assert {message.subject for message in kept} == {"events.probe"}
+
+
+async def test_events_of_long_ids_fit_into_messages(work: Work) -> None:
+    """What somebody chose as ids and tenants closes no connection: it is told in more messages."""
+
+    async def handler(_message: RunProbe, _job: Job) -> None:
+        pass
+
+    count, tenant = 400, '"' * 490
+    async with work({RunProbe: handler}, slots=500, start=False) as harness, heard(harness.connection) as told:
+        for first in range(0, count, 100):
+            ids = [f"{number:03}".ljust(490, '"') for number in range(first, first + 100)]
+            await harness.publisher.publish_many([Entry(RunProbe(name="a"), one, tenant) for one in ids])
+        feed = EventFeed("probe", harness.connection)
+        for one in range(2 * count):
+            feed.tell(JobEvent(type="probe.run", id=f"{one:03}".ljust(490, '"'), what="done", tenant=tenant))
+        feed.flush()
+        await eventually(lambda: len(all_of(told)) == 2 * count, what="all of these are heard")
+        assert max(len(msgspec.json.encode(one)) for one in told) < harness.connection.max_payload
+        await harness.parts.worker.start(harness.parts.pulls)
+        await eventually(lambda: len(all_of(told)) == 3 * count, what="those of jobs are heard, too")
+        assert harness.connection.stats["reconnects"] == 0
+
+
+async def test_a_flood_of_progress_is_a_trickle_of_messages(work: Work) -> None:
+    """A thousand jobs that tell a thousand times each: of each the newest, once a second, many in a message."""
+    count, times = 1_000, 1_000
+
+    async def handler(message: RunProbe, job: Job) -> None:
+        for step in range(times):
+            job.progress(step / times, f"step {step}")
+            if step % 100 == 99:
+                await asyncio.sleep(0.01)
+        if message.number:
+            await asyncio.sleep(1.2)
+            job.progress(1.0)
+
+    async with work({RunProbe: handler}, slots=count) as harness, heard(harness.connection) as told:
+        began = asyncio.get_running_loop().time()
+        await harness.publisher.publish_many([Entry(RunProbe(name="a", number=1), str(one)) for one in range(count)])
+        await harness.settled(count)
+        seconds = asyncio.get_running_loop().time() - began
+        await eventually(lambda: sum(one.what == "done" for one in all_of(told)) == count, what="all are done")
+    progress = [one for one in all_of(told) if one.what == "progress"]
+    assert {one.id for one in progress} == {str(one) for one in range(count)}
+    assert len(progress) <= count * (seconds + 1)
+    assert sum(any(event.what == "progress" for event in one.events) for one in told) <= 2 * (seconds + 1)
+    assert harness.outcomes() == {"done": count}
 
 
 async def test_a_job_that_runs_for_a_second_is_told_and_how_far_it_is(work: Work) -> None:
