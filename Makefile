@@ -106,6 +106,7 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us:
 	@$(RUN) -m bench.scale
 	@$(RUN) -m bench.sustained
 	@$(RUN) -m bench.gateway
+	@$(RUN) -m bench.waiting
 	@$(RUN) -m bench.uploads --megabytes 400
 	@$(RUN) -m bench.webhooks
 
