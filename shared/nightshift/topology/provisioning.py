@@ -9,13 +9,12 @@ from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.topology import bulk_queue, remaking
 from nightshift.topology.consumer import Consumer
+from nightshift.topology.stream_changes import apply
 from nightshift.topology.topology import Stream, Topology
 
 MIN_BROKER = (2, 14)
 """The first with message schedules as we use them; 2.12.3 and 2.12.4 lose messages of work queues."""
 _VERSION = re.compile(r"v?(\d{1,9})\.(\d{1,9})\b")
-_OVERLAPS, _UNCHANGEABLE = 10065, 10052
-"""Another stream takes some of these subjects; what the storage or the retention is cannot be changed."""
 _NOT_FOUND = frozenset({10059, 10014})
 """Stream not found, consumer not found."""
 
@@ -120,7 +119,7 @@ async def _ensure_stream(connection: Connection, stream: Stream, replicas: int) 
     current = await _find(connection, f"STREAM.INFO.{stream.name}")
     config = _config(stream, replicas, current)
     if current is None:
-        await _apply(connection, "CREATE", config)
+        await apply(connection, "CREATE", config)
         return [f"stream {stream.name} created"]
     return await _update(connection, stream.name, config, current)
 
@@ -131,32 +130,8 @@ async def _update(
     changes = _compare(config, current)
     if not changes:
         return []
-    await _apply(connection, "UPDATE", {**current, **config})
+    await apply(connection, "UPDATE", {**current, **config})
     return [f"stream {name} updated{_listed(changes)}"]
-
-
-async def _apply(connection: Connection, call: str, config: Mapping[str, Any]) -> None:
-    """Create or update a stream; say what is in the way, and what to do, where the broker only says that it cannot."""
-    name = config["name"]
-    try:
-        await manage(connection, f"STREAM.{call}.{name}", config)
-    except BrokerRefusedError as refused:
-        if refused.code == _OVERLAPS:
-            others = [other for one in config["subjects"] for other in await _streams_of(connection, one)]
-            what = f"its subjects belong to {', '.join(sorted({*others} - {name}))}: remove them from there"
-        elif refused.code == _UNCHANGEABLE:
-            what = f"it was made otherwise: if nothing that it holds is needed, remove the stream {name}"
-        else:
-            raise
-        raise BrokerRefusedError(
-            refused.subject, refused.code, f"{refused.description}; {what}, and run this again"
-        ) from None
-
-
-async def _streams_of(connection: Connection, subject: str) -> list[str]:
-    """Return the streams that take any of what a subject stands for."""
-    answer = await manage(connection, "STREAM.NAMES", {"subject": subject})
-    return [str(name) for name in answer.get("streams") or ()]
 
 
 async def _ensure_consumer(connection: Connection, consumer: Consumer) -> list[str]:

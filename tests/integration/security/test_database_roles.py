@@ -6,11 +6,15 @@ import asyncpg
 import pytest
 
 import schema.tables
-from nightshift.database import MigrationError, migrate
+from nightshift.database import MigrationError, migrate, open_database
 from nightshift.database.roles import role_of
 from nightshift.database.tables import SCHEMA
 from nightshift.database.tables import metadata as library
+from nightshift.instants import utc_now
+from nightshift.messaging import outbound
+from nightshift.messaging.cancelling import cancel_in, take_out_of_outbox
 from schema.access import TABLES
+from services.gateway.outbox_rows import OutboxRows
 from tests.integration.security.stores import WITH_ROLE, Roles, database_roles
 
 APPLICATION = {table.name: table.columns.keys() for table in schema.tables.metadata.sorted_tables}
@@ -82,6 +86,12 @@ async def test_a_role_may_do_what_its_column_says_and_nothing_else(roles: Roles,
         ("email", "SET ROLE nightshift"),
         ("email", "SET ROLE nightshift_sync"),
         ("email", "TRUNCATE nightshift.outbox"),
+        (
+            "gateway",
+            "INSERT INTO nightshift.processed_messages (id, result) VALUES ('a', '1')",
+        ),
+        ("gateway", "UPDATE nightshift.processed_messages SET outcome = NULL"),
+        ("gateway", "DELETE FROM nightshift.processed_messages"),
         ("email", "COPY (SELECT 1) TO PROGRAM 'true'"),
     ],
 )
@@ -93,6 +103,19 @@ async def test_what_a_service_has_no_right_to_is_refused(roles: Roles, service: 
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def test_the_gateways_role_can_cancel_what_no_worker_has(roles: Roles) -> None:
+    """In its queue or in the outbox, with the rights that its column says."""
+    database = open_database(roles.url("gateway"))
+    try:
+        for _ in range(2):
+            ended = await database.commit(lambda it: cancel_in(it, "email.send", "role-1", utc_now()))
+            assert ended.outcome == "cancelled"
+        await OutboxRows(database, utc_now).write([outbound.job("email.send", "role-2", b"{}", {})], None)
+        assert await database.commit(lambda it: take_out_of_outbox(it, "email.send", "role-2", utc_now()))
+    finally:
+        await database.close()
 
 
 async def test_a_second_run_changes_nothing(roles: Roles) -> None:
