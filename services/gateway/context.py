@@ -11,6 +11,7 @@ from nightshift.broker import Connection
 from nightshift.contract.catalogue import Catalogue
 from nightshift.database import Database
 from nightshift.instants import utc_now
+from nightshift.messaging.audit import Audit
 from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.tracing import NO_TRACING, ServerTracing
 from nightshift.objects import ObjectTransfers
@@ -44,3 +45,10 @@ class GatewayContext:
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process begins to stop: streams that never end by themselves end then."""
     now: Callable[[], datetime] = utc_now
+
+    def audit_of(self, key_id: str) -> Audit:
+        """Return what records the actions that come with a key."""
+        return Audit(self._connected, None, part="gateway", who=f"key {key_id}")
+
+    async def _connected(self) -> Connection:
+        return self.connection

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from nightshift.broker import BrokerRefusedError, QueueFullError
+from nightshift.messaging.audit import NotRecordedError
 from nightshift.messaging.tracing import ServerTracing
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
@@ -84,7 +85,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
             return error
         case QueueFullError():
             return Problem("queue-full", retry_after=RETRY_SECONDS)
-        case Unavailable():
+        case Unavailable() | NotRecordedError():
             _log.warning("unavailable", str(error), request_id=request_id)
             return Problem("unavailable", retry_after=RETRY_SECONDS)
         case BrokerRefusedError():

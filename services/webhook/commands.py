@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, explained, group
 from nightshift.cli.terminal.parse_number import parse_count, parse_rate
 from nightshift.cli.terminal.parse_time import parse_duration
 from schema.outcomes import EVENT_OUTCOMES
@@ -58,6 +58,7 @@ def _replay(webhooks: Groups) -> None:
         "--rate", type=parse_rate, default=100.0, metavar="N", help="at most N a second (default 100; 0: no limit)"
     )
     destructive(parser)
+    explained(parser)
 
 
 def _send(webhooks: Groups) -> None:

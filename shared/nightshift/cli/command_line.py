@@ -10,6 +10,7 @@ from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser, add_flags
 from nightshift.cli.client.project_commands import register_commands_of
 from nightshift.cli.commands import (
+    audit,
     contracts,
     cron,
     dlq,
@@ -54,6 +55,7 @@ def parser(project: Project | None = None) -> Parser:
         workers,
         top,
         doctor,
+        audit,
         programs,
         upgrade,
         new_project,
