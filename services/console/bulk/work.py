@@ -16,6 +16,11 @@ LAST = 50
 _FEWEST = 10
 
 
+def fewest(share: float, count: int) -> int:
+    """Return how many of `count` are a share of them; a share is as exact as a form, not as a float."""
+    return math.ceil(round(share * count, 6))
+
+
 class Fates(msgspec.Struct, kw_only=True, rename="camel"):
     """What became of the jobs that were redriven, as far as it is known."""
 
@@ -67,7 +72,7 @@ class Bulk(msgspec.Struct, kw_only=True, rename="camel"):
     @property
     def needed(self) -> int:
         """How many of the canary's jobs have to be done."""
-        return math.ceil(self.share * len(self.canary_jobs))
+        return fewest(self.share, len(self.canary_jobs))
 
 
 class Brake:
@@ -84,6 +89,6 @@ class Brake:
     def reason(self) -> str:
         """Why it is to be stopped; empty while it may go on."""
         bad = self._last.count(False)
-        if len(self._last) < _FEWEST or bad <= (1 - self._share) * len(self._last):
+        if len(self._last) < _FEWEST or self._last.count(True) >= fewest(self._share, len(self._last)):
             return ""
         return f"{bad} of the last {len(self._last)} jobs failed again: the cause is still there"
