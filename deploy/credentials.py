@@ -13,6 +13,7 @@ import msgspec
 from deploy.certificates import certify
 from deploy.credentials_arguments import COMPOSE_DATABASE, credentials_parser
 from deploy.given import GivenError, take
+from deploy.kustomize import write_component
 from deploy.vault import Vault
 from nightshift.contract.catalogue import PACKAGE, Catalogue, load_catalogue
 from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
@@ -176,6 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         vault = Vault(options.out)
         given = take(vault, options.given, {*taken, *_SERVERS} - {OPERATOR, CONSOLE_VIEWER}) if options.given else []
         names = issue(vault, declared, catalogue, producers, offered, stores=stores, brokers=options.brokers)
+        if options.kustomize:
+            write_component(options.out, {*taken, PROVISION} - {OPERATOR, CONSOLE_VIEWER})
     except (GivenError, ProducersError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 2

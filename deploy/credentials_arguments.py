@@ -49,6 +49,11 @@ def credentials_parser() -> argparse.ArgumentParser:
         "are copied to where the containers read them (CREDENTIALS_GIVEN)",
     )
     parser.add_argument(
+        "--kustomize",
+        action="store_true",
+        help="write kustomization.yaml beside them, a component that makes a Secret of each folder",
+    )
+    parser.add_argument(
         "--brokers",
         type=_names,
         metavar="HOST,HOST,HOST",

@@ -1,5 +1,6 @@
 """Three brokers: one may die under load, strangers stay out, streams get and lose their copies as jobs flow."""
 
+import json
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ import pytest
 from tests.compose import work
 from tests.compose.cluster import ClusterProject
 from tests.compose.conftest import Eventually
+from tests.compose.project import FILES, run
 from tests.nats_cli import NatsCli
 
 _STREAMS = ("EMAIL", "EMAIL_LATER", "EMAIL_DLQ", "CRON", "EVENTS")
@@ -129,3 +131,29 @@ def test_streams_lose_their_copies_and_get_them_back_as_jobs_flow(
     with cluster.cli() as cli:
         assert cli.req("$JS.API.STREAM.INFO.EMAIL")["config"]["retention"] == kind
     all_are_sent_once(cluster, eventually, address, accepted["mails"])
+
+
+def move(cluster: ClusterProject, *, to_three: bool) -> str:
+    """`deploy/move.sh` between the files with one broker and those with three."""
+    one, three = ":".join(FILES), ":".join(cluster.files)
+    files = [one, three] if to_three else [three, one]
+    extra = cluster.environment | {"COMPOSE_PROJECT_NAME": cluster.name}
+    return run(["sh", "deploy/move.sh", *files], timeout_seconds=400, extra=extra)
+
+
+def test_streams_move_to_one_broker_and_back_as_jobs_come(cluster: ClusterProject, eventually: Eventually) -> None:
+    """What was accepted before and in between is done; brokers that hold something are refused, and it goes on."""
+    address, count = f"{uuid4()}@example.com", 60
+    cluster.compose("stop", "email")
+    work.publish(cluster, "email.send", [work.mail(address)] * count)
+    cluster.compose("start", "email")
+    move(cluster, to_three=False)
+    with NatsCli(cluster.nats_port, user="producer", password=cluster.password("producer")) as cli:
+        for _ in range(10):
+            assert "seq" in cli.req("jobs.email.send", json.dumps(work.mail(address)))
+    with pytest.raises(AssertionError, match=r"docker volume rm(.|\n)*goes on as it was"):
+        move(cluster, to_three=True)
+    run(["docker", "volume", "rm", *(f"{cluster.name}_nats-{number}" for number in (1, 2, 3))])
+    move(cluster, to_three=True)
+    eventually(lambda: cluster.copies(*_STREAMS) == [3] * len(_STREAMS), "three copies of each")
+    all_are_sent_once(cluster, eventually, address, count + 10)

@@ -13,6 +13,7 @@ import pytest
 from tests.compose import work
 from tests.compose.conftest import Eventually
 from tests.compose.project import ROOT, Project, run
+from tests.repository import SERVICES
 
 _MIGRATION = """from alembic import op
 from sqlalchemy import Column, String
@@ -95,6 +96,36 @@ def test_a_release_that_changes_a_table_comes_and_goes_under_load(
     assert work.messages(stack, "EMAIL_DLQ") == letters
     ids = Counter(mail["headers"]["message-id"] for mail in stack.mails(address))
     assert set(ids.values()) == {1}
+
+
+def test_an_update_of_everything_under_load_loses_nothing(
+    stack: Project, next_release: Path, eventually: Eventually
+) -> None:
+    """`make update`: no container of a service is the one before; mails, files and a synchronisation are done, once."""
+    before = {service: set(stack.containers(service)) for service in SERVICES}
+    letters = work.messages(stack, "EMAIL_DLQ", "UPLOAD_DLQ", "SYNC_DLQ")
+    address, owner, reader = f"{uuid4()}@example.com", work.linked_account(stack, "3"), work.user(stack)
+    ids = work.upload(stack, reader, [work.PHOTOGRAPH] * 30)
+    with load(stack, address) as accepted:
+        work.publish(stack, "upload.process", [{"fileId": one, "userId": reader} for one in ids], id_field="fileId")
+        work.publish(stack, "sync.external", [{"userId": owner, "service": "feed"}])
+        update(stack, next_release)
+    after = {service: set(stack.containers(service)) for service in SERVICES}
+    assert {service: len(those) for service, those in after.items()} == {
+        service: len(those) for service, those in before.items()
+    }
+    assert not [service for service in SERVICES if before[service] & after[service]]
+    sent = f"SELECT job_id FROM email_deliveries WHERE recipients::text LIKE '%{address}%' AND sent_at IS NOT NULL"  # noqa: S608 - its own address
+    eventually(lambda: len(stack.rows(sent)) == accepted["mails"], "every mail is sent, once", timeout_seconds=120)
+    # The database may be made anew amid a mail: at least once, with the same Message-ID.
+    assert len({mail["headers"]["message-id"] for mail in stack.mails(address)}) == accepted["mails"]
+    done = f"SELECT id FROM files WHERE user_id = '{reader}' AND processed"  # noqa: S608 - its own id
+    eventually(lambda: len(stack.rows(done)) == len(ids), "every file is processed", timeout_seconds=120)
+    accounts = f"SELECT id FROM linked_accounts WHERE user_id = '{owner}'"  # noqa: S608 - its own id
+    records = f"SELECT external_id FROM external_records WHERE account_id IN ({accounts})"  # noqa: S608 - as above
+    eventually(lambda: len(stack.rows(records)) == 3, "the account is synchronised")
+    assert work.messages(stack, "EMAIL_DLQ", "UPLOAD_DLQ", "SYNC_DLQ") == letters
+    stack.up("--build")
 
 
 @pytest.mark.parametrize("wrong", [{"LOG_LEVEL": "loud"}, {"MAIL_FROM": "nobody"}], ids=["level", "sender"])

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from deploy import credentials, streams
 from nightshift.config.settings import variables
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.runtime.provision_settings import ProvisionSettings
@@ -21,6 +22,7 @@ from services.gateway.settings import GatewaySettings
 from services.sync.settings import SyncSettings
 from services.upload.settings import UploadSettings
 from tests.repository import SERVICES
+from tests.servers import absent
 from tools import kubernetes, pod_settings
 
 FOLDER = kubernetes.FOLDER
@@ -29,10 +31,10 @@ KEDA = Path(__file__).parent / "keda" / "scaledobjects.yaml"
     float(variable.default or 0) for variable in variables(UploadSettings) if variable.field == "drain_grace_seconds"
 )
 MONITORING = FOLDER / "monitoring"
-APART = {"ingress-example.yaml", "nats-network.yaml"}
+APART = {"backup-example.yaml", "ingress-example.yaml", "nats-network.yaml"}
 """Applied by themselves."""
 NO_SERVICES = {"exporter", "operator"}
-OTHER_FILES = {"kustomization.yaml", "nats-values.yaml"}
+OTHER_FILES = {"kustomization.yaml", "nats-values.yaml", "nats-tls-values.yaml"}
 DOCUMENTS = [
     (file.name, document)
     for file in sorted(FOLDER.glob("*.yaml"))
@@ -105,7 +107,7 @@ def rendered(folder: Path) -> list[dict[str, Any]]:
     """What kustomize makes of a folder, where it is installed (it is part of kubectl)."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        pytest.skip("kubectl is not installed")
+        absent("kubectl is not installed, which kustomize is part of")
     done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=False)  # noqa: S603 - found on PATH
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
@@ -133,6 +135,56 @@ def test_monitoring_is_one_line_more(tmp_path: Path) -> None:
     for name, endpoint in jobs.items():
         assert {"targetLabel": "job", "replacement": name} in endpoint["relabelings"]
         assert endpoint["port"] == "health"
+
+
+def mounted(folder: Path) -> dict[str, str]:
+    """The Secret of credentials that each Deployment mounts, as kustomize renders it."""
+    pods = {
+        one["metadata"]["name"]: one["spec"]["template"]["spec"]
+        for one in rendered(folder)
+        if "template" in one.get("spec", {})
+    }
+    return {
+        name: volume["secret"]["secretName"]
+        for name, pod in pods.items()
+        for volume in pod.get("volumes", [])
+        if volume["name"] == "credentials"
+    }
+
+
+def test_a_new_password_begins_a_rollout_of_whoever_reads_it(tmp_path: Path) -> None:
+    """`--kustomize` makes a component of the credentials; a Secret's name changes with what it holds, and no other."""
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(FOLDER, copy)
+    arguments = ["--out", str(copy / "credentials"), "--kustomize", "--external-objects", "--database", "pg/nightshift"]
+    assert credentials.main(arguments) == 0
+    file = copy / "kustomization.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "components: [credentials]\n", encoding="utf-8")
+    before = mounted(copy)
+    assert before.keys() == {*SERVICES, "operator", "provision"}
+    assert all(name.startswith("nightshift-") and name.count("-") == 2 for name in before.values()), before
+    (copy / "credentials" / "email" / "nats-password").unlink()
+    assert credentials.main(arguments) == 0
+    after = mounted(copy)
+    assert {name for name, secret in before.items() if after[name] != secret} == {"email"}
+
+
+def test_the_example_of_a_backup_is_a_command_that_there_is() -> None:
+    """With the operator's password, the image of the guide, and read-only but for its volume."""
+    pod = of_kind("CronJob")["backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["image"] == "registry.example.com/nightshift:0.1.0"
+    assert container["command"][2].startswith(f"python -m {streams.__name__} save ")
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    names = {one["name"] for one in container["env"]}
+    assert names <= {variable.name for variable in variables(ProvisionSettings)} | {"NATS_PASSWORD_FILE"}
+
+
+def test_what_reads_files_of_strangers_may_not_take_all_processors() -> None:
+    """As in compose."""
+    for name, document in of_kind("Deployment").items():
+        (container,) = document["spec"]["template"]["spec"]["containers"]
+        assert ("cpu" in container["resources"]["limits"]) == (name in {"upload", "sync", "report"}), name
 
 
 def test_provisioning_comes_first_with_its_settings() -> None:

@@ -26,3 +26,11 @@ def test_another_version_than_the_trees_is_refused(capsys: pytest.CaptureFixture
 def test_the_trees_own_version_is_one_everywhere() -> None:
     """What is left before a tag is the changelog's heading."""
     assert [one for one in release.problems(VERSION) if "CHANGELOG" not in one] == []
+
+
+def test_the_wheel_of_a_release_is_built_from_the_folder() -> None:
+    """`pip wheel shared` would fetch a stranger's package of that name: a folder is written with its dot."""
+    steps = (release.ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
+    (built,) = [line.split() for line in steps.splitlines() if " pip wheel " in line]
+    assert built[-1] == "./shared"
+    assert "git rev-parse --short=12 HEAD > shared/nightshift/revision.txt" in steps

@@ -1,0 +1,85 @@
+"""All consumers of the broker, made to stand still for a while: nothing is delivered, and nothing is in flight.
+
+Producers are not refused, and what comes due goes on into its queue. Whoever dies meanwhile leaves consumers that go on
+by themselves after some minutes.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from nightshift.broker import BrokerRefusedError, Connection
+from nightshift.broker.jetstream import manage
+from nightshift.instants import rfc3339, utc_now
+
+_AT_MOST = timedelta(minutes=15)
+_LOOK_SECONDS, _APPEARS_SECONDS = 0.2, 30.0
+_NO_CONSUMER = 10014
+
+
+class StillBusyError(Exception):
+    """Jobs were in flight for too long; the text says where. Everything goes on."""
+
+
+@asynccontextmanager
+async def standstill(
+    connection: Connection, streams: Sequence[str], patience_seconds: float
+) -> AsyncIterator[Mapping[str, list[str]]]:
+    """Pause the consumers of these streams; yields those that nobody had paused before, by stream.
+
+    Raises:
+        StillBusyError: a job took longer than `patience_seconds`.
+        Unavailable, BrokerRefusedError: the broker is unavailable, or refuses.
+    """
+    running = {
+        stream: [one["name"] for one in await _consumers(connection, stream) if not one.get("paused")]
+        for stream in streams
+    }
+    ours = [(stream, consumer) for stream, those in running.items() for consumer in those]
+    until = rfc3339(utc_now() + _AT_MOST)
+    try:
+        for stream, consumer in ours:
+            await manage(connection, f"CONSUMER.PAUSE.{stream}.{consumer}", {"pause_until": until})
+        await _until_idle(connection, streams, patience_seconds)
+        yield running
+    finally:
+        for stream, consumer in ours:
+            await resume(connection, stream, consumer)
+
+
+async def resume(connection: Connection, stream: str, consumer: str) -> None:
+    """Let a consumer go on; one of a stream that several brokers have just made may not be there yet.
+
+    Raises:
+        Unavailable, BrokerRefusedError: the broker is unavailable, or refuses.
+    """
+    deadline = time.monotonic() + _APPEARS_SECONDS
+    while True:
+        try:
+            await manage(connection, f"CONSUMER.PAUSE.{stream}.{consumer}", {})
+        except BrokerRefusedError as refused:
+            if refused.code != _NO_CONSUMER or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _consumers(connection: Connection, stream: str) -> list[dict[str, Any]]:
+    return list((await manage(connection, f"CONSUMER.LIST.{stream}")).get("consumers") or [])
+
+
+async def _until_idle(connection: Connection, streams: Sequence[str], patience_seconds: float) -> None:
+    deadline = time.monotonic() + patience_seconds
+    while busy := [
+        f"{one['num_ack_pending']} of {one['name']} on {stream}"
+        for stream in streams
+        for one in await _consumers(connection, stream)
+        if one["num_ack_pending"]
+    ]:
+        if time.monotonic() > deadline:
+            raise StillBusyError(f"jobs are in flight for over {patience_seconds:g} s ({', '.join(busy)})")
+        await asyncio.sleep(_LOOK_SECONDS)
