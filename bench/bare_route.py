@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from nightshift.config.settings import load
+from nightshift.gateway.problems import Problem
 from nightshift.heartbeat import Heartbeat
 from nightshift.http.connection_limits import ConnectionLimits
 from nightshift.http.server import listen, protocol_config, serve_http
 from nightshift.worker import gc_tuning
-from services.gateway.problems import Problem
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import FileGatewaySettings
 
 ANSWER = b'{"job":{"id":"0","type":"email.send","subject":"jobs.email.send","stream":"EMAIL","sequence":1}}'
 
@@ -36,7 +36,7 @@ async def swallow(request: Request) -> Response:
 
 async def serve() -> None:
     """Serve at the address of the gateway's settings until it is killed."""
-    settings = load(GatewaySettings, os.environ)
+    settings = load(FileGatewaySettings, os.environ)
     routes = [Route("/bare", answer, methods=["POST"]), Route("/swallow", swallow, methods=["POST"])]
     app = Starlette(routes=routes)
     config = protocol_config(app, ConnectionLimits(), Problem, drain_seconds=0)

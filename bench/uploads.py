@@ -19,11 +19,11 @@ from nightshift.database import open_database
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
+from nightshift.gateway.auth.key_text import make_key
+from nightshift.gateway.auth.principal import Limits
 from nightshift.objects.s3_transfers import open_transfers
 from schema.tables import users
-from services.gateway.auth import key_table
-from services.gateway.auth.key_text import make_key
-from services.gateway.auth.principal import Limits
+from services.gateway.keys import KEYS
 
 MEGABYTE = 1_000_000
 STREAMS = 20
@@ -67,7 +67,7 @@ async def _make_key(stack: Stack) -> str:
     database, key = open_database(stack.environment()["DATABASE_URL"]), make_key("bench")
     async with database.write() as connection:
         await connection.execute(insert(users), {"id": USER, "email": "bench@example.com"})
-    await key_table.add(
+    await KEYS.add(
         database,
         key,
         name="bench",

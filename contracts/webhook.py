@@ -7,99 +7,9 @@ from msgspec import Meta
 
 from nightshift.contract.constraints import CONTROL, END, INSTANT, ONE_LINE, ONE_LINE_WORDS, pattern
 from nightshift.contract.message import Message
+from nightshift.webhooks.received import MAX_ID_CHARACTERS, SourceName, WebhookReceived
 
-MAX_SOURCE_CHARACTERS = 40
-
-SourceName = Annotated[
-    str,
-    pattern(
-        rf"^[a-z][a-z0-9_-]*{END}",
-        "the name of a source in lower case, such as 'stripe'",
-        max_length=MAX_SOURCE_CHARACTERS,
-        description="Source of the event, as the gateway's file of sources names it.",
-        examples=["stripe", "github", "resend"],
-    ),
-]
-_MAX_ID = 255
-_BASE64 = rf"^(?:[A-Za-z0-9+/]{{4}})*(?:[A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?{END}"
-
-
-class WebhookReceived(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Work off one event of a provider, whose signature the gateway has checked.
-
-    Only the gateway publishes it: whoever could publish it could forge any event. Its body is the provider's own, byte
-    for byte; nobody but the handler has looked into it.
-    """
-
-    SUBJECT: ClassVar[str] = "jobs.webhook.received"
-    TIMEOUT_SECONDS: ClassVar[float | None] = 60.0
-
-    source: SourceName
-    event_id: Annotated[
-        str,
-        pattern(
-            ONE_LINE,
-            ONE_LINE_WORDS,
-            description="Identity of the event: the provider's id where its signature covers it, else the hash of "
-            "the body. With the source, it is done once.",
-            examples=["evt_1TkQ2eLkdIwHu7ix9WJ0aBcD"],
-            min_length=1,
-            max_length=_MAX_ID,
-        ),
-    ]
-    event_type: Annotated[
-        str,
-        pattern(
-            ONE_LINE,
-            ONE_LINE_WORDS,
-            description="What happened, in the provider's words; `unknown` when the gateway found no type.",
-            examples=["checkout.session.completed", "push"],
-            min_length=1,
-            max_length=_MAX_ID,
-        ),
-    ]
-    delivery_id: Annotated[
-        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=_MAX_ID)] | None,
-        Meta(
-            description="The provider's id of the delivery, where it is another one than that of the event. "
-            "No signature covers it.",
-            examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"],
-        ),
-    ] = None
-    received_at: Annotated[
-        datetime,
-        INSTANT,
-        Meta(description="When the gateway received it (RFC 3339, UTC).", examples=["2026-11-27T09:30:00.512Z"]),
-    ]
-    occurred_at: Annotated[
-        Annotated[datetime, INSTANT] | None,
-        Meta(description="When it happened, if the provider says so (RFC 3339).", examples=["2026-11-27T09:29:58Z"]),
-    ] = None
-    content_type: Annotated[
-        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, max_length=_MAX_ID)] | None,
-        Meta(
-            description="Media type of the body, as the provider said it; JSON where it is left out.",
-            examples=["application/json"],
-        ),
-    ] = None
-    headers: Annotated[
-        Annotated[dict[str, Annotated[str, Meta(max_length=8192)]], Meta(max_length=50)] | None,
-        Meta(
-            description="The few headers that the gateway passes on, by their names in lower case; never a signature.",
-            examples=[{"x-github-event": "push"}],
-        ),
-    ] = None
-    body: Annotated[
-        str | None, Meta(description="The body as text.", examples=['{"id": "evt_1TkQ2eLkdIwHu7ix9WJ0aBcD"}'])
-    ] = None
-    body_base64: Annotated[
-        Annotated[
-            str,
-            pattern(_BASE64, "standard base64 with padding, in one line"),
-        ]
-        | None,
-        Meta(description="The body in base64, when it is no UTF-8 text; `body` is left out then.", examples=["/wA="]),
-    ] = None
+__all__ = ["RefreshObject", "WebhookReceived"]
 
 
 class RefreshObject(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,7 +30,7 @@ class RefreshObject(Message, frozen=True, kw_only=True, omit_defaults=True):
             description="The provider's id of the object.",
             examples=["sub_1TkQ2eLkdIwHu7ix"],
             min_length=1,
-            max_length=_MAX_ID,
+            max_length=MAX_ID_CHARACTERS,
         ),
     ]
     object_type: Annotated[
@@ -131,7 +41,7 @@ class RefreshObject(Message, frozen=True, kw_only=True, omit_defaults=True):
             description="What kind of object it is, in the provider's words.",
             examples=["subscription"],
             min_length=1,
-            max_length=_MAX_ID,
+            max_length=MAX_ID_CHARACTERS,
         ),
     ]
     path: Annotated[
@@ -145,7 +55,7 @@ class RefreshObject(Message, frozen=True, kw_only=True, omit_defaults=True):
         ),
     ]
     context: Annotated[
-        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=_MAX_ID)] | None,
+        Annotated[str, pattern(ONE_LINE, ONE_LINE_WORDS, min_length=1, max_length=MAX_ID_CHARACTERS)] | None,
         Meta(description="Account at the provider that the object belongs to.", examples=["acct_1TkQ2eLkdIwHu7ix"]),
     ] = None
     as_of: Annotated[

@@ -5,12 +5,12 @@ from pathlib import Path
 from sqlalchemy import insert, select
 
 from nightshift.database import Database
+from nightshift.gateway.auth.key_text import id_in, make_key
+from nightshift.gateway.auth.principal import Limits
+from nightshift.gateway.auth.scopes import SCOPES
 from nightshift.instants import utc_now
 from schema.tables import api_keys, users
-from services.gateway.auth import key_table
-from services.gateway.auth.key_text import id_in, make_key
-from services.gateway.auth.principal import Limits
-from services.gateway.auth.scopes import SCOPES
+from services.gateway.keys import KEYS
 
 USER = "first-user"
 _FILE = "gateway-key"
@@ -30,7 +30,7 @@ async def first_key(database: Database, folder: Path) -> Path:
 async def _new_key(database: Database) -> str:
     await _have_user(database)
     key = make_key("dev")
-    await key_table.add(
+    await KEYS.add(
         database,
         key,
         name="make up",

@@ -8,7 +8,7 @@ import httpx
 
 from demo.runner import Stage
 from demo.uploads import SAMPLES, USER
-from services.gateway.auth.scopes import SCOPES
+from nightshift.gateway.auth.scopes import SCOPES
 
 _FILE = SAMPLES / "chelsea.jpg"
 _SCOPES = [part for scope in SCOPES for part in ("--scope", scope)]

@@ -43,6 +43,7 @@ ROOMS = (
     "runtime",
     "scheduler",
     "service",
+    "gateway",
     "embedded",
     "cli",
 )

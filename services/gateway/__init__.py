@@ -1,1 +1,1 @@
-"""The HTTP door: jobs, files and third-party events come in here, and their state can be asked for."""
+"""The gateway: takes jobs, files and third-party events over HTTP."""

@@ -1,176 +1,23 @@
-"""The gateway as a process: stores, broker, HTTP server, health, and a clean end."""
+"""The shipped gateway: the library's, with the files of users."""
 
 import asyncio
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
 
-from nightshift.broker import Connection
-from nightshift.broker.connect import abandon, establish
-from nightshift.config.settings import SettingsError, load
-from nightshift.contract import wire
-from nightshift.contract.catalogue import load_catalogue
-from nightshift.database import Database, PoolLimits
-from nightshift.http.client_address import address_reader
-from nightshift.http.connection_limits import ConnectionLimits
-from nightshift.http.server import listen, protocol_config, serve_http, url_of
-from nightshift.messaging.job_watch import JobWatch
-from nightshift.messaging.publisher import Publisher
-from nightshift.observability.log import get_logger
-from nightshift.observability.metrics import Metrics
-from nightshift.outcomes import Unavailable
-from nightshift.runtime.composition import database_of
-from nightshift.runtime.health_checks import ReadinessCheck
-from nightshift.runtime.object_stores import object_store, object_transfers
-from nightshift.runtime.process import WRONG_SETTINGS
-from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
-from nightshift.runtime.supervisor import Supervisor, until_lost
-from nightshift.topology.discovery import describe_self
-from nightshift.worker import gc_tuning
-from services.gateway.app import build_app
-from services.gateway.auth.admission import Admission, admission
-from services.gateway.auth.api_keys import ApiKeys
-from services.gateway.context import GatewayContext
-from services.gateway.intake import BROKER_SECONDS, Intake
-from services.gateway.problems import Problem
-from services.gateway.settings import GatewaySettings
-from services.gateway.webhooks.intake import WebhookIntake
-from services.gateway.webhooks.metrics import WebhookMetrics
-from services.gateway.webhooks.registry import SourceRegistry
+from nightshift.gateway import service
+from nightshift.gateway.area import Gateway
+from nightshift.gateway.settings import GatewaySettings
+from nightshift.runtime.supervisor import Supervisor
+from services.gateway.files.routes import operations
+from services.gateway.keys import KEYS
+from services.gateway.settings import FileGatewaySettings
 
-NAME = "gateway"
-DATABASE_LIMITS = PoolLimits(connect_seconds=2, pool_seconds=3, statement_seconds=4, lock_seconds=3, answer_seconds=1)
-"""A client waits for the answer: it is told soon that the database does not say anything."""
-_log = get_logger("gateway")
+GATEWAY = Gateway(FileGatewaySettings, KEYS, (operations,))
 
 
 def main() -> int:
     """Run from the command line until SIGTERM or Ctrl-C; return the exit code."""
-    parser = process_parser(
-        f"python -m services.{NAME}",
-        "Takes jobs, files and third-party events over HTTP until SIGTERM or Ctrl-C. Any number of processes may run.",
-        f"GATEWAY_JOBS=email.send python -m services.{NAME}",
-        GatewaySettings,
-    )
-    if parser.parse_args().check:
-        return check(os.environ)
-    return run_process(NAME, GatewaySettings, serve, parser)
-
-
-def check(environ: Mapping[str, str]) -> int:
-    """Print a line for everything that is wrong with the settings and the file of webhook sources; return 0 or 2.
-
-    The file is looked at wherever it is named, also where other settings are missing.
-    """
-    problems = list[str]()
-    try:
-        load(GatewaySettings, environ)
-    except SettingsError as error:
-        problems += error.problems
-    file = environ.get("GATEWAY_WEBHOOKS")
-    try:
-        registry = SourceRegistry(Path(file) if file else None, environ)
-        sources = ", ".join(f"{source.name} ({source.kind})" for source in registry.sources.values())
-        print(f"webhook sources: {sources or 'none'}")  # noqa: T201 - a command
-    except SettingsError as error:
-        problems += error.problems
-    if problems:
-        print(*problems, sep="\n", file=sys.stderr)  # noqa: T201
-        return WRONG_SETTINGS
-    print("ok: the settings are complete")  # noqa: T201
-    return 0
+    return service.run(GATEWAY, "python -m services.gateway")
 
 
 async def serve(settings: GatewaySettings, stop: asyncio.Event, *, supervision: type[Supervisor] = Supervisor) -> int:
-    """Answer requests until `stop` is set; return the exit code, 1 if something has failed.
-
-    Raises:
-        SettingsError: a port cannot be had, or the file of webhook sources is wrong.
-    """
-    async with open_frame(NAME, settings, stop, Metrics(), supervision=supervision) as frame:
-        listening = listen(settings.gateway_host, settings.gateway_port, variables="GATEWAY")
-        frame.stack.callback(listening.close)
-        database = database_of(settings, DATABASE_LIMITS)
-        frame.stack.push_async_callback(database.close)
-        keys = ApiKeys(database)
-        context = _open(frame, settings, database, admission(settings, keys))
-        frame.checks.ready("intake", _readiness(context))
-        frame.supervisor.start("key uses", keys.note_uses)
-        frame.supervisor.start("connection", lambda _: _keep_connected(context, frame))
-        config = protocol_config(
-            build_app(context),
-            ConnectionLimits(connections=settings.gateway_connections),
-            Problem,
-            drain_seconds=settings.gateway_drain_seconds,
-            certificate=settings.gateway_tls_cert_file,
-            key=settings.gateway_tls_key_file,
-        )
-        serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
-        gc_tuning.freeze()
-        url = url_of(settings.gateway_host, listening, tls=settings.gateway_tls_cert_file is not None)
-        _log.info("listening", f"gateway listens at {url}", url=url)
-        await stop.wait()
-        frame.checks.drain()
-        context.draining.set()
-        await asyncio.wait({serving}, timeout=settings.gateway_drain_seconds + 2)
-        _log.info("stopped", f"{NAME} has stopped")
-    return frame.supervisor.exit_code
-
-
-def _open(frame: ProcessFrame, settings: GatewaySettings, database: Database, admission: Admission) -> GatewayContext:
-    connection, catalogue = Connection(settings.nats_api_prefix), load_catalogue(settings.contracts_package)
-    frame.stack.push_async_callback(abandon, connection)
-    objects = object_store(settings)
-    frame.stack.push_async_callback(objects.close)
-    transfers = object_transfers(
-        settings, public_endpoint=settings.s3_public_endpoint, spool_folder=settings.gateway_spool_folder
-    )
-    frame.stack.push_async_callback(transfers.close)
-    publisher = Publisher(
-        connection, objects, timeout_seconds=BROKER_SECONDS, patience_seconds=BROKER_SECONDS, tracing=frame.tracing
-    )
-    intake = Intake(connection, database, publisher)
-    return GatewayContext(
-        settings=settings,
-        catalogue=catalogue,
-        connection=connection,
-        database=database,
-        objects=objects,
-        admission=admission,
-        transfers=transfers,
-        watch=JobWatch(connection, {wire.service_of(name) for name in settings.offered_jobs(catalogue)}),
-        intake=intake,
-        webhooks=_webhooks(frame, settings, intake),
-        metrics=frame.metrics.registry,
-        tracing=frame.tracing,
-    )
-
-
-def _webhooks(frame: ProcessFrame, settings: GatewaySettings, intake: Intake) -> WebhookIntake:
-    registry = SourceRegistry(settings.gateway_webhooks, os.environ)
-    metrics = WebhookMetrics(lambda: registry.sources)
-    frame.metrics.registry.register(metrics)
-    frame.supervisor.start("webhook sources", registry.watch)
-    return WebhookIntake(registry, intake, metrics, address_reader(settings.gateway_trusted_proxies))
-
-
-async def _keep_connected(context: GatewayContext, frame: ProcessFrame) -> None:
-    """Connect, however long the broker is away: what comes in meanwhile goes into the outbox."""
-    await establish(context.connection, context.settings, name=NAME)
-    await context.watch.start()
-    me = describe_self(NAME, frame.health.url)
-    await frame.answer_discovery(context.connection, lambda: me)
-    await until_lost(context.connection)
-
-
-def _readiness(context: GatewayContext) -> ReadinessCheck:
-    async def ready() -> None:
-        """Be ready while anything that is accepted can be stored: by the broker, or in the outbox."""
-        if not context.connection.up.is_set():
-            try:
-                await context.database.probe()
-            except Unavailable as away:
-                raise Unavailable("broker", f"not connected, and the outbox cannot take its place: {away}") from None
-
-    return ready
+    """Answer requests until `stop` is set; return the exit code, 1 if something has failed."""
+    return await service.serve(settings, stop, GATEWAY, supervision=supervision)

@@ -1,9 +1,9 @@
 """The commands that the webhook service adds to `nightshift`: events of third parties."""
 
 from datetime import timedelta
-from pathlib import Path
 
-from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, explained, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
+from nightshift.cli.commands import webhooks
 from nightshift.cli.terminal.parse_number import parse_count, parse_rate
 from nightshift.cli.terminal.parse_time import parse_duration
 from schema.outcomes import EVENT_OUTCOMES
@@ -16,14 +16,14 @@ handlers send no mail twice. The newest state of an object still wins, so old ev
 
 def register(groups: Groups) -> None:
     """Declare them."""
-    webhooks = group(groups, "webhooks", "Events of third parties: what came, what became of it, and doing it again.")
-    for declare in (_listing, _replay, _send, _catch_up):
-        declare(webhooks)
+    events = group(groups, "webhooks", webhooks.TEXT)
+    for declare in (_listing, _replay, _catch_up):
+        declare(events)
 
 
-def _listing(webhooks: Groups) -> None:
+def _listing(events: Groups) -> None:
     listing = command(
-        webhooks,
+        events,
         "list",
         "List events, the newest last.",
         example="nightshift webhooks list --source stripe --since 2h --outcome dead",
@@ -33,7 +33,7 @@ def _listing(webhooks: Groups) -> None:
     add_limit(listing, "newest")
     _add_filters(listing)
     show = command(
-        webhooks,
+        events,
         "show",
         "Show events in full, with the body as long as it is kept.",
         example="nightshift webhooks show stripe/evt_1TkQ2eLkdIwHu7ix9WJ0aBcD",
@@ -42,9 +42,9 @@ def _listing(webhooks: Groups) -> None:
     show.add_argument("which", metavar="EVENT", nargs="+", help="stripe/evt_17, or the id alone")
 
 
-def _replay(webhooks: Groups) -> None:
+def _replay(events: Groups) -> None:
     parser = command(
-        webhooks,
+        events,
         "replay",
         "Work off events again: after a handler was mended, or added.",
         example="nightshift webhooks replay --source stripe --since 2h --outcome dead",
@@ -58,34 +58,11 @@ def _replay(webhooks: Groups) -> None:
         "--rate", type=parse_rate, default=100.0, metavar="N", help="at most N a second (default 100; 0: no limit)"
     )
     destructive(parser)
-    explained(parser)
 
 
-def _send(webhooks: Groups) -> None:
+def _catch_up(events: Groups) -> None:
     parser = command(
-        webhooks,
-        "send",
-        "Play a provider: sign a sample with the local secret, and post it to the gateway.",
-        example="nightshift webhooks send stripe checkout.json --new-id",
-        more="The sources and their secrets are those of the gateway (GATEWAY_WEBHOOKS), so that nothing leaves this "
-        "machine but the request.",
-        run="services.webhook.cli.send:run",
-    )
-    parser.add_argument("source", help="source, as the file of sources names it")
-    parser.add_argument("sample", metavar="FILE", help="the body as the provider sends it; - is standard input")
-    parser.add_argument("--type", metavar="EVENT_TYPE", help="for providers that name it in a header (GitHub, Shopify)")
-    parser.add_argument("--id", help="id of the delivery, for providers that name it in a header")
-    parser.add_argument(
-        "--new-id", action="store_true", help="give a JSON body another `id`, so that it is another event each time"
-    )
-    parser.add_argument("--content-type", default="application/json", help="application/json by default")
-    parser.add_argument("--to", metavar="URL", help="address of the gateway (GATEWAY_URL); by default on this machine")
-    parser.add_argument("--sources", type=Path, metavar="FILE", help="file of sources (GATEWAY_WEBHOOKS)")
-
-
-def _catch_up(webhooks: Groups) -> None:
-    parser = command(
-        webhooks,
+        events,
         "catch-up",
         "Ask a provider to deliver again what failed: after the gateway was away.",
         example="nightshift webhooks catch-up github --repo ada/engine --since 3d",

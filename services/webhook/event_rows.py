@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nightshift.webhooks.handled import WebhookEvent
 from schema.tables import webhook_events as table
-from services.webhook.event import Event
 
 _KEY = (table.c.source, table.c.event_id)
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -33,7 +33,7 @@ _CHANGE_OUTCOME = (
 )
 
 
-async def change_outcome(connection: AsyncConnection, event: Event, outcome: str, reason: str) -> None:
+async def change_outcome(connection: AsyncConnection, event: WebhookEvent, outcome: str, reason: str) -> None:
     """Change the outcome of an event whose row is written in the same transaction."""
     event.outcome = outcome
     key = {"this_source": event.source, "this_event": event.id}
@@ -41,7 +41,7 @@ async def change_outcome(connection: AsyncConnection, event: Event, outcome: str
 
 
 def row_of(
-    event: Event,
+    event: WebhookEvent,
     outcome: str,
     now: datetime,
     *,

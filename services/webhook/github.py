@@ -7,8 +7,8 @@ from contracts.sync import SyncExternal
 from nightshift.database import Database
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Skip
+from nightshift.webhooks.handled import Id, WebhookEvent, convert
 from schema.tables import linked_accounts as accounts
-from services.webhook.event import Event, Id, convert
 
 SERVICE = "github"
 _USERS = (
@@ -35,7 +35,7 @@ class _AboutRepository(msgspec.Struct):
     repository: _Repository
 
 
-async def sync_owner(event: Event, job: Job, *, database: Database) -> str:
+async def sync_owner(event: WebhookEvent, job: Job, *, database: Database) -> str:
     """Enqueue a sync of every active account that is linked to the owner of the event's repository.
 
     Raises:

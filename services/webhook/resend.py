@@ -16,9 +16,9 @@ from nightshift.database import Database
 from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Snooze
+from nightshift.webhooks.handled import Id, WebhookEvent, convert
 from schema.tables import email_deliveries as deliveries
 from schema.tables import email_suppressions as suppressions
-from services.webhook.event import Event, Id, convert
 
 _SOON = timedelta(seconds=20)
 _ROW_MAY_COME = timedelta(minutes=5)
@@ -72,7 +72,9 @@ class _Ending(NamedTuple):
     reason: str
 
 
-async def mail_bounced(event: Event, job: Job, *, database: Database, now: Callable[[], datetime] = utc_now) -> str:
+async def mail_bounced(
+    event: WebhookEvent, job: Job, *, database: Database, now: Callable[[], datetime] = utc_now
+) -> str:
     """Record that a mail bounced; an address that bounces for good is put on the suppression list.
 
     A bounce that is not for good (a full mailbox) is only recorded.
@@ -88,7 +90,9 @@ async def mail_bounced(event: Event, job: Job, *, database: Database, now: Calla
     return about.data.email_id
 
 
-async def mail_complained(event: Event, job: Job, *, database: Database, now: Callable[[], datetime] = utc_now) -> str:
+async def mail_complained(
+    event: WebhookEvent, job: Job, *, database: Database, now: Callable[[], datetime] = utc_now
+) -> str:
     """Record that a reader marked a mail as spam, and put the address on the suppression list."""
     about = convert(event, _MailEvent)
     ending = _Ending("complained", "its reader marked a mail as spam")
@@ -98,7 +102,7 @@ async def mail_complained(event: Event, job: Job, *, database: Database, now: Ca
     return about.data.email_id
 
 
-async def _wait_for_row(event: Event, about: _MailEvent, database: Database, now: datetime) -> None:
+async def _wait_for_row(event: WebhookEvent, about: _MailEvent, database: Database, now: datetime) -> None:
     """Let the event wait where the delivery's row may still come.
 
     Later none will come: the mail is another application's, sent through the same account at Resend.

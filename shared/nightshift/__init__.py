@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from nightshift.runtime.composition import ServiceContext
     from nightshift.runtime.service import run as run_service
     from nightshift.service.service import Service
+    from nightshift.service.webhooks import Webhooks
+    from nightshift.webhooks.handled import WebhookEvent
     from nightshift.worker.router import Handlers, Route, route
 
 __version__ = VERSION
@@ -52,6 +54,8 @@ __all__ = [
     "Skip",
     "Snooze",
     "Unavailable",
+    "WebhookEvent",
+    "Webhooks",
     "__version__",
     "cancel_enqueued",
     "connect",
@@ -82,6 +86,8 @@ _PLACES = {
     "Skip": "outcomes",
     "Snooze": "outcomes",
     "Unavailable": "outcomes",
+    "WebhookEvent": "webhooks.handled",
+    "Webhooks": "service.webhooks",
     "cancel_enqueued": "messaging.enqueue",
     "connect": "broker",
     "enqueue": "messaging.enqueue",

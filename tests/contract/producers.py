@@ -24,7 +24,7 @@ from nightshift.messaging.outbox import rows_of
 from nightshift.scheduler.state.cron_stream import outgoing_event
 from nightshift.scheduler.state.schedule_state import ScheduleState
 from nightshift.scheduler.timetable.timetable import load_timetable
-from nightshift.testing import temporary_database
+from nightshift.testing import FakeObjectStore, route_of, temporary_database
 from nightshift.worker.commit import Committer
 from schema.tables import linked_accounts, users
 from services.maintenance.handlers import enqueue_cleanups
@@ -34,8 +34,9 @@ from services.report.rendering.document import Document, Table, Tile
 from services.report.report_store import StoredFile
 from services.report.settings import ReportSettings
 from services.sync.fan_out import sync_all, sync_due
-from services.webhook.event import decode_event
-from services.webhook.event_table import event_handlers
+from services.webhook.metrics import WebhookMetrics
+from services.webhook.recorder import EventRecorder
+from services.webhook.service import webhook as webhook_service
 
 NOW = datetime(2026, 7, 27, 9, 0, tzinfo=UTC)
 Producer = Callable[[], list[OutboundMessage]]
@@ -124,19 +125,20 @@ async def _webhook() -> list[OutboundMessage]:
             await connection.execute(insert(users), {"id": "user-17", "email": "ada@example.com"})
             account = {"user_id": "user-17", "service": "github", "external_account": "ada"}
             await connection.execute(insert(linked_accounts), account)
-        table, committer = event_handlers(database, app_name="Nightshift"), Committer(database)
+        recorder = EventRecorder(database, FakeObjectStore(), WebhookMetrics(), timedelta(0))
+        given = {"database": database, "app_name": "Nightshift", "recorder": recorder}
+        route, committer = route_of(webhook_service, WebhookReceived, **given), Committer(database)
         for number, (source, event_type, body) in enumerate(_EVENTS):
             about = WebhookReceived(
                 source=source, event_id=str(number), event_type=event_type, received_at=NOW, body=json.dumps(body)
             )
             job = Job("webhook", about.TYPE, f"{source}-{number}", f"{source}-{number}")
-            await table[source, _PATTERNS.get(event_type, event_type)](decode_event(msgspec.json.encode(about)), job)
+            await route.handler(route.decode(msgspec.json.encode(about)), job)
             await committer.commit(job)
             found += _enqueued(job)
     return found
 
 
-_PATTERNS = {"customer.subscription.updated": "customer.subscription.*"}
 _CHECKOUT = {"id": "cs_17", "customer_details": {"email": "ada@example.com", "name": "Ada"}, "amount_total": 4200}
 _EVENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("stripe", "checkout.session.completed", {"data": {"object": {**_CHECKOUT, "currency": "eur"}}}),

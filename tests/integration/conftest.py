@@ -26,8 +26,7 @@ async def connection(shared_connection: Connection) -> Connection:
     declared = probe_topology()
     await provision_broker(shared_connection, declared)
     for stream in declared.streams:
-        if not stream.options.get("deny_purge"):
-            await manage(shared_connection, f"STREAM.PURGE.{stream.name}")
+        await manage(shared_connection, f"STREAM.PURGE.{stream.name}")
     return shared_connection
 
 

@@ -30,8 +30,9 @@ EXTRAS_OF_ROOM: dict[str, set[str]] = {
     "runtime": {"worker", "tracing"},
     "scheduler": {"scheduler"},
     "service": {"worker"},
+    "gateway": {"gateway"},
     "embedded": {"embedded"},
-    "cli": {"cli"},
+    "cli": {"cli", "gateway"},
 }
 """The extras whose distributions the modules of a room may import, at the top or late; "" is the package's root."""
 
@@ -51,6 +52,7 @@ STARTS_WITH = {
     "webhooks": ["nightshift.webhooks.sources", "nacl.signing"],
     "http": ["nightshift.http.server", "nightshift.http.client_address"],
     "tokens": ["nightshift.http.signed_tokens"],
+    "gateway": ["nightshift.gateway.service", "nightshift.gateway.auth.bearer"],
     "worker,tracing": ["nightshift.runtime.spans", "nightshift.runtime.span_export"],
     "scheduler": ["nightshift.scheduler.app"],
     "cli": ["nightshift.cli.__main__"],

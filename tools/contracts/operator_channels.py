@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from nightshift.contract.audit import AuditEntry
 from nightshift.contract.job_events import CancelJob, FindJob, JobEvents, JobQuestion
 from nightshift.topology import discovery
 from nightshift.topology.discovery import WorkerInfo
@@ -82,14 +81,7 @@ EVENTS = OperatorChannel(
     "Workers tell what becomes of their jobs; kept for three days in the stream EVENTS.",
     "service",
 )
-AUDIT = OperatorChannel(
-    "audit",
-    "audit.{part}",
-    AuditEntry,
-    "A person does something: told before it is done and again afterwards, kept for 400 days in the stream AUDIT.",
-    "part",
-)
-ALL = (PING, HERE, PAUSED, ASK, CANCEL, FIND, FOUND, EVENTS, AUDIT)
+ALL = (PING, HERE, PAUSED, ASK, CANCEL, FIND, FOUND, EVENTS)
 _OPERATIONS = (
     ("operator", "send", PING),
     ("process", "receive", PING),
@@ -110,11 +102,6 @@ _OPERATIONS = (
     ("process", "send", EVENTS),
     ("operator", "receive", EVENTS),
     ("gateway", "receive", EVENTS),
-    ("operator", "send", AUDIT),
-    ("operator", "receive", AUDIT),
-    ("console", "send", AUDIT),
-    ("console", "receive", AUDIT),
-    ("gateway", "send", AUDIT),
 )
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from services.gateway.auth.principal import Principal
+from nightshift.gateway.auth.principal import Principal
+from nightshift.gateway.problems import Problem
 from services.gateway.files.digests import announced_digest
 from services.gateway.files.file_names import UNNAMED, as_utf8, clean_name, name_from_disposition
 from services.gateway.files.form import FormUpload
-from services.gateway.problems import Problem
 
 UNKNOWN_TYPE = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+*-]{1,127}(?:\s*;[\x20-\x7e]*)?", re.ASCII)

@@ -3,7 +3,7 @@
 import binascii
 import re
 
-from services.gateway.problems import Problem
+from nightshift.gateway.problems import Problem
 
 _MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)\s*=\s*:([A-Za-z0-9+/]*={0,2}):\s*(?:;[^,]*)?")
 _SHA256_BYTES = 32

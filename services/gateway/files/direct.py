@@ -5,16 +5,16 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from nightshift.objects import ObjectMissingError, ObjectTransfers, Part, UploadMissingError
-from services.gateway.context import GatewayContext
+from nightshift.gateway.context import GatewayContext
+from nightshift.gateway.operation import Call
+from nightshift.gateway.problems import Problem
+from nightshift.gateway.responses import json_response
+from nightshift.objects import ObjectMissingError, ObjectStore, ObjectTransfers, Part, UploadMissingError
 from services.gateway.files.completion import Completion
 from services.gateway.files.direct_bodies import PartBody, StoredParts
 from services.gateway.files.direct_repository import UploadRow, find_upload, forget_upload
 from services.gateway.files.direct_view import UploadView
 from services.gateway.files.repository import FileRow, find_file, give_up
-from services.gateway.operation import Call
-from services.gateway.problems import Problem
-from services.gateway.responses import json_response
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
@@ -23,10 +23,15 @@ class DirectUploads:
     """Answers what is about direct uploads that have begun."""
 
     def __init__(
-        self, context: GatewayContext, transfers: ObjectTransfers, view: UploadView, completion: Completion
+        self,
+        context: GatewayContext,
+        objects: ObjectStore,
+        transfers: ObjectTransfers,
+        view: UploadView,
+        completion: Completion,
     ) -> None:
         self._database, self._now = context.database, context.now
-        self._objects, self._transfers, self._view, self._completion = context.objects, transfers, view, completion
+        self._objects, self._transfers, self._view, self._completion = objects, transfers, view, completion
 
     async def get(self, call: Call) -> Response:
         """Answer `GET /v1/uploads/{id}`: which parts are missing, and where they go."""

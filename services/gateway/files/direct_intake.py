@@ -10,11 +10,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
+from nightshift.gateway.auth.principal import Limits
+from nightshift.gateway.body import read_json
+from nightshift.gateway.context import GatewayContext
+from nightshift.gateway.operation import Call
+from nightshift.gateway.problems import Problem
+from nightshift.gateway.responses import json_response
 from nightshift.objects import ObjectStoreRefusedError, ObjectTransfers, Part, UploadMissingError
 from nightshift.outcomes import Unavailable
-from services.gateway.auth.principal import Limits
-from services.gateway.body import read_json
-from services.gateway.context import GatewayContext
 from services.gateway.files.announcement import media_type, owner
 from services.gateway.files.completion import REPLAYED
 from services.gateway.files.direct_bodies import AnnounceUpload
@@ -27,9 +30,7 @@ from services.gateway.files.part_sizes import part_size
 from services.gateway.files.quotas import quota_of
 from services.gateway.files.receipt import too_large
 from services.gateway.files.repository import FileRow, insert_file, is_user, new_file
-from services.gateway.operation import Call
-from services.gateway.problems import Problem
-from services.gateway.responses import json_response
+from services.gateway.settings import FileGatewaySettings
 
 _BODY_BYTES = 16 * 1024
 _TRIES = 3
@@ -46,8 +47,10 @@ class DirectUpload:
 class DirectIntake:
     """Answers `POST /v1/uploads`."""
 
-    def __init__(self, context: GatewayContext, transfers: ObjectTransfers, view: UploadView) -> None:
-        self._settings, self._database, self._now = context.settings, context.database, context.now
+    def __init__(
+        self, context: GatewayContext, settings: FileGatewaySettings, transfers: ObjectTransfers, view: UploadView
+    ) -> None:
+        self._settings, self._database, self._now = settings, context.database, context.now
         self._transfers, self._view = transfers, view
 
     async def __call__(self, call: Call) -> Response:

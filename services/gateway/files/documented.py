@@ -1,6 +1,6 @@
 """The description of the operations of files."""
 
-from services.gateway.documented import IDEMPOTENCY_KEY, JSON, TRACEPARENT, Answer, Body, Documented, Parameter
+from nightshift.gateway.documented import IDEMPOTENCY_KEY, JSON, TRACEPARENT, Answer, Body, Documented, Parameter
 from services.gateway.files.announcement import UNKNOWN_TYPE
 from services.gateway.files.direct_bodies import AnnounceUpload, PartBody, StoredParts, UploadState
 from services.gateway.files.representation import Accepted, FileBody

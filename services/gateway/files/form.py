@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 from starlette.requests import Request
 
-from services.gateway.problems import Problem
+from nightshift.gateway.problems import Problem
 
 FILE_FIELD = "file"
 MAX_FIELDS = 32

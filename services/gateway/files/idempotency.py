@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from nightshift.gateway.jobs.ids import key_in
+from nightshift.gateway.operation import Call
+from nightshift.gateway.problems import Problem
 from schema.tables import files, idempotency_keys
 from services.gateway.files.repository import FIND, FileRow, file_of, give_up
-from services.gateway.jobs.ids import key_in
-from services.gateway.operation import Call
-from services.gateway.problems import Problem
 
 KEPT = timedelta(hours=24)
 DEAD_AFTER = timedelta(seconds=30)

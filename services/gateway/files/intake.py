@@ -12,12 +12,15 @@ from sqlalchemy.exc import IntegrityError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nightshift.gateway.auth.principal import Principal
+from nightshift.gateway.body import refuse_encoded
+from nightshift.gateway.context import GatewayContext
+from nightshift.gateway.operation import Call
+from nightshift.gateway.problems import Problem
+from nightshift.gateway.slots import Slots
 from nightshift.objects import ObjectStoreRefusedError, ObjectTransfers
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
-from services.gateway.auth.principal import Principal
-from services.gateway.body import refuse_encoded
-from services.gateway.context import GatewayContext
 from services.gateway.files.announcement import Announcement, form_announcement, raw_announcement
 from services.gateway.files.completion import Completion
 from services.gateway.files.form import MAX_REST_BYTES, is_form
@@ -25,9 +28,7 @@ from services.gateway.files.idempotency import IdempotencyKey, claim, keep_alive
 from services.gateway.files.quotas import Quota, quota_of
 from services.gateway.files.receipt import Receipt, too_large
 from services.gateway.files.repository import FileRow, give_up, insert_file, is_user, new_file
-from services.gateway.operation import Call
-from services.gateway.problems import Problem
-from services.gateway.slots import Slots
+from services.gateway.settings import FileGatewaySettings
 
 _TRIES = 3
 _RETRY_SECONDS = 5
@@ -47,8 +48,13 @@ class Admitted:
 class FileIntake:
     """Answers `POST /v1/files`."""
 
-    def __init__(self, context: GatewayContext, transfers: ObjectTransfers, completion: Completion) -> None:
-        settings = context.settings
+    def __init__(
+        self,
+        context: GatewayContext,
+        settings: FileGatewaySettings,
+        transfers: ObjectTransfers,
+        completion: Completion,
+    ) -> None:
         self._settings, self._database, self._now = settings, context.database, context.now
         self._transfers, self._completion = transfers, completion
         self._slots = Slots(settings.gateway_uploads, per_key=settings.gateway_uploads_per_key)

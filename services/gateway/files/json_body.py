@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from services.gateway.problems import FieldError, Problem
+from nightshift.gateway.problems import FieldError, Problem
 
 T = TypeVar("T")
 

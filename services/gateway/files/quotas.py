@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from services.gateway.auth.principal import Limits
+from nightshift.gateway.auth.principal import Limits
+from nightshift.gateway.problems import Problem
 from services.gateway.files.repository import lock_user, used_since
-from services.gateway.problems import Problem
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import FileGatewaySettings
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,7 +38,7 @@ class Quota:
         return self.size - used
 
 
-def quota_of(limits: Limits, settings: GatewaySettings) -> Quota:
+def quota_of(limits: Limits, settings: FileGatewaySettings) -> Quota:
     """Return the quota of a key: its own, or the gateway's default."""
     own_files, own_size = limits.files_per_day, limits.bytes_per_day
     return Quota(

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
 
-from services.gateway.problems import Problem
+from nightshift.gateway.problems import Problem
 
 _PULSE_SECONDS = 10.0
 

@@ -7,16 +7,16 @@ from contextlib import suppress
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from services.gateway.context import GatewayContext
+from nightshift.gateway.context import GatewayContext
+from nightshift.gateway.operation import Call
+from nightshift.gateway.patience import result_or
+from nightshift.gateway.preferences import applied, wait_seconds
+from nightshift.gateway.problems import Problem
+from nightshift.gateway.responses import EVENT_HEADERS, json_response
+from nightshift.gateway.slots import Slots
 from services.gateway.files.repository import FileRow, disown, find_file
 from services.gateway.files.representation import FileView, version_of
 from services.gateway.files.watch import FileWatch
-from services.gateway.operation import Call
-from services.gateway.patience import result_or
-from services.gateway.preferences import applied, wait_seconds
-from services.gateway.problems import Problem
-from services.gateway.responses import EVENT_HEADERS, json_response
-from services.gateway.slots import Slots
 
 HEARTBEAT_SECONDS = 15.0
 POLL_SECONDS = 1

@@ -14,7 +14,7 @@ from nightshift.config.secret import Secret
 from nightshift.instants import utc_now
 from nightshift.outcomes import Permanent, Snooze
 from nightshift.retry_after import retry_after, server_time
-from services.webhook.json_text import decode_json
+from nightshift.webhooks.json_text import decode_json
 from services.webhook.refreshing import Fetched, ProviderFailedError
 from services.webhook.stripe.objects import is_deleted
 

@@ -8,7 +8,7 @@ from contracts.email import SendEmail
 from nightshift.contract.constraints import explain
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip
-from services.webhook.event import Event, Id, convert
+from nightshift.webhooks.handled import Id, WebhookEvent, convert
 from services.webhook.mails import render
 from services.webhook.stripe.money import money
 
@@ -49,7 +49,7 @@ class _Envelope(msgspec.Struct):
     data: _Data
 
 
-async def thank_for_checkout(event: Event, job: Job, *, app_name: str) -> str:
+async def thank_for_checkout(event: WebhookEvent, job: Job, *, app_name: str) -> str:
     """Send a mail to whoever has completed a checkout and paid.
 
     With a payment method that takes days, `checkout.session.async_payment_succeeded` says later that it is paid.
@@ -71,7 +71,7 @@ async def thank_for_checkout(event: Event, job: Job, *, app_name: str) -> str:
     return checkout.id
 
 
-async def tell_of_failed_payment(event: Event, job: Job, *, app_name: str) -> str:
+async def tell_of_failed_payment(event: WebhookEvent, job: Job, *, app_name: str) -> str:
     """Send a mail to whoever has to pay an invoice whose payment failed.
 
     Raises:
@@ -93,7 +93,7 @@ async def tell_of_failed_payment(event: Event, job: Job, *, app_name: str) -> st
     return invoice.id
 
 
-def _subject(event: Event, kind: type[T]) -> T:
+def _subject(event: WebhookEvent, kind: type[T]) -> T:
     return convert(event, kind, convert(event, _Envelope).data.object, "data.object")
 
 

@@ -18,7 +18,7 @@ from nightshift.contract.constraints import explain
 from nightshift.instants import utc_now
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip
-from services.webhook.event import Event, Id, convert
+from nightshift.webhooks.handled import Id, WebhookEvent, convert
 from services.webhook.event_rows import change_outcome
 from services.webhook.provider_objects import ObjectState, store_newer
 from services.webhook.refreshing import ask_to_refresh
@@ -68,7 +68,7 @@ def is_deleted(data: dict[str, Any]) -> bool:
     return data.get("deleted") is True or (data.get("object") == "subscription" and data.get("status") in _ENDED)
 
 
-async def keep_object(event: Event, job: Job, *, now: Callable[[], datetime] = utc_now) -> str:
+async def keep_object(event: WebhookEvent, job: Job, *, now: Callable[[], datetime] = utc_now) -> str:
     """Keep the object that a snapshot event contains, unless a newer state of it is known.
 
     Of two events of one second nobody can tell which is the newer: then Stripe is asked for the present state.
@@ -98,7 +98,7 @@ async def keep_object(event: Event, job: Job, *, now: Callable[[], datetime] = u
     return subject.id
 
 
-async def refresh_of_thin_event(event: Event, job: Job, *, now: Callable[[], datetime] = utc_now) -> str:
+async def refresh_of_thin_event(event: WebhookEvent, job: Job, *, now: Callable[[], datetime] = utc_now) -> str:
     """Ask Stripe for the object that a thin event names.
 
     Raises:
@@ -126,7 +126,7 @@ async def _keep(
     state: ObjectState,
     refresh: RefreshObject,
     job: Job,
-    event: Event,
+    event: WebhookEvent,
     now: Callable[[], datetime],
 ) -> None:
     event.outcome = "done"  # whatever a transaction found out that is tried again

@@ -10,13 +10,13 @@ from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser, add_flags
 from nightshift.cli.client.project_commands import register_commands_of
 from nightshift.cli.commands import (
-    audit,
     contracts,
     cron,
     dlq,
     doctor,
     events,
     jobs,
+    keys,
     new_project,
     outbox,
     programs,
@@ -24,6 +24,7 @@ from nightshift.cli.commands import (
     send,
     top,
     upgrade,
+    webhooks,
     workers,
 )
 from nightshift.cli.terminal.exit_codes import DONE, exit_code_help
@@ -52,10 +53,10 @@ def parser(project: Project | None = None) -> Parser:
         outbox,
         dlq,
         cron,
+        webhooks,
         workers,
         top,
         doctor,
-        audit,
         programs,
         upgrade,
         new_project,
@@ -64,6 +65,10 @@ def parser(project: Project | None = None) -> Parser:
         module.register(groups)
     if project is not None:
         register_commands_of(project, groups)
+    if "keys" not in groups.choices:  # a project that keeps them in a table of its own declares them itself
+        keys.register(groups)
+    if "console" not in groups.choices:
+        programs.register_console(groups)
     completion.register(groups)
     return made
 
@@ -72,9 +77,10 @@ def run(typed: Sequence[str]) -> int:
     """Run one command; return its exit code."""
     project = Project.of_environment(os.environ)
     project.make_importable()
-    program = programs.program(typed)
+    program = programs.program(typed, project)
     if program is not None:
         return program()
+    Parser.as_json = "--json" in typed
     options = parser(project).parse_args(typed)
     try:
         if getattr(options, "at_once", None) is not None:

@@ -21,7 +21,6 @@ from nightshift.cli.terminal.exit_codes import (
 )
 from nightshift.cli.terminal.output import Output
 from nightshift.config.settings import SettingsError
-from nightshift.messaging.audit import NotRecordedError
 from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.observability.log import configure
 from nightshift.outcomes import Unavailable
@@ -62,7 +61,7 @@ def action(run: "Run | str") -> Run:
     return found
 
 
-def _explain(error: Exception) -> tuple[str, int]:  # noqa: PLR0911 - a table of errors, one line each
+def _explain(error: Exception) -> tuple[str, int]:
     match error:
         case CommandError():
             return str(error), error.code
@@ -70,9 +69,7 @@ def _explain(error: Exception) -> tuple[str, int]:  # noqa: PLR0911 - a table of
             return str(error), WRONG_USE
         case Unavailable():
             return str(error), UNAVAILABLE
-        case NotRecordedError(may_insist=True):
-            return f"{error}; --unrecorded does it all the same, and records it afterwards", REFUSED
-        case BrokerRefusedError() | NotRecordedError():
+        case BrokerRefusedError():
             return str(error), REFUSED
         case BaseExceptionGroup():
             inner = error.exceptions[0]

@@ -65,6 +65,11 @@ class ServiceDeclaration(ABC):
 
     @property
     @abstractmethod
+    def from_gateway(self) -> tuple[str, ...]:
+        """Those of its job types that the gateway enqueues of its own accord."""
+
+    @property
+    @abstractmethod
     def retries(self) -> Mapping[str, Retries]:
         """How often its jobs are tried, by job type."""
 

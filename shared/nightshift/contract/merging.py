@@ -86,6 +86,7 @@ class Merged:
         for message in service.publishes:
             self.borrowed.setdefault(message.TYPE, message)
         self.internal |= service.internal
+        self.gateways["gateway"] = tuple(dict.fromkeys((*self.gateways.get("gateway", ()), *service.from_gateway)))
         for event in service.events:
             first_token = event.partition(".")[0]
             owner = self.event_consumers.setdefault(first_token, service.name)
@@ -104,11 +105,10 @@ def _services(module: ModuleType) -> Iterator[ServiceDeclaration]:
 
 
 def _messages(module: ModuleType) -> Iterator[type[Message]]:
-    for value in vars(module).values():
-        if (
-            isinstance(value, type)
-            and issubclass(value, Message)
-            and value.TYPE
-            and value.__module__ == module.__name__
-        ):
+    """Yield a module's messages: those that it defines, and those of others that it names in `__all__`."""
+    shared = frozenset(getattr(module, "__all__", ()))
+    for name, value in vars(module).items():
+        if not (isinstance(value, type) and issubclass(value, Message) and value.TYPE):
+            continue
+        if value.__module__ == module.__name__ or name in shared:
             yield value

@@ -1,4 +1,4 @@
-"""The library's tables: inbox, outbox, crash marks, leases, and which jobs may be enqueued by SQL.
+"""The library's tables: inbox, outbox, crash marks, leases, keys, and which jobs may be enqueued by SQL.
 
 They have a metadata and a migration history of their own, so that the database may be the application's. On PostgreSQL
 they are in the schema `nightshift`; SQLite has no schemas, and its engines leave the name out.
@@ -9,7 +9,15 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text, text
 
 from nightshift.database.column_types import Instant
-from nightshift.database.columns import NAMING_CONVENTION, Document, GivenByDatabase, instant
+from nightshift.database.columns import (
+    NAMING_CONVENTION,
+    Document,
+    GivenByDatabase,
+    created_at,
+    document,
+    identifier,
+    instant,
+)
 from nightshift.instants import utc_now
 
 SCHEMA = "nightshift"
@@ -131,3 +139,24 @@ leases = Table(
     PrimaryKeyConstraint("service", "task"),
 )
 """Tasks that one replica of a service does at a time: nobody else begins one before its lease has expired."""
+
+gateway_keys = Table(
+    "gateway_keys",
+    metadata,
+    identifier(),
+    Column("name", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("user_id", Text),
+    document("scopes"),
+    document("limits"),
+    created_at(),
+    instant("expires_at"),
+    instant("revoked_at"),
+    instant("last_used_at"),
+)
+"""The API keys of a gateway whose application has no table of its own for them.
+
+`id` is the part of a key that is no secret; `digest` is the SHA-256 of the whole key, in hexadecimal. `scopes` is a
+list of texts; `limits` what the key may use up, where that is not the gateway's default.
+"""

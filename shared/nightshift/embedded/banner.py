@@ -8,8 +8,8 @@ from pathlib import Path
 from nightshift.config.project import Project
 from nightshift.embedded.kept_settings import console_link
 from nightshift.embedded.processes.ports import LOOPBACK
-from nightshift.embedded.services import Service
-from nightshift.embedded.stack import BUCKET, Stack
+from nightshift.embedded.services import GATEWAY, Service
+from nightshift.embedded.stack import BUCKET, GATEWAY_KEY, Stack
 
 _MAIL = '{"to":"you@example.com","subject":"Hello","body":"<p>From the night shift</p>"}'
 
@@ -27,7 +27,12 @@ def addresses(stack: Stack, services: Sequence[Service]) -> str:
         *(
             (one.name, f"{stack.gateway_url}   description: {stack.gateway_url}/docs")
             for one in services
-            if one.name == "gateway"
+            if one.name == GATEWAY
+        ),
+        *(
+            ("  API key", (stack.folder / GATEWAY_KEY).read_text(encoding="ascii").strip())
+            for one in services
+            if one.name == GATEWAY and one.is_built_in
         ),
         *(("console", f"{_console_link(stack)}   (works once)") for one in services if one.name == "console"),
         *((service.name, f"{service.health_url}/metrics") for service in services),

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from importlib.util import find_spec
 
+from nightshift.config.project import Project
 from nightshift.embedded.processes.managed_process import ManagedProcess
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
 from nightshift.embedded.stack import Stack
@@ -11,8 +13,10 @@ from nightshift.embedded.stack import Stack
 SCHEDULER = "scheduler"
 REPLICAS = {SCHEDULER: 2}
 """Two schedulers show that there is one event per due time all the same."""
-BUILT_IN = {SCHEDULER: "nightshift.scheduler"}
-"""Services that every project has; one of the project's own with the same name takes its place."""
+GATEWAY = "gateway"
+BUILT_IN = {SCHEDULER: "nightshift.scheduler", GATEWAY: "nightshift.gateway"}
+"""Services of the library; one of the project's own with the same name takes its place."""
+_NEEDED_BY_GATEWAY = ("httptools", "jinja2", "joserfc", "starlette", "uvicorn")
 
 DRAIN_SECONDS = 30.0
 """How long a service may take to stop: its own grace for jobs in flight, and a little more."""
@@ -42,6 +46,11 @@ class Service(ManagedProcess):
         """Root of /healthz, /readyz and /metrics of the current run."""
         return f"http://{LOOPBACK}:{self._health_port}"
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is the library's."""
+        return self._service not in self._stack.project.service_names()
+
     async def start(self) -> None:
         """Start its process, without waiting for anything. It keeps its health port as long as that is free."""
         if self.running:
@@ -56,8 +65,7 @@ class Service(ManagedProcess):
         project = self._stack.project
         if self._service in project.declared:
             return ["nightshift.cli", "worker", project.contracts, "--service", self._service]
-        own = self._service in project.service_names()
-        return [f"{project.services}.{self._service}" if own else BUILT_IN[self._service]]
+        return [BUILT_IN[self._service] if self.is_built_in else f"{project.services}.{self._service}"]
 
     async def ready(self, *, timeout_seconds: float = 30) -> None:
         """Return once it is ready to work.
@@ -84,6 +92,14 @@ class Service(ManagedProcess):
                 await writer.wait_closed()
 
 
+def service_names(project: Project) -> list[str]:
+    """Return the names of a project's services, and of the library's: its gateway where a module declares services."""
+    own, built_in = project.service_names(), {SCHEDULER}
+    if project.declared and all(find_spec(name) for name in _NEEDED_BY_GATEWAY):
+        built_in.add(GATEWAY)
+    return sorted({*own, *built_in})
+
+
 def all_services(
     stack: Stack, *, replicas: Mapping[str, int] | None = None, extra: Mapping[str, str] | None = None
 ) -> list[Service]:
@@ -92,7 +108,7 @@ def all_services(
     Raises:
         UnknownServiceError: `replicas` names a service that does not exist.
     """
-    known = sorted({*stack.project.service_names(), *BUILT_IN})
+    known = service_names(stack.project)
     wanted = dict.fromkeys(known, 1) | REPLICAS
     for name in replicas or {}:
         if name not in known:

@@ -20,6 +20,8 @@ from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.embedded.servers.server import Server
 
 BUCKET = "nightshift"
+GATEWAY_KEY = "gateway-key"
+"""A file of this name in a stack's folder holds the API key of its gateway."""
 USUAL_BROKER_PORT = 4222
 USUAL_GATEWAY_PORT = 8000
 USUAL_CONSOLE_PORT = 8090

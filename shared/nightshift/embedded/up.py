@@ -21,7 +21,7 @@ from nightshift.embedded.processes.folder_lock import FolderTakenError
 from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.processes.supervisor import keep_running
 from nightshift.embedded.reloading import ModuleError, declared_services, reload_on_change
-from nightshift.embedded.services import Service, UnknownServiceError, all_services
+from nightshift.embedded.services import GATEWAY, Service, UnknownServiceError, all_services
 from nightshift.embedded.stack import Stack
 from nightshift.embedded.up_arguments import up_parser
 
@@ -100,7 +100,7 @@ async def up(
     """
     stop, hurry = _signals()
     try:
-        preparing = partial(_prepared, stack, provision=provision, prepare=prepare)
+        preparing = partial(_prepared, stack, services, provision=provision, prepare=prepare)
         await _until(stop, _work(stack, services, preparing, extra=extra or {}, reload=reload))
     finally:
         say("Stopping … (Ctrl-C again: at once)")
@@ -112,13 +112,17 @@ async def up(
     say(f"All stopped. The state is kept in {stack.folder}")
 
 
-async def _prepared(stack: Stack, *, provision: bool, prepare: str | None) -> str:
+async def _prepared(stack: Stack, services: Sequence[Service], *, provision: bool, prepare: str | None) -> str:
     """Start the servers, and bring everything up to date; return what the module `prepare` has printed."""
     say(f"Starting broker, object store and mail catcher in {stack.folder}")
     await stack.start()
     if provision:
         say("Bringing database, streams and bucket up to date")
         await stack.provision()
+    if any(one.is_built_in and one.name == GATEWAY for one in services):
+        from nightshift.embedded.gateway_key import keep_key  # noqa: PLC0415 - needs an extra
+
+        await keep_key(stack)
     return await stack.run(prepare, str(stack.folder)) if prepare else ""
 
 
@@ -134,7 +138,7 @@ async def _work(
     for service in services:
         await service.start()
     say(addresses(stack, services) + prepared)
-    gateway = {"GATEWAY_URL": stack.gateway_url} if any(one.name == "gateway" for one in services) else {}
+    gateway = {"GATEWAY_URL": stack.gateway_url} if any(one.name == GATEWAY for one in services) else {}
     with written(stack.folder, {**stack.environment(), **gateway, **extra}):
         async with asyncio.TaskGroup() as tasks:
             for server in stack.servers:

@@ -66,3 +66,8 @@ def _login(settings: ServerSettings) -> tuple[str, str, Secret]:
     if settings.s3_endpoint is None or settings.s3_access_key is None or settings.s3_secret_key is None:
         raise NoObjectStoreError(MISSING)
     return settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key
+
+
+def stored_in(objects: "S3ObjectStore | AbsentObjectStore") -> "S3ObjectStore | None":
+    """Return the store for large bodies of jobs, None where there is none."""
+    return None if isinstance(objects, AbsentObjectStore) else objects

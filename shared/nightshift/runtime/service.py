@@ -18,7 +18,7 @@ from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose, database_of, notifications_of
-from nightshift.runtime.object_stores import object_store_if_any
+from nightshift.runtime.object_stores import object_store_if_any, stored_in
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import TypeCounts, WorkerInfo, describe_self
@@ -88,8 +88,7 @@ def _context(frame: ProcessFrame, settings: Settings, connection: Connection) ->
     frame.stack.push_async_callback(database.close)
     objects = object_store_if_any(settings)
     frame.stack.push_async_callback(objects.close)
-    stored = None if isinstance(objects, AbsentObjectStore) else objects
-    publisher = Publisher(connection, stored, tracing=frame.tracing)
+    publisher = Publisher(connection, stored_in(objects), tracing=frame.tracing)
     return ServiceContext(frame.name, connection, database, objects, publisher, frame.metrics, frame.tracing)
 
 

@@ -44,6 +44,11 @@ class Declarations(ServiceDeclaration):
         return frozenset(name for name, one in self.handlers.items() if one.options.internal)
 
     @property
+    def from_gateway(self) -> tuple[str, ...]:
+        """Those of its job types that the gateway enqueues of its own accord."""
+        return ()
+
+    @property
     def retries(self) -> Mapping[str, Retries]:
         """How often its jobs are tried, where a handler says it."""
         return {name: one.options.retries for name, one in self.handlers.items() if one.options.retries}

@@ -1,7 +1,7 @@
 """A handler as it was declared: its message, its function, its options."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightshift.backoff import Retries
@@ -9,6 +9,9 @@ from nightshift.contract.declaration import DeclarationError, DeclaredSchedule
 from nightshift.contract.message import Message
 from nightshift.contract.wire import service_of
 from nightshift.service.signature import DeclaredFunction, read
+
+EventTable = dict[tuple[str, str], DeclaredFunction]
+"""The handlers of webhooks, by source and pattern of the event's type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,17 @@ class DeclaredHandler:
     declared: DeclaredFunction
     options: JobOptions
     dead_letter: DeclaredFunction | None = None
+    by_event: EventTable = field(default_factory=dict)
+    """Those that take the place of `declared` for the events of a provider."""
+
+    def working(self) -> Iterator[DeclaredFunction]:
+        """Yield what does its jobs."""
+        yield self.declared
+        yield from self.by_event.values()
 
     def functions(self) -> Iterator[DeclaredFunction]:
-        """Yield what is to be called for its jobs."""
-        yield self.declared
+        """Yield what is to be called for its jobs, and for those that are given up on."""
+        yield from self.working()
         if self.dead_letter is not None:
             yield self.dead_letter
 

@@ -15,6 +15,7 @@ from nightshift.messaging.job import Handler, Job
 from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.process_frame import process_parser, run_process
 from nightshift.runtime.service import serve
+from nightshift.service.by_event import dispatching
 from nightshift.service.declared import DeclaredHandler
 from nightshift.service.resource import open_resources
 from nightshift.service.service import Service
@@ -73,7 +74,7 @@ async def bound_handlers(service: Service, settings: Settings, context: ServiceC
         stack.callback(threads.close)
         given = await open_resources(service.resources.values(), given, stack)
         binding = Binding(service, given, threads)
-        if any(is_plain(one.declared.function) for one in service.handlers.values()):
+        if any(is_plain(work.function) for one in service.handlers.values() for work in one.working()):
             context.resources[COMPONENT] = threads.probe
         yield {job_type: binding.route(handler) for job_type, handler in service.handlers.items()}
 
@@ -88,7 +89,7 @@ class Binding:
     def route(self, handler: DeclaredHandler) -> Route:
         """Return the route of a handler."""
         options, message = handler.options, handler.message
-        run = as_handler(self._bound(handler.declared), self._threads)
+        run = self._working(handler)
         for hook in reversed(self._service.hooks):
             run = _around(contextlib.asynccontextmanager(self._bound(hook)), run)
         return Route(
@@ -100,6 +101,13 @@ class Binding:
             empty_body_error(message),
             None if handler.dead_letter is None else self._bound(handler.dead_letter),
         )
+
+    def _working(self, handler: DeclaredHandler) -> Handler:
+        run = as_handler(self._bound(handler.declared), self._threads)
+        if not handler.by_event:
+            return run
+        table = {which: as_handler(self._bound(one), self._threads) for which, one in handler.by_event.items()}
+        return dispatching(table, run)
 
     def _bound(self, declared: DeclaredFunction) -> Callable[..., Any]:
         return functools.partial(declared.function, **declared.arguments(self._given))

@@ -44,8 +44,8 @@ class HandlerThreads:
     def handler(self, function: PlainHandler) -> Handler:
         """Return a handler that runs a plain function in one of the threads, in the context of its caller."""
 
-        async def in_thread(message: Any, job: Job) -> None:
-            await self._run(function, message, job)
+        async def in_thread(message: Any, job: Job) -> Any:
+            return await self._run(function, message, job)
 
         return in_thread
 
@@ -66,7 +66,7 @@ class HandlerThreads:
         for _ in range(self._threads):
             self._tasks.put(None)
 
-    async def _run(self, function: PlainHandler, message: Any, job: Job) -> None:
+    async def _run(self, function: PlainHandler, message: Any, job: Job) -> Any:
         await self.probe()
         loop, context = asyncio.get_running_loop(), contextvars.copy_context()
         ended: asyncio.Future[Any] = loop.create_future()
@@ -97,8 +97,7 @@ class HandlerThreads:
                 "its thread goes on until it returns",
             )
             raise
-        if inspect.isawaitable(result):  # an async function in disguise
-            await result
+        return await result if inspect.isawaitable(result) else result  # an async function in disguise
 
     def _report(self, ended: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
         self._busy -= 1

@@ -10,11 +10,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.exporter import Health, Streams
 from nightshift.cli.terminal.exit_codes import MEANINGS
 from nightshift.embedded.services import Service
+from nightshift.gateway.metrics import RequestMetrics
 from nightshift.observability.job_log import JobLine
 from nightshift.observability.metrics import Metrics
 from nightshift.scheduler.metrics import ScheduleMetrics
 from services.email.metrics import MailMetrics
-from services.gateway.metrics import RequestMetrics
 from tests.integration.cli.harness import Operator
 from tests.integration.cli.test_dead_letters import bury
 from tests.repository import ROOT

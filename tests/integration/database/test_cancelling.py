@@ -11,13 +11,13 @@ from sqlalchemy import delete, insert, select, text
 from nightshift.database import Database
 from nightshift.database.producers import let_producers
 from nightshift.database.tables import outbox, processed_messages
+from nightshift.gateway.outbox_rows import OutboxRows
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
 from nightshift.messaging.cancelling import cancel_in, is_in_outbox, take_out_of_outbox
 from nightshift.messaging.job import Job
 from nightshift.messaging.ledger import LedgerEntry, find
 from nightshift.testing import perform_job
-from services.gateway.outbox_rows import OutboxRows
 from tests.harness import FollowProbe
 
 TYPE = FollowProbe.TYPE

@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from nightshift.database import Database
 from nightshift.database.tables import outbox
+from nightshift.gateway.outbox_rows import OutboxRows
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
-from services.gateway.outbox_rows import OutboxRows
 
 TYPE = "webhook.received"
 

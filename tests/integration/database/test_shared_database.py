@@ -77,7 +77,7 @@ async def shop_url(postgres: str) -> AsyncIterator[str]:
 
 async def test_an_application_keeps_its_users_and_its_alembic(shop: Database) -> None:
     """Only the library's tables come beside them, under a version table of their own."""
-    assert await migrate(shop, "none") == ["tables of nightshift brought from nothing to 0005"]
+    assert await migrate(shop, "none") == ["tables of nightshift brought from nothing to 0006"]
     await let_producers(shop.url, ["email.send"], notify=True)
 
     assert await rows(shop, "users") == [(1, "Ada")]
@@ -144,7 +144,7 @@ async def test_a_schema_nightshift_of_another_program_is_told(shop_url: str) -> 
 
         assert [name for name in await snapshot(shop) if name.startswith("nightshift.")] == ["nightshift.shifts"]
         assert await migrate(with_schema(shop_url, "shop_jobs"), "none") == [
-            "tables of nightshift brought from nothing to 0005"
+            "tables of nightshift brought from nothing to 0006"
         ]
         assert [name for name in await snapshot(shop) if name.startswith("nightshift.")] == ["nightshift.shifts"]
 
@@ -162,7 +162,7 @@ async def test_a_view_of_our_name_is_anothers_as_well(empty: Database, made: str
 
     assert len(await rows(empty, f"{place}outbox")) in {0, 1}
     await _do(empty, f"DROP {made.partition(' ')[0]} {place}outbox")
-    assert await migrate(empty, "none") == ["tables of nightshift brought from nothing to 0005"]
+    assert await migrate(empty, "none") == ["tables of nightshift brought from nothing to 0006"]
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ async def test_the_schema_can_have_another_name(elsewhere: Database) -> None:
     """Tables, triggers and functions are there, and none in `nightshift`."""
     assert await _schemas(elsewhere) == {"public", "shop_jobs"}
     assert await migrate(elsewhere, "none") == []
-    assert [(state.at, state.head) for state in await history_states(elsewhere, "none")] == [("0005", "0005")]
+    assert [(state.at, state.head) for state in await history_states(elsewhere, "none")] == [("0006", "0006")]
     await elsewhere.probe()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.repository import ROOT
 
-GUIDE = ROOT / "docs" / "guide"
+GUIDE = ROOT / "docs" / "own-jobs"
 PAGES = sorted(path.name for path in GUIDE.glob("*.md") if path.name != "README.md")
 TRIED = """
 import sys, pytest

@@ -10,7 +10,7 @@ from nightshift.contract.catalogue import Catalogue
 from nightshift.contract.message import Message
 from tests.repository import ROOT
 
-FOLDER = ROOT / "docs" / "applications"
+FOLDER = ROOT / "docs" / "from-your-application"
 _BLOCK = re.compile(r"^```(?:python|js)\n(?:#|//) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A block of code that begins with the name of its file."""
 

@@ -10,11 +10,11 @@ from nightshift.database import MigrationError, migrate, open_database
 from nightshift.database.roles import role_of
 from nightshift.database.tables import SCHEMA
 from nightshift.database.tables import metadata as library
+from nightshift.gateway.outbox_rows import OutboxRows
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
 from nightshift.messaging.cancelling import cancel_in, take_out_of_outbox
 from schema.access import TABLES
-from services.gateway.outbox_rows import OutboxRows
 from tests.integration.security.stores import WITH_ROLE, Roles, database_roles
 
 APPLICATION = {table.name: table.columns.keys() for table in schema.tables.metadata.sorted_tables}

@@ -9,8 +9,8 @@ from nightshift.broker.jetstream import manage
 from nightshift.contract import wire
 from nightshift.database import migrate, open_database
 from nightshift.embedded.servers.broker import Broker
+from nightshift.gateway.intake import Intake, job_message
 from nightshift.messaging.publisher import Publisher
-from services.gateway.intake import Intake, job_message
 from tests.harness import connected, stored
 from tests.integration.services.gateway.harness import provisioned
 from tests.integration.tracing.recorded import Recorded, attributes, parent_id, span_id, trace_id, traceparent

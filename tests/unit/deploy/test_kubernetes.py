@@ -15,10 +15,10 @@ from jsonschema import Draft202012Validator
 from deploy import credentials, streams
 from nightshift.config.settings import variables
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.runtime.provision_settings import ProvisionSettings
+from nightshift.runtime.provision import ProvisionSettings
 from nightshift.topology.topology import declared_topology
 from services.email.settings import EmailSettings
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import FileGatewaySettings
 from services.sync.settings import SyncSettings
 from services.upload.settings import UploadSettings
 from tests.repository import SERVICES
@@ -242,7 +242,7 @@ def test_the_gateway_is_reached_on_its_port() -> None:
     assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "gateway", "port": {"name": "http"}}
     (opened,) = of_kind("NetworkPolicy")["gateway"]["spec"]["ingress"]
     assert [port["port"] for port in opened["ports"]] == [ports["http"]]
-    variables_of_gateway = {variable.name for variable in variables(GatewaySettings)}
+    variables_of_gateway = {variable.name for variable in variables(FileGatewaySettings)}
     assert environment.keys() - {"TMPDIR"} <= variables_of_gateway
 
 
@@ -289,7 +289,7 @@ def test_a_pod_is_hardened_and_drains(service: str) -> None:
 
 def test_a_setting_that_nobody_knows_is_found() -> None:
     """Each line of the settings is a variable of some service, or of `provision`."""
-    classes = (ProvisionSettings, EmailSettings, SyncSettings, UploadSettings, GatewaySettings)
+    classes = (ProvisionSettings, EmailSettings, SyncSettings, UploadSettings, FileGatewaySettings)
     known = {variable.name for settings in classes for variable in variables(settings)}
     lines = (FOLDER / "settings.env").read_text(encoding="utf-8").splitlines()
     given = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}

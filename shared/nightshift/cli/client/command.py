@@ -6,7 +6,7 @@ Whatever declares commands is loaded for every `--help`: what they do is named b
 import argparse
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from nightshift.cli.terminal.exit_codes import WRONG_USE
 from nightshift.cli.terminal.parse_number import parse_count
@@ -27,6 +27,11 @@ _NEGATIVE = re.compile(r"-\d.*", re.DOTALL)
 class Parser(argparse.ArgumentParser):
     """A parser whose errors suggest what was meant, and where to read more."""
 
+    as_json: ClassVar[bool] = False
+    """Whether errors are for programs: `--json` was typed, wherever it stands."""
+    commands: "Groups | None" = None
+    """Where the commands of a group are added."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # `--delay -5s` has a wrong value, and does not lack one.
@@ -40,14 +45,22 @@ class Parser(argparse.ArgumentParser):
 
             known = [word.strip(" '") for word in match[3].split(",")]
             message = f"{match[1] or ''}there is no '{match[2]}'{meant_or_all(match[2], known)}"
-        sys.stderr.write(f"{self.prog}: {message}\nTry: {self.prog} --help\n")
+        if Parser.as_json:
+            import json  # noqa: PLC0415 - only for mistakes
+
+            sys.stderr.write(json.dumps({"error": f"{self.prog}: {message}", "exitCode": WRONG_USE}) + "\n")
+        else:
+            sys.stderr.write(f"{self.prog}: {message}\nTry: {self.prog} --help\n")
         raise SystemExit(WRONG_USE)
 
 
 def group(groups: Groups, name: str, text: str) -> Groups:
-    """Declare a group of commands (`queues`); return the parsers to which its commands are added."""
+    """Declare a group of commands (`queues`), or go on with it; return the parsers to which its commands are added."""
+    if (known := groups.choices.get(name)) is not None and known.commands is not None:
+        return known.commands
     parser = groups.add_parser(name, help=text, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
-    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest=f"{name}_command")
+    parser.commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest=f"{name}_command")
+    return parser.commands
 
 
 def command(
@@ -78,18 +91,6 @@ def command(
 def destructive(parser: Parser) -> None:
     """Add `--yes` to a command that asks before it destroys anything."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
-
-
-def explained(parser: Parser) -> None:
-    """Add `--because` to a command that others should understand."""
-    parser.add_argument("--because", metavar="TEXT", help="why, for the record: nightshift audit list")
-
-
-def releasing(parser: Parser) -> None:
-    """Add `--unrecorded` to a command that frees space or lets work go on: a broker whose disk is full may need it."""
-    parser.add_argument(
-        "--unrecorded", action="store_true", help="go on if it cannot be recorded; it is recorded afterwards"
-    )
 
 
 def add_limit(parser: Parser, which: str) -> None:

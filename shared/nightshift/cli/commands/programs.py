@@ -1,9 +1,11 @@
-"""`nightshift up`, `worker`, `scheduler` and `provision`: programs that read their own arguments."""
+"""`nightshift up`, `worker`, `scheduler`, `gateway`, `console`, `provision`: they read their own arguments."""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
 
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.terminal.exit_codes import WRONG_USE
@@ -41,6 +43,13 @@ def register(groups: Groups) -> None:
     )
     command(
         groups,
+        "gateway",
+        "Take jobs and webhooks of providers over HTTP, until SIGTERM or Ctrl-C; any number of replicas may run.",
+        example="nightshift gateway shop.jobs",
+        more="For its options, run `nightshift gateway --help`.",
+    )
+    command(
+        groups,
         "provision",
         "Create or update streams, consumers, database tables and bucket; run it before the workers of each release.",
         example="nightshift provision --check",
@@ -48,19 +57,29 @@ def register(groups: Groups) -> None:
     )
 
 
-def program(arguments: Sequence[str]) -> Callable[[], int] | None:
+def register_console(groups: Groups) -> None:
+    """Declare the command that starts a console, where the project's console declares no commands itself."""
+    command(
+        groups,
+        "console",
+        "Serve the console, in which a person on call sees what is wrong and why.",
+        example="nightshift console shop.jobs",
+        more="The console comes with Nightshift's repository: its services have to be in the project's folder.",
+    )
+
+
+def program(arguments: Sequence[str], project: Project) -> Callable[[], int] | None:
     """Return the program that is asked for, if it is one of these; everything after its name is its own."""
-    match list(arguments):
-        case ["up", *rest]:
-            return lambda: _up(rest)
-        case ["worker", *rest]:
-            return lambda: _worker(rest)
-        case ["scheduler", *rest]:
-            return lambda: _scheduler(rest)
-        case ["provision", *rest]:
-            return lambda: _provision(rest)
-        case _:
-            return None
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    found = _PROGRAMS.get(name)
+    if name in project.services_with("commands") and rest and not _starts_one(rest[0]):
+        return None  # a command of the project's own: `nightshift console link`
+    return None if found is None else partial(found, rest)
+
+
+def _starts_one(word: str) -> bool:
+    """Return whether what follows the name of a program is an option, or names a module."""
+    return word.startswith("-") or not word.isidentifier() or find_spec(word) is not None
 
 
 def _up(arguments: Sequence[str]) -> int:
@@ -92,6 +111,18 @@ def _scheduler(arguments: Sequence[str]) -> int:
     return main(arguments, program="nightshift scheduler", environ=settings)
 
 
+def _gateway(arguments: Sequence[str]) -> int:
+    from nightshift.cli.actions.gateway import main  # noqa: PLC0415 - no other command needs it
+
+    return main(arguments)
+
+
+def _console(arguments: Sequence[str]) -> int:
+    from nightshift.cli.actions.console import main  # noqa: PLC0415 - no other command needs it
+
+    return main(arguments)
+
+
 def _provision(arguments: Sequence[str]) -> int:
     provision_parser().parse_args(arguments)
     from nightshift.cli.client.settings import environment  # noqa: PLC0415 - no help needs it
@@ -99,3 +130,13 @@ def _provision(arguments: Sequence[str]) -> int:
 
     settings, _ = environment(argparse.Namespace(), os.environ, Project.of_environment(os.environ).state_folder)
     return main(arguments, settings)
+
+
+_PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
+    "up": _up,
+    "worker": _worker,
+    "scheduler": _scheduler,
+    "gateway": _gateway,
+    "console": _console,
+    "provision": _provision,
+}

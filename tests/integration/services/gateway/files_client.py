@@ -13,11 +13,11 @@ from nightshift.database import Database
 from nightshift.database.tables import outbox
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.gateway.auth.key_text import make_key
+from nightshift.gateway.auth.principal import Limits
 from nightshift.objects.s3 import S3ObjectStore, open_objects
 from schema.tables import files, idempotency_keys, uploads, users
-from services.gateway.auth import key_table
-from services.gateway.auth.key_text import make_key
-from services.gateway.auth.principal import Limits
+from services.gateway.keys import KEYS
 from tests.integration.services.gateway.harness import Gateway, gateway
 
 ADA, BOB = "ada", "bob"
@@ -29,7 +29,7 @@ async def make_api_key(
 ) -> str:
     """Make an API key; return its text."""
     key = make_key("test")
-    await key_table.add(
+    await KEYS.add(
         database,
         key,
         name="test",

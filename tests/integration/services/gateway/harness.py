@@ -17,18 +17,18 @@ from nightshift.database import Database, migrate, open_database
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.gateway.auth.admission import admission
+from nightshift.gateway.auth.api_keys import ApiKeys
+from nightshift.gateway.auth.key_text import make_key
+from nightshift.gateway.auth.principal import Limits
+from nightshift.gateway.context import GatewayContext
 from nightshift.messaging.job_watch import JobWatch
 from nightshift.objects.s3 import open_objects
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
-from services.gateway.auth import key_table
-from services.gateway.auth.admission import admission
-from services.gateway.auth.api_keys import ApiKeys
-from services.gateway.auth.key_text import make_key
-from services.gateway.auth.principal import Limits
-from services.gateway.context import GatewayContext
+from services.gateway.keys import KEYS
 from services.gateway.service import serve
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import FileGatewaySettings
 from tests.harness import connected, eventually
 from tests.servers import listens
 
@@ -42,7 +42,7 @@ class Gateway:
 
     url: str
     port: int
-    settings: GatewaySettings
+    settings: FileGatewaySettings
     client: httpx.AsyncClient
     """Without credentials; `headers={"Authorization": f"Bearer {key}"}` adds some."""
     database: Database
@@ -58,7 +58,7 @@ class Gateway:
 async def new_key(database: Database, *scopes: str, user: str | None = None, **limits: float) -> str:
     """Make a key; return it as a line of a request's head."""
     made = make_key("test")
-    await key_table.add(
+    await KEYS.add(
         database,
         made,
         name="test",
@@ -102,7 +102,7 @@ async def gateway(
     }
     if objects:
         await _make_bucket(*store)
-    loaded = load(GatewaySettings, environment)
+    loaded = load(FileGatewaySettings, environment)
     stop = asyncio.Event()
     running = asyncio.create_task(serve(loaded, stop))
     database = open_database(url)
@@ -168,7 +168,7 @@ async def serving_bytes(content: bytes, kind: str = "application/octet-stream") 
         yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
 
 
-def unconnected(folder: Path, settings: GatewaySettings) -> GatewayContext:
+def unconnected(folder: Path, settings: FileGatewaySettings) -> GatewayContext:
     """What the routes are built from, without anything behind it."""
     nobody: Any = None
     database = open_database(f"sqlite+aiosqlite:///{folder / 'none.db'}")
@@ -178,8 +178,7 @@ def unconnected(folder: Path, settings: GatewaySettings) -> GatewayContext:
         connection=nobody,
         database=database,
         objects=nobody,
-        transfers=nobody,
-        admission=admission(settings, ApiKeys(database)),
+        admission=admission(settings, ApiKeys(database, KEYS.table)),
         watch=JobWatch(Connection(), set()),
         intake=nobody,
         webhooks=nobody,

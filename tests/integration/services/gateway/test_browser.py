@@ -13,11 +13,10 @@ from nightshift.database import open_database
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
-from nightshift.runtime.provision import provision
-from nightshift.runtime.provision_settings import ProvisionSettings
+from nightshift.runtime.provision import ProvisionSettings, provision
 from schema.tables import users
 from services.gateway.service import serve
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import FileGatewaySettings
 from tests.browser import browser_page
 from tests.integration.services.gateway.files_client import ADA, make_api_key
 from tests.integration.services.gateway.harness import serving_bytes
@@ -28,7 +27,7 @@ PHOTO = ROOT / "demo" / "samples" / "chelsea.jpg"
 
 
 @asynccontextmanager
-async def answering(settings: GatewaySettings) -> AsyncIterator[None]:
+async def answering(settings: FileGatewaySettings) -> AsyncIterator[None]:
     """A gateway on this event loop."""
     stop = asyncio.Event()
     running = asyncio.create_task(serve(settings, stop))
@@ -58,7 +57,7 @@ async def test_a_page_uploads_a_photograph_and_shows_its_thumbnail(stack: Stack,
         key = await a_users_key(stack)
         (port,) = free_ports(1)
         address = f"http://{LOOPBACK}:{port}"
-        settings = load(GatewaySettings, stack.environment() | origins | {"GATEWAY_PORT": str(port)})
+        settings = load(FileGatewaySettings, stack.environment() | origins | {"GATEWAY_PORT": str(port)})
         async with serving(Service(stack, "upload")), answering(settings), browser_page() as page:
             await page.goto(origin)
             await page.fill("#gateway", address)

@@ -12,9 +12,9 @@ from sqlalchemy import select, update
 
 from nightshift.database.tables import outbox
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.gateway.auth.principal import Limits
 from nightshift.objects.s3_transfers import open_transfers
 from schema.tables import files, uploads
-from services.gateway.auth.principal import Limits
 from services.gateway.files.part_sizes import part_size
 from tests.integration.objects.transfer_rules import bytes_of
 from tests.integration.services.gateway.files_client import ADA, BOB, Files, file_gateway

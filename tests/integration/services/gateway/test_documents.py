@@ -1,12 +1,14 @@
 """What the gateway says about itself: its OpenAPI document, its pages, and that both are true."""
 
 import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from openapi_spec_validator import validate
 
-from services.gateway.app import operations
-from services.gateway.problems import PROBLEMS
+from nightshift.gateway.app import operations
+from nightshift.gateway.problems import PROBLEMS
+from services.gateway.service import GATEWAY
 from tests.integration.services.gateway.harness import Gateway, gateway, unconnected
 
 _PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
@@ -31,9 +33,12 @@ async def test_every_operation_is_described_and_every_described_one_is_there(tmp
         for path, item in document["paths"].items()
         for method, operation in item.items()
     }
+    async with AsyncExitStack() as stack:
+        context = unconnected(tmp_path, door.settings)
+        further = [operation for area in GATEWAY.areas for operation in area(context, stack)]
     there = {
         (operation.method, path.replace("{type}", job_type)): operation.scope and operation.scope.format(type=job_type)
-        for operation in operations(unconnected(tmp_path, door.settings))
+        for operation in operations(context, further)
         for job_type in ("email.send", "report.generate")
         for path in [_PARAMETER.sub(r"{\1}", operation.path)]
     }

@@ -16,8 +16,8 @@ from nightshift.broker import Connection
 from nightshift.database.tables import outbox
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.gateway.auth.principal import Limits
 from schema.tables import files, idempotency_keys, users
-from services.gateway.auth.principal import Limits
 from tests.harness import eventually, stored
 from tests.integration.objects.transfer_rules import bytes_of, stream
 from tests.integration.services.gateway.files_client import ADA, BOB, Files, file_gateway, make_api_key

@@ -14,9 +14,9 @@ from nightshift.cli.execution import perform
 from nightshift.cli.terminal.output import Output
 from nightshift.config.project import Project
 from nightshift.database import Database, migrate, open_database
+from nightshift.gateway.auth.api_keys import ApiKeys
+from nightshift.gateway.auth.key_text import make_key
 from schema.tables import api_keys, users
-from services.gateway.auth.api_keys import ApiKeys
-from services.gateway.auth.key_text import make_key
 from tests.integration.cli.harness import CommandResult
 from tests.repository import ROOT
 
@@ -64,7 +64,7 @@ async def test_a_new_key_is_shown_once_and_only_its_digest_is_kept(database: Dat
     """On standard output there is nothing but the key, so that it can go into a file."""
     made = await nightshift(database, "keys", "create", "webshop", "--scope", "jobs:read")
     (text,) = made.out.splitlines()
-    assert (await ApiKeys(database).principal_of(text)) is not None
+    assert (await ApiKeys(database, api_keys).principal_of(text)) is not None
     async with database.read() as connection:
         row = (await connection.execute(select(api_keys))).mappings().one()
     assert text.split("_")[3] not in str(dict(row))
@@ -77,7 +77,7 @@ async def test_a_key_says_who_calls_and_what_they_may(database: Database) -> Non
     """For the application, or for one user."""
     _, own = await create(database, "--scope", "jobs:write:email.*", "--scope", "jobs:read", "--rate", "5")
     key_id, adas = await create(database, "--scope", "files:write", "--user-id", "ada")
-    keys = ApiKeys(database)
+    keys = ApiKeys(database, api_keys)
     application, ada = await keys.principal_of(own), await keys.principal_of(adas)
     assert application is not None
     assert ada is not None
@@ -92,13 +92,13 @@ async def test_another_secret_with_the_id_of_a_key_is_nobodys(database: Database
     forged = make_key("live")
     async with database.write() as connection:
         await connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(id=forged.key_id))
-    assert await ApiKeys(database).principal_of(forged.text) is None
+    assert await ApiKeys(database, api_keys).principal_of(forged.text) is None
 
 
 async def test_a_revoked_key_is_refused_within_seconds(database: Database) -> None:
     """As long as the gateway remembers it, and no longer."""
     clock = Clock()
-    keys = ApiKeys(database, clock=clock)
+    keys = ApiKeys(database, api_keys, clock=clock)
     key_id, text = await create(database, "--scope", "jobs:read")
     assert await keys.principal_of(text) is not None
     revoked = await nightshift(database, "keys", "revoke", key_id, "--yes")
@@ -112,7 +112,7 @@ async def test_an_expired_key_is_refused_at_once(database: Database) -> None:
     _, text = await create(database, "--scope", "jobs:read", "--expires", "1h")
     now = datetime.now(UTC)
     times = [now, now + timedelta(hours=1, seconds=1)]
-    keys = ApiKeys(database, now=lambda: times[0])
+    keys = ApiKeys(database, api_keys, now=lambda: times[0])
     assert await keys.principal_of(text) is not None
     times.pop(0)
     assert await keys.principal_of(text) is None
@@ -123,13 +123,13 @@ async def test_a_users_keys_go_with_the_user(database: Database) -> None:
     _, text = await create(database, "--scope", "files:read", "--user-id", "ada")
     async with database.write() as connection:
         await connection.execute(delete(users).where(users.c.id == "ada"))
-    assert await ApiKeys(database).principal_of(text) is None
+    assert await ApiKeys(database, api_keys).principal_of(text) is None
 
 
 async def test_many_requests_with_one_key_ask_the_database_once(database: Database) -> None:
     """And for the next seconds not at all."""
     _, text = await create(database, "--scope", "jobs:read")
-    keys, asked = ApiKeys(database), []
+    keys, asked = ApiKeys(database, api_keys), []
     read = keys._read
 
     async def counted(key_id: str, digest: str) -> object:
@@ -150,7 +150,7 @@ async def test_the_last_use_is_noted_at_most_once_a_minute(database: Database) -
     noted = []
     for seconds in (0, 30, 59, 61):
         now = begin + timedelta(seconds=seconds)
-        keys = ApiKeys(database, now=lambda now=now: now)  # type: ignore[misc]
+        keys = ApiKeys(database, api_keys, now=lambda now=now: now)  # type: ignore[misc]
         await keys.principal_of(text)
         await keys.write_uses()
         async with database.read() as connection:

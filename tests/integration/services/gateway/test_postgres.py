@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from nightshift.embedded.processes.ports import LOOPBACK
 from nightshift.embedded.servers.object_store import ObjectServer
+from nightshift.gateway.auth.principal import Limits
 from schema.tables import idempotency_keys
-from services.gateway.auth.principal import Limits
 from tests.harness import eventually
 from tests.integration.database.silence import Silence, silence_before
 from tests.integration.services.gateway.files_client import ADA, SCOPES, Files, file_gateway

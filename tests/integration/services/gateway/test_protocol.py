@@ -15,15 +15,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from nightshift.embedded.processes.ports import LOOPBACK
+from nightshift.gateway.body import read_body
+from nightshift.gateway.exchange import Exchanges
+from nightshift.gateway.operation import Call, Operation
+from nightshift.gateway.problems import Problem
+from nightshift.gateway.resource import Resource
 from nightshift.heartbeat import Heartbeat
 from nightshift.http.connection_limits import ConnectionLimits
 from nightshift.http.server import protocol_config, serve_http
 from nightshift.messaging.tracing import NO_TRACING
-from services.gateway.body import read_body
-from services.gateway.exchange import Exchanges
-from services.gateway.operation import Call, Operation
-from services.gateway.problems import Problem
-from services.gateway.resource import Resource
 from tests.integration.services.gateway.harness import raw
 
 LIMIT = 100_000

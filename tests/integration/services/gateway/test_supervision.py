@@ -11,7 +11,7 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.heartbeat import Heartbeat
 from nightshift.runtime.supervisor import BackgroundLoop, Supervisor
 from services.gateway.service import serve
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import FileGatewaySettings
 from tests.harness import eventually
 from tests.integration.services.gateway.harness import AWAY
 
@@ -19,13 +19,15 @@ LOOPS = {"health checks", "key uses", "connection", "http server", "discovery", 
 
 
 @pytest.fixture(scope="module")
-async def settings(broker: Broker, operator: Connection, tmp_path_factory: pytest.TempPathFactory) -> GatewaySettings:
+async def settings(
+    broker: Broker, operator: Connection, tmp_path_factory: pytest.TempPathFactory
+) -> FileGatewaySettings:
     """Of a gateway on free ports."""
     del operator
     url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('supervised') / 'nightshift.db'}"
     await migrate(url)
     store = {"S3_ENDPOINT": AWAY, "S3_ACCESS_KEY": "nobody", "S3_SECRET_KEY": "nothing"}
-    return load(GatewaySettings, {"NATS_URL": broker.url, "DATABASE_URL": url, "GATEWAY_PORT": "0", **store})
+    return load(FileGatewaySettings, {"NATS_URL": broker.url, "DATABASE_URL": url, "GATEWAY_PORT": "0", **store})
 
 
 def saboteur(victim: str, started: set[str]) -> type[Supervisor]:
@@ -45,13 +47,13 @@ def saboteur(victim: str, started: set[str]) -> type[Supervisor]:
 
 
 @pytest.mark.parametrize("victim", sorted(LOOPS))
-async def test_a_loop_that_ends_ends_the_process(settings: GatewaySettings, victim: str) -> None:
+async def test_a_loop_that_ends_ends_the_process(settings: FileGatewaySettings, victim: str) -> None:
     """With exit code 1."""
     async with asyncio.timeout(20):
         assert await serve(settings, asyncio.Event(), supervision=saboteur(victim, set())) == 1
 
 
-async def test_these_are_all_loops(settings: GatewaySettings) -> None:
+async def test_these_are_all_loops(settings: FileGatewaySettings) -> None:
     """So that one that is added is killed above as well; unharmed, the process ends with exit code 0."""
     started, stop = set[str](), asyncio.Event()
     running = asyncio.create_task(serve(settings, stop, supervision=saboteur("", started)))

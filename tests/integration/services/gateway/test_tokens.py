@@ -12,9 +12,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
+from nightshift.gateway.auth.bearer import BearerTokens, TokenRules
 from nightshift.http.token_keys import TokenKeys
 from nightshift.outcomes import Unavailable
-from services.gateway.auth.bearer import BearerTokens, TokenRules
 from tests.integration.services.gateway.harness import Gateway, gateway, serving_bytes
 
 ISSUER, AUDIENCE = "https://id.example.com/", "nightshift"

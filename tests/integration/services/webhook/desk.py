@@ -19,15 +19,14 @@ from nightshift.config.secret import Secret
 from nightshift.database import Database, migrate, open_database
 from nightshift.messaging.in_memory import PublishedJob
 from nightshift.messaging.job import FollowUp, Job
-from nightshift.testing import FakeObjectStore, JobResult, perform_job
+from nightshift.testing import FakeObjectStore, JobResult, perform_job, route_of
 from nightshift.worker.commit import Committer
 from nightshift.worker.router import Route
 from schema.tables import provider_objects, webhook_events
-from services.webhook.event import decode_event
-from services.webhook.event_table import event_handlers
-from services.webhook.handlers import EventRecorder
 from services.webhook.metrics import WebhookMetrics
+from services.webhook.recorder import EventRecorder
 from services.webhook.refreshing import refresh_object
+from services.webhook.service import webhook
 from services.webhook.stripe.api import StripeApi
 
 KEY = "rk_test_made_up_key"
@@ -47,11 +46,9 @@ class Desk:
 
     async def receive(self, event: WebhookReceived, **options: Any) -> JobResult:
         """The service works off an event with its shipped handlers."""
-        recorder = self._recorder()
-        route = Route(recorder.webhook_received, decode_event, on_dead_letter=recorder.given_up)
         options = {"job_id": f"{event.source}-{event.event_id}"} | options
         body = msgspec.json.encode(event)
-        return await perform_job(route, body, database=self.database, job_type="webhook.received", **options)
+        return await perform_job(self._route(), body, database=self.database, job_type="webhook.received", **options)
 
     async def refresh(self, message: RefreshObject, *, without_key: bool = False, **options: Any) -> JobResult:
         """The service gets an object from its provider."""
@@ -64,10 +61,10 @@ class Desk:
         Without the worker's pipeline: only the handlers, and the commit of what they want written.
         """
         asked, committer = deque[FollowUp](), Committer(self.database)
-        recorder = self._recorder()
+        route = self._route()
         for event in events:
             job = Job("webhook", event.TYPE, f"{event.source}-{event.event_id}", f"{event.source}-{event.event_id}")
-            await recorder.webhook_received(decode_event(msgspec.json.encode(event)), job)
+            await route.handler(route.decode(msgspec.json.encode(event)), job)
             if await committer.commit(job):
                 asked.extend(job.follow_ups)
         while asked:
@@ -78,9 +75,9 @@ class Desk:
                 await committer.commit(job)
                 asked.extend(job.follow_ups)
 
-    def _recorder(self) -> EventRecorder:
-        table = event_handlers(self.database, app_name="Acme")
-        return EventRecorder(table, self.database, self.objects, self.metrics, timedelta(0))
+    def _route(self) -> Route:
+        recorder = EventRecorder(self.database, self.objects, self.metrics, timedelta(0))
+        return route_of(webhook, WebhookReceived, database=self.database, app_name="Acme", recorder=recorder)
 
     async def rows(self, table: Table) -> list[dict[str, Any]]:
         """All rows of a table."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from nightshift.contract.job_events import JobEvent
-from services.gateway.jobs.deaths import MOST_REMEMBERED, Deaths
+from nightshift.gateway.jobs.deaths import MOST_REMEMBERED, Deaths
 
 AT = datetime(2026, 11, 28, tzinfo=UTC)
 

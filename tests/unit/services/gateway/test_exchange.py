@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from services.gateway.exchange import Exchanges, exchange_of
+from nightshift.gateway.exchange import Exchanges, exchange_of
 
 
 class Pass:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.auth.key_text import digest_of, id_in, make_key
+from nightshift.gateway.auth.key_text import digest_of, id_in, make_key
 
 
 def test_a_key_says_what_it_is() -> None:

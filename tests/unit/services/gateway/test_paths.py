@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.paths import Paths
+from nightshift.gateway.paths import Paths
 
 
 class Named:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.auth.rate_limit import RateLimiter
+from nightshift.gateway.auth.rate_limit import RateLimiter
 
 
 class Clock:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services.gateway.problems import Problem
-from services.gateway.room import SMALL_BYTES, Room
+from nightshift.gateway.problems import Problem
+from nightshift.gateway.room import SMALL_BYTES, Room
 
 
 async def test_what_does_not_fit_waits_and_then_is_told_to_come_again() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.auth.principal import Principal, scope_problems
+from nightshift.gateway.auth.principal import Principal, scope_problems
 
 
 @pytest.mark.parametrize(

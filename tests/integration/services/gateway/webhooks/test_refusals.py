@@ -14,7 +14,7 @@ import pytest
 from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
-from services.gateway.auth.scopes import SCOPES
+from nightshift.gateway.auth.scopes import SCOPES
 from tests.integration.services.gateway.harness import gateway, raw
 from tests.integration.services.gateway.webhooks.intake import BODIES, SECRETS, Door, door
 

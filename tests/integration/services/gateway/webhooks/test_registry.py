@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from nightshift.config.env_settings import SettingsError
+from nightshift.gateway.webhooks.registry import SourceRegistry
 from nightshift.heartbeat import Heartbeat
 from nightshift.webhooks.scheme import Sample
 from nightshift.webhooks.verdict import Verified
-from services.gateway.webhooks.registry import SourceRegistry
 from tests.harness import cancelled, eventually
 from tests.integration.services.gateway.webhooks.intake import request_of, write_sources
 

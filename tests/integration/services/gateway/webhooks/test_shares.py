@@ -10,8 +10,8 @@ from nightshift.broker import Connection
 from nightshift.broker.message import OutboundMessage
 from nightshift.contract import wire
 from nightshift.embedded.servers.broker import Broker
-from services.gateway.intake import Accepted, Intake
-from services.gateway.webhooks import shares
+from nightshift.gateway.intake import Accepted, Intake
+from nightshift.gateway.webhooks import shares
 from tests.harness import eventually
 from tests.integration.services.gateway.webhooks.intake import SOURCES, door
 from tests.integration.services.gateway.webhooks.test_outages import event

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.webhooks.standing import Standing
+from nightshift.gateway.webhooks.standing import Standing
 
 
 class Clock:

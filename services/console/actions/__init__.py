@@ -1,1 +1,0 @@
-"""What people do: each asked first, with what it will do, and recorded."""

@@ -1,1 +1,0 @@
-"""Sending a job by a form that is made of its contract."""

@@ -1,0 +1,1 @@
+"""The gateway: takes jobs and third-party events over HTTP."""
