@@ -32,6 +32,7 @@ _ALIASES = {
     "image/icon": "image/vnd.microsoft.icon", "image/x-win-bitmap": "image/vnd.microsoft.icon",
     "image/jpeg2000": "image/jp2", "image/jpeg2000-image": "image/jp2", "image/x-jpeg2000-image": "image/jp2",
     "image/jpx": "image/jp2", "image/jpm": "image/jp2", "image/j2k": "image/jp2", "image/x-jp2-codestream": "image/jp2",
+    "image/x-portable-greymap": "image/x-portable-graymap",
     "image/psd": "image/vnd.adobe.photoshop", "image/x-psd": "image/vnd.adobe.photoshop",
     "application/x-photoshop": "image/vnd.adobe.photoshop", "application/photoshop": "image/vnd.adobe.photoshop",
     "application/fits": "image/fits", "image/x-fits": "image/fits", "image/avif-sequence": "image/avif",
@@ -63,11 +64,16 @@ def compare_types(file: File, content_type: str) -> dict[str, Any]:
     The declared type is the one on the row, else the one that the file name's extension stands for.
     """
     declared = _declared_type(file)
-    if declared is None or _ALIASES.get(declared, declared) == _ALIASES.get(content_type, content_type):
+    if declared is None or known_name(declared) == known_name(content_type):
         return {}
-    if content_type in _CERTAIN or _ALIASES.get(declared, declared) in _CERTAIN:
+    if content_type in _CERTAIN or known_name(declared) in _CERTAIN:
         return {"claimedType": declared, "mislabelled": True}
     return {"claimedType": declared}
+
+
+def known_name(media_type: str) -> str:
+    """Return the name that a type has here, whatever other programs call it."""
+    return _ALIASES.get(media_type, media_type)
 
 
 def _declared_type(file: File) -> str | None:

@@ -37,9 +37,9 @@ BINARY = _table({
     rb"8BPS\x00[\x01\x02]": "image/vnd.adobe.photoshop",
     rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51\x00": "image/jp2",
     rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a[\x00-\xff]{8}": "image/jxl",
-    rb"P4\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s": "image/x-portable-bitmap",
-    rb"P5\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s+\d+\s": "image/x-portable-graymap",
-    rb"P6\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s+\d+\s": "image/x-portable-pixmap",
+    rb"P4\s(?:#[^\n]*\n|\s)*\d+(?:#[^\n]*\n|\s)+\d+\s": "image/x-portable-bitmap",
+    rb"P5\s(?:#[^\n]*\n|\s)*\d+(?:#[^\n]*\n|\s)+\d+(?:#[^\n]*\n|\s)+\d+\s": "image/x-portable-graymap",
+    rb"P6\s(?:#[^\n]*\n|\s)*\d+(?:#[^\n]*\n|\s)+\d+(?:#[^\n]*\n|\s)+\d+\s": "image/x-portable-pixmap",
     rb"P7\n(?:#[^\n]*\n)*WIDTH \d": "image/x-portable-arbitrarymap",
     rb"P[Ff]\n\d+ \d+\n-?\d+\.\d+\n": "image/x-portable-floatmap",
     rb"AT&TFORM.{4}DJV": "image/vnd.djvu",
@@ -90,11 +90,14 @@ TEXTUAL = _table({
     rb"P1\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s+(?:#[^\n]*\n|[01\s])*\Z": "image/x-portable-bitmap",
     rb"P2\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s+(?:#[^\n]*\n|[\d\s])*\Z": "image/x-portable-graymap",
     rb"P3\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s+(?:#[^\n]*\n|[\d\s])*\Z": "image/x-portable-pixmap",
+    rb"P4\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s.{0,1024}\xff": "image/x-portable-bitmap",
     rb"P5\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s+(?:255|65535)\s": "image/x-portable-graymap",
     rb"P6\s(?:#[^\n]*\n|\s)*\d+\s+\d+\s+(?:255|65535)\s": "image/x-portable-pixmap",
     rb"#\?(?:RADIANCE|RGBE)\n": "image/vnd.radiance",
+    rb"%!PS-Adobe-\d\.\d PDF-\d\.\d": "application/pdf",
     rb"%!PS-Adobe-\d": "application/postscript",
     rb"\{\\rtf1": "application/rtf",
+    rb"(?:\s*%[^\r\n]*[\r\n])*+\s*\d{1,10} \d{1,5} obj\b\s*(?:<<|\[)\s*[/\[(<\d]": "application/pdf",
 })  # fmt: skip
 """Types that are text, or begin like one."""
 

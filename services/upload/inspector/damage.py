@@ -17,6 +17,7 @@ _GREY = 128
 _RIFF_HEAD = 8
 _FOUR_LETTERS = re.compile(rb"[A-Za-z0-9 ]{4}")
 _PNG_HEAD = 8
+_DRAWN = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _JPEG_END = b"\xff\xd9"
 _GIF_HEAD, _GIF_IMAGE_HEAD = 13, 9
 
@@ -35,6 +36,8 @@ def repaired(file: BinaryIO, decoder: str, size: int) -> BinaryIO | None:
     file.seek(0)
     if decoder == "JPEG":
         return io.BytesIO(file.read() + _JPEG_END)
+    if decoder == "PNG":
+        return _only_what_is_drawn(file, size)
     if decoder == "WEBP" and (end := _webp_end(file, size)) <= 2 * size:
         body = file.read(end)[_RIFF_HEAD:]
         return io.BytesIO(b"RIFF%b%b" % ((end - _RIFF_HEAD).to_bytes(4, "little"), body.ljust(end - _RIFF_HEAD, b"\0")))
@@ -83,6 +86,16 @@ def _png_chunks(file: BinaryIO, size: int) -> Any:
         length, kind = struct.unpack(">I4s", file.read(8))
         yield kind, place + 8, min(length, size - place - 8)
         place += 12 + length
+
+
+def _only_what_is_drawn(file: BinaryIO, size: int) -> BinaryIO | None:
+    """Return a PNG without remarks, profiles and later frames: browsers pass over those that make no sense."""
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for kind, place, length in _png_chunks(file, size):
+        if kind in _DRAWN:
+            file.seek(place - 8)
+            parts.append(file.read(8 + length + 4))
+    return io.BytesIO(b"".join(parts)) if len(parts) > 1 else None
 
 
 def _png_share(file: BinaryIO, size: int) -> float:

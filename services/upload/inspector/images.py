@@ -1,7 +1,8 @@
 """Inspect an image: its metadata and a thumbnail of its first frame."""
 
-import io
+import struct
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -25,10 +26,12 @@ from PIL import (
 
 from services.upload.file_type import IMAGES
 from services.upload.inspection import ImageLimits, UnreadableFileError
-from services.upload.inspector import damage, exif
+from services.upload.inspector import damage, exif, photoshop
+from services.upload.inspector.fits import image_header, why_no_picture
+from services.upload.inspector.overlaid import overlaid
 from services.upload.inspector.samples import samples_of
 from services.upload.inspector.thumbnails import UPRIGHT, small, turned
-from services.upload.inspector.tiff import Tiff, read_tiff
+from services.upload.inspector.tiff import BITS, PLANES, Tiff, read_tiff
 from services.upload.inspector.unshowable import why_not_showable
 from services.upload.sanitize import clean
 
@@ -51,8 +54,8 @@ DECODERS = (
 _ANIMATED = ("AVIF", "GIF", "PNG", "WEBP")
 _TURNS_ITSELF = "TIFF"  # Pillow's TIFF decoder applies the orientation while loading
 _MAX_TEXT_BYTES = 64 * 1024 * 1024
-_CURSOR = b"\0\0\2"
-_MAX_CURSOR_BYTES = 16 * 1024 * 1024
+_CURSOR, _ICON = b"\0\0\2", b"\0\0\1"
+_BYTE = 8
 _ENOUGH = 0.75
 """The part of a damaged image that must be there for it to be shown."""
 
@@ -78,6 +81,13 @@ _DEEP_GREYS = {
 for (_order, _format, _bits), _modes in _DEEP_GREYS.items():
     for _photometric in (0, 1):
         TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (_format,), 1, (_bits,), ()), _modes)
+        # Pillow's own list takes bytes with a sign for those without.
+        TiffImagePlugin.OPEN_INFO[_order, _photometric, (2,), 1, (8,), ()] = ("I", "I;8S")
+for (_order, _photometric, _formats, *_others), _modes in tuple(TiffImagePlugin.OPEN_INFO.items()):
+    # Samples that say nothing of themselves (4) are numbers without a sign.
+    if set(_formats) == {1}:
+        _key: Any = (_order, _photometric, (4,) * len(_formats), *_others)
+        TiffImagePlugin.OPEN_INFO.setdefault(_key, _modes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class _Subject:
     size: int
     limits: ImageLimits
     tiff: Tiff | None
+    is_deep_photoshop: bool = False
+    """A Photoshop document of 16 bits, which is decoded as one of 8 that is twice as wide."""
 
 
 def look_into_image(
@@ -101,9 +113,14 @@ def look_into_image(
     """
     decoder = IMAGES[content_type]
     size = file.seek(0, 2)
-    subject = _Subject(file, decoder, size, limits, read_tiff(file, size) if decoder == "TIFF" else None)
-    Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
+    tiff = read_tiff(file, size) if decoder == "TIFF" else None
+    subject = _Subject(file, decoder, size, limits, tiff, decoder == "PSD" and photoshop.is_deep(file))
+    Image.MAX_IMAGE_PIXELS = limits.max_image_pixels * (2 if subject.is_deep_photoshop else 1)
+    # Pillow's own reader of plain samples takes a plane of 16 bits for one of 8.
+    TiffImagePlugin.READ_LIBTIFF = tiff is not None and tiff.number(PLANES, 1) != 1 and tiff.number(BITS, 1) > _BYTE
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _MAX_TEXT_BYTES
+    if decoder == "FITS" and image_header(file) is None:  # its decoder would take a table for an image
+        return _not_shown(decoder, str(why_no_picture(file))), None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd but readable files
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # given before anything is decoded
@@ -132,7 +149,7 @@ def _otherwise(subject: _Subject, problem: Exception) -> tuple[dict[str, Any], I
         UnreadableFileError: it is broken.
     """
     if why := why_not_showable(_rewound(subject.file), subject.decoder, subject.tiff):
-        return {"kind": "image", "format": subject.decoder, "notShown": why}, None
+        return _not_shown(subject.decoder, why), None
     try:
         salvaged = _salvaged(subject)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as refusal:
@@ -151,16 +168,28 @@ def _otherwise(subject: _Subject, problem: Exception) -> tuple[dict[str, Any], I
     raise UnreadableFileError(f"it is a {subject.decoder} image that is broken or cut off: {words}") from problem
 
 
+def _not_shown(decoder: str, why: str) -> dict[str, Any]:
+    return {"kind": "image", "format": decoder, "notShown": why}
+
+
 def _salvaged(subject: _Subject) -> tuple[dict[str, Any], Image.Image] | None:
     """Return what a damaged image still shows, as browsers do, if most of it is there."""
-    file, decoder, size = subject.file, subject.decoder, subject.size
-    repaired = damage.repaired(file, decoder, size)
+    repaired = damage.repaired(subject.file, subject.decoder, subject.size)
+    if subject.decoder == "PNG":  # its decoder goes on by itself behind most faults
+        with suppress(SyntaxError, ValueError, OSError, IndexError, struct.error):
+            return _shown_as_far_as_it_goes(subject, _opened(subject), is_whole=False)
+    return _shown_as_far_as_it_goes(subject, repaired or _opened(subject), is_whole=repaired is not None)
+
+
+def _shown_as_far_as_it_goes(
+    subject: _Subject, source: BinaryIO, *, is_whole: bool
+) -> tuple[dict[str, Any], Image.Image] | None:
     # A repaired file has to be read without a fault: what its decoder fills in is then known.
-    ImageFile.LOAD_TRUNCATED_IMAGES = repaired is None
+    ImageFile.LOAD_TRUNCATED_IMAGES = not is_whole
     try:
-        with Image.open(repaired or _opened(subject), formats=[decoder]) as image:
+        with Image.open(source, formats=[subject.decoder]) as image:
             image.load()
-            if damage.share_present(image, file, decoder, size, subject.tiff) < _ENOUGH:
+            if damage.share_present(image, subject.file, subject.decoder, subject.size, subject.tiff) < _ENOUGH:
                 return None
             metadata, picture = _look(image, subject)
             return metadata | {"damaged": True}, picture
@@ -169,12 +198,14 @@ def _salvaged(subject: _Subject) -> tuple[dict[str, Any], Image.Image] | None:
 
 
 def _look(image: Image.Image, subject: _Subject) -> tuple[dict[str, Any], Image.Image]:
-    width, height = image.size
     metadata: dict[str, Any] = {"kind": "image", "format": subject.decoder, "mode": image.mode}
     metadata |= exif.selection(image)
     orientation = exif.orientation(image)
     metadata["orientation"] = orientation
-    picture = small(image, subject.limits.thumbnail_pixels, samples_of(image, subject.tiff))
+    if subject.is_deep_photoshop:
+        image = photoshop.high_bytes(image)
+    width, height = image.size
+    picture = small(image, subject.limits.thumbnail_pixels, samples_of(image, subject.file, subject.tiff))
     metadata |= _frames(image, subject)
     if subject.decoder != _TURNS_ITSELF:
         picture = turned(picture, orientation)
@@ -204,9 +235,11 @@ def _rewound(file: BinaryIO) -> BinaryIO:
 def _opened(subject: _Subject) -> BinaryIO:
     """Return the file as its decoder takes it: a cursor is an icon with another number in its third byte."""
     file = _rewound(subject.file)
-    if subject.decoder != "ICO" or subject.size > _MAX_CURSOR_BYTES or file.read(3) != _CURSOR:
-        return _rewound(file)
-    return io.BytesIO(b"\0\0\1" + file.read())
+    if subject.decoder == "ICO" and file.read(len(_CURSOR)) == _CURSOR:
+        return overlaid(_rewound(file), 0, _ICON)
+    if subject.decoder == "PSD" and subject.is_deep_photoshop:
+        return photoshop.as_bytes(file)
+    return _rewound(file)
 
 
 def _too_many_pixels(limits: ImageLimits) -> UnreadableFileError:

@@ -3,6 +3,7 @@
 import io
 import math
 import re
+from itertools import islice
 from typing import Any, BinaryIO
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]  # the package ships no types
@@ -17,8 +18,11 @@ _FORM_VERSION = 2
 _MAX_BROKEN_PAGES = 20
 """So many pages that cannot be read are passed over in search of the first one that can."""
 _MAX_REPAIRED_BYTES = 32 * 1024 * 1024
+_HEADER, _HEADER_BYTES = b"%PDF-", 1024
 _CATALOGUE = re.compile(rb"/Type\s*/Catalog\b")
 _OBJECT = re.compile(rb"\b(\d{1,10})\s+(\d{1,5})\s+obj\b")
+_PAGE = re.compile(rb"\b(\d{1,7})\s+(\d{1,5})\s+obj\b\s*<<(?:(?!endobj).){0,2000}?/Type\s*/Page\b", re.DOTALL)
+_MAX_LISTED_PAGES = 1000
 _CATALOGUE_BYTES = 4096
 """How far behind the beginning of its object a catalogue's type is looked for."""
 _TAIL_BYTES = 64 * 1024
@@ -43,24 +47,44 @@ def look_into_pdf(file: BinaryIO, limits: ImageLimits) -> tuple[dict[str, Any], 
             return {"kind": "pdf", "encrypted": True, "notShown": lock}, None
         raise UnreadableFileError(f"it is a PDF that is broken or cut off: {clean(problem)}") from problem
     try:
-        _show_forms(document)
-        metadata = _metadata(document)
-        picture, number = _first_page(document, limits.thumbnail_pixels)
-        if number > 0 or is_repaired or not _has_end(file):
-            metadata["damaged"] = True
-        return metadata, picture
+        return _looked_into(document, file, limits, is_repaired=is_repaired)
     except pdfium.PdfiumError as problem:
-        raise UnreadableFileError(f"it is a PDF whose first page is broken: {clean(problem)}") from problem
+        whole = _with_pages(file)
+        if whole is None:
+            raise _broken_page(problem) from problem
     finally:
         document.close()
+    try:
+        with pdfium.PdfDocument(whole) as document:
+            return _looked_into(document, whole, limits, is_repaired=True)
+    except pdfium.PdfiumError as problem:
+        raise _broken_page(problem) from problem
+
+
+def _looked_into(
+    document: Any, file: BinaryIO, limits: ImageLimits, *, is_repaired: bool
+) -> tuple[dict[str, Any], Image.Image]:
+    _show_forms(document)
+    metadata = _metadata(document)
+    picture, number = _first_page(document, limits.thumbnail_pixels)
+    if number > 0 or is_repaired or not _has_end(file):
+        metadata["damaged"] = True
+    return metadata, picture
+
+
+def _broken_page(problem: Exception) -> UnreadableFileError:
+    return UnreadableFileError(f"it is a PDF whose first page is broken: {clean(problem)}")
 
 
 def _opened(file: BinaryIO) -> tuple[Any, bool]:
-    """Open a document; one without a trailer gets one that names its catalogue, as other viewers find it.
+    """Open a document; one without a header or a trailer gets one, as other viewers do without.
 
     Raises:
         PdfiumError: it is locked or broken.
     """
+    file.seek(0)
+    if _HEADER not in file.read(_HEADER_BYTES) and (whole := _with_header(file)) is not None:
+        return pdfium.PdfDocument(whole), True
     try:
         return pdfium.PdfDocument(file), False
     except pdfium.PdfiumError as problem:
@@ -68,6 +92,13 @@ def _opened(file: BinaryIO) -> tuple[Any, bool]:
         if whole is None:
             raise
     return pdfium.PdfDocument(whole), True
+
+
+def _with_header(file: BinaryIO) -> BinaryIO | None:
+    """Return the file with a header, if it is not too large for a copy; PDFium finds the shifted objects by itself."""
+    file.seek(0)
+    data = file.read(_MAX_REPAIRED_BYTES + 1)
+    return None if len(data) > _MAX_REPAIRED_BYTES else io.BytesIO(_HEADER + b"1.7\n" + data)
 
 
 def _with_trailer(file: BinaryIO) -> BinaryIO | None:
@@ -81,6 +112,21 @@ def _with_trailer(file: BinaryIO) -> BinaryIO | None:
     if not objects:
         return None
     return io.BytesIO(b"%b\ntrailer\n<</Root %b %b R>>\nstartxref\n0\n%%%%EOF\n" % (data, *objects[-1]))
+
+
+def _with_pages(file: BinaryIO) -> BinaryIO | None:
+    """Return the file with a list of the pages that stand in it, in place of the one that leads to none."""
+    file.seek(0)
+    data = file.read(_MAX_REPAIRED_BYTES + 1)
+    pages = [found.groups() for found in islice(_PAGE.finditer(data), _MAX_LISTED_PAGES)]
+    if len(data) > _MAX_REPAIRED_BYTES or not pages:
+        return None
+    free = 1 + max(int(number) for number, _ in _OBJECT.findall(data))
+    kids = b" ".join(b"%b %b R" % page for page in pages)
+    return io.BytesIO(
+        b"%b\n%d 0 obj\n<</Type/Pages/Kids[%b]/Count %d>>\nendobj\n%d 0 obj\n<</Type/Catalog/Pages %d 0 R>>\nendobj\n"
+        b"trailer\n<</Root %d 0 R>>\nstartxref\n0\n%%%%EOF\n" % (data, free, kids, len(pages), free + 1, free, free + 1)
+    )
 
 
 def _show_forms(document: Any) -> None:

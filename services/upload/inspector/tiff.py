@@ -11,7 +11,7 @@ _MAX_VALUES = 1_000_000
 _TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 16: "Q", 17: "q", 18: "Q"}
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-SAMPLES, SAMPLE_FORMAT, GDAL_NO_DATA = 277, 339, 42113
+SAMPLES, PLANES, SAMPLE_FORMAT, GDAL_NO_DATA = 277, 284, 339, 42113
 _OFFSETS = ((273, 279), (324, 325))
 """The tags of the places and lengths of strips, and of tiles."""
 

@@ -3,6 +3,7 @@
 import struct
 from typing import BinaryIO
 
+from services.upload.inspector.fits import why_no_picture
 from services.upload.inspector.jpeg import has_end, segments
 from services.upload.inspector.tiff import (
     BITS,
@@ -18,6 +19,10 @@ _SHOWABLE_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """JPEG frames that the decoder knows: baseline, extended, progressive, and both with arithmetic coding."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _BYTE = 8
+_BITMAP_HEAD = 14 + 40
+_BITMAP_MASKS = frozenset({3, 6})
+_BITMAP_OF_ANOTHER_KIND = frozenset({4, 5})
+"""Compressions of a bitmap: fields of bits that are said by masks; a JPEG or a PNG inside, as printers take them."""
 
 
 def why_not_showable(file: BinaryIO, decoder: str, tiff: Tiff | None) -> str | None:
@@ -26,13 +31,33 @@ def why_not_showable(file: BinaryIO, decoder: str, tiff: Tiff | None) -> str | N
         return _tiff(tiff) if tiff is not None else None
     if decoder == "JPEG":
         return _jpeg(file)
-    head = file.read(26)
+    if decoder == "FITS":
+        return why_no_picture(file)
+    head = file.read(_BITMAP_HEAD)
+    if decoder == "BMP":
+        return _bitmap(head, file.seek(0, 2))
+    return _by_head(head, decoder)
+
+
+def _by_head(head: bytes, decoder: str) -> str | None:
     if decoder == "PNG" and head[12:16] == b"CgBI":
         return "it is a PNG in Apple's own variant for apps"
-    if decoder == "PSD" and len(head) == 26:  # noqa: PLR2004 - the length of its header
-        version, depth, mode = struct.unpack(">4xH16xHH", head)
-        if version == 2 or depth != _BYTE or mode not in {0, 1, 2, 3, 4, 9}:  # noqa: PLR2004 - the large variant
+    if decoder == "PSD" and len(head) >= 26:  # noqa: PLR2004 - the length of its header
+        version, depth, mode = struct.unpack_from(">4xH16xHH", head)
+        if version == 2 or depth not in {1, 8, 16} or mode not in {0, 1, 2, 3, 4, 9}:  # noqa: PLR2004 - the large variant
             return f"no picture can be made of a Photoshop document of version {version}, {depth} bits, mode {mode}"
+    return None
+
+
+def _bitmap(head: bytes, size: int) -> str | None:
+    """Say of a bitmap with all its pixels that they are packed in a way that the decoder does not know."""
+    if len(head) < _BITMAP_HEAD:
+        return None
+    place, _, width, height, bits, compression = struct.unpack_from("<10xIIii2xHI", head)
+    row = (width * bits + 31) // 32 * 4
+    whole = compression in _BITMAP_MASKS and width > 0 and place + row * abs(height) <= size
+    if whole or (compression in _BITMAP_OF_ANOTHER_KIND and place < size):
+        return f"no picture can be made of a bitmap with {bits} bits in a pixel and compression {compression}"
     return None
 
 

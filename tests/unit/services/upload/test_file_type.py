@@ -12,6 +12,10 @@ from services.upload.file_type import HEAD_BYTES, UNKNOWN, sniff
     [
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "image/jpeg"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "image/png"),
+        (b"P4\n120 80\n" + b"\xff" * 99, "image/x-portable-bitmap"),
+        (b"P5\n# one\n120 80\n# another\n255\n" + bytes(99), "image/x-portable-graymap"),
+        (b"1 0 obj\n<</Type/Catalog>>\nendobj\n", "application/pdf"),
+        (b"%!PS-Adobe-3.0 PDF-1.4\n1 0 obj\n", "application/pdf"),
         (b"GIF87a\x3c\x00\x28\x00\x80", "image/gif"),
         (b"GIF89a\x3c\x00\x28\x00\x80", "image/gif"),
         (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "image/webp"),
@@ -82,6 +86,8 @@ def test_the_first_bytes_say_the_type(head: bytes, media_type: str) -> None:
     [
         b"BMI;weight\n21.4;70\n",
         b"ID3 tags explained",
+        b"P4 10 20 are three words",
+        b"1 0 obj is how the first object of a PDF begins",
         b"GIF89a is a format of 1989",
         b"II* is how some files begin",
         b"MM drawings of the house",

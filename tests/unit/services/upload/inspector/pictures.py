@@ -77,9 +77,27 @@ def fits(bits: int = 16, pixels: bytes = b"", size: tuple[int, int] = RAMP, more
     return header.ljust(-(-len(header) // 2880) * 2880) + pixels.ljust(-(-len(pixels) // 2880) * 2880, b"\x00")
 
 
+def fits_without_data() -> bytes:
+    """The first part of a FITS file that has everything in extensions."""
+    cards = [
+        "SIMPLE  =                    T",
+        "BITPIX  =                    8",
+        "NAXIS   =                    0",
+        "END",
+    ]
+    return "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+
+
+def table_extension() -> bytes:
+    """An extension with a table of 100 rows of 64 bytes."""
+    cards = ["XTENSION= 'BINTABLE'", "BITPIX  =                    8", "NAXIS   =                    2"]
+    cards += ["NAXIS1  =                   64", "NAXIS2  =                  100", "END"]
+    return "".join(card.ljust(80) for card in cards).ljust(2880).encode() + bytes(range(64)) * 135
+
+
 def psd(depth: int = 8, size: tuple[int, int] = RAMP) -> bytes:
     """A Photoshop document of three channels without compression: a ramp of grey."""
     width, height = size
     head = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, height, width, depth, 3)
-    channel = ramp("B" if depth == 8 else "H", 0, 2**depth - 1, size, ">")
+    channel = ramp({8: "B", 16: "H", 32: "I"}[depth], 0, 2**depth - 1, size, ">")
     return head + bytes(4) + bytes(4) + bytes(4) + b"\x00\x00" + 3 * channel

@@ -9,6 +9,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from services.upload.inspection import UnreadableFileError
+from tests.unit.services.upload.inspector.corpus import SIZE, images
 from tests.unit.services.upload.inspector.looks import brightness, encoded, gradient, inspect, look
 from tests.unit.services.upload.inspector.pictures import ramp, tiff
 
@@ -170,3 +171,12 @@ def test_a_webp_whose_picture_is_said_to_be_absurdly_long_is_broken() -> None:
     whole = encoded(PHOTO, "WEBP")
     with pytest.raises(UnreadableFileError, match="broken or cut off"):
         look(whole[:16] + b"\xff\xff\xff\xff" + whole[20:])
+
+
+@pytest.mark.parametrize("name", [name for name in images() if name.startswith("PNG with a senseless")])
+def test_a_senseless_remark_in_a_png_does_not_keep_the_picture(name: str) -> None:
+    """Browsers pass over profiles, times and frames of an animation that make no sense."""
+    metadata, picture = look(images()[name])
+    assert picture.size == SIZE
+    assert brightness(picture, 1) > 220
+    assert "notShown" not in metadata

@@ -127,3 +127,40 @@ def test_a_portable_grey_map_of_16_bits_keeps_its_meaning() -> None:
 def test_a_portable_grey_map_may_have_any_maximum() -> None:
     """Cameras of 12 bits write 4095."""
     assert_ramp(b"P5\n60 40\n4095\n" + ramp("H", 0, 4095, order=BIG))
+
+
+@pytest.mark.parametrize("order", [LITTLE, BIG])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_bytes_with_a_sign_are_spread_like_other_numbers_with_one(order: str, photometric: int) -> None:
+    """Taken for bytes without a sign, black would be in the middle."""
+    pixels = ramp("b", -128, 127, order=order)
+    assert_ramp(tiff(pixels, order=order, sample_format=2, photometric=photometric), rising=photometric == 1)
+
+
+@pytest.mark.parametrize("order", [LITTLE, BIG])
+def test_samples_that_say_nothing_of_themselves_are_numbers(order: str) -> None:
+    """As section 19 of TIFF 6.0 has it."""
+    assert_ramp(tiff(ramp("B", 0, 255), order=order, sample_format=4))
+    assert_ramp(tiff(ramp("H", 0, 65535, order=order), order=order, bits=(16,), sample_format=4))
+
+
+@pytest.mark.parametrize("order", [LITTLE, BIG])
+def test_colours_of_16_bits_in_planes_keep_their_places(order: str) -> None:
+    """Each plane is a picture of its own in the file."""
+    plane = ramp("H", 0, 65535, order=order)
+    places = {284: (3, [2]), 273: (4, [8, 8 + len(plane), 8 + 2 * len(plane)]), 279: (4, [len(plane)] * 3)}
+    assert_ramp(tiff(plane * 3, order=order, bits=(16,) * 3, photometric=2, more=places))
+
+
+def test_numbers_that_an_astronomer_calls_blank_are_left_out() -> None:
+    """`BLANK` marks what was not measured, in whole numbers."""
+    row = struct.pack(f">{RAMP[0]}h", *[-32768 if x < 10 else 100 + x for x in range(RAMP[0])])
+    _, picture = look(fits(16, row * RAMP[1], more=["BLANK   =               -32768"]))
+    assert [alpha(picture, place) for place in ((0, 20), (59, 20))] == [0, 255]
+    assert brightness(picture.crop((10, 0, *RAMP)), 0) < 20
+
+
+def test_a_dark_portable_grey_map_of_16_bits_stays_dark() -> None:
+    """Its header says what is white."""
+    _, picture = look(b"P5 60 40 65535\n" + ramp("H", 0, 4000, order=">"))
+    assert brightness(picture, 1) < 20

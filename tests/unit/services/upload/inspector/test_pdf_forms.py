@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.unit.services.upload.inspector.corpus import documents
 from tests.unit.services.upload.inspector.looks import inspect, look
 from tests.unit.services.upload.inspector.pdfs import form, one_page, pdf
 
@@ -126,3 +127,17 @@ def test_a_document_whose_end_is_missing_is_known_as_damaged() -> None:
     """Its last line is gone."""
     assert look(pdf(one_page()).replace(b"%%EOF\n", b""))[0]["damaged"] is True
     assert "damaged" not in look(pdf(one_page()))[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "without a header", "with another comment as header", "with a header in lower case",
+        "with a header of PostScript", "kids missing", "kids null", "kids no list", "nested beyond reason",
+    ],
+)  # fmt: skip
+def test_a_document_without_a_header_or_a_list_of_its_pages_is_shown_as_damaged(name: str) -> None:
+    """Other viewers find its objects by themselves."""
+    metadata, picture = look(documents()[name])
+    assert metadata["damaged"] is True
+    assert picture.getpixel((40, 120)) == RED

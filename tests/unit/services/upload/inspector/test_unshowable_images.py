@@ -5,8 +5,17 @@ import struct
 import pytest
 
 from services.upload.inspection import UnreadableFileError
-from tests.unit.services.upload.inspector.looks import encoded, gradient, inspect
-from tests.unit.services.upload.inspector.pictures import psd, ramp, tiff
+from tests.unit.services.upload.inspector.corpus import images
+from tests.unit.services.upload.inspector.looks import brightness, encoded, gradient, inspect, look
+from tests.unit.services.upload.inspector.pictures import (
+    RAMP,
+    fits,
+    fits_without_data,
+    psd,
+    ramp,
+    table_extension,
+    tiff,
+)
 
 KINDS = {
     "camera raw data": tiff(ramp("H", 0, 4095), bits=(16,), photometric=32_803),
@@ -58,8 +67,40 @@ def test_a_jpeg_of_a_medical_kind_says_why_it_is_not_shown(marker: int, precisio
     assert f"{precision} bits" in metadata["notShown"]
 
 
-def test_a_photoshop_document_of_16_bits_says_why_it_is_not_shown() -> None:
-    """One of 8 bits is shown."""
-    metadata, picture = inspect(psd(16))
-    assert (picture, "16 bits" in metadata["notShown"]) == (None, True)
-    assert inspect(psd(8))[1] is not None
+@pytest.mark.parametrize("fields", ["444", "888 reversed", "10 10 10"])
+def test_a_bitmap_of_unusual_fields_says_why_it_is_not_shown(fields: str) -> None:
+    """One that lacks its pixels is broken."""
+    data = images()[f"BMP of fields {fields}"]
+    metadata, picture = inspect(data)
+    assert (picture, "compression 3" in metadata["notShown"]) == (None, True)
+    with pytest.raises(UnreadableFileError):
+        inspect(data[:-1000])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(fits(64, ramp("q", 0, 1000, order=">")), id="64 bits"),
+        pytest.param(fits_without_data(), id="nothing"),
+        pytest.param(fits_without_data() + table_extension(), id="a table"),
+    ],
+)
+def test_a_sound_fits_file_without_a_picture_says_so(data: bytes) -> None:
+    """Tables of stars are what many of them hold; their bytes are no picture."""
+    metadata, picture = inspect(data)
+    assert picture is None
+    assert "FITS" in metadata["notShown"]
+
+
+def test_a_photoshop_document_of_32_bits_says_why_it_is_not_shown() -> None:
+    """Those of 8 and 16 bits are shown."""
+    metadata, picture = inspect(psd(32))
+    assert (picture, "32 bits" in metadata["notShown"]) == (None, True)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_photoshop_document_is_shown_in_its_own_size(depth: int) -> None:
+    """Decoded as bytes, one of 16 bits is twice as wide."""
+    metadata, picture = look(psd(depth))
+    assert (metadata["width"], metadata["height"], picture.size) == (*RAMP, RAMP)
+    assert [brightness(picture, x) for x in (0, 0.5, 1)] == pytest.approx([0, 127, 255], abs=6)
