@@ -25,7 +25,7 @@ T = TypeVar("T")
 _TABLES_THERE = (select(processed_messages).limit(0), select(outbox).limit(0))
 """Find nothing, and fail where the library's tables, or columns that they have got since, are missing or hidden."""
 _TRUSTED_SECONDS = 10.0
-"""So long after a write, jobs begin without a try. Each try leaves dead rows in PostgreSQL's own tables."""
+"""So long after a write, jobs begin without a try, which costs a commit."""
 _IDLE_SECONDS = 60.0
 """So often a process that writes nothing tries whether it could."""
 

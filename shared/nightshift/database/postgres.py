@@ -25,10 +25,16 @@ from nightshift.database.library_schema import translation
 from nightshift.database.outages import lacks_tables, unavailable
 from nightshift.database.tables import SCHEMA
 
-_SOME_PAGES = text(
-    "CREATE TEMPORARY TABLE nightshift_probe ON COMMIT DROP AS"
-    " SELECT repeat('x', 1000) AS filling FROM generate_series(1, 100)"
+_A_RECORD = text(
+    "SELECT set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true),"
+    " pg_logical_emit_message(true, 'nightshift', '')"
 )
+"""Writes a hundred bytes of the log that a commit has to flush, and changes no table."""
+_SOME_PAGES = text(
+    "SELECT count(*) FROM"
+    " (SELECT repeat('x', 1000) || number FROM generate_series(1, 200) AS number ORDER BY 1 OFFSET 0) AS sorted"
+)
+"""Sorts more than fits into its memory, so that pages are allocated where tables are."""
 
 # `"$user"` of PostgreSQL's default path names the library's schema when the role is called `nightshift`, and the
 # application's tables would be created there.
@@ -138,13 +144,13 @@ def _wanted(address: URL, limits: PoolLimits) -> dict[str, str]:
 
 
 async def try_to_write(connection: AsyncConnection) -> None:
-    """Allocate some pages of the server's disk and free them: a server whose disk is full still answers queries.
+    """Allocate some pages of the server's disk and free them, and leave something to commit.
 
-    Use it rarely: at the start, after a write that failed, after a pause. Each try leaves dead rows in system tables.
+    A server whose disk is full still answers queries, and even commits what fits into the pages that it has: only new
+    pages show that there is room. Nothing stays behind, and any user may do it.
     """
-    may = text("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
-    if (await connection.execute(may)).scalar():
-        await connection.execute(_SOME_PAGES)
+    await connection.execute(_A_RECORD)
+    await connection.execute(_SOME_PAGES)
 
 
 def _dsn(address: URL) -> str:

@@ -107,10 +107,12 @@ async def test_a_service_may_have_fewer_rights_than_who_migrates(shop: Shop) -> 
     await shop.sql(
         "GRANT USAGE ON SCHEMA nightshift TO {user}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA nightshift TO {user}",
+        "DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$",
     )
     database = open_database(shop.url)
 
     assert [state.at for state in await history_states(database, "none")] == ["0006"]
+    await database.expect_to_write()
 
     await database.close()
 

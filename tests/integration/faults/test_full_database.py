@@ -4,13 +4,37 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+from sqlalchemy import text
+
+from nightshift.database import migrate, open_database
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.job import Job
+from nightshift.outcomes import Unavailable
 from tests.file_system import fill, mounted
 from tests.harness import RECORD, SOON, RunProbe, eventually, working
 from tests.postgres_server import postgres_server
 
 JOBS = 60
+ROWS = text("INSERT INTO big SELECT repeat(md5(random()::text), 50) FROM generate_series(1, 100)")
+
+
+async def test_the_probe_sees_a_full_disk_and_that_there_is_room_again() -> None:
+    """A server whose disk is full lets everybody read, and commits what fits into the pages that it has."""
+    with mounted("200m") as disk:
+        async with postgres_server(folder=disk) as server:
+            database = open_database(server.url_by("127.0.0.1"))
+            await migrate(server.url_by("127.0.0.1"), "none")
+            await database.commit(lambda connection: connection.execute(text("CREATE TABLE big (filling text)")))
+            filler = fill(disk)
+            with pytest.raises(Unavailable, match="No space left"):
+                await database.commit(lambda connection: [connection.execute(ROWS) for _ in range(100)])
+            for _ in range(2):
+                with pytest.raises(Unavailable, match="No space left"):
+                    await database.probe()
+            os.truncate(filler, 0)
+            await database.probe()
+            await database.close()
 
 
 async def test_a_burst_begins_nothing_while_the_disk_is_full(broker: Broker, tmp_path: Path) -> None:
