@@ -14,6 +14,7 @@ from nightshift.http.connection_limits import ConnectionLimits
 from nightshift.http.server import listen, protocol_config, serve_http, url_of
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
+from nightshift.observability.standard_output import say
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import describe_self
@@ -63,7 +64,7 @@ def _hash_password(parser: argparse.ArgumentParser) -> int:
         return 130
     if len(password) < _SHORTEST_PASSWORD:
         parser.error(f"a password has at least {_SHORTEST_PASSWORD} characters")
-    print(hash_password(password))  # noqa: T201 - a command's output
+    say(hash_password(password))
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from nightshift.config.settings import SettingsError, load
 from nightshift.database import Database
+from nightshift.observability.standard_output import say
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import database_of
 from schema.account_keys import AccountKeys, NoKeyError
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     except Unavailable as error:
         print(error, file=sys.stderr)  # noqa: T201 - a command's output
         return 1
-    print(f"{sealed} accounts' credentials were encrypted with the newest key")  # noqa: T201 - a command's output
+    say(f"{sealed} accounts' credentials were encrypted with the newest key")
     for problem in problems:
         print(problem, file=sys.stderr)  # noqa: T201 - a command's output
     return 1 if problems else 0

@@ -10,7 +10,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     try:
         from nightshift.cli.command_line import run  # noqa: PLC0415 - loading can be interrupted, too
+        from nightshift.observability.standard_output import prepare  # noqa: PLC0415 - as above
 
+        prepare()
         return run(sys.argv[1:] if arguments is None else list(arguments))
     except KeyboardInterrupt:
         import signal  # noqa: PLC0415 - as above

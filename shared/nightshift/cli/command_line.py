@@ -1,9 +1,7 @@
 """Parse the command line, and run what it asks for; until then only what declares the commands is loaded."""
 
 import argparse
-import contextlib
 import os
-import sys
 from collections.abc import Sequence
 
 from nightshift.cli.client import completion
@@ -27,9 +25,10 @@ from nightshift.cli.commands import (
     webhooks,
     workers,
 )
-from nightshift.cli.terminal.exit_codes import DONE, exit_code_help
+from nightshift.cli.terminal.exit_codes import exit_code_help
 from nightshift.config.project import Project
 from nightshift.config.version_option import add_version
+from nightshift.observability.standard_output import fault, give_up
 
 
 def parser(project: Project | None = None) -> Parser:
@@ -74,7 +73,26 @@ def parser(project: Project | None = None) -> Parser:
 
 
 def run(typed: Sequence[str]) -> int:
-    """Run one command; return its exit code."""
+    """Run one command; return its exit code.
+
+    Raises:
+        SystemExit: after a help, or a wrong command line.
+    """
+    try:
+        code = _run(typed)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or fault() is not None:
+            return give_up(error)
+        raise
+    except SystemExit:
+        if (error := fault()) is not None:
+            raise SystemExit(give_up(error)) from None
+        raise
+    unwritten = fault()
+    return code if unwritten is None else give_up(unwritten)
+
+
+def _run(typed: Sequence[str]) -> int:
     project = Project.of_environment(os.environ)
     project.make_importable()
     program = programs.program(typed, project)
@@ -82,13 +100,8 @@ def run(typed: Sequence[str]) -> int:
         return program()
     Parser.as_json = "--json" in typed
     options = parser(project).parse_args(typed)
-    try:
-        if getattr(options, "at_once", None) is not None:
-            return int(options.at_once(options))
-        from nightshift.cli.execution import execute  # noqa: PLC0415 - no --help needs what a command needs
+    if getattr(options, "at_once", None) is not None:
+        return int(options.at_once(options))
+    from nightshift.cli.execution import execute  # noqa: PLC0415 - no --help needs what a command needs
 
-        return execute(options, os.environ, project.state_folder)
-    except BrokenPipeError:  # the reader of the output has seen enough
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+    return execute(options, os.environ, project.state_folder)

@@ -23,11 +23,12 @@ from nightshift.cli.terminal.output import Output
 from nightshift.config.settings import SettingsError
 from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.observability.log import configure
+from nightshift.observability.standard_output import fault
 from nightshift.outcomes import Unavailable
 
 
 def execute(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> int:
-    """Run the parsed command. The only exception that it raises is that of a closed pipe."""
+    """Run the parsed command. The only exception that it raises is that of an output that cannot be written."""
     output = Output(as_json=getattr(options, "json", False), yes=getattr(options, "yes", False))
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123 - the constant is a name, not a path
         configure("nightshift", "text", "error", nowhere)
@@ -44,9 +45,9 @@ async def perform(output: Output, options: argparse.Namespace, environ: Mapping[
         counts, source = environment(options, environ, stack)
         async with Context(output, settings(counts), counts, source) as context:
             return int(await action(options.run)(context, options))
-    except BrokenPipeError:
-        raise
     except Exception as error:  # noqa: BLE001 - a traceback does not help the person on call
+        if (unwritten := fault()) is not None:
+            raise unwritten from None
         text, code = _explain(error)
         output.error(text, code)
         return code

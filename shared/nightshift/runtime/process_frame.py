@@ -20,6 +20,7 @@ from nightshift.config.version_option import add_version
 from nightshift.messaging.tracing import ServerTracing
 from nightshift.observability.log import configure, get_logger
 from nightshift.observability.metrics import Metrics
+from nightshift.observability.standard_output import say
 from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.health_server import HealthServer
 from nightshift.runtime.process import STOPPED, WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
@@ -117,7 +118,7 @@ def run_process(
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return WRONG_SETTINGS
     if only_check:
-        print(f"the settings of {name} can be used")  # noqa: T201 - a command's output
+        say(f"the settings of {name} can be used")
         return STOPPED
     configure(name, settings.log_format, settings.log_level)
     return run_until_stopped(lambda stop: serve(settings, stop))

@@ -1,6 +1,5 @@
 """Runs the scheduler: `python -m nightshift.scheduler`; `--list` shows the timetable instead."""
 
-import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.declaration import DeclarationError
 from nightshift.instants import utc_now
 from nightshift.observability.log import configure
+from nightshift.observability.standard_output import say
 from nightshift.runtime.process import WRONG_SETTINGS, run_until_stopped
 from nightshift.scheduler.app import serve
 from nightshift.scheduler.arguments import scheduler_parser
@@ -38,22 +38,14 @@ def main(
         print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
         return WRONG_SETTINGS
     if options.check:
-        _print("the settings of scheduler can be used")
+        say("the settings of scheduler can be used")
         return 0
     if options.list:
         rows = listing(timetable, utc_now())
-        _print(as_json(rows) if options.json else as_table(rows))
+        say(as_json(rows) if options.json else as_table(rows))
         return 0
     configure("scheduler", settings.log_format, settings.log_level)
     return run_until_stopped(lambda stop: serve(settings, timetable, stop))
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)  # noqa: T201 - the command's output
-    except BrokenPipeError:  # whoever read the output has seen enough
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

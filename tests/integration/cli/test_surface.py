@@ -206,6 +206,36 @@ def test_a_reader_who_has_seen_enough_is_no_error(broker_url: str) -> None:
     assert "BrokenPipe" not in ran.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command",
+    [["--help"], ["--version"], ["completion", "bash"], ["doctor", "--json"], ["queues", "list"]],
+    ids=" ".join,
+)
+def test_an_output_that_cannot_be_written_is_told_in_one_line(
+    broker_url: str, command: list[str], unbuffered: str
+) -> None:
+    """The disk is full of the file that it goes to; a program that reads the exit code knows that it is incomplete."""
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(  # noqa: S603 - our own
+            [sys.executable, "-m", "nightshift.cli", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env={**os.environ, "NATS_URL": broker_url, "PYTHONUNBUFFERED": unbuffered},
+        )
+    assert (ran.returncode, ran.stderr) == (74, "the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.skipif(not BASH, reason="there is no bash to close an output in")
+def test_a_command_without_an_output_does_its_work(broker_url: str) -> None:
+    """As some supervisors start programs."""
+    ran = in_bash(f"'{sys.executable}' -m nightshift.cli queues list --sample 0s >&-; echo $?", NATS_URL=broker_url)
+    assert (ran.stdout.strip(), ran.stderr) == ("0", "")
+
+
 VALUES = [
     ("nightshift queues pause ", {"email", "upload", "maintenance"}),
     ("nightshift dlq list --service ", {"email", "upload", "maintenance"}),

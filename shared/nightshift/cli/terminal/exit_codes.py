@@ -1,5 +1,7 @@
 """Exit codes, and the exception that ends a command with one."""
 
+from nightshift.observability.standard_output import UNWRITABLE
+
 DONE = 0
 ANSWER_IS_NO = 1
 WRONG_USE = 2
@@ -15,6 +17,7 @@ MEANINGS = {
     UNAVAILABLE: "broker, database or object store is unavailable",
     REFUSED: "the broker refused: the queue is full, or this user may not do that",
     FAULT: "a bug in the command line itself",
+    UNWRITABLE: "the output cannot be written",
     INTERRUPTED: "stopped by Ctrl-C",
 }
 
