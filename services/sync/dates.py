@@ -15,6 +15,8 @@ _KOREAN = re.compile(r"[년월일오전후]")
 _KOREAN_HALF_DAY = re.compile(r"(오전|오후)\s*([\d:]+)")
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]\s*$")
 """The name of a zone behind its offset, as JavaScript and Java write it."""
+_ZONE_ALONE = re.compile(r"(T\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\[([\w/+-]+)\]$", re.ASCII | re.IGNORECASE)
+"""The same without an offset: the zone is all that there is (RFC 9557 has it behind an offset only)."""
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b", re.ASCII | re.IGNORECASE)
 _ISO_DATE = re.compile(
     r"(?P<year>\d{4})(?:(?P<sep>[-/.]?)"
@@ -49,7 +51,8 @@ def instant(value: str | None) -> str | None:
 
     A time without a zone is taken for UTC, as other feed readers do.
     """
-    text = _digits_only(_ASIDE.sub(" ", " ".join((value or "")[:200].split())).strip())
+    text = _ZONE_ALONE.sub(r"\1 \2", " ".join((value or "")[:200].split()))
+    text = _digits_only(_ASIDE.sub(" ", text).strip())
     try:
         moment = _numeric(text) or _named(text)
         moment = moment and moment.astimezone(UTC)

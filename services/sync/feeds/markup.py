@@ -83,8 +83,10 @@ def tokens(text: str) -> Iterator[Token]:
                 yield Token("end", name[0])
             position = finder.after(">", start)
         elif text.startswith("<![CDATA[", start):
-            position = finder.after("]]>", start)
-            yield Token("literal", text[start + 9 : position - 3 if position <= len(text) else len(text)])
+            end = finder.find("]]>", start)
+            # One that never ends would take all that follows along.
+            yield Token("literal", text[start + 9 : end if end >= 0 else finder.end_of_text(start + 9)])
+            position = end + 3 if end >= 0 else finder.end_of_text(start + 9)
         elif text.startswith(("<!", "<?"), start):
             position = _after_declaration(text, start, finder)
         else:
@@ -158,6 +160,11 @@ class _Finder:
         """Return the position behind the next `wanted`; without one, behind the end of the text."""
         position = self.find(wanted, start)
         return len(self._text) + 1 if position < 0 else position + len(wanted)
+
+    def end_of_text(self, start: int) -> int:
+        """Return where the next end tag begins, or the document ends."""
+        end_tag = self.find("</", start)
+        return len(self._text) if end_tag < 0 else end_tag
 
     def first_subset(self, start: int) -> re.Match[str] | None:
         """Match a document type with definitions; only the first one is looked at."""

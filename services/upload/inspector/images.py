@@ -32,6 +32,7 @@ from services.upload.inspector.overlaid import overlaid
 from services.upload.inspector.samples import samples_of
 from services.upload.inspector.thumbnails import UPRIGHT, small, turned
 from services.upload.inspector.tiff import BITS, PLANES, Tiff, read_tiff
+from services.upload.inspector.tiff_modes import learn_modes
 from services.upload.inspector.unshowable import why_not_showable
 from services.upload.sanitize import clean
 
@@ -60,34 +61,7 @@ _ENOUGH = 0.75
 """The part of a damaged image that must be there for it to be shown."""
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # this process may not start any
-
-_DEEP_GREYS = {
-    (b"II", 1, 12): ("I;16", "I;12"),
-    (b"MM", 1, 12): ("I;16", "I;12"),  # packed big-endian in either byte order (TIFF 6.0, section 8)
-    (b"II", 1, 16): ("I;16", "I;16"),
-    (b"MM", 1, 16): ("I;16B", "I;16B"),
-    (b"II", 2, 16): ("I", "I;16S"),
-    (b"MM", 2, 16): ("I", "I;16BS"),
-    (b"II", 1, 32): ("I", "I;32S"),
-    (b"MM", 1, 32): ("I", "I;32BS"),
-    (b"II", 2, 32): ("I", "I;32S"),
-    (b"MM", 2, 32): ("I", "I;32BS"),
-    (b"II", 3, 32): ("F", "F;32F"),
-    (b"MM", 3, 32): ("F", "F;32BF"),
-    (b"II", 3, 64): ("F", "F;64F"),
-    (b"MM", 3, 64): ("F", "F;64BF"),
-}
-"""Pillow's modes for byte order, sample format and bits of a TIFF's greys; its own list has half of them."""
-for (_order, _format, _bits), _modes in _DEEP_GREYS.items():
-    for _photometric in (0, 1):
-        TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (_format,), 1, (_bits,), ()), _modes)
-        # Pillow's own list takes bytes with a sign for those without.
-        TiffImagePlugin.OPEN_INFO[_order, _photometric, (2,), 1, (8,), ()] = ("I", "I;8S")
-for (_order, _photometric, _formats, *_others), _modes in tuple(TiffImagePlugin.OPEN_INFO.items()):
-    # Samples that say nothing of themselves (4) are numbers without a sign.
-    if set(_formats) == {1}:
-        _key: Any = (_order, _photometric, (4,) * len(_formats), *_others)
-        TiffImagePlugin.OPEN_INFO.setdefault(_key, _modes)
+learn_modes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +74,6 @@ class _Subject:
     limits: ImageLimits
     tiff: Tiff | None
     is_deep_photoshop: bool = False
-    """A Photoshop document of 16 bits, which is decoded as one of 8 that is twice as wide."""
 
 
 def look_into_image(
@@ -116,11 +89,11 @@ def look_into_image(
     tiff = read_tiff(file, size) if decoder == "TIFF" else None
     subject = _Subject(file, decoder, size, limits, tiff, decoder == "PSD" and photoshop.is_deep(file))
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels * (2 if subject.is_deep_photoshop else 1)
-    # Pillow's own reader of plain samples takes a plane of 16 bits for one of 8.
+    # Pillow's own reader takes a plane of 16 bits for one of 8.
     TiffImagePlugin.READ_LIBTIFF = tiff is not None and tiff.number(PLANES, 1) != 1 and tiff.number(BITS, 1) > _BYTE
     PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = _MAX_TEXT_BYTES
     if decoder == "FITS" and image_header(file) is None:  # its decoder would take a table for an image
-        return _not_shown(decoder, str(why_no_picture(file))), None
+        return {"kind": "image", "format": decoder, "notShown": why_no_picture(file)}, None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd but readable files
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # given before anything is decoded
@@ -149,7 +122,7 @@ def _otherwise(subject: _Subject, problem: Exception) -> tuple[dict[str, Any], I
         UnreadableFileError: it is broken.
     """
     if why := why_not_showable(_rewound(subject.file), subject.decoder, subject.tiff):
-        return _not_shown(subject.decoder, why), None
+        return {"kind": "image", "format": subject.decoder, "notShown": why}, None
     try:
         salvaged = _salvaged(subject)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as refusal:
@@ -166,10 +139,6 @@ def _otherwise(subject: _Subject, problem: Exception) -> tuple[dict[str, Any], I
         ) from problem
     words = clean(problem) or "what it says of itself does not fit together"
     raise UnreadableFileError(f"it is a {subject.decoder} image that is broken or cut off: {words}") from problem
-
-
-def _not_shown(decoder: str, why: str) -> dict[str, Any]:
-    return {"kind": "image", "format": decoder, "notShown": why}
 
 
 def _salvaged(subject: _Subject) -> tuple[dict[str, Any], Image.Image] | None:

@@ -85,8 +85,8 @@ def run(typed: Sequence[str]) -> int:
             return give_up(error)
         raise
     except SystemExit:
-        if (error := fault()) is not None:
-            raise SystemExit(give_up(error)) from None
+        if (unwritten := fault()) is not None:
+            raise SystemExit(give_up(unwritten)) from None
         raise
     unwritten = fault()
     return code if unwritten is None else give_up(unwritten)

@@ -25,16 +25,13 @@ from nightshift.database.library_schema import translation
 from nightshift.database.outages import lacks_tables, unavailable
 from nightshift.database.tables import SCHEMA
 
-_A_RECORD = text(
-    "SELECT set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true),"
-    " pg_logical_emit_message(true, 'nightshift', '')"
-)
-"""Writes a hundred bytes of the log that a commit has to flush, and changes no table."""
+_A_RECORD = text("SELECT pg_logical_emit_message(true, 'nightshift', '')")
+"""A hundred bytes of the log that a commit has to flush; no table changes."""
+_LITTLE_MEMORY = text("SELECT set_config('work_mem', '64kB', true), set_config('temp_tablespaces', '', true)")
 _SOME_PAGES = text(
-    "SELECT count(*) FROM"
-    " (SELECT repeat('x', 1000) || number FROM generate_series(1, 200) AS number ORDER BY 1 OFFSET 0) AS sorted"
+    "SELECT count(*) FROM (SELECT repeat('x', 999) || n FROM generate_series(1, 200) n ORDER BY 1 OFFSET 0) s"
 )
-"""Sorts more than fits into its memory, so that pages are allocated where tables are."""
+"""Sorts more than that, so that pages are allocated where tables are."""
 
 # `"$user"` of PostgreSQL's default path names the library's schema when the role is called `nightshift`, and the
 # application's tables would be created there.
@@ -146,11 +143,10 @@ def _wanted(address: URL, limits: PoolLimits) -> dict[str, str]:
 async def try_to_write(connection: AsyncConnection) -> None:
     """Allocate some pages of the server's disk and free them, and leave something to commit.
 
-    A server whose disk is full still answers queries, and even commits what fits into the pages that it has: only new
-    pages show that there is room. Nothing stays behind, and any user may do it.
+    A full disk lets the server answer queries, and commit what fits into the pages that it has. Any user may do it.
     """
-    await connection.execute(_A_RECORD)
-    await connection.execute(_SOME_PAGES)
+    for step in (_A_RECORD, _LITTLE_MEMORY, _SOME_PAGES):
+        await connection.execute(step)
 
 
 def _dsn(address: URL) -> str:

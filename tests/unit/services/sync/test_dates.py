@@ -60,6 +60,12 @@ def test_a_date_may_be_written_in_many_ways(written: str) -> None:
     assert instant(written) == MORNING
 
 
+@pytest.mark.parametrize("zone", ["+01:00[Europe/Berlin]", "[Europe/Berlin]", "[CET]"])
+def test_a_zone_in_brackets_counts_where_there_is_no_offset(zone: str) -> None:
+    """As Java writes it; behind an offset it says nothing new."""
+    assert instant(f"2026-02-05T08:00:00{zone}") == "2026-02-05T07:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("zone", "hour"),
     [

@@ -301,6 +301,15 @@ def test_forgotten_end_tags_cost_no_other_item(bad: str, title: str) -> None:
     assert [one["title"] for one in found] == ["T6", title, "T8"]
 
 
+def test_a_text_that_never_ends_costs_no_other_item() -> None:
+    """CDATA whose end is nowhere ends with the next tag, as a comment does."""
+    found = entries(
+        "<rss><channel><item><title>T6</title></item><item><title><![CDATA[T7</title></item>"
+        "<item><title>T8</title></item></channel></rss>"
+    )
+    assert [one["title"] for one in found] == ["T6", "T7", "T8"]
+
+
 @pytest.mark.parametrize(
     "start",
     [
