@@ -56,6 +56,7 @@ BELOW_ALL_ROOMS = {
     "heartbeat",
     "version",
     "instants",
+    "proxies",
     "retry_after",
     "text",
 }

@@ -1,6 +1,7 @@
 """An identity provider (OpenID Connect): where it is asked to sign somebody in, and what it says of a code."""
 
 import base64
+import os
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from nightshift.http.signed_tokens import SignedTokens
 from nightshift.http.token_keys import FRESH_SECONDS, TokenKeys, fetch_document, fetch_from
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
+from nightshift.proxies import choose_proxy
 from services.console.settings import is_loopback
 
 ALGORITHMS = ("EdDSA", "Ed25519", "ES256", "RS256")
@@ -95,7 +97,13 @@ class Provider:
         else:
             form |= {"client_id": self.client.client_id, "client_secret": self.client.secret.reveal()}
         try:
-            async with httpx.AsyncClient(timeout=_SECONDS) as http:
+            outward = httpx.AsyncClient(
+                timeout=_SECONDS,
+                trust_env=False,  # its reading of the proxy variables fails on some that others understand
+                verify=httpx.create_ssl_context(),
+                proxy=choose_proxy(document.token_endpoint, os.environ).url,
+            )
+            async with outward as http:
                 answer = await http.post(document.token_endpoint, data=form, headers=headers)
         except httpx.HTTPError as error:
             raise _away(error) from None

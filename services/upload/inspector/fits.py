@@ -4,7 +4,8 @@ from typing import BinaryIO
 
 _CARD, _BLOCK = 80, 2880
 _MAX_CARDS = 10_000
-_SHOWABLE_BITS = frozenset({"8", "16", "32", "-32", "-64"})
+_LONG = "64"
+"""The one size of samples that the decoder does not know."""
 
 
 def why_no_picture(file: BinaryIO) -> str | None:
@@ -12,12 +13,14 @@ def why_no_picture(file: BinaryIO) -> str | None:
     header = image_header(file)
     if header is None:
         return "it is a FITS file that begins with no image"
-    bits = header.get("BITPIX", "")
-    return None if bits in _SHOWABLE_BITS else f"no picture can be made of a FITS image with samples of {bits} bits"
+    return "no picture can be made of a FITS image with samples of 64 bits" if header.get("BITPIX") == _LONG else None
 
 
 def image_header(file: BinaryIO) -> dict[str, str] | None:
-    """Return the header of the first part that holds data, if that is an image; tables hold data, too."""
+    """Return the header of the first part that holds data, if that is an image; of one that is cut off, what is there.
+
+    Tables hold data, too.
+    """
     file.seek(0)
     while (header := _header(file)) is not None:
         if header.get("NAXIS", "0") == "0":
@@ -37,12 +40,12 @@ def blank(file: BinaryIO) -> float | None:
 
 
 def _header(file: BinaryIO) -> dict[str, str] | None:
-    """Read one header, and the rest of its last block; None at the end of the file, or if it is cut off."""
+    """Read one header, and the rest of its last block; None at the end of the file."""
     cards: dict[str, str] = {}
     for number in range(1, _MAX_CARDS):
         card = file.read(_CARD)
         if len(card) < _CARD:
-            return None
+            return {**cards, "NAXIS": ""} if cards or card else None
         name = card[:8].decode("ascii", "replace").strip()
         if name == "END":
             file.seek(-number * _CARD % _BLOCK, 1)

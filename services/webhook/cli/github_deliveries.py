@@ -1,5 +1,6 @@
 """GitHub's record of what it delivered (https://docs.github.com/rest/repos/webhooks)."""
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import TracebackType
@@ -11,6 +12,7 @@ import msgspec
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, UNAVAILABLE, CommandError
 from nightshift.config.redaction import single_line
 from nightshift.config.secret import Secret
+from nightshift.proxies import choose_proxy
 
 T = TypeVar("T")
 _PAGE = 100
@@ -60,6 +62,9 @@ class GitHubDeliveries:
                 "User-Agent": "nightshift",
             },
             timeout=_TIMEOUT_SECONDS,
+            trust_env=False,  # its reading of the proxy variables fails on some that others understand
+            verify=httpx.create_ssl_context(),
+            proxy=choose_proxy(url, os.environ).url,
         )
 
     async def __aenter__(self) -> Self:

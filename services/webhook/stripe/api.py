@@ -1,5 +1,6 @@
 """Ask Stripe's API for one object (https://docs.stripe.com/api), with a restricted key that may only read."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,7 +13,9 @@ from nightshift.config.bearer import bearer
 from nightshift.config.redaction import single_line
 from nightshift.config.secret import Secret
 from nightshift.instants import utc_now
+from nightshift.observability.log import get_logger
 from nightshift.outcomes import Permanent, Snooze
+from nightshift.proxies import choose_proxy
 from nightshift.retry_after import retry_after, server_time
 from nightshift.webhooks.json_text import decode_json
 from services.webhook.refreshing import Fetched, ProviderFailedError
@@ -25,6 +28,7 @@ _CONNECT_SECONDS = 10.0
 _UNREACHABLE = timedelta(seconds=30)
 _MISCONFIGURED = timedelta(minutes=5)
 _TOO_MANY = timedelta(seconds=5)
+_log = get_logger("webhook")
 
 
 class StripeApi:
@@ -34,7 +38,13 @@ class StripeApi:
         self, key: Secret, *, url: str, timeout_seconds: float = 20.0, now: Callable[[], datetime] = utc_now
     ) -> None:
         self._now, self._url = now, url.rstrip("/")
+        chosen = choose_proxy(self._url, os.environ)
+        for problem in chosen.problems:
+            _log.warning("proxy_not_used", problem)
         self._client = httpx.AsyncClient(
+            trust_env=False,  # its reading of the proxy variables fails on some that others understand
+            verify=httpx.create_ssl_context(),
+            proxy=chosen.url,
             auth=bearer(key),
             headers={"Stripe-Version": VERSION, "User-Agent": "nightshift"},
             timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)),

@@ -1,6 +1,7 @@
 """The public keys of an identity provider (JWKS, RFC 7517): fetched when they are needed, and remembered."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 
@@ -11,6 +12,7 @@ from joserfc.jwk import KeySet
 
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
+from nightshift.proxies import choose_proxy
 
 FRESH_SECONDS = 3600.0
 UNKNOWN_KEY_SECONDS = 60.0
@@ -78,7 +80,13 @@ async def fetch_document(url: str) -> bytes:
         httpx.HTTPError: it cannot be fetched.
         ValueError: it is too long.
     """
-    async with httpx.AsyncClient(timeout=_FETCH_SECONDS) as client, client.stream("GET", url) as response:
+    outward = httpx.AsyncClient(
+        timeout=_FETCH_SECONDS,
+        trust_env=False,  # its reading of the proxy variables fails on some that others understand
+        verify=httpx.create_ssl_context(),
+        proxy=choose_proxy(url, os.environ).url,
+    )
+    async with outward as client, client.stream("GET", url) as response:
         response.raise_for_status()
         body = b""
         async for piece in response.aiter_bytes():

@@ -92,6 +92,13 @@ def test_a_sound_fits_file_without_a_picture_says_so(data: bytes) -> None:
     assert "FITS" in metadata["notShown"]
 
 
+@pytest.mark.parametrize("data", [fits_without_data()[:200], fits()[:200], fits()[:500], fits()[:3000]])
+def test_a_fits_file_that_is_cut_off_is_broken(data: bytes) -> None:
+    """Nobody knows what would have followed."""
+    with pytest.raises(UnreadableFileError):
+        inspect(data)
+
+
 def test_a_photoshop_document_of_32_bits_says_why_it_is_not_shown() -> None:
     """Those of 8 and 16 bits are shown."""
     metadata, picture = inspect(psd(32))
