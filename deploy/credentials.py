@@ -19,13 +19,15 @@ from nightshift.contract.catalogue import PACKAGE, Catalogue, load_catalogue
 from nightshift.database.producer_role import PRODUCER as PRODUCER_ROLE
 from nightshift.database.roles import role_of
 from nightshift.objects.access import aws_policy, seaweedfs_actions
-from nightshift.topology.permissions import CONSOLE, CONSOLE_VIEWER, Permissions, broker_config, users
+from nightshift.topology.broker_accounts import broker_config
+from nightshift.topology.permissions import CONSOLE, CONSOLE_OPERATOR, CONSOLE_VIEWER, Permissions, users
 from nightshift.topology.producers import Producer, ProducersError, offered_types, producer_account, read_producers
 from nightshift.topology.topology import Topology, declared_topology
 from schema.access import OBJECTS, TABLES
 from schema.account_keys import new_key
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
+_CONSOLE_USERS = (CONSOLE_VIEWER, CONSOLE_OPERATOR)
 PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-key"
 S3_KEY, DATABASE_ROLES, ACCOUNT_KEYS = "s3-access-key", "database-roles", "account-keys"
 BROKER_AUTHORITY = "nats-ca.pem"
@@ -109,8 +111,9 @@ def _cluster(vault: Vault, hosts: Sequence[str], password_files: Collection[str]
 def _password_file(user: str, permissions: Permissions) -> str:
     if permissions.account == producer_account(user) and user != PRODUCER:
         return f"{PRODUCER}/{user}-password"
-    folders = {OPERATOR: PROVISION, CONSOLE_VIEWER: CONSOLE}
-    return f"{folders.get(user, user)}/{PASSWORD}"
+    if user in _CONSOLE_USERS:  # one console has both, and logs in as the one that its settings name
+        return f"{CONSOLE}/{user.removeprefix(f'{CONSOLE}-')}-{PASSWORD}"
+    return f"{PROVISION if user == OPERATOR else user}/{PASSWORD}"
 
 
 def _database(vault: Vault, stores: Stores) -> None:
@@ -167,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     catalogue = load_catalogue(os.environ.get("CONTRACTS_PACKAGE") or PACKAGE)
     declared = declared_topology(catalogue)
     services = {consumer.name for consumer in declared.consumers}
-    taken = frozenset({*services, *catalogue.gateways, CONSOLE, CONSOLE_VIEWER, "scheduler", OPERATOR, PROVISION})
+    taken = frozenset({*services, *catalogue.gateways, CONSOLE, *_CONSOLE_USERS, "scheduler", OPERATOR, PROVISION})
     try:
         producers = read_producers(options.producers, catalogue, taken) if options.producers else None
         offered = offered_types(options.gateway_jobs, catalogue)

@@ -13,7 +13,7 @@ from deploy import credentials
 
 _OUTSIDE = ("producer/*-password", "provision/roles/producer", "seaweedfs/nightshift-secret")
 SECRETS = {
-    "broker": ("*/nats-password",),
+    "broker": ("*/nats-password", "console/*-nats-password"),
     "database": ("postgres/*-password", "provision/roles/*"),
     "objects": ("seaweedfs/*-secret",),
     "outside": _OUTSIDE,

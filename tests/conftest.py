@@ -18,7 +18,8 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.mail_server import MailServer
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.embedded.stack import Stack
-from nightshift.topology.permissions import broker_config, users
+from nightshift.topology.broker_accounts import broker_config
+from nightshift.topology.permissions import users
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
 from tests.repository import ROOT

@@ -3,7 +3,7 @@
 from typing import Any
 
 from nightshift.objects.access import ObjectAccess
-from nightshift.topology.permissions import CONSOLE_VIEWER, IMPORTED_API
+from nightshift.topology.permissions import CONSOLE_OPERATOR, IMPORTED_API
 from schema.access import OBJECTS
 
 GATEWAY = "gateway"
@@ -34,11 +34,14 @@ def environment_of(service: str) -> list[dict[str, Any]]:
         "TMPDIR": "/scratch",
     }
     console = {
-        # It shows, and the broker lets it change nothing; it reads no bodies that are in the object store.
-        "NATS_USER": CONSOLE_VIEWER,
+        # With `console-viewer` and its password the broker lets it change nothing, whatever people's roles are.
+        # It reads no bodies that are in the object store.
+        "NATS_USER": CONSOLE_OPERATOR,
+        "NATS_PASSWORD_FILE": "/run/credentials/operator-nats-password",
         "NATS_API_PREFIX": IMPORTED_API,
         "S3_ENDPOINT": "",
         "S3_SECRET_KEY_FILE": "",
+        "AUDIT_FILE": "/tmp/unrecorded-actions.jsonl",  # noqa: S108 - the pod's own
         "CONSOLE_HOST": "0.0.0.0",  # noqa: S104 - the same
         "CONSOLE_PORT": str(CONSOLE_PORT),
         "CONSOLE_USERS_FILE": f"{USERS_FOLDER}/users.toml",

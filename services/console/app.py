@@ -5,8 +5,12 @@ from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.console.actions import bulks, cancelling, queues
+from services.console.actions import letters as letter_actions
+from services.console.actions import schedules as schedule_actions
 from services.console.context import ConsoleContext, Screen
-from services.console.screens import dead, job, jobs, now, queue, schedules, workers
+from services.console.rights import Right
+from services.console.screens import audit, dead, job, jobs, now, queue, schedules, send, workers
 from services.console.sign_in.routes import SignIn
 from services.console.web.door import Door
 from services.console.web.pages import assets
@@ -20,15 +24,19 @@ SCREENS = (
     Screen("Dead letters", "/dead"),
     Screen("Schedules", "/schedules"),
     Screen("Workers", "/workers"),
+    Screen("Redrives", "/bulk"),
+    Screen("Send", "/send", Right.SEND),
+    Screen("Audit", "/audit"),
 )
 """The navigation."""
-_AREAS = (now, queue, jobs, job, dead, schedules, workers)
+_AREAS = (now, queue, jobs, job, dead, schedules, workers, audit)
+_ACTIONS = (bulks, letter_actions, queues, schedule_actions, cancelling, send)
 _FOREVER = "public, max-age=31536000, immutable"
 
 
 def routes(console: ConsoleContext) -> list[Route]:
     """Return every route of the console: what each needs stands in it."""
-    pages = [route for area in _AREAS for route in area.ROUTES]
+    pages = [route for area in (*_AREAS, *_ACTIONS) for route in area.ROUTES]
     return [*pages, *SignIn(console).routes(), Route("GET", "/static/{name}", _static, None)]
 
 

@@ -12,11 +12,17 @@ from nightshift.broker import Connection
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.output import Output
 from nightshift.http.client_address import AddressOf
+from nightshift.messaging.audit_backlog import AuditBacklog
+from nightshift.messaging.job_watch import JobWatch
+from nightshift.messaging.publisher import Publisher
 from nightshift.topology.topology import Topology
+from services.console.bulk.runner import BulkRunner
+from services.console.figures.pauses import Pauses
 from services.console.figures.sampler import Sampler
 from services.console.figures.shared_answers import SharedAnswers
 from services.console.letters.follower import LetterFollower
 from services.console.letters.index import LetterIndex
+from services.console.rights import Right
 from services.console.settings import ConsoleSettings
 from services.console.sign_in.link import OneTimeLink
 from services.console.sign_in.person import Person
@@ -36,6 +42,7 @@ class Screen(NamedTuple):
 
     name: str
     path: str
+    right: Right = Right.LOOK
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,6 +65,10 @@ class Operator(Context):
         """Return the connection to the broker; what is asked of it raises `Unavailable` while there is none."""
         return self._of_console
 
+    async def publisher(self) -> Publisher:
+        """Return a publisher, which takes no large bodies: the console has no key of the object store."""
+        return Publisher(self._of_console)
+
 
 @dataclass(slots=True, frozen=True)
 class ConsoleContext:
@@ -75,6 +86,12 @@ class ConsoleContext:
     """None where people sign in by other ways."""
     proxy: ProxySignIn | None
     oidc: "OidcSignIn | None"
+    backlog: AuditBacklog
+    """What could not be recorded."""
+    watch: JobWatch
+    """What workers tell of their jobs."""
+    bulks: BulkRunner
+    pauses: Pauses
     address_of: AddressOf
     cookie: str
     throttle: Throttle = field(default_factory=Throttle)

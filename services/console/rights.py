@@ -11,14 +11,27 @@ class Right(StrEnum):
     """One thing that a person may do."""
 
     LOOK = "look"
-    """See figures, queues, jobs and errors, without the bodies of jobs."""
+    """See figures, queues, jobs, errors and what others did, without the bodies of jobs."""
     REVEAL = "reveal"
     """See the body of a job, for a reason that is logged."""
+    REDRIVE = "redrive"
+    """Let dead letters run again, one or many; stop that."""
+    PAUSE = "pause"
+    """Pause and resume queues and schedules."""
+    CANCEL = "cancel"
+    """Take a job back, or stop it."""
+    RUN_SCHEDULE = "run-schedule"
+    """Announce a schedule by hand."""
+    SEND = "send"
+    """Send any job."""
+    DISCARD = "discard"
+    """Remove dead letters for good."""
 
 
+_ON_CALL = frozenset({Right.LOOK, Right.REVEAL, Right.REDRIVE, Right.PAUSE, Right.CANCEL, Right.RUN_SCHEDULE})
 ROLES: Mapping[Role, frozenset[Right]] = {
     "viewer": frozenset({Right.LOOK}),
-    "operator": frozenset({Right.LOOK, Right.REVEAL}),
+    "operator": _ON_CALL,
     "admin": frozenset(Right),
 }
 

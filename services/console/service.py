@@ -2,26 +2,36 @@
 
 import argparse
 import asyncio
+import contextlib
 import getpass
+import os
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from nightshift.broker import Connection
+from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.connect import abandon, establish
+from nightshift.heartbeat import Heartbeat
 from nightshift.http.client_address import address_reader
 from nightshift.http.connection_limits import ConnectionLimits
 from nightshift.http.server import listen, protocol_config, serve_http, url_of
+from nightshift.messaging.audit import Audit
+from nightshift.messaging.audit_backlog import AuditBacklog, usual_file
+from nightshift.messaging.job_watch import JobWatch
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
 from nightshift.observability.standard_output import say
+from nightshift.outcomes import Unavailable
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import describe_self
+from nightshift.topology.permissions import CONSOLE_VIEWER
 from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
 from services.console.app import SCREENS, build_app
+from services.console.bulk.runner import BulkRunner
 from services.console.context import ConsoleContext, Letters, Operator
+from services.console.figures.pauses import Pauses
 from services.console.figures.sampler import Sampler
 from services.console.letters.follower import LetterFollower
 from services.console.letters.index import LetterIndex
@@ -39,6 +49,7 @@ if TYPE_CHECKING:
 NAME = "console"
 _CONNECTIONS = 200
 _DRAIN_SECONDS = 5.0
+_AGAIN_SECONDS = 5.0
 _SHORTEST_PASSWORD = 10
 _log = get_logger("console")
 
@@ -86,6 +97,9 @@ async def serve(settings: ConsoleSettings, stop: asyncio.Event, *, supervision: 
         frame.supervisor.start("connection", lambda _: _keep_connected(console, frame))
         frame.supervisor.start("figures", console.sampler.run)
         frame.supervisor.start("dead letters", console.letters.follower.run)
+        frame.supervisor.start("pauses", console.pauses.run)
+        frame.supervisor.start("redrives", console.bulks.run)
+        frame.supervisor.start("record", lambda beat: _record_afterwards(console, beat))
         limits = ConnectionLimits(connections=_CONNECTIONS)
         config = protocol_config(build_app(console), limits, ConnectionRefused, drain_seconds=_DRAIN_SECONDS)
         serving = frame.supervisor.start("http server", lambda beat: serve_http([listening], config, stop, beat))
@@ -109,7 +123,15 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
     connection, users = Connection(settings.nats_api_prefix), UsersFile(settings.console_users_file)
     operator = Operator(settings, connection)
     topology = declared_topology(operator.catalogue, bulk_removal=settings.bulk_removal)
-    index = LetterIndex()
+    sampler = Sampler(connection, topology)
+    index, backlog = LetterIndex(), AuditBacklog(settings.audit_file or usual_file(os.environ))
+    follower, watch = (
+        LetterFollower(connection, topology, index),
+        JobWatch(connection, {one.name for one in topology.consumers}),
+    )
+    audit = Audit(operator.connection, backlog, part="console", who=NAME)
+    bulks = BulkRunner(connection, index, follower, audit)
+    watch.on_told = bulks.hear
     header, secret, trusted = (
         settings.console_proxy_header,
         settings.console_proxy_secret,
@@ -120,8 +142,12 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         topology=topology,
         connection=connection,
         operator=operator,
-        sampler=Sampler(connection, topology),
-        letters=Letters(index, LetterFollower(connection, topology, index)),
+        sampler=sampler,
+        pauses=Pauses(connection, sampler),
+        letters=Letters(index, follower),
+        backlog=backlog,
+        watch=watch,
+        bulks=bulks,
         users=users,
         sessions=Sessions(users, settings.console_session_hours * 3600),
         link=None if settings.has_sign_in else OneTimeLink(settings.console_link_file, lambda new: _print(url, new)),
@@ -150,9 +176,21 @@ async def _keep_connected(console: ConsoleContext, frame: ProcessFrame) -> None:
     """Connect, however long the broker is away: the console says so meanwhile."""
     name = console.settings.nats_user or NAME
     await establish(console.connection, console.settings, name=name)
+    if console.settings.nats_user != CONSOLE_VIEWER:  # which the broker lets hear nothing of jobs
+        await console.watch.start()
     me = describe_self(NAME, frame.health.url)
     await frame.answer_discovery(console.connection, lambda: me)
     await until_lost(console.connection)
+
+
+async def _record_afterwards(console: ConsoleContext, heartbeat: Heartbeat) -> None:
+    """Record what could not be recorded when it was done, as soon as it can be."""
+    audit = Audit(console.operator.connection, console.backlog, part="console", who=NAME)
+    while True:
+        heartbeat.beat(60)
+        with contextlib.suppress(Unavailable, BrokerRefusedError, OSError):  # it stays in the file
+            await audit.recover()
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _ready() -> None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, explained, group
 from nightshift.cli.commands import webhooks
 from nightshift.cli.terminal.parse_number import parse_count, parse_rate
 from nightshift.cli.terminal.parse_time import parse_duration
@@ -58,6 +58,7 @@ def _replay(events: Groups) -> None:
         "--rate", type=parse_rate, default=100.0, metavar="N", help="at most N a second (default 100; 0: no limit)"
     )
     destructive(parser)
+    explained(parser)
 
 
 def _catch_up(events: Groups) -> None:

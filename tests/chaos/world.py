@@ -91,7 +91,12 @@ def chaos_topology() -> Topology:
     return topology(
         [*TYPES, SendEmail.TYPE],
         EVENT_CONSUMERS,
-        StreamLimits(queue_bytes=QUEUE_BYTES, dead_letter_bytes=DEAD_LETTER_BYTES, event_bytes=EVENT_BYTES),
+        StreamLimits(
+            queue_bytes=QUEUE_BYTES,
+            dead_letter_bytes=DEAD_LETTER_BYTES,
+            event_bytes=EVENT_BYTES,
+            audit_bytes=EVENT_BYTES,
+        ),
         bulk=["chaos", "email"],
     )
 

@@ -109,8 +109,9 @@ def test_a_container_sees_its_own_credentials_only(stack: Project) -> None:
         files = json.loads(listing)
         stores = {"scheduler": set[str](), "console": {"database-url"}}.get(service, _BOTH_STORES)
         own = {"account-keys"} if service == "sync" else set()
-        assert set(files) == {"nats-password"} | stores | own, service
-        passwords.add(files["nats-password"])
+        broker = ["operator-nats-password", "viewer-nats-password"] if service == "console" else ["nats-password"]
+        assert set(files) == {*broker} | stores | own, service
+        passwords.add(files[broker[0]])
         urls.add(files.get("database-url"))
     assert len(passwords) == len(urls) == len(SERVICES)
     assert not passwords & {stack.password("producer"), stack.password("operator")}

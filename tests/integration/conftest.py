@@ -26,7 +26,8 @@ async def connection(shared_connection: Connection) -> Connection:
     declared = probe_topology()
     await provision_broker(shared_connection, declared)
     for stream in declared.streams:
-        await manage(shared_connection, f"STREAM.PURGE.{stream.name}")
+        if not stream.options.get("deny_purge"):
+            await manage(shared_connection, f"STREAM.PURGE.{stream.name}")
     return shared_connection
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from nightshift.contract.audit import AuditEntry
 from nightshift.contract.job_events import CancelJob, FindJob, JobEvents, JobQuestion
 from nightshift.topology import discovery
 from nightshift.topology.discovery import WorkerInfo
@@ -81,7 +82,14 @@ EVENTS = OperatorChannel(
     "Workers tell what becomes of their jobs; kept for three days in the stream EVENTS.",
     "service",
 )
-ALL = (PING, HERE, PAUSED, ASK, CANCEL, FIND, FOUND, EVENTS)
+AUDIT = OperatorChannel(
+    "audit",
+    "audit.{part}",
+    AuditEntry,
+    "A person does something: told before it is done and again afterwards, kept for 400 days in the stream AUDIT.",
+    "part",
+)
+ALL = (PING, HERE, PAUSED, ASK, CANCEL, FIND, FOUND, EVENTS, AUDIT)
 _OPERATIONS = (
     ("operator", "send", PING),
     ("process", "receive", PING),
@@ -102,6 +110,11 @@ _OPERATIONS = (
     ("process", "send", EVENTS),
     ("operator", "receive", EVENTS),
     ("gateway", "receive", EVENTS),
+    ("operator", "send", AUDIT),
+    ("operator", "receive", AUDIT),
+    ("console", "send", AUDIT),
+    ("console", "receive", AUDIT),
+    ("gateway", "send", AUDIT),
 )
 
 

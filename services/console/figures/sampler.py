@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from nightshift.broker import BrokerRefusedError, Connection
+from nightshift.cli.queries.queue_stats import QueueStats
 from nightshift.cli.terminal.exit_codes import CommandError
 from nightshift.heartbeat import Heartbeat
 from nightshift.instants import utc_now
@@ -66,6 +67,21 @@ class Sampler:
                 if self._figures.sample is None and not self._figures.error:
                     return Figures(None, "the broker has not answered yet", utc_now())
         return self._figures
+
+    def known(self, service: str) -> QueueStats | None:
+        """Return the last figures of a service, however old; None before the first."""
+        sample = self._figures.sample
+        return sample.queue(service) if sample else None
+
+    @property
+    def rows(self) -> Sequence[QueueStats]:
+        """The last figures of all queues, however old."""
+        return self._figures.sample.queues if self._figures.sample else ()
+
+    def look_again(self) -> None:
+        """Look at the broker at once: somebody has just changed something."""
+        self._looked_at = 0.0
+        self._wanted.set()
 
     async def run(self, heartbeat: Heartbeat) -> None:
         """Look again and again, until cancelled."""

@@ -16,7 +16,8 @@ from nightshift.messaging.ledger import OUTCOMES, LedgerFilter, LedgerPlace
 from nightshift.topology.topology import later_stream, queue_stream
 from nightshift.worker.in_flight import job_of
 from services.console.context import ConsoleContext
-from services.console.letters.index import PAGE, Wanted
+from services.console.letters.index import PAGE
+from services.console.letters.wanted import Wanted
 from services.console.web.parameters import instant
 from services.console.web.refused import Refused
 

@@ -7,13 +7,13 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nightshift.cli.queries.dead_letters import Letter
 from nightshift.contract import wire
 from nightshift.text import storable
 from services.console.letters.fingerprint import fingerprint, pattern_of
-from services.console.web.parameters import instant
+from services.console.letters.wanted import Wanted, conditions
 
 PAGE = 50
 _LONGEST_ERROR = 2_000
@@ -66,19 +66,6 @@ class Group:
     last: datetime
 
 
-class Wanted(NamedTuple):
-    """A filter; a field that is empty matches any."""
-
-    service: str = ""
-    type: str = ""
-    reason: str = ""
-    error: str = ""
-    group: str = ""
-    tenant: str = ""
-    since: str = ""
-    until: str = ""
-
-
 class LetterIndex:
     """Rows and groups; groups are kept as rows come and go."""
 
@@ -97,7 +84,7 @@ class LetterIndex:
         self._database.executemany("INSERT INTO letters VALUES (?,?,?,?,?,?,?,?,?,?)", new)
         self.counts[service] = self.counts.get(service, 0) + len(new)
         for row in new:
-            self._count(_read(row))
+            self._count(read_row(row))
 
     def remove_before(self, service: str, sequence: int) -> None:
         """Forget what the stream no longer has at its beginning."""
@@ -136,19 +123,23 @@ class LetterIndex:
         Raises:
             ValueError: `before` is no such place.
         """
-        conditions, values = _conditions(wanted)
+        clauses, values = conditions(wanted)
         if before:
             died, service, sequence = before.split(":")
-            conditions.append("(died, service, sequence) < (?, ?, ?)")
+            clauses.append("(died, service, sequence) < (?, ?, ?)")
             values += [float(died), service, int(sequence)]
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         query = f"SELECT * FROM letters {where} ORDER BY died DESC, service DESC, sequence DESC LIMIT {PAGE}"  # noqa: S608
-        return [_read(row) for row in self._database.execute(query, values)]
+        return [read_row(row) for row in self.query(query, values)]
+
+    def query(self, query: str, values: Sequence[object]) -> list[Any]:
+        """Return the rows, tuples of its columns, that a query of the table `letters` finds."""
+        return self._database.execute(query, values).fetchall()
 
     def of_job(self, job_id: str) -> list[Row]:
         """Return the letters of a job."""
         found = self._database.execute("SELECT * FROM letters WHERE job_id = ? LIMIT 100", (storable(job_id),))
-        return [_read(row) for row in found]
+        return [read_row(row) for row in found]
 
     def newest(self, service: str) -> int:
         """Return the highest sequence of a service; 0 if it has none."""
@@ -191,25 +182,6 @@ class LetterIndex:
                 del self._groups[group]
 
 
-def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
-    since, until = instant(wanted.since), instant(wanted.until)
-    found: list[tuple[str, object]] = [
-        ("service = ?", wanted.service),
-        ("type = ?", wanted.type),
-        ("reason = ?", wanted.reason),
-        ("grouped = ?", wanted.group),
-        ("error LIKE ? ESCAPE '\\'", f"%{_escaped(wanted.error)}%" if wanted.error else ""),
-        ("tenant = ?", storable(wanted.tenant)),
-        ("died >= ?", since and since.timestamp()),
-        ("died < ?", until and until.timestamp()),
-    ]
-    given = [(condition, value) for condition, value in found if value not in {"", None}]
-    return [condition for condition, _ in given], [value for _, value in given]
-
-
-def _escaped(text: str) -> str:
-    return storable(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _read(row: _Stored) -> Row:
+def read_row(row: _Stored) -> Row:
+    """Return a row of the table."""
     return Row(*row[:8], datetime.fromtimestamp(row[8], UTC), row[9])

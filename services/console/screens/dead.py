@@ -12,7 +12,8 @@ from nightshift.contract import wire
 from nightshift.topology.topology import dead_letter_stream
 from services.console.context import ConsoleContext
 from services.console.letters.fingerprint import fingerprint, pattern_of
-from services.console.letters.index import PAGE, Wanted
+from services.console.letters.index import PAGE
+from services.console.letters.wanted import Wanted
 from services.console.rights import Right
 from services.console.web.pages import page
 from services.console.web.refused import Refused

@@ -9,6 +9,7 @@ from nightshift.broker import direct_get
 from nightshift.cli.terminal.formatting import brief
 from nightshift.contract import wire
 from nightshift.observability.log import get_logger
+from services.console.actions.acting import doing
 from services.console.context import ConsoleContext
 from services.console.jobs.body import in_full, masked
 from services.console.jobs.life import Life, life_of
@@ -67,6 +68,9 @@ async def reveal(visit: Visit) -> Response:
         raise Refused(404, "The job is no longer there: it was done, redriven or purged meanwhile.")
     job_type, job_id = type_in(message), message.headers.get(wire.JOB_ID, "")
     who = visit.person.name if visit.person else ""
+    on = job_id or f"{stream}, message {at}"
+    async with doing(visit, "jobs.reveal", on, f"look at the body of {brief(job_type)}"):
+        pass  # what is looked at was read, and is shown only if that is recorded
     _log.warning(
         "body_revealed",
         f"{who} looked at the body of {brief(job_type)} {brief(job_id)}: {brief(reason)}",

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from nightshift.broker import BrokerRefusedError, NotPermittedError
 from nightshift.cli.terminal.exit_codes import CommandError
+from nightshift.messaging.audit import NotRecordedError
 from nightshift.observability.log import get_logger, request_line
 from nightshift.outcomes import Unavailable
 from services.console.sign_in.person import Person
@@ -83,6 +84,9 @@ class Door:
             return await self._answer(visit)
         except ClientDisconnect:
             raise
+        except NotRecordedError as error:
+            may_insist = error.may_insist
+            return page(visit, "unrecorded.html.j2", status=503, refused=str(error), may_insist=may_insist)
         except Exception as error:  # noqa: BLE001 - nobody is shown a traceback
             refused = refused_by(error, visit.request_id)
             response = page(visit, "refused.html.j2", status=refused.status, refused=refused)
@@ -120,7 +124,8 @@ def _check_token(person: Person | None, form: Mapping[str, str]) -> None:
 def _to_sign_in(visit: Visit) -> Response:
     """Ask a person who has not signed in to do so, and lead back to where they wanted to go."""
     url = visit.request.url
-    wanted = url.path + (f"?{url.query}" if url.query else "") if visit.request.method == "GET" else ""
+    # The page that asks before something is done has the same address as what does it.
+    wanted = url.path + (f"?{url.query}" if url.query else "")
     next_page = f"?next={quote(wanted, safe='')}" if wanted not in {"", "/"} else ""
     return RedirectResponse(visit.url("/sign-in") + next_page, 303)
 

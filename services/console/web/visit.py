@@ -38,7 +38,7 @@ class Visit:
         params: Mapping[str, str] = self.request.path_params
         return params
 
-    def url(self, path: str, **query: object) -> str:
+    def url(self, path: str, /, **query: object) -> str:
         """Return an address within the console; parameters that are None or empty are left out."""
         given = {name: str(value) for name, value in query.items() if value is not None and value != ""}
         return self.console.settings.prefix + path + (f"?{urlencode(given)}" if given else "")

@@ -42,9 +42,12 @@ async def run(context: Context, options: argparse.Namespace) -> int:
         context.output.note("No event matches.")
     if not rows or not context.output.confirm(f"Replay {plural(len(rows), 'event')}? Their handlers will run again."):
         return ANSWER_IS_NO
-    redriven = await _redrive(context, options, [row for row in rows if row.outcome == "dead"])
-    left = [row for row in rows if row.job_id not in redriven]
-    replayed = await _replay(context, options, left)
+    what, on = f"replay {plural(len(rows), 'event')}", ", ".join(sorted({row.source for row in rows}))
+    async with context.doing(options, "webhooks.replay", on, what) as result:
+        redriven = await _redrive(context, options, [row for row in rows if row.outcome == "dead"])
+        left = [row for row in rows if row.job_id not in redriven]
+        replayed = await _replay(context, options, left)
+        result.count = len(redriven) + replayed
     tally = Tally(
         matched=len(rows), redriven=len(redriven), replayed=replayed, gone=len(left) - replayed, missing=missing
     )

@@ -8,6 +8,7 @@ from nightshift.cli.client import completion
 from nightshift.cli.client.command import Parser, add_flags
 from nightshift.cli.client.project_commands import register_commands_of
 from nightshift.cli.commands import (
+    audit,
     contracts,
     cron,
     dlq,
@@ -56,6 +57,7 @@ def parser(project: Project | None = None) -> Parser:
         workers,
         top,
         doctor,
+        audit,
         programs,
         upgrade,
         new_project,

@@ -21,6 +21,7 @@ from nightshift.cli.terminal.exit_codes import (
 )
 from nightshift.cli.terminal.output import Output
 from nightshift.config.settings import SettingsError
+from nightshift.messaging.audit import NotRecordedError
 from nightshift.messaging.outbound import JobTooLargeError
 from nightshift.observability.log import configure
 from nightshift.observability.standard_output import fault
@@ -62,7 +63,7 @@ def action(run: "Run | str") -> Run:
     return found
 
 
-def _explain(error: Exception) -> tuple[str, int]:
+def _explain(error: Exception) -> tuple[str, int]:  # noqa: PLR0911 - a table of errors, one line each
     match error:
         case CommandError():
             return str(error), error.code
@@ -70,7 +71,9 @@ def _explain(error: Exception) -> tuple[str, int]:
             return str(error), WRONG_USE
         case Unavailable():
             return str(error), UNAVAILABLE
-        case BrokerRefusedError():
+        case NotRecordedError(may_insist=True):
+            return f"{error}; --unrecorded does it all the same, and records it afterwards", REFUSED
+        case BrokerRefusedError() | NotRecordedError():
             return str(error), REFUSED
         case BaseExceptionGroup():
             inner = error.exceptions[0]

@@ -33,9 +33,11 @@ JOBS = "jobs."
 DUE = "due."
 CRON = "cron."
 EVENTS = "events."
+AUDIT = "audit."
 MANUAL = ".manual"
 
 RESERVED_SERVICES = {
+    "audit": "is that of the stream of what people did",
     "console": "is that of the process that shows what is wrong",
     "cron": "is that of the stream of schedules",
     "events": "is that of the stream of what workers tell",
@@ -113,6 +115,11 @@ def due_subject(job_type: str) -> str:
 def events_subject(service: str) -> str:
     """Return the subject on which a service's workers tell what becomes of its jobs."""
     return EVENTS + service
+
+
+def audit_subject(part: str) -> str:
+    """Return the subject on which a part (`cli`, `console`, `gateway`) records what people do by it."""
+    return AUDIT + part
 
 
 def dead_subject(job_type: str) -> str:

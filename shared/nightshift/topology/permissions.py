@@ -1,9 +1,8 @@
-"""The permissions of each user of the broker, computed from the topology: least privilege, as broker configuration.
+"""The permissions of each user of the broker, computed from the topology: least privilege.
 
 See "Authorization" in the NATS documentation; `$JS.API` subjects are JetStream's requests (ADR-1).
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -18,13 +17,15 @@ _CLI_INBOX = "_INBOX.>"
 """Where the `nats` command line and most clients wait for answers."""
 ACCOUNT = "NIGHTSHIFT"
 """The account of the streams, the services and the operator. Producers and the gateway have accounts of their own."""
-_API = "$JS.API"
-CONSOLE, CONSOLE_VIEWER = "console", "console-viewer"
+CONSOLE, CONSOLE_VIEWER, CONSOLE_OPERATOR = "console", "console-viewer", "console-operator"
 IMPORTED_API = f"{ACCOUNT}.API"
 """What JetStream's requests are called in another account, whose own JetStream, if only to refuse, owns the usual name.
 
 `NATS_API_PREFIX` tells a process in such an account.
 """
+
+_MANUAL_EVENTS = tuple(f"cron{'.*' * tokens}.manual" for tokens in range(2, 7))
+"""Events of schedules that are asked for by hand; a name has so many tokens."""
 
 
 class Permissions(msgspec.Struct, frozen=True):
@@ -106,17 +107,40 @@ def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Pe
         later = later_stream(service)
         subjects |= {waiting, f"{IMPORTED_API}.DIRECT.GET.{later}.{waiting}", f"{IMPORTED_API}.STREAM.PURGE.{later}"}
         subjects |= {f"{IMPORTED_API}.DIRECT.GET.{queue_stream(service)}", discovery.cancel_subject(job_type)}
-    subjects |= {discovery.reply_subject(name), discovery.ASK}
+    subjects |= {discovery.reply_subject(name), discovery.ASK, wire.audit_subject("gateway")}
     heard = {wire.events_subject(wire.service_of(job_type)) for job_type in offered}
     return Permissions(tuple(sorted(subjects)), (f"_INBOX_{name}.>", discovery.PING, *sorted(heard)), name.upper())
 
 
 def of_console(name: str) -> Permissions:
-    """Let a console look and ask who is there, in an account of its own, as the gateway: no trick changes anything."""
+    """Let a console look, ask who is there, and record what it is asked for: no trick changes anything else.
+
+    It has an account of its own, as the gateway.
+    """
     asks = ("STREAM.LIST", "STREAM.INFO.*", "CONSUMER.INFO.*.*", "DIRECT.GET.*")
     publish = {*(f"{IMPORTED_API}.{ask}" for ask in asks), discovery.PING, discovery.reply_subject(CONSOLE)}
+    publish.add(wire.audit_subject(CONSOLE))
     heard, account = (f"_INBOX_{name}.>", discovery.PING, f"{discovery.HERE}.>"), name.upper().replace("-", "_")
     return Permissions(tuple(sorted(publish)), heard, account)
+
+
+def of_console_operator(name: str, topology: Topology) -> Permissions:
+    """Let a console look, and do what its actions need, in an account of its own; what it does it has to record.
+
+    It publishes jobs, events by hand and pauses, removes single jobs and dead letters, pauses queues, takes back what
+    waits and stops what runs. It empties no queue of work and no dead letters, and announces no schedule in its time.
+    """
+    looks, services = of_console(name), sorted({consumer.name for consumer in topology.consumers})
+    publish = {*looks.publish, "jobs.>", "paused.>", discovery.cancel_subject(">")}
+    publish |= {f"later.{service}.>" for service in services} | {"console.>", *_MANUAL_EVENTS}
+    for stream in topology.streams:
+        if stream.is_queue or _holds_dead_letters(stream):
+            publish.add(f"{IMPORTED_API}.STREAM.MSG.DELETE.{stream.name}")
+    emptied = (*map(later_stream, services), CRON_PAUSED_STREAM)
+    publish |= {f"{IMPORTED_API}.STREAM.PURGE.{stream}" for stream in emptied}
+    publish |= {f"{IMPORTED_API}.CONSUMER.PAUSE.{one.stream}.{one.name}" for one in topology.consumers}
+    heard = {*looks.subscribe, *(wire.events_subject(service) for service in services)}
+    return Permissions(tuple(sorted(publish)), tuple(sorted(heard)), looks.account)
 
 
 def of_operator() -> Permissions:
@@ -153,68 +177,7 @@ def users(
         **gateways,
         "scheduler": of_scheduler(),
         CONSOLE_VIEWER: of_console(CONSOLE_VIEWER),
+        CONSOLE_OPERATOR: of_console_operator(CONSOLE_OPERATOR, topology),
         **{name: of_producer(name, producer) for name, producer in outside.items()},
         "operator": of_operator(),
     }
-
-
-def broker_config(table: Mapping[str, Permissions], passwords: Mapping[str, str]) -> str:
-    """Return the `accounts` block of a nats-server configuration; `passwords` may be bcrypt hashes.
-
-    Streams are in the account `NIGHTSHIFT`. It exports the subjects of jobs as services; every other account imports
-    those that its user may publish, so that acknowledgements, refusals and duplicates come back to it alone.
-    """
-    members: dict[str, list[str]] = {ACCOUNT: []}
-    exports: dict[tuple[str, str], list[str]] = {}
-    imports: dict[str, list[str]] = {}
-    for name, permissions in table.items():
-        members.setdefault(permissions.account, []).append(_user(name, permissions, passwords[name]))
-        if permissions.account != ACCOUNT:
-            crossing = _crossing(permissions)
-            imports[permissions.account] = [_import(*one) for one in crossing]
-            for kind, subject in crossing:
-                exports.setdefault((kind, _exported(subject)), []).append(permissions.account)
-    own = members.pop(ACCOUNT)
-    services = ["jetstream: enabled", *_list("users", own), *_list("exports", map(_export, exports.items()))]
-    outside = {
-        account: [*_list("users", entries), *_list("imports", imports[account])] for account, entries in members.items()
-    }
-    accounts = [_account(name, lines) for name, lines in {ACCOUNT: services, **outside}.items()]
-    return "\n".join(["accounts {", *accounts, "}", ""])
-
-
-def _crossing(permissions: Permissions) -> list[tuple[str, str]]:
-    """Return what passes between a user's account and that of the streams: all but the answers to its own requests."""
-    heard = [subject for subject in permissions.subscribe if not subject.startswith("_INBOX")]
-    return [*(("service", subject) for subject in permissions.publish), *(("stream", subject) for subject in heard)]
-
-
-def _exported(subject: str) -> str:
-    """Return a subject as it is called in the account of the streams."""
-    return subject.replace(IMPORTED_API, _API, 1) if subject.startswith(IMPORTED_API) else subject
-
-
-def _account(name: str, lines: Iterable[str]) -> str:
-    return "\n".join([f"  {name} {{", *(f"    {line}" for line in lines), "  }"])
-
-
-def _list(name: str, entries: Iterable[str]) -> list[str]:
-    return [f"{name} = [", *(f"  {entry}" for entry in entries), "]"]
-
-
-def _export(export: tuple[tuple[str, str], Sequence[str]]) -> str:
-    (kind, subject), accounts = export
-    # A page of stored messages is many answers to one question.
-    many = ", response_type: stream" if subject.startswith(f"{_API}.DIRECT.GET.") else ""
-    return f"{{{kind}: {json.dumps(subject)}, accounts: {json.dumps(accounts)}{many}}}"
-
-
-def _import(kind: str, subject: str) -> str:
-    exported = _exported(subject)
-    renamed = "" if exported == subject else f", to: {json.dumps(subject)}"
-    return f"{{{kind}: {{account: {ACCOUNT}, subject: {json.dumps(exported)}}}{renamed}}}"
-
-
-def _user(name: str, permissions: Permissions, password: str) -> str:
-    allowed = {"publish": {"allow": list(permissions.publish)}, "subscribe": {"allow": list(permissions.subscribe)}}
-    return f"{{user: {json.dumps(name)}, password: {json.dumps(password)}, permissions: {json.dumps(allowed)}}}"

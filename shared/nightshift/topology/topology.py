@@ -8,6 +8,8 @@ import msgspec
 
 from nightshift.contract.catalogue import Catalogue
 from nightshift.contract.wire import JOBS, MAX_MESSAGE_BYTES, service_of
+from nightshift.topology.audit_stream import AUDIT_STREAM, AUDIT_SUBJECTS, RECORDED, audit_options
+from nightshift.topology.console_stream import BEGUN, CONSOLE_OPTIONS, CONSOLE_STREAM, CONSOLE_SUBJECTS
 from nightshift.topology.consumer import Consumer
 from nightshift.topology.event_stream import EVENTS_STREAM, EVENTS_SUBJECTS, event_options
 
@@ -57,6 +59,7 @@ class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
     queue_bytes: int = _GIB
     dead_letter_bytes: int = _GIB // 4
     event_bytes: int = _GIB // 2
+    audit_bytes: int = _GIB // 4
 
 
 def queue_stream(service: str) -> str:
@@ -106,7 +109,8 @@ def topology(
         for event, service in sorted(event_consumers.items())
         if service in services
     ]
-    return Topology(streams=(*streams, *_of_cron(limits), _told(limits)), consumers=tuple(consumers))
+    others = (*_of_cron(limits), _told(limits), *_of_people(limits))
+    return Topology(streams=(*streams, *others), consumers=tuple(consumers))
 
 
 def _of_service(service: str, limits: StreamLimits, *, bulk: bool) -> list[Stream]:
@@ -174,6 +178,13 @@ def _told(limits: StreamLimits) -> Stream:
     return Stream(
         name=EVENTS_STREAM, subjects=EVENTS_SUBJECTS, purpose=purpose, options=event_options(limits.event_bytes)
     )
+
+
+def _of_people(limits: StreamLimits) -> list[Stream]:
+    return [
+        Stream(name=AUDIT_STREAM, subjects=AUDIT_SUBJECTS, purpose=RECORDED, options=audit_options(limits.audit_bytes)),
+        Stream(name=CONSOLE_STREAM, subjects=CONSOLE_SUBJECTS, purpose=BEGUN, options=CONSOLE_OPTIONS),
+    ]
 
 
 def _dead_letters(service: str, limits: StreamLimits) -> Stream:

@@ -63,6 +63,11 @@ def everything() -> set[str]:
         subjects |= {f"{later}.later.{job_type}.id1", f"{later}.later.{service}.other.id1"}
     for event in EVENTS:
         subjects |= {f"cron.{event}.daily", f"dead.cron.{event}.daily"}
+    subjects |= {f"audit.{part}" for part in ("cli", "console", "gateway")} | {"console.redrive.1", "paused.sync.all"}
+    subjects |= {f"cron.{event}.daily.manual" for event in EVENTS} | {
+        f"workers.cancel.{one}" for one in load_catalogue().messages
+    }
+    subjects |= {f"$JS.API.CONSUMER.PAUSE.{one.stream}.{one.name}" for one in TOPOLOGY.consumers}
     subjects |= {"workers.ping", *(f"workers.here.{name}" for name in (*SERVICES, *GATEWAYS, "scheduler", "console"))}
     subjects.add("$JS.API.STREAM.LIST")
     subjects |= {imported(subject) for subject in subjects if subject.startswith("$JS.API.")}
@@ -88,7 +93,8 @@ def needs_of(service: str) -> set[str]:
 
 def gateway_needs() -> set[str]:
     """What the gateway asks of the broker: to publish, put off, look up and take back what it offers to strangers."""
-    needs = {"workers.here.gateway"}
+    needs = {"workers.here.gateway", "audit.gateway"}
+    needs |= {f"workers.cancel.{job_type}" for job_type in load_catalogue().public()}
     for job_type in load_catalogue().public():
         queue = job_type.partition(".")[0].upper()
         later = f"{queue}_LATER"
@@ -101,14 +107,27 @@ def console_needs() -> set[str]:
     """What a console that only shows asks of the broker: what is there, and who."""
     asked = {subject for stream in STREAMS for subject in reads_of(stream)} | {"$JS.API.STREAM.LIST"}
     asked |= {f"$JS.API.CONSUMER.INFO.{consumer.stream}.{consumer.name}" for consumer in TOPOLOGY.consumers}
-    return {*map(imported, asked), "workers.ping", "workers.here.console"}
+    return {*map(imported, asked), "workers.ping", "workers.here.console", "audit.console"}
+
+
+def console_operator_needs() -> set[str]:
+    """What a console does for people, beside showing: no more than its actions."""
+    needs = console_needs() | {"console.redrive.1", "paused.sync.all"}
+    needs |= {subject for subject in everything() if subject.startswith(("jobs.", "later.", "workers.cancel."))}
+    needs |= {f"cron.{event}.daily.manual" for event in EVENTS}
+    needs |= {imported(f"$JS.API.CONSUMER.PAUSE.{one.stream}.{one.name}") for one in TOPOLOGY.consumers}
+    letters = [stream for stream in STREAMS if stream.endswith("_DLQ")]
+    needs |= {imported(f"$JS.API.STREAM.MSG.DELETE.{one}") for one in [*letters, *map(str.upper, SERVICES)]}
+    emptied = ["CRON_PAUSED", *(f"{service.upper()}_LATER" for service in SERVICES)]
+    return needs | {imported(f"$JS.API.STREAM.PURGE.{stream}") for stream in emptied}
 
 
 NEEDS = {service: needs_of(service) for service in SERVICES} | {
-    "scheduler": {f"cron.{event}.daily" for event in EVENTS}
+    "scheduler": {f"cron.{event}.daily{manual}" for event in EVENTS for manual in ("", ".manual")}
     | {"$JS.API.DIRECT.GET.CRON", "$JS.API.DIRECT.GET.CRON_PAUSED", "workers.here.scheduler"},
     "gateway": gateway_needs() | {f"jobs.{job_type}" for job_type in GATEWAYS["gateway"]},
     "console-viewer": console_needs(),
+    "console-operator": console_operator_needs(),
     "producer": {f"jobs.{job_type}" for job_type in load_catalogue().public()},
 }
 

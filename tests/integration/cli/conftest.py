@@ -26,5 +26,6 @@ async def shared_operator(stack: Stack) -> AsyncIterator[Operator]:
 async def operator(shared_operator: Operator) -> Operator:
     """The operator, with every queue, dead letter and event gone that another test left."""
     for stream in declared_topology(load_catalogue()).streams:
-        await manage(shared_operator.connection, f"STREAM.PURGE.{stream.name}")
+        if not stream.options.get("deny_purge"):
+            await manage(shared_operator.connection, f"STREAM.PURGE.{stream.name}")
     return shared_operator

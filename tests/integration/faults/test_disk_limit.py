@@ -20,7 +20,9 @@ from tests.harness import RunProbe, connected, count, eventually, with_housekeep
 from tests.integration.worker.probes import record
 
 _MEBIBYTE = 1 << 20
-SMALL = StreamLimits(queue_bytes=2 * _MEBIBYTE, dead_letter_bytes=_MEBIBYTE, event_bytes=_MEBIBYTE)
+SMALL = StreamLimits(
+    queue_bytes=2 * _MEBIBYTE, dead_letter_bytes=_MEBIBYTE, event_bytes=_MEBIBYTE, audit_bytes=_MEBIBYTE
+)
 _FILL = b"x" * 500_000
 
 

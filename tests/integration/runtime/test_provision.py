@@ -39,7 +39,7 @@ async def test_an_empty_broker_gets_everything_and_then_nothing(connection: Conn
     declared = probe_topology()
     assert await provision_broker(connection, declared) == [
         *(f"stream {name} created" for name in ("PROBE", "PROBE_LATER", "PROBE_DLQ")),
-        *(f"stream {name} created" for name in ("CRON", "CRON_DLQ", "CRON_PAUSED", "EVENTS")),
+        *(f"stream {name} created" for name in ("CRON", "CRON_DLQ", "CRON_PAUSED", "EVENTS", "AUDIT", "CONSOLE")),
         *(f"consumer probe on {name} created" for name in ("PROBE", "PROBE_LATER", "CRON")),
     ]
     assert await provision_broker(connection, declared) == []

@@ -14,7 +14,8 @@ from nightshift.config.settings import ProcessSettings
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
-from nightshift.topology.permissions import broker_config, users
+from nightshift.topology.broker_accounts import broker_config
+from nightshift.topology.permissions import users
 from nightshift.topology.topology import declared_topology
 
 TOPOLOGY = declared_topology(load_catalogue())

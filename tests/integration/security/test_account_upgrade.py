@@ -13,7 +13,8 @@ from nightshift.config.settings import ProcessSettings
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
-from nightshift.topology.permissions import broker_config, users
+from nightshift.topology.broker_accounts import broker_config
+from nightshift.topology.permissions import users
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
 from tests.harness import eventually

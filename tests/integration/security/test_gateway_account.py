@@ -66,6 +66,8 @@ async def others(guarded: Guarded) -> AsyncIterator[list[Stored]]:
     await publisher.publish_later(THEIRS, delay=timedelta(days=1), job_id="theirs")
     yield await _of_others(guarded.operator)
     for stream in TOPOLOGY.streams:
+        if stream.options.get("deny_purge"):
+            continue
         await manage(guarded.operator, f"STREAM.PURGE.{stream.name}")
 
 

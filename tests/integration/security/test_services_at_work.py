@@ -22,7 +22,7 @@ from schema.tables import users
 from tests.harness import eventually, stored
 from tests.integration.security.conftest import TOPOLOGY, USERS, Guarded
 
-NO_WORKERS = {"producer", "operator", "console-viewer", *load_catalogue().gateways}
+NO_WORKERS = {"producer", "operator", "console-viewer", "console-operator", *load_catalogue().gateways}
 SERVICES = [name for name in USERS if name not in NO_WORKERS]
 NOW = datetime.now(UTC)
 

@@ -20,7 +20,8 @@ from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
 from nightshift.messaging.publisher import Publisher
-from nightshift.topology.permissions import broker_config, users
+from nightshift.topology.broker_accounts import broker_config
+from nightshift.topology.permissions import users
 from nightshift.topology.topology import declared_topology
 from tests.harness import eventually, stored
 from tests.repository import ROOT

@@ -44,15 +44,15 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603 - our own code
 
 
-def _commands(declared: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands_of(declared: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield every command, as it is typed, groups included."""
     yield path
     for choices in (one.choices for one in declared._actions if isinstance(one, argparse._SubParsersAction)):
         for name, inner in choices.items():
-            yield from _commands(inner, (*path, name))
+            yield from commands_of(inner, (*path, name))
 
 
-COMMANDS = list(_commands(parser(Project(ROOT))))
+COMMANDS = list(commands_of(parser(Project(ROOT))))
 
 
 def test_the_command_line_loads_neither_services_nor_the_embedded_stack() -> None:

@@ -11,7 +11,7 @@ from nightshift.cli.client.settings import OperatorSettings
 from nightshift.config.settings import ProcessSettings, Settings, SettingsError, describe, load, variables
 from nightshift.runtime.composition import database_of
 from nightshift.runtime.object_stores import object_store
-from nightshift.runtime.provision import ProvisionSettings
+from nightshift.runtime.provision_settings import ProvisionSettings
 from nightshift.scheduler.settings import SchedulerSettings
 from services.email.settings import EmailSettings
 from services.maintenance.settings import MaintenanceSettings

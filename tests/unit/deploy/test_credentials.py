@@ -46,10 +46,13 @@ def test_every_user_of_the_broker_has_a_password_of_its_own(tmp_path: Path, decl
     assert sorted(held) == names
     assert len(set(held.values())) == len(names)
     assert min(len(value) for value in held.values()) >= 40
-    folders: dict[str, str] = {"operator": "provision", "console-viewer": "console"}
+    files: dict[str, str] = {
+        "operator": "provision/nats-password",
+        "console-viewer": "console/viewer-nats-password",
+        "console-operator": "console/operator-nats-password",
+    }
     for name, value in held.items():
-        folder = folders.get(str(name), str(name))
-        assert (tmp_path / folder / "nats-password").read_text() == value
+        assert (tmp_path / files.get(str(name), f"{name}/nats-password")).read_text() == value
 
 
 def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, declared: Topology) -> None:
@@ -60,7 +63,7 @@ def test_each_container_gets_what_it_needs_and_nothing_else(tmp_path: Path, decl
     assert files == {
         **dict.fromkeys({consumer.name for consumer in declared.consumers}, worker),
         "gateway": worker,
-        "console": worker[:2],
+        "console": ["database-url", "operator-nats-password", "viewer-nats-password"],
         "sync": ["account-keys", *worker],
         "provision": ["database-roles", *worker[:1], *worker[1:2], "roles", *worker[2:]],
         "scheduler": ["nats-password"],

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from deploy import credentials, streams
 from nightshift.config.settings import variables
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.runtime.provision import ProvisionSettings
+from nightshift.runtime.provision_settings import ProvisionSettings
 from nightshift.topology.topology import declared_topology
 from services.email.settings import EmailSettings
 from services.gateway.settings import FileGatewaySettings

@@ -32,7 +32,12 @@ def changed(root: Path, *kinds: str) -> set[str]:
 def test_the_brokers_users_get_new_passwords_and_the_producer_keeps_its_own(vault: Path) -> None:
     """The file of users has each of them."""
     names = changed(vault, "broker")
-    assert {"email/nats-password", "provision/nats-password", "nats/users.conf"} <= names
+    assert {
+        "email/nats-password",
+        "console/operator-nats-password",
+        "provision/nats-password",
+        "nats/users.conf",
+    } <= names
     assert "producer/nats-password" not in names
     users = (vault / "nats/users.conf").read_text()
     assert all(file.read_text() in users for file in vault.glob("*/nats-password"))

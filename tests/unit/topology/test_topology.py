@@ -22,14 +22,14 @@ def test_each_service_has_three_streams_and_schedules_have_three() -> None:
     assert [stream.name for stream in _TWO.streams] == [
         *("EMAIL", "EMAIL_LATER", "EMAIL_DLQ"),
         *("REPORT", "REPORT_LATER", "REPORT_DLQ"),
-        *("CRON", "CRON_DLQ", "CRON_PAUSED", "EVENTS"),
+        *("CRON", "CRON_DLQ", "CRON_PAUSED", "EVENTS", "AUDIT", "CONSOLE"),
     ]
 
 
 def test_no_two_streams_take_the_same_subject() -> None:
     """A message is stored once."""
     subjects = [subject for stream in _TWO.streams for subject in stream.subjects]
-    assert len(subjects) == len(set(subjects)) == 12
+    assert len(subjects) == len(set(subjects)) == 14
 
 
 def test_a_queue_refuses_what_is_too_much() -> None:
@@ -86,6 +86,15 @@ def test_what_workers_tell_is_kept_for_three_days_the_newest_of_it() -> None:
     assert config["subjects"] == ["events.>"]
     assert (config["retention"], config["discard"]) == ("limits", "old")
     assert (config["max_age"], config["max_bytes"]) == (3 * _DAY_NS, 512 * 1024**2)
+
+
+def test_what_people_did_is_kept_for_400_days_and_cannot_be_removed() -> None:
+    """Its space is reserved; the oldest gives way, of each part for itself."""
+    config = _config(_TWO, "AUDIT")
+    assert config["subjects"] == ["audit.>"]
+    assert (config["deny_delete"], config["deny_purge"]) == (True, True)
+    assert (config["max_age"], config["max_bytes"]) == (400 * _DAY_NS, 256 * 1024**2)
+    assert (config["retention"], config["discard"], config["max_msgs_per_subject"]) == ("limits", "old", 100_000)
 
 
 def test_each_service_has_one_consumer_per_stream_named_after_itself() -> None:

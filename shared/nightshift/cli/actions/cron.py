@@ -15,6 +15,7 @@ from nightshift.cli.terminal.table import Column
 from nightshift.contract import wire
 from nightshift.contract.cron import ScheduleFired, manual_subject
 from nightshift.messaging.publish_arguments import new_job_id
+from nightshift.scheduler.cron.schedule import Schedule
 from nightshift.scheduler.timetable.listing import listing
 from nightshift.topology import schedule_pauses
 
@@ -116,7 +117,18 @@ async def list_history(context: Context, options: argparse.Namespace) -> int:
 async def run_now(context: Context, options: argparse.Namespace) -> int:
     """Publish the event of a schedule by hand."""
     schedule = await timetable.find_schedule(context, options.name)
-    now, job_id = context.now, new_job_id()
+    async with context.doing(options, "cron.run", schedule.name, f"run {schedule.name} now"):
+        fired = await fire(context, schedule)
+    if context.output.as_json:
+        context.output.json(fired)
+    where = f"{fired.stream}, message {fired.sequence}, subject {manual_subject(schedule.name)}"
+    context.output.line(f"{schedule.name} was published: {where}")
+    return DONE
+
+
+async def fire(context: Context, schedule: Schedule, job_id: str | None = None) -> Requested:
+    """Publish the event of a schedule by hand; the same id fires once."""
+    now, job_id = context.now, job_id or new_job_id()
     event = ScheduleFired(
         name=schedule.name, schedule=schedule.expression.text, time_zone=schedule.time_zone, due=now, announced=now
     )
@@ -125,23 +137,22 @@ async def run_now(context: Context, options: argparse.Namespace) -> int:
     publisher = await context.publisher()
     with publisher.sending([OutboundMessage(subject, headers, msgspec.json.encode(event))]) as (message,):
         stored = await publisher.store(message)
-    if context.output.as_json:
-        context.output.json(Requested(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq))
-    context.output.line(f"{schedule.name} was published: {stored.stream}, message {stored.seq}, subject {subject}")
-    return DONE
+    return Requested(name=schedule.name, job_id=job_id, stream=stored.stream, sequence=stored.seq)
 
 
 async def pause(context: Context, options: argparse.Namespace) -> int:
     """Pause a schedule."""
     schedule = await timetable.find_schedule(context, options.name)
-    await schedule_pauses.pause(await context.connection(), schedule.name, context.now)
+    async with context.doing(options, "cron.pause", schedule.name, f"pause {schedule.name} until it is resumed"):
+        await schedule_pauses.pause(await context.connection(), schedule.name, context.now)
     return _tell(context, schedule.name, paused=True)
 
 
 async def resume(context: Context, options: argparse.Namespace) -> int:
     """Resume a paused schedule."""
     schedule = await timetable.find_schedule(context, options.name)
-    await schedule_pauses.resume(await context.connection(), schedule.name)
+    async with context.doing(options, "cron.resume", schedule.name, f"resume {schedule.name}", releases=True):
+        await schedule_pauses.resume(await context.connection(), schedule.name)
     return _tell(context, schedule.name, paused=False)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from nightshift.broker import BrokerRefusedError
 from nightshift.cli.actions import dlq_show
+from nightshift.cli.actions.dlq_words import named, summary
 from nightshift.cli.actions.redrive import Redrive, remove, remove_up_to
 from nightshift.cli.actions.send import read_body
 from nightshift.cli.client.context import Context
@@ -106,14 +107,21 @@ async def redrive(context: Context, options: argparse.Namespace) -> int:
     """Publish dead letters again as jobs."""
     found, missing = await _selected(context, options)
     body = _edited(context, options, found)
-    if not found or not context.output.confirm(f"Redrive {_summary(found)}? They will run again."):
+    if not found or not context.output.confirm(f"Redrive {summary(found)}? They will run again."):
         return ANSWER_IS_NO
     connection, publisher = await context.connection(), await context.publisher()
     work = Redrive(connection, publisher, context.objects(), per_second=options.rate)
+    what = f"redrive {summary(found)}{' with another body' if body is not None else ''}"
     try:
-        with context.output.progress() as progress:
-            task = progress.add_task("redriving", total=len(found))
-            await work.all_of(letters_at(connection, found), body, lambda done: progress.update(task, completed=done))
+        async with context.doing(options, "dlq.redrive", named(found), what, releases=True) as result:
+            with context.output.progress() as progress:
+                task = progress.add_task("redriving", total=len(found))
+                try:
+                    await work.all_of(
+                        letters_at(connection, found), body, lambda done: progress.update(task, completed=done)
+                    )
+                finally:
+                    result.count = work.done
     except (BrokerRefusedError, Unavailable):
         context.output.note(f"{work.done} of {plural(len(found), 'dead letter')} redriven; the others are still there")
         raise
@@ -123,8 +131,14 @@ async def redrive(context: Context, options: argparse.Namespace) -> int:
 async def purge(context: Context, options: argparse.Namespace) -> int:
     """Delete dead letters."""
     found, missing = await _selected(context, options)
-    if not found or not context.output.confirm(f"Delete {_summary(found)} for good?"):
+    if not found or not context.output.confirm(f"Delete {summary(found)} for good?"):
         return ANSWER_IS_NO
+    async with context.doing(options, "dlq.purge", named(found), f"delete {summary(found)}", releases=True) as result:
+        result.count = done = await _delete(context, options, found)
+    return _tell(context, "deleted", Tally(matched=len(found), done=done, missing=missing))
+
+
+async def _delete(context: Context, options: argparse.Namespace, found: Sequence[Place]) -> int:
     connection, done = await context.connection(), 0
     if _filter(context, options).is_narrow:
         for place in found:
@@ -133,7 +147,7 @@ async def purge(context: Context, options: argparse.Namespace) -> int:
         newest = {place.service: place.sequence for place in found}
         for service, sequence in newest.items():
             done += await remove_up_to(connection, service, sequence)
-    return _tell(context, "deleted", Tally(matched=len(found), done=done, missing=missing))
+    return done
 
 
 async def _selected(context: Context, options: argparse.Namespace) -> tuple[list[Place], list[str]]:
@@ -189,11 +203,6 @@ def _edited(context: Context, options: argparse.Namespace, found: Sequence[Place
     body = read_body(options.body)
     check_body(context.catalogue.messages, found[0].type, body)
     return body
-
-
-def _summary(found: Sequence[Place]) -> str:
-    kinds = sorted({place.type for place in found})
-    return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds
 
 
 def _tell(context: Context, what: str, tally: Tally) -> int:

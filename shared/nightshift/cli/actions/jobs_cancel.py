@@ -54,7 +54,9 @@ async def run(context: Context, options: argparse.Namespace) -> int:
     watch = JobWatch(await context.connection(), {wire.service_of(place.type) for place in places})
     await watch.start()
     seconds = _STOP_SECONDS if options.wait_for is None else options.wait_for.total_seconds()
-    rows = [await _cancel_one(context, watch, place, seconds) for place in places]
+    async with context.doing(options, "jobs.cancel", options.id, f"cancel job {options.id}: {said}") as result:
+        rows = [await cancel_one(context, watch, place, seconds) for place in places]
+        result.count = sum(row.is_cancelled for row in rows)
     if context.output.as_json:
         context.output.json(rows)
     for row in rows:
@@ -72,16 +74,17 @@ async def _why_not(context: Context, job_id: str, types: Sequence[str]) -> str:
     return f"job {job_id} was not found: nothing was cancelled"
 
 
-async def _cancel_one(context: Context, watch: JobWatch, place: Location, seconds: float) -> Cancelled:
-    if place.state != "in flight" and await _remove(context, place):
+async def cancel_one(context: Context, watch: JobWatch, place: Location, seconds: float) -> Cancelled:
+    """Take a job back at one place, or have its worker stop it within so many seconds."""
+    if place.state != "in flight" and await take_back(context, place):
         did, detail = _REMOVED
     else:
         told = await watch.stop(place.type, place.job_id, seconds=seconds)
-        did, detail = await _unanswered(context, place) if told is None else await _answered(context, place, told)
+        did, detail = await _unanswered(context, place) if told is None else await worker_said(context, place, told)
     return Cancelled(job_id=place.job_id, type=place.type, state=place.state, did=did, detail=detail)
 
 
-async def _answered(context: Context, place: Location, told: JobEvent) -> tuple[Did, str]:
+async def worker_said(context: Context, place: Location, told: JobEvent) -> tuple[Did, str]:
     """Return what a worker's last word means."""
     if told.what == "dead" and told.error == "cancelled":
         return "stopped", "it was stopped in a worker's hands, and is a dead letter (reason cancelled)"
@@ -125,7 +128,7 @@ async def _unanswered(context: Context, place: Location) -> tuple[Did, str]:
     )
 
 
-async def _remove(context: Context, place: Location) -> bool:
+async def take_back(context: Context, place: Location) -> bool:
     """Remove one from its stream; return False if it started, or left, before that."""
     if place.state == "outbox":
         return await _take_out(context, place)

@@ -112,7 +112,8 @@ async def retry(context: Context, options: argparse.Namespace) -> int:
     """Have failed rows tried again at once."""
     database, wanted = _database(context), _selection(context, options)
     missing = await _missing(context, database, options)
-    done = await retry_rows(database, wanted, context.now)
+    async with context.doing(options, "outbox.retry", _on(options), "try rows again at once", releases=True) as result:
+        result.count = done = await retry_rows(database, wanted, context.now)
     if not done and await count_rows(database, wanted):
         context.output.note("None of them has failed: the relay publishes them by itself.")
     return _tell(context, Tally(done=done, missing=missing), "will be tried again")
@@ -125,8 +126,19 @@ async def drop(context: Context, options: argparse.Namespace) -> int:
     found = await count_rows(database, wanted)
     if found and not context.output.confirm(f"Delete {plural(found, 'row')} of the outbox? Their jobs never run."):
         return ANSWER_IS_NO
-    done = await drop_rows(database, wanted) if found else 0
+    done = 0
+    if found:
+        what = f"delete {plural(found, 'row')} of the outbox"
+        async with context.doing(options, "outbox.drop", _on(options), what, releases=True) as result:
+            result.count = done = await drop_rows(database, wanted)
     return _tell(context, Tally(done=done, missing=missing), "deleted")
+
+
+def _on(options: argparse.Namespace) -> str:
+    """Say which rows were selected, as it was typed."""
+    failed = ["all that failed"] if options.failed else []
+    queue = [f"for {options.queue}"] if options.queue else []
+    return ", ".join([*options.which, *failed, *queue])
 
 
 def _tell(context: Context, tally: Tally, what: str) -> int:

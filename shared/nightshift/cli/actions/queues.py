@@ -65,7 +65,8 @@ async def pause(context: Context, options: argparse.Namespace) -> int:
     """Pause a service."""
     name = service_named(context, options.name)
     until = min(context.now + options.span, FOREVER) if options.span is not None else FOREVER
-    await _set_pause(context, name, until)
+    async with context.doing(options, "queues.pause", name, f"pause {name} {how_long(name, until)}"):
+        await set_pause(context, name, until)
     _tell(context, PauseState(service=name, paused=True, until=until if options.span is not None else None))
     return DONE
 
@@ -73,12 +74,14 @@ async def pause(context: Context, options: argparse.Namespace) -> int:
 async def resume(context: Context, options: argparse.Namespace) -> int:
     """Resume a service."""
     name = service_named(context, options.name)
-    await _set_pause(context, name, None)
+    async with context.doing(options, "queues.resume", name, f"resume {name}", releases=True):
+        await set_pause(context, name, None)
     _tell(context, PauseState(service=name, paused=False))
     return DONE
 
 
-async def _set_pause(context: Context, service: str, until: datetime | None) -> None:
+async def set_pause(context: Context, service: str, until: datetime | None) -> None:
+    """Pause a service until a time, or resume it (None)."""
     connection = await context.connection()
     request = {"pause_until": rfc3339(until)} if until is not None else {}
     for consumer in topology_of(context).consumers_of(service):
@@ -91,8 +94,13 @@ def _tell(context: Context, row: PauseState) -> None:
     if not row.paused:
         context.output.line(f"{row.service} was resumed")
         return
-    how = f"until {format_instant(row.until)}" if row.until else f"until `nightshift queues resume {row.service}`"
+    how = how_long(row.service, row.until or FOREVER)
     context.output.line(f"{row.service} is paused {how}; jobs in flight are finished")
+
+
+def how_long(service: str, until: datetime) -> str:
+    """Say in words until when a service is paused."""
+    return f"until {format_instant(until)}" if until < FOREVER else f"until `nightshift queues resume {service}`"
 
 
 async def purge(context: Context, options: argparse.Namespace) -> int:
@@ -107,11 +115,12 @@ async def purge(context: Context, options: argparse.Namespace) -> int:
         subject += "" if subject.endswith(">") else ".>"
     await _remove_done(connection, topology_of(context), name)
     count = await _count(connection, stream, subject)
-    what = f"{plural(count, 'job')} of {name} ({subject}), {'for later' if options.later else 'to be run now'},"
-    if not context.output.confirm(f"Delete {what} for good?"):
+    what = f"{plural(count, 'job')} of {name} ({subject}), {'for later' if options.later else 'to be run now'}"
+    if not context.output.confirm(f"Delete {what}, for good?"):
         return ANSWER_IS_NO
-    answer = await manage(connection, f"STREAM.PURGE.{stream}", {"filter": subject})
-    gone = int(answer.get("purged", 0))
+    async with context.doing(options, "queues.purge", name, f"delete {what}", releases=True) as result:
+        answer = await manage(connection, f"STREAM.PURGE.{stream}", {"filter": subject})
+        result.count = gone = int(answer.get("purged", 0))
     if context.output.as_json:
         context.output.json(
             Purged(service=name, waiting=0 if options.later else gone, later=gone if options.later else 0)

@@ -74,13 +74,14 @@ class Redrive:
             BadClaimError: a body went by claim check and cannot be kept for long enough.
         """
         async for letter in letters:
-            await self._one(letter, body)
+            await self.one(letter, body)
             self.done += 1
             tell(self.done)
             if self._pause_seconds:
                 await asyncio.sleep(self._pause_seconds)
 
-    async def _one(self, letter: Letter, body: bytes | None) -> None:
+    async def one(self, letter: Letter, body: bytes | None = None) -> None:
+        """Redrive one; raises what `all_of` does."""
         now = datetime.now(UTC)
         copy = copy_of(letter, body)
         if self._objects is not None:

@@ -93,6 +93,18 @@ def destructive(parser: Parser) -> None:
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
 
 
+def explained(parser: Parser) -> None:
+    """Add `--because` to a command that others should understand."""
+    parser.add_argument("--because", metavar="TEXT", help="why, for the record: nightshift audit list")
+
+
+def releasing(parser: Parser) -> None:
+    """Add `--unrecorded` to a command that frees space or lets work go on: a broker whose disk is full may need it."""
+    parser.add_argument(
+        "--unrecorded", action="store_true", help="go on if it cannot be recorded; it is recorded afterwards"
+    )
+
+
 def add_limit(parser: Parser, which: str) -> None:
     """Add `--limit` to a list that may be long; `which` are shown: the newest, the oldest."""
     text = f"at most the {which} N (default 50; 0: all)"

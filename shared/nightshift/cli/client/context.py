@@ -1,18 +1,22 @@
 """The context of a command: its output, and connections that are opened on first use."""
 
+import argparse
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from nightshift.broker import Connection, connect
+from nightshift.cli.client.operator_name import operator_name
 from nightshift.cli.client.settings import OperatorSettings
 from nightshift.cli.terminal.exit_codes import UNAVAILABLE, WRONG_USE, CommandError
 from nightshift.cli.terminal.output import Output
 from nightshift.config.datastore_settings import database_url
 from nightshift.config.extras import extra
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.messaging.audit import Action, Audit, Result
+from nightshift.messaging.audit_backlog import AuditBacklog, usual_file
 from nightshift.messaging.publisher import Publisher
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.tracing import open_tracing
@@ -99,3 +103,24 @@ class Context:
         connection = await self.connection()
         tracing = await self._stack.enter_async_context(open_tracing("operator", self.settings))
         return Publisher(connection, self.objects(), tracing=tracing)
+
+    def doing(
+        self, options: argparse.Namespace, name: str, on: str, what: str, *, releases: bool = False
+    ) -> AbstractAsyncContextManager[Result]:
+        """Record what a command does, before and after: every command that changes something does it inside.
+
+        `releases`: it frees space, or lets work go on, and is done all the same if the person says so.
+
+        Raises:
+            NotRecordedError: it cannot be recorded; nothing was done.
+        """
+        given: str | None = getattr(options, "because", None)
+        action = Action(name=name, on=on, what=what, reason=given or "", releases=releases)
+
+        def insist(why: str) -> bool:
+            return bool(getattr(options, "unrecorded", False)) or self.output.ask(
+                f"This cannot be recorded: {why}. Do it all the same? It is kept in {backlog.file} and recorded later."
+            )
+
+        backlog = AuditBacklog(self.settings.audit_file or usual_file(self.environ))
+        return Audit(self.connection, backlog, part="cli", who=operator_name()).doing(action, insist)

@@ -38,6 +38,13 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
     ] = None
     schema_package: SchemaPackage = None
     bulk_removal: BulkRemoval = True
+    audit_file: Annotated[
+        Path | None,
+        Meta(
+            description="File of actions that could not be recorded, until they are; by default "
+            "nightshift/unrecorded-actions.jsonl in XDG_STATE_HOME."
+        ),
+    ] = None
     schedules_file: Annotated[Path | None, Meta(description="The scheduler's file of schedules.")] = None
 
     def check(self) -> Iterable[str]:

@@ -1,6 +1,6 @@
 """`nightshift cron`: list schedules and their history, run one now, pause and resume one."""
 
-from nightshift.cli.client.command import Groups, command, group
+from nightshift.cli.client.command import Groups, command, explained, group, releasing
 from nightshift.cli.terminal.parse_number import parse_positive_count
 
 
@@ -58,3 +58,6 @@ def register(groups: Groups) -> None:
     )
     for parser in (past, run, pause, resume):
         parser.add_argument("name", metavar="SCHEDULE", help="for instance cleanup.daily")
+    explained(run)
+    explained(pause)
+    releasing(resume)

@@ -1,6 +1,6 @@
 """`nightshift dlq`: list, show, redrive and delete dead letters."""
 
-from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, explained, group, releasing
 from nightshift.cli.terminal.parse_number import parse_rate
 from nightshift.cli.terminal.parse_time import parse_duration
 from nightshift.contract import wire
@@ -50,6 +50,8 @@ def register(groups: Groups) -> None:
     for parser in (redrive, purge):
         parser.add_argument("--all", action="store_true", help="all that match the filters")
         destructive(parser)
+        explained(parser)
+        releasing(parser)
 
 
 def _add_filters(parser: Parser) -> None:

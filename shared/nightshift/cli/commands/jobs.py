@@ -1,6 +1,6 @@
 """`nightshift jobs`: find, watch, list and cancel jobs."""
 
-from nightshift.cli.client.command import Groups, add_limit, command, destructive, group
+from nightshift.cli.client.command import Groups, add_limit, command, destructive, explained, group
 from nightshift.cli.terminal.parse_time import parse_duration
 
 
@@ -41,6 +41,7 @@ def register(groups: Groups) -> None:
         parser.add_argument("id", metavar="ID", help="job id, as `nightshift send` printed it")
         parser.add_argument("--type", help="only jobs of this type")
     destructive(cancel)
+    explained(cancel)
 
 
 def _declare_list(jobs: Groups) -> None:

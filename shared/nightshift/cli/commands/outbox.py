@@ -1,6 +1,6 @@
 """`nightshift outbox`: jobs that are committed and not yet with the broker; and who may enqueue by SQL."""
 
-from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, group
+from nightshift.cli.client.command import Groups, Parser, add_limit, command, destructive, explained, group, releasing
 
 
 def register(groups: Groups) -> None:
@@ -41,6 +41,9 @@ def register(groups: Groups) -> None:
     for parser in (listing, show, retry, drop):
         _add_filters(parser)
     destructive(drop)
+    for parser in (retry, drop):
+        explained(parser)
+        releasing(parser)
     grant = command(
         outbox,
         "grant",

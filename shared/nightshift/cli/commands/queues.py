@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from nightshift.cli.client.command import Groups, command, destructive, group
+from nightshift.cli.client.command import Groups, command, destructive, explained, group, releasing
 from nightshift.cli.terminal.parse_time import parse_duration, parse_some_time
 
 _HEADS = (
@@ -66,4 +66,7 @@ def register(groups: Groups) -> None:
     purge.add_argument("--later", action="store_true", help="those that are scheduled or between two attempts instead")
     for parser in (describing, pause, resume, purge):
         parser.add_argument("name", metavar="SERVICE", help="for instance email")
+    explained(pause)
+    releasing(resume)
     destructive(purge)
+    releasing(purge)

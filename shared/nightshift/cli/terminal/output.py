@@ -141,6 +141,13 @@ class Output:
             return True
         if not (sys.stdin.isatty() and self.err.is_terminal):
             raise UsageError(f"{question} Without a terminal nobody can answer: add --yes to do it.")
+        return self._answer(question)
+
+    def ask(self, question: str) -> bool:
+        """Ask what `--yes` does not answer; without a terminal the answer is no."""
+        return sys.stdin.isatty() and self.err.is_terminal and self._answer(question)
+
+    def _answer(self, question: str) -> bool:
         self.err.print(Text(f"{safe(question)} [y/N] "), end="", soft_wrap=True)
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 

@@ -25,6 +25,15 @@ PAGES = (
     "/jobs/email.send?id=flow-1",
     "/dead",
     "/dead/email/1",
+    "/audit",
+    "/bulk",
+    "/send?type=email.send",
+    "/queues/email/pause",
+    "/dead/redrive",
+    "/dead/discard",
+    "/dead/email/1/discard",
+    "/schedules/report.weekly/resume",
+    "/cancel?type=email.send&id=flow-1",
     "/schedules",
     "/schedules/report.weekly",
     "/workers",
@@ -74,6 +83,76 @@ async def test_the_way_from_the_first_page_to_a_fault_needs_no_javascript(
         assert "nightshift dlq redrive email:" in await page.inner_text("main")
         await page.get_by_role("button", name="Sign out").click()
         assert await page.get_by_role("heading", name="Sign in").count() == 1
+
+
+async def test_a_letter_is_put_back_to_work_by_keyboard_and_without_javascript(
+    desk: Console, operator: Connection, chromium: Browser
+) -> None:
+    """From the letter over what it will do to what was done, and to the record of it."""
+    sequence = await seed.dead(operator, "KeyboardError: 550", job_id="keys-1")
+    async with page_of(chromium, java_script_enabled=False) as (page, _):
+        await sign_in_by_keyboard(page, desk)
+        await page.goto(f"{desk.url}/dead/email/{sequence}")
+        await page.get_by_role("link", name="Redrive…").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name=f"Redrive dead letter email:{sequence}")).to_be_visible()
+        await page.get_by_label("Why").focus()
+        await page.keyboard.type("the provider is up again")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Redriven")).to_be_visible()
+        await page.get_by_role("link", name="What was done").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("cell", name="the provider is up again").first).to_be_visible()
+
+
+async def test_a_group_is_redriven_by_its_form_without_javascript(
+    desk: Console, operator: Connection, chromium: Browser
+) -> None:
+    """From the group over the plan to the redrive's own page, where it is stopped."""
+    for number in range(3):
+        await seed.dead(operator, f"GroupError: 503 after {number} s", job_id=f"group-{number}")
+    async with page_of(chromium, java_script_enabled=False) as (page, _):
+        await sign_in_by_keyboard(page, desk)
+
+        async def is_shown() -> bool:
+            await page.goto(f"{desk.url}/dead?error=GroupError&reason=attempts-exhausted")
+            return "3 dead letters" in await page.inner_text("main") or await page.get_by_role("row").count() > 3
+
+        await eventually(is_shown, what="the group is shown")
+        await page.get_by_role("link", name="Redrive these…").click()
+        await page.get_by_label("Why").fill("the provider is up again")
+        await page.get_by_role("button", name="Redrive 3 letters").click()
+        await expect(page.get_by_role("heading", name="Redrive of 3 dead letters")).to_be_visible()
+        assert "the provider is up again" in await page.inner_text("main")
+        await page.get_by_role("button", name="Stop it").click()
+        await page.goto(page.url)
+
+        async def is_stopped() -> bool:
+            await page.reload()
+            return "root stopped it" in await page.inner_text("main")
+
+        await eventually(is_stopped, what="it is stopped")
+
+
+async def test_a_pause_is_seen_in_another_browser_within_two_seconds(
+    desk: Console, operator: Connection, chromium: Browser
+) -> None:
+    """On every page, with who, why and until when."""
+    del operator
+    async with page_of(chromium) as (page, _), page_of(chromium) as (other, _):
+        await sign_in_by_keyboard(page, desk)
+        await sign_in_by_keyboard(other, desk)
+        await other.goto(f"{desk.url}/workers")
+        await page.goto(f"{desk.url}/queues/maintenance/pause")
+        await page.get_by_label("Why").fill("the nightly backup")
+        await page.get_by_role("button", name="Pause it").click()
+        await expect(page.get_by_role("heading", name="maintenance is paused")).to_be_visible()
+        notice = other.locator(".pauses")
+        await expect(notice).to_contain_text("maintenance is paused", timeout=4_000)
+        await expect(notice).to_contain_text("root: the nightly backup")
+        await page.goto(f"{desk.url}/queues/maintenance/resume")
+        await page.get_by_role("button", name="Resume it").click()
 
 
 async def test_a_page_follows_the_queues_and_leaves_its_reader_alone(

@@ -13,7 +13,8 @@ from nightshift.database import open_database
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.services import Service
 from nightshift.embedded.stack import Stack
-from nightshift.runtime.provision import ProvisionSettings, provision
+from nightshift.runtime.provision import provision
+from nightshift.runtime.provision_settings import ProvisionSettings
 from schema.tables import users
 from services.gateway.service import serve
 from services.gateway.settings import FileGatewaySettings

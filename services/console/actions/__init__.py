@@ -1,0 +1,1 @@
+"""What people do: each asked first, with what it will do, and recorded."""

@@ -1,0 +1,1 @@
+"""Sending a job by a form that is made of its contract."""

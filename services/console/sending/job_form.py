@@ -1,0 +1,117 @@
+"""A form of the fields of a contract, and the body that what was filled in makes."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from nightshift.documents.schemas import Schema
+
+PREFIX = "field."
+"""What the names of the form's fields begin with."""
+_LONG = 200
+_PATH = re.compile(r"`\$\.(\w+)")
+Kind = Literal["line", "text", "number", "choice", "json"]
+
+
+class Field(NamedTuple):
+    """One field of the form; `value` is what it is filled in with."""
+
+    name: str
+    kind: Kind
+    needed: bool
+    description: str
+    options: Sequence[str]
+    value: str
+    error: str = ""
+
+
+class FieldError(NamedTuple):
+    """What is wrong, and in which field; empty: in none of them."""
+
+    field: str
+    text: str
+
+
+def fields_of(schema: Schema, values: Mapping[str, str], errors: Sequence[FieldError] = ()) -> list[Field]:
+    """Return the fields of a contract, filled in."""
+    needed = set(schema.get("required", ()))
+    wrong = {error.field: error.text for error in errors}
+    return [
+        Field(
+            name,
+            _kind(field),
+            name in needed,
+            field.get("description", ""),
+            _options(field),
+            values.get(name, ""),
+            wrong.get(name, ""),
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def texts_of(sample: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields of a body as they stand in a form: texts as they are, all others as JSON."""
+    return {
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for name, value in sample.items()
+        if value is not None
+    }
+
+
+def body_of(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, Any], list[FieldError]]:
+    """Return the body of what was filled in, and what cannot be read; a field that is left empty is left out."""
+    body, errors = dict[str, Any](), list[FieldError]()
+    for name, field in schema.get("properties", {}).items():
+        given = values.get(name, "")
+        if given == "" and name not in schema.get("required", ()):
+            continue
+        try:
+            body[name] = _value(field, given)
+        except msgspec.DecodeError:
+            errors.append(FieldError(name, f'{name}: expected JSON, such as 7, true, ["a"] or {{"a": 1}}.'))
+    return body, errors
+
+
+def errors_in(text: str) -> list[FieldError]:
+    """Return what the contract says against a body, each part at its field."""
+    found = [line.strip() for line in text.splitlines() if _PATH.search(line)]
+    return [FieldError(_PATH.findall(line)[0], line) for line in found] or [FieldError("", text)]
+
+
+def _value(field: Schema, given: str) -> Any:
+    kinds = _types(field)
+    if "string" not in kinds:
+        return msgspec.json.decode(given.encode())
+    if kinds != {"string"} and given.lstrip()[:1] in {"[", "{"}:
+        return msgspec.json.decode(given.encode())
+    return given
+
+
+def _types(field: Schema) -> set[str]:
+    """Return the types of JSON that a field takes, but for null: that is to leave it empty."""
+    if "anyOf" in field:
+        return set().union(*(_types(one) for one in field["anyOf"])) - {"null"}
+    named = field.get("type", "object")
+    return set(named) if isinstance(named, list) else {named}
+
+
+def _options(field: Schema) -> list[str]:
+    if _types(field) == {"boolean"}:
+        return ["true", "false"]
+    choices = [one.get("enum", ()) for one in (field, *field.get("anyOf", ()))]
+    return [str(value) for options in choices for value in options if value is not None]
+
+
+def _kind(field: Schema) -> Kind:
+    kinds = _types(field)
+    if _options(field):
+        return "choice"
+    if kinds <= {"integer", "number"}:
+        return "number"
+    if kinds != {"string"}:
+        return "line" if "string" in kinds else "json"
+    longest = max((one.get("maxLength", 0) for one in (field, *field.get("anyOf", ()))), default=0)
+    return "text" if longest > _LONG * 5 else "line"

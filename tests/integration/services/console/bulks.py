@@ -1,0 +1,49 @@
+"""Beginning a redrive as a person does: by the form of its plan."""
+
+import html
+import re
+
+from tests.harness import eventually
+from tests.integration.services.console.harness import Browser
+
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+
+
+async def plan(browser: Browser, query: str, kind: str = "redrive") -> str:
+    """Return the page of a plan, once the letters are known."""
+    path = f"/dead/{kind}?{query}"
+
+    async def is_known() -> bool:
+        return (await browser.open(path)).status_code == 200
+
+    await eventually(is_known, what="the letters are known")
+    return (await browser.open(path)).text
+
+
+async def begin_redrive(browser: Browser, error: str, *, canary: int = 2, share: int = 80, rate: float = 1000) -> str:
+    """Begin a redrive of all whose error has this text; return the path of its page."""
+    page = await plan(browser, f"error={error}")
+    numbers = {"canary": str(canary), "share": str(share), "rate": str(rate)}
+    form = hidden_in(page) | numbers
+    answer = await browser.send(f"/dead/redrive?error={error}", **form)
+    assert answer.status_code == 200, answer.text
+    assert answer.url.path.startswith("/bulk/")
+    return answer.url.path
+
+
+def hidden_in(page: str) -> dict[str, str]:
+    """Return what a page's form carries."""
+    return {name: html.unescape(value) for name, value in _HIDDEN.findall(page.partition('class="card"')[2])}
+
+
+async def shows(browser: Browser, path: str, text: str) -> str:
+    """Wait until a page shows a text; return the page."""
+    seen = ""
+
+    async def is_shown() -> bool:
+        nonlocal seen
+        seen = (await browser.open(path)).text
+        return text in seen
+
+    await eventually(is_shown, what=f"{path} shows {text!r}", timeout_seconds=20)
+    return seen

@@ -1,0 +1,165 @@
+"""A redrive of many: a frozen set, a canary, a brake, and a state that outlives the console."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from nightshift.broker import Connection
+from nightshift.broker.jetstream import manage
+from nightshift.contract import wire
+from nightshift.contract.audit import AuditEntry, read_entry
+from nightshift.embedded.servers.broker import Broker
+from nightshift.topology.audit_stream import AUDIT_STREAM
+from tests.harness import eventually, stored
+from tests.integration.services.console import seed
+from tests.integration.services.console.bulks import begin_redrive, hidden_in, plan, shows
+from tests.integration.services.console.harness import Browser, Console, console, people
+from tests.integration.services.console.stand_in import workers
+
+
+@pytest.fixture
+async def root(desk: Console) -> AsyncIterator[Browser]:
+    """The browser of an admin."""
+    async with desk.person("root") as browser:
+        yield browser
+
+
+async def die(connection: Connection, error: str, count: int) -> list[str]:
+    """Let jobs of one fault die; return their ids."""
+    ids = [f"{error.replace(' ', '-')}-{number}" for number in range(count)]
+    for job_id in ids:
+        await seed.dead(connection, error, job_id=job_id)
+    return ids
+
+
+async def left(connection: Connection, ids: list[str]) -> list[str]:
+    """Those that are dead letters."""
+    there = [message.headers.get(wire.JOB_ID) for message in await stored(connection, "EMAIL_DLQ")]
+    return [job_id for job_id in ids if job_id in there]
+
+
+async def ends(connection: Connection) -> list[AuditEntry]:
+    """How redrives of many have ended, as it is recorded."""
+    entries = [read_entry(message.body) for message in await stored(connection, AUDIT_STREAM)]
+    return [one for one in entries if one and one.is_end and one.action == "dlq.redrive" and "dead letters" in one.what]
+
+
+async def test_a_redrive_runs_the_canary_first_and_then_the_others(root: Browser, operator: Connection) -> None:
+    """Its plan says how many; its page what became of each; what it did is recorded."""
+    ids = await die(operator, "one fault", 30)
+    page = await plan(root, "error=one fault")
+    assert "Redrive 30 dead letters" in page
+    assert "30 email.send (attempts-exhausted)" in page
+    async with workers(operator, lambda _: "done") as ran:
+        path = await begin_redrive(root, "one fault", canary=5)
+        text = await shows(root, path, "All were acted on")
+        await shows(root, path, "<dt>Done</dt><dd>30</dd>")
+    assert ran[:5] == ids[:5]
+    assert sorted(ran) == sorted(ids)
+    assert await left(operator, ids) == []
+    assert "of which 80 percent have to be done" in text
+    assert [(one.turn, one.count, one.who) for one in await ends(operator)] == [("done", 30, "root")]
+
+
+async def test_a_cause_that_is_still_there_stops_it_at_the_canary(root: Browser, operator: Connection) -> None:
+    """The others stay dead letters; once it is mended it goes on with another canary."""
+    ids, mended = await die(operator, "still there", 20), False
+    async with workers(operator, lambda _: "done" if mended else "retry"):
+        path = await begin_redrive(root, "still there", canary=4)
+        await shows(root, path, "of the first 4 jobs failed again: the cause is still there")
+        assert await left(operator, ids) == ids[4:]
+        mended = True
+        token = await root.token(path)
+        await root.send(f"{path}/go-on", token=token)
+        await shows(root, path, "All were acted on")
+    assert await left(operator, ids) == []
+    assert [one.turn for one in await ends(operator)][-2:] == ["stopped", "done"]
+
+
+async def test_it_stops_by_itself_when_later_jobs_fail_again(root: Browser, operator: Connection) -> None:
+    """The brake looks at the last fifty."""
+    ids = await die(operator, "comes back", 60)
+    healthy = set(ids[:15])
+    async with workers(operator, lambda job_id: "done" if job_id in healthy else "dead"):
+        path = await begin_redrive(root, "comes back", canary=5, rate=50)
+        await shows(root, path, "jobs failed again: the cause is still there")
+    remaining = await left(operator, ids)
+    assert 0 < len(remaining) < 45
+
+
+async def test_what_dies_after_the_plan_was_made_is_not_touched(root: Browser, operator: Connection) -> None:
+    """The set is the one that the plan has shown."""
+    ids = await die(operator, "frozen set", 3)
+    page = await plan(root, "error=frozen set")
+    late = await seed.dead(operator, "frozen set", job_id="late")
+    hidden = hidden_in(page)
+    async with workers(operator, lambda _: "done") as ran:
+        form = hidden | {"canary": "1", "share": "100", "rate": "1000"}
+        first, second = [await root.send("/dead/redrive", **form) for _ in range(2)]
+        assert first.url == second.url, "a form that is sent twice begins one"
+        await shows(root, first.url.path, "All were acted on")
+    assert sorted(ran) == sorted(ids)
+    assert any(message.sequence == late for message in await stored(operator, "EMAIL_DLQ"))
+
+
+async def test_a_person_stops_it_and_many_are_discarded_only_by_their_number(
+    root: Browser, operator: Connection
+) -> None:
+    """Nothing more is redriven once it was stopped; what is discarded is gone for good."""
+    ids = await die(operator, "slow one", 12)
+    async with workers(operator, lambda _: "done"):
+        path = await begin_redrive(root, "slow one", canary=1, rate=0.5)
+        await shows(root, path, "It runs")
+        await root.send(f"{path}/stop", token=await root.token(path))
+        await shows(root, path, "root stopped it")
+    remaining = await left(operator, ids)
+    assert len(remaining) >= 9
+    page = await plan(root, "error=slow one", "discard")
+    hidden, count = hidden_in(page), page.partition("Type <code>")[2].partition("<")[0]
+    wrong = await root.send("/dead/discard", **hidden, typed="all", reason="a test")
+    assert wrong.status_code == 400
+    begun = await root.send("/dead/discard", **hidden, typed=count, reason="a test")
+    await shows(root, begun.url.path, "All were acted on")
+    assert await left(operator, ids) == []
+
+
+async def test_it_goes_on_after_the_console_was_started_anew(
+    broker: Broker, operator: Connection, tmp_path: Path
+) -> None:
+    """In the middle of its canary, and in the middle of the others; no job runs twice."""
+    users = tmp_path / "people.toml"
+    users.write_text(people(root="admin"), encoding="utf-8")
+    ids = await die(operator, "two consoles", 25)
+    async with console(tmp_path, broker, console_users_file=str(users)) as desk, desk.person("root") as root:
+        path = await begin_redrive(root, "two consoles", canary=3, rate=20)
+        await eventually(lambda: _has_left(operator, ids, 22), what="the canary is on its way")
+    async with workers(operator, lambda _: "done") as ran:
+        async with console(tmp_path, broker, console_users_file=str(users)) as desk, desk.person("root") as root:
+            await shows(root, path, "It runs")
+        async with console(tmp_path, broker, console_users_file=str(users)) as desk, desk.person("root") as root:
+            await shows(root, path, "All were acted on")
+
+        async def all_ran() -> bool:
+            return len(ran) == len(ids)
+
+        await eventually(all_ran, what="every job has run")
+    assert sorted(ran) == sorted(ids)
+    assert await left(operator, ids) == []
+
+
+async def _has_left(connection: Connection, ids: list[str], count: int) -> bool:
+    return len(await left(connection, ids)) <= count
+
+
+async def test_a_queue_that_refuses_ends_it_with_the_brokers_words(root: Browser, operator: Connection) -> None:
+    """Nothing is lost: what was not stored is still a dead letter."""
+    ids = await die(operator, "no room", 3)
+    config = (await manage(operator, "STREAM.INFO.EMAIL"))["config"]
+    await manage(operator, "STREAM.UPDATE.EMAIL", {**config, "max_bytes": 1})
+    try:
+        path = await begin_redrive(root, "no room", canary=1)
+        await shows(root, path, "Stopped:")
+    finally:
+        await manage(operator, "STREAM.UPDATE.EMAIL", config)
+    assert await left(operator, ids) == ids
