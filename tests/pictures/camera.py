@@ -58,11 +58,11 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def signed_in(browser: Browser, desk: Console, *, width: int, scheme: str) -> AsyncIterator[Camera]:
-    """A page of a window of this width, light or dark, in which a viewer has signed in."""
+    """A page of a window of this width, light or dark, in which an admin has signed in."""
     look: Any = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     context = await browser.new_context(**look)
     page = await context.new_page()
-    await sign_in_by_keyboard(page, desk, "vic")
+    await sign_in_by_keyboard(page, desk)
     try:
         yield Camera(page, desk.url)
     finally:

@@ -18,6 +18,10 @@ SCREENS = {
     "schedules": "/schedules",
     "schedule": "/schedules/report.weekly",
     "workers": "/workers",
+    "plan": "/dead/redrive?error=no+mailbox",
+    "redrives": "/bulk",
+    "send": "/send?type=email.send",
+    "audit": "/audit",
 }
 """The name of each picture, and the address of the screen."""
 _PARTS = ", ".join(f"main {part}" for part in ("h1", "h2", "h3", "th[scope=col]", "dt", "label", "button"))

@@ -32,11 +32,11 @@ async def page_of(browser: Browser, **options: Any) -> AsyncIterator[tuple[Page,
         await context.close()
 
 
-async def sign_in_by_keyboard(page: Page, desk: Console, name: str = "root") -> None:
+async def sign_in_by_keyboard(page: Page, desk: Console) -> None:
     """Sign in with nothing but the keyboard."""
     await page.goto(f"{desk.url}/")
     await page.focus("[name=name]")
-    await page.keyboard.type(name)
+    await page.keyboard.type("root")
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
