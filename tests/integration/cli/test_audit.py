@@ -50,7 +50,7 @@ NOT_RECORDED = {
     ("webhooks", "catch-up"): "asks a provider",
 }
 READS = {"list", "show", "find", "watch", "describe", "tail", "next", "history", "grant", "link", "top", "doctor"}
-PROGRAMS = {"provision", "up", "worker", "scheduler", "contracts", "new-project", "upgrade", "completion"}
+PROGRAMS = {"provision", "up", "worker", "scheduler", "gateway", "contracts", "new-project", "upgrade", "completion"}
 
 
 @pytest.fixture(autouse=True)
