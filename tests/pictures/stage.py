@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 from sqlalchemy import insert
-from tests.integration.services.console.bulks import begin_redrive, hidden_in, shows
 
 from contracts.email import SendEmail
 from nightshift.broker import Connection
@@ -21,6 +20,7 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.topology.discovery import Responder, WorkerInfo, describe_self
 from nightshift.worker.event_feed import EventFeed
 from tests.integration.services.console import seed
+from tests.integration.services.console.bulks import begin_redrive, hidden_in, shows
 from tests.integration.services.console.harness import Console, console, people
 from tests.integration.services.gateway.harness import provisioned
 from tests.pictures.screens import JOB
