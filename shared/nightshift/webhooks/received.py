@@ -99,3 +99,8 @@ class WebhookReceived(Message, frozen=True, kw_only=True, omit_defaults=True):
         | None,
         Meta(description="The body in base64, when it is no UTF-8 text; `body` is left out then.", examples=["/wA="]),
     ] = None
+
+
+def job_id_of(source: str, event_id: str) -> str:
+    """Return the id of an event's job. The gateway takes no source with a hyphen, so that no two share an id."""
+    return f"{source}-{event_id}"

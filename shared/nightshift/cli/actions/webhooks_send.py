@@ -19,6 +19,7 @@ from nightshift.config.extras import extra
 from nightshift.config.settings import Pattern
 from nightshift.text import meant_or_all
 from nightshift.webhooks.event import UNKNOWN
+from nightshift.webhooks.received import job_id_of
 from nightshift.webhooks.request import WebhookRequest
 from nightshift.webhooks.scheme import Sample, SignedSample
 from nightshift.webhooks.source import Source
@@ -48,9 +49,10 @@ class SendSettings(FromEnvironment, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the gateway said of an event, which `nightshift webhooks show` knows by this name."""
+    """What the gateway said of an event; `job` is the id of the job that it becomes."""
 
     event: str
+    job: str
     source: str
     status: int
     body: str
@@ -79,7 +81,7 @@ async def run(context: Context, options: argparse.Namespace) -> int:
     context.output.line(f"the gateway answered {answer.status}: {answer.body}")
     if answer.status != httpx.codes.OK:
         return ANSWER_IS_NO
-    context.output.note(f"What becomes of it: nightshift webhooks show {shlex.quote(answer.event)}")
+    context.output.note(f"What becomes of it: nightshift jobs find {shlex.quote(answer.job)}")
     return DONE
 
 
@@ -136,5 +138,10 @@ async def _post(source: Source, event_id: str, sample: Sample, signed: SignedSam
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         words = str(error) or type(error).__name__
         raise CommandError(f"no answer from the gateway at {gateway}: {words}", UNAVAILABLE) from None
-    event = f"{source.name}/{event_id}"
-    return Answer(event=event, source=source.name, status=response.status_code, body=response.text.strip()[:2000])
+    return Answer(
+        event=f"{source.name}/{event_id}",
+        job=job_id_of(source.name, event_id),
+        source=source.name,
+        status=response.status_code,
+        body=response.text.strip()[:2000],
+    )

@@ -17,7 +17,7 @@ from nightshift.gateway.operation import Call
 from nightshift.gateway.problems import Problem
 from nightshift.gateway.room import SMALL_BYTES, Room
 from nightshift.gateway.webhooks.answers import challenge_answer, receipt
-from nightshift.gateway.webhooks.message import encode_event, job_id_of
+from nightshift.gateway.webhooks.message import encode_event
 from nightshift.gateway.webhooks.metrics import Outcome, WebhookMetrics
 from nightshift.gateway.webhooks.refusals import Refusals
 from nightshift.gateway.webhooks.registry import SourceRegistry
@@ -29,7 +29,7 @@ from nightshift.messaging import outbound
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
 from nightshift.webhooks.event import UNKNOWN, ProviderEvent
-from nightshift.webhooks.received import WebhookReceived
+from nightshift.webhooks.received import WebhookReceived, job_id_of
 from nightshift.webhooks.request import WebhookRequest
 from nightshift.webhooks.source import Source
 from nightshift.webhooks.verdict import Refused, Verdict
@@ -153,7 +153,7 @@ class WebhookIntake:
             body = encode_event(source, event, request, now)
         else:
             body = await asyncio.to_thread(encode_event, source, event, request, now)
-        message = outbound.job(WebhookReceived.TYPE, job_id_of(source, event), body, delivery.call.trace)
+        message = outbound.job(WebhookReceived.TYPE, job_id_of(source.name, event.id), body, delivery.call.trace)
         try:
             accepted = await self._store(source, message)
         except Unavailable as away:

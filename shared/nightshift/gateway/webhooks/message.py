@@ -13,11 +13,6 @@ from nightshift.webhooks.source import Source
 _MAX_TEXT = 255
 
 
-def job_id_of(source: Source, event: ProviderEvent) -> str:
-    """Return the identity of the work. A source's name has no hyphen, so that no two sources share an identity."""
-    return f"{source.name}-{event.id}"
-
-
 def encode_event(source: Source, event: ProviderEvent, request: WebhookRequest, received_at: datetime) -> bytes:
     """Return the body of the job."""
     text = _as_text(request.body)

@@ -202,9 +202,10 @@ async def test_a_sample_is_signed_and_posted(operator: Operator, tmp_path: Path)
     async with HttpSite(respond) as site:
         command = ("webhooks", "send", "stripe", str(sample), "--to", site.url)
         said = await operator.run(*command, "--json", environ=environ)
-        answer = {"event": "stripe/evt_1", "source": "stripe", "status": 200, "body": '{"received":true}'}
+        answer = {"event": "stripe/evt_1", "job": "stripe-evt_1", "source": "stripe", "status": 200}
+        answer |= {"body": '{"received":true}'}
         assert (said.code, said.json) == (0, answer)
-        assert "What becomes of it: nightshift webhooks show stripe/evt_1" in said.err
+        assert "What becomes of it: nightshift jobs find stripe-evt_1" in said.err
         (request,) = site.requests
         assert request.path == "/webhooks/stripe"
         assert request.headers["stripe-signature"].startswith("t=")
