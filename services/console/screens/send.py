@@ -137,14 +137,19 @@ def _preview(visit: Visit, job: _Job) -> Response:
 
 
 def _types(visit: Visit) -> list[str]:
-    return sorted(visit.console.operator.catalogue.messages)
+    return sorted(visit.console.operator.catalogue.sent_by_people())
 
 
 def _schema(visit: Visit, job_type: str) -> Schema:
-    kind = visit.console.operator.catalogue.messages.get(job_type)
-    if kind is None:
-        raise Refused(404, f"There is no job type {job_type[:80]!r}. There are: {', '.join(_types(visit))}.")
-    return schema_of(kind, wire.job_subject(job_type))
+    types = _types(visit)
+    if job_type not in types:
+        text = (
+            "is published by the gateway only"
+            if job_type in visit.console.operator.catalogue.messages
+            else "is no job type"
+        )
+        raise Refused(404, f"{job_type[:80]!r} {text}. There are: {', '.join(types)}.")
+    return schema_of(visit.console.operator.catalogue.messages[job_type], wire.job_subject(job_type))
 
 
 ROUTES = (

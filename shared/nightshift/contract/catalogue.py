@@ -61,6 +61,11 @@ class Catalogue:
         """Return the job types that a producer may be allowed to publish."""
         return [job_type for job_type in self.messages if job_type not in self.internal]
 
+    def sent_by_people(self) -> list[str]:
+        """Return the job types that an operator may make by hand: all but what a gateway has to have verified."""
+        verified = {job_type for types in self.gateways.values() for job_type in types}
+        return [job_type for job_type in self.messages if job_type not in verified]
+
     def short_services(self) -> frozenset[str]:
         """Return the services of which every job type has a time limit of `SHORT_SECONDS` or less."""
         services = {service_of(job_type) for job_type in self.messages}

@@ -124,7 +124,7 @@ def of_console(name: str) -> Permissions:
     return Permissions(tuple(sorted(publish)), heard, account)
 
 
-def of_console_operator(name: str, topology: Topology) -> Permissions:
+def of_console_operator(name: str, topology: Topology, catalogue: Catalogue) -> Permissions:
     """Let a console look, and do what its actions need, in an account of its own; what it does it has to record.
 
     It publishes jobs, events by hand and pauses, removes single jobs and dead letters, pauses queues, takes back what
@@ -132,7 +132,7 @@ def of_console_operator(name: str, topology: Topology) -> Permissions:
     """
     looks, services = of_console(name), sorted({consumer.name for consumer in topology.consumers})
     publish = {*looks.publish, "jobs.>", "paused.>", discovery.cancel_subject(">")}
-    publish |= {f"later.{service}.>" for service in services} | {"console.>", *_MANUAL_EVENTS}
+    publish |= {f"later.{job_type}.>" for job_type in catalogue.sent_by_people()} | {"console.>", *_MANUAL_EVENTS}
     for stream in topology.streams:
         if stream.is_queue or _holds_dead_letters(stream):
             publish.add(f"{IMPORTED_API}.STREAM.MSG.DELETE.{stream.name}")
@@ -177,7 +177,7 @@ def users(
         **gateways,
         "scheduler": of_scheduler(),
         CONSOLE_VIEWER: of_console(CONSOLE_VIEWER),
-        CONSOLE_OPERATOR: of_console_operator(CONSOLE_OPERATOR, topology),
+        CONSOLE_OPERATOR: of_console_operator(CONSOLE_OPERATOR, topology, catalogue),
         **{name: of_producer(name, producer) for name, producer in outside.items()},
         "operator": of_operator(),
     }

@@ -236,7 +236,6 @@ def test_a_name_that_streams_or_users_have_is_refused(service: str) -> None:
     ("name", "words"),
     [
         ("publishers.send", "contracts/publishers.py exists already"),
-        ("gateway.send", "there is no contracts/gateway.py"),
         ("postgres.send", "docker-compose.yml has something of that name already"),
         ("provision.send", "docker-compose.yml has something of that name already"),
         ("namespace.send", "deploy/kubernetes/namespace.yaml has something of that name already"),

@@ -15,6 +15,7 @@ from nightshift.broker.storage_probe import StorageProbe
 from nightshift.contract import wire
 from nightshift.embedded.servers.broker import Broker
 from nightshift.housekeeping.loop import Timing
+from nightshift.topology.console_stream import CONSOLE_OPTIONS
 from nightshift.topology.topology import StreamLimits
 from tests.harness import RunProbe, connected, count, eventually, with_housekeeping, working
 from tests.integration.worker.probes import record
@@ -28,8 +29,8 @@ _FILL = b"x" * 500_000
 
 @pytest.fixture
 async def small_disk(tmp_path: Path) -> AsyncIterator[Broker]:
-    """A broker that may store 12 MB in all."""
-    broker = Broker(tmp_path / "broker", max_file_store=12 * _MEBIBYTE)
+    """A broker that may store 12 MB beside what the console keeps."""
+    broker = Broker(tmp_path / "broker", max_file_store=12 * _MEBIBYTE + CONSOLE_OPTIONS["max_bytes"])
     await broker.start()
     yield broker
     await broker.kill()
@@ -49,7 +50,7 @@ WATCHFUL = Timing(sweep_seconds=0.5, overdue_after=timedelta(seconds=0.5))
 
 async def _fill(connection: Connection) -> None:
     with contextlib.suppress(QueueFullError):
-        for _ in range(60):
+        for _ in range(100):
             await store(connection, "fill", {}, _FILL)
         pytest.fail("the disk limit was never reached")
 

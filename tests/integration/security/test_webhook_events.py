@@ -10,8 +10,8 @@ from nightshift.messaging.outbound import encode
 from tests.integration.security.conftest import USERS, Guarded
 
 FORGED = encode(WebhookReceived(source="stripe", event_id="evt_17", event_type="invoice.paid", received_at=utc_now()))
-ITS_OWN = {"gateway", "webhook", "operator"}
-"""The gateway; the service itself, which publishes again what waited; the operator, who replays."""
+ITS_OWN = {"gateway", "webhook", "operator", "console-operator"}
+"""The gateway; the service itself, which publishes again what waited; operators, who replay and redrive."""
 SUBJECTS = ["jobs.webhook.received", "later.webhook.received.evt_17", "due.webhook.received"]
 
 
@@ -29,10 +29,13 @@ async def test_no_other_user_of_the_broker_publishes_an_event(guarded: Guarded, 
         assert (await manage(guarded.operator, f"STREAM.INFO.{stream}"))["state"]["messages"] == 0
 
 
+@pytest.mark.parametrize("user", ["gateway", "console-operator"])
 @pytest.mark.parametrize("subject", SUBJECTS[1:])
-async def test_the_gateway_publishes_events_of_the_present_only(guarded: Guarded, subject: str) -> None:
+async def test_gateway_and_console_publish_events_of_the_present_only(
+    guarded: Guarded, user: str, subject: str
+) -> None:
     """What waits for its time could replace or erase what others have there."""
-    connection = await connect(guarded.settings("gateway", nats_api_prefix="NIGHTSHIFT.API"), name="gateway")
+    connection = await connect(guarded.settings(user, nats_api_prefix="NIGHTSHIFT.API"), name=user)
     try:
         with pytest.raises(NotPermittedError, match="no permission"):
             await connection.ask(subject, FORGED)

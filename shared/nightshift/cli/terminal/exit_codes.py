@@ -17,7 +17,7 @@ MEANINGS = {
     UNAVAILABLE: "broker, database or object store is unavailable",
     REFUSED: "the broker refused: the queue is full, or this user may not do that",
     FAULT: "a bug in the command line itself",
-    UNWRITABLE: "the output cannot be written",
+    UNWRITABLE: "the output cannot be written: the disk of the file that it goes to is full, for instance",
     INTERRUPTED: "stopped by Ctrl-C",
 }
 

@@ -125,6 +125,8 @@ class JobRoutes:
         ended = (await self._states.stored(job_type, job_id)).ended
         if ended is not None:
             return _cancelled(ended)
+        if await self._context.intake.take_out(job_type, job_id):  # its row in the inbox is the record
+            return Response(status_code=204)
         doing = Action(name="jobs.cancel", on=job_id, what=f"cancel job {job_id}: {job_type}")
         async with self._context.audit_of(call.principal.key_id).doing(doing):
             return await self._cancel(call, job_type, job_id)

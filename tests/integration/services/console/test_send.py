@@ -29,11 +29,18 @@ async def root(desk: Console) -> AsyncIterator[Browser]:
 
 async def test_every_type_has_a_form_that_its_sample_fills_in_and_its_contract_accepts(root: Browser) -> None:
     """Whatever fields a contract has: what the form sends unchanged keeps it."""
-    for job_type in load_catalogue().messages:
+    for job_type in load_catalogue().sent_by_people():
         path = f"/send?type={job_type}"
         form = _filled_in((await root.open(path)).text)
         answer = await root.send(path, on=path, **form)
         assert "Send this job?" in answer.text, f"{job_type}: {answer.text}"
+
+
+async def test_an_event_of_a_third_party_is_not_made_by_hand(root: Browser) -> None:
+    """Whoever could would forge any."""
+    answer = await root.open("/send?type=webhook.received")
+    assert (answer.status_code, "published by the gateway only" in answer.text) == (404, True)
+    assert "webhook.received" not in (await root.open("/send")).text
 
 
 async def test_a_job_is_shown_before_it_is_sent_and_a_form_sent_twice_sends_one(
