@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-Part = Literal["cli", "console", "gateway"]
+Part = Literal["cli", "console"]
 """By what somebody acts: its subject, so that the broker lets a part speak for itself only."""
 Turn = Literal["intent", "done", "failed", "stopped"]
 MAX_TEXT: Final = 1_000
@@ -24,11 +24,11 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
         ),
     ]
     at: Annotated[datetime, Meta(tz=True, description="When this was so.")]
-    part: Annotated[Part, Meta(description="By what: the command line, the console or the gateway.")]
+    part: Annotated[Part, Meta(description="By what: the command line or the console.")]
     who: Annotated[
         str,
         Meta(
-            description="Who: user@host at the command line, who has signed in to the console, the id of a key.",
+            description="Who: user@host at the command line, or who has signed in to the console.",
             examples=["ada@ops-1"],
         ),
     ]

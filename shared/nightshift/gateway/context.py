@@ -16,7 +16,6 @@ from nightshift.gateway.intake import Intake
 from nightshift.gateway.settings import GatewaySettings
 from nightshift.gateway.webhooks.intake import WebhookIntake
 from nightshift.instants import utc_now
-from nightshift.messaging.audit import Audit
 from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.tracing import NO_TRACING, ServerTracing
 
@@ -47,10 +46,3 @@ class GatewayContext:
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process begins to stop: streams that never end by themselves end then."""
     now: Callable[[], datetime] = utc_now
-
-    def audit_of(self, key_id: str) -> Audit:
-        """Return what records the actions that come with a key."""
-        return Audit(self._connected, None, part="gateway", who=f"key {key_id}")
-
-    async def _connected(self) -> Connection:
-        return self.connection

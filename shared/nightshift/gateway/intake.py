@@ -107,20 +107,14 @@ class Intake:
         await self._outbox.write(messages, None)
         return [Accepted(message, None) for message in messages]
 
-    async def take_out(self, job_type: str, job_id: str) -> bool:
-        """Remove a job that is in the outbox; return whether there was one.
-
-        Raises:
-            Unavailable: the database is unavailable.
-        """
-        return await self._database.commit(lambda it: take_out_of_outbox(it, job_type, job_id, self._now()))
-
     async def take_back(self, job_type: str, job_id: str) -> bool:
-        """Remove a job that waits for its time; return whether there was one.
+        """Remove a job that waits for its time, or in the outbox; return whether there was one.
 
         Raises:
-            Unavailable: the broker is unavailable.
+            Unavailable: broker or database is unavailable.
         """
+        if await self._database.commit(lambda it: take_out_of_outbox(it, job_type, job_id, self._now())):
+            return True
         return await self._publisher.cancel(job_type, job_id)
 
     async def cancel(self, job_type: str, job_id: str) -> LedgerEntry:

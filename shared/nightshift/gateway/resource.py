@@ -14,7 +14,6 @@ from nightshift.gateway.gateway_request import GatewayRequest
 from nightshift.gateway.operation import Call, Operation
 from nightshift.gateway.problems import Problem
 from nightshift.gateway.responses import problem_response
-from nightshift.messaging.audit import NotRecordedError
 from nightshift.messaging.tracing import ServerTracing
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
@@ -85,7 +84,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
             return error
         case QueueFullError():
             return Problem("queue-full", retry_after=RETRY_SECONDS)
-        case Unavailable() | NotRecordedError():
+        case Unavailable():
             _log.warning("unavailable", str(error), request_id=request_id)
             return Problem("unavailable", retry_after=RETRY_SECONDS)
         case BrokerRefusedError():

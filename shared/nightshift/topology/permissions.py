@@ -107,7 +107,7 @@ def of_gateway(name: str, publishes: Iterable[str], offers: Iterable[str]) -> Pe
         later = later_stream(service)
         subjects |= {waiting, f"{IMPORTED_API}.DIRECT.GET.{later}.{waiting}", f"{IMPORTED_API}.STREAM.PURGE.{later}"}
         subjects |= {f"{IMPORTED_API}.DIRECT.GET.{queue_stream(service)}", discovery.cancel_subject(job_type)}
-    subjects |= {discovery.reply_subject(name), discovery.ASK, wire.audit_subject("gateway")}
+    subjects |= {discovery.reply_subject(name), discovery.ASK}
     heard = {wire.events_subject(wire.service_of(job_type)) for job_type in offered}
     return Permissions(tuple(sorted(subjects)), (f"_INBOX_{name}.>", discovery.PING, *sorted(heard)), name.upper())
 

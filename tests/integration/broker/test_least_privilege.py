@@ -63,7 +63,7 @@ def everything() -> set[str]:
         subjects |= {f"{later}.later.{job_type}.id1", f"{later}.later.{service}.other.id1"}
     for event in EVENTS:
         subjects |= {f"cron.{event}.daily", f"dead.cron.{event}.daily"}
-    subjects |= {f"audit.{part}" for part in ("cli", "console", "gateway")} | {"console.redrive.1", "paused.sync.all"}
+    subjects |= {f"audit.{part}" for part in ("cli", "console")} | {"console.redrive.1", "paused.sync.all"}
     subjects |= {f"cron.{event}.daily.manual" for event in EVENTS} | {
         f"workers.cancel.{one}" for one in load_catalogue().messages
     }
@@ -93,7 +93,7 @@ def needs_of(service: str) -> set[str]:
 
 def gateway_needs() -> set[str]:
     """What the gateway asks of the broker: to publish, put off, look up and take back what it offers to strangers."""
-    needs = {"workers.here.gateway", "audit.gateway"}
+    needs = {"workers.here.gateway"}
     needs |= {f"workers.cancel.{job_type}" for job_type in load_catalogue().public()}
     for job_type in load_catalogue().public():
         queue = job_type.partition(".")[0].upper()
@@ -113,7 +113,8 @@ def console_needs() -> set[str]:
 def console_operator_needs() -> set[str]:
     """What a console does for people, beside showing: no more than its actions."""
     needs = console_needs() | {"console.redrive.1", "paused.sync.all"}
-    needs |= {subject for subject in everything() if subject.startswith(("jobs.", "later.", "workers.cancel."))}
+    needs |= {subject for subject in everything() if subject.startswith(("jobs.", "workers.cancel."))}
+    needs |= {f"later.{job_type}.id1" for job_type in load_catalogue().sent_by_people()}
     needs |= {f"cron.{event}.daily.manual" for event in EVENTS}
     needs |= {imported(f"$JS.API.CONSUMER.PAUSE.{one.stream}.{one.name}") for one in TOPOLOGY.consumers}
     letters = [stream for stream in STREAMS if stream.endswith("_DLQ")]

@@ -24,7 +24,6 @@ from nightshift.gateway.responses import EVENT_HEADERS, json_response
 from nightshift.gateway.room import Room
 from nightshift.gateway.slots import Slots
 from nightshift.messaging import outbound
-from nightshift.messaging.audit import Action
 from nightshift.messaging.job_watch import Watched
 from nightshift.messaging.ledger import CANCELLED, LedgerEntry
 from nightshift.messaging.publisher import Publisher
@@ -125,13 +124,6 @@ class JobRoutes:
         ended = (await self._states.stored(job_type, job_id)).ended
         if ended is not None:
             return _cancelled(ended)
-        if await self._context.intake.take_out(job_type, job_id):  # its row in the inbox is the record
-            return Response(status_code=204)
-        doing = Action(name="jobs.cancel", on=job_id, what=f"cancel job {job_id}: {job_type}")
-        async with self._context.audit_of(call.principal.key_id).doing(doing):
-            return await self._cancel(call, job_type, job_id)
-
-    async def _cancel(self, call: Call, job_type: str, job_id: str) -> Response:
         if await self._context.intake.take_back(job_type, job_id):
             return Response(status_code=204)
         told = await self._waiting.stopped(call.principal.key_id, job_type, job_id)

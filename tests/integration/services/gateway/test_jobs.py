@@ -11,7 +11,6 @@ from sqlalchemy import insert
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.contract import wire
-from nightshift.contract.audit import read_entry
 from nightshift.database.tables import processed_messages
 from nightshift.messaging.outbound import scheduled
 from nightshift.messaging.publisher import Publisher
@@ -200,19 +199,6 @@ async def test_a_job_for_later_waits_and_can_be_taken_back(door: Gateway, operat
     assert await stored(operator, "EMAIL_LATER") == []
     again = await door.client.delete("/v1/jobs/email.send/reminder", headers=headers)
     assert (again.status_code, again.json()["code"]) == (404, "unknown-job")
-
-
-async def test_who_takes_a_job_back_is_recorded_by_the_id_of_the_key(door: Gateway, operator: Connection) -> None:
-    """Before it is done and afterwards, also when there was nothing to take back."""
-    headers = {**await door.key(*WRITE), "Idempotency-Key": "recorded"}
-    await door.client.post("/v1/jobs/email.send?delay=2h", json=MAIL, headers=headers)
-    for _ in range(2):
-        await door.client.delete("/v1/jobs/email.send/recorded", headers=headers)
-    entries = [read_entry(message.body) for message in await stored(operator, "AUDIT")]
-    mine = [one for one in entries if one is not None and one.on == "recorded"]
-    assert [one.turn for one in mine] == ["intent", "done", "intent", "failed"]
-    assert {(one.part, one.action) for one in mine} == {("gateway", "jobs.cancel")}
-    assert all(one.who.startswith("key ") and one.who.removeprefix("key ") in headers["Authorization"] for one in mine)
 
 
 async def test_an_instant_says_when_as_well(door: Gateway, operator: Connection) -> None:
