@@ -17,7 +17,7 @@ from tests.harness import eventually
 from tests.integration.cli.harness import Operator
 from tests.repository import ROOT
 
-_GATEWAY = "import sys; from nightshift.gateway.service import main; sys.exit(main())"
+_GATEWAY = "import sys; from services.gateway.service import main; sys.exit(main())"
 _CHECKOUT = """\
 {"id": "evt_17", "object": "event", "type": "checkout.session.completed", "created": 1795771798,
  "data": {"object": {"id": "cs_17", "object": "checkout.session", "payment_status": "paid", "amount_total": 4200,
