@@ -107,7 +107,7 @@ def test_a_queue_that_somebody_paused_is_noticed(stack: Project, firing: Firing,
         eventually(lambda: firing("DueJobsWait"), "an alert for what came due")
     finally:
         operate(stack, "queues", "resume", "maintenance")
-    eventually(lambda: not firing("BacklogIsOld") | firing("DueJobsWait"), "their end")
+    eventually(lambda: not firing("BacklogIsOld") | firing("DueJobsWait"), "their end", timeout_seconds=120)
 
 
 def test_work_that_nobody_is_there_for_is_noticed(stack: Project, firing: Firing, eventually: Eventually) -> None:

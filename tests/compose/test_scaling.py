@@ -53,15 +53,18 @@ def test_a_new_release_under_load_loses_nothing(stack: Project, eventually: Even
 def test_stopping_finishes_what_is_in_hand(stack: Project, eventually: Eventually) -> None:
     """`docker compose stop`: the job that runs is finished, the process ends with 0, nothing comes again."""
     owner = work.linked_account(stack, "4")
-    work.publish(stack, "sync.external", [{"userId": owner, "service": "feed"}])
+    work.publish(stack, "sync.external", [{"userId": owner, "service": "feed"}], id_field="userId")
     account = f"SELECT id FROM linked_accounts WHERE user_id = '{owner}'"  # noqa: S608 - its own id
     with stack.cli() as cli:
         info = "$JS.API.CONSUMER.INFO.SYNC.sync"
         eventually(lambda: cli.req(info)["num_ack_pending"] == 1, "a worker has it in hand")
         (container,) = stack.containers("sync")
-        stack.compose("stop", "sync")
-        assert stack.inspect(container)[0]["State"]["ExitCode"] == 0
-        assert len(stack.rows(f"SELECT external_id FROM external_records WHERE account_id IN ({account})")) == 3  # noqa: S608 - as above
-        assert cli.req(info)["num_ack_pending"] == 0
-        assert not work.waiting(stack, "SYNC")
-    stack.up("--no-recreate", "sync")
+        try:
+            stack.compose("stop", "sync")
+            assert stack.inspect(container)[0]["State"]["ExitCode"] == 0
+            assert len(stack.rows(f"SELECT external_id FROM external_records WHERE account_id IN ({account})")) == 3  # noqa: S608 - as above
+            assert cli.req(info)["num_ack_pending"] == 0
+            # What schedules and failing accounts have wait there is none of this.
+            assert f"later.sync.external.{owner}" not in work.waiting(stack, "SYNC")
+        finally:
+            stack.up("--no-recreate", "sync")

@@ -40,9 +40,9 @@ def next_release(tmp_path: Path, stack: Project) -> Path:
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("Dockerfile", "docker-compose.yml", ".dockerignore"):
         shutil.copy(ROOT / file, tmp_path / file)
-    (head,) = stack.rows("SELECT version_num FROM nightshift_schema_version")
     migrations = tmp_path / "schema" / "migrations"
-    (migrations / "v9000_nickname.py").write_text(_MIGRATION.format(head["version_num"]), encoding="utf-8")
+    head = max(file.name[1:5] for file in migrations.glob("v*_*.py"))  # the stack's may be of an update before
+    (migrations / "v9000_nickname.py").write_text(_MIGRATION.format(head), encoding="utf-8")
     return tmp_path
 
 
