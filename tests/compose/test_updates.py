@@ -34,7 +34,7 @@ def update(stack: Project, checkout: Path, *arguments: str, **extra: str) -> str
 
 
 @pytest.fixture
-def next_release(tmp_path: Path, stack: Project) -> Path:
+def next_release(tmp_path: Path) -> Path:
     """A checkout of a release that adds a column and a line to every image."""
     for folder in ("contracts", "schema", "services", "shared", "deploy", "tests/compose"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
