@@ -9,8 +9,6 @@ from nightshift.config.settings import ProcessSettings
 from nightshift.config.tls import client_context
 from nightshift.outcomes import Unavailable
 
-_CANCEL_AGAIN_SECONDS = 0.1
-
 
 async def connect(settings: ProcessSettings, *, name: str, wait_seconds: float | None = None) -> Connection:
     """Connect, and wait for a broker that is unavailable or refuses the user; from then on it reconnects for ever.
@@ -35,11 +33,9 @@ async def establish(connection: Connection, settings: ProcessSettings, *, name: 
 
     Until then the connection may be used: what is asked of it waits for its time, and raises `Unavailable`.
     """
-    connecting = asyncio.ensure_future(_connect(connection, settings, name))
     try:
-        await asyncio.shield(connecting)
+        await _connect(connection, settings, name)
     finally:
-        await _end(connecting)
         if not connection.up.is_set():
             await abandon(connection)
 
@@ -48,16 +44,6 @@ async def abandon(connection: Connection) -> None:
     """Close a connection that may be only half made, or not made at all: nothing is left behind."""
     with contextlib.suppress(Exception):  # the library's own state may be anything then
         await connection.close()
-
-
-async def _end(connecting: asyncio.Future[None]) -> None:
-    """Cancel until it ends: a try that fails at the moment of a cancellation takes it along, and another follows.
-
-    Before Python 3.12 `asyncio.wait_for`, which the library calls for each try, raises the failure in its place.
-    """
-    while not connecting.done():
-        connecting.cancel()
-        await asyncio.wait({connecting}, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _connect(connection: Connection, settings: ProcessSettings, name: str) -> None:

@@ -36,6 +36,9 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]
             flush()
 
 
+_CANCEL_AGAIN_SECONDS = 0.1
+
+
 async def wait_unless_stopped(awaited: Awaitable[Any], other: asyncio.Event) -> bool:
     """Wait for either; return True if `awaited` was first, raising what it raised; else cancel it and return False."""
     work, waiting = asyncio.ensure_future(awaited), asyncio.ensure_future(other.wait())
@@ -46,8 +49,11 @@ async def wait_unless_stopped(awaited: Awaitable[Any], other: asyncio.Event) -> 
             return True
         return False
     finally:
-        for pending in (work, waiting):
-            pending.cancel()
+        waiting.cancel()
+        # A try to connect that fails at the moment of a cancellation takes it along (Python 3.11), and another follows.
+        while not work.done():
+            work.cancel()
+            await asyncio.wait({work}, timeout=_CANCEL_AGAIN_SECONDS)
         await asyncio.gather(work, waiting, return_exceptions=True)
 
 
