@@ -114,7 +114,6 @@ _OPERATIONS = (
     ("operator", "receive", AUDIT),
     ("console", "send", AUDIT),
     ("console", "receive", AUDIT),
-    ("gateway", "send", AUDIT),
 )
 
 

@@ -1,4 +1,4 @@
-"""Audit: what people did by console, command line and gateway."""
+"""Audit: what people did by console and command line."""
 
 import shlex
 

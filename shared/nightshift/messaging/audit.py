@@ -63,12 +63,12 @@ def never(_why: str) -> bool:
 
 
 class Audit:
-    """Writes for one person, by one part; without a backlog, what cannot be recorded is in the log alone."""
+    """Writes for one person, by one part; the backlog keeps what cannot be recorded at its time."""
 
     def __init__(
         self,
         connection: Callable[[], Awaitable[Connection]],
-        backlog: AuditBacklog | None,
+        backlog: AuditBacklog,
         *,
         part: Part,
         who: str,
@@ -113,12 +113,12 @@ class Audit:
             Unavailable, BrokerRefusedError: it still cannot be.
             OSError: the file of what was not recorded cannot be read or written.
         """
-        return await self._backlog.hand_over(self._store) if self._backlog else 0
+        return await self._backlog.hand_over(self._store)
 
     def _insist(self, action: Action, intent: AuditEntry, why: str, insist: Insist) -> None:
         said = f"{action.what}: not done, because it cannot be recorded ({why})"
-        if self._backlog is None or not action.releases or not insist(why):
-            raise NotRecordedError(said, may_insist=action.releases and self._backlog is not None)
+        if not action.releases or not insist(why):
+            raise NotRecordedError(said, may_insist=action.releases)
         try:
             self._backlog.keep(intent)
         except OSError as error:
@@ -140,8 +140,6 @@ class Audit:
             self._keep(end)
 
     def _keep(self, end: AuditEntry) -> None:
-        if self._backlog is None:
-            return
         try:
             self._backlog.keep(end)
         except OSError as error:

@@ -12,7 +12,7 @@ from nightshift.observability.log import flush, get_logger
 from nightshift.worker.router import IncompleteServiceError
 
 STOPPED, BROKEN, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
-_CANCEL_SECONDS = 2.0
+_CANCEL_SECONDS, _CANCEL_AGAIN_SECONDS = 2.0, 0.1
 _log = get_logger("lifetime")
 
 
@@ -34,9 +34,6 @@ def run_until_stopped(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int]]
             return BROKEN
         finally:
             flush()
-
-
-_CANCEL_AGAIN_SECONDS = 0.1
 
 
 async def wait_unless_stopped(awaited: Awaitable[Any], other: asyncio.Event) -> bool:

@@ -10,7 +10,7 @@ def register(groups: Groups) -> None:
     listing = command(
         audit,
         "list",
-        "List what people did by command line, console and gateway, the newest last.",
+        "List what people did by command line and console, the newest last.",
         example="nightshift audit list --since 2d --action 'queues.*'",
         run="nightshift.cli.actions.audit:list_actions",
         more="Results: done, failed, stopped; open: it goes on, or its end could not be recorded.\n"
