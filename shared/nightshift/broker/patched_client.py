@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from nats.aio.client import PING_PROTO, Client
+from nats.aio.client import PING_PROTO, Client, Srv
 from nats.errors import Error
 
 from nightshift.broker.headers import decode
@@ -39,11 +40,17 @@ class PatchedClient(Client):
             subscription._pending_queue.put_nowait(message)  # noqa: SLF001
             subscription._pending_size += len(body)  # noqa: SLF001
 
+    async def _connect_to_server(self, s: Srv) -> None:
+        """End when cancelled, whatever comes at that moment: the library takes it for a failed attempt, and goes on."""
+        with _cancellation_kept():
+            await super()._connect_to_server(s)
+
     async def _process_connect_init(self) -> None:
         """Greet the broker and close the transport if that fails: the library leaks one with each attempt."""
         transport = self._transport
         try:
-            await super()._process_connect_init()
+            with _cancellation_kept():
+                await super()._process_connect_init()
         except BaseException as error:
             if transport is not None:
                 transport.close()  # type: ignore[no-untyped-call]  # the library annotates some of it
@@ -93,6 +100,18 @@ class PatchedClient(Client):
         if self._pongs and self._pongs[0].done():
             self._pongs[0] = asyncio.get_running_loop().create_future()
         await super()._process_pong()
+
+
+@contextlib.contextmanager
+def _cancellation_kept() -> Iterator[None]:
+    """Raise the cancellation that came meanwhile: Python 3.11's `wait_for` may have ended by something else."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    finally:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _readable(subject: bytes) -> bytes:

@@ -12,7 +12,7 @@ from nightshift.observability.log import flush, get_logger
 from nightshift.worker.router import IncompleteServiceError
 
 STOPPED, BROKEN, WRONG_SETTINGS, INTERRUPTED = 0, 1, 2, 130
-_CANCEL_SECONDS, _CANCEL_AGAIN_SECONDS = 2.0, 0.1
+_CANCEL_SECONDS = 2.0
 _log = get_logger("lifetime")
 
 
@@ -47,10 +47,7 @@ async def wait_unless_stopped(awaited: Awaitable[Any], other: asyncio.Event) -> 
         return False
     finally:
         waiting.cancel()
-        # A try to connect that fails at the moment of a cancellation takes it along (Python 3.11), and another follows.
-        while not work.done():
-            work.cancel()
-            await asyncio.wait({work}, timeout=_CANCEL_AGAIN_SECONDS)
+        work.cancel()
         await asyncio.gather(work, waiting, return_exceptions=True)
 
 

@@ -13,7 +13,15 @@ from nats.aio.subscription import Subscription
 from nightshift.broker.patched_client import PatchedClient
 from tests.repository import ROOT
 
-OVERRIDDEN = ("_close", "_flusher", "_process_connect_init", "_process_info", "_process_pong", "_send_ping")
+OVERRIDDEN = (
+    "_close",
+    "_connect_to_server",
+    "_flusher",
+    "_process_connect_init",
+    "_process_info",
+    "_process_pong",
+    "_send_ping",
+)
 CALLED = (
     "_build_message",
     "_flush_pending",
