@@ -18,6 +18,7 @@ from nightshift.broker import BrokerRefusedError, Connection, connect
 from nightshift.broker.headers import Headers, decode
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
+from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
 from nightshift.database import Database, migrate, open_database
@@ -32,7 +33,7 @@ from nightshift.objects.s3 import S3ObjectStore, open_objects
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose
 from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import StreamLimits, Topology, topology
+from nightshift.topology.topology import StreamLimits, Topology, declared_topology, topology
 from nightshift.worker.finding import Finding
 from nightshift.worker.policies import JobLimits, Policies
 from nightshift.worker.router import Handlers, routes
@@ -238,6 +239,14 @@ async def connected(broker: Broker, name: str = "test") -> AsyncIterator[Connect
         yield connection
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def provisioned(broker: Broker) -> AsyncIterator[Connection]:
+    """A connection of the operator's to a broker with the shipped streams."""
+    async with connected(broker) as connection:
+        await provision_broker(connection, declared_topology(load_catalogue()))
+        yield connection
 
 
 @asynccontextmanager

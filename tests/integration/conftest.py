@@ -1,4 +1,4 @@
-"""What several folders share: a publisher on empty streams of the service `probe`."""
+"""What several folders share: the shipped streams, and a publisher on empty streams of the service `probe`."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,14 @@ from nightshift.broker.jetstream import manage
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.provisioning import provision_broker
-from tests.harness import connected, probe_topology
+from tests.harness import connected, probe_topology, provisioned
+
+
+@pytest.fixture(scope="module")
+async def operator(broker: Broker) -> AsyncIterator[Connection]:
+    """The operator's connection to the broker, whose streams are made."""
+    async with provisioned(broker) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.discovery import Responder, WorkerInfo, describe_self
 from nightshift.worker.event_feed import EventFeed
+from tests.harness import provisioned
 from tests.integration.services.console import seed
 from tests.integration.services.console.bulks import begin_redrive, hidden_in, shows
 from tests.integration.services.console.harness import Console, console, people
-from tests.integration.services.gateway.harness import provisioned
 from tests.pictures.screens import JOB
 from tests.servers import running
 

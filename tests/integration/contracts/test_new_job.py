@@ -17,7 +17,7 @@ from nightshift.database import migrate, open_database, sqlite_url
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
-from tests.integration.services.gateway.harness import AWAY, new_key
+from tests.integration.gateway.harness import AWAY, new_key
 from tools.contracts.samples import ROOT
 from tools.new_job.deployment import add
 from tools.new_job.names import InvalidNameError, names_of

@@ -11,8 +11,7 @@ from nightshift.database import migrate, open_database
 from nightshift.embedded.servers.broker import Broker
 from nightshift.gateway.intake import Intake, job_message
 from nightshift.messaging.publisher import Publisher
-from tests.harness import connected, stored
-from tests.integration.services.gateway.harness import provisioned
+from tests.harness import connected, provisioned, stored
 from tests.integration.tracing.recorded import Recorded, attributes, parent_id, span_id, trace_id, traceparent
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

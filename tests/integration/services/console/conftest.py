@@ -10,15 +10,7 @@ from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
 from tests.integration.services.console.browser import ARGUMENTS
 from tests.integration.services.console.harness import Console, console, people
-from tests.integration.services.gateway.harness import provisioned
 from tests.servers import absent
-
-
-@pytest.fixture(scope="module")
-async def operator(broker: Broker) -> AsyncIterator[Connection]:
-    """The operator's connection to the broker, whose streams are made."""
-    async with provisioned(broker) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")

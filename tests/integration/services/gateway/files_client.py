@@ -18,7 +18,7 @@ from nightshift.gateway.auth.principal import Limits
 from nightshift.objects.s3 import S3ObjectStore, open_objects
 from schema.tables import files, idempotency_keys, uploads, users
 from services.gateway.keys import KEYS
-from tests.integration.services.gateway.harness import Gateway, gateway
+from tests.integration.gateway.harness import Gateway, gateway
 
 ADA, BOB = "ada", "bob"
 SCOPES = ("files:read", "files:write")

@@ -19,8 +19,8 @@ from schema.tables import users
 from services.gateway.service import serve
 from services.gateway.settings import FileGatewaySettings
 from tests.browser import browser_page
+from tests.integration.gateway.harness import serving_bytes
 from tests.integration.services.gateway.files_client import ADA, make_api_key
-from tests.integration.services.gateway.harness import serving_bytes
 from tests.repository import ROOT
 from tests.servers import serving
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,11 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.gateway.auth.principal import Limits
 from schema.tables import files, idempotency_keys, users
-from tests.harness import eventually, stored
+from tests.harness import eventually, provisioned, stored
+from tests.integration.gateway.harness import gateway, raw
 from tests.integration.objects.transfer_rules import bytes_of, stream
 from tests.integration.services.gateway.files_client import ADA, BOB, Files, file_gateway, make_api_key
-from tests.integration.services.gateway.harness import gateway, raw
+from tests.servers import running as broker_running
 
 DATA = bytes_of(300_000)
 MAX_BYTES = 1_000_000
@@ -582,6 +584,24 @@ async def test_without_a_broker_the_job_waits_in_the_outbox(objects_server: Obje
         (row,) = await lonely.rows(outbox)
         assert (row.consumer, row.type, row.parent_id, row.subject) == ("gateway", None, None, "jobs.upload.process")
         assert row.headers["Job-Id"] == f"upload-{made}"
+
+
+async def test_a_frozen_broker_holds_no_upload_up(objects_server: ObjectServer, tmp_path: Path) -> None:
+    """The file is stored, and its job waits in the outbox."""
+    async with (
+        broker_running(Broker(tmp_path / "broker")) as frozen,
+        provisioned(frozen),
+        file_gateway(tmp_path, frozen, objects_server) as api,
+    ):
+        frozen.pause()
+        try:
+            began = time.monotonic()
+            answer = await api.post(DATA)
+            seconds = time.monotonic() - began
+        finally:
+            frozen.resume()
+        assert (answer.status_code, seconds < 2.5) == (202, True)
+        assert await api.outbox() == [f"gateway/upload.process/{answer.json()['file']['id']}/0"]
 
 
 @pytest.mark.parametrize("length_known", [True, False])

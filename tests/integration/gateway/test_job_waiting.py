@@ -13,7 +13,7 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent
 from tests.harness import SOON, Harness, RunProbe, eventually, working
-from tests.integration.services.gateway.harness import Gateway, gateway
+from tests.integration.gateway.harness import Gateway, gateway
 
 PATH = "/v1/jobs/probe.run"
 SCOPES = ("jobs:write", "jobs:read")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.services.gateway.webhooks.intake import BODIES, SECRETS, STRIPE_BODY, Door
+from tests.integration.gateway.webhooks.intake import BODIES, SECRETS, STRIPE_BODY, Door
 
 
 def stripe_event(number: str, kind: str = "invoice.paid") -> bytes:

@@ -24,7 +24,7 @@ from nightshift.heartbeat import Heartbeat
 from nightshift.http.connection_limits import ConnectionLimits
 from nightshift.http.server import protocol_config, serve_http
 from nightshift.messaging.tracing import NO_TRACING
-from tests.integration.services.gateway.harness import raw
+from tests.integration.gateway.harness import raw
 
 LIMIT = 100_000
 HEAD = b"Host: gateway\r\n"

@@ -15,7 +15,7 @@ from nightshift.heartbeat import Heartbeat
 from nightshift.webhooks.scheme import Sample
 from nightshift.webhooks.verdict import Verified
 from tests.harness import cancelled, eventually
-from tests.integration.services.gateway.webhooks.intake import request_of, write_sources
+from tests.integration.gateway.webhooks.intake import request_of, write_sources
 
 ONE = '[github]\nscheme = "github"\nsecrets = ["file:{folder}/github"]\n'
 

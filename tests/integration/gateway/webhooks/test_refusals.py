@@ -15,8 +15,8 @@ from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.gateway.auth.scopes import SCOPES
-from tests.integration.services.gateway.harness import gateway, raw
-from tests.integration.services.gateway.webhooks.intake import BODIES, SECRETS, Door, door
+from tests.integration.gateway.harness import gateway, raw
+from tests.integration.gateway.webhooks.intake import BODIES, SECRETS, Door, door
 
 FIELD_BYTES = [*range(32, 127), *range(128, 256)]
 """What a header's value may have, if the client does not refuse to send it."""

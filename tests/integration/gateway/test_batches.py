@@ -8,7 +8,7 @@ from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.contract import wire
 from tests.harness import stored
-from tests.integration.services.gateway.harness import Gateway
+from tests.integration.gateway.harness import Gateway
 
 URL = "/v1/jobs/email.send/batch"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.services.gateway.harness import Gateway
+from tests.integration.gateway.harness import Gateway
 
 SCOPES = ("files:read", "files:write", "jobs:write", "jobs:read", "jobs:cancel")
 EXAMPLES = 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.services.gateway.harness import Gateway
+from tests.integration.gateway.harness import Gateway
 from tests.node.installed import installed
 from tests.repository import ROOT
 

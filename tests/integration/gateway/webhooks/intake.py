@@ -29,7 +29,7 @@ from nightshift.webhooks.scheme import Sample, SignedSample
 from nightshift.webhooks.source import Source
 from nightshift.webhooks.sources import load_sources
 from tests.harness import Stored, opened_objects, stored
-from tests.integration.services.gateway.harness import Gateway, gateway
+from tests.integration.gateway.harness import Gateway, gateway
 
 TWILIO_URL = "https://hooks.example.com/webhooks/twilio"
 FORM = "application/x-www-form-urlencoded"

@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from nightshift.gateway.auth.bearer import BearerTokens, TokenRules
 from nightshift.http.token_keys import TokenKeys
 from nightshift.outcomes import Unavailable
-from tests.integration.services.gateway.harness import Gateway, gateway, serving_bytes
+from tests.integration.gateway.harness import Gateway, gateway, serving_bytes
 
 ISSUER, AUDIENCE = "https://id.example.com/", "nightshift"
 KEYS: dict[str, Any] = {

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from nightshift.embedded.processes.ports import LOOPBACK
+from tests.integration.gateway.harness import Gateway, gateway
 from tests.integration.services.email.certificates import Certificates, make_certificates
-from tests.integration.services.gateway.harness import Gateway, gateway
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from openapi_spec_validator import validate
 from nightshift.gateway.app import operations
 from nightshift.gateway.problems import PROBLEMS
 from services.gateway.service import GATEWAY
-from tests.integration.services.gateway.harness import Gateway, gateway, unconnected
+from tests.integration.gateway.harness import Gateway, gateway, unconnected
 
 _PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
 

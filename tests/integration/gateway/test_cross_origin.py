@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.services.gateway.harness import Gateway, gateway
+from tests.integration.gateway.harness import Gateway, gateway
 
 APP, EVIL = "https://app.example.com", "https://app.example.com.evil.example"
 _PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}

@@ -13,8 +13,8 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.gateway.intake import Accepted, Intake
 from nightshift.gateway.webhooks import shares
 from tests.harness import eventually
-from tests.integration.services.gateway.webhooks.intake import SOURCES, door
-from tests.integration.services.gateway.webhooks.test_outages import event
+from tests.integration.gateway.webhooks.intake import SOURCES, door
+from tests.integration.gateway.webhooks.test_outages import event
 
 LIMITED = SOURCES.replace("[standard]", 'rate = "2/s"\n[standard]')
 AT_ONCE = 20

@@ -18,7 +18,7 @@ from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import Process
 from tests.harness import eventually
-from tests.integration.services.gateway.harness import AWAY, new_key
+from tests.integration.gateway.harness import AWAY, new_key
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM to handle")

@@ -13,7 +13,7 @@ from nightshift.runtime.supervisor import BackgroundLoop, Supervisor
 from services.gateway.service import serve
 from services.gateway.settings import FileGatewaySettings
 from tests.harness import eventually
-from tests.integration.services.gateway.harness import AWAY
+from tests.integration.gateway.harness import AWAY
 
 LOOPS = {"health checks", "key uses", "connection", "http server", "discovery", "webhook sources"}
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightshift.embedded.processes.ports import LOOPBACK
-from tests.integration.services.gateway.harness import Gateway
+from tests.integration.gateway.harness import Gateway
 
 MANY = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

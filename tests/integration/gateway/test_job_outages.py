@@ -15,12 +15,10 @@ from nightshift.contract import wire
 from nightshift.database.producers import let_producers
 from nightshift.database.tables import outbox
 from nightshift.embedded.servers.broker import Broker
-from nightshift.embedded.servers.object_store import ObjectServer
 from nightshift.messaging.outbox import Outbox
 from nightshift.messaging.publisher import Publisher
-from tests.harness import connected, eventually, stored
-from tests.integration.services.gateway.files_client import file_gateway
-from tests.integration.services.gateway.harness import Gateway, gateway, provisioned
+from tests.harness import connected, eventually, provisioned, stored
+from tests.integration.gateway.harness import Gateway, gateway
 from tests.servers import running
 
 MAIL = {"to": "ada@example.com", "subject": "Hi", "body": "<p>Hi</p>"}
@@ -122,22 +120,6 @@ async def test_a_broker_that_does_not_answer_holds_nobody_up(own_broker: Broker,
             own_broker.resume()
         assert {(status, answer["job"]["where"]) for status, answer, _ in answers} == {(202, "outbox")}
         assert max(seconds for _, _, seconds in answers) < 2.5
-
-
-async def test_a_frozen_broker_holds_no_upload_up(
-    own_broker: Broker, objects_server: ObjectServer, tmp_path: Path
-) -> None:
-    """The file is stored, and its job waits in the outbox."""
-    async with file_gateway(tmp_path, own_broker, objects_server) as api:
-        own_broker.pause()
-        try:
-            began = time.monotonic()
-            answer = await api.post(b"bytes")
-            seconds = time.monotonic() - began
-        finally:
-            own_broker.resume()
-        assert (answer.status_code, seconds < 2.5) == (202, True)
-        assert await api.outbox() == [f"gateway/upload.process/{answer.json()['file']['id']}/0"]
 
 
 async def test_a_broker_that_dies_with_requests_in_hand_loses_none(own_broker: Broker, tmp_path: Path) -> None:

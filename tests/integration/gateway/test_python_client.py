@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.services.gateway.harness import Gateway
+from tests.integration.gateway.harness import Gateway
 from tests.python_client.installed import FOLDER, installed
 from tests.repository import ROOT
 

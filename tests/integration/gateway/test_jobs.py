@@ -15,7 +15,7 @@ from nightshift.database.tables import processed_messages
 from nightshift.messaging.outbound import scheduled
 from nightshift.messaging.publisher import Publisher
 from tests.harness import Stored, stored
-from tests.integration.services.gateway.harness import Gateway
+from tests.integration.gateway.harness import Gateway
 
 MAIL = {"to": "ada@example.com", "subject": "Hi", "body": "<p>Hi</p>"}
 WRITE = ("jobs:write", "jobs:read", "jobs:cancel")

@@ -15,7 +15,7 @@ from nightshift.database import open_database
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
 from tests.harness import eventually
-from tests.integration.services.gateway.webhooks.intake import Door, door, relay
+from tests.integration.gateway.webhooks.intake import Door, door, relay
 
 SECONDS = 2.5
 

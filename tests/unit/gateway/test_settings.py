@@ -4,7 +4,7 @@ import pytest
 
 from nightshift.config.settings import SettingsError, load
 from nightshift.contract.catalogue import load_catalogue
-from services.gateway.settings import FileGatewaySettings
+from nightshift.gateway.settings import GatewaySettings
 
 NEEDED = {
     "DATABASE_URL": "sqlite:////tmp/nightshift.db",
@@ -14,9 +14,9 @@ NEEDED = {
 }
 
 
-def loaded(**settings: str) -> FileGatewaySettings:
+def loaded(**settings: str) -> GatewaySettings:
     """The settings of this environment."""
-    return load(FileGatewaySettings, NEEDED | {name.upper(): value for name, value in settings.items()})
+    return load(GatewaySettings, NEEDED | {name.upper(): value for name, value in settings.items()})
 
 
 def test_by_default_it_listens_on_loopback_and_takes_no_job() -> None:

@@ -18,7 +18,7 @@ from schema.tables import webhook_events
 from services.webhook.service import webhook
 from services.webhook.settings import WebhookSettings
 from tests.harness import count, eventually
-from tests.integration.services.gateway.webhooks.intake import Door, door, relay
+from tests.integration.gateway.webhooks.intake import Door, door, relay
 
 
 def checkout(number: str) -> bytes:

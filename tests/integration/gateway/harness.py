@@ -24,12 +24,10 @@ from nightshift.gateway.auth.principal import Limits
 from nightshift.gateway.context import GatewayContext
 from nightshift.messaging.job_watch import JobWatch
 from nightshift.objects.s3 import open_objects
-from nightshift.topology.provisioning import provision_broker
-from nightshift.topology.topology import declared_topology
 from services.gateway.keys import KEYS
 from services.gateway.service import serve
 from services.gateway.settings import FileGatewaySettings
-from tests.harness import connected, eventually
+from tests.harness import eventually
 from tests.servers import listens
 
 AWAY = "http://127.0.0.1:9"
@@ -127,14 +125,6 @@ async def _make_bucket(endpoint: str, access_key: str, secret_key: str) -> None:
     store = open_objects(endpoint, access_key, secret_key, "nightshift")
     await store.ensure_bucket()
     await store.close()
-
-
-@asynccontextmanager
-async def provisioned(broker: Broker) -> AsyncIterator[Connection]:
-    """A connection of the operator's to a broker with the shipped streams."""
-    async with connected(broker) as connection:
-        await provision_broker(connection, declared_topology(load_catalogue()))
-        yield connection
 
 
 async def raw(port: int, *pieces: bytes, seconds: float = 10.0, half_close: bool = False) -> bytes:

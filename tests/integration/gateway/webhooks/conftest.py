@@ -8,8 +8,8 @@ from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.embedded.servers.broker import Broker
 from nightshift.embedded.servers.object_store import ObjectServer
-from tests.integration.services.gateway.harness import provisioned
-from tests.integration.services.gateway.webhooks.intake import Door, door
+from tests.harness import provisioned
+from tests.integration.gateway.webhooks.intake import Door, door
 
 
 @pytest.fixture(scope="module")
