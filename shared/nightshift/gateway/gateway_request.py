@@ -1,5 +1,7 @@
 """A request as the operations read it."""
 
+from functools import lru_cache
+
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Receive, Scope
@@ -14,8 +16,14 @@ class _Fields(Headers):
 
     def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
         """Return the value of a field; `default` without it."""
-        value = self._first.get(key.lower().encode("latin-1"))
+        value = self._first.get(_sent_as(key))
         return default if value is None else value.decode("latin-1")
+
+
+@lru_cache(256)
+def _sent_as(name: str) -> bytes:
+    """Return the name of a field as the server has it; those that are asked for are the code's own, and few."""
+    return name.lower().encode("latin-1")
 
 
 class GatewayRequest(Request):

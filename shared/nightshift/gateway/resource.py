@@ -60,17 +60,14 @@ class Resource:
             if not principal.may(wanted):
                 raise Problem("forbidden", f"This needs the scope {operation.scope}.")
         with self._tracing.serving(operation.method, self._path, request.headers.get("traceparent")) as span:
-            response = await self._handled(operation, Call(request, exchange.request_id, principal, span.trace))
+            try:
+                response = await operation.handler(Call(request, exchange.request_id, principal, span.trace))
+            except ClientDisconnect:
+                raise
+            except Exception as error:  # noqa: BLE001 - a client is never told an exception's text
+                response = problem_response(problem_of(error, exchange.request_id), exchange.request_id)
             span.answered(response.status_code)
         return response
-
-    async def _handled(self, operation: Operation, call: Call) -> Response:
-        try:
-            return await operation.handler(call)
-        except ClientDisconnect:
-            raise
-        except Exception as error:  # noqa: BLE001 - a client is never told an exception's text
-            return problem_response(problem_of(error, call.request_id), call.request_id)
 
 
 CLIENT_GONE = 499
