@@ -19,6 +19,7 @@ from contracts.email import SendEmail
 from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import store
 from nightshift.config.settings import ProcessSettings
+from nightshift.console.sign_in.passwords import hash_password
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
@@ -26,7 +27,6 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
-from services.console.sign_in.passwords import hash_password
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of this run alone
 TABS, ROUNDS, AT_ONCE = 20, 40, 500
@@ -85,7 +85,7 @@ async def console(folder: Path, broker_url: str) -> AsyncIterator[tuple[httpx.As
     }
     with (folder / "console.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.console", env=environment, stdout=log, stderr=log
+            sys.executable, "-m", "nightshift.console", env=environment, stdout=log, stderr=log
         )
     async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=60, trust_env=False) as client:
         try:

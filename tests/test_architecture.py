@@ -46,6 +46,7 @@ ROOMS = (
     "gateway",
     "embedded",
     "cli",
+    "console",
 )
 """The rooms of the library, lowest first: each imports only those before it."""
 BELOW_ALL_ROOMS = {

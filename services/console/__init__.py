@@ -1,1 +1,1 @@
-"""The console: what is wrong, why, and back to work, in a browser."""
+"""The console of the library, as a process of this repository."""

@@ -1,8 +1,8 @@
-"""Run the console: `python -m services.console`."""
+"""Run the console of the library: `python -m services.console`."""
 
 import sys
 
-from services.console.service import main
+from nightshift.console.service import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("python -m services.console"))

@@ -33,6 +33,7 @@ EXTRAS_OF_ROOM: dict[str, set[str]] = {
     "gateway": {"gateway"},
     "embedded": {"embedded"},
     "cli": {"cli", "gateway"},
+    "console": {"console"},
 }
 """The extras whose distributions the modules of a room may import, at the top or late; "" is the package's root."""
 
@@ -57,6 +58,7 @@ STARTS_WITH = {
     "scheduler": ["nightshift.scheduler.app"],
     "cli": ["nightshift.cli.__main__"],
     "embedded": ["nightshift.embedded.up"],
+    "console": ["nightshift.console.service", "nightshift.console.sign_in.oidc", "nightshift.cli.__main__"],
 }
 """What must import where only these extras are installed."""
 

@@ -9,6 +9,7 @@ from nightshift.cli.client.command import Parser, add_flags
 from nightshift.cli.client.project_commands import register_commands_of
 from nightshift.cli.commands import (
     audit,
+    console,
     contracts,
     cron,
     dlq,
@@ -59,6 +60,7 @@ def parser(project: Project | None = None) -> Parser:
         doctor,
         audit,
         programs,
+        console,
         upgrade,
         new_project,
         contracts,
@@ -68,8 +70,6 @@ def parser(project: Project | None = None) -> Parser:
         register_commands_of(project, groups)
     if "keys" not in groups.choices:  # a project that keeps them in a table of its own declares them itself
         keys.register(groups)
-    if "console" not in groups.choices:
-        programs.register_console(groups)
     completion.register(groups)
     return made
 
@@ -97,7 +97,7 @@ def run(typed: Sequence[str]) -> int:
 def _run(typed: Sequence[str]) -> int:
     project = Project.of_environment(os.environ)
     project.make_importable()
-    program = programs.program(typed, project)
+    program = programs.program(typed)
     if program is not None:
         return program()
     Parser.as_json = "--json" in typed

@@ -1,49 +1,49 @@
-"""`nightshift console`: serve the console of a project that has it, for the queues of a module."""
+"""`nightshift console`: serve the console, for the queues of a module."""
 
 import argparse
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from nightshift.cli.terminal.exit_codes import DONE, WRONG_USE
 from nightshift.config.project import Project
 
+_SERVICE = "nightshift.console.service"
+"""Named by its place, as commands are: the console is built on the command line, and so above it."""
 _MISSING = """\
-nightshift console: there is no {0} in {1}. The console is no part of the library yet: run it from a checkout of
-Nightshift (PROJECT_FOLDER=<its folder> nightshift console), with PYTHONPATH=<your folder> for your own module.
+nightshift console: what serves it is not installed here ({0}).
+Install it with: pip install 'nightshift-jobs[console]'
 """
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run from the command line; return the exit code of the console, or 2 for wrong use."""
+    """Run from the command line; return the exit code: 0 stopped, 1 broken, 2 wrong use or settings."""
     parser = console_parser()
     options, rest = parser.parse_known_args(arguments)
-    project = Project.of_environment(os.environ)
     if options.help and not options.module:
         parser.print_help()
         return DONE
-    if "console" not in project.services_with("__main__"):
-        sys.stderr.write(_MISSING.format(f"{project.services}.console", project.folder))
+    try:
+        run: Callable[..., int] = import_module(_SERVICE).run
+    except ModuleNotFoundError as missing:
+        sys.stderr.write(_MISSING.format(missing))
         return WRONG_USE
     from nightshift.cli.client.settings import environment  # noqa: PLC0415 - no help needs it
 
-    environ, _ = environment(argparse.Namespace(), os.environ, project.state_folder)
+    environ, _ = environment(argparse.Namespace(), os.environ, Project.of_environment(os.environ).state_folder)
     named = {"CONTRACTS_PACKAGE": options.module} if options.module else {}
-    command = [sys.executable, "-m", f"{project.services}.console", *(["--help"] if options.help else rest)]
-    process = subprocess.Popen(command, cwd=project.folder, env={**environ, **named})  # noqa: S603 - the project's own
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the console has been told, too, and ends in good order
-            continue
+    program = " ".join(["nightshift console", *([options.module] if options.module else [])])
+    return run(program, ["--help"] if options.help else rest, {**environ, **named})
 
 
 def console_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(
         prog="nightshift console",
-        description="Serves the console, in which a person on call sees what is wrong and why, until Ctrl-C.",
+        description="Serves the console, in which a person on call sees what is wrong and why, until SIGTERM or "
+        "Ctrl-C. `nightshift console link` shows the link that signs in to the one of this machine; "
+        "`nightshift console --hash-password` makes the hash of a password for CONSOLE_USERS_FILE.",
         epilog="example: nightshift console shop.jobs",
         add_help=False,
     )

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.util import find_spec
 
 from nightshift.cli.client.command import Groups, command
 from nightshift.cli.terminal.exit_codes import WRONG_USE
@@ -57,29 +56,13 @@ def register(groups: Groups) -> None:
     )
 
 
-def register_console(groups: Groups) -> None:
-    """Declare the command that starts a console, where the project's console declares no commands itself."""
-    command(
-        groups,
-        "console",
-        "Serve the console, in which a person on call sees what is wrong and why.",
-        example="nightshift console shop.jobs",
-        more="The console comes with Nightshift's repository: its services have to be in the project's folder.",
-    )
-
-
-def program(arguments: Sequence[str], project: Project) -> Callable[[], int] | None:
+def program(arguments: Sequence[str]) -> Callable[[], int] | None:
     """Return the program that is asked for, if it is one of these; everything after its name is its own."""
     name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     found = _PROGRAMS.get(name)
-    if name in project.services_with("commands") and rest and not _starts_one(rest[0]):
-        return None  # a command of the project's own: `nightshift console link`
-    return None if found is None else partial(found, rest)
-
-
-def _starts_one(word: str) -> bool:
-    """Return whether what follows the name of a program is an option, or names a module."""
-    return word.startswith("-") or not word.isidentifier() or find_spec(word) is not None
+    if found is None or (name, *rest[:1]) in _COMMANDS:
+        return None
+    return partial(found, rest)
 
 
 def _up(arguments: Sequence[str]) -> int:
@@ -140,3 +123,5 @@ _PROGRAMS: dict[str, Callable[[Sequence[str]], int]] = {
     "console": _console,
     "provision": _provision,
 }
+_COMMANDS = {("console", "link")}
+"""What begins with the name of a program, and is a command."""

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from nightshift.config.settings import load
+from nightshift.console.service import serve
+from nightshift.console.settings import ConsoleSettings
+from nightshift.console.sign_in.link import new_link_secret, write_link
+from nightshift.console.sign_in.passwords import hash_password
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.servers.broker import Broker
-from services.console.service import serve
-from services.console.settings import ConsoleSettings
-from services.console.sign_in.link import new_link_secret, write_link
-from services.console.sign_in.passwords import hash_password
 from tests.harness import eventually
 from tests.servers import listens
 

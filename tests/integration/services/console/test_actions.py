@@ -11,6 +11,7 @@ from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import manage, store
 from nightshift.config.secret import Secret
 from nightshift.config.settings import ProcessSettings
+from nightshift.console.rights import ROLES, Right
 from nightshift.contract import wire
 from nightshift.contract.audit import AuditEntry, read_entry
 from nightshift.embedded.servers.broker import Broker
@@ -18,7 +19,6 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.topology import schedule_pauses
 from nightshift.topology.audit_stream import AUDIT_STREAM
 from nightshift.topology.permissions import CONSOLE_OPERATOR, CONSOLE_VIEWER, IMPORTED_API
-from services.console.rights import ROLES, Right
 from tests.harness import connected, eventually, stored
 from tests.integration.services.console import seed
 from tests.integration.services.console.bulks import begin_redrive

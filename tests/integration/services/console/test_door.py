@@ -7,12 +7,12 @@ import pytest
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import store
+from nightshift.console.app import routes
+from nightshift.console.service import open_console
+from nightshift.console.settings import ConsoleSettings
+from nightshift.console.web.pages import CONTENT_SECURITY_POLICY, assets
+from nightshift.console.web.visit import Route
 from nightshift.contract import wire
-from services.console.app import routes
-from services.console.service import open_console
-from services.console.settings import ConsoleSettings
-from services.console.web.pages import CONTENT_SECURITY_POLICY, assets
-from services.console.web.visit import Route
 from tests.integration.services.console import seed
 from tests.integration.services.console.harness import SAME_ORIGIN, Console, console, people
 

@@ -147,7 +147,7 @@ async def test_a_job_in_a_small_queue_is_found_and_one_in_a_large_queue_part_by_
         text = await page_of(vic, "the-last")
         assert "waiting in its queue" in text
         assert "Private matter" not in text
-        monkeypatch.setattr("services.console.jobs.life.SMALL_QUEUE", 10)
+        monkeypatch.setattr("nightshift.console.jobs.life.SMALL_QUEUE", 10)
         text = await page_of(vic, "the-very-last")
         assert "jobs in its queue were looked through" in text
         following = re.search(r"search=([0-9]+)", text)

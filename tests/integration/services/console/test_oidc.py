@@ -10,7 +10,7 @@ import pytest
 
 from nightshift.config.env_settings import SettingsError
 from nightshift.config.settings import load
-from services.console.settings import ConsoleSettings
+from nightshift.console.settings import ConsoleSettings
 from tests.harness import eventually
 from tests.integration.services.console.harness import Browser, Console, console, people
 from tests.integration.services.console.identity_provider import (

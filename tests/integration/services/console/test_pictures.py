@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser
 
-from services.console.app import SCREENS as NAVIGATION
+from nightshift.console.app import SCREENS as NAVIGATION
 from tests.integration.services.console.harness import Console
 from tests.pictures.camera import signed_in
 from tests.pictures.screens import FOLDER, SCREENS, skeleton_of

@@ -7,8 +7,8 @@ import pytest
 
 from nightshift.config.env_settings import SettingsError
 from nightshift.config.settings import load
-from services.console.settings import ConsoleSettings
-from services.console.sign_in.throttle import FREE_TRIES
+from nightshift.console.settings import ConsoleSettings
+from nightshift.console.sign_in.throttle import FREE_TRIES
 from tests.integration.services.console.harness import PASSWORD, SAME_ORIGIN, Console, console, location, people
 
 PROXY_SECRET = "of the proxy alone"

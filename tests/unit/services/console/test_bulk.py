@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from nightshift.console.bulk.following import Following
+from nightshift.console.bulk.work import Brake, Bulk, Fates
+from nightshift.console.letters.wanted import Wanted
 from nightshift.contract.audit import AuditEntry
 from nightshift.contract.job_events import JobEvent, What
-from services.console.bulk.following import Following
-from services.console.bulk.work import Brake, Bulk, Fates
-from services.console.letters.wanted import Wanted
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.console.letters.fingerprint import fingerprint, pattern_of
+from nightshift.console.letters.fingerprint import fingerprint, pattern_of
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.queries.dead_letters import Letter
-from services.console.letters.index import PAGE, LetterIndex
-from services.console.letters.wanted import Wanted
+from nightshift.console.letters.index import PAGE, LetterIndex
+from nightshift.console.letters.wanted import Wanted
 
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 MANY = 100_000

@@ -3,8 +3,8 @@
 import pytest
 from starlette.requests import Request
 
-from services.console.settings import ConsoleSettings
-from services.console.web.same_origin import OwnAddress
+from nightshift.console.settings import ConsoleSettings
+from nightshift.console.web.same_origin import OwnAddress
 
 
 def request(**headers: str) -> Request:

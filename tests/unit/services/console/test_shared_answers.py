@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.console.figures.shared_answers import MOMENT_SECONDS, SharedAnswers
+from nightshift.console.figures.shared_answers import MOMENT_SECONDS, SharedAnswers
 
 
 class Broker:

@@ -1,0 +1,1 @@
+"""The console: what is wrong, why, and back to work, in a browser."""

@@ -1,0 +1,145 @@
+"""Many dead letters: the plan, beginning, stopping and going on."""
+
+import re
+from collections.abc import Mapping
+
+from starlette.responses import RedirectResponse, Response
+
+from nightshift.cli.terminal.formatting import plural
+from nightshift.console.actions.acting import action_of, audit_of, insist_of
+from nightshift.console.actions.asking import Question, ask, mistake
+from nightshift.console.actions.bulk_plans import Plan, discard_question, facts, redrive_question
+from nightshift.console.bulk.work import Bulk, Kind
+from nightshift.console.rights import Right
+from nightshift.console.web.pages import page
+from nightshift.console.web.refused import Refused
+from nightshift.console.web.visit import Route, Visit
+from nightshift.instants import utc_now
+from nightshift.messaging.publish_arguments import new_job_id
+
+_ID = re.compile(r"[0-9a-f]{31}")
+_ACTIONS: Mapping[Kind, str] = {"redrive": "dlq.redrive", "discard": "dlq.purge"}
+
+
+def _ask(visit: Visit, plan: Plan, question: Question, error: str = "") -> Response:
+    if not plan.summary.letters:
+        raise Refused(404, "No dead letter matches any more.")
+    return ask(visit, question._replace(facts=facts(plan.summary, plan.which), hidden=plan.hidden), error)
+
+
+async def ask_redrive(visit: Visit) -> Response:
+    """Show the plan of a redrive."""
+    plan = Plan(visit)
+    return _ask(visit, plan, redrive_question(plan))
+
+
+async def redrive(visit: Visit) -> Response:
+    """Begin a redrive."""
+    plan = Plan(visit)
+    return await _begin(visit, plan, redrive_question(plan), "redrive")
+
+
+async def ask_discard(visit: Visit) -> Response:
+    """Show what would be discarded."""
+    plan = Plan(visit)
+    return _ask(visit, plan, discard_question(plan))
+
+
+async def discard(visit: Visit) -> Response:
+    """Begin to discard."""
+    plan = Plan(visit)
+    return await _begin(visit, plan, discard_question(plan), "discard")
+
+
+async def _begin(visit: Visit, plan: Plan, question: Question, kind: Kind) -> Response:
+    runner, name = visit.console.bulks, visit.form.get("once", "")
+    if not await runner.loaded(2):
+        raise Refused(503, "What was begun before is not known yet. Try again in a moment.")
+    if runner.find(name) is not None:  # the form was sent twice
+        return RedirectResponse(visit.url(f"/bulk/{name}"), 303)
+    if wrong := mistake(visit, question):
+        return _ask(visit, plan, question, wrong)
+    if not plan.summary.letters:
+        raise Refused(404, "No dead letter matches any more.")
+    services = ", ".join(sorted({one.service for one in plan.summary.kinds}))
+    what = f"{kind} {plural(plan.summary.letters, 'dead letter')}: {plan.which}"
+    action = action_of(visit, _ACTIONS[kind], services, what, releases=True)
+    audit = audit_of(visit)
+    intent = await audit.begin(action, insist_of(visit))
+    bulk = Bulk(
+        id=name if _ID.fullmatch(name) else new_job_id(),
+        kind=kind,
+        begun=utc_now(),
+        who=intent.who,
+        reason=intent.reason,
+        wanted=plan.wanted,
+        until=plan.until,
+        total=plan.summary.letters,
+        per_second=float(visit.form["rate"]) if kind == "redrive" else 0.0,
+        canary=int(float(visit.form["canary"])) if kind == "redrive" else 0,
+        share=float(visit.form["share"]) / 100 if kind == "redrive" else 0.0,
+        intent=intent,
+        state="canary" if kind == "redrive" else "running",
+    )
+    try:
+        await runner.begin(bulk)
+    except Exception as error:
+        await audit.end(intent, "failed", 0, str(error))
+        raise
+    return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
+
+
+async def show_all(visit: Visit) -> Response:
+    """Show all that are kept."""
+    runner = visit.console.bulks
+    known = await runner.loaded(2)
+    return page(
+        visit, "bulks.html.j2", command="nightshift audit list --action 'dlq.*'", bulks=runner.bulks, known=known
+    )
+
+
+async def _bulk_at(visit: Visit) -> Bulk:
+    runner = visit.console.bulks
+    if not await runner.loaded(2):
+        raise Refused(503, "What was begun is not known yet. Try again in a moment.")
+    bulk = runner.find(visit.path["id"])
+    if bulk is None:
+        raise Refused(404, "There is no such redrive: they are kept for 90 days.")
+    return bulk
+
+
+async def show(visit: Visit) -> Response:
+    """Show one: its plan, how far it is, and what became of its jobs."""
+    bulk = await _bulk_at(visit)
+    return page(visit, "bulk.html.j2", command=f"nightshift audit list --on {bulk.intent.on}", bulk=bulk)
+
+
+async def stop(visit: Visit) -> Response:
+    """Stop one before its next letter."""
+    bulk = await _bulk_at(visit)
+    person = visit.person.name if visit.person else ""
+    visit.console.bulks.stop(bulk, f"{person} stopped it")
+    return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
+
+
+async def go_on(visit: Visit) -> Response:
+    """Go on with a redrive that was stopped, beginning with a new canary."""
+    bulk = await _bulk_at(visit)
+    if bulk.state == "stopped" and bulk.kind == "redrive":
+        what = f"go on with a redrive of {plural(bulk.total, 'dead letter')} after {bulk.acted:,}"
+        action = action_of(visit, _ACTIONS[bulk.kind], bulk.intent.on, what, releases=True)
+        bulk.intent = await audit_of(visit).begin(action, insist_of(visit))
+        await visit.console.bulks.go_on(bulk)
+    return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
+
+
+ROUTES = (
+    Route("GET", "/dead/redrive", ask_redrive, Right.REDRIVE),
+    Route("POST", "/dead/redrive", redrive, Right.REDRIVE),
+    Route("GET", "/dead/discard", ask_discard, Right.DISCARD),
+    Route("POST", "/dead/discard", discard, Right.DISCARD),
+    Route("GET", "/bulk", show_all, Right.LOOK),
+    Route("GET", "/bulk/{id}", show, Right.LOOK),
+    Route("POST", "/bulk/{id}/stop", stop, Right.REDRIVE),
+    Route("POST", "/bulk/{id}/go-on", go_on, Right.REDRIVE),
+)

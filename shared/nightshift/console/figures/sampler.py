@@ -1,0 +1,124 @@
+"""The one sampler: looks at the broker while somebody watches, seldom otherwise; its figures are everybody's."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from nightshift.broker import BrokerRefusedError, Connection
+from nightshift.cli.queries.queue_stats import QueueStats
+from nightshift.cli.terminal.exit_codes import CommandError
+from nightshift.console.figures.reading import Sample, read_sample
+from nightshift.heartbeat import Heartbeat
+from nightshift.instants import utc_now
+from nightshift.observability.log import get_logger
+from nightshift.outcomes import Unavailable
+from nightshift.topology.topology import Topology
+
+WATCHED_SECONDS, IDLE_SECONDS = 1.5, 10.0
+"""Between two looks, with somebody watching and with nobody; some 22 requests each, with six services."""
+_WATCHED_FOR_SECONDS = 15.0
+FRESH_SECONDS = 3.0
+"""Who opens a page is shown older figures only if there are no newer ones to be had."""
+_PATIENCE_SECONDS = 2.0
+_HISTORY_SECONDS, _HISTORY_POINTS = 10.0, 90
+_LOOK_SECONDS = 20.0
+_log = get_logger("console")
+
+
+class Figures(NamedTuple):
+    """The newest figures, and why there are no newer ones; None before the first."""
+
+    sample: Sample | None
+    error: str
+    failing_since: datetime | None
+
+
+class Sampler:
+    """Keeps the newest figures, and the last quarter of an hour of what waits in each queue."""
+
+    def __init__(self, connection: Connection, topology: Topology) -> None:
+        self._connection, self._topology = connection, topology
+        self._figures = Figures(None, "", None)
+        self._history: dict[str, deque[int]] = {}
+        self._noted = 0.0
+        self._wanted = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._watched_until = 0.0
+        self._looked_at = 0.0
+
+    @property
+    def history(self) -> Mapping[str, deque[int]]:
+        """What waited in each service's queue, every ten seconds for a quarter of an hour, the newest last."""
+        return self._history
+
+    async def current(self) -> Figures:
+        """Return the figures, fresh ones if the broker gives them in time."""
+        self._watched_until = time.monotonic() + _WATCHED_FOR_SECONDS
+        if time.monotonic() - self._looked_at > FRESH_SECONDS:
+            self._wanted.set()
+            before = self._looked_at
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS), self._changed:
+                    await self._changed.wait_for(lambda: self._looked_at > before)
+            except TimeoutError:
+                if self._figures.sample is None and not self._figures.error:
+                    return Figures(None, "the broker has not answered yet", utc_now())
+        return self._figures
+
+    def known(self, service: str) -> QueueStats | None:
+        """Return the last figures of a service, however old; None before the first."""
+        sample = self._figures.sample
+        return sample.queue(service) if sample else None
+
+    @property
+    def rows(self) -> Sequence[QueueStats]:
+        """The last figures of all queues, however old."""
+        return self._figures.sample.queues if self._figures.sample else ()
+
+    def look_again(self) -> None:
+        """Look at the broker at once: somebody has just changed something."""
+        self._looked_at = 0.0
+        self._wanted.set()
+
+    async def run(self, heartbeat: Heartbeat) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            heartbeat.beat(_LOOK_SECONDS + IDLE_SECONDS + 10)
+            await self._look()
+            watched = time.monotonic() < self._watched_until
+            self._wanted.clear()
+            try:
+                async with asyncio.timeout(WATCHED_SECONDS if watched else IDLE_SECONDS):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                sample = await read_sample(self._connection, self._topology, self._figures.sample)
+        except TimeoutError:
+            self._failed("the broker does not answer")
+        except (Unavailable, BrokerRefusedError, CommandError) as error:
+            self._failed(str(error))
+        else:
+            self._figures = Figures(sample, "", None)
+            self._note(sample)
+        self._looked_at = time.monotonic()
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _failed(self, why: str) -> None:
+        if not self._figures.error:
+            _log.warning("no_figures", f"the figures cannot be read: {why}")
+        self._figures = Figures(self._figures.sample, why, self._figures.failing_since or utc_now())
+
+    def _note(self, sample: Sample) -> None:
+        if time.monotonic() - self._noted < _HISTORY_SECONDS:
+            return
+        self._noted = time.monotonic()
+        for row in sample.queues:
+            self._history.setdefault(row.service, deque(maxlen=_HISTORY_POINTS)).append(row.waiting)

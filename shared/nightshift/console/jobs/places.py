@@ -1,0 +1,131 @@
+"""Where a job is, by look-ups that cost the same however much waits; and, when asked to, a search of its queue."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nightshift.broker import Connection, direct_get
+from nightshift.broker.message import StoredMessage
+from nightshift.cli.queries.job_rows import finished, unpublished
+from nightshift.cli.queries.job_search import RANK, in_queue, later_locations
+from nightshift.cli.queries.location import Location
+from nightshift.cli.queries.streams import consumer_info
+from nightshift.console.context import ConsoleContext
+from nightshift.console.letters.index import Row
+from nightshift.contract import wire
+from nightshift.outcomes import Unavailable
+from nightshift.topology.topology import dead_letter_stream, later_stream, queue_stream
+from nightshift.worker.in_flight import job_of
+
+_OUTBOX_SECONDS = 0.5
+SMALL_QUEUE = 2_000
+"""So many jobs are looked through unasked."""
+LOOKED_THROUGH = 200_000
+"""Jobs of a queue that one request looks through at most."""
+
+
+class Places(NamedTuple):
+    """Where a job was found, the place that is its state first; and what could not be looked at."""
+
+    found: list[Location]
+    notices: list[str]
+
+
+class QueueSearch(NamedTuple):
+    """How far a search of a queue came: `after` is the sequence behind which it goes on, None at its end or find."""
+
+    found: Location | None
+    looked: int
+    left: int
+    after: int | None
+
+
+async def places_of(console: ConsoleContext, job_id: str, types: Sequence[str]) -> Places:
+    """Return the places of a job among those of some types, without reading a queue."""
+    found = [_of_letter(row) for row in console.letters.index.of_job(job_id) if row.type in types]
+    notices = list[str]()
+    try:
+        found += [place for name in types async for place in later_locations(console.operator, name, job_id)]
+    except Unavailable as away:
+        notices.append(f"{away}. What waits for its time is not shown.")
+    database = console.operator.database()
+    if database is not None:
+        try:
+            async with asyncio.timeout(_OUTBOX_SECONDS):
+                found += [place async for place in finished(database, job_id, types)]
+                found += [place async for place in unpublished(database, job_id, types)]
+        except Unavailable as away:
+            notices.append(f"{away}. What is done is not shown.")
+        except TimeoutError:
+            notices.append("The outbox is long and was not looked through to its end.")
+    return Places(sorted(found, key=lambda place: RANK.index(place.state)), notices)
+
+
+async def search_queue(console: ConsoleContext, job_type: str, job_id: str, after: int, most: int) -> QueueSearch:
+    """Look for a job in its queue, the oldest first, behind a sequence, through so many at most.
+
+    Raises:
+        Unavailable: the broker is unavailable.
+        CommandError: there is no such queue.
+    """
+    connection, service = console.connection, wire.service_of(job_type)
+    stream, subject = queue_stream(service), wire.job_subject(job_type)
+    info = await consumer_info(connection, stream, service)
+    left = int(info.get("num_pending", 0)) + int(info.get("num_ack_pending", 0))
+    delivered, last = int(info["delivered"]["stream_seq"]), max(after, int(info["ack_floor"]["stream_seq"]))
+    looked = 0
+    while looked < most:
+        page = await direct_get.page(connection, stream, subject, last + 1)
+        for message in page:
+            if _is(message, service, job_id):
+                place = in_queue(console.operator, message, service, started=message.sequence <= delivered)
+                return QueueSearch(place, looked, left, None)
+        if not page:
+            return QueueSearch(None, looked, left, None)
+        looked, last = looked + len(page), page[-1].sequence
+        await asyncio.sleep(0)
+    return QueueSearch(None, looked, left, last)
+
+
+async def stored_copy(connection: Connection, job_type: str, place: Location) -> StoredMessage | None:
+    """Return the message of a job at a place, if there is one; None if it is gone.
+
+    Raises:
+        Unavailable: the broker is unavailable.
+    """
+    if not place.sequence:
+        return None
+    message = await direct_get.read_at(connection, place.stream, place.sequence)
+    return message if message is not None and type_in(message) == job_type else None
+
+
+def body_streams(console: ConsoleContext) -> frozenset[str]:
+    """Return the streams whose messages are jobs or dead letters."""
+    dead = {dead_letter_stream(service) for service in console.letters.follower.services}
+    return frozenset({name(service) for service in console.services for name in (queue_stream, later_stream)} | dead)
+
+
+def _is(message: StoredMessage, service: str, job_id: str) -> bool:
+    job = job_of(service, message)
+    return job_id in {job.id, job.key}
+
+
+def type_in(message: StoredMessage) -> str:
+    """Return the job type of a stored job, schedule or dead letter."""
+    if message.subject.startswith("later."):
+        return message.subject.removeprefix("later.").rpartition(".")[0]
+    return message.subject.partition(".")[2]
+
+
+def _of_letter(row: Row) -> Location:
+    return Location(
+        state="dead",
+        type=row.type,
+        job_id=row.job_id,
+        where=f"{row.service}:{row.sequence}",
+        at=row.died,
+        attempt=row.attempts,
+        detail=f"{row.reason}: {row.error}",
+        stream=dead_letter_stream(row.service),
+        sequence=row.sequence,
+    )

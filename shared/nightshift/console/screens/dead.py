@@ -1,0 +1,92 @@
+"""Dead letters: in groups by error, found by service, type, reason and text; and one in full, but for its body."""
+
+import shlex
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from nightshift.broker import direct_get
+from nightshift.broker.message import StoredMessage
+from nightshift.cli.queries.dead_letters import letter_of
+from nightshift.console.context import ConsoleContext
+from nightshift.console.letters.fingerprint import fingerprint, pattern_of
+from nightshift.console.letters.index import PAGE
+from nightshift.console.letters.wanted import Wanted
+from nightshift.console.rights import Right
+from nightshift.console.web.pages import page
+from nightshift.console.web.refused import Refused
+from nightshift.console.web.visit import Route, Visit
+from nightshift.contract import wire
+from nightshift.topology.topology import dead_letter_stream
+
+_GROUPS = 20
+_LONGEST = 300
+_DIGITS = 19
+
+
+async def show(visit: Visit) -> Response:
+    """Show groups and letters."""
+    letters = visit.console.letters
+    wanted = Wanted(**{name: visit.query.get(name, "")[:_LONGEST] for name in Wanted._fields})
+    try:
+        found = letters.index.page(wanted, visit.query.get("before", ""))
+    except ValueError:
+        raise Refused(400, "There is no such place in the list of dead letters.") from None
+    groups = [] if wanted.group else letters.index.groups(wanted)
+    return page(
+        visit,
+        "dead.html.j2",
+        command=_command(wanted),
+        progress=letters.follower.progress,
+        wanted=wanted,
+        groups=groups[:_GROUPS],
+        groups_in_all=len(groups),
+        group=letters.index.group(wanted.group) if wanted.group else None,
+        letters=found,
+        more=found[-1].place if len(found) == PAGE else None,
+        services=letters.follower.services,
+        reasons=wire.REASONS,
+    )
+
+
+async def show_one(visit: Visit) -> Response:
+    """Show one letter as the broker has it."""
+    console, service, text = visit.console, visit.path["service"], visit.path["sequence"]
+    is_number = text.isascii() and text.isdecimal() and len(text) < _DIGITS and int(text) > 0
+    if service not in console.letters.follower.services or not is_number:
+        raise Refused(404, "There is no such dead letter.")
+    message = await direct_get.read_at(console.connection, dead_letter_stream(service), int(text))
+    if message is None:
+        raise Refused(404, f"The dead letter {service}:{text} is gone: it was redriven or purged, or was too old.")
+    letter = letter_of(message, service)
+    pattern = pattern_of(letter.error)
+    return page(
+        visit,
+        "letter.html.j2",
+        command=f"nightshift dlq show {service}:{text}",
+        letter=letter,
+        most=_attempts(console, letter.type),
+        headers=_headers(message),
+        size=len(message.body),
+        group=console.letters.index.group(fingerprint(service, letter.reason, pattern)),
+    )
+
+
+def _command(wanted: Wanted) -> str:
+    options = [("service", wanted.service), ("type", wanted.type), ("reason", wanted.reason), ("error", wanted.error)]
+    return " ".join(["nightshift dlq list", *(f"--{name} {shlex.quote(value)}" for name, value in options if value)])
+
+
+def _attempts(console: ConsoleContext, job_type: str) -> int | None:
+    known = console.operator.catalogue.messages.get(job_type)
+    return known.RETRIES.most if known else None
+
+
+def _headers(message: StoredMessage) -> Mapping[str, str]:
+    return {name: value for name, value in message.headers.items() if not name.startswith(wire.DEAD_PREFIX)}
+
+
+ROUTES = (
+    Route("GET", "/dead", show, Right.LOOK),
+    Route("GET", "/dead/{service}/{sequence}", show_one, Right.LOOK),
+)

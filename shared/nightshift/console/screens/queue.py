@@ -1,0 +1,48 @@
+"""Queue: how full it is, its types, what waits in it, and its workers."""
+
+from starlette.responses import Response
+
+from nightshift.cli.queries.discover_workers import workers_of
+from nightshift.cli.queries.type_rows import type_rows
+from nightshift.console.figures.concerns import seconds_until_empty
+from nightshift.console.rights import Right
+from nightshift.console.screens.sparkline import sparkline
+from nightshift.console.screens.waiting import waiting_page
+from nightshift.console.web.pages import page
+from nightshift.console.web.refused import Refused
+from nightshift.console.web.visit import Route, Visit
+from nightshift.topology.topology import dead_letter_stream, later_stream, queue_stream
+
+
+async def show(visit: Visit) -> Response:
+    """Show the page of one service's queue."""
+    console, service = visit.console, visit.path["service"]
+    if service not in console.services:
+        raise Refused(404, f"There is no queue {service[:60]!r}. There are: {', '.join(console.services)}.")
+    figures = await console.sampler.current()
+    sample = figures.sample
+    mine = workers_of(sample.workers, service) if sample else []
+    catalogue, query = console.operator.catalogue, visit.query
+    types = await console.answers.of(
+        ("types", service), lambda: type_rows(console.connection, catalogue, service, mine)
+    )
+    asked = ("waiting", service, *(query.get(name, "") for name in ("type", "after", "at")))
+    waiting = await console.answers.of(asked, lambda: waiting_page(console.connection, service, query))
+    streams = (queue_stream(service), later_stream(service), dead_letter_stream(service))
+    return page(
+        visit,
+        "queue.html.j2",
+        command=f"nightshift queues describe {service}",
+        service=service,
+        figures=figures,
+        row=sample.queue(service) if sample else None,
+        fills=[sample.fills[name] for name in streams if name in sample.fills] if sample else [],
+        types=types,
+        waiting=waiting,
+        workers=mine,
+        sparkline=sparkline(console.sampler.history.get(service, ())),
+        until_empty=seconds_until_empty,
+    )
+
+
+ROUTES = (Route("GET", "/queues/{service}", show, Right.LOOK),)
