@@ -28,6 +28,7 @@ from nightshift.cli.commands import (
     workers,
 )
 from nightshift.cli.terminal.exit_codes import exit_code_help
+from nightshift.config.program_parser import ProgramParser
 from nightshift.config.project import Project
 from nightshift.config.version_option import add_version
 from nightshift.observability.standard_output import fault, give_up
@@ -70,7 +71,7 @@ def parser(project: Project | None = None) -> Parser:
         register_commands_of(project, groups)
     if "keys" not in groups.choices:  # a project that keeps them in a table of its own declares them itself
         keys.register(groups)
-    completion.register(groups)
+    completion.register(groups, made)
     return made
 
 
@@ -97,10 +98,10 @@ def run(typed: Sequence[str]) -> int:
 def _run(typed: Sequence[str]) -> int:
     project = Project.of_environment(os.environ)
     project.make_importable()
+    ProgramParser.as_json = "--json" in typed
     program = programs.program(typed)
     if program is not None:
         return program()
-    Parser.as_json = "--json" in typed
     options = parser(project).parse_args(typed)
     if getattr(options, "at_once", None) is not None:
         return int(options.at_once(options))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from nightshift.config.env_file import written
+from nightshift.config.program_parser import fail
 from nightshift.config.project import Project
 from nightshift.embedded.banner import addresses
 from nightshift.embedded.kept_services import KeptServices, Reload, say
@@ -37,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stack = Stack(options.folder, project=project) if options.folder else Stack.kept(project)
         services = _services_of(stack, options)
     except (UnknownServiceError, ModuleError) as error:
-        print(error, file=sys.stderr)
-        return 2
+        return fail("nightshift up", str(error))
     prepare = None if options.no_services else options.prepare
     reload = partial(_anew, stack, options) if options.module and services and not options.no_reload else None
     provision, extra = not options.no_services, dict(options.set)

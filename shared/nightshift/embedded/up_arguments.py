@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
+from nightshift.config.program_parser import ProgramParser
 from nightshift.embedded.own_settings import OWN_SETTINGS
 
 
-def up_parser() -> argparse.ArgumentParser:
+def up_parser() -> ProgramParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog="nightshift up",
         description="Run broker, object store, mail catcher, database and all services, without Docker, until Ctrl-C. "
         "Everything listens on loopback only. The state is kept: the next start goes on with it.",

@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightshift.broker import Connection
 from nightshift.broker.connect import abandon, establish
+from nightshift.config.program_parser import fail
 from nightshift.config.settings import SettingsError, load
 from nightshift.contract import wire
 from nightshift.contract.catalogue import load_catalogue
@@ -30,11 +30,11 @@ from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
 from nightshift.observability.metrics import Metrics
+from nightshift.observability.standard_output import say
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import database_of
 from nightshift.runtime.health_checks import ReadinessCheck
 from nightshift.runtime.object_stores import object_store_if_any, stored_in
-from nightshift.runtime.process import WRONG_SETTINGS
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import describe_self
@@ -89,13 +89,12 @@ def check(settings_type: type[GatewaySettings], environ: Mapping[str, str]) -> i
     try:
         registry = SourceRegistry(Path(file) if file else None, environ)
         sources = ", ".join(f"{source.name} ({source.kind})" for source in registry.sources.values())
-        print(f"webhook sources: {sources or 'none'}")  # noqa: T201 - a command
+        say(f"webhook sources: {sources or 'none'}")
     except SettingsError as error:
         problems += error.problems
     if problems:
-        print(*problems, sep="\n", file=sys.stderr)  # noqa: T201
-        return WRONG_SETTINGS
-    print("ok: the settings are complete")  # noqa: T201
+        return fail("", "\n".join(problems))
+    say("ok: the settings are complete")
     return 0
 
 

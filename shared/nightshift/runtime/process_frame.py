@@ -6,7 +6,6 @@ A worker, the scheduler and a server each put their own work into it.
 import argparse
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from nightshift.broker import Connection, connect
+from nightshift.config.program_parser import ProgramParser, fail
 from nightshift.config.settings import ProcessSettings, SettingsError, describe, load
 from nightshift.config.version_option import add_version
 from nightshift.messaging.tracing import ServerTracing
@@ -23,7 +23,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.observability.standard_output import say
 from nightshift.runtime.health_checks import Checks
 from nightshift.runtime.health_server import HealthServer
-from nightshift.runtime.process import STOPPED, WRONG_SETTINGS, run_until_stopped, wait_unless_stopped
+from nightshift.runtime.process import STOPPED, run_until_stopped, wait_unless_stopped
 from nightshift.runtime.supervisor import Supervisor
 from nightshift.runtime.tracing import open_tracing
 from nightshift.topology.discovery import CheckResult, Responder, WorkerInfo
@@ -115,8 +115,7 @@ def run_process(
     try:
         settings = load(settings_type, os.environ if environ is None else environ)
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
-        return WRONG_SETTINGS
+        return fail("", str(error))
     if only_check:
         say(f"the settings of {name} can be used")
         return STOPPED
@@ -124,9 +123,9 @@ def run_process(
     return run_until_stopped(lambda stop: serve(settings, stop))
 
 
-def process_parser(program: str, description: str, example: str, settings_type: type[P]) -> argparse.ArgumentParser:
+def process_parser(program: str, description: str, example: str, settings_type: type[P]) -> ProgramParser:
     """Return a parser whose help lists the settings."""
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog=program,
         description=description,
         epilog=f"example: {example}\n\nsettings, from the environment:\n\n{describe(settings_type)}",

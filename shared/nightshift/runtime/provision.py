@@ -12,10 +12,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
-from nightshift.config.settings import (
-    SettingsError,
-    load,
-)
+from nightshift.config.program_parser import fail
+from nightshift.config.settings import SettingsError, load
 from nightshift.database import MigrationError, migrate
 from nightshift.database.producers import let_producers
 from nightshift.objects import ObjectStoreRefusedError
@@ -93,8 +91,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     try:
         settings = load(ProvisionSettings, {**(os.environ if environ is None else environ), **named})
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command's output
-        return 2
+        return fail("", str(error))
     configure("provision", settings.log_format, settings.log_level)
     try:
         lines = asyncio.run(check(settings) if options.check else provision(settings))

@@ -1,13 +1,12 @@
 """The arguments of `nightshift provision`, apart from it, so that help and mistakes need none of the stack."""
 
-import argparse
-
+from nightshift.config.program_parser import ProgramParser
 from nightshift.config.version_option import add_version
 
 
-def provision_parser() -> argparse.ArgumentParser:
+def provision_parser() -> ProgramParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog="nightshift provision",
         description="Creates or updates database schema, streams, consumers and bucket; changes nothing that is right.",
         epilog="example: DATABASE_URL=sqlite+aiosqlite:///nightshift.db S3_ENDPOINT=http://127.0.0.1:8333 … "

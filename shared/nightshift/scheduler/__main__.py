@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from nightshift.config.program_parser import fail
 from nightshift.config.settings import SettingsError, describe, load
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.contract.declaration import DeclarationError
 from nightshift.instants import utc_now
 from nightshift.observability.log import configure
 from nightshift.observability.standard_output import say
-from nightshift.runtime.process import WRONG_SETTINGS, run_until_stopped
+from nightshift.runtime.process import run_until_stopped
 from nightshift.scheduler.app import serve
 from nightshift.scheduler.arguments import scheduler_parser
 from nightshift.scheduler.settings import SchedulerSettings
@@ -35,8 +36,7 @@ def main(
         settings = load(SchedulerSettings, {**(os.environ if environ is None else environ), **named})
         timetable = load_timetable(load_catalogue(settings.contracts_package), settings.schedules_file)
     except (DeclarationError, SettingsError, TimetableError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - before logging is configured
-        return WRONG_SETTINGS
+        return fail("", str(error))
     if options.check:
         say("the settings of scheduler can be used")
         return 0

@@ -2,6 +2,7 @@
 
 import argparse
 
+from nightshift.config.program_parser import ProgramParser
 from nightshift.config.version_option import add_version
 
 _FILE = """SCHEDULES_FILE names a TOML file with a table for each schedule that is added or changed:
@@ -15,9 +16,9 @@ _FILE = """SCHEDULES_FILE names a TOML file with a table for each schedule that 
 """
 
 
-def scheduler_parser(program: str, settings: str) -> argparse.ArgumentParser:
+def scheduler_parser(program: str, settings: str) -> ProgramParser:
     """Return the parser; `settings` describes them, or says where they are described."""
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog=program,
         description="Announces each due time of each schedule as one event, however many replicas run.",
         epilog=f"example: SCHEDULES_FILE=schedules.toml {program} --list\n\n{_FILE}\n{settings}",

@@ -243,8 +243,26 @@ VALUES = [
     ("nightshift dlq list --type em", {"email.send"}),
     ("nightshift cron run ", {"cleanup.daily", "sync.all", "report.weekly"}),
     ("nightshift send email.send --batch READ", {"README.md"}),
+    ("nightshift up --replicas em", {"email="}),
+    ("nightshift up --set LOG_", {"LOG_LEVEL=", "LOG_FORMAT="}),
+    ("nightshift up --folder READ", {"README.md"}),
+    ("nightshift worker examples.sh", {"examples.shop.jobs"}),
+    ("nightshift worker examples.shop.jobs --service em", {"email"}),
 ]
 """What may stand for an argument, where the shell would offer the names of files."""
+OPTIONS = [
+    ("nightshift --", {"--json", "--url", "--version"}),
+    ("nightshift up --", {"--no-reload", "--no-services", "--replicas", "--set", "--folder", "--prepare"}),
+    ("nightshift worker shop.jobs --", {"--service", "--url", "--help"}),
+    ("nightshift scheduler --", {"--list", "--check", "--json", "--creds"}),
+    ("nightshift gateway --", {"--url", "--help"}),
+    ("nightshift provision --", {"--check", "--url"}),
+    ("nightshift new-project shop --", {"--folder"}),
+    ("nightshift contracts shop.jobs --", {"--out", "--check", "--release"}),
+    ("nightshift webhooks send stripe READ", {"README.md"}),
+    ("nightshift webhooks send stripe --n", {"--new-id"}),
+]
+"""Those of the programs, too, which read their own arguments; also where the name of a file may stand."""
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +283,7 @@ def completion(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("nightshift send em", {"email.send"}),
         ("nightshift dlq redrive --ye", {"--yes"}),
         ("nightshift --json dlq ", {"list", "show", "redrive", "purge"}),
+        *OPTIONS,
         *VALUES,
     ],
 )
@@ -296,6 +315,7 @@ def fish(tmp_path_factory: pytest.TempPathFactory) -> str:
         ("nightshift --json dlq re", {"redrive"}),
         ("nightshift dlq redrive --ye", {"--yes"}),
         ("nightshift completion ", {"bash", "zsh", "fish"}),
+        *OPTIONS,
         *VALUES,
     ],
 )
@@ -315,6 +335,21 @@ def test_zsh_has_what_bash_has() -> None:
     assert script("zsh", []).startswith("# zsh completion")
     assert "bashcompinit" in script("zsh", [])
     assert "complete -F _nightshift nightshift" in script("zsh", [])
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_the_broker_of_a_program_is_named_as_that_of_a_command(where: str, broker_url: str) -> None:
+    """Options stand before or after its name, and count more than NATS_URL."""
+    flag = ["--url", broker_url]
+    typed = [*flag, "provision", "--check"] if where == "before" else ["provision", "--check", *flag]
+    ran = nightshift(*typed)
+    assert (ran.returncode, "as declared" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+
+
+def test_up_has_a_broker_of_its_own() -> None:
+    """It takes no other's address, and says so."""
+    ran = nightshift("up", "--url", "nats://127.0.0.1:4222")
+    assert (ran.returncode, ran.stderr) == (2, "nightshift up: it starts a broker of its own: leave out --url\n")
 
 
 @pytest.fixture

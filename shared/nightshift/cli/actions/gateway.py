@@ -2,16 +2,16 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
-from nightshift.cli.terminal.exit_codes import DONE, WRONG_USE
+from nightshift.cli.client.command import add_connection
+from nightshift.cli.terminal.exit_codes import DONE
+from nightshift.config.program_parser import ProgramParser, fail
 from nightshift.config.project import Project
 
 _MISSING = """\
-nightshift gateway: what serves HTTP is not installed here ({0}).
-Install it with: pip install 'nightshift-jobs[gateway]'
-"""
+what serves HTTP is not installed here ({0}).
+Install it with: pip install 'nightshift-jobs[gateway]'"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,9 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     return _run(module, ["--help"] if options.help else rest)
 
 
-def gateway_parser() -> argparse.ArgumentParser:
+def gateway_parser() -> ProgramParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog="nightshift gateway",
         description="Takes jobs and webhooks of providers over HTTP, until SIGTERM or Ctrl-C. Any number of processes "
         "may run. With a module, --help lists the settings.",
@@ -40,6 +40,7 @@ def gateway_parser() -> argparse.ArgumentParser:
         "module", metavar="MODULE", nargs="?", help="the module, or package, that declares services (CONTRACTS_PACKAGE)"
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this, or with a module the settings, and exit")
+    add_connection(parser)
     return parser
 
 
@@ -49,13 +50,11 @@ def _run(module: str, rest: list[str]) -> int:
 
     problem = problem_with(module)
     if problem is not None:
-        sys.stderr.write(f"nightshift gateway: {problem}\n")
-        return WRONG_USE
+        return fail("nightshift gateway", problem)
     try:
         from nightshift.gateway.area import PLAIN  # noqa: PLC0415 - it may not be installed
         from nightshift.gateway.service import run  # noqa: PLC0415 - the same
     except ModuleNotFoundError as missing:
-        sys.stderr.write(_MISSING.format(missing))
-        return WRONG_USE
+        return fail("nightshift gateway", _MISSING.format(missing))
     environ, _ = environment(argparse.Namespace(), os.environ, Project.of_environment(os.environ).state_folder)
     return run(PLAIN, f"nightshift gateway {module}", rest, {**environ, "CONTRACTS_PACKAGE": module})

@@ -3,10 +3,13 @@
 import argparse
 import keyword
 import re
+import shlex
 import sys
 from pathlib import Path
 
-from nightshift.cli.terminal.exit_codes import DONE, WRONG_USE
+from nightshift.cli.terminal.exit_codes import DONE
+from nightshift.cli.terminal.report import report
+from nightshift.config.program_parser import fail
 from nightshift.contract.wire import RESERVED_SERVICES
 
 TEMPLATE = Path(__file__).parents[1] / "project_template"
@@ -21,14 +24,17 @@ def run(options: argparse.Namespace) -> int:
     if problem is None and folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         problem = f"{folder} exists already, and is not empty: use another folder"
     if problem is not None:
-        sys.stderr.write(f"nightshift new-project: {problem}\n")
-        return WRONG_USE
-    for path, text in files(options.name).items():
+        return fail("nightshift new-project", problem)
+    written = files(options.name)
+    for path, text in written.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
-    sys.stdout.write(
-        f"{folder} is there. Next:\n\n  cd {folder}\n  pip install -e '.[dev]'\n  pytest\n"
-        f"  nightshift up {options.name}.jobs\n"
+    enter, start = f"cd {shlex.quote(str(folder))}", f"nightshift up {options.name}.jobs"
+    steps = (enter, "pip install -e '.[dev]'", "pytest", start)
+    report(
+        {"folder": str(folder), "files": sorted(written)},
+        f"{folder} is there. Next:\n",
+        *(f"  {step}" for step in steps),
     )
     return DONE
 

@@ -2,10 +2,11 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
-from nightshift.cli.terminal.exit_codes import DONE, WRONG_USE
+from nightshift.cli.client.command import add_connection
+from nightshift.cli.terminal.exit_codes import DONE
+from nightshift.config.program_parser import ProgramParser, fail
 from nightshift.config.project import Project
 
 
@@ -23,9 +24,9 @@ def main(arguments: Sequence[str]) -> int:
     return _run(module, options, rest, project)
 
 
-def worker_parser() -> argparse.ArgumentParser:
+def worker_parser() -> ProgramParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog="nightshift worker",
         description="Runs the jobs of a service that a module declares, until SIGTERM or Ctrl-C. Any number of "
         "processes may run. With a module, --help lists the service's settings.",
@@ -35,8 +36,9 @@ def worker_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "module", metavar="MODULE", nargs="?", help="the module, or package, that declares it (CONTRACTS_PACKAGE)"
     )
-    parser.add_argument("--service", metavar="NAME", help="which one, where there are several")
+    parser.add_argument("--service", metavar="SERVICE", help="which one, where there are several")
     parser.add_argument("-h", "--help", action="store_true", help="show this, or with a module its settings, and exit")
+    add_connection(parser)
     return parser
 
 
@@ -46,15 +48,13 @@ def _run(module: str, options: argparse.Namespace, rest: list[str], project: Pro
 
     problem = problem_with(module)
     if problem is not None:
-        sys.stderr.write(f"nightshift worker: {problem}\n")
-        return WRONG_USE
+        return fail("nightshift worker", problem)
     from nightshift.service.choosing import NoSuchServiceError, choose  # noqa: PLC0415 - the same
 
     try:
         service = choose(module, options.service)
     except NoSuchServiceError as error:
-        sys.stderr.write(f"nightshift worker: {error}\n")
-        return WRONG_USE
+        return fail("nightshift worker", str(error))
     environ, _ = environment(argparse.Namespace(), os.environ, project.state_folder)
     program = f"nightshift worker {module} --service {service.name}"
     return service.run(program, ["--help"] if options.help else rest, {**environ, "CONTRACTS_PACKAGE": module})

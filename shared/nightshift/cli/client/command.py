@@ -4,12 +4,10 @@ Whatever declares commands is loaded for every `--help`: what they do is named b
 """
 
 import argparse
-import re
-import sys
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from nightshift.cli.terminal.exit_codes import WRONG_USE
 from nightshift.cli.terminal.parse_number import parse_count
+from nightshift.config.program_parser import ProgramParser
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,38 +18,15 @@ Run: TypeAlias = "Callable[[Context, argparse.Namespace], Awaitable[int]]"
 Groups: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - argparse gives its type no public name
 """The parsers to which commands are added."""
 
-_INVALID_CHOICE = re.compile(r"argument (--[\w-]+: )?.*?invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
-_NEGATIVE = re.compile(r"-\d.*", re.DOTALL)
+CONNECTION = {"url": "NATS_URL", "creds": "NATS_CREDS_FILE", "user": "NATS_USER", "ca": "NATS_CA_FILE"}
+"""The options that say which broker is meant, and who asks; with the settings that say the same."""
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors suggest what was meant, and where to read more."""
+class Parser(ProgramParser):
+    """The parser of a command, or of a group of commands."""
 
-    as_json: ClassVar[bool] = False
-    """Whether errors are for programs: `--json` was typed, wherever it stands."""
     commands: "Groups | None" = None
     """Where the commands of a group are added."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        # `--delay -5s` has a wrong value, and does not lack one.
-        self._negative_number_matcher = _NEGATIVE
-
-    def error(self, message: str) -> NoReturn:
-        """Print the error and exit with code 2."""
-        match = _INVALID_CHOICE.search(message)
-        if match:
-            from nightshift.text import meant_or_all  # noqa: PLC0415 - only for mistakes
-
-            known = [word.strip(" '") for word in match[3].split(",")]
-            message = f"{match[1] or ''}there is no '{match[2]}'{meant_or_all(match[2], known)}"
-        if Parser.as_json:
-            import json  # noqa: PLC0415 - only for mistakes
-
-            sys.stderr.write(json.dumps({"error": f"{self.prog}: {message}", "exitCode": WRONG_USE}) + "\n")
-        else:
-            sys.stderr.write(f"{self.prog}: {message}\nTry: {self.prog} --help\n")
-        raise SystemExit(WRONG_USE)
 
 
 def group(groups: Groups, name: str, text: str) -> Groups:
@@ -113,8 +88,15 @@ def add_limit(parser: Parser, which: str) -> None:
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the options of every command. They have no defaults, so that they may stand before or after the command."""
-    group = parser.add_argument_group("connection and output")
     suppress = argparse.SUPPRESS
+    group = add_connection(parser, "connection and output")
+    group.add_argument("--json", action="store_true", default=suppress, help="JSON on standard output, for programs")
+
+
+def add_connection(parser: argparse.ArgumentParser, title: str = "connection") -> "argparse._ArgumentGroup":
+    """Add the options of `CONNECTION`; return their group."""
+    suppress = argparse.SUPPRESS
+    group = parser.add_argument_group(title)
     group.add_argument(
         "--url", default=suppress, help="address of the broker (NATS_URL), several with commas; tls:// for TLS"
     )
@@ -123,4 +105,4 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ca", default=suppress, metavar="FILE", help="who signed the broker's certificate (NATS_CA_FILE)"
     )
-    group.add_argument("--json", action="store_true", default=suppress, help="JSON on standard output, for programs")
+    return group

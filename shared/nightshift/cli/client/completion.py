@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 
-from nightshift.cli.client.command import Groups, command
+from nightshift.cli.client.command import Groups, Parser, command
 from nightshift.cli.client.completion_words import FILES, Place, places
 from nightshift.cli.terminal.exit_codes import DONE
 
@@ -24,11 +24,13 @@ _nightshift() {{
 {cases}
     esac;;
   esac
-  if [ "$words" = "@files" ]; then
-    COMPREPLY=($(compgen -f -- "$typed"))
-  else
-    COMPREPLY=($(compgen -W "$words" -- "$typed"))
-  fi
+  COMPREPLY=($(compgen -W "${{words#@files}}" -- "$typed"))
+  case "$words" in @files*)
+    local IFS=$'\n'
+    compopt -o filenames 2>/dev/null
+    COMPREPLY+=($(compgen -f -- "$typed"));;
+  esac
+  case "${{COMPREPLY[*]}}" in *=) compopt -o nospace 2>/dev/null;; esac
 }}
 complete -F _nightshift nightshift
 """
@@ -49,8 +51,8 @@ complete -c nightshift -f
 """
 
 
-def register(groups: Groups) -> None:
-    """Declare the command, as the last one: it completes those that were declared before it, and itself."""
+def register(groups: Groups, whole: Parser) -> None:
+    """Declare the command, as the last one: it completes the whole command line, and itself."""
     made = command(
         groups,
         "completion",
@@ -59,11 +61,11 @@ def register(groups: Groups) -> None:
         more="It knows the services, schedules and job types of the project in the working directory.",
     )
     made.add_argument("shell", choices=SHELLS)
-    made.set_defaults(at_once=lambda options: _print(options.shell, groups))
+    made.set_defaults(at_once=lambda options: _print(options.shell, whole))
 
 
-def _print(shell: str, groups: Groups) -> int:
-    sys.stdout.write(script(shell, list(places(groups))))
+def _print(shell: str, whole: Parser) -> int:
+    sys.stdout.write(script(shell, list(places(whole))))
     return DONE
 
 
@@ -81,7 +83,8 @@ def script(shell: str, known: Sequence[Place]) -> str:
 def _words(place: Place) -> str:
     options = [option.name for option in place.options]
     files = [word for word in place.words if word in FILES]
-    return shlex.quote(" ".join(files or [*place.words, *options]))
+    words = [word for word in place.words if word not in FILES]
+    return shlex.quote(" ".join([*files, *words, *options]))
 
 
 def _option_values(place: Place) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nightshift.cli.client.command import Groups
 from nightshift.config.project import Project
 from nightshift.contract.wire import REASONS
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 FILES = ("@files",)
 """Stands for the names of files."""
+_DECLARING = ("Service(", "Webhooks(")
+"""What stands in a module that declares a service; to look is quicker, and safer, than to import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +38,33 @@ class Place:
     options: Sequence[Option] = ()
 
 
-def places(groups: Groups, path: str = "") -> Iterator[Place]:
-    """Yield every place of the parser's commands, each before those below it."""
-    texts = {action.dest: action.help or "" for action in groups._choices_actions}  # noqa: SLF001 - argparse has no public way to ask
-    yield Place(path, {name: texts.get(name, "") for name in groups.choices})
-    for name, parser in groups.choices.items():
-        inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001 - the same
-        if inner:
-            yield from places(inner[0], f"{path} {name}")
-        else:
-            yield _leaf(f"{path} {name}", parser._actions)  # noqa: SLF001 - the same
+def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Place]:
+    """Yield every place of a parser's commands, each before those below it."""
+    actions = _own(parser)._actions  # noqa: SLF001 - argparse has no public way to ask
+    words, commands = dict[str, str](), dict[str, argparse.ArgumentParser]()
+    for action in actions:
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
+            texts = {one.dest: one.help or "" for one in action._choices_actions}  # noqa: SLF001 - the same
+            words |= {name: texts.get(name, "") for name in action.choices}
+            commands |= action.choices
+        elif not action.option_strings:
+            words |= dict.fromkeys(_values(action), "")
+    yield Place(path, words, [_option(action) for action in actions if action.option_strings])
+    for name, inner in commands.items():
+        yield from places(inner, f"{path} {name}")
 
 
-def _leaf(path: str, actions: Sequence[argparse.Action]) -> Place:
-    words = {word: "" for action in actions if not action.option_strings for word in _values(action)}
-    options = [
-        Option(max(action.option_strings, key=len), action.help or "", _values(action) if action.nargs != 0 else None)
-        for action in actions
-        if action.option_strings
-    ]
-    return Place(path, words, options)
+def _own(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return the parser that reads the arguments of a command: that of a program is its own."""
+    with contextlib.suppress(ModuleNotFoundError):  # what it needs is not installed here
+        made: argparse.ArgumentParser = (parser.get_default("own") or (lambda: parser))()
+        return made
+    return parser
+
+
+def _option(action: argparse.Action) -> Option:
+    name = max(action.option_strings, key=len)
+    return Option(name, action.help or "", None if action.nargs == 0 else _values(action))
 
 
 def _values(action: argparse.Action) -> Sequence[str]:
@@ -94,11 +102,40 @@ def _schedules() -> Sequence[str]:
     return []
 
 
+def _modules() -> Sequence[str]:
+    """Return the modules of the working directory's packages that look as if they declared services."""
+    folder = Project.of_environment(os.environ).folder
+    found = set[str]()
+    for file in (*folder.glob("*/*.py"), *folder.glob("*/*/*.py")):
+        parts = file.relative_to(folder).with_suffix("").parts
+        possible = parts[0] != "tests" and all(part.isidentifier() for part in parts)
+        if possible and any(word in _text(file) for word in _DECLARING):
+            found.add(".".join(parts).removesuffix(".__init__"))
+    return sorted(found)
+
+
+def _text(file: Path) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return file.read_text(encoding="utf-8")
+    return ""
+
+
+def _settings() -> Sequence[str]:
+    from nightshift.config.env_fields import variables  # noqa: PLC0415 - as above
+    from nightshift.config.settings import Settings  # noqa: PLC0415 - as above
+
+    return [f"{variable.name}=" for variable in variables(Settings)]
+
+
 _KINDS: Mapping[str, Callable[[], Sequence[str]]] = {
     "FILE": lambda: FILES,
+    "FOLDER": lambda: FILES,
+    "MODULE": _modules,
+    "NAME=VALUE": _settings,
     "REASON": lambda: REASONS,
     "SCHEDULE": _schedules,
     "SERVICE": _services,
+    "SERVICE=N": lambda: [f"{name}=" for name in _services()],
     "TYPE": _job_types,
 }
 """What an argument is called in `--help` says what may stand for it."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from nightshift.cli.client.command import CONNECTION
 from nightshift.config import env_file
 from nightshift.config.datastore_settings import invalid_urls
 from nightshift.config.datastore_urls import ACCESS_KEY, BUCKET, DATABASE, ENDPOINT, REGION
@@ -57,13 +58,7 @@ class OperatorSettings(ProcessSettings, frozen=True, kw_only=True):
 
 def environment(options: argparse.Namespace, environ: Mapping[str, str], stack: Path) -> tuple[dict[str, str], str]:
     """Return the settings in effect, and a description of where the broker's address comes from."""
-    given = {
-        "NATS_URL": getattr(options, "url", None),
-        "NATS_CREDS_FILE": getattr(options, "creds", None),
-        "NATS_USER": getattr(options, "user", None),
-        "NATS_CA_FILE": getattr(options, "ca", None),
-    }
-    flags = {name: value for name, value in given.items() if value}
+    flags = {name: value for option, name in CONNECTION.items() if (value := getattr(options, option, None))}
     if "NATS_URL" in flags:
         return {**environ, **flags}, "--url"
     if environ.get("NATS_URL"):
