@@ -18,7 +18,6 @@ services:
   mail: {ports: !reset []}
 """
 """Nobody else's ports are taken."""
-DECLARED = "nightshift-jobs[cli,postgres,s3,worker]"
 
 
 class Shop:
@@ -29,16 +28,8 @@ class Shop:
         for path, text in files("shop").items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")
-        self._depend_on_this_version()
+        build(folder / "wheels")  # the library of this repository, and not of an index
         (folder / "override.yaml").write_text(OVERRIDE, encoding="utf-8")
-
-    def _depend_on_this_version(self) -> None:
-        """Take the library from this repository, and not from an index."""
-        wheel, _ = build(self.folder / "wheels")
-        project = self.folder / "pyproject.toml"
-        text = project.read_text(encoding="utf-8")
-        assert DECLARED in text
-        project.write_text(text.replace(DECLARED, f"{DECLARED} @ file:///app/wheels/{wheel.name}"), encoding="utf-8")
 
     def compose(self, *arguments: str) -> str:
         """Run `docker compose …` there; return what it printed."""

@@ -1,6 +1,7 @@
 """The extras declare what each room of the library imports, and no more."""
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -133,3 +134,35 @@ def test_what_an_extra_is_for_imports_with_it_alone(wanted: str, install: Instal
     """In an environment that reaches no other distribution."""
     environment = install(*filter(None, wanted.split(",")))
     environment.run("\n".join(f"import {module}" for module in STARTS_WITH[wanted]), folder=tmp_path)
+
+
+SERVICE = """
+from nightshift import Job, Message, Service
+
+
+class Greet(Message):
+    SUBJECT = "jobs.shop.greet"
+
+
+shop = Service("shop")
+
+
+@shop.handler
+async def greet(message: Greet, job: Job) -> None: ...
+"""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["doctor", "send shop.greet {}", "up shop", "worker shop", "scheduler shop", "provision shop", "gateway shop"],
+)
+def test_a_command_that_needs_more_says_what_to_install(typed: str, install: Install, tmp_path: Path) -> None:
+    """In one line, with exit code 2, where only what publishes is installed."""
+    (tmp_path / "shop.py").write_text(SERVICE, encoding="utf-8")
+    program = install().python.with_name("nightshift")
+    ran = subprocess.run(  # noqa: S603 - our own
+        [program, *typed.split()], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "pip install 'nightshift-jobs[" in ran.stderr
+    assert "Traceback" not in ran.stderr

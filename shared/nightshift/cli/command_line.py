@@ -28,7 +28,7 @@ from nightshift.cli.commands import (
     workers,
 )
 from nightshift.cli.terminal.exit_codes import exit_code_help
-from nightshift.config.program_parser import ProgramParser
+from nightshift.config.program_parser import ProgramParser, fail
 from nightshift.config.project import Project
 from nightshift.config.version_option import add_version
 from nightshift.observability.standard_output import fault, give_up
@@ -83,6 +83,12 @@ def run(typed: Sequence[str]) -> int:
     """
     try:
         code = _run(typed)
+    except ModuleNotFoundError as error:
+        from nightshift.config.extras import what_to_install  # noqa: PLC0415 - only where something is missing
+
+        if (missing := what_to_install(error)) is None:
+            raise
+        return fail("nightshift", missing)
     except OSError as error:
         if isinstance(error, BrokenPipeError) or fault() is not None:
             return give_up(error)

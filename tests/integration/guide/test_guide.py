@@ -48,9 +48,25 @@ async def test_a_page_is_a_project_that_keeps_its_own_tests(page: str, tmp_path:
     assert process.returncode == 0, output.decode()
 
 
+async def test_the_readme_shows_a_module_that_declares_a_service(tmp_path: Path) -> None:
+    """What a newcomer sees first can be run; the job that it then sends is one of the module's."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ((name, module),) = re.findall(r"```python\n# (shop/\S+)\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text(module, encoding="utf-8")
+    command = [sys.executable, "-P", "-m", "nightshift.service.names", "shop.jobs"]
+    environ = {name: value for name, value in os.environ.items() if name != "CONTRACTS_PACKAGE"}
+    process = await create_subprocess_exec(*command, cwd=tmp_path, env=environ, stdout=PIPE, stderr=STDOUT)
+    output, _ = await process.communicate()
+    assert (process.returncode, output.decode()) == (0, "billing\n")
+    (sent,) = re.findall(r"^nightshift send (billing\S+) '", readme, re.MULTILINE)
+    assert f'SUBJECT = "jobs.{sent}"' in module
+
+
 def test_the_guide_lists_its_pages() -> None:
     """Each has its line, and says what it is about."""
-    listed = re.findall(r"\]\(([\w-]+\.md)\)", (GUIDE / "README.md").read_text(encoding="utf-8"))
+    pages = (GUIDE / "README.md").read_text(encoding="utf-8").partition("## Pages")[2]
+    listed = re.findall(r"\]\(([\w-]+\.md)\)", pages)
     assert sorted(listed) == PAGES
 
 
