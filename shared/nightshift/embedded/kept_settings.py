@@ -46,7 +46,7 @@ def _kept_secret(file: Path, size: int) -> str:
 
 def _added(file: Path) -> dict[str, str]:
     try:
-        return env_file.parse(file.read_text(encoding="utf-8"))
+        return env_file.parse(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.config.project import Project
+from nightshift.embedded.own_settings import OWN_SETTINGS
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import StartFailedError
 
 _POLL_SECONDS = 0.5
-_ENDINGS = (".py", ".toml", ".sql")
+_ENDINGS = (".py", ".toml", ".sql", OWN_SETTINGS)
 _PASSED_OVER = {"__pycache__", "node_modules", "site-packages", "var"}
 Snapshot = dict[str, int]
 

@@ -46,6 +46,15 @@ desk = Service("desk")
 def part(message: Part, job: Job) -> None:
     Path("parted.txt").write_text("Bye " + message.name)
 """
+WITH_SETTING = (
+    MODULE.replace("Message, Service", "Message, Service, Settings")
+    .replace(
+        "class Greet", "class ShopSettings(Settings, frozen=True, kw_only=True):\n    greeting: str\n\n\nclass Greet"
+    )
+    .replace('Service("shop")', 'Service("shop", settings=ShopSettings)')
+    .replace("job: Job)", "job: Job, *, settings: ShopSettings)")
+    .replace('"Hello "', 'settings.greeting + " "')
+)
 
 
 class Greet(Message):
@@ -106,14 +115,15 @@ def environ() -> dict[str, str]:
 
 @pytest.fixture
 async def up(tmp_path: Path) -> AsyncIterator[Up]:
-    """It runs, and is asked to end."""
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "jobs.py").write_text(MODULE, encoding="utf-8")
+    """It runs, in a folder whose name is not plain, and is asked to end."""
+    folder = tmp_path / "mein Lädchen"
+    (folder / "shop").mkdir(parents=True)
+    (folder / "shop" / "jobs.py").write_text(MODULE, encoding="utf-8")
     process = await create_subprocess_exec(
-        *command("up", "shop.jobs"), cwd=tmp_path, env=environ(), stdout=PIPE, stderr=STDOUT
+        *command("up", "shop.jobs"), cwd=folder, env=environ(), stdout=PIPE, stderr=STDOUT
     )
     try:
-        yield Up(tmp_path, process)
+        yield Up(folder, process)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -121,7 +131,7 @@ async def up(tmp_path: Path) -> AsyncIterator[Up]:
 
 
 async def test_it_runs_a_modules_services_and_follows_its_changes(up: Up) -> None:
-    """A changed handler, a mistake, which leaves running what ran, and a second service with its own streams."""
+    """A changed handler, a mistake, which leaves running what ran, a second service with its own streams, a setting."""
     await up.says("Everything is ready")
     greeted = up.folder / "greeted.txt"
     await up.sends("shop.greet", '{"name": "Ada"}')
@@ -144,6 +154,14 @@ async def test_it_runs_a_modules_services_and_follows_its_changes(up: Up) -> Non
     await up.sends("desk.part", '{"name": "Ada"}')
     await eventually((up.folder / "parted.txt").exists)
 
+    up.write(WITH_SETTING)
+    await up.says("shop does not start with these settings:\nGREETING is missing")
+    (up.folder / "embedded.env").write_bytes("\ufeff# As an editor on Windows leaves it.\r\nGREETING=Moin\r\n".encode())
+    await up.says("embedded.env changed")
+    await up.says("Everything is ready")
+    await up.sends("shop.greet", '{"name": "Ada"}')
+    await eventually(lambda: greeted.read_text() == "Moin Ada")
+
 
 async def test_a_module_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     """Before anything is started; exit code 2."""
@@ -151,6 +169,6 @@ async def test_a_module_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> N
         *command("up", "shop.jobs"), cwd=tmp_path, env=environ(), stdout=PIPE, stderr=STDOUT
     )
     output, _ = await process.communicate()
-    said = "there is no package 'shop.jobs': run this in the folder that holds it, or install it\n"
+    said = "nightshift up: there is no package 'shop.jobs': run this in the folder that holds it, or install it\n"
     assert (process.returncode, output.decode()) == (2, said)
     assert not (tmp_path / "var").exists()
