@@ -1,4 +1,4 @@
-"""What the command line looks like from outside, as a process: help, exit codes, terminals, signals, completion."""
+"""What the command line looks like from outside, as a process: help, exit codes, terminals, signals."""
 
 import contextlib
 import os
@@ -16,15 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.cli.client.completion import script
 from nightshift.cli.command_line import parser
 from nightshift.config import env_file
-from nightshift.contract.wire import REASONS
 from tests.integration.cli.harness import Operator, run_command
 from tests.repository import ROOT
-from tests.servers import absent
 
-BASH, FISH = shutil.which("bash"), shutil.which("fish")
+BASH = shutil.which("bash")
 COMMANDS = (
     ("send",),
     *(("queues", name) for name in ("list", "describe", "pause", "resume", "purge")),
@@ -234,107 +231,6 @@ def test_a_command_without_an_output_does_its_work(broker_url: str) -> None:
     """As some supervisors start programs."""
     ran = in_bash(f"'{sys.executable}' -m nightshift.cli queues list --sample 0s >&-; echo $?", NATS_URL=broker_url)
     assert (ran.stdout.strip(), ran.stderr) == ("0", "")
-
-
-VALUES = [
-    ("nightshift queues pause ", {"email", "upload", "maintenance"}),
-    ("nightshift dlq list --service ", {"email", "upload", "maintenance"}),
-    ("nightshift dlq list --reason ", set(REASONS)),
-    ("nightshift dlq list --type em", {"email.send"}),
-    ("nightshift cron run ", {"cleanup.daily", "sync.all", "report.weekly"}),
-    ("nightshift send email.send --batch READ", {"README.md"}),
-    ("nightshift up --replicas em", {"email="}),
-    ("nightshift up --set LOG_", {"LOG_LEVEL=", "LOG_FORMAT="}),
-    ("nightshift up --folder READ", {"README.md"}),
-    ("nightshift worker examples.sh", {"examples.shop.jobs"}),
-    ("nightshift worker examples.shop.jobs --service em", {"email"}),
-]
-"""What may stand for an argument, where the shell would offer the names of files."""
-OPTIONS = [
-    ("nightshift --", {"--json", "--url", "--version"}),
-    ("nightshift up --", {"--no-reload", "--no-services", "--replicas", "--set", "--folder", "--prepare"}),
-    ("nightshift worker shop.jobs --", {"--service", "--url", "--help"}),
-    ("nightshift scheduler --", {"--list", "--check", "--json", "--creds"}),
-    ("nightshift gateway --", {"--url", "--help"}),
-    ("nightshift provision --", {"--check", "--url"}),
-    ("nightshift new-project shop --", {"--folder"}),
-    ("nightshift contracts shop.jobs --", {"--out", "--check", "--release"}),
-    ("nightshift webhooks send stripe READ", {"README.md"}),
-    ("nightshift webhooks send stripe --n", {"--new-id"}),
-]
-"""Those of the programs, too, which read their own arguments; also where the name of a file may stand."""
-
-
-@pytest.fixture(scope="module")
-def completion(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The script that the command line prints."""
-    file = tmp_path_factory.mktemp("completion") / "nightshift.bash"
-    file.write_text(nightshift("completion", "bash").stdout, encoding="utf-8")
-    return file
-
-
-@pytest.mark.skipif(not BASH, reason="there is no bash to complete in")
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        ("nightshift ", {"send", "queues", "jobs", "dlq", "cron", "doctor"}),
-        ("nightshift queues ", {"list", "describe", "pause", "resume", "purge"}),
-        ("nightshift queues pa", {"pause"}),
-        ("nightshift send em", {"email.send"}),
-        ("nightshift dlq redrive --ye", {"--yes"}),
-        ("nightshift --json dlq ", {"list", "show", "redrive", "purge"}),
-        *OPTIONS,
-        *VALUES,
-    ],
-)
-def test_bash_completes(typed: str, expected: set[str], completion: Path) -> None:
-    """Commands, options and job types, where each can stand."""
-    words = typed.split(" ")
-    given = " ".join(f"'{word}'" for word in words)
-    ask = f"COMP_WORDS=({given}); COMP_CWORD={len(words) - 1}; _nightshift; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-    ran = in_bash(f"source '{completion}'; {ask}")
-    assert expected <= set(ran.stdout.split())
-    assert ran.stderr == ""
-    assert "README.md" in expected or "README.md" not in ran.stdout
-
-
-@pytest.fixture(scope="module")
-def fish(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The shell fish with the script that the command line prints."""
-    if FISH is None:
-        absent("fish is not on this machine: apt-get install fish")
-    file = tmp_path_factory.mktemp("completion") / "nightshift.fish"
-    file.write_text(nightshift("completion", "fish").stdout, encoding="utf-8")
-    return f"source '{file}'; "
-
-
-@pytest.mark.parametrize(
-    ("typed", "expected"),
-    [
-        ("nightshift ", {"send", "queues", "jobs", "dlq", "cron", "doctor"}),
-        ("nightshift --json dlq re", {"redrive"}),
-        ("nightshift dlq redrive --ye", {"--yes"}),
-        ("nightshift completion ", {"bash", "zsh", "fish"}),
-        *OPTIONS,
-        *VALUES,
-    ],
-)
-def test_fish_completes(typed: str, expected: set[str], fish: str, tmp_path: Path) -> None:
-    """The same, each with what it means."""
-    command = [FISH or "fish", "--no-config", "-c", f"{fish} complete -C '{typed}'"]
-    home = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
-    ran = subprocess.run(command, cwd=ROOT, env=home, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own words
-    offered = {line.partition("\t")[0] for line in ran.stdout.splitlines()}
-    assert expected <= offered
-    assert "README.md" in expected or "README.md" not in offered
-    assert ran.stderr == ""
-
-
-def test_zsh_has_what_bash_has() -> None:
-    """The same script under zsh's own emulation."""
-    assert script("zsh", []).startswith("# zsh completion")
-    assert "bashcompinit" in script("zsh", [])
-    assert "complete -F _nightshift nightshift" in script("zsh", [])
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
