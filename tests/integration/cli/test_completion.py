@@ -132,9 +132,9 @@ def terminal(command: list[str], folder: Path) -> Iterator[int]:
     """Run a program at a terminal; yield what is typed into it. It ends with its terminal."""
     ours, its = pty.openpty()
     environ = os.environ | {"HOME": str(folder), "ZDOTDIR": str(folder), "TERM": "dumb"}
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own words
         command, cwd=ROOT, env=environ, stdin=its, stdout=its, stderr=its, start_new_session=True
-    )  # noqa: S603 - our own words
+    )
     os.close(its)
     os.set_blocking(ours, False)
     try:
