@@ -13,7 +13,7 @@ _BASH = """\
 # bash completion for nightshift; put this into ~/.bashrc:  source <(nightshift completion bash)
 _nightshift() {{
   local path="" word words="" typed="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}"
-  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+  for word in "${{COMP_WORDS[@]:1:$((COMP_CWORD-1))}}"; do
     case "$word" in -*) ;; *) case "{paths}" in *"|$path $word|"*) path="$path $word";; esac;; esac
   done
   [ "$before" = "=" ] && before="${{COMP_WORDS[COMP_CWORD-2]}}"
