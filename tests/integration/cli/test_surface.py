@@ -238,7 +238,7 @@ def test_the_broker_of_a_program_is_named_as_that_of_a_command(where: str, broke
     """Options stand before or after its name, and count more than NATS_URL."""
     flag = ["--url", broker_url]
     typed = [*flag, "provision", "--check"] if where == "before" else ["provision", "--check", *flag]
-    ran = nightshift(*typed)
+    ran = nightshift(*typed, DATABASE_URL="sqlite:///unused.db")
     assert (ran.returncode, "as declared" in ran.stdout) == (0, True), ran.stdout + ran.stderr
 
 
