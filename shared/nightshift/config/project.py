@@ -1,5 +1,6 @@
 """The project that Nightshift is used in: its folder, and the packages of contracts and of services in it."""
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 _STATE = Path("var") / "up"
+_DECLARING = ("Service(", "Webhooks(")
 DEFAULT_SCHEMA = "schema"
 """The package of the application's tables, if there is one and none is named."""
 
@@ -52,7 +54,23 @@ class Project:
         package = self.folder.joinpath(*self.services.split("."))
         return sorted(file.parent.name for file in package.glob(f"*/{module}.py"))
 
+    def modules_with_services(self) -> list[str]:
+        """Return the modules of the folder's packages that look as if they declared services; none is imported."""
+        found = set[str]()
+        for file in (*self.folder.glob("*/*.py"), *self.folder.glob("*/*/*.py")):
+            parts = file.relative_to(self.folder).with_suffix("").parts
+            possible = parts[0] != "tests" and all(part.isidentifier() for part in parts)
+            if possible and any(word in _text(file) for word in _DECLARING):
+                found.add(".".join(parts).removesuffix(".__init__"))
+        return sorted(found)
+
     def make_importable(self) -> None:
         """Let its packages be imported in this process; last, so that none of its modules hides an installed one."""
         if str(self.folder) not in sys.path:
             sys.path.append(str(self.folder))
+
+
+def _text(file: Path) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return file.read_text(encoding="utf-8")
+    return ""

@@ -20,6 +20,7 @@ from nightshift.config.env_fields import Pattern, Variable, describe, variables
 from nightshift.config.env_settings import FromEnvironment, SettingsError, load
 from nightshift.config.listen_urls import invalid_listen_url
 from nightshift.config.object_login import OBJECTS, half_a_login
+from nightshift.config.project import Project
 from nightshift.config.secret import Secret
 from nightshift.config.setting_types import PACKAGE, BulkRemoval, DatabaseSchema, SchemaPackage
 from nightshift.config.tls import ca_file_problem, creds_file_problem
@@ -125,7 +126,14 @@ def contracts_problem(package: str) -> Iterator[str]:
     """Yield what is wrong where the packages of contracts cannot be found, or not be imported."""
     problem = problem_with(package)
     if problem is not None:
-        yield f"CONTRACTS_PACKAGE: {problem}"
+        yield f"CONTRACTS_PACKAGE: {problem}{_hint(package) if problem.startswith('there is no') else ''}"
+
+
+def _hint(package: str) -> str:
+    """Say which modules declare services, where none was named."""
+    project = Project()
+    modules = project.modules_with_services() if package == project.contracts else []
+    return f"; or name a module that declares services: CONTRACTS_PACKAGE={','.join(modules)}" if modules else ""
 
 
 class ServerSettings(ProcessSettings, frozen=True, kw_only=True):

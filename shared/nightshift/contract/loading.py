@@ -1,12 +1,16 @@
 """What keeps a catalogue from being loaded, said in one line: the modules are somebody's own, and may be broken."""
 
+import contextlib
 import importlib.util
+import pkgutil
 import sysconfig
 import traceback
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from nightshift.contract.catalogue import load_catalogue, names_of
 from nightshift.contract.declaration import DeclarationError, shown
+from nightshift.text import closest
 
 _LIBRARY = str(Path(__file__).parents[1])
 _INSTALLED = sysconfig.get_path("purelib")
@@ -16,7 +20,8 @@ def problem_with(packages: str) -> str | None:
     """Import packages of contracts, or modules with services; return what is wrong with them, None if nothing is."""
     for package in names_of(packages):
         try:
-            if importlib.util.find_spec(package) is None:
+            found = importlib.util.find_spec(package)
+            if found is None or _holds_no_code(found):
                 return _missing(package)
         except ModuleNotFoundError as error:
             parents = {package[:end] for end, letter in enumerate(package) if letter == "."}
@@ -32,7 +37,18 @@ def problem_with(packages: str) -> str | None:
     return None
 
 
+def _holds_no_code(found: ModuleSpec) -> bool:
+    """Return whether it is a folder without modules: `contracts/` may hold documents that were written of them."""
+    folders = list(found.submodule_search_locations or ())
+    return found.origin is None and not any(pkgutil.iter_modules(folders))
+
+
 def _missing(package: str) -> str:
+    parent, _, name = package.rpartition(".")
+    with contextlib.suppress(Exception):  # then the parent is what is missing
+        siblings = pkgutil.iter_modules(importlib.import_module(parent).__path__)
+        if near := closest(name, [one.name for one in siblings]):
+            return f"there is no package {package!r}; did you mean {parent}.{near}?"
     return f"there is no package {package!r}: run this in the folder that holds it, or install it"
 
 

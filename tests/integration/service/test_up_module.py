@@ -155,7 +155,8 @@ async def test_it_runs_a_modules_services_and_follows_its_changes(up: Up) -> Non
     await eventually((up.folder / "parted.txt").exists)
 
     up.write(WITH_SETTING)
-    await up.says("shop does not start with these settings:\nGREETING is missing")
+    await up.says("shop does not start with these settings:")
+    await up.says("GREETING is missing")
     (up.folder / "embedded.env").write_bytes("\ufeff# As an editor on Windows leaves it.\r\nGREETING=Moin\r\n".encode())
     await up.says("embedded.env changed")
     await up.says("Everything is ready")

@@ -1,5 +1,6 @@
 """The project that Nightshift is used in: its folder, and the packages there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,27 @@ def test_contracts_that_cannot_be_found_are_a_wrong_setting(package: str) -> Non
     (problem,) = contracts_problem(package)
     assert problem.startswith(f"CONTRACTS_PACKAGE: there is no package '{package}': run this in the folder")
     assert list(contracts_problem("contracts")) == []
+
+
+DECLARES = "from nightshift import Service\n\nshop = Service('shop')\n"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (None, "'contracts': run this in the folder that holds it, or install it; or name a module that declares "),
+        ("shop.job", "'shop.job'; did you mean shop.jobs?"),
+    ],
+)
+def test_a_module_that_nobody_has_named_or_misspelt_is_suggested(named: str | None, said: str, tmp_path: Path) -> None:
+    """Also beside a folder `contracts` that holds documents of the messages, and no code."""
+    for name, text in {"contracts/asyncapi.json": "{}", "shop/__init__.py": "", "shop/jobs.py": DECLARES}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    environ = {name: value for name, value in os.environ.items() if name != "CONTRACTS_PACKAGE"}
+    environ |= {"CONTRACTS_PACKAGE": named} if named else {}
+    command = [sys.executable, "-P", "-m", "nightshift.cli", "queues", "list"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - our own code
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"the settings are wrong:\n  CONTRACTS_PACKAGE: there is no package {said}")
+    assert named or ran.stderr.endswith("CONTRACTS_PACKAGE=shop.jobs\n")

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 FILES = ("@files",)
 """Stands for the names of files."""
-_DECLARING = ("Service(", "Webhooks(")
-"""What stands in a module that declares a service; to look is quicker, and safer, than to import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +101,7 @@ def _schedules() -> Sequence[str]:
 
 
 def _modules() -> Sequence[str]:
-    """Return the modules of the working directory's packages that look as if they declared services."""
-    folder = Project.of_environment(os.environ).folder
-    found = set[str]()
-    for file in (*folder.glob("*/*.py"), *folder.glob("*/*/*.py")):
-        parts = file.relative_to(folder).with_suffix("").parts
-        possible = parts[0] != "tests" and all(part.isidentifier() for part in parts)
-        if possible and any(word in _text(file) for word in _DECLARING):
-            found.add(".".join(parts).removesuffix(".__init__"))
-    return sorted(found)
-
-
-def _text(file: Path) -> str:
-    with contextlib.suppress(OSError, ValueError):
-        return file.read_text(encoding="utf-8")
-    return ""
+    return Project.of_environment(os.environ).modules_with_services()
 
 
 def _settings() -> Sequence[str]:
