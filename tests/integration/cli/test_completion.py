@@ -38,6 +38,8 @@ OPTIONS = [
     ("nightshift scheduler --", {"--list", "--check", "--json", "--creds"}),
     ("nightshift gateway --", {"--url", "--help"}),
     ("nightshift provision --", {"--check", "--url"}),
+    ("nightshift console --", {"--url", "--help"}),
+    ("nightshift console l", {"link"}),
     ("nightshift new-project shop --", {"--folder"}),
     ("nightshift contracts shop.jobs --", {"--out", "--check", "--release"}),
     ("nightshift webhooks send stripe READ", {"README.md"}),

@@ -2,19 +2,19 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from nightshift.cli.terminal.exit_codes import DONE, WRONG_USE
+from nightshift.cli.client.command import add_connection
+from nightshift.cli.terminal.exit_codes import DONE
+from nightshift.config.program_parser import ProgramParser, fail
 from nightshift.config.project import Project
 
 _SERVICE = "nightshift.console.service"
 """Named by its place, as commands are: the console is built on the command line, and so above it."""
 _MISSING = """\
-nightshift console: what serves it is not installed here ({0}).
-Install it with: pip install 'nightshift-jobs[console]'
-"""
+what serves it is not installed here ({0}).
+Install it with: pip install 'nightshift-jobs[console]'"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,8 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         run: Callable[..., int] = import_module(_SERVICE).run
     except ModuleNotFoundError as missing:
-        sys.stderr.write(_MISSING.format(missing))
-        return WRONG_USE
+        return fail("nightshift console", _MISSING.format(missing))
     from nightshift.cli.client.settings import environment  # noqa: PLC0415 - no help needs it
 
     environ, _ = environment(argparse.Namespace(), os.environ, Project.of_environment(os.environ).state_folder)
@@ -37,9 +36,9 @@ def main(arguments: Sequence[str]) -> int:
     return run(program, ["--help"] if options.help else rest, {**environ, **named})
 
 
-def console_parser() -> argparse.ArgumentParser:
+def console_parser() -> ProgramParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog="nightshift console",
         description="Serves the console, in which a person on call sees what is wrong and why, until SIGTERM or "
         "Ctrl-C. `nightshift console link` shows the link that signs in to the one of this machine; "
@@ -51,4 +50,5 @@ def console_parser() -> argparse.ArgumentParser:
         "module", metavar="MODULE", nargs="?", help="the module, or package, that declares services (CONTRACTS_PACKAGE)"
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this, or with a module the settings, and exit")
+    add_connection(parser)
     return parser

@@ -38,15 +38,14 @@ class Place:
 
 def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Place]:
     """Yield every place of a parser's commands, each before those below it."""
-    actions = _own(parser)._actions  # noqa: SLF001 - argparse has no public way to ask
     words, commands = dict[str, str](), dict[str, argparse.ArgumentParser]()
-    for action in actions:
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to ask
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
             texts = {one.dest: one.help or "" for one in action._choices_actions}  # noqa: SLF001 - the same
             words |= {name: texts.get(name, "") for name in action.choices}
             commands |= action.choices
-        elif not action.option_strings:
-            words |= dict.fromkeys(_values(action), "")
+    actions = [one for one in _own(parser)._actions if not isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001 - the same
+    words |= {word: "" for action in actions if not action.option_strings for word in _values(action)}
     yield Place(path, words, [_option(action) for action in actions if action.option_strings])
     for name, inner in commands.items():
         yield from places(inner, f"{path} {name}")

@@ -83,7 +83,6 @@ def _connection(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     return vars(options), [*words[len(before) :], *before]
 
 
-
 def _up(arguments: Sequence[str]) -> int:
     try:
         _up_parser().parse_args(arguments)
