@@ -1,6 +1,7 @@
 """The guides of docs/applications, as they stand there: real frameworks, servers, a broker and PostgreSQL."""
 
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from nightshift.testing import add_tables
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
 from tests.databases import postgres_database
+from tests.harness import eventually
 from tests.integration.recipes.guides import (
     CATALOGUE,
     DJANGO,
@@ -39,6 +41,7 @@ from tests.node.installed import installed
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.recipes.environment import FOLDER as RECIPES
 from tests.recipes.environment import python
+from tests.servers import running
 
 SERVERS = {
     "django.md": ("manage.py", "runserver", "--noreload", "127.0.0.1:{port}"),
@@ -224,6 +227,43 @@ async def test_a_handler_commits_in_djangos_transaction(shop: Shop) -> None:
     assert await shop.rows("SELECT type, id, attempt FROM nightshift.processed_messages") == [
         ("billing.charge", "order-17", 1)
     ]
+
+
+async def test_a_worker_does_what_django_hands_over(postgres: PostgresServer, tmp_path: Path) -> None:
+    """Provisioned and started as the page says it, beside tables and a history of others: job and follow-up."""
+    commands = re.findall(r"^nightshift (\w+) (shop\.jobs)", (FOLDER / "django.md").read_text(), re.MULTILINE)
+    assert commands == [("provision", "shop.jobs"), ("worker", "shop.jobs")]
+    provision, work = [("-m", "nightshift.cli", *command) for command in commands]
+    async with running(Broker(tmp_path / "broker")) as broker, postgres_database(postgres.url) as url:
+        shop = Shop(write_shop(tmp_path / "shop", "django.md", **DJANGO), url, broker.url)
+        await shop.rows("CREATE TABLE users (id integer PRIMARY KEY)")
+        await shop.rows("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+        await shop.rows("INSERT INTO alembic_version VALUES ('theirs')")
+        await _with_orders(shop, "django.md")
+        (health,) = free_ports(1)
+        settings = shop.settings | {"DJANGO_SETTINGS_MODULE": "shop.settings", "HEALTH_PORT": str(health)}
+        await run(shop.folder, python(), *provision, **settings)
+        worker = Process(
+            "worker",
+            [python(), *work],
+            log=shop.folder / "log" / "worker.log",
+            cwd=shop.folder,
+            environment=surroundings(shop.folder, **settings),
+        )
+        try:
+            async with serving(shop, SERVERS["django.md"]) as client:
+                await client.post("/orders/17")
+            done = "SELECT type FROM nightshift.processed_messages ORDER BY type"
+            wanted = [("billing.charge",), ("billing.receipt",)]
+            await eventually(lambda: _are(shop, done, wanted), what="job and follow-up are done")
+        finally:
+            await worker.stop()
+        assert await shop.rows("SELECT id, charged FROM orders") == [(17, True)]
+        assert await shop.rows("SELECT version_num FROM alembic_version") == [("theirs",)]
+
+
+async def _are(shop: Shop, query: str, rows: list[tuple[Any, ...]]) -> bool:
+    return await shop.rows(query) == rows
 
 
 async def test_a_script_hands_over_jobs(shop: Shop) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import and_
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.finding import Finding, ok, wrong
+from nightshift.cli.doctor.start_command import worker_command
 from nightshift.cli.queries.outbox_rows import (
     OutboxRow,
     blameless,
@@ -20,7 +21,6 @@ from nightshift.cli.queries.topology import service_names
 from nightshift.cli.terminal.formatting import brief, format_span, plural
 from nightshift.config import datastore_urls
 from nightshift.config.database_options import is_behind_pooler
-from nightshift.config.project import Project
 from nightshift.database import Database, history_states
 from nightshift.database.notifications import POLL_SECONDS, SQLITE_SECONDS
 from nightshift.database.producers import offered, rings
@@ -57,7 +57,7 @@ async def _failing(database: Database) -> list[Finding]:
 
 
 async def _waiting(context: Context, database: Database) -> list[Finding]:
-    services, package = service_names(context), Project.of_environment(context.environ).services
+    services = service_names(context)
     found = []
     for share in await outbox_shares(database, failed=False):
         waited = context.now - datetime.fromtimestamp(share.oldest, UTC)
@@ -65,7 +65,7 @@ async def _waiting(context: Context, database: Database) -> list[Finding]:
             continue
         rows = f"{plural(share.rows, 'row')} by {share.written_by}" + (f" for {share.queue}" if share.queue else "")
         relay = share.queue or share.written_by
-        fix = f"{_FULL}; else start a worker of {relay}: python -m {package}.{relay}"
+        fix = f"{_FULL}; else start a worker of {relay}: {worker_command(context, relay)}"
         strange = await _for_nobody(database, share.written_by, share.queue, services)
         if strange is not None:
             fix = f"there is no service {strange.queue} in the contracts for {strange.subject}: "

@@ -8,13 +8,13 @@ from nightshift.broker import Connection, direct_get
 from nightshift.broker.jetstream import manage
 from nightshift.cli.client.context import Context
 from nightshift.cli.doctor.finding import Finding, ok, warning, wrong
+from nightshift.cli.doctor.start_command import scheduler_command, worker_command
 from nightshift.cli.queries import timetable
 from nightshift.cli.queries.discover_workers import running_workers
 from nightshift.cli.queries.queue_stats import queue_stats
 from nightshift.cli.queries.streams import consumer_info
 from nightshift.cli.queries.topology import service_names, topology_of
 from nightshift.cli.terminal.formatting import plural
-from nightshift.config.project import Project
 from nightshift.housekeeping.overdue import OVERDUE, due_at
 from nightshift.housekeeping.trimming import holder_of
 from nightshift.topology import bulk_queue
@@ -45,7 +45,7 @@ def _not_ready(service: str, reason: str, workers: Sequence[WorkerInfo]) -> Find
 
 async def work(context: Context) -> list[Finding]:
     """Check workers, pauses, dead letters and overdue jobs."""
-    connection, package = await context.connection(), Project.of_environment(context.environ).services
+    connection, catalogue = await context.connection(), context.catalogue
     alive = await running_workers(connection)
     found = list[Finding]()
     for row in await queue_stats(connection, topology_of(context), service_names(context), alive, 0):
@@ -56,7 +56,7 @@ async def work(context: Context) -> list[Finding]:
                 (wrong if busy else warning)(
                     "workers",
                     f"no worker of {name} answers; {plural(busy, 'job')} of it",
-                    f"start one: python -m {package}.{name}",
+                    f"start one: {worker_command(context, name)}",
                 )
             )
         if row.paused:
@@ -84,10 +84,10 @@ async def work(context: Context) -> list[Finding]:
                     f"start a worker of {name}: it publishes them within the hour",
                 )
             )
-    if not any(worker.service == "scheduler" for worker in alive):
-        found.append(
-            wrong("workers", "no scheduler answers: no schedule fires", "start one: python -m nightshift.scheduler")
-        )
+    scheduled = catalogue.schedules or catalogue.timetables or context.settings.schedules_file
+    if scheduled and not any(worker.service == "scheduler" for worker in alive):
+        fix = f"start one: {scheduler_command(context)}"
+        found.append(wrong("workers", "no scheduler answers: no schedule fires", fix))
     found += [
         warning("schedules", f"{name} is paused", f"nightshift cron resume {name}")
         for name in sorted(await timetable.paused(connection))
@@ -98,13 +98,12 @@ async def work(context: Context) -> list[Finding]:
 async def orphans(context: Context) -> list[Finding]:
     """Find orphaned jobs: they will not be delivered. In a bulk queue look for what keeps done ones there."""
     connection, found = await context.connection(), list[Finding]()
-    package = Project.of_environment(context.environ).services
     for consumer in filter(bulk_queue.is_queue, topology_of(context).consumers):
-        service = consumer.name
+        service, start = consumer.name, worker_command(context, consumer.name)
         info = await consumer_info(connection, consumer.stream, service)
         answer = await manage(connection, f"STREAM.INFO.{consumer.stream}")
         if bulk_queue.is_bulk(answer["config"]):
-            found += await _bulk(connection, consumer, bulk_queue.state_of(answer, info, consumer), package)
+            found += await _bulk(connection, consumer, bulk_queue.state_of(answer, info, consumer), start)
             continue
         lost = answer["state"]["messages"] - info["num_pending"] - info["num_ack_pending"]
         if lost > 0:
@@ -117,13 +116,13 @@ async def orphans(context: Context) -> list[Finding]:
                 wrong(
                     "queues",
                     f"{plural(lost, 'job')} of {service} will not be delivered",
-                    f"its workers find them within minutes; without any, start one: python -m {package}.{service}",
+                    f"its workers find them within minutes; without any, start one: {start}",
                 )
             )
     return found
 
 
-async def _bulk(connection: Connection, consumer: Consumer, state: QueueState, package: str) -> list[Finding]:
+async def _bulk(connection: Connection, consumer: Consumer, state: QueueState, start: str) -> list[Finding]:
     """Say why what is done is not removed, where that is so."""
     if state.distrust:
         others = await _others(connection, consumer) if state.consumers > 1 else ""
@@ -133,7 +132,7 @@ async def _bulk(connection: Connection, consumer: Consumer, state: QueueState, p
         return []
     jobs = f"{plural(state.done, 'job')} of {consumer.name} are done and not removed"
     if state.floor - state.first >= bulk_queue.STEP:
-        fix = f"start a worker: python -m {package}.{consumer.name}; its log says if it may not purge {state.stream}"
+        fix = f"start a worker: {start}; its log says if it may not purge {state.stream}"
         return [warning("queues", f"{jobs}: no worker does it", fix)]
     holder = await holder_of(connection, consumer, state)
     fix = "its time limit ends it; if it does not, look at its worker: nightshift workers list"
