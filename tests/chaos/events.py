@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from deploy.exporter import behind
+from deploy.broker_metrics import behind
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
 from nightshift.broker.jetstream import manage
 from nightshift.contract.cron import ScheduleFired

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.exporter import Health, Streams
+from deploy.broker_metrics import BrokerMetrics
+from deploy.broker_state import BrokerState
 from nightshift.cli.terminal.exit_codes import MEANINGS
 from nightshift.embedded.services import Service
 from nightshift.gateway.metrics import RequestMetrics
@@ -77,8 +78,7 @@ def test_the_metrics_of_the_page_are_those_that_are_served() -> None:
     metrics.registry.register(ScheduleMetrics(["sync.all"]))
     metrics.registry.register(RequestMetrics(["/v1/files"]))
     metrics.registry.register(MailMetrics())
-    metrics.registry.register(Streams(dict))
-    metrics.registry.register(Health(lambda: True))
+    metrics.registry.register(BrokerMetrics({"nats:8222": lambda: BrokerState({})}))
     families = text_string_to_metric_families(metrics.exposition()[0].decode())
     served = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
     assert set(column("Numbers")) == {name for name in served if name.startswith("nightshift_")}

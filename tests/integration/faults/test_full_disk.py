@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.exporter import health
+from deploy.broker_state import is_healthy
 from nightshift.broker.connection import Connection
 from nightshift.broker.errors import NotStoredError
 from nightshift.broker.jetstream import manage, store
@@ -83,7 +83,7 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
             for number in range(5):
                 await store(connection, "jobs.probe.run", {"Nats-Msg-Id": f"accepted-{number}"}, bytes(100 * _KIBIBYTE))
             assert _health(disk, broker) == 0
-            assert health(broker.monitoring_url)()
+            assert is_healthy(broker.monitoring_url)
             filler = fill(disk)
             with pytest.raises(NotStoredError, match="its disk may be full"):
                 await _publish_until_refused(connection)
@@ -94,7 +94,7 @@ async def test_a_full_disk_is_told_and_ends_with_its_cause(disk: Path, tmp_path:
                 await store(connection, "jobs.probe.run", {}, b"{}", timeout_seconds=30)
             assert time.monotonic() - began < 10
             assert _health(disk, broker) == 1
-            assert not health(broker.monitoring_url)()
+            assert not is_healthy(broker.monitoring_url)
             assert broker.running, "while it is full a restart would help nobody"
             os.truncate(filler, 0)
             assert _health(disk, broker) == 1

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import yaml
 
-from deploy.exporter import Streams, reader
+from deploy.broker_metrics import BrokerMetrics
+from deploy.broker_state import ask
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.delivery import Delivery
 from nightshift.contract.cron import event_subject
@@ -104,7 +106,7 @@ class Watch:
 
     def __init__(self, environment: Environment, broker: Broker, service: Service) -> None:
         self.environment, self.service = environment, service
-        self._exporter = Streams(reader(broker.monitoring_url))
+        self._exporter = BrokerMetrics({"broker": partial(ask, broker.monitoring_url)})
         self._announced = set[int]()
         self.samples: list[float] = []
         self.lost_after: int | None = None
