@@ -21,6 +21,7 @@ workers=$(for name in $(from config --services); do [ ! -f "services/$name/__mai
 workers=$(from ps --services --status running | grep -xF "$workers" || true)
 streams() { side=$1; shift; "$side" run --rm -T --no-deps --volume "${project}_moving:/scratch" --entrypoint python operator -m deploy.streams "$@"; }
 
+COMPOSE_FILE=$after sh deploy/ports.sh $there || { echo "nothing was changed: see above" >&2; exit 1; }
 to build --quiet
 to run --rm -T --no-deps credentials
 back() {

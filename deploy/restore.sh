@@ -12,6 +12,7 @@ if [ "${2:-}" != --yes ]; then
   printf 'This replaces everything that the stack holds now by the backup in %s. Go on? [y/N] ' "$BACKUP_FOLDER"
   read -r answer && [ "$answer" = y ] || { echo "nothing was changed"; exit 1; }
 fi
+sh "$(dirname "$0")/ports.sh" || { echo "nothing was changed: see above" >&2; exit 1; }
 compose build --quiet
 compose run --rm -T --no-deps backup check
 compose down

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Brings a compose stack to the release of this checkout, one replica after another: deploy/update.sh, or `make update`
 #
-# What is wrong is told before anything is stopped: settings of each service (`--check`), tables, streams and what waits
-# there (`nightshift upgrade --check`). Then `provision`, then the services, each in as many replicas as it had: a new
+# What is wrong is told before anything is stopped: ports in use, settings of each service (`--check`), tables, streams and
+# what waits there (`nightshift upgrade --check`). Then `provision`, then the services, each in as many replicas as it had: a new
 # replica is healthy before an old one is told to stop, which finishes or releases what it has in flight. The gateway, whose
 # port one container holds, is away for a moment. A new release that does not become healthy ends the update, and the old
 # replicas that are left go on.
@@ -30,6 +30,7 @@ export REVISION
 compose build --quiet
 # A release's image, where the file names one.
 compose pull --quiet --ignore-buildable credentials
+sh deploy/ports.sh $infrastructure $(compose ps --services) || { echo "nothing was changed: see above" >&2; exit 1; }
 for service in $services; do
   compose run --rm -T --no-deps "$service" "services.$service" --check ||
     { echo "nothing was changed: mend the settings of $service first" >&2; exit 1; }
