@@ -1,6 +1,5 @@
 """Install the library's wheel into an environment of its own, which reaches chosen distributions and no other."""
 
-import shutil
 import subprocess
 import sys
 import venv
@@ -11,22 +10,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tests.packaging.requirements import LIBRARY, brought, declared
-
-_BUILD = """
-import sys
-from setuptools import build_meta
-folder = sys.argv[1]
-print(build_meta.build_wheel(folder), build_meta.build_sdist(folder))
-"""
+from tools.release_files import distributions
 
 
 def build(folder: Path) -> tuple[Path, Path]:
-    """Build wheel and source distribution from a copy of the source, offline; return their paths."""
-    source = shutil.copytree(LIBRARY, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-W", "ignore", "-c", _BUILD, str(folder)]
-    said = subprocess.run(command, cwd=source, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
-    wheel, sdist = said.splitlines()[-1].split()
-    return folder / wheel, folder / sdist
+    """Build wheel and source distribution as a release does; return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return distributions(LIBRARY.parent, folder)
 
 
 class Environment:

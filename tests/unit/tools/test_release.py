@@ -1,9 +1,16 @@
 """A tag becomes a release only where the tree says the same version everywhere."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+import yaml
 
 from nightshift.version import VERSION
 from tools import release
+
+WORKFLOWS = release.ROOT / ".github" / "workflows"
 
 TEXT = "# Changelog\n\n## [Unreleased]\n\n- new\n\n## [0.2.0] - 2026-01-02\n\n- two\n- more\n\n## [0.1.0]\n\n- one\n"
 
@@ -28,9 +35,17 @@ def test_the_trees_own_version_is_one_everywhere() -> None:
     assert [one for one in release.problems(VERSION) if "CHANGELOG" not in one] == []
 
 
-def test_the_wheel_of_a_release_is_built_from_the_folder() -> None:
-    """`pip wheel shared` would fetch a stranger's package of that name: a folder is written with its dot."""
-    steps = (release.ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
-    (built,) = [line.split() for line in steps.splitlines() if " pip wheel " in line]
-    assert built[-1] == "./shared"
-    assert "git rev-parse --short=12 HEAD > shared/nightshift/revision.txt" in steps
+@pytest.mark.parametrize("workflow", sorted(WORKFLOWS.glob("*.yml")), ids=lambda file: file.name)
+def test_a_workflow_is_one_by_the_published_schema(workflow: Path) -> None:
+    """A misspelt key would be told when the tag is there already."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_release_checks_the_tree_before_it_pushes_an_image() -> None:
+    """What is published cannot be taken back."""
+    steps = yaml.safe_load((WORKFLOWS / "release.yml").read_text(encoding="utf-8"))["jobs"]["release"]["steps"]
+    commands = [step.get("run", "").split(" ")[:4] for step in steps]
+    checked = commands.index([".venv/bin/python", "-m", "tools.release", '"$VERSION"'])
+    assert checked < commands.index(["docker", "buildx", "build", "--push"])
