@@ -81,6 +81,11 @@ class Production(Project):
         for name in _READS_AUTHORITY:
             self.give(f"{name}/ca.pem", outside.authority.read_text(encoding="utf-8"))
 
+    def remove(self) -> None:
+        """Takes away all of it but the image and the network, which are others'."""
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
+        assert self.left() == []
+
     def give(self, name: str, secret: str) -> None:
         """Put a secret into the folder, readable by the containers' user."""
         file = self.folder / name

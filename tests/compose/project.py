@@ -57,11 +57,28 @@ class Project:
         self.compose("up", "-d", "--wait", "--quiet-pull", *arguments, timeout_seconds=600, extra=extra)
 
     def remove(self) -> None:
-        """Takes away containers, networks, volumes and image."""
+        """Takes away containers, networks, volumes and image.
+
+        Raises:
+            AssertionError: something is left.
+        """
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
         if run(["docker", "image", "ls", "--quiet", f"nightshift:{self.name}"]):
             run(["docker", "image", "rm", f"nightshift:{self.name}"])
         run(["docker", "image", "prune", "--force", "--filter", f"label=com.docker.compose.project={self.name}"])
+        assert self.left() == [], "nothing is left running, and nothing on the disk"
+
+    def left(self) -> list[str]:
+        """What Docker has of this project: containers, networks, volumes and images."""
+        named = f"name={self.name}"
+        found = [
+            *run(["docker", "ps", "--all", "--filter", named, "--format", "container {{.Names}}"]).splitlines(),
+            *run(["docker", "network", "ls", "--filter", named, "--format", "network {{.Name}}"]).splitlines(),
+            *run(["docker", "volume", "ls", "--filter", named, "--format", "volume {{.Name}}"]).splitlines(),
+        ]
+        return (
+            found + run(["docker", "image", "ls", "--format", "image {{.ID}}", f"nightshift:{self.name}"]).splitlines()
+        )
 
     def containers(self, service: str, *, running: bool = True) -> list[str]:
         """The ids of a service's containers."""

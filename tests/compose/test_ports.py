@@ -25,13 +25,6 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-def left_of(name: str) -> str:
-    """Containers, networks and volumes of a project."""
-    named = f"label=com.docker.compose.project={name}"
-    kinds = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
-    return "".join(run(["docker", *kind, "--quiet", "--filter", named]) for kind in kinds)
-
-
 @pytest.fixture
 def newcomer(_engine: None) -> Project:
     """A stack that was never started."""
@@ -41,7 +34,7 @@ def newcomer(_engine: None) -> Project:
 def test_where_all_are_free_nothing_is_said(newcomer: Project) -> None:
     """And nothing is left of trying them."""
     assert ports(newcomer) == ""
-    assert left_of(newcomer.name) == ""
+    assert newcomer.left() == []
 
 
 def test_each_port_that_a_program_has_is_told_with_the_setting_that_moves_it(newcomer: Project) -> None:
@@ -53,7 +46,7 @@ def test_each_port_that_a_program_has_is_told_with_the_setting_that_moves_it(new
         assert "(GATEWAY_PORT=… in .env)" in str(told.value)
         assert "(MAILDEV_PORT=… in .env)" in str(told.value)
         assert ports(newcomer, "nats", "seaweedfs") == ""
-    assert left_of(newcomer.name) == ""
+    assert newcomer.left() == []
 
 
 def test_a_port_of_another_stack_is_told_by_its_container(stack: Project, newcomer: Project) -> None:

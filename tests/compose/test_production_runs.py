@@ -52,7 +52,7 @@ def production(outside: Outside, image: str, tmp_path_factory: pytest.TempPathFa
         print(stack.compose("logs", "--no-color", "--tail", "20"))  # noqa: T201 - why it did not come up
         raise
     finally:
-        stack.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
+        stack.remove()
 
 
 def test_every_service_is_healthy_and_the_database_knows_each_by_its_role(
