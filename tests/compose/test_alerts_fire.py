@@ -20,7 +20,7 @@ from tests.servers import absent
 FOLDER = ROOT / "deploy" / "prometheus"
 _QUICKER = (
     (r"\b(\d+)m\b", r"\1s"),
-    (r"\b1h\b", "60s"),
+    (r"\b1h\b", "30s"),
     (r"> 600$", "> 10"),
     (r"(scrape_interval|evaluation_interval): 15s", r"\1: 1s"),
     (r"scrape_timeout: 5s", "scrape_timeout: 1s"),
