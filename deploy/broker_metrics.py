@@ -32,13 +32,14 @@ def _timestamp(stream: Mapping[str, Any]) -> float | None:
 
 
 def _done(stream: Mapping[str, Any]) -> int | None:
-    return max(0, int(stream["state"]["messages"]) - _held(stream)) if _is_bulk(stream) else None
+    is_known = _is_bulk(stream) and stream["consumer_detail"]
+    return max(0, int(stream["state"]["messages"]) - _held(stream)) if is_known else None
 
 
 def _held(stream: Mapping[str, Any]) -> int:
     """Count the messages that wait or are in flight."""
-    consumers = stream.get("consumer_detail") or []
-    return max((int(one["num_pending"]) + int(one["num_ack_pending"]) for one in consumers), default=0)
+    counts = [int(one["num_pending"]) + int(one["num_ack_pending"]) for one in stream["consumer_detail"]]
+    return max(counts, default=0)
 
 
 def _is_bulk(stream: Mapping[str, Any]) -> bool:
@@ -126,28 +127,25 @@ def streams_of(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return each stream once, with its consumers.
 
     Every broker tells those of which it has a copy, and only the leader of a stream, or of a consumer, which may be
-    another, knows its figures. Where none answers that leads, one that follows has the last ones.
+    another, knows its figures. Where none answers that leads, one that follows has the stream's last ones; of a consumer
+    it does not know what waits, and nothing is told.
     """
     streams, consumers = dict[str, Mapping[str, Any]](), dict[str, dict[str, Mapping[str, Any]]]()
     for answer in answers:
         for account in answer.get("account_details") or []:
             for stream in account.get("stream_detail") or []:
-                _note(streams, stream)
-                for consumer in stream.get("consumer_detail") or []:
-                    _note(consumers.setdefault(stream["name"], {}), consumer)
+                if stream["name"] not in streams or _is_leaders(stream):
+                    streams[stream["name"]] = stream
+                mine = [one for one in stream.get("consumer_detail") or [] if _is_leaders(one)]
+                consumers.setdefault(stream["name"], {}).update({one["name"]: one for one in mine})
     return [{**stream, "consumer_detail": list(consumers.get(name, {}).values())} for name, stream in streams.items()]
 
 
-def _note(known: dict[str, Mapping[str, Any]], detail: Mapping[str, Any]) -> None:
-    if detail["name"] not in known or _is_of_leader(detail):
-        known[detail["name"]] = detail
-
-
-def _is_of_leader(detail: Mapping[str, Any]) -> bool:
-    """Return whether the broker that says this leads: to one that follows, the leader is one of the others."""
+def _is_leaders(detail: Mapping[str, Any]) -> bool:
+    """Return whether the broker that says this leads: to one that follows, the leader is another, or nobody."""
     cluster = detail.get("cluster") or {}
-    leader = cluster.get("leader")
-    return bool(leader) and leader not in [other["name"] for other in cluster.get("replicas") or []]
+    others = [other["name"] for other in cluster.get("replicas") or []]
+    return not others or (bool(cluster.get("leader")) and cluster["leader"] not in others)
 
 
 def _of_streams(streams: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:

@@ -39,6 +39,11 @@ class Scrapes:
         """Whether so many jobs wait in the queue."""
         return (await self._now()).get(("nightshift_consumer_pending", "PROBE", "probe")) == jobs
 
+    async def hold(self, jobs: int) -> bool:
+        """Whether the queue's stream holds so many, and nobody claims to know how many of them wait."""
+        now = await self._now()
+        return now.get(("nightshift_stream_messages", "PROBE")) == jobs and not any("pending" in key[0] for key in now)
+
     async def says(self, metric: str, node: Broker, value: float | None) -> bool:
         """Whether a figure of a broker is this one; None: it is not told."""
         return (await self._now()).get((metric, self._label[node.server_name])) == value
@@ -95,4 +100,4 @@ async def test_a_broker_of_three_dies_and_the_figures_stay_right(cluster: Cluste
         alone = partial(scrapes.says, "nightshift_broker_healthy", last, 0)
         await eventually(alone, what="one of three says that it cannot", timeout_seconds=30)
         assert await scrapes.says("nightshift_broker_up", last, 1)
-        assert await scrapes.waits(2 * JOBS)
+        assert await scrapes.hold(2 * JOBS)
