@@ -127,8 +127,8 @@ def streams_of(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return each stream once, with its consumers.
 
     Every broker tells those of which it has a copy, and only the leader of a stream, or of a consumer, which may be
-    another, knows its figures. Where none answers that leads, one that follows has the stream's last ones; of a consumer
-    it does not know what waits, and nothing is told.
+    another, knows its figures. Where none answers that leads, one that follows has the stream's last ones; what of
+    it waits for a consumer it does not know, and nothing is told.
     """
     streams, consumers = dict[str, Mapping[str, Any]](), dict[str, dict[str, Mapping[str, Any]]]()
     for answer in answers:

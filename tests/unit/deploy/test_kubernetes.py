@@ -10,7 +10,7 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]  # it comes without types
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from deploy import credentials, streams
 from nightshift.config.settings import variables
@@ -26,7 +26,7 @@ from tests.servers import absent
 from tools import kubernetes, pod_settings
 
 FOLDER = kubernetes.FOLDER
-KEDA = Path(__file__).parent / "keda" / "scaledobjects.yaml"
+CUSTOM = Path(__file__).parent / "custom_resources"
 (DRAIN_GRACE_SECONDS,) = (
     float(variable.default or 0) for variable in variables(UploadSettings) if variable.field == "drain_grace_seconds"
 )
@@ -41,7 +41,14 @@ DOCUMENTS = [
     if file.name not in OTHER_FILES
     for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))
 ]
-NAMES = [f"{file} {document['kind']}" for file, document in DOCUMENTS]
+OF_MONITORING = [
+    (f"monitoring/{file.name}", document)
+    for file in sorted(MONITORING.glob("*.yaml"))
+    if file.name not in OTHER_FILES
+    for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+]
+ALL = [*DOCUMENTS, *OF_MONITORING]
+NAMES = [f"{file} {document['kind']}" for file, document in ALL]
 
 
 def of_kind(kind: str) -> dict[str, Any]:
@@ -62,32 +69,68 @@ def closed(schema: Any) -> Any:
     return parts
 
 
+Validators = Mapping[str, Draft202012Validator]
+
+
 @pytest.fixture(scope="module")
-def scaled_object() -> Draft202012Validator:
-    """KEDA's own schema of a ScaledObject, as its CustomResourceDefinition says it."""
-    definition = yaml.safe_load(KEDA.read_text(encoding="utf-8"))
-    (version,) = [one for one in definition["spec"]["versions"] if one["name"] == "v1alpha1"]
-    schema = closed(version["schema"]["openAPIV3Schema"])
-    schema["properties"]["metadata"] = {"type": "object"}
-    return Draft202012Validator(schema)
+def custom() -> Validators:
+    """The schemas that KEDA and Prometheus' operator publish, by kind, as their CustomResourceDefinitions say them."""
+    found = {}
+    for file in CUSTOM.glob("*.yaml"):
+        definition = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
+        (version,) = definition["versions"]
+        schema = closed(version["schema"]["openAPIV3Schema"])
+        schema["properties"]["metadata"] = {"type": "object"}
+        schema["properties"]["apiVersion"] = {"const": f"{definition['group']}/{version['name']}"}
+        found[definition["names"]["kind"]] = Draft202012Validator(schema)
+    return found
 
 
-@pytest.mark.parametrize(("file", "document"), DOCUMENTS, ids=NAMES)
-def test_a_manifest_fits_the_published_schema(
-    file: str, document: dict[str, Any], scaled_object: Draft202012Validator
-) -> None:
-    """Strictly: a field that Kubernetes or KEDA do not know is a mistake."""
-    del file
-    if document["apiVersion"].startswith("keda.sh/"):
-        scaled_object.validate(document)
+def validate(document: dict[str, Any], custom: Validators) -> None:
+    """Strictly: a field that Kubernetes, KEDA or Prometheus' operator does not know is a mistake."""
+    if document["kind"] in custom:
+        custom[document["kind"]].validate(document)
     else:
         kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_a_misspelt_field_is_found(scaled_object: Draft202012Validator) -> None:
+@pytest.mark.parametrize(("file", "document"), ALL, ids=NAMES)
+def test_a_manifest_fits_the_published_schema(file: str, document: dict[str, Any], custom: Validators) -> None:
+    """Each file of the folder, by itself."""
+    del file
+    validate(document, custom)
+
+
+def test_what_kustomize_renders_fits_the_published_schemas(tmp_path: Path, custom: Validators) -> None:
+    """All of it, with monitoring and the Secrets of credentials: what an API server would be given."""
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(FOLDER, copy)
+    assert credentials.main(["--out", str(copy / "credentials"), "--kustomize", "--external-objects"]) == 0
+    file = copy / "kustomization.yaml"
+    text = file.read_text(encoding="utf-8") + "components: [monitoring, credentials]\n"
+    file.write_text(text, encoding="utf-8")
+    documents = rendered(copy)
+    assert {"Secret", "ConfigMap", "Job", "Deployment", "PodMonitor"} <= {document["kind"] for document in documents}
+    for document in documents:
+        validate(document, custom)
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        ("ScaledObject", "maxReplicaCount", "maxReplicas"),
+        ("PodMonitor", "podMetricsEndpoints", "podMetricEndpoints"),
+        ("PrometheusRule", '"expr"', '"query"'),
+        ("Deployment", "readinessProbe", "readynessProbe"),
+    ],
+)
+def test_a_misspelt_field_is_found(kind: str, right: str, wrong: str, custom: Validators) -> None:
     """The check itself works."""
-    wrong = json.loads(json.dumps(of_kind("ScaledObject")["email"]).replace("maxReplicaCount", "maxReplicas"))
-    assert not scaled_object.is_valid(wrong)
+    document = next(document for _, document in ALL if document["kind"] == kind)
+    misspelt = json.dumps(document).replace(right, wrong)
+    assert misspelt != json.dumps(document)
+    with pytest.raises((ValidationError, kubernetes_validate.ValidationError)):
+        validate(json.loads(misspelt), custom)
 
 
 def test_the_generated_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
