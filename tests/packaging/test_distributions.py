@@ -6,6 +6,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 from nightshift.version import VERSION
+from tests.packaging.requirements import LIBRARY
 
 
 def wheel_files(wheel: Path) -> list[str]:
@@ -27,7 +28,7 @@ def test_type_checkers_find_the_types(built: tuple[Path, Path]) -> None:
 
 def test_every_module_of_the_source_is_in_the_wheel(built: tuple[Path, Path]) -> None:
     """No room is forgotten."""
-    source = built[0].parent / "source"
+    source = LIBRARY
     modules = {path.relative_to(source).as_posix() for path in source.glob("nightshift/**/*.py")}
     assert modules == {name for name in wheel_files(built[0]) if name.endswith(".py")}
 
