@@ -76,7 +76,8 @@ def test_the_tree_is_checked_and_its_section_is_told(tree: Path) -> None:
 
 def test_every_file_is_there_with_its_sum(dist: Path) -> None:
     """Wheel, source distribution, manifests, bill of materials, the release's text."""
-    sums = dict(reversed(line.split("  ")) for line in (dist / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
+    lines = (dist / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     assert {re.sub(r"nightshift[-_]jobs", "library", name.replace(VERSION, "V")) for name in sums} == {
         "library-V-py3-none-any.whl",
         "library-V.tar.gz",
