@@ -52,6 +52,11 @@ class Trimmer:
         self._made = ""
         self._held_floor = 0
 
+    @property
+    def remembered(self) -> int:
+        """Jobs that this worker has acknowledged and that may not be removed yet."""
+        return len(self._acked)
+
     async def run(self, heartbeat: Heartbeat) -> NoReturn:
         """Trim again and again until cancelled."""
         pause_seconds = 0.0

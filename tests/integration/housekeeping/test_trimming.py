@@ -252,6 +252,18 @@ async def test_a_worker_that_ends_removes_what_it_has_done(broker: Broker, tmp_p
         assert await count(harness.connection, "PROBE") == 0
 
 
-def test_a_trimmer_remembers_a_bounded_number_of_jobs() -> None:
-    """Eight bytes and an integer each."""
-    assert trimming.REMEMBERED <= 200_000
+async def test_a_trimmer_that_may_remove_nothing_remembers_a_bounded_number_of_jobs(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """For as long as a foreign consumer is there, and jobs are done all the time."""
+    async with working(broker, None, tmp_path, {RunProbe: record}, bulk=True) as harness:
+        foreign = {"durable_name": "other", "ack_policy": "explicit", "filter_subject": "jobs.probe.>"}
+        await manage(
+            harness.connection, "CONSUMER.CREATE.PROBE.other.jobs.probe.>", {"stream_name": "PROBE", "config": foreign}
+        )
+        await harness.parts.trimmer.finish()  # it knows the consumer now
+        floor = (await looked(harness)).floor
+        for number in range(trimming.REMEMBERED + 10_000):
+            harness.parts.trimmer.acknowledged(floor + 1 + number)
+        await harness.parts.trimmer.finish()
+        assert harness.parts.trimmer.remembered == trimming.REMEMBERED
