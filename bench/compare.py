@@ -89,7 +89,7 @@ def run_once(servers: Servers, peer: Peer, jobs: int, load: Load = "preloaded") 
     binary = own if peer.own else servers.peers_bin
     # Imported under its real name, which some libraries put into the message.
     program = f"from bench.peers.{peer.module} import main; main()"
-    publish = [str(binary / "python"), "-c", program, "preload"]
+    publish = [str(binary / "python"), "-c", program, "preload", *peer.arguments]
     command = [part.format(bin=binary) for part in peer.worker]
     with log.open("wb") as output:
         if load != "preloaded":  # the queue has to exist before its worker does

@@ -19,6 +19,7 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import configure
 from nightshift.topology.provisioning import provision_broker
+from nightshift.worker.job_news import JobNews
 
 PLAIN = "plain continuous pull (nats-py, only ack)"
 Measure = Callable[[], Awaitable[float]]
@@ -42,7 +43,7 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
             await migrate(worker.sqlite_url(folder))
             database = open_database(worker.sqlite_url(folder))
             connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
-            await provision_broker(connection, worker.bench_topology())
+            await provision_broker(connection, worker.bench_topology(bulk=True))
             for number in range(rounds):
                 for title, run in _measures(broker.url, folder, connection, database, jobs).items():
                     await manage(connection, "STREAM.PURGE.BENCH")
@@ -58,17 +59,18 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
 
 
 def _measures(url: str, folder: Path, connection: Connection, database: Database, jobs: int) -> dict[str, Measure]:
+    no_op, one_row = worker.handlers(effect=False), worker.handlers(effect=True)
+    waiting = worker.handlers(effect=False, waits=True)
     return {
         PLAIN: lambda: plain_pull.drain(url, "BENCH", "bench", jobs),
-        "worker, no-op handler, at least once": lambda: worker.drain(
-            connection, database, worker.handlers(effect=False), jobs
-        ),
+        "worker, no-op handler, at least once": lambda: worker.drain(connection, database, no_op, jobs),
+        "the same, without events": lambda: worker.drain(connection, database, no_op, jobs, news=JobNews()),
+        "worker, handler that waits, at least once": lambda: worker.drain(connection, database, waiting, jobs),
         "hand-written loop, a commit per 100 (SQLite)": lambda: plain_effects.drain(
             url, folder / "bench.db", "BENCH", "bench", jobs
         ),
-        "worker, one row exactly once (SQLite)": lambda: worker.drain(
-            connection, database, worker.handlers(effect=True), jobs
-        ),
+        "worker, one row exactly once (SQLite)": lambda: worker.drain(connection, database, one_row, jobs),
+        "the same row, without events": lambda: worker.drain(connection, database, one_row, jobs, news=JobNews()),
     }
 
 

@@ -21,6 +21,7 @@ from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.topology import Topology, topology
 from nightshift.worker import gc_tuning
+from nightshift.worker.job_news import JobNews
 from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Handlers, route, routes
 from schema.tables import activity_logs
@@ -52,26 +53,40 @@ async def no_op(_message: RunBench, _job: Job) -> None:
     """Does nothing."""
 
 
+async def wait_once(_message: RunBench, _job: Job) -> None:
+    """Does nothing but wait once, as whoever asks another server does."""
+    await asyncio.sleep(0)
+
+
 async def one_row(_message: RunBench, job: Job) -> None:
     """Writes one row."""
     now = datetime.now(UTC)
     job.write(_EFFECT, {"id": job.key, "user_id": None, "action": "bench", "details": {}, "created_at": now})
 
 
-def handlers(*, effect: bool) -> Handlers:
+def handlers(*, effect: bool, waits: bool = False) -> Handlers:
     """At least once without an effect, or exactly one row per job."""
-    return {RunBench: one_row if effect else route(RunBench, no_op, inbox=False)}
+    return {RunBench: one_row if effect else route(RunBench, wait_once if waits else no_op, inbox=False)}
 
 
 async def drain(
-    connection: Connection, database: Database, offered: Handlers, jobs: int, *, slots: int = 1000
+    connection: Connection,
+    database: Database,
+    offered: Handlers,
+    jobs: int,
+    *,
+    slots: int = 1000,
+    news: JobNews | None = None,
 ) -> float:
-    """Works off `jobs` jobs that wait; returns the seconds from the first to the last."""
+    """Works off `jobs` jobs that wait; returns the seconds from the first to the last. It tells of them as in service.
+
+    `JobNews()` tells nobody.
+    """
     objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
     metrics = Metrics([RunBench.TYPE])
     context = ServiceContext("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = bench_topology().consumers_of("bench")
-    parts = compose(context, routes(offered, ScheduleFired), consumers, slots=slots, limits=JobLimits())
+    parts = compose(context, routes(offered, ScheduleFired), consumers, slots=slots, limits=JobLimits(), news=news)
     gc_tuning.freeze()
     started = time.perf_counter()
     await parts.worker.start(parts.pulls)

@@ -1,4 +1,7 @@
-"""Nightshift, in this environment of ours: at least once with a no-op handler, or one row exactly once (`effect`)."""
+"""Nightshift, in this environment of ours: at least once with a no-op handler, or one row exactly once (`effect`).
+
+Its queue is what provisioning makes of one for short jobs on a single broker: emptied in bulk.
+"""
 
 import asyncio
 import os
@@ -50,7 +53,7 @@ async def one_row(message: worker.RunBench, job: Job) -> None:
 async def preload(connection: Connection) -> None:
     """Publishes the jobs."""
     publisher = Publisher(connection)
-    await provision_broker(connection, worker.bench_topology())
+    await provision_broker(connection, worker.bench_topology(bulk=True))
     if "paced" in sys.argv:
         await publish_async(lambda text: publisher.publish(worker.RunBench(payload=text)))
         return

@@ -1,4 +1,7 @@
-"""The reference: a continuous pull on the plain client, which counts and acknowledges."""
+"""The reference: a continuous pull on the plain client, which counts and acknowledges.
+
+On a work queue, whose messages the broker removes one by one, or on a stream that keeps them (`kept`).
+"""
 
 import asyncio
 import contextlib
@@ -22,7 +25,8 @@ async def preload() -> None:
     """Publishes the jobs."""
     client = await nats.connect(NATS_URL)
     stream = client.jetstream()
-    await stream.add_stream(name=QUEUE, subjects=[f"{QUEUE}.>"], retention="workqueue")
+    retention = "limits" if "kept" in sys.argv else "workqueue"
+    await stream.add_stream(name=QUEUE, subjects=[f"{QUEUE}.>"], retention=retention)
     await stream.add_consumer(QUEUE, durable_name="bench", ack_policy="explicit", max_ack_pending=200_000)
     await publish_async(lambda text: stream.publish(f"{QUEUE}.jobs", text.encode()))
     await client.close()

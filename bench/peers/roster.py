@@ -7,7 +7,10 @@ HERE = "bench.peers"
 
 @dataclass(frozen=True)
 class Peer:
-    """One job queue; `own` runs in our environment, the others in theirs. `{bin}` is the environment's folder."""
+    """One job queue; `own` runs in our environment, the others in theirs. `{bin}` is the environment's folder.
+
+    `arguments` go to the process that publishes.
+    """
 
     name: str
     module: str
@@ -31,6 +34,15 @@ REDIS = "Redis, append-only file, fsync every second"
 PEERS = (
     Peer(
         "plain continuous pull (reference)", "plain_peer", _module("plain_peer"), NATS, own=True, packages=("nats-py",)
+    ),
+    Peer(
+        "plain continuous pull, nothing is removed (reference)",
+        "plain_peer",
+        _module("plain_peer"),
+        NATS,
+        own=True,
+        arguments=("kept",),
+        packages=("nats-py",),
     ),
     Peer("nightshift, at least once", "nightshift_peer", _module("nightshift_peer", "no-op"), NATS, own=True),
     Peer(

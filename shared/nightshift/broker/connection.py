@@ -90,8 +90,8 @@ class Connection(PatchedClient):
         self._write(command)
 
     def send_empty(self, subjects: Sequence[bytes]) -> None:
-        """Publish an empty message on each subject, in one piece, as `send` does."""
-        self._write(b"".join([b"PUB %b 0\r\n\r\n" % subject for subject in subjects]))
+        """Publish an empty message on each subject, at least one, in one piece, as `send` does."""
+        self._write(b"PUB %b 0\r\n\r\n" % b" 0\r\n\r\nPUB ".join(subjects))
 
     def _write(self, command: bytes) -> None:
         self._pending.append(command)

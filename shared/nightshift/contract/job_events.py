@@ -26,7 +26,7 @@ What = Literal[
 ]
 
 
-class JobEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class JobEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
     """One turn in the life of a job; `what` are the outcomes of the log and of the metrics, and two more."""
 
     type: Annotated[str, Meta(description="The job's type.", examples=["report.generate"])]

@@ -1,6 +1,6 @@
 """The one log line per job."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ _LONGEST_ID = 200
 """Characters of a job type or id that are shown; anybody can type longer ones."""
 
 
-class JobLine(msgspec.Struct, omit_defaults=True):
+class JobLine(msgspec.Struct, omit_defaults=True, gc=False):
     """One job's line, in the order of its fields."""
 
     timestamp: str
@@ -29,33 +29,50 @@ class JobLine(msgspec.Struct, omit_defaults=True):
     trace_id: str | None = None
 
 
-JobEnd = tuple[str, str, int, float, str, bool, str | None, str | None]
-"""Type, id, attempt, milliseconds as they are shown, outcome, whether that is a success, error and trace id of a
-delivery that ended."""
+class JobEnds(msgspec.Struct):
+    """Deliveries that ended alike; the lists have an entry for each.
+
+    `error` says what happened, `fault` is the class of it, or why the job was given up on; both are None where it went
+    well.
+    """
+
+    type: str
+    attempt: int
+    outcome: str
+    error: str | None = None
+    fault: str | None = None
+    ids: list[str] = msgspec.field(default_factory=list)
+    seconds: list[float] = msgspec.field(default_factory=list)
+    milliseconds: list[float] = msgspec.field(default_factory=list)
+    """The same, as they are shown."""
+    tenants: list[str | None] = msgspec.field(default_factory=list)
+    traces: list[str | None] = msgspec.field(default_factory=list)
 
 
 class JobLines(LineBatch[JobLine]):
     """Collects job lines and writes them together; tens of thousands a second come here."""
 
-    def extend(self, ends: Iterable[JobEnd]) -> None:
+    def extend(self, ends: JobEnds) -> None:
         """Add lines, to be written at the end of the loop's iteration, or at once if no loop runs."""
-        now, service = self._now(), self._service
+        now, job_type, success = self._now(), _cut(ends.type), ends.error is None
+        level = "info" if success else "warning"
+        error = None if ends.error is None else clean_text(ends.error)
         self.write_soon(
             JobLine(
                 now,
-                "info" if success else "warning",
-                service,
+                level,
+                self._service,
                 "job",
-                job_type if len(job_type) <= _LONGEST_ID else job_type[:_LONGEST_ID] + "…",
-                job_id if len(job_id) <= _LONGEST_ID else job_id[:_LONGEST_ID] + "…",
-                attempt,
-                duration_ms,
-                outcome,
+                job_type,
+                job_id if len(job_id) <= _LONGEST_ID else _cut(job_id),
+                ends.attempt,
+                milliseconds,
+                ends.outcome,
                 success,
-                None if error is None else clean_text(error),
-                trace_id,
+                error,
+                trace,
             )
-            for job_type, job_id, attempt, duration_ms, outcome, success, error, trace_id in ends
+            for job_id, milliseconds, trace in zip(ends.ids, ends.milliseconds, ends.traces, strict=True)
         )
 
     def _typed_by_others(self, lines: Sequence[JobLine]) -> str:
@@ -66,3 +83,7 @@ class JobLines(LineBatch[JobLine]):
         return {
             name: value for name, value in values.items() if name not in {"type", "outcome", "duration_ms", "success"}
         }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_ID else text[:_LONGEST_ID] + "…"

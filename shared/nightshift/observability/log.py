@@ -6,11 +6,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from nightshift.config.settings import LogFormat, LogLevel
-from nightshift.observability.job_log import JobEnd, JobLines
+from nightshift.observability.job_log import JobEnds, JobLines
 from nightshift.observability.log_format import ROOT, fields_of, json_line, text_line
 from nightshift.observability.request_log import RequestLines
 
@@ -132,13 +132,13 @@ def get_logger(name: str) -> Logger:
     return Logger(name)
 
 
-def job_lines(ends: Sequence[JobEnd]) -> None:
+def job_lines(ends: JobEnds) -> None:
     """Log the ends of deliveries: the one line of each, written at the end of the event loop's iteration.
 
     It is a warning if the end is no success, else information.
     """
-    if _output is not None:
-        _output.job_lines.extend(ends if _output.logs_successes else [end for end in ends if not end[5]])
+    if _output is not None and (ends.error is not None or _output.logs_successes):
+        _output.job_lines.extend(ends)
 
 
 def request_line(

@@ -115,11 +115,13 @@ def compose(
     policies: Policies = DEFAULT_POLICIES,
     timing: Timing = DEFAULT_TIMING,
     notifications: Notifications | None = None,
+    news: JobNews | None = None,
     spawn: Spawn = spawn_task,
 ) -> WorkerParts:
     """Build a worker that has these routes and pulls these consumers; nothing runs yet.
 
-    `notifications` say when something was enqueued by SQL; by default those of the database.
+    `notifications` say when something was enqueued by SQL; by default those of the database. `news` tell what becomes
+    of jobs, by default on `events.<service>`.
     """
     outbox = Outbox(
         context.name,
@@ -146,7 +148,7 @@ def compose(
         EnqueuedRows(context.name, context.database, context.publisher),
         notifications or listen(context.name, context.database),
     )
-    news = news_of(context.name, context.connection)
+    news = news or news_of(context.name, context.connection)
     pipeline = build_pipeline(
         context.name,
         table,

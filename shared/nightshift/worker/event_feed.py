@@ -5,7 +5,7 @@ next to nothing, and what is told while the broker is away is lost.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -17,7 +17,6 @@ from nightshift.contract.job_events import MAX_EVENTS, JobEvent, JobEvents
 from nightshift.instants import utc_now
 from nightshift.topology.discovery import ASK
 
-Tell = Callable[[JobEvent], None]
 _SOON_SECONDS, _LATER_SECONDS, _SECONDS_EACH = 0.01, 0.1, 0.0005
 """Between two tellings: at least, at most, and for each job that ended; from 2,000 a second on it is the most.
 
@@ -34,15 +33,25 @@ class EventFeed:
     def __init__(self, service: str, connection: Connection, *, now: Callable[[], datetime] = utc_now) -> None:
         self._subject, self._connection, self._now = wire.events_subject(service).encode(), connection, now
         self._gathered: list[JobEvent] = []
-        self._is_due, self._not_before = False, 0.0
+        self._is_due, self._not_before, self._ended = False, 0.0, 0
 
     async def answer(self, receive: Receive) -> None:
         """Have whoever asks how far a job is heard by `receive`, which tells it if it knows."""
         await self._connection.listen(ASK, receive)
 
     def tell(self, event: JobEvent) -> None:
-        """Add an event to the next message."""
+        """Add an event of a job that goes on to the next message."""
         self._gathered.append(event)
+        self._flush_soon()
+
+    def tell_ended(self, events: Iterable[JobEvent]) -> None:
+        """Add the ends of attempts, in order."""
+        before = len(self._gathered)
+        self._gathered.extend(events)
+        self._ended += len(self._gathered) - before
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
             loop = asyncio.get_running_loop()
@@ -52,7 +61,7 @@ class EventFeed:
         """Publish what was gathered."""
         events, self._gathered, self._is_due = self._gathered, [], False
         # Many that have begun come together once a second, and delay nobody's end.
-        ended = len(events) if len(events) > MAX_EVENTS else sum(event.ends_attempt for event in events)
+        ended, self._ended = len(events) if len(events) > MAX_EVENTS else self._ended, 0
         pause = min(max(_SOON_SECONDS, ended * _SECONDS_EACH), _LATER_SECONDS)
         self._not_before = asyncio.get_running_loop().time() + pause
         if not self._connection.up.is_set():  # kept until the reconnect they would be old, and their number unbounded
@@ -69,7 +78,3 @@ class EventFeed:
             self._send(events[half:])
         else:
             self._connection.send(self._subject, told)
-
-
-def nobody(_event: JobEvent) -> None:
-    """Tell nobody."""

@@ -1,7 +1,6 @@
 """Which news there are of jobs in flight, for whoever watches them."""
 
 import asyncio
-import math
 import time
 from collections.abc import Iterable
 from typing import NoReturn
@@ -13,9 +12,10 @@ from nightshift.broker import Connection
 from nightshift.contract.job_events import JobEvent, JobQuestion, What
 from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Progress
-from nightshift.worker.event_feed import EventFeed, Tell, nobody
+from nightshift.observability.job_log import JobEnds
+from nightshift.worker.event_feed import EventFeed
 from nightshift.worker.in_flight import InFlightJob
-from nightshift.worker.verdict import DUPLICATE, INTERRUPTED, Ack, DeadLetter, Verdict
+from nightshift.worker.verdict import DUPLICATE, INTERRUPTED
 
 _LOOK_SECONDS = 1.0
 STARTED_AFTER_SECONDS = 1.0
@@ -31,7 +31,6 @@ class JobNews:
     def __init__(self, feed: EventFeed | None = None, running: Iterable[InFlightJob] = ()) -> None:
         """`running` are the worker's jobs that run, whenever they are looked at. Without a feed nobody is told."""
         self._feed, self.running = feed, running
-        self._tell: Tell = nobody if feed is None else feed.tell
 
     async def listen(self) -> None:
         """Answer whoever asks how far a job is."""
@@ -43,15 +42,31 @@ class JobNews:
         if self._feed is not None:
             self._feed.flush()
 
-    def ended(self, in_flight: InFlightJob, verdict: Verdict, seconds: float) -> None:
-        """Tell how an attempt has ended."""
-        outcome = verdict.outcome
-        if outcome in _NO_NEWS:
+    def ended(self, ends: JobEnds) -> None:
+        """Tell how attempts have ended."""
+        if self._feed is None or ends.outcome in _NO_NEWS:
             return
-        error = None
-        if not isinstance(verdict, Ack):
-            error = verdict.error_type or (verdict.reason if isinstance(verdict, DeadLetter) else None)
-        self._tell(_event(in_flight, outcome, seconds, error))  # type: ignore[arg-type]  # outcomes are the events' words
+        what: What = ends.outcome  # type: ignore[assignment]  # outcomes are the events' words
+        error = ends.fault or UNSET
+        self._feed.tell_ended(
+            JobEvent(
+                type=ends.type,
+                id=job_id,
+                what=what,
+                attempt=ends.attempt,
+                ms=milliseconds,
+                tenant=tenant or UNSET,
+                error=error,
+                trace=trace or UNSET,
+            )
+            for job_id, milliseconds, tenant, trace in zip(
+                ends.ids, ends.milliseconds, ends.tenants, ends.traces, strict=True
+            )
+        )
+
+    def _tell(self, event: JobEvent) -> None:
+        if self._feed is not None:
+            self._feed.tell(event)
 
     async def run(self, heartbeat: Heartbeat) -> NoReturn:
         """Look every second, until cancelled."""
@@ -101,17 +116,16 @@ NOTHING_YET: Progress = (None, "")
 """What a job that has begun has told of itself."""
 
 
-def _event(in_flight: InFlightJob, what: What, seconds: float, error: str | None = None) -> JobEvent:
+def _event(in_flight: InFlightJob, what: What, seconds: float) -> JobEvent:
     job = in_flight.job
     return JobEvent(
         type=job.type,
         id=job.id,
         what=what,
         attempt=job.attempt,
-        ms=math.floor(seconds * 1e5) / 100,
+        ms=round(seconds * 1000, 3),
         tenant=job.tenant or UNSET,
-        error=error or UNSET,
-        trace=in_flight.trace_id or UNSET,
+        trace=in_flight.span.trace_id or in_flight.trace_id or UNSET,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,19 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nightshift.config.redaction import Redactor
-from nightshift.observability.job_log import JobLines
+from nightshift.observability.job_log import JobEnds, JobLines
 
 pytestmark = pytest.mark.usefixtures("process_secrets")
 
 
-_FIELDS = ("job_type", "job_id", "attempt", "duration_ms", "outcome", "success", "error", "trace_id")
-
-
-def add(lines: JobLines, job_id: str = "1", **changes: Any) -> None:
-    """Add a line about a job that went well, but for the changes."""
-    line = {"job_type": "email.send", "attempt": 1, "duration_ms": 12.346, "outcome": "done", "success": True}
-    end = {**line, "job_id": job_id, "error": None, "trace_id": None, **changes}
-    lines.extend([tuple(end[name] for name in _FIELDS)])
+def add(lines: JobLines, *ids: str, traces: Sequence[str | None] = (), **changes: Any) -> None:
+    """Add lines about jobs that went well, but for the changes."""
+    ids = ids or ("1",)
+    ends = {"type": "email.send", "attempt": 1, "outcome": "done", **changes}
+    lines.extend(JobEnds(**ends, ids=[*ids], milliseconds=[12.346] * len(ids), traces=[*traces] or [None] * len(ids)))
 
 
 def parsed(written: list[bytes]) -> list[dict[str, Any]]:
@@ -53,7 +51,7 @@ def test_a_failure_says_why() -> None:
     """Error and trace are there when there are any, and the line is a warning."""
     written: list[bytes] = []
     lines = JobLines("email", written.append, coloured=None)
-    add(lines, outcome="retry", success=False, error="token=abc refused", trace_id="f" * 32)
+    add(lines, outcome="retry", error="token=abc refused", traces=["f" * 32])
     (line,) = parsed(written)
     assert (line["level"], line["success"]) == ("warning", False)
     assert (line["error"], line["trace_id"]) == ("token=*** refused", "f" * 32)
@@ -88,6 +86,14 @@ async def test_a_long_round_does_not_gather_without_end() -> None:
     for number in range(2_500):
         add(lines, str(number))
     assert len(parsed(written)) == 2_000
+
+
+def test_jobs_that_ended_alike_have_a_line_each() -> None:
+    """With its own id and trace."""
+    written: list[bytes] = []
+    add(JobLines("email", written.append, coloured=None), "a", "b", "c", traces=["1" * 32, None, "3" * 32])
+    told = [(line["job_id"], line.get("trace_id")) for line in parsed(written)]
+    assert told == [("a", "1" * 32), ("b", None), ("c", "3" * 32)]
 
 
 def test_lines_of_a_loop_that_ended_are_not_stuck() -> None:
@@ -141,7 +147,7 @@ def test_nothing_typed_by_anybody_breaks_a_line(job_id: str, job_type: str) -> N
     """Ids and types come off the wire: each job stays one line, as JSON and as text."""
     for coloured in (None, False):
         written: list[bytes] = []
-        add(JobLines("email", written.append, coloured=coloured), job_id, job_type=job_type)
+        add(JobLines("email", written.append, coloured=coloured), job_id, type=job_type)
         (data,) = written
         assert data.endswith(b"\n")
         assert len(data.decode().splitlines()) == 1
@@ -155,15 +161,14 @@ def test_a_secret_in_an_id_is_hidden(process_secrets: Redactor) -> None:
     process_secrets.protect("swordfish-1")
     written: list[bytes] = []
     lines = JobLines("email", written.append, coloured=None)
-    for job_id in ("harmless", "swordfish-1/x", "nats://u:p@h"):
-        add(lines, job_id)
+    add(lines, "harmless", "swordfish-1/x", "nats://u:p@h")
     assert [line["job_id"] for line in parsed(written)] == ["harmless", "***/x", "nats://***@h"]
 
 
 def test_long_ids_are_cut() -> None:
     """A job id of 10,000 characters does not make 10,000 characters of log."""
     written: list[bytes] = []
-    add(JobLines("email", written.append, coloured=None), "x" * 10_000, job_type="y" * 10_000, error="z" * 100_000)
+    add(JobLines("email", written.append, coloured=None), "x" * 10_000, type="y" * 10_000, error="z" * 100_000)
     (line,) = parsed(written)
     assert line["job_id"] == "x" * 200 + "…"
     assert line["type"] == "y" * 200 + "…"
@@ -175,7 +180,7 @@ def test_people_get_a_sentence() -> None:
     written: list[bytes] = []
     lines = JobLines("email", written.append, coloured=False)
     add(lines, "a b")
-    add(lines, "2", outcome="retry", success=False, attempt=2, error="refused")
+    add(lines, "2", outcome="retry", attempt=2, error="refused")
     first, second = b"".join(written).decode().splitlines()
     assert first[12:] == " INFO    email: email.send done in 12.3 ms job_id='a b' attempt=1"
     assert second[12:] == " WARNING email: email.send retry in 12.3 ms job_id=2 attempt=2 error=refused"

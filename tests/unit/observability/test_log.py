@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from nightshift.config import redaction
 from nightshift.config.secret import Secret
 from nightshift.observability import log
+from nightshift.observability.job_log import JobEnds
 from nightshift.observability.log_format import fields_of, json_line, text_line
 from nightshift.observability.sanitize import clean_fields
 
@@ -124,13 +125,17 @@ def test_libraries_are_heard_from_warnings_on() -> None:
     assert screen.records[0]["logger"] == "nats"
 
 
+def _ended(error: str | None = None) -> JobEnds:
+    return JobEnds("email.send", 1, "x", error, ids=["1"], milliseconds=[1.0], traces=[None])
+
+
 def test_the_level_holds_for_job_lines_too() -> None:
     """With level warning, only what went wrong is told."""
     screen = Screen()
     log.configure("email", "json", "warning", screen)
     log.get_logger("x").info("quiet", "Not told.")
-    for success in (True, False):
-        log.job_lines([("email.send", "1", 1, 1.0, "x", success, None, None)])
+    for error in (None, "no luck"):
+        log.job_lines(_ended(error))
     assert [record["success"] for record in screen.records] == [False]
 
 
@@ -140,7 +145,7 @@ def test_records_come_after_the_job_lines_before_them() -> None:
     log.configure("email", "json", "info", screen)
 
     async def work() -> None:
-        log.job_lines([("email.send", "1", 1, 1.0, "done", True, None, None)])
+        log.job_lines(_ended())
         log.get_logger("x").info("after", "After the job.")
 
     asyncio.run(work())
@@ -169,13 +174,13 @@ def test_a_broken_stream_does_not_fell_the_process(
     monkeypatch.setattr(screen.buffer if method == "write" else screen, method, broken, raising=False)
     log.configure("email", "json", "info", screen)
     log.get_logger("x").info("lost", "Nobody reads this.")
-    log.job_lines([("email.send", "1", 1, 1.0, "done", True, None, None)])
+    log.job_lines(_ended())
     assert capsys.readouterr().err == ""
 
 
 def test_before_configure_a_job_line_is_dropped() -> None:
     """Handlers can be run in tests without any set-up."""
-    log.job_lines([("email.send", "1", 1, 1.0, "done", True, None, None)])
+    log.job_lines(_ended())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.message import OutboundMessage
 from nightshift.messaging.job import Handler, Job
-from nightshift.observability.job_log import JobEnd
+from nightshift.observability.job_log import JobEnds
 from nightshift.observability.metrics import Metrics
 from nightshift.worker.in_flight import InFlightJob, identify
 from nightshift.worker.observer import JobObserver
@@ -54,16 +53,12 @@ class Watched:
     """An observer, and what it shows."""
 
     def __init__(self, tracing: FakeTracing) -> None:
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[JobEnds] = []
         self.metrics = Metrics(["probe.run"], registry=CollectorRegistry())
-        self.observer = JobObserver(self.metrics, tracing, log_jobs=self._note)
+        self.observer = JobObserver(self.metrics, tracing, log_jobs=self.lines.append)
 
-    def _note(self, ends: Sequence[JobEnd]) -> None:
-        names = ("type", "job_id", "attempt", "duration_ms", "outcome", "success", "error", "trace_id")
-        self.lines += [dict(zip(names, end, strict=True)) for end in ends]
-
-    def watch(self, in_flight: InFlightJob, verdict: Verdict) -> dict[str, Any]:
-        """Show one job from start to end; return its log line."""
+    def watch(self, in_flight: InFlightJob, verdict: Verdict) -> JobEnds:
+        """Show one job from start to end; return what its log line is made of."""
         self.observer.started([in_flight])
         in_flight.verdict = verdict
         self.observer.finished([in_flight])
@@ -81,28 +76,49 @@ def _in_flight(**headers: str) -> InFlightJob:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "outcome", "success", "error"),
+    ("verdict", "outcome", "error", "fault"),
     [
-        (DONE, "done", True, None),
-        (RETRY, "retry", False, "no luck"),
-        (DeadLetter("permanent", "never", 1), "dead", False, "never"),
-        (INTERRUPTED, "interrupted", False, "the worker stopped while running it"),
+        (DONE, "done", None, None),
+        (RETRY, "retry", "no luck", "ConnectionError"),
+        (DeadLetter("permanent", "never", 1), "dead", "never", "permanent"),
+        (INTERRUPTED, "interrupted", "the worker stopped while running it", ""),
     ],
 )
-def test_each_delivery_has_one_line(verdict: Verdict, outcome: str, *, success: bool, error: str | None) -> None:
+def test_each_delivery_has_one_line(verdict: Verdict, outcome: str, error: str | None, fault: str | None) -> None:
     """It says which job it was, how it ended, and why."""
     line = Watched(FakeTracing()).watch(_in_flight(Job_Id="one"), verdict)
-    assert (line["type"], line["job_id"], line["attempt"]) == ("probe.run", "one", 1)
-    assert (line["outcome"], line["success"], line["error"]) == (outcome, success, error)
-    assert line["duration_ms"] >= 0
+    assert (line.type, line.ids, line.attempt) == ("probe.run", ["one"], 1)
+    assert (line.outcome, line.error, line.fault) == (outcome, error, fault)
+    assert line.milliseconds[0] >= 0
+
+
+def test_of_jobs_that_end_together_those_that_ended_alike_are_shown_together() -> None:
+    """Each once, with its own tenant and trace."""
+    watched = Watched(FakeTracing())
+    group = [_in_flight(Job_Id=name) for name in "abcdef"]
+    group[1].job.attempt = 2
+    group[2].job.tenant = "acme"
+    group[3].trace_id = TRACE
+    watched.observer.started(group)
+    for in_flight in group:
+        in_flight.verdict = DONE
+    group[4].verdict = RETRY
+    watched.observer.finished(group)
+    shown = {(line.attempt, line.outcome): (line.ids, line.tenants, line.traces) for line in watched.lines}
+    assert shown == {
+        (1, "done"): (["a", "c", "d", "f"], [None, "acme", None, None], [None, None, TRACE, None]),
+        (2, "done"): (["b"], [None], [None]),
+        (1, "retry"): (["e"], [None], [None]),
+    }
+    assert watched.metrics.in_flight == 0
 
 
 def test_the_line_names_the_trace() -> None:
     """That of the job's span, else that of its sender, else none."""
     sender = _in_flight(traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
-    assert Watched(FakeTracing("span")).watch(sender, DONE)["trace_id"] == "span"
-    assert Watched(FakeTracing()).watch(sender, DONE)["trace_id"] == TRACE
-    assert Watched(FakeTracing()).watch(_in_flight(), DONE)["trace_id"] is None
+    assert Watched(FakeTracing("span")).watch(sender, DONE).traces == ["span"]
+    assert Watched(FakeTracing()).watch(sender, DONE).traces == [TRACE]
+    assert Watched(FakeTracing()).watch(_in_flight(), DONE).traces == [None]
 
 
 @pytest.mark.parametrize(
