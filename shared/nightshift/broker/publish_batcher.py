@@ -64,7 +64,10 @@ class PublishBatcher:
             else:
                 self._worth.batch_took(count, time.monotonic() - begun)
                 return stored
-        outcomes = await asyncio.gather(*(self._outcome(message) for message in messages))
+        if count == 1:  # most are alone, and need no task
+            outcomes = [await self._outcome(messages[0])]
+        else:
+            outcomes = await asyncio.gather(*(self._outcome(message) for message in messages))
         if not any(isinstance(outcome, Exception) for outcome in outcomes):
             self._worth.singles_took(count, time.monotonic() - begun)
         return outcomes

@@ -76,7 +76,8 @@ class JobLines(LineBatch[JobLine]):
         )
 
     def _typed_by_others(self, lines: Sequence[JobLine]) -> str:
-        return "\n".join([*{line.type for line in lines}, *[f"{line.job_id} {line.trace_id}" for line in lines]])
+        ids, traces = [line.job_id for line in lines], [line.trace_id for line in lines if line.trace_id]
+        return "\n".join([*{line.type for line in lines}, *ids, *traces])
 
     def _sentence(self, values: dict[str, Any]) -> dict[str, Any]:
         values["message"] = f"{values['type']} {values['outcome']} in {values['duration_ms']:.1f} ms"
