@@ -26,13 +26,13 @@ def problem_with(packages: str) -> str | None:
         except ModuleNotFoundError as error:
             parents = {package[:end] for end, letter in enumerate(package) if letter == "."}
             return _missing(package) if error.name in parents else _broken(package, error)
-        except Exception as error:  # noqa: BLE001 - its parents are imported to look
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - its parents are imported to look
             return _broken(package, error)
     try:
         load_catalogue(packages)
     except DeclarationError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - whatever an application's module raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an application's module raises
         return _broken(packages, error)
     return None
 
@@ -52,7 +52,7 @@ def _missing(package: str) -> str:
     return f"there is no package {package!r}: run this in the folder that holds it, or install it"
 
 
-def _broken(package: str, error: Exception) -> str:
+def _broken(package: str, error: BaseException) -> str:
     """Say what a module raises, and where in the application."""
     text = " ".join(str(error).split())
     if isinstance(error, SyntaxError):

@@ -8,7 +8,7 @@ from nightshift.backoff import Retries
 from nightshift.contract.declaration import DeclarationError, DeclaredSchedule
 from nightshift.contract.message import Message
 from nightshift.contract.wire import service_of
-from nightshift.service.signature import DeclaredFunction, read
+from nightshift.service.signature import DeclaredFunction, read_returning
 
 EventTable = dict[tuple[str, str], DeclaredFunction]
 """The handlers of webhooks, by source and pattern of the event's type."""
@@ -59,7 +59,8 @@ def job_handler(
         DeclarationError: there is no such annotation, or the message is another service's, or the time limit is longer
             than the message's.
     """
-    declared = read(function, ("message: …", "job: Job"))
+    declared = read_returning(function, ("message: …", "job: Job"))
+    _check_options(declared, options)
     message = message or declared.first
     if not (isinstance(message, type) and issubclass(message, Message) and message.TYPE):
         raise DeclarationError(
@@ -80,8 +81,19 @@ def job_handler(
             declared.place, f"{declared.name}: timeout={options.timeout:g} seconds, it has to be {limit}"
         )
     told = options.on_dead_letter
-    hook = None if told is None else read(told, ("message", "job", "reason"))
+    hook = None if told is None else read_returning(told, ("message", "job", "reason"))
     return DeclaredHandler(message, declared, options, hook)
+
+
+def _check_options(declared: DeclaredFunction, options: JobOptions) -> None:
+    retries, timeout = options.retries, options.timeout
+    if retries is not None and not isinstance(retries, Retries):
+        raise DeclarationError(
+            declared.place,
+            f"{declared.name}: retries={retries!r}: write retries=Retries(most=…), which counts the first attempt, too",
+        )
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+        raise DeclarationError(declared.place, f"{declared.name}: timeout={timeout!r}: write a number of seconds")
 
 
 def check_schedules(service: str, schedules: Sequence[DeclaredSchedule]) -> None:

@@ -1,5 +1,6 @@
 """A service that an application declares in a module of its own, with what its jobs need."""
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from nightshift.contract.message import Message
 from nightshift.contract.wire import RESERVED_SERVICES
 from nightshift.service.declarations import GIVEN, Declarations
 from nightshift.service.declared import DeclaredHandler, JobOptions, job_handler
-from nightshift.service.signature import read
+from nightshift.service.signature import read, read_returning
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -61,6 +62,8 @@ class Service(Declarations):
                 f"the name {name!r} of a service cannot be one: write up to 31 lower-case letters, digits, hyphens",
             )
         super().__init__(name, schema, publishes)
+        if not (isinstance(settings, type) and issubclass(settings, Settings)):
+            raise DeclarationError(self.place, f"settings={settings!r}: name a subclass of nightshift.Settings")
         self.settings = settings
 
     @overload
@@ -137,6 +140,9 @@ class Service(Declarations):
 
     def event(self, name: str) -> Callable[[F], F]:
         """Declare the handler of a schedule that is written elsewhere: in the file that SCHEDULES_FILE names."""
+        if not isinstance(name, str):
+            place = read(name, ("event: ScheduleFired", "job: Job")).place
+            raise DeclarationError(place, "the schedule is not named: write @….event('billing.dunning')")
 
         def declare(function: F) -> F:
             self._event_handler(name, function)
@@ -164,7 +170,10 @@ class Service(Declarations):
 
         What the handler raises is raised at the `yield`, and has to be let through. The first one is outermost.
         """
-        self.hooks.append(read(function, ("message", "job")))
+        hook = read(function, ("message", "job"))
+        if not inspect.isasyncgenfunction(function):
+            raise DeclarationError(hook.place, f"{hook.name} has to be an async def that yields once, around the job")
+        self.hooks.append(hook)
         return function
 
     def run(
@@ -180,7 +189,7 @@ class Service(Declarations):
         return run(self, program, arguments, environ)
 
     def _event_handler(self, name: str, function: Callable[..., Any]) -> DeclaredHandler:
-        declared = read(function, ("event: ScheduleFired", "job: Job"))
+        declared = read_returning(function, ("event: ScheduleFired", "job: Job"))
         if declared.first is not ScheduleFired:
             raise DeclarationError(
                 declared.place,

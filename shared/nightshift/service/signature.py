@@ -86,6 +86,18 @@ def read(function: AnyFunction, positional: tuple[str, ...]) -> DeclaredFunction
     )
 
 
+def read_returning(function: AnyFunction, positional: tuple[str, ...]) -> DeclaredFunction:
+    """Read a function that has done its work when it returns.
+
+    Raises:
+        DeclarationError: it yields, or takes another number of parameters.
+    """
+    declared = read(function, positional)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise DeclarationError(declared.place, f"{declared.name} yields: it has to return when its work is done")
+    return declared
+
+
 _POSITIONAL = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 

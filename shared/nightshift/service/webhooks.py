@@ -15,7 +15,7 @@ from nightshift.messaging.job import Job
 from nightshift.outcomes import Skip
 from nightshift.service.declared import EventTable, JobOptions, job_handler
 from nightshift.service.service import Service
-from nightshift.service.signature import read
+from nightshift.service.signature import read_returning
 from nightshift.webhooks.handled import WebhookEvent, decode_event
 from nightshift.webhooks.received import SOURCE, WebhookReceived
 
@@ -74,7 +74,7 @@ class Webhooks(Service):
         """
 
         def declare(function: F) -> F:
-            declared = read(function, _POSITIONAL)
+            declared = read_returning(function, _POSITIONAL)
             if not re.fullmatch(SOURCE, source):
                 raise DeclarationError(
                     declared.place, f"{source!r} is no name of a source: write it in lower case, as in 'stripe'"

@@ -130,6 +130,20 @@ MISTAKES = [
         12,
         "charge asks for 'databse', which the service billing does not have; did you mean database?",
     ),
+    (BEGIN + handler().replace("...", "yield"), 12, "charge yields: it has to return when its work is done"),
+    (BEGIN + handler(options="retries=5"), 12, "charge: retries=5: write retries=Retries(most=…), which counts the"),
+    (BEGIN + handler(options="timeout='60'"), 12, "charge: timeout='60': write a number of seconds"),
+    (
+        BEGIN + handler().replace("@billing.handler()", "@billing.around"),
+        12,
+        "charge has to be an async def that yields once, around the job",
+    ),
+    (
+        BEGIN + schedule("").replace("@billing.every()", "@billing.event"),
+        12,
+        "the schedule is not named: write @….event('billing.dunning')",
+    ),
+    ('billing = Service("billing", settings="x")', 11, "settings='x': name a subclass of nightshift.Settings"),
     (BEGIN + handler(options="timeout=0"), 12, "charge: timeout=0 seconds, it has to be more than 0"),
     ('billing = Service("Billing")', 11, "the name 'Billing' of a service cannot be one"),
     ('billing = Service("cron")', 11, "the name 'cron' of a service "),
@@ -169,6 +183,7 @@ def test_a_mistake_is_one_line_with_file_and_line(text: str, line: int, problem:
         ("x = 1 +", "{file}:1: SyntaxError: invalid syntax"),
         ("\nundefined", "{file}:2: NameError: name 'undefined' is not defined"),
         ("import nowhere", "{file}:1: ModuleNotFoundError: No module named 'nowhere'"),
+        ("raise SystemExit('no database')", "{file}:1: SystemExit: no database"),
         (
             "from nightshift import Message\nclass A(Message):\n    SUBJECT = 'billing.charge'",
             "{file}:2: TypeError: A: SUBJECT is 'billing.charge', expected 'jobs.<service>.<verb>' in lower case",
