@@ -62,7 +62,7 @@ class Service(Declarations):
                 f"the name {name!r} of a service cannot be one: write up to 31 lower-case letters, digits, hyphens",
             )
         super().__init__(name, schema, publishes)
-        if not (isinstance(settings, type) and issubclass(settings, Settings)):
+        if not _is_settings(settings):
             raise DeclarationError(self.place, f"settings={settings!r}: name a subclass of nightshift.Settings")
         self.settings = settings
 
@@ -140,7 +140,7 @@ class Service(Declarations):
 
     def event(self, name: str) -> Callable[[F], F]:
         """Declare the handler of a schedule that is written elsewhere: in the file that SCHEDULES_FILE names."""
-        if not isinstance(name, str):
+        if callable(name):  # the decorator stands without parentheses
             place = read(name, ("event: ScheduleFired", "job: Job")).place
             raise DeclarationError(place, "the schedule is not named: write @….event('billing.dunning')")
 
@@ -210,3 +210,7 @@ class Service(Declarations):
                 handler.declared.place,
                 f"{job_type} has a handler already, {first.declared.name} at {first.declared.place}: keep one",
             )
+
+
+def _is_settings(given: Any) -> bool:
+    return isinstance(given, type) and issubclass(given, Settings)
