@@ -13,6 +13,8 @@ from nightshift.contract import wire
 from nightshift.outcomes import Unavailable
 
 _RETRY_SECONDS = 0.25
+CHANGE_SECONDS = 30.0
+"""A change of a stream or a consumer may take as long: the broker waits for its disk, which others may keep busy."""
 _SUSPICIOUS_SECONDS, _PING_SECONDS = 2.0, 1.0
 NO_STREAM = "no stream takes it (has `nightshift provision` been run?), or the broker is electing a leader"
 

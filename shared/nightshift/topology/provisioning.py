@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection
-from nightshift.broker.jetstream import manage
+from nightshift.broker.jetstream import CHANGE_SECONDS, manage
 from nightshift.topology import bulk_queue, remaking
 from nightshift.topology.consumer import Consumer
 from nightshift.topology.stream_changes import apply
@@ -163,11 +163,12 @@ async def _ensure_bulk_consumer(connection: Connection, consumer: Consumer, stre
             await _make_consumer(connection, consumer, info["config"])
         return [f"consumer {consumer.name} on {consumer.stream} updated{_listed(changes)}"] if changes else []
     if info:
-        await manage(connection, f"CONSUMER.DELETE.{where}")
+        await manage(connection, f"CONSUMER.DELETE.{where}", timeout_seconds=CHANGE_SECONDS)
     paused = {name: value for name, value in (info or {"config": {}})["config"].items() if name == "pause_until"}
     made = await _make_consumer(connection, consumer, paused)
     metadata = {**(stream.get("metadata") or {}), bulk_queue.MARK: made["created"]}
-    await manage(connection, f"STREAM.UPDATE.{consumer.stream}", {**stream, "metadata": metadata})
+    config = {**stream, "metadata": metadata}
+    await manage(connection, f"STREAM.UPDATE.{consumer.stream}", config, timeout_seconds=CHANGE_SECONDS)
     return [f"consumer {consumer.name} on {consumer.stream} " + (f"made anew: {fault}" if fault else "created")]
 
 
@@ -176,13 +177,14 @@ async def _make_consumer(
 ) -> dict[str, Any]:
     subject = f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}.{consumer.filter}"
     config = {**(current or {}), **consumer.config()}
-    return await manage(connection, subject, {"stream_name": consumer.stream, "config": config})
+    request = {"stream_name": consumer.stream, "config": config}
+    return await manage(connection, subject, request, timeout_seconds=CHANGE_SECONDS)
 
 
 async def _ask(connection: Connection, call: str) -> dict[str, Any] | None:
     """Ask about a stream or a consumer; None where it does not exist."""
     try:
-        return await manage(connection, call)
+        return await manage(connection, call, timeout_seconds=CHANGE_SECONDS)  # it waits behind changes
     except BrokerRefusedError as refused:
         if refused.code in _NOT_FOUND:
             return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from nightshift.broker import BrokerRefusedError, Connection, QueueFullError, direct_get
 from nightshift.broker.direct_get import nanoseconds
-from nightshift.broker.jetstream import manage, store
+from nightshift.broker.jetstream import CHANGE_SECONDS, manage, store
 from nightshift.outcomes import Unavailable
 from nightshift.topology import bulk_queue
 from nightshift.topology.consumer import Consumer
@@ -81,7 +81,8 @@ async def create(connection: Connection, stream: str, config: Mapping[str, Any])
     deadline = time.monotonic() + _FILES_SECONDS
     while True:
         try:
-            await manage(connection, f"STREAM.CREATE.{stream}", {**config, "first_seq": time.time_ns() // 1000})
+            request = {**config, "first_seq": time.time_ns() // 1000}
+            await manage(connection, f"STREAM.CREATE.{stream}", request, timeout_seconds=CHANGE_SECONDS)
         except BrokerRefusedError as refused:
             if refused.code == _MADE_ALREADY:  # another provisioning was faster
                 return
@@ -189,7 +190,8 @@ async def _is_empty(connection: Connection, consumer: Consumer) -> bool:
 
 
 async def _config(connection: Connection, consumer: Consumer) -> dict[str, Any]:
-    config: dict[str, Any] = (await manage(connection, f"STREAM.INFO.{consumer.stream}"))["config"]
+    answer = await manage(connection, f"STREAM.INFO.{consumer.stream}", timeout_seconds=CHANGE_SECONDS)
+    config: dict[str, Any] = answer["config"]
     return config
 
 

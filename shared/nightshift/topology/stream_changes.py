@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightshift.broker import BrokerRefusedError, Connection
-from nightshift.broker.jetstream import manage
+from nightshift.broker.jetstream import CHANGE_SECONDS, manage
 
 _OVERLAPS, _UNCHANGEABLE = 10065, 10052
 """Another stream takes some of these subjects; what the storage or the retention is cannot be changed."""
@@ -19,7 +19,7 @@ async def apply(connection: Connection, call: str, config: Mapping[str, Any]) ->
     """
     name = config["name"]
     try:
-        await manage(connection, f"STREAM.{call}.{name}", config)
+        await manage(connection, f"STREAM.{call}.{name}", config, timeout_seconds=CHANGE_SECONDS)
     except BrokerRefusedError as refused:
         if refused.code == _OVERLAPS:
             others = [other for one in config["subjects"] for other in await _streams_of(connection, one)]

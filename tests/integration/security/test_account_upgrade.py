@@ -4,10 +4,11 @@ import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from contracts.email import SendEmail
 from nightshift.broker import Connection, connect
-from nightshift.broker.jetstream import manage, store
+from nightshift.broker.jetstream import CHANGE_SECONDS, manage, store
 from nightshift.config.secret import Secret
 from nightshift.config.settings import ProcessSettings
 from nightshift.contract.catalogue import load_catalogue
@@ -30,6 +31,11 @@ NOW = broker_config(TABLE, {name: f"{name}-password" for name in TABLE})
 async def _operator(broker: Broker) -> Connection:
     settings = ProcessSettings(nats_url=broker.url, nats_user="operator", nats_password=Secret("operator-password"))
     return await connect(settings, name="operator")
+
+
+async def _info(operator: Connection, call: str) -> dict[str, Any]:
+    """Ask the broker, which may wait for a busy disk."""
+    return await manage(operator, call, timeout_seconds=CHANGE_SECONDS)
 
 
 def _start(data: Path) -> subprocess.CompletedProcess[str]:
@@ -59,11 +65,11 @@ async def test_jobs_that_wait_are_delayed_or_dead_are_kept(tmp_path: Path) -> No
         operator = await _operator(broker)
         assert await provision_broker(operator, DECLARED) == []
         for stream, messages in (("EMAIL", 5), ("EMAIL_LATER", 1), ("EMAIL_DLQ", 1)):
-            assert (await manage(operator, f"STREAM.INFO.{stream}"))["state"]["messages"] == messages, stream
-        assert (await manage(operator, "CONSUMER.INFO.EMAIL.email"))["num_pending"] == 5
+            assert (await _info(operator, f"STREAM.INFO.{stream}"))["state"]["messages"] == messages, stream
+        assert (await _info(operator, "CONSUMER.INFO.EMAIL.email"))["num_pending"] == 5
 
         async def due() -> bool:
-            return bool((await manage(operator, "CONSUMER.INFO.EMAIL_LATER.email"))["num_pending"] == 1)
+            return bool((await _info(operator, "CONSUMER.INFO.EMAIL_LATER.email"))["num_pending"] == 1)
 
         await eventually(due, what="the delayed job is due")
         await operator.close()
