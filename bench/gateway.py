@@ -14,6 +14,7 @@ import uvloop
 
 from bench import http_load
 from bench.http_load import Load, post
+from bench.processor_time import processor_seconds
 from bench.report import write_figures
 from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import manage
@@ -31,27 +32,32 @@ JOB = {"to": "ada@example.com", "subject": "Hello", "body": "<p>" + "x" * 130 + 
 
 @dataclass
 class Rounds:
-    """What a way of sending did, round by round: rates, and the milliseconds of each request."""
+    """What a way of sending did, round by round: rates, what each took of the server, each request's milliseconds."""
 
     rates: list[float] = field(default_factory=list)
+    processor_us: list[float] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
 
-    def add(self, load: Load, per_request: int) -> None:
-        """Add a round, in which each request stood for so many jobs."""
+    def add(self, load: Load, per_request: int, processor_seconds: float) -> None:
+        """Add a round, in which each request stood for so many jobs, and the server computed for so long."""
+        count = len(load.latencies_ms) * per_request
         self.rates.append(load.rate * per_request)
+        self.processor_us.append(processor_seconds / count * 1e6)
         self.latencies_ms += load.latencies_ms
 
     def figure(self, unit: str) -> str:
-        """Return the median rate, with the latencies."""
+        """Return the median rate, with the latencies and the server's own time for each."""
         p50, p99 = (statistics.quantiles(self.latencies_ms, n=100)[percent - 1] for percent in (50, 99))
-        return f"{statistics.median(self.rates):,.0f} {unit}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+        rate, own = statistics.median(self.rates), statistics.median(self.processor_us)
+        return f"{rate:,.0f} {unit}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms, {own:.0f} µs of its server's processor each"
 
 
 @dataclass(frozen=True)
 class Way:
-    """A way of sending: where, what, by how many callers, and the status of each answer."""
+    """A way of sending: to which process, where, what, by how many callers, and the status of each answer."""
 
     title: str
+    pid: int
     port: int
     requests: Callable[[int], list[bytes]]
     count: int
@@ -62,9 +68,20 @@ class Way:
     before: Callable[[], Awaitable[object]] | None = None
 
 
+@dataclass(frozen=True)
+class Servers:
+    """What is measured: the process of the gateway, that of the bare route and its port, and a key."""
+
+    stack: Stack
+    gateway_pid: int
+    bare_pid: int
+    bare_port: int
+    key: str
+
+
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Stack, int, str]]:
-    """The stack with the gateway and, beside it, the bare route; yields it, the latter's port, and a key."""
+async def running(folder: Path) -> AsyncIterator["Servers"]:
+    """Run the stack with the gateway and, beside it, the bare route."""
     stack = Stack(folder)
     await stack.start()
     (bare,) = free_ports(1)
@@ -77,27 +94,34 @@ async def running(folder: Path) -> AsyncIterator[tuple[Stack, int, str]]:
         made = json.loads(
             await stack.run("nightshift.cli", "keys", "create", "bench", "--scope", "jobs:write", "--json")
         )
-        yield stack, bare, made["key"]
+        yield Servers(stack, gateway.process.pid, reference.pid, bare, made["key"])
     finally:
         await reference.kill()
         await gateway.kill()
         await stack.kill()
 
 
-def ways(stack: Stack, bare: int, key: str, requests: int, empty: Callable[[], Awaitable[object]]) -> list[Way]:
+def ways(servers: Servers, requests: int, empty: Callable[[], Awaitable[object]]) -> list[Way]:
     """Return every way, in the order in which they take turns."""
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    port, body = stack.gateway_port.number, json.dumps(JOB).encode()
+    headers = {"Authorization": f"Bearer {servers.key}", "Content-Type": "application/json"}
+    pid, port, body = servers.gateway_pid, servers.stack.gateway_port.number, json.dumps(JOB).encode()
     batch = json.dumps({"jobs": [{"body": JOB}] * BATCH}).encode()
     one = post("/v1/jobs/email.send", body, headers)
     many = post("/v1/jobs/email.send/batch", batch, headers)
-    refused = post("/v1/jobs/email.send", body, {**headers, "Authorization": f"Bearer {key[:-1]}x"})
+    refused = post("/v1/jobs/email.send", body, {**headers, "Authorization": f"Bearer {servers.key[:-1]}x"})
     batches = max(BATCH_CALLERS, requests // BATCH)
     return [
-        Way("a bare route of the same server", bare, lambda n: [post("/bare", body, headers)] * n, requests),
-        Way("POST /v1/jobs/email.send", port, lambda n: [one] * n, requests, before=empty),
+        Way(
+            "a bare route of the same server",
+            servers.bare_pid,
+            servers.bare_port,
+            lambda n: [post("/bare", body, headers)] * n,
+            requests,
+        ),
+        Way("POST /v1/jobs/email.send", pid, port, lambda n: [one] * n, requests, before=empty),
         Way(
             f"batches of {BATCH:,}",
+            pid,
             port,
             lambda n: [many] * n,
             batches,
@@ -106,7 +130,7 @@ def ways(stack: Stack, bare: int, key: str, requests: int, empty: Callable[[], A
             unit="jobs",
             before=empty,
         ),
-        Way("refused: a wrong key", port, lambda n: [refused] * n, requests, status=401),
+        Way("refused: a wrong key", pid, port, lambda n: [refused] * n, requests, status=401),
     ]
 
 
@@ -114,16 +138,18 @@ async def measure(requests: int, rounds: int) -> dict[str, tuple[Way, Rounds]]:
     """Every way in turn, round by round."""
     measured: dict[str, tuple[Way, Rounds]] = {}
     with tempfile.TemporaryDirectory() as name:
-        async with running(Path(name)) as (stack, bare, key):
-            connection = await connect(ProcessSettings(nats_url=stack.broker.url), name="bench")
+        async with running(Path(name)) as servers:
+            connection = await connect(ProcessSettings(nats_url=servers.stack.broker.url), name="bench")
             for number in range(rounds):
-                for way in ways(stack, bare, key, requests, lambda: _emptied(connection)):
+                for way in ways(servers, requests, lambda: _emptied(connection)):
                     if way.before:
                         await way.before()
+                    began = processor_seconds(way.pid)
                     load = await http_load.send(way.port, way.requests(way.count), way.callers)
+                    computed = processor_seconds(way.pid) - began
                     load.expect(way.status)
                     _, found = measured.setdefault(way.title, (way, Rounds()))
-                    found.add(load, way.jobs)
+                    found.add(load, way.jobs, computed)
                     print(f"  round {number + 1}  {way.title:<36}{found.rates[-1]:>10,.0f} {way.unit}/s", flush=True)
             await connection.close()
     return measured
@@ -143,8 +169,10 @@ def main() -> int:
     options = parser.parse_args()
     measured = uvloop.run(measure(options.requests, options.rounds))
     rows = {title: rounds.figure(way.unit) for title, (way, rounds) in measured.items()}
-    bare, ours = (statistics.median(rounds.rates) for _, rounds in list(measured.values())[:2])
-    rows["enqueue, of the bare route"] = f"{ours / bare:.0%}"
+    bare, ours = (rounds for _, rounds in list(measured.values())[:2])
+    share = statistics.median(ours.rates) / statistics.median(bare.rates)
+    alone = statistics.median(bare.processor_us) / statistics.median(ours.processor_us)
+    rows["enqueue, of the bare route"] = f"{share:.0%}; by its server's processor time {alone:.0%}"
     how = f"median of {options.rounds} rounds, {CALLERS} callers (batches: {BATCH_CALLERS}), one process of the gateway"
     print(write_figures("gateway", f"{how}, client and broker beside it, sync_interval: always", rows))
     return 0

@@ -42,17 +42,19 @@ class Batcher(Generic[T, R]):
             parts = [items[start : start + self._max_size] for start in range(0, len(items), self._max_size)]
             answers = await asyncio.gather(*(self.together(part) for part in parts))
             return [result for answer in answers for result in answer]
-        future: asyncio.Future[Sequence[R | Exception]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Sequence[R | Exception]] = loop.create_future()
         self._waiting.append((items, future))
         if self._patience_seconds is not None:
-            self._limit(future, self._patience_seconds)
+            self._limit(future, self._patience_seconds, loop)
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         return await future
 
-    def _limit(self, future: "asyncio.Future[Sequence[R | Exception]]", seconds: float) -> None:
+    def _limit(
+        self, future: "asyncio.Future[Sequence[R | Exception]]", seconds: float, loop: asyncio.AbstractEventLoop
+    ) -> None:
         """Let a call end in time. One timer serves all: a timer for each would cost more than what most calls do."""
-        loop = asyncio.get_running_loop()
         self._impatient.append((loop.time() + seconds, future))
         if len(self._impatient) == 1:
             loop.call_at(self._impatient[0][0], self._give_up)

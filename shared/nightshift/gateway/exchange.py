@@ -58,10 +58,13 @@ class Exchange:
         """Pass on what goes out; an answer that comes before the whole body has come is the connection's last."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", []), (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
+            message["headers"] = headers = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.request_id.encode()),
+                _NO_SNIFFING,
+            ]
             if self._connection is not None and self._connection.is_receiving:
                 headers.append((b"connection", b"close"))
-            message = {**message, "headers": headers}
         else:
             self.sent += len(message.get("body", b""))
         await self._send(message)

@@ -100,8 +100,13 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Take a piece of the body; one that comes alone is handed on as it is, where uvicorn would copy it twice."""
         self._body.grew(len(body))
+        cycle: Any = self.cycle
+        if not cycle.body:
+            cycle.body = b""  # to add to it is no copy
+        elif isinstance(cycle.body, bytes):
+            cycle.body = bytearray(cycle.body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
