@@ -13,7 +13,6 @@ case "${1:-}" in
 esac
 cd "$(dirname "$0")/.."
 config=$(docker compose config)
-settings=$(docker compose config --no-interpolate)
 project=$(echo "$config" | sed -n 's/^name: //p')
 # SERVICE ADDRESS PORT, a line for each that is published.
 published=$(echo "$config" | awk '
@@ -26,7 +25,8 @@ image=$(echo "$config" | awk '/^  [^ ]+:$/ { here = $1 == "nats:" } here && /^  
 docker image inspect "$image" >/dev/null 2>&1 || docker pull --quiet "$image" >/dev/null
 
 own() { docker ps --quiet --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.service=$1" --filter "publish=$2"; }
-setting() { echo "$settings" | awk -v service="$1:" '/^  [^ ]+:$/ { here = $1 == service } here && /^      - [^ ]*\$\{/ && match($0, /\$\{[A-Z0-9_]+/) { print substr($0, RSTART + 2, RLENGTH - 2); exit }'; }
+# The setting in the file's own line, `ports: ["127.0.0.1:${GATEWAY_PORT:-8000}:8000"]`.
+setting() { awk -v service="$1:" '/^  [^ ]+:$/ { here = $1 == service } here && /^    ports:/ && match($0, /\$\{[A-Z0-9_]+/) { print substr($0, RSTART + 2, RLENGTH - 2); exit }' docker-compose*.yml; }
 
 taken=0
 while read -r service address port; do
