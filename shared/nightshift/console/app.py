@@ -5,7 +5,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nightshift.console.actions import bulks, cancelling, queues
+from nightshift.console.actions import bulks, cancelling, edited, export, queues
 from nightshift.console.actions import letters as letter_actions
 from nightshift.console.actions import schedules as schedule_actions
 from nightshift.console.context import ConsoleContext, Screen
@@ -30,7 +30,7 @@ SCREENS = (
 )
 """The navigation."""
 _AREAS = (now, queue, jobs, job, dead, schedules, workers, audit)
-_ACTIONS = (bulks, letter_actions, queues, schedule_actions, cancelling, send)
+_ACTIONS = (bulks, export, letter_actions, edited, queues, schedule_actions, cancelling, send)
 _FOREVER = "public, max-age=31536000, immutable"
 
 

@@ -25,10 +25,12 @@ from nightshift.console.sign_in.proxy import ProxySignIn
 from nightshift.console.sign_in.sessions import Sessions
 from nightshift.console.sign_in.throttle import Throttle
 from nightshift.console.sign_in.users_file import UsersFile
+from nightshift.console.web.kept_forms import KeptForms
 from nightshift.http.client_address import AddressOf
 from nightshift.messaging.audit_backlog import AuditBacklog
 from nightshift.messaging.job_watch import JobWatch
 from nightshift.messaging.publisher import Publisher
+from nightshift.topology.permissions import CONSOLE_VIEWER
 from nightshift.topology.topology import Topology
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ class ConsoleContext:
     address_of: AddressOf
     cookie: str
     throttle: Throttle = field(default_factory=Throttle)
+    kept_forms: KeptForms = field(default_factory=KeptForms)
     screens: Sequence[Screen] = ()
     answers: SharedAnswers = field(default_factory=SharedAnswers)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
@@ -104,6 +107,11 @@ class ConsoleContext:
     def services(self) -> list[str]:
         """The services that have queues."""
         return sorted({consumer.name for consumer in self.topology.consumers})
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the broker lets this console change nothing: then nothing is offered that it would refuse."""
+        return self.settings.nats_user == CONSOLE_VIEWER
 
     def person_of(self, request: Request) -> Person | None:
         """Return who sends a request; None if nobody has signed in."""

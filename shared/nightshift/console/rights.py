@@ -34,6 +34,8 @@ ROLES: Mapping[Role, frozenset[Right]] = {
     "operator": _ON_CALL,
     "admin": frozenset(Right),
 }
+READING = frozenset({Right.LOOK, Right.REVEAL})
+"""What changes nothing but the record of what people do."""
 
 EVERYBODY: Final = "*"
 

@@ -40,7 +40,6 @@ from nightshift.outcomes import Unavailable
 from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import describe_self
-from nightshift.topology.permissions import CONSOLE_VIEWER
 from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
 
@@ -134,7 +133,7 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         JobWatch(connection, {one.name for one in topology.consumers}),
     )
     audit = Audit(operator.connection, backlog, part="console", who=NAME)
-    bulks = BulkRunner(connection, index, follower, audit)
+    bulks = BulkRunner(connection, index, follower, audit, operator.objects())
     watch.on_told = bulks.hear
     header, secret, trusted = (
         settings.console_proxy_header,
@@ -180,7 +179,7 @@ async def _keep_connected(console: ConsoleContext, frame: ProcessFrame) -> None:
     """Connect, however long the broker is away: the console says so meanwhile."""
     name = console.settings.nats_user or NAME
     await establish(console.connection, console.settings, name=name)
-    if console.settings.nats_user != CONSOLE_VIEWER:  # which the broker lets hear nothing of jobs
+    if not console.is_read_only:  # else the broker lets it hear nothing of jobs
         await console.watch.start()
     me = describe_self(NAME, frame.health.url)
     await frame.answer_discovery(console.connection, lambda: me)

@@ -13,6 +13,7 @@ from nightshift.config.env_fields import Pattern
 from nightshift.config.env_settings import SettingsError
 from nightshift.config.networks import network_problems
 from nightshift.config.secret import Secret
+from nightshift.console.links import link_problems
 from nightshift.console.rights import Role, roles_of_groups
 from nightshift.console.sign_in.users_file import read_users
 
@@ -39,6 +40,13 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
     console_name: Annotated[
         str, Meta(max_length=40, description="Name of this environment, shown on every page: production.")
     ] = ""
+    console_links: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Links on the page of a job, each a name, = and an address in which {type}, {id}, {tenant} and "
+            "{trace} are replaced: Trace=https://traces.example.com/{trace}. One whose value is not known is left out."
+        ),
+    ] = ()
     console_users_file: Annotated[
         Path | None,
         Meta(description="File of the people who may sign in (TOML); read anew when it changes. See docs/console.md."),
@@ -90,6 +98,14 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
     console_oidc_scopes: Annotated[
         tuple[str, ...], Meta(description="What is asked of the provider, besides openid.")
     ] = ("profile", "email")
+    console_two_person: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="From so many dead letters on, a second person has to agree before they are discarded; 0: "
+            "nobody has to.",
+        ),
+    ] = 0
     console_session_hours: Annotated[
         float, Meta(gt=0, le=720, description="How long a session lasts without being used.")
     ] = 12
@@ -117,6 +133,7 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
                 read_users(self.console_users_file)
             except SettingsError as error:
                 yield from error.problems
+        yield from link_problems(self.console_links)
         yield from _proxy_problems(self)
         yield from _oidc_problems(self)
 

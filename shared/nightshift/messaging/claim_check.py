@@ -74,6 +74,15 @@ async def renew(objects: ObjectStore, key: str, runs_at: datetime) -> str:
     return await put(objects, await fetch(objects, key), runs_at)
 
 
+def kept_until(key: str) -> date:
+    """Return the first day on which the body of a claim may be gone.
+
+    Raises:
+        InvalidClaimError: the key is of another form.
+    """
+    return _parse(key)[0]
+
+
 def _parse(key: str) -> tuple[date, str]:
     match = _KEY.fullmatch(key)
     try:

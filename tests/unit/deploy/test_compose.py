@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
+from nightshift.config.settings import variables
+from nightshift.console.settings import ConsoleSettings
 from tests.repository import ROOT, SERVICES
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -33,3 +35,13 @@ def test_a_backup_has_every_volume_but_those_that_can_be_made_anew() -> None:
     passing = {"scratch", "spool", "prometheus", "alertmanager", "grafana"}
     copied = {volume.partition(":")[0] for volume in COMPOSE["services"]["backup"]["volumes"] if ":/stack/" in volume}
     assert copied == set(COMPOSE["volumes"]) - passing
+
+
+def test_whoever_runs_the_stack_sets_in_its_environment_how_people_sign_in_to_the_console() -> None:
+    """Every way that the documents name is passed through, and nothing that the console does not know."""
+    declared = COMPOSE["services"]["console"]["environment"]
+    passed = {name for name, value in declared.items() if name.startswith("CONSOLE_") and value is None}
+    known = {variable.name for variable in variables(ConsoleSettings)}
+    assert passed <= known
+    ways = {name for name in known if name.startswith(("CONSOLE_OIDC", "CONSOLE_PROXY", "CONSOLE_TRUSTED"))}
+    assert ways <= passed

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from deploy import credentials, streams
 from nightshift.config.settings import variables
+from nightshift.console.settings import ConsoleSettings
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.runtime.provision_settings import ProvisionSettings
 from nightshift.topology.topology import declared_topology
@@ -258,6 +259,20 @@ def test_who_needs_no_store_reaches_none() -> None:
     assert block["ipBlock"]["except"] == ["169.254.0.0/16"]
     ports = [port["port"] for rule in policies["names-and-broker"]["spec"]["egress"] for port in rule["ports"]]
     assert ports == [53, 53, 4222, 8222]
+
+
+def test_the_console_reaches_an_identity_provider_and_is_told_of_it_where_the_documents_say() -> None:
+    """By HTTPS anywhere, as what users name; its secret is in the Secret that it mounts; the ingress is its address."""
+    (expression,) = of_kind("NetworkPolicy")["stores-and-providers"]["spec"]["podSelector"]["matchExpressions"]
+    assert "console" not in expression["values"]
+    lines = (FOLDER / "settings.env").read_text(encoding="utf-8").replace("# CONSOLE_", "CONSOLE_")
+    told = dict(line.partition("=")[::2] for line in lines.splitlines() if line.startswith("CONSOLE_"))
+    known = {variable.name for variable in variables(ConsoleSettings)}
+    assert {name.removesuffix("_FILE") for name in told} <= known
+    (container,) = of_kind("Deployment")["console"]["spec"]["template"]["spec"]["containers"]
+    mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert told["CONSOLE_OIDC_CLIENT_SECRET_FILE"].rpartition("/")[0] in mounted
+    assert told["CONSOLE_URL"] == f"https://{of_kind('Ingress')['console']['spec']['rules'][0]['host']}"
 
 
 def test_replicas_are_spread_over_machines() -> None:

@@ -46,7 +46,7 @@ def row(letter: Letter, messages: Messages) -> LetterRow:
 async def show(output: Output, letters: AsyncIterator[Letter], messages: Messages) -> int:
     """Show letters in full, each as soon as it is read; return how many there were."""
     if output.as_json:
-        return await output.json_list(_whole(letter, messages) async for letter in letters)
+        return await output.json_list(whole(letter, messages) async for letter in letters)
     shown = 0
     async for letter in letters:
         if shown:
@@ -90,7 +90,8 @@ def _facts(letter: Letter, messages: Messages) -> dict[str, Any]:
     return {**readable, "bytes": len(letter.message.body), "most": _most(letter, messages)}
 
 
-def _whole(letter: Letter, messages: Messages) -> LetterWhole:
+def whole(letter: Letter, messages: Messages) -> LetterWhole:
+    """Return a letter in full."""
     headers = {_text(name): _text(value) for name, value in letter.message.headers.items()}
     try:
         return LetterWhole(**_facts(letter, messages), headers=headers, body=msgspec.json.decode(letter.message.body))

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.broker.message import OutboundMessage
 from nightshift.cli.queries.dead_letters import Letter, Place
+from nightshift.cli.terminal.exit_codes import REFUSED, CommandError
 from nightshift.contract import wire
-from nightshift.messaging import outbound
+from nightshift.messaging import claim_check, outbound
+from nightshift.messaging.claim_check import InvalidClaimError
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore
-from nightshift.topology.topology import dead_letter_stream
+from nightshift.topology.topology import DEAD_LETTER_AGE, dead_letter_stream
 from nightshift.worker import rescheduling
 from nightshift.worker.in_flight import job_of
 
@@ -52,6 +54,18 @@ async def remove_up_to(connection: Connection, service: str, sequence: int) -> i
     return int(answer.get("purged", 0))
 
 
+class BodyExpiresError(CommandError):
+    """A body went by claim check and is not kept for long enough, and this process cannot store it anew."""
+
+    def __init__(self, letter: Letter, until: date) -> None:
+        super().__init__(
+            f"{letter.ref} was not redriven: its body is in the object store until {until} only, which a job that "
+            f"fails again may outlive, and only who reaches the object store can keep it longer (S3_ENDPOINT, "
+            f"S3_ACCESS_KEY, S3_SECRET_KEY)",
+            REFUSED,
+        )
+
+
 class Redrive:
     """Redrives letters at a limited rate, with one in memory at a time.
 
@@ -71,7 +85,7 @@ class Redrive:
 
         Raises:
             BrokerRefusedError, Unavailable: the broker takes no more; `done` counts those redriven, the others stay.
-            BadClaimError: a body went by claim check and cannot be kept for long enough.
+            BodyExpiresError: a body went by claim check and cannot be kept for long enough.
         """
         async for letter in letters:
             await self.one(letter, body)
@@ -86,6 +100,16 @@ class Redrive:
         copy = copy_of(letter, body)
         if self._objects is not None:
             copy = await rescheduling.renew_claim(self._objects, copy, now)
+        elif (until := _claimed_until(copy)) and until < (now + DEAD_LETTER_AGE).date():
+            raise BodyExpiresError(letter, until)
         copy = await self._publisher.claimed(copy, now)
         await self._publisher.store(copy)
         await remove(self._connection, letter.place)
+
+
+def _claimed_until(copy: OutboundMessage) -> date | None:
+    """Return the day until which the body of a claim is kept; None without a claim, or of one that is broken."""
+    try:
+        return claim_check.kept_until(copy.headers[wire.CLAIM]) if wire.CLAIM in copy.headers else None
+    except InvalidClaimError:
+        return None

@@ -31,6 +31,14 @@ class Number(NamedTuple):
     hint: str = ""
 
 
+class Offer(NamedTuple):
+    """What may be done first: words, and the page for it."""
+
+    words: str
+    path: str
+    query: Mapping[str, str]
+
+
 class Question(NamedTuple):
     """What is asked. `command` does the same at the command line, `back` is the page that it came from."""
 
@@ -44,6 +52,7 @@ class Question(NamedTuple):
     fields: Sequence[Choice | Number] = ()
     hidden: Mapping[str, str] = {}
     """What the form carries."""
+    offer: Offer | None = None
     typed: str = ""
     """What has to be typed to confirm it."""
     danger: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from nightshift.cli.terminal.formatting import brief, format_instant, format_span, plural
-from nightshift.console.actions.asking import Number, Question
+from nightshift.console.actions.asking import Number, Offer, Question
 from nightshift.console.letters.selection import Summary, newest_of_each, summary
 from nightshift.console.letters.wanted import Wanted
 from nightshift.console.web.parameters import instant
@@ -13,6 +13,7 @@ from nightshift.console.web.refused import Refused
 from nightshift.console.web.visit import Visit
 
 _LONGEST = 300
+_CHANGED = "The form is not as it was sent: open the plan again."
 _ONLY = "only-"
 """Begins the names of the fields of a form that are the filter: the reason of a death is not why somebody acts."""
 _CANARY = Number("canary", "Canary: letters that run first", "10", "1", "1000", "Their outcome is waited for.")
@@ -29,6 +30,8 @@ class Plan:
             known = f"{progress.share:.0%} of the dead letters are known yet. Try again in a moment."
             raise Refused(503, known, headers={"Retry-After": "2"})
         given, prefix = (visit.form, _ONLY) if visit.request.method == "POST" else (visit.query, "")
+        if prefix and not given.get("bounds"):  # of nothing that was shown: it would be all of them
+            raise Refused(400, _CHANGED)
         wanted = Wanted(**{name: given.get(prefix + name, "")[:_LONGEST] for name in Wanted._fields})
         self.wanted = wanted._replace(since=_absolute(wanted.since), until=_absolute(wanted.until))
         self.until = _bounds(given.get("bounds", "")) or newest_of_each(index)
@@ -49,14 +52,14 @@ class Plan:
         bounds = ",".join(f"{service}:{sequence}" for service, sequence in sorted(self.until.items()))
         return {**{_ONLY + name: value for name, value in self.wanted._asdict().items()}, "bounds": bounds}
 
-    def command(self, verb: str) -> str:
+    def command(self, verb: str, *more: str) -> str:
         """Return the command that does it without canary and brake; empty for what the command line cannot select."""
         wanted = self.wanted
         if wanted.group or wanted.tenant or wanted.since or wanted.until:
             return ""
         named = [(name, getattr(wanted, name)) for name in ("service", "type", "reason", "error")]
         options = " ".join(f"--{name} {shlex.quote(value)}" for name, value in named if value)
-        return f"nightshift dlq {verb} {options or '--all'}"
+        return " ".join(["nightshift dlq", verb, options or "--all", *more])
 
 
 def _absolute(text: str) -> str:
@@ -70,7 +73,7 @@ def _bounds(text: str) -> dict[str, int]:
     for part in text.split(",") if text else ():
         service, _, number = part.partition(":")
         if not (number.isascii() and number.isdecimal() and len(number) < 19):  # noqa: PLR2004 - the largest sequence
-            raise Refused(400, "The form is not as it was sent: open the plan again.")
+            raise Refused(400, _CHANGED)
         found[service] = int(number)
     return found
 
@@ -100,11 +103,12 @@ def discard_question(plan: Plan) -> Question:
         title=f"Discard {plural(count, 'dead letter')}",
         will=(
             "They are removed for good: their jobs never run, and their bodies are lost. There is no way back.",
-            "What dies from now on is not touched. To keep them first: nightshift dlq show --json.",
+            "What dies from now on is not touched.",
         ),
         button=f"Discard {plural(count, 'letter')} for good",
         command=plan.command("purge"),
         back="/dead",
+        offer=Offer("Download them first…", "/dead/export", plan.wanted._asdict()),
         typed=str(count),
         danger=True,
         needs_reason=True,

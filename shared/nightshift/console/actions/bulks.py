@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from starlette.responses import RedirectResponse, Response
 
 from nightshift.cli.terminal.formatting import plural
-from nightshift.console.actions.acting import action_of, audit_of, insist_of
+from nightshift.console.actions.acting import action_of, audit_of, doing, insist_of
 from nightshift.console.actions.asking import Question, ask, mistake
 from nightshift.console.actions.bulk_plans import Plan, discard_question, facts, redrive_question
-from nightshift.console.bulk.work import Bulk, Kind
+from nightshift.console.bulk.store import OthersError
+from nightshift.console.bulk.work import AGREED_WITHIN, Bulk, Kind, State
 from nightshift.console.rights import Right
 from nightshift.console.web.pages import page
 from nightshift.console.web.refused import Refused
@@ -18,6 +19,8 @@ from nightshift.instants import utc_now
 from nightshift.messaging.publish_arguments import new_job_id
 
 _ID = re.compile(r"[0-9a-f]{31}")
+_ELSEWHERE = "Another process of the console works on it, or has just done so. Try again in a moment."
+_NOT_YET = "It stops before its next letter, but that is not kept yet: the broker is away, or another console works."
 _ACTIONS: Mapping[Kind, str] = {"redrive": "dlq.redrive", "discard": "dlq.purge"}
 
 
@@ -79,7 +82,7 @@ async def _begin(visit: Visit, plan: Plan, question: Question, kind: Kind) -> Re
         canary=int(float(visit.form["canary"])) if kind == "redrive" else 0,
         share=float(visit.form["share"]) / 100 if kind == "redrive" else 0.0,
         intent=intent,
-        state="canary" if kind == "redrive" else "running",
+        state=_first_state(visit, kind, plan.summary.letters),
     )
     try:
         await runner.begin(bulk)
@@ -87,6 +90,13 @@ async def _begin(visit: Visit, plan: Plan, question: Question, kind: Kind) -> Re
         await audit.end(intent, "failed", 0, str(error))
         raise
     return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
+
+
+def _first_state(visit: Visit, kind: Kind, letters: int) -> State:
+    if kind == "redrive":
+        return "canary"
+    most = visit.console.settings.console_two_person
+    return "asked" if 0 < most <= letters else "running"
 
 
 async def show_all(visit: Visit) -> Response:
@@ -118,7 +128,9 @@ async def stop(visit: Visit) -> Response:
     """Stop one before its next letter."""
     bulk = await _bulk_at(visit)
     person = visit.person.name if visit.person else ""
-    visit.console.bulks.stop(bulk, f"{person} stopped it")
+    runner = visit.console.bulks
+    if not await runner.stop(bulk, f"{person} stopped it"):
+        raise Refused(503, _NOT_YET)
     return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
 
 
@@ -128,8 +140,32 @@ async def go_on(visit: Visit) -> Response:
     if bulk.state == "stopped" and bulk.kind == "redrive":
         what = f"go on with a redrive of {plural(bulk.total, 'dead letter')} after {bulk.acted:,}"
         action = action_of(visit, _ACTIONS[bulk.kind], bulk.intent.on, what, releases=True)
-        bulk.intent = await audit_of(visit).begin(action, insist_of(visit))
-        await visit.console.bulks.go_on(bulk)
+        audit = audit_of(visit)
+        intent = await audit.begin(action, insist_of(visit))
+        try:
+            if not await visit.console.bulks.go_on(bulk, intent):
+                await audit.end(intent, "stopped", 0, "somebody else has just done so")
+        except Exception as error:
+            await audit.end(intent, "failed", 0, str(error))
+            if isinstance(error, OthersError):
+                raise Refused(503, _ELSEWHERE) from None
+            raise
+    return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
+
+
+async def agree(visit: Visit) -> Response:
+    """Agree to what somebody else has asked for."""
+    bulk = await _bulk_at(visit)
+    if visit.person is None or visit.person.name.casefold() == bulk.who.casefold():
+        raise Refused(403, "Somebody else has to agree: that is what a second person is for.")
+    if bulk.state == "asked" and utc_now() - bulk.begun > AGREED_WITHIN:
+        raise Refused(400, "It was asked for more than a day ago. Begin anew.")
+    if bulk.state == "asked":
+        async with doing(visit, "dlq.agree", bulk.intent.on, f"agree that {bulk.who} may {bulk.intent.what}"):
+            try:
+                await visit.console.bulks.agree(bulk)
+            except OthersError:
+                raise Refused(503, _ELSEWHERE) from None
     return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
 
 
@@ -142,4 +178,5 @@ ROUTES = (
     Route("GET", "/bulk/{id}", show, Right.LOOK),
     Route("POST", "/bulk/{id}/stop", stop, Right.REDRIVE),
     Route("POST", "/bulk/{id}/go-on", go_on, Right.REDRIVE),
+    Route("POST", "/bulk/{id}/agree", agree, Right.DISCARD),
 )

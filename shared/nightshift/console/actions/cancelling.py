@@ -4,6 +4,7 @@ What waits in its queue is found by the message that a page names: nothing reads
 """
 
 import shlex
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -67,7 +68,7 @@ def _question(place: Location) -> Question:
         will=(states.get(place.state, unknown), "What it has done outside the database is not undone."),
         button="Cancel it",
         command=f"nightshift jobs cancel {shlex.quote(place.job_id)} --type {place.type}",
-        back=f"/queues/{wire.service_of(place.type)}",
+        back=f"/jobs/{place.type}?{urlencode({'id': place.job_id})}",
         facts={"Type": place.type, "Job": place.job_id, "State": place.state if place.where else "not known"},
         danger=True,
     )

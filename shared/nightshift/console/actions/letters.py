@@ -36,7 +36,8 @@ def _facts(letter: Letter) -> dict[str, str]:
     return {"Type": letter.type, "Job": letter.job_id, "Reason": letter.reason, "Error": letter.error}
 
 
-def _page(letter: Letter) -> str:
+def page_of(letter: Letter) -> str:
+    """Return the path of a letter's page."""
     return f"/dead/{letter.ref.replace(':', '/')}"
 
 
@@ -52,7 +53,7 @@ def _redrive(letter: Letter) -> Question:
         ),
         button="Redrive it",
         command=f"nightshift dlq redrive {letter.ref}",
-        back=_page(letter),
+        back=page_of(letter),
         facts=_facts(letter),
     )
 
@@ -63,7 +64,7 @@ def _discard(letter: Letter) -> Question:
         will=("It is removed for good: its job never runs, and its body is lost.", "There is no way back."),
         button="Discard it for good",
         command=f"nightshift dlq purge {letter.ref}",
-        back=_page(letter),
+        back=page_of(letter),
         facts=_facts(letter),
         typed=letter.ref,
         danger=True,
@@ -81,7 +82,8 @@ async def redrive(visit: Visit) -> Response:
     letter = await letter_at(visit)
     if wrong := mistake(visit, question := _redrive(letter)):
         return ask(visit, question, wrong)
-    work = Redrive(visit.console.connection, await visit.console.operator.publisher(), None)
+    operator = visit.console.operator
+    work = Redrive(visit.console.connection, await operator.publisher(), operator.objects())
     async with doing(
         visit, "dlq.redrive", letter.ref, f"redrive {letter.ref} ({letter.type})", releases=True
     ) as result:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,22 +11,25 @@ import msgspec
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.cli.actions.redrive import Redrive
-from nightshift.console.bulk.progress import CANARY_SECONDS, Progress, StoppedError, Tools
+from nightshift.console.bulk.ending import Ending
+from nightshift.console.bulk.progress import Progress
 from nightshift.console.bulk.store import BulkStore, OthersError
+from nightshift.console.bulk.tools import CANARY_SECONDS, StoppedError, Tools
 from nightshift.console.bulk.work import Bulk
 from nightshift.console.letters.follower import LetterFollower
 from nightshift.console.letters.index import LetterIndex
-from nightshift.contract.audit import Turn
+from nightshift.contract.audit import AuditEntry
 from nightshift.contract.job_events import JobEvent
 from nightshift.heartbeat import Heartbeat
 from nightshift.instants import utc_now
 from nightshift.messaging.audit import Audit
 from nightshift.messaging.publisher import Publisher
+from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
 from nightshift.outcomes import Unavailable
 
-FOLLOWED_SECONDS = 3600.0
-"""After the last letter was redriven, what becomes of the jobs is followed for so long."""
+QUIET_SECONDS = 20.0
+"""When another process has written nothing for so long, it does not work on a bulk any more."""
 _AGAIN_SECONDS = 2.0
 _log = get_logger("console")
 
@@ -39,15 +43,20 @@ class BulkRunner:
         index: LetterIndex,
         follower: LetterFollower,
         audit: Audit,
+        objects: ObjectStore | None,
         *,
         canary_seconds: float = CANARY_SECONDS,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
-        self._audit, self._store = audit, BulkStore(connection)
-        redrive = Redrive(connection, Publisher(connection), None)
+        self._audit, self._store, self._quiet_seconds = audit, BulkStore(connection), quiet_seconds
+        self._ending = Ending(audit, self._store)
+        redrive = Redrive(connection, Publisher(connection), objects)
         self._tools = Tools(connection, redrive, index, follower, self._store.save, canary_seconds)
         self._bulks: dict[str, Bulk] = {}
         self._active: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._elsewhere: dict[str, float] = {}  # when another process has written those on which it works
+        self._changing: set[str] = set()
         self._loaded = asyncio.Event()
 
     @property
@@ -66,32 +75,58 @@ class BulkRunner:
         return self._loaded.is_set()
 
     async def begin(self, bulk: Bulk) -> None:
-        """Begin a bulk.
-
-        Raises:
-            Unavailable, BrokerRefusedError: it cannot be kept, and is not begun.
-            OthersError: there is one of this id already.
-        """
+        """Begin a bulk; one to which somebody has to agree is only kept. Raises what `go_on` does."""
         await self._store.save(bulk)
-        self._start(bulk)
+        self._bulks[bulk.id] = bulk
+        if bulk.is_active:
+            self._start(bulk)
 
-    def stop(self, bulk: Bulk, why: str) -> None:
-        """Stop a bulk before its next letter."""
+    async def stop(self, bulk: Bulk, why: str, *, seconds: float = 5.0) -> bool:
+        """Stop a bulk before its next letter, and wait until that is kept; return whether it has ended."""
+        if bulk.state == "asked":
+            if await self._replace(bulk, msgspec.structs.replace(bulk, state="stopped", why=why, ended=utc_now())):
+                await self._audit.end(bulk.intent, "stopped", 0, why)
+            return True
         if bulk.is_active and (progress := self._active.get(bulk.id)):
             progress.stop = why
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(progress.ended.wait(), seconds)
+        return not bulk.is_active
 
-    async def go_on(self, bulk: Bulk) -> None:
-        """Go on with a redrive that was stopped, with a new canary.
+    async def agree(self, bulk: Bulk) -> bool:
+        """Begin one for which it was asked; return whether that was still to be done. Raises what `go_on` does."""
+        return bulk.state == "asked" and await self._replace(bulk, msgspec.structs.replace(bulk, state="running"))
+
+    async def go_on(self, bulk: Bulk, intent: AuditEntry) -> bool:
+        """Go on with a redrive that was stopped, with a new canary; return whether it still was.
 
         Raises:
             Unavailable, BrokerRefusedError: it cannot be kept, and is not begun.
             OthersError: another process works on it.
         """
-        fates = bulk.fates
-        fates = msgspec.structs.replace(fates, unknown=fates.unknown + fates.open, open=0, failing=0)
-        again = msgspec.structs.replace(bulk, state="canary", why="", ended=None, canary_jobs=[], fates=fates)
-        await self._store.save(again)
-        self._start(again)
+        if bulk.state != "stopped":
+            return False
+        fates = msgspec.structs.replace(bulk.fates)
+        fates.forget_open()
+        again = msgspec.structs.replace(
+            bulk, state="canary", why="", ended=None, canary_jobs=[], fates=fates, intent=intent
+        )
+        return await self._replace(bulk, again)
+
+    async def _replace(self, bulk: Bulk, by: Bulk) -> bool:
+        """Keep a bulk in another state, and work on it if that is active; return False if somebody else just does."""
+        if bulk.id in self._changing or self._bulks[bulk.id].state != bulk.state:
+            return False
+        self._changing.add(bulk.id)
+        try:
+            await self._leave(bulk.id)
+            await self._store.save(by)
+            self._bulks[bulk.id] = by
+            if by.is_active:
+                self._start(by)
+        finally:
+            self._changing.discard(bulk.id)
+        return True
 
     def hear(self, _at: datetime, event: JobEvent) -> None:
         """Take in what a worker tells of any job."""
@@ -103,30 +138,39 @@ class BulkRunner:
         try:
             while True:
                 heartbeat.beat(60)
-                if not self._loaded.is_set():
-                    await self._load()
+                await self._look_around()
                 await asyncio.sleep(_AGAIN_SECONDS if self._loaded.is_set() else 0.2)
         finally:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _load(self) -> None:
+    async def _look_around(self) -> None:
+        """Take in what was written elsewhere; go on with what nobody works on."""
+        known, now = self._loaded.is_set(), time.monotonic()
         try:
-            found = await self._store.load()
+            async for bulk, sequence in self._store.news():
+                if bulk.id not in self._active:
+                    self._store.adopt(bulk, sequence)
+                    self._bulks[bulk.id] = bulk
+                    self._elsewhere[bulk.id] = now if known else -math.inf  # at a start, nobody
         except (Unavailable, BrokerRefusedError):
             return
-        for bulk in found:
-            bulk.fates.unknown, bulk.fates.open, bulk.fates.failing = bulk.fates.unknown + bulk.fates.open, 0, 0
-            self._bulks[bulk.id] = bulk
-            if bulk.is_active:
+        self._loaded.set()
+        for bulk in list(self._bulks.values()):
+            quiet = now - self._elsewhere.get(bulk.id, now)
+            if bulk.is_active and bulk.id not in self._active and quiet > self._quiet_seconds:
+                bulk.fates.forget_open()
                 _log.info("bulk_resumed", f"{bulk.kind} {bulk.id} goes on after {bulk.acted} letters", bulk=bulk.id)
                 self._start(bulk)
-        self._loaded.set()
+
+    async def _leave(self, bulk_id: str) -> None:
+        """End the task of a bulk, which may just be keeping it."""
+        if (task := self._tasks.pop(bulk_id, None)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     def _start(self, bulk: Bulk) -> None:
-        if (before := self._tasks.get(bulk.id)) is not None:
-            before.cancel()
         self._bulks[bulk.id] = bulk
         progress = self._active[bulk.id] = Progress(bulk, self._tools)
         self._tasks[bulk.id] = asyncio.create_task(self._work(progress), name=f"{bulk.kind} {bulk.id}")
@@ -134,53 +178,41 @@ class BulkRunner:
     async def _work(self, progress: Progress) -> None:
         """Work on one until it is done or stopped; while the broker is away, wait."""
         bulk = progress.bulk
-        while True:
-            try:
-                await self._attempt(progress)
-                break
-            except Unavailable:
-                await asyncio.sleep(_AGAIN_SECONDS)
-            except OthersError:
-                _log.warning("bulk_elsewhere", f"{bulk.id} is worked on by another console", bulk=bulk.id)
-                return
-        if bulk.kind == "redrive":
-            await self._follow_on(bulk)
-        self._active.pop(bulk.id, None)
+        try:
+            while not progress.ended.is_set():
+                try:
+                    await self._attempt(progress)
+                except Unavailable:
+                    await asyncio.sleep(_AGAIN_SECONDS)
+            if bulk.kind == "redrive":
+                await self._ending.follow_on(bulk)
+        except OthersError:
+            _log.warning("bulk_elsewhere", f"{bulk.id} is worked on by another console", bulk=bulk.id)
+            self._elsewhere[bulk.id] = time.monotonic()
+            self._store.read_again()  # what the other wrote was passed over
+        finally:
+            if self._active.get(bulk.id) is progress:
+                del self._active[bulk.id]
 
     async def _attempt(self, progress: Progress) -> None:
         bulk = progress.bulk
-        if not bulk.is_active:  # the broker was away when its end was to be kept
-            await self._keep(bulk)
-            return
+        if bulk.is_active:  # else the broker was away when its end was to be kept
+            await self._try(progress)
+        await self._ending.keep(bulk)
+        progress.ended.set()
+
+    async def _try(self, progress: Progress) -> None:
+        bulk = progress.bulk
         try:
             await progress.work()
         except (Unavailable, OthersError):
             raise
         except StoppedError as stopped:
-            await self._end(bulk, "stopped", str(stopped))
+            await self._ending.end(bulk, "stopped", str(stopped))
         except BrokerRefusedError as refused:
-            await self._end(bulk, "failed", str(refused))
+            await self._ending.end(bulk, "failed", str(refused))
         except Exception as error:  # noqa: BLE001 - it is told, and stops this one only
             _log.exception("bulk_failed", f"{bulk.kind} {bulk.id} was stopped by a fault", bulk=bulk.id)
-            await self._end(bulk, "failed", f"a fault of the console: {type(error).__name__}")
+            await self._ending.end(bulk, "failed", f"a fault of the console: {type(error).__name__}")
         else:
-            await self._end(bulk, "done")
-
-    async def _end(self, bulk: Bulk, turn: Turn, why: str = "") -> None:
-        bulk.state, bulk.why, bulk.ended = "done" if turn == "done" else "stopped", why, utc_now()
-        await self._audit.end(bulk.intent, turn, bulk.acted, why)
-        await self._keep(bulk)
-
-    async def _keep(self, bulk: Bulk) -> None:
-        with contextlib.suppress(BrokerRefusedError):  # it is known to this process, and to the record of actions
-            await self._store.save(bulk)
-
-    async def _follow_on(self, bulk: Bulk) -> None:
-        """Keep what becomes of the jobs that are still open."""
-        until, before = time.monotonic() + FOLLOWED_SECONDS, msgspec.structs.astuple(bulk.fates)
-        while bulk.fates.open and time.monotonic() < until:
-            await asyncio.sleep(_AGAIN_SECONDS)
-            if (now := msgspec.structs.astuple(bulk.fates)) != before:
-                before = now
-                with contextlib.suppress(Unavailable, OthersError):
-                    await self._keep(bulk)
+            await self._ending.end(bulk, "done")

@@ -1,7 +1,7 @@
 """A bulk: a frozen set of dead letters, what is done to them, and how far that is."""
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -10,7 +10,10 @@ from nightshift.console.letters.wanted import Wanted
 from nightshift.contract.audit import AuditEntry
 
 Kind = Literal["redrive", "discard"]
-State = Literal["canary", "running", "stopped", "done"]
+State = Literal["asked", "canary", "running", "stopped", "done"]
+"""`asked`: a second person has to agree."""
+AGREED_WITHIN = timedelta(days=1)
+"""Afterwards it has to be asked for anew."""
 LAST = 50
 """So many of the jobs that have been decided last say whether it is stopped."""
 _FEWEST = 10
@@ -30,7 +33,11 @@ class Fates(msgspec.Struct, kw_only=True, rename="camel"):
     """Of those that are open: they failed, and are tried again."""
     open: int = 0
     unknown: int = 0
-    """Not followed: they were open when the console was started anew."""
+    """Not followed any more: they were open when the console was started anew, or for an hour after the last one."""
+
+    def forget_open(self) -> None:
+        """Count those that are open as unknown: nobody follows them any more."""
+        self.unknown, self.open, self.failing = self.unknown + self.open, 0, 0
 
 
 class Bulk(msgspec.Struct, kw_only=True, rename="camel"):
@@ -55,10 +62,16 @@ class Bulk(msgspec.Struct, kw_only=True, rename="camel"):
     after: dict[str, int] = {}
     """The last letter of each service that was acted on."""
     canary_jobs: list[tuple[str, str]] = []
-    """Type and id of the first jobs, whose outcome is waited for."""
+    """Type and id of the first jobs, whose outcome is waited for; kept before the first of them runs."""
+    told_before: int = 0
+    """Where the stream of events ended when they were chosen: what was told before is no outcome of theirs."""
     acted: int = 0
     gone: int = 0
     """Letters that were not there any more."""
+    unsure: int = 0
+    """Letters that were gone when a process took over: redriven just before the one before it ended, or removed."""
+    left: int = 0
+    """Letters that stay: their bodies are in the object store, and not for long enough."""
     fates: Fates = msgspec.field(default_factory=Fates)
     why: str = ""
     """Why it was stopped."""

@@ -11,6 +11,8 @@ from nightshift.console.figures.reading import Fill, Sample
 from nightshift.topology.topology import dead_letter_stream, queue_stream
 
 _FULL = 0.8
+_FARTHEST = 10 * 365 * 86_400.0
+"""Seconds; beyond it a forecast says nothing."""
 _LATE = timedelta(minutes=15)
 """The age of the oldest waiting job that is worth a look."""
 
@@ -63,6 +65,14 @@ def _late(row: QueueStats, page: str, now: datetime) -> Iterator[Concern]:
     if row.oldest is not None and not row.paused and row.workers and now - row.oldest > _LATE:
         text = f"The oldest job of {row.service} was published {format_span(now - row.oldest)} ago."
         yield Concern("warning", text, page, f"nightshift queues describe {row.service}")
+
+
+def until_full(row: QueueStats, fill: Fill) -> timedelta | None:
+    """Return when a queue's stream is full, if it goes on to grow as it does; None if it does not."""
+    if row.per_second_in is None or row.per_second_out is None or not (fill.most and fill.messages and fill.size):
+        return None
+    grows = (row.per_second_in - row.per_second_out) * fill.size / fill.messages
+    return timedelta(seconds=min(_FARTHEST, (fill.most - fill.size) / grows)) if grows > 0 else None
 
 
 def seconds_until_empty(row: QueueStats) -> timedelta | None:

@@ -11,6 +11,7 @@ from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.cli.queries.queue_stats import QueueStats
 from nightshift.cli.terminal.exit_codes import CommandError
 from nightshift.console.figures.reading import Sample, read_sample
+from nightshift.console.figures.worker_log import WorkerLog
 from nightshift.heartbeat import Heartbeat
 from nightshift.instants import utc_now
 from nightshift.observability.log import get_logger
@@ -42,6 +43,7 @@ class Sampler:
     def __init__(self, connection: Connection, topology: Topology) -> None:
         self._connection, self._topology = connection, topology
         self._figures = Figures(None, "", None)
+        self.workers = WorkerLog()
         self._history: dict[str, deque[int]] = {}
         self._noted = 0.0
         self._wanted = asyncio.Event()
@@ -107,6 +109,7 @@ class Sampler:
         else:
             self._figures = Figures(sample, "", None)
             self._note(sample)
+            self.workers.note(sample.at, sample.workers)
         self._looked_at = time.monotonic()
         async with self._changed:
             self._changed.notify_all()

@@ -60,6 +60,18 @@ def in_full(body: bytes) -> tuple[str, bool]:
     return safe(text[:LONGEST_SHOWN]), len(text) > LONGEST_SHOWN or len(body) > 4 * LONGEST_SHOWN
 
 
+def as_text(body: bytes) -> str | None:
+    """Return a body to be edited, indented if it is JSON; None if not all of it can be shown and sent back."""
+    try:
+        text = body.decode()
+        with contextlib.suppress(msgspec.DecodeError):
+            text = msgspec.json.format(body, indent=2).decode()
+    except UnicodeDecodeError:
+        return None
+    shown = text.replace("\t", " ")
+    return text if len(body) <= LONGEST_SHOWN and safe(shown) == shown else None
+
+
 def _fields(value: Any, kind: inspect.Type | None, path: str, left: int) -> Iterator[Field]:
     if not isinstance(value, dict):
         return

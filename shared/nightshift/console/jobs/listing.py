@@ -11,7 +11,7 @@ from nightshift.cli.queries.streams import consumer_info, stored_at
 from nightshift.console.context import ConsoleContext
 from nightshift.console.letters.index import PAGE
 from nightshift.console.letters.wanted import Wanted
-from nightshift.console.web.parameters import instant
+from nightshift.console.web.parameters import instant, sequence
 from nightshift.console.web.refused import Refused
 from nightshift.contract import wire
 from nightshift.database import Database
@@ -121,7 +121,8 @@ def _ledger_place(text: str) -> LedgerPlace | None:
     if not text:
         return None
     at, consumer, job_type, token = text.split(" ")
-    return LedgerPlace(datetime.fromisoformat(at), consumer, job_type, token)
+    done_at = instant(at)
+    return None if done_at is None else LedgerPlace(done_at, consumer, job_type, token)
 
 
 def _dead(console: ConsoleContext, wanted: JobsWanted, before: str) -> JobsPage:
@@ -147,7 +148,7 @@ def _dead(console: ConsoleContext, wanted: JobsWanted, before: str) -> JobsPage:
 async def _stored(console: ConsoleContext, wanted: JobsWanted, before: str) -> JobsPage:
     """Return what waits in queues, or for its time, service by service, as it was stored."""
     first, _, text = before.partition(":")
-    after = int(text or 0)
+    after = _sequence(text)
     services = [wire.service_of(wanted.type)] if wanted.type else console.services
     jobs, reads = list[Listed](), 0
     for service in services:
@@ -170,6 +171,13 @@ async def _stored(console: ConsoleContext, wanted: JobsWanted, before: str) -> J
             if reads >= _READ_PAGES:
                 return JobsPage(jobs, f"{service}:{last}")
     return JobsPage(jobs, None)
+
+
+def _sequence(text: str) -> int:
+    try:
+        return sequence(text)
+    except Refused:
+        raise ValueError(text) from None
 
 
 def _where(wanted: JobsWanted, service: str) -> tuple[str, str]:

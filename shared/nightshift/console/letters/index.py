@@ -17,6 +17,8 @@ from nightshift.text import storable
 
 PAGE = 50
 _LONGEST_ERROR = 2_000
+_END = 2**63
+"""Of the whole numbers that SQLite has."""
 _SCHEMA = """
 CREATE TABLE letters (
   service TEXT NOT NULL, sequence INTEGER NOT NULL, type TEXT NOT NULL, job_id TEXT NOT NULL, reason TEXT NOT NULL,
@@ -127,7 +129,7 @@ class LetterIndex:
         if before:
             died, service, sequence = before.split(":")
             clauses.append("(died, service, sequence) < (?, ?, ?)")
-            values += [float(died), service, int(sequence)]
+            values += [float(died), service, _sequence(sequence)]
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         query = f"SELECT * FROM letters {where} ORDER BY died DESC, service DESC, sequence DESC LIMIT {PAGE}"  # noqa: S608
         return [read_row(row) for row in self.query(query, values)]
@@ -185,3 +187,10 @@ class LetterIndex:
 def read_row(row: _Stored) -> Row:
     """Return a row of the table."""
     return Row(*row[:8], datetime.fromtimestamp(row[8], UTC), row[9])
+
+
+def _sequence(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < _END:
+        raise ValueError(text)
+    return number

@@ -72,6 +72,17 @@ def places(
     return []
 
 
+def count_after(index: LetterIndex, wanted: Wanted, until: Mapping[str, int], after: Mapping[str, int]) -> int:
+    """Return how many a filter selects behind a sequence of each service."""
+    found = 0
+    for service in until:
+        where, values = _where(wanted, {service: until[service]})
+        query = f"SELECT count(*) FROM letters {where} AND sequence > ?"  # noqa: S608 - ours
+        ((count,),) = index.query(query, (*values, after.get(service, 0)))
+        found += int(count)
+    return found
+
+
 def _where(wanted: Wanted, until: Mapping[str, int]) -> tuple[str, tuple[object, ...]]:
     bounds, values = list[str](), list[object]()
     for service, sequence in sorted(until.items()):

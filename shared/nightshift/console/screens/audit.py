@@ -1,8 +1,10 @@
 """Audit: what people did by console and command line."""
 
 import shlex
+from collections.abc import AsyncIterator
 
-from starlette.responses import Response
+import msgspec
+from starlette.responses import Response, StreamingResponse
 
 from nightshift.cli.queries.audit import ActionFilter, RecordedAction, recorded_actions
 from nightshift.console.rights import Right
@@ -20,6 +22,9 @@ _KNOWN = (
     "dlq.*",
     "dlq.redrive",
     "dlq.purge",
+    "dlq.agree",
+    "dlq.export",
+    "jobs.reveal",
     "jobs.cancel",
     "jobs.send",
     "cron.*",
@@ -31,8 +36,7 @@ _KNOWN = (
 
 async def show(visit: Visit) -> Response:
     """Show the newest actions."""
-    given = {name: visit.query.get(name, "")[:_LONGEST] for name in ("who", "action", "on")}
-    wanted = ActionFilter(who=given["who"], action=given["action"], on=given["on"])
+    given, wanted = _given(visit), _wanted(visit)
     rows = list[RecordedAction]()
     async for row in recorded_actions(visit.console.connection, wanted, most_read=_READ):
         rows.append(row)
@@ -43,4 +47,31 @@ async def show(visit: Visit) -> Response:
     return page(visit, "audit.html.j2", command=command, rows=rows, known=_KNOWN, most=_SHOWN, read=_READ)
 
 
-ROUTES = (Route("GET", "/audit", show, Right.LOOK),)
+async def export(visit: Visit) -> Response:
+    """Send all that match as JSON lines, the newest first."""
+    actions = recorded_actions(visit.console.connection, _wanted(visit))
+    lines = _lines(await anext(actions, None), actions)  # what goes wrong does so before a file is begun
+    headers = {"Content-Disposition": 'attachment; filename="actions.jsonl"'}
+    return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+
+
+async def _lines(first: RecordedAction | None, actions: AsyncIterator[RecordedAction]) -> AsyncIterator[bytes]:
+    if first is not None:
+        yield msgspec.json.encode(first) + b"\n"
+    async for one in actions:
+        yield msgspec.json.encode(one) + b"\n"
+
+
+def _given(visit: Visit) -> dict[str, str]:
+    return {name: visit.query.get(name, "")[:_LONGEST] for name in ("who", "action", "on")}
+
+
+def _wanted(visit: Visit) -> ActionFilter:
+    given = _given(visit)
+    return ActionFilter(who=given["who"], action=given["action"], on=given["on"])
+
+
+ROUTES = (
+    Route("GET", "/audit", show, Right.LOOK),
+    Route("GET", "/audit/actions.jsonl", export, Right.LOOK),
+)

@@ -1,16 +1,18 @@
 """Dead letters: in groups by error, found by service, type, reason and text; and one in full, but for its body."""
 
 import shlex
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
 from nightshift.broker import direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.queries.dead_letters import letter_of
+from nightshift.console.actions.edited import cannot_edit
 from nightshift.console.context import ConsoleContext
 from nightshift.console.letters.fingerprint import fingerprint, pattern_of
-from nightshift.console.letters.index import PAGE
+from nightshift.console.letters.index import PAGE, Group
 from nightshift.console.letters.wanted import Wanted
 from nightshift.console.rights import Right
 from nightshift.console.web.pages import page
@@ -44,8 +46,8 @@ async def show(visit: Visit) -> Response:
         group=letters.index.group(wanted.group) if wanted.group else None,
         letters=found,
         more=found[-1].place if len(found) == PAGE else None,
-        services=letters.follower.services,
-        reasons=wire.REASONS,
+        services={name: letters.index.counts.get(name, 0) for name in letters.follower.services},
+        reasons=_by_reason(letters.index.groups(Wanted(service=wanted.service))),
     )
 
 
@@ -67,9 +69,17 @@ async def show_one(visit: Visit) -> Response:
         letter=letter,
         most=_attempts(console, letter.type),
         headers=_headers(message),
+        is_editable=visit.may(Right.REDRIVE) and visit.may(Right.REVEAL) and not cannot_edit(visit, letter),
         size=len(message.body),
         group=console.letters.index.group(fingerprint(service, letter.reason, pattern)),
     )
+
+
+def _by_reason(groups: Sequence[Group]) -> Mapping[str, int]:
+    found = Counter[str](dict.fromkeys(wire.REASONS, 0))
+    for group in groups:
+        found[group.reason] += group.count
+    return {reason: count for reason, count in found.items() if reason}
 
 
 def _command(wanted: Wanted) -> str:

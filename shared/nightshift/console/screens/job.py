@@ -13,6 +13,7 @@ from nightshift.console.jobs.body import in_full, masked
 from nightshift.console.jobs.life import Life, life_of
 from nightshift.console.jobs.places import LOOKED_THROUGH, body_streams, type_in
 from nightshift.console.jobs.timeline import how_far, timeline
+from nightshift.console.links import links
 from nightshift.console.rights import Right
 from nightshift.console.web.pages import page
 from nightshift.console.web.parameters import sequence
@@ -51,7 +52,10 @@ async def show(visit: Visit) -> Response:
         body=masked(copy.body, console.operator.catalogue.messages.get(job_type)) if copy is not None else None,
         claim=copy.headers.get(wire.CLAIM, "") if copy is not None else "",
         size=len(copy.body) if copy is not None else 0,
-        may_reveal=visit.person is not None and visit.person.may(Right.REVEAL),
+        links=links(console.settings.console_links, _values(life)),
+        can_cancel=_can_cancel(visit, life),
+        message=life.copy.sequence if life.copy is not None and life.state in {"waiting", "in flight"} else None,
+        may_reveal=visit.may(Right.REVEAL),
     )
 
 
@@ -92,6 +96,16 @@ def _check_type(console: ConsoleContext, job_type: str) -> None:
     if service not in console.services or not plain or "." not in job_type:
         known = ", ".join(sorted(console.operator.catalogue.messages))
         raise Refused(404, f"There is no job type {job_type[:80]!r}. There are: {known}.")
+
+
+def _values(life: Life) -> dict[str, str]:
+    tenant = life.entry.tenant if life.entry is not None else None
+    return {"type": life.type, "id": life.job_id, "tenant": tenant or "", "trace": life.trace}
+
+
+def _can_cancel(visit: Visit, life: Life) -> bool:
+    known = life.type in visit.console.operator.catalogue.messages
+    return known and visit.may(Right.CANCEL) and life.state in {"waiting", "in flight", "retrying", "scheduled"}
 
 
 def _headers(life: Life) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Jobs: lists by state, type, error, time and tenant; and the places of a job of one id, whatever its type."""
 
 import shlex
+from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
@@ -32,7 +33,7 @@ async def _of_id(visit: Visit, job_id: str) -> Response:
     places = await places_of(console, job_id, [*known, *sorted(beyond)])
     types = {place.type for place in places.found}
     if len(types) == 1:
-        return RedirectResponse(visit.url(f"/jobs/{types.pop()}", id=job_id), 303)
+        return RedirectResponse(visit.url(f"/jobs/{quote(types.pop(), safe='')}", id=job_id), 303)
     return _page(visit, wanted, job_id=job_id, places=places, command=f"nightshift jobs find {shlex.quote(job_id)}")
 
 

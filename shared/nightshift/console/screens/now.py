@@ -1,8 +1,12 @@
 """Now: what needs a person, and every queue as a row."""
 
+from collections import Counter
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from nightshift.console.figures.concerns import concerns, seconds_until_empty
+from nightshift.console.figures.reading import Sample
 from nightshift.console.rights import Right
 from nightshift.console.screens.sparkline import sparkline
 from nightshift.console.web.pages import page
@@ -23,7 +27,16 @@ async def show(visit: Visit) -> Response:
         rows=sample.queues if sample else [],
         sparklines={name: sparkline(points) for name, points in sampler.history.items()},
         until_empty=seconds_until_empty,
+        slots=_slots(sample) if sample else {},
     )
+
+
+def _slots(sample: Sample) -> Mapping[str, int]:
+    """Return how many jobs the workers of each service that answer can run at a time."""
+    found = Counter[str]()
+    for worker in sample.workers:
+        found[worker.service] += worker.slots
+    return found
 
 
 ROUTES = (Route("GET", "/", show, Right.LOOK),)

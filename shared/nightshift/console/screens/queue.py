@@ -1,10 +1,13 @@
 """Queue: how full it is, its types, what waits in it, and its workers."""
 
+from datetime import timedelta
+
 from starlette.responses import Response
 
 from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.type_rows import type_rows
-from nightshift.console.figures.concerns import seconds_until_empty
+from nightshift.console.figures.concerns import seconds_until_empty, until_full
+from nightshift.console.figures.reading import Sample
 from nightshift.console.rights import Right
 from nightshift.console.screens.sparkline import sparkline
 from nightshift.console.screens.waiting import waiting_page
@@ -42,7 +45,13 @@ async def show(visit: Visit) -> Response:
         workers=mine,
         sparkline=sparkline(console.sampler.history.get(service, ())),
         until_empty=seconds_until_empty,
+        full_in=_full_in(sample, service) if sample else None,
     )
+
+
+def _full_in(sample: Sample, service: str) -> timedelta | None:
+    fill = sample.fills.get(queue_stream(service))
+    return until_full(sample.queue(service), fill) if fill is not None else None
 
 
 ROUTES = (Route("GET", "/queues/{service}", show, Right.LOOK),)

@@ -44,14 +44,15 @@ async def show(visit: Visit) -> Response:
         return page(visit, "send.html.j2", command="nightshift send --help", types=_types(visit), type="")
     schema = _schema(visit, job_type)
     packages = visit.console.settings.contracts_package
-    return _form(visit, job_type, schema, texts_of(sample_of(packages, job_type, schema)))
+    sample = texts_of(sample_of(packages, job_type, schema))
+    return _form(visit, job_type, schema, _values(visit, schema) if visit.form else sample)
 
 
 async def send(visit: Visit) -> Response:
     """Check what was filled in; show it; and once it was confirmed, publish it."""
     job_type = visit.query.get("type", "")
     schema = _schema(visit, job_type)
-    values = {name: visit.form.get(PREFIX + name, "").replace("\r\n", "\n") for name in schema.get("properties", {})}
+    values = _values(visit, schema)
     job = _filled_in(visit, job_type, schema, values)
     if job.errors:
         return _form(visit, job_type, schema, values, job.errors)
@@ -61,6 +62,10 @@ async def send(visit: Visit) -> Response:
         return await _publish(visit, job)
     except JobTooLargeError as error:
         return _form(visit, job_type, schema, values, [FieldError("", str(error))])
+
+
+def _values(visit: Visit, schema: Schema) -> dict[str, str]:
+    return {name: visit.form.get(PREFIX + name, "").replace("\r\n", "\n") for name in schema.get("properties", {})}
 
 
 def _filled_in(visit: Visit, job_type: str, schema: Schema, values: dict[str, str]) -> _Job:
@@ -133,6 +138,19 @@ def _preview(visit: Visit, job: _Job) -> Response:
         job=job,
         body=msgspec.json.format(job.body, indent=2).decode(),
         publish="" if job.at else publish,
+        python=_in_python(visit, job),
+    )
+
+
+def _in_python(visit: Visit, job: _Job) -> str:
+    """Return what an application writes to send the same."""
+    kind = visit.console.operator.catalogue.messages[job.type]
+    message = msgspec.json.decode(job.body, type=kind)
+    when = f", at=datetime.fromisoformat({job.at.isoformat()!r})" if job.at else ""
+    call = "publish_later" if job.at else "publish"
+    return (
+        f"from {kind.__module__} import {kind.__qualname__}\n\n"
+        f"await publisher.{call}({message!r}{when}, job_id={job.job_id!r})"
     )
 
 

@@ -17,6 +17,7 @@ async def show(visit: Visit) -> Response:
         command="nightshift workers list",
         figures=figures,
         workers=workers,
+        log=visit.console.sampler.workers,
         versions=sorted({worker.version for worker in workers}),
     )
 

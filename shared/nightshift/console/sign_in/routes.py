@@ -46,7 +46,10 @@ class SignIn:
 
     async def form(self, visit: Visit) -> Response:
         """Show the form; with a link, a button that uses it, since opening an address changes nothing."""
-        return self._page(visit, visit.query.get("next", ""), link=visit.query.get("link", ""))
+        wanted, link = visit.query.get("next", ""), visit.query.get("link", "")
+        if visit.person is not None and not link:
+            return RedirectResponse(visit.url(_own(wanted) or "/"), 303)
+        return self._page(visit, wanted, link=link)
 
     async def by_password(self, visit: Visit) -> Response:
         """Sign in by name and password."""
@@ -109,13 +112,15 @@ class SignIn:
             next=_own(wanted),
             error=error,
             link=link,
-            by_password=console.settings.console_users_file is not None,
+            by_password=console.users.names_anybody,
+            nobody=console.settings.console_users_file is not None and not console.users.names_anybody,
             by_link=console.link is not None,
             by_proxy=console.proxy is not None,
             by_oidc=console.oidc is not None,
         )
 
     def _let_in(self, visit: Visit, secret: str, wanted: str) -> Response:
+        self._console.sessions.end(visit.request.cookies.get(self._console.cookie, ""))  # the one of before
         response = RedirectResponse(visit.url(_own(wanted) or "/"), 303)
         secure = self._console.cookie.startswith("__Host-")
         response.set_cookie(self._console.cookie, secret, path="/", secure=secure, httponly=True, samesite="lax")

@@ -43,6 +43,12 @@ class UsersFile:
         self._file, self._seen = file, _stamp(file)
         self._users = read_users(file) if file is not None else {}
 
+    @property
+    def names_anybody(self) -> bool:
+        """Whether anybody in it has a password."""
+        self.find("")
+        return any(user.password for user in self._users.values())
+
     def find(self, name: str) -> User | None:
         """Return the person of this name; None if there is none."""
         stamp = _stamp(self._file)

@@ -1,5 +1,6 @@
 """The door that every request passes: address, person, right, origin, form token; and what goes wrong as a page."""
 
+import contextlib
 import hmac
 import itertools
 import secrets
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from nightshift.console.context import ConsoleContext
 
 _CLIENT_GONE = 499
+KEPT = "kept"
+"""The parameter that names a form which is filled in again."""
 _log = get_logger("console")
 _PROCESS, _numbers = secrets.token_hex(4), itertools.count(1)
 HEADERS = {
@@ -67,6 +70,8 @@ class Door:
             await response(scope, receive, send)
         except ClientDisconnect:
             status = _CLIENT_GONE
+        except (Unavailable, BrokerRefusedError, CommandError) as error:
+            _log.warning("answer_cut_off", f"A file was not sent to its end: {error}", request_id=visit.request_id)
         finally:
             request_line(
                 method=request.method,
@@ -107,27 +112,38 @@ class Door:
             raise Refused(403, "This did not come from a page of the console. Open it from here, and try again.")
         if route.right is not None:
             if visit.person is None:
-                return _to_sign_in(visit)
+                return await self._to_sign_in(visit, route)
             if not visit.person.may(route.right):
                 raise Refused(403, f"{visit.person.name} is {visit.person.role}, which lacks the right {route.right}.")
         if method != "GET":
             visit.form = await read_form(request)
             _check_token(visit.person, visit.form)
+        elif KEPT in visit.query:
+            visit.form = self._console.kept_forms.take(visit.query[KEPT])
         return await route.handler(visit)
+
+    async def _to_sign_in(self, visit: Visit, route: Route) -> Response:
+        """Ask a person who has not signed in to do so, and lead back to where they wanted to go.
+
+        The page that asks before something is done has the same address as what does it: what was filled in stands
+        there again. What has no such page leads to the page above it.
+        """
+        query = visit.request.scope["query_string"].decode("latin-1")
+        wanted = visit.here
+        if route.method != "GET" and "GET" not in self._routes:
+            wanted, query = wanted.rpartition("/")[0], ""
+        elif route.method != "GET" and self._console.cookie in visit.request.cookies:  # the session has ended
+            with contextlib.suppress(Refused):
+                kept = self._console.kept_forms.keep(await read_form(visit.request))
+                query = f"{query}&{KEPT}={kept}" if query else f"{KEPT}={kept}"
+        wanted += f"?{query}" if query else ""
+        next_page = f"?next={quote(wanted, safe='')}" if wanted not in {"", "/"} else ""
+        return RedirectResponse(visit.url("/sign-in") + next_page, 303)
 
 
 def _check_token(person: Person | None, form: Mapping[str, str]) -> None:
     if person is not None and not hmac.compare_digest(form.get("token", "").encode(), person.token.encode()):
         raise Refused(403, "The form is of another session. Go back, reload the page, and try again.")
-
-
-def _to_sign_in(visit: Visit) -> Response:
-    """Ask a person who has not signed in to do so, and lead back to where they wanted to go."""
-    url = visit.request.url
-    # The page that asks before something is done has the same address as what does it.
-    wanted = url.path + (f"?{url.query}" if url.query else "")
-    next_page = f"?next={quote(wanted, safe='')}" if wanted not in {"", "/"} else ""
-    return RedirectResponse(visit.url("/sign-in") + next_page, 303)
 
 
 def refused_by(error: Exception, request_id: str) -> Refused:

@@ -29,7 +29,7 @@ class OwnAddress:
     def is_addressed(self, request: Request) -> bool:
         """Return whether the request names our host: a strange name that leads here is another site's trick."""
         host = request.headers.get("host", "").lower()
-        name = urlsplit(f"//{host}").hostname if "@" not in host else None
+        name = _name_of(host)
         if self._url is not None and host == self._url.netloc.lower():
             return True
         return name in _LOCAL_NAMES if self._is_local else self._url is None
@@ -45,3 +45,10 @@ class OwnAddress:
         if self._url is not None:
             return {f"{self._url.scheme}://{self._url.netloc}".lower()}
         return {f"http://{request.headers.get('host', '')}".lower()}
+
+
+def _name_of(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname if "@" not in host else None
+    except ValueError:  # a bracket that is not closed
+        return None

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from nightshift.console.rights import Right
+from nightshift.console.rights import READING, Right
 from nightshift.console.sign_in.person import Person
 from nightshift.contract import wire
 
@@ -38,10 +38,22 @@ class Visit:
         params: Mapping[str, str] = self.request.path_params
         return params
 
+    @property
+    def here(self) -> str:
+        """The address of the request within the console, without its parameters."""
+        path: str = self.request.scope["path"]
+        return quote(path, safe="/:@!$&'()*+,;=~", errors="replace")
+
     def url(self, path: str, /, **query: object) -> str:
         """Return an address within the console; parameters that are None or empty are left out."""
         given = {name: str(value) for name, value in query.items() if value is not None and value != ""}
         return self.console.settings.prefix + path + (f"?{urlencode(given)}" if given else "")
+
+    def may(self, right: Right) -> bool:
+        """Return whether something is offered: the person has the right, and the broker lets this console do it."""
+        if self.person is None or not self.person.may(right):
+            return False
+        return right in READING or not self.console.is_read_only
 
     def job(self, job_type: str, job_id: str) -> str:
         """Return the address of a job's page; empty for what has none: an event, or a letter without an id."""

@@ -11,13 +11,16 @@ _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 async def plan(browser: Browser, query: str, kind: str = "redrive") -> str:
     """Return the page of a plan, once the letters are known."""
-    path = f"/dead/{kind}?{query}"
+    path, text = f"/dead/{kind}?{query}", ""
 
     async def is_known() -> bool:
-        return (await browser.open(path)).status_code == 200
+        nonlocal text
+        answer = await browser.open(path)
+        text = answer.text
+        return answer.status_code == 200
 
     await eventually(is_known, what="the letters are known")
-    return (await browser.open(path)).text
+    return text
 
 
 async def begin_redrive(browser: Browser, error: str, *, canary: int = 2, share: int = 80, rate: float = 1000) -> str:

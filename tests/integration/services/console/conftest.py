@@ -4,12 +4,13 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import async_playwright
 
 from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
 from tests.integration.services.console.browser import ARGUMENTS
-from tests.integration.services.console.harness import Console, console, people
+from tests.integration.services.console.harness import Browser, Console, console, people
 from tests.servers import absent
 
 
@@ -26,8 +27,15 @@ async def desk(
         yield running
 
 
+@pytest.fixture
+async def root(desk: Console) -> AsyncIterator[Browser]:
+    """The browser of an admin."""
+    async with desk.person("root") as browser:
+        yield browser
+
+
 @pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium() -> AsyncIterator[Chromium]:
     """The machine's own Chromium."""
     program = shutil.which("chromium")
     if program is None:

@@ -82,6 +82,7 @@ def people(**roles: str) -> str:
 async def console(folder: Path, broker: Broker | None = None, /, **settings: str) -> AsyncIterator[Console]:
     """Run a console; `settings` are environment variables in lower case. Without a broker, it is away."""
     port, health_port = free_ports(2)
+    port = int(settings.get("console_port", port))
     link_file = folder / "console-link"
     write_link(link_file, new_link_secret())
     environment = {

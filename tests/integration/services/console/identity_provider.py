@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from tests.harness import eventually
+from tests.integration.services.email.certificates import Certificates
 
 CLIENT, SECRET = "nightshift", "of the console & no other"
 
@@ -126,11 +127,15 @@ class IdentityProvider:
 
 
 @asynccontextmanager
-async def identity_provider() -> AsyncIterator[IdentityProvider]:
-    """Run one on a free port."""
+async def identity_provider(certificates: Certificates | None = None) -> AsyncIterator[IdentityProvider]:
+    """Run one on a free port; with certificates for localhost, by HTTPS."""
     (port,) = free_ports(1)
-    provider = IdentityProvider(f"http://{LOOPBACK}:{port}")
-    config = uvicorn.Config(Starlette(routes=provider.routes()), LOOPBACK, port, log_config=None, lifespan="off")
+    tls: dict[str, Any] = {}
+    if certificates is not None:
+        tls = {"ssl_certfile": certificates.certificate, "ssl_keyfile": certificates.key}
+    provider = IdentityProvider(f"https://localhost:{port}" if tls else f"http://{LOOPBACK}:{port}")
+    app = Starlette(routes=provider.routes())
+    config = uvicorn.Config(app, LOOPBACK, port, log_config=None, lifespan="off", **tls)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     running = asyncio.create_task(server._serve())

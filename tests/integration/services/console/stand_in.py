@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
+from nats.errors import Error
 
 from nightshift.broker import Connection
 from nightshift.contract import wire
@@ -18,12 +19,13 @@ async def workers(
     connection: Connection, outcome: Callable[[str], What], service: str = "email"
 ) -> AsyncIterator[list[str]]:
     """Work on jobs inside the block; yield the ids of those that ran. `outcome` says how the job of an id ends."""
-    ran = list[str]()
+    ran, stopped = list[str](), asyncio.Event()
     subscription = await connection.jetstream().pull_subscribe_bind(service, service.upper())
 
     async def work() -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
+        while not stopped.is_set():  # a fetch may take a cancellation for its own timeout
+            await asyncio.sleep(0.01)  # a fetch may fail at once
+            with contextlib.suppress(TimeoutError, Error):  # also while the broker is away
                 for message in await subscription.fetch(10, timeout=1):
                     job_id = (message.headers or {})[wire.JOB_ID]
                     ran.append(job_id)
@@ -36,6 +38,7 @@ async def workers(
     try:
         yield ran
     finally:
+        stopped.set()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         await subscription.unsubscribe()

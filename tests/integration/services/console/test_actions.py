@@ -34,13 +34,6 @@ async def ada(desk: Console) -> AsyncIterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-async def root(desk: Console) -> AsyncIterator[Browser]:
-    """The browser of an admin."""
-    async with desk.person("root") as browser:
-        yield browser
-
-
 async def recorded(connection: Connection, on: str) -> list[AuditEntry]:
     """What is recorded of one thing, the oldest first."""
     entries = [read_entry(message.body) for message in await stored(connection, AUDIT_STREAM)]

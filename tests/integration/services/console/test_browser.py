@@ -93,7 +93,7 @@ async def test_a_letter_is_put_back_to_work_by_keyboard_and_without_javascript(
     async with page_of(chromium, java_script_enabled=False) as (page, _):
         await sign_in_by_keyboard(page, desk)
         await page.goto(f"{desk.url}/dead/email/{sequence}")
-        await page.get_by_role("link", name="Redrive…").focus()
+        await page.get_by_role("link", name="Redrive…", exact=True).focus()
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", name=f"Redrive dead letter email:{sequence}")).to_be_visible()
         await page.get_by_label("Why").focus()

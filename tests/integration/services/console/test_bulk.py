@@ -1,9 +1,6 @@
 """A redrive of many: a frozen set, a canary, a brake, and a state that outlives the console."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
@@ -14,15 +11,8 @@ from nightshift.topology.audit_stream import AUDIT_STREAM
 from tests.harness import eventually, stored
 from tests.integration.services.console import seed
 from tests.integration.services.console.bulks import begin_redrive, hidden_in, plan, shows
-from tests.integration.services.console.harness import Browser, Console, console, people
+from tests.integration.services.console.harness import Browser, console, people
 from tests.integration.services.console.stand_in import workers
-
-
-@pytest.fixture
-async def root(desk: Console) -> AsyncIterator[Browser]:
-    """The browser of an admin."""
-    async with desk.person("root") as browser:
-        yield browser
 
 
 async def die(connection: Connection, error: str, count: int) -> list[str]:
@@ -99,6 +89,7 @@ async def test_what_dies_after_the_plan_was_made_is_not_touched(root: Browser, o
         first, second = [await root.send("/dead/redrive", **form) for _ in range(2)]
         assert first.url == second.url, "a form that is sent twice begins one"
         await shows(root, first.url.path, "All were acted on")
+        await shows(root, first.url.path, "<dt>Done</dt><dd>3</dd>")
     assert sorted(ran) == sorted(ids)
     assert any(message.sequence == late for message in await stored(operator, "EMAIL_DLQ"))
 
@@ -162,4 +153,16 @@ async def test_a_queue_that_refuses_ends_it_with_the_brokers_words(root: Browser
         await shows(root, path, "Stopped:")
     finally:
         await manage(operator, "STREAM.UPDATE.EMAIL", config)
+    assert await left(operator, ids) == ids
+
+
+async def test_a_form_that_does_not_say_which_were_shown_means_none(
+    root: Browser, operator: Connection
+) -> None:
+    """Not all of them, as no filter would."""
+    ids = await die(operator, "not shown", 2)
+    await plan(root, "error=not shown", "discard")
+    for kind in ("redrive", "discard", "export"):
+        form = {"canary": "1", "share": "100", "rate": "1", "typed": "2", "reason": "a test"}
+        assert (await root.send(f"/dead/{kind}", **form)).status_code == 400
     assert await left(operator, ids) == ids

@@ -7,11 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import expect
 
 from nightshift.config.env_settings import SettingsError
 from nightshift.config.settings import load
 from nightshift.console.settings import ConsoleSettings
+from nightshift.embedded.processes.ports import free_ports
 from tests.harness import eventually
+from tests.integration.services.console.browser import page_of
 from tests.integration.services.console.harness import Browser, Console, console, people
 from tests.integration.services.console.identity_provider import (
     CLIENT,
@@ -20,6 +24,8 @@ from tests.integration.services.console.identity_provider import (
     identity_provider,
     new_key,
 )
+from tests.integration.services.email.certificates import make_certificates
+from tests.nginx import nginx
 
 OIDC = {
     "console_oidc_client_id": CLIENT,
@@ -228,6 +234,40 @@ async def test_a_session_ends_when_the_provider_has_to_be_asked_anew(
             return (await browser.client.get("/jobs")).status_code == 303
 
         await eventually(is_out, what="the session has ended")
+
+
+async def test_behind_an_ingress_people_sign_in_at_a_provider_of_the_companys_own_authority(
+    chromium: Chromium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By HTTPS all the way: they are led to where they wanted to go, with a cookie of that host alone."""
+    certificates = make_certificates(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_file))
+    plain, port = free_ports(2)
+    address, folder = f"https://localhost:{port}", tmp_path / "nginx"
+    folder.mkdir()
+    settings = OIDC | {"console_url": address, "console_trusted_proxies": "127.0.0.1"}
+    async with identity_provider(certificates) as provider:
+        provider.begin_anew()
+        lines = (
+            f"listen 127.0.0.1:{port} ssl; ssl_certificate {certificates.certificate}; "
+            f"ssl_certificate_key {certificates.key};\nlocation / {{ proxy_pass http://127.0.0.1:CONSOLE; "
+            "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr; }"
+        )
+        async with (
+            console(tmp_path, console_oidc_issuer=provider.url, **settings) as desk,
+            nginx(folder, plain, lines.replace("CONSOLE", desk.url.rpartition(":")[2])),
+            page_of(chromium, ignore_https_errors=True) as (page, heard),
+        ):
+            await page.goto(f"{address}/audit?who=ada")
+            await page.get_by_role("link", name="Sign in at your identity provider").click()
+            await expect(page.get_by_text("grace operator")).to_be_visible()
+            assert page.url == f"{address}/audit?who=ada"
+            (cookie,) = [one for one in await page.context.cookies() if one["name"] == "__Host-console"]
+            assert (cookie["secure"], cookie["httpOnly"]) == (True, True)
+            await page.get_by_role("button", name="Sign out").click()
+            await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+            hosts = {one.removeprefix("asked ").split("/")[2] for one in heard if one.startswith("asked ")}
+            assert hosts == {f"localhost:{port}", provider.url.removeprefix("https://")}
 
 
 @pytest.mark.parametrize(
