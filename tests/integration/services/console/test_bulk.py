@@ -156,9 +156,7 @@ async def test_a_queue_that_refuses_ends_it_with_the_brokers_words(root: Browser
     assert await left(operator, ids) == ids
 
 
-async def test_a_form_that_does_not_say_which_were_shown_means_none(
-    root: Browser, operator: Connection
-) -> None:
+async def test_a_form_that_does_not_say_which_were_shown_means_none(root: Browser, operator: Connection) -> None:
     """Not all of them, as no filter would."""
     ids = await die(operator, "not shown", 2)
     await plan(root, "error=not shown", "discard")
