@@ -51,7 +51,7 @@ def _console_link(stack: Stack) -> str:
 
 def _example(stack: Stack) -> str:
     """Return a command that publishes a mail, where the project has the service, else one to be completed."""
-    if "email" in stack.project.service_names():
+    if not stack.project.declared and "email" in stack.project.service_names():
         return f"{command_line(stack.project)} send email.send {shlex.quote(_MAIL)} --wait"
     return f"{command_line(stack.project)} send TYPE JSON"
 
