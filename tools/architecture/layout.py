@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum
 
 from tools.architecture.graph import Arrows, floors
 
@@ -78,7 +79,7 @@ def _across(rows: list[list[Node]], near: dict[Node, list[Node]]) -> dict[Node, 
     for turn in range(_ROUNDS):
         for row in rows if turn % 2 else rows[::-1]:
             wished = {
-                node: sum(across[other] for other in near[node]) / len(near[node]) if near.get(node) else across[node]
+                node: fsum(across[other] for other in near[node]) / len(near[node]) if near.get(node) else across[node]
                 for node in row
             }
             row.sort(key=lambda node: (wished[node], str(node)))
@@ -93,7 +94,7 @@ def _spread(row: list[Node], wished: dict[Node, float]) -> dict[Node, float]:
     for node in row:
         places[node] = max(wished[node], edge + _width(node) / 2)
         edge = places[node] + _width(node) / 2 + GAP
-    shift = sum(wished[node] - places[node] for node in row) / len(row)
+    shift = fsum(wished[node] - places[node] for node in row) / len(row)
     return {node: place + shift for node, place in places.items()}
 
 
