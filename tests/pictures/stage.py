@@ -57,7 +57,7 @@ async def stage(folder: Path) -> AsyncIterator[Console]:
                 why = {"until": "until-resumed", "reason": "the provider asks for it, until their migration is over"}
                 answer = await browser.send(pause, on=pause, **(asked | why))
                 assert answer.status_code == 200, answer.text
-                await begin_redrive(browser, "TimeoutError", canary=1)
+                await begin_redrive(browser, "TimeoutError", letters=3, canary=1)
             yield desk
 
 

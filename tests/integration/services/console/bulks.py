@@ -9,23 +9,25 @@ from tests.integration.services.console.harness import Browser
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
-async def plan(browser: Browser, query: str, kind: str = "redrive") -> str:
-    """Return the page of a plan, once the letters are known."""
+async def plan(browser: Browser, query: str, kind: str = "redrive", *, letters: int) -> str:
+    """Return the page of a plan, once so many letters are known."""
     path, text = f"/dead/{kind}?{query}", ""
 
     async def is_known() -> bool:
         nonlocal text
         answer = await browser.open(path)
         text = answer.text
-        return answer.status_code == 200
+        return answer.status_code == 200 and f" {letters:,} dead letter" in text
 
     await eventually(is_known, what="the letters are known")
     return text
 
 
-async def begin_redrive(browser: Browser, error: str, *, canary: int = 2, share: int = 80, rate: float = 1000) -> str:
+async def begin_redrive(
+    browser: Browser, error: str, *, letters: int, canary: int = 2, share: int = 80, rate: float = 1000
+) -> str:
     """Begin a redrive of all whose error has this text; return the path of its page."""
-    page = await plan(browser, f"error={error}")
+    page = await plan(browser, f"error={error}", letters=letters)
     numbers = {"canary": str(canary), "share": str(share), "rate": str(rate)}
     form = hidden_in(page) | numbers
     answer = await browser.send(f"/dead/redrive?error={error}", **form)

@@ -241,7 +241,7 @@ async def test_with_the_operators_user_every_action_works(guarded: Broker, tmp_p
             assert answer.status_code == 200, f"{path}: {answer.text}"
         await seed.dead(operator, "SmtpError: 421", job_id="guarded-3")
         async with workers(operator, lambda _: "done") as ran:
-            await begin_redrive(root, "SmtpError: 421")
+            await begin_redrive(root, "SmtpError: 421", letters=1)
 
             async def has_run() -> bool:
                 return "guarded-3" in ran

@@ -38,11 +38,11 @@ async def ends(connection: Connection) -> list[AuditEntry]:
 async def test_a_redrive_runs_the_canary_first_and_then_the_others(root: Browser, operator: Connection) -> None:
     """Its plan says how many; its page what became of each; what it did is recorded."""
     ids = await die(operator, "one fault", 30)
-    page = await plan(root, "error=one fault")
+    page = await plan(root, "error=one fault", letters=30)
     assert "Redrive 30 dead letters" in page
     assert "30 email.send (attempts-exhausted)" in page
     async with workers(operator, lambda _: "done") as ran:
-        path = await begin_redrive(root, "one fault", canary=5)
+        path = await begin_redrive(root, "one fault", letters=30, canary=5)
         text = await shows(root, path, "All were acted on")
         await shows(root, path, "<dt>Done</dt><dd>30</dd>")
     assert ran[:5] == ids[:5]
@@ -56,7 +56,7 @@ async def test_a_cause_that_is_still_there_stops_it_at_the_canary(root: Browser,
     """The others stay dead letters; once it is mended it goes on with another canary."""
     ids, mended = await die(operator, "still there", 20), False
     async with workers(operator, lambda _: "done" if mended else "retry"):
-        path = await begin_redrive(root, "still there", canary=4)
+        path = await begin_redrive(root, "still there", letters=20, canary=4)
         await shows(root, path, "of the first 4 jobs failed again: the cause is still there")
         assert await left(operator, ids) == ids[4:]
         mended = True
@@ -72,7 +72,7 @@ async def test_it_stops_by_itself_when_later_jobs_fail_again(root: Browser, oper
     ids = await die(operator, "comes back", 60)
     healthy = set(ids[:15])
     async with workers(operator, lambda job_id: "done" if job_id in healthy else "dead"):
-        path = await begin_redrive(root, "comes back", canary=5, rate=50)
+        path = await begin_redrive(root, "comes back", letters=60, canary=5, rate=50)
         await shows(root, path, "jobs failed again: the cause is still there")
     remaining = await left(operator, ids)
     assert 0 < len(remaining) < 45
@@ -81,7 +81,7 @@ async def test_it_stops_by_itself_when_later_jobs_fail_again(root: Browser, oper
 async def test_what_dies_after_the_plan_was_made_is_not_touched(root: Browser, operator: Connection) -> None:
     """The set is the one that the plan has shown."""
     ids = await die(operator, "frozen set", 3)
-    page = await plan(root, "error=frozen set")
+    page = await plan(root, "error=frozen set", letters=3)
     late = await seed.dead(operator, "frozen set", job_id="late")
     hidden = hidden_in(page)
     async with workers(operator, lambda _: "done") as ran:
@@ -100,13 +100,13 @@ async def test_a_person_stops_it_and_many_are_discarded_only_by_their_number(
     """Nothing more is redriven once it was stopped; what is discarded is gone for good."""
     ids = await die(operator, "slow one", 12)
     async with workers(operator, lambda _: "done"):
-        path = await begin_redrive(root, "slow one", canary=1, rate=0.5)
+        path = await begin_redrive(root, "slow one", letters=12, canary=1, rate=0.5)
         await shows(root, path, "It runs")
         await root.send(f"{path}/stop", token=await root.token(path))
         await shows(root, path, "root stopped it")
     remaining = await left(operator, ids)
     assert len(remaining) >= 9
-    page = await plan(root, "error=slow one", "discard")
+    page = await plan(root, "error=slow one", "discard", letters=len(remaining))
     hidden, count = hidden_in(page), page.partition("Type <code>")[2].partition("<")[0]
     wrong = await root.send("/dead/discard", **hidden, typed="all", reason="a test")
     assert wrong.status_code == 400
@@ -123,7 +123,7 @@ async def test_it_goes_on_after_the_console_was_started_anew(
     users.write_text(people(root="admin"), encoding="utf-8")
     ids = await die(operator, "two consoles", 25)
     async with console(tmp_path, broker, console_users_file=str(users)) as desk, desk.person("root") as root:
-        path = await begin_redrive(root, "two consoles", canary=3, rate=20)
+        path = await begin_redrive(root, "two consoles", letters=25, canary=3, rate=20)
         await eventually(lambda: _has_left(operator, ids, 22), what="the canary is on its way")
     async with workers(operator, lambda _: "done") as ran:
         async with console(tmp_path, broker, console_users_file=str(users)) as desk, desk.person("root") as root:
@@ -149,7 +149,7 @@ async def test_a_queue_that_refuses_ends_it_with_the_brokers_words(root: Browser
     config = (await manage(operator, "STREAM.INFO.EMAIL"))["config"]
     await manage(operator, "STREAM.UPDATE.EMAIL", {**config, "max_bytes": 1})
     try:
-        path = await begin_redrive(root, "no room", canary=1)
+        path = await begin_redrive(root, "no room", letters=3, canary=1)
         await shows(root, path, "Stopped:")
     finally:
         await manage(operator, "STREAM.UPDATE.EMAIL", config)
@@ -159,7 +159,7 @@ async def test_a_queue_that_refuses_ends_it_with_the_brokers_words(root: Browser
 async def test_a_form_that_does_not_say_which_were_shown_means_none(root: Browser, operator: Connection) -> None:
     """Not all of them, as no filter would."""
     ids = await die(operator, "not shown", 2)
-    await plan(root, "error=not shown", "discard")
+    await plan(root, "error=not shown", "discard", letters=2)
     for kind in ("redrive", "discard", "export"):
         form = {"canary": "1", "share": "100", "rate": "1", "typed": "2", "reason": "a test"}
         assert (await root.send(f"/dead/{kind}", **form)).status_code == 400

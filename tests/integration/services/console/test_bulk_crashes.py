@@ -104,7 +104,7 @@ async def test_a_redrive_goes_on_after_the_console_was_killed(
     async with workers(operator, lambda _: "done") as ran:
         async with doomed(broker, users, step) as root:
             with contextlib.suppress(httpx.TransportError):
-                await begin_redrive(root, f"killed when {step}", canary=CANARY)
+                await begin_redrive(root, f"killed when {step}", letters=LETTERS, canary=CANARY)
         async with console(tmp_path, broker, console_users_file=str(users)) as desk, desk.person("root") as root:
             path = await page_of_the_only(root, f"killed when {step}")
             text = await shows(root, path, "All were acted on")
@@ -129,7 +129,7 @@ async def test_an_intent_without_a_redrive_says_that_it_did_not_end(
     ids = await die(operator, "never begun", 3)
     async with doomed(broker, users, INTENT) as root:
         with contextlib.suppress(httpx.TransportError):
-            await begin_redrive(root, "never begun", canary=1)
+            await begin_redrive(root, "never begun", letters=3, canary=1)
     assert await left(operator, ids) == ids
     async with console(tmp_path, broker, console_users_file=str(users)) as desk, desk.person("root") as root:
         await shows(root, "/audit?action=dlq.redrive", "not ended")
@@ -142,7 +142,7 @@ async def test_a_worker_that_is_killed_amid_the_canary_delays_it_and_no_more(
     await deliver_again_soon(operator)
     ids = await die(operator, "its worker died", 4)
     taken = await operator.jetstream().pull_subscribe_bind("email", "EMAIL")
-    path = await begin_redrive(root, "its worker died", canary=2)
+    path = await begin_redrive(root, "its worker died", letters=4, canary=2)
     assert len([*await taken.fetch(1, timeout=10), *await taken.fetch(1, timeout=10)]) == 2
     await taken.unsubscribe()
     async with workers(operator, lambda _: "done") as ran:
@@ -163,7 +163,7 @@ async def test_the_broker_is_killed_amid_a_redrive_which_goes_on_when_it_is_back
         await deliver_again_soon(operator)
         ids = await die(operator, "the broker went", 60)
         async with workers(operator, lambda _: "done") as ran:
-            path = await begin_redrive(root, "the broker went", canary=2, rate=40)
+            path = await begin_redrive(root, "the broker went", letters=60, canary=2, rate=40)
 
             async def is_amid() -> bool:
                 return len(await left(operator, ids)) < 45

@@ -81,9 +81,9 @@ async def test_letters_are_downloaded_in_full_before_they_are_discarded(root: Br
     ids = [f"export-{number}" for number in range(120)]
     for job_id in ids:
         await seed.dead(operator, "ExportError: gone", job_id=job_id)
-    page = await plan(root, "error=ExportError", "discard")
+    page = await plan(root, "error=ExportError", "discard", letters=120)
     assert "/dead/export?error=ExportError" in page
-    page = await plan(root, "error=ExportError", "export")
+    page = await plan(root, "error=ExportError", "export", letters=120)
     refused = await root.send("/dead/export", **hidden_in(page))
     assert (refused.status_code, "Say why" in refused.text) == (400, True)
     answer = await root.send("/dead/export", **hidden_in(page), reason="before they go")
@@ -118,7 +118,7 @@ async def test_many_are_discarded_only_when_a_second_person_agrees(
     ):
 
         async def asked() -> str:
-            hidden = hidden_in(await plan(root, "error=TwoError", "discard"))
+            hidden = hidden_in(await plan(root, "error=TwoError", "discard", letters=4))
             answer = await root.send("/dead/discard", **hidden, typed="4", reason="a test")
             assert "A second person has to agree" in answer.text
             return answer.url.path
@@ -157,7 +157,7 @@ async def test_a_body_that_is_not_kept_long_enough_stays_and_the_others_run(
     answer = await root.send(path, on=path)
     assert "may outlive" in answer.text
     async with workers(operator, lambda _: "done") as ran:
-        bulk = await begin_redrive(root, "ClaimError")
+        bulk = await begin_redrive(root, "ClaimError", letters=2)
         text = await shows(root, bulk, "All were acted on")
         await shows(root, bulk, "<dt>Done</dt><dd>1</dd>")
     assert "1 letter stays" in text
