@@ -25,16 +25,18 @@ class Plan:
     """What a form is about: a frozen set of letters."""
 
     def __init__(self, visit: Visit) -> None:
-        index, progress = visit.console.letters.index, visit.console.letters.follower.progress
-        if progress.error or progress.share < 1:
-            known = f"{progress.share:.0%} of the dead letters are known yet. Try again in a moment."
-            raise Refused(503, known, headers={"Retry-After": "2"})
+        index, follower = visit.console.letters.index, visit.console.letters.follower
         given, prefix = (visit.form, _ONLY) if visit.request.method == "POST" else (visit.query, "")
         if prefix and not given.get("bounds"):  # of nothing that was shown: it would be all of them
             raise Refused(400, _CHANGED)
+        shown = _bounds(given.get("bounds", ""))
+        progress = follower.progress
+        if not (follower.has_read(shown) if shown else progress.share == 1 and not progress.error):
+            known = f"{progress.share:.0%} of the dead letters are known yet. Try again in a moment."
+            raise Refused(503, known, headers={"Retry-After": "2"})
         wanted = Wanted(**{name: given.get(prefix + name, "")[:_LONGEST] for name in Wanted._fields})
         self.wanted = wanted._replace(since=_absolute(wanted.since), until=_absolute(wanted.until))
-        self.until = _bounds(given.get("bounds", "")) or newest_of_each(index)
+        self.until = shown or newest_of_each(index)
         self.summary = summary(index, self.wanted, self.until)
         self.group = index.group(self.wanted.group) if self.wanted.group else None
 

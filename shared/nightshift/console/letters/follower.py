@@ -1,6 +1,7 @@
 """Keeps the index like the broker's dead letters: reads what is new, forgets what is gone, starts anew if in doubt."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from nightshift.broker import BrokerRefusedError, Connection, direct_get
@@ -48,6 +49,10 @@ class LetterFollower:
     def progress(self) -> Progress:
         """How far it is."""
         return Progress(sum(self._index.counts.values()), sum(self._there.values()), self._error)
+
+    def has_read(self, until: Mapping[str, int]) -> bool:
+        """Return whether all letters up to these sequences are known, whatever has died since."""
+        return all(self._last.get(service, 0) >= sequence for service, sequence in until.items())
 
     async def run(self, heartbeat: Heartbeat) -> None:
         """Follow until cancelled."""
