@@ -100,6 +100,8 @@ class JobNews:
         """Tell at once how far a job is that this worker has."""
         now = time.perf_counter()
         if in_flight.job.told is None:
+            if in_flight.started_at:  # not told again in a second, together with many others
+                in_flight.last_told = NOTHING_YET
             self._tell(_event(in_flight, "started", now - (in_flight.started_at or now)))
         else:
             self._tell_progress(in_flight, now)
