@@ -14,7 +14,7 @@ from nightshift.database.tables import outbox, processed_messages
 from nightshift.gateway.outbox_rows import OutboxRows
 from nightshift.instants import utc_now
 from nightshift.messaging import outbound
-from nightshift.messaging.cancelling import cancel_in, is_in_outbox, take_out_of_outbox
+from nightshift.messaging.cancelling import cancel_in, is_in_outbox, take_out_of_outbox, which_in_outbox
 from nightshift.messaging.job import Job
 from nightshift.messaging.ledger import LedgerEntry, find
 from nightshift.testing import perform_job
@@ -121,6 +121,15 @@ async def test_the_job_of_a_job_stays(database: Database) -> None:
 async def test_an_id_that_no_row_can_have_is_in_no_row(database: Database, job_id: str) -> None:
     """It is an answer, and no error of the database."""
     assert not await waits(database, job_id)
+
+
+async def test_many_jobs_are_looked_for_by_one_query(database: Database) -> None:
+    """A thousand may wait for as many jobs, and each asks again now and then."""
+    for job_id in ("a", "b"):
+        await enqueue(database, job_id)
+    wanted = [(TYPE, "a"), (TYPE, "c"), ("probe.other", "b"), (TYPE, "b"), (TYPE, "\0")]
+    assert await database.ask(lambda it: which_in_outbox(it, wanted)) == {(TYPE, "a"), (TYPE, "b")}
+    assert await database.ask(lambda it: which_in_outbox(it, [])) == set()
 
 
 async def test_an_index_finds_a_job_in_a_long_outbox(database: Database) -> None:

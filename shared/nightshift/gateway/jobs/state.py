@@ -16,7 +16,7 @@ from nightshift.contract import wire
 from nightshift.database import Database
 from nightshift.gateway.jobs.deaths import Death, Deaths
 from nightshift.housekeeping.overdue import due_at
-from nightshift.messaging.cancelling import is_in_outbox
+from nightshift.messaging.cancelling import which_in_outbox
 from nightshift.messaging.ledger import CANCELLED, LedgerEntry, find_all_in
 from nightshift.outcomes import Unavailable
 from nightshift.topology.topology import later_stream, queue_stream
@@ -119,10 +119,10 @@ class JobStates:
 
     async def _look(self, jobs: Sequence[tuple[str, str]]) -> list[InDatabase | Exception]:
         def ask(connection: DatabaseConnection) -> list[InDatabase | Exception]:
-            return [
-                InDatabase(ended, ended is None and is_in_outbox(connection, *job))
-                for job, ended in zip(jobs, find_all_in(connection, jobs), strict=True)
-            ]
+            entries = find_all_in(connection, jobs)
+            going_on = [job for job, ended in zip(jobs, entries, strict=True) if ended is None]
+            in_outbox = which_in_outbox(connection, going_on)
+            return [InDatabase(ended, job in in_outbox) for job, ended in zip(jobs, entries, strict=True)]
 
         return await self._database.ask(ask)
 
