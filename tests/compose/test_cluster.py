@@ -12,12 +12,13 @@ from uuid import uuid4
 import pytest
 
 from tests.compose import work
-from tests.compose.cluster import ClusterProject
+from tests.compose.cluster import NODES, ClusterProject
 from tests.compose.conftest import Eventually
 from tests.compose.project import FILES, run
 from tests.nats_cli import NatsCli
 
 _STREAMS = ("EMAIL", "EMAIL_LATER", "EMAIL_DLQ", "CRON", "EVENTS")
+_METRICS = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8080/metrics').read().decode())"
 _ROUTE = """
 import contextlib, socket, ssl
 with contextlib.suppress(OSError), socket.create_connection(("nats", 6222), timeout=5) as raw:
@@ -28,10 +29,10 @@ with contextlib.suppress(OSError), socket.create_connection(("nats", 6222), time
 
 @pytest.fixture(scope="module")
 def cluster(_engine: None) -> Iterator[ClusterProject]:
-    """What mails need, and three brokers."""
+    """What mails need, three brokers, and what tells of them."""
     project = ClusterProject()
     try:
-        project.up("--build", "email", "nats", "nats-2", "nats-3")
+        project.up("--build", "email", "exporter", "nats", "nats-2", "nats-3")
         yield project
     except AssertionError:
         print(project.compose("logs", "--no-color", "--tail", "20", "nats", "nats-2", "provision"))  # noqa: T201 - why it did not come up
@@ -64,6 +65,11 @@ def load(cluster: ClusterProject, address: str) -> Iterator[Counter[str]]:
     finally:
         stop.set()
         thread.join()
+
+
+def metrics(cluster: ClusterProject) -> set[str]:
+    """What the exporter tells of the brokers."""
+    return set(cluster.compose("exec", "-T", "exporter", "python", "-c", _METRICS).splitlines())
 
 
 def all_are_sent_once(cluster: ClusterProject, eventually: Eventually, address: str, count: int) -> None:
@@ -102,7 +108,7 @@ def test_who_has_no_certificate_is_no_broker_of_the_cluster(cluster: ClusterProj
 
 
 def test_a_broker_dies_under_load_and_nothing_is_lost(cluster: ClusterProject, eventually: Eventually) -> None:
-    """The one that leads the queue, killed; the other two go on, and it comes back to three."""
+    """The one that leads the queue, killed; the other two go on, it is told, and it comes back to three."""
     address = f"{uuid4()}@example.com"
     with load(cluster, address) as accepted:
         eventually(lambda: accepted["mails"] > 20, "mails flow")
@@ -110,6 +116,9 @@ def test_a_broker_dies_under_load_and_nothing_is_lost(cluster: ClusterProject, e
         cluster.compose("kill", "--signal", "KILL", dead)
         at_death = accepted["mails"]
         eventually(lambda: accepted["mails"] > at_death + 20, "mails flow without it")
+        told = {f'nightshift_broker_up{{broker="{name}:8222"}} {float(name != dead)}' for name in NODES}
+        eventually(lambda: told <= metrics(cluster), "the exporter tells of it, and of it alone")
+        assert any(line.startswith('nightshift_consumer_pending{consumer="email"') for line in metrics(cluster))
         cluster.compose("start", dead)
         eventually(lambda: cluster.copies(*_STREAMS) == [3] * len(_STREAMS), "it is back with all it missed")
     all_are_sent_once(cluster, eventually, address, accepted["mails"])
