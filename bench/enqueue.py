@@ -24,7 +24,6 @@ from bench.servers import Postgres
 from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
-from nightshift.contract.cron import ScheduleFired
 from nightshift.database import Database, migrate, open_database
 from nightshift.database.notifications import listen
 from nightshift.database.producers import let_producers
@@ -42,7 +41,7 @@ from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.provisioning import provision_broker
 from nightshift.worker import gc_tuning
 from nightshift.worker.policies import JobLimits
-from nightshift.worker.router import routes
+from nightshift.worker.router import route
 
 BODY = b'{"payload":"' + b"x" * 185 + b'"}'
 ROW = {"consumer": "", "subject": worker.RunBench.SUBJECT, "body": BODY, "headers": {}}
@@ -118,7 +117,9 @@ async def at_work(bench: Bench) -> AsyncIterator["asyncio.Queue[float]"]:
     metrics, publisher = Metrics([worker.RunBench.TYPE]), Publisher(bench.connection)
     context = ServiceContext("bench", bench.connection, bench.database, objects, publisher, metrics)
     consumers = worker.bench_topology().consumers_of("bench")
-    parts = compose(context, routes({worker.RunBench: note}, ScheduleFired), consumers, slots=100, limits=JobLimits())
+    parts = compose(
+        context, {worker.RunBench.TYPE: route(worker.RunBench, note)}, consumers, slots=100, limits=JobLimits()
+    )
     relay = EnqueuedRelay(EnqueuedRows("bench", bench.database, publisher), listen("bench", bench.database))
     await parts.worker.start(parts.pulls)
     tasks = [asyncio.create_task(parts.worker.tick(Heartbeat())), asyncio.create_task(relay.run(Heartbeat()))]

@@ -59,8 +59,8 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
 
 
 def _measures(url: str, folder: Path, connection: Connection, database: Database, jobs: int) -> dict[str, Measure]:
-    no_op, one_row = worker.handlers(effect=False), worker.handlers(effect=True)
-    waiting = worker.handlers(effect=False, waits=True)
+    no_op, one_row = worker.routes(effect=False), worker.routes(effect=True)
+    waiting = worker.routes(effect=False, waits=True)
     return {
         PLAIN: lambda: plain_pull.drain(url, "BENCH", "bench", jobs),
         "worker, no-op handler, at least once": lambda: worker.drain(connection, database, no_op, jobs),

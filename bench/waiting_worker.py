@@ -5,12 +5,12 @@ import sys
 import time
 
 from bench.worker import RunBench
-from nightshift.config.settings import Settings
-from nightshift.messaging.job import Job
-from nightshift.runtime.service import plain, run
-from nightshift.worker.router import Handlers
+from nightshift import Job, Service
+
+bench = Service("bench")
 
 
+@bench.handler
 async def hold(message: RunBench, job: Job) -> None:
     """Take so many seconds; what is measured begins then, with the commit."""
     await asyncio.sleep(float(message.payload))
@@ -18,5 +18,4 @@ async def hold(message: RunBench, job: Job) -> None:
 
 
 if __name__ == "__main__":
-    table: Handlers = {RunBench: hold}
-    sys.exit(run("bench", Settings, lambda _settings, _chassis: plain(table)))
+    sys.exit(bench.run("python -m bench.waiting_worker"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,6 @@ from sqlalchemy import insert
 
 from bench.peers.counting import payload
 from nightshift.broker import Connection
-from nightshift.contract.cron import ScheduleFired
 from nightshift.contract.message import Message
 from nightshift.database import Database
 from nightshift.heartbeat import Heartbeat
@@ -23,7 +23,7 @@ from nightshift.topology.topology import Topology, topology
 from nightshift.worker import gc_tuning
 from nightshift.worker.job_news import JobNews
 from nightshift.worker.policies import JobLimits
-from nightshift.worker.router import Handlers, route, routes
+from nightshift.worker.router import Route, route
 from schema.tables import activity_logs
 
 _EFFECT = insert(activity_logs)
@@ -64,15 +64,16 @@ async def one_row(_message: RunBench, job: Job) -> None:
     job.write(_EFFECT, {"id": job.key, "user_id": None, "action": "bench", "details": {}, "created_at": now})
 
 
-def handlers(*, effect: bool, waits: bool = False) -> Handlers:
+def routes(*, effect: bool, waits: bool = False) -> dict[str, Route]:
     """At least once without an effect, or exactly one row per job."""
-    return {RunBench: one_row if effect else route(RunBench, wait_once if waits else no_op, inbox=False)}
+    at_least_once = route(RunBench, wait_once if waits else no_op, inbox=False)
+    return {RunBench.TYPE: route(RunBench, one_row) if effect else at_least_once}
 
 
 async def drain(
     connection: Connection,
     database: Database,
-    offered: Handlers,
+    offered: Mapping[str, Route],
     jobs: int,
     *,
     slots: int = 1000,
@@ -86,7 +87,7 @@ async def drain(
     metrics = Metrics([RunBench.TYPE])
     context = ServiceContext("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = bench_topology().consumers_of("bench")
-    parts = compose(context, routes(offered, ScheduleFired), consumers, slots=slots, limits=JobLimits(), news=news)
+    parts = compose(context, offered, consumers, slots=slots, limits=JobLimits(), news=news)
     gc_tuning.freeze()
     started = time.perf_counter()
     await parts.worker.start(parts.pulls)

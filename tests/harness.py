@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology, topology
 from nightshift.worker.finding import Finding
 from nightshift.worker.policies import JobLimits, Policies
-from nightshift.worker.router import Handlers, routes
+from nightshift.worker.router import Handler, Route, route
 from nightshift.worker.stopping import Stopping
 from schema.tables import activity_logs
 
@@ -81,6 +81,19 @@ EVENT_CONSUMERS = {"probe": "probe"}
 def probe_topology(limits: StreamLimits | None = None, *, bulk: bool = False) -> Topology:
     """The streams of the service `probe`, which also consumes `cron.probe.>`; with `bulk` its queue is a bulk queue."""
     return topology(["probe.run", "probe.follow"], {"probe": "probe"}, limits, bulk=["probe"] if bulk else [])
+
+
+Handlers = Mapping[type[Message] | str, Handler | Route]
+"""What a worker under test offers: a message's class, or `cron.<name>` of an event, to its handler."""
+
+
+def routes(handlers: Handlers) -> dict[str, Route]:
+    """Return the routes of handlers, by type on the wire."""
+    table = dict[str, Route]()
+    for key, handler in handlers.items():
+        job_type, message = (key, ScheduleFired) if isinstance(key, str) else (key.TYPE, key)
+        table[job_type] = handler if isinstance(handler, Route) else route(message, handler)
+    return table
 
 
 ONE_LOOK_SECONDS = 30.0
@@ -314,7 +327,7 @@ async def working(
         metrics = Metrics(["probe.run", "probe.follow"])
         publisher = Publisher(connection, objects, tracing=tracing)
         context = ServiceContext("probe", connection, database, objects, publisher, metrics, tracing)
-        table = routes(handlers, ScheduleFired)
+        table = routes(handlers)
         parts = compose(
             context,
             table,

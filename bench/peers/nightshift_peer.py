@@ -6,6 +6,7 @@ Its queue is what provisioning makes of one for short jobs on a single broker: e
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from bench.peers.counting import JOBS, NATS_URL, RESULT, publish_async, tick
 from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
-from nightshift.contract.cron import ScheduleFired
 from nightshift.database import migrate, open_database
 from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
@@ -29,7 +29,7 @@ from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.provisioning import provision_broker
 from nightshift.worker import gc_tuning
 from nightshift.worker.policies import JobLimits
-from nightshift.worker.router import Handlers, route, routes
+from nightshift.worker.router import Route, route
 from schema.tables import activity_logs
 
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
@@ -63,7 +63,7 @@ async def preload(connection: Connection) -> None:
         await publisher.publish_many([worker.timed() for _ in range(min(1000, JOBS - begin))])
 
 
-async def work(connection: Connection, offered: Handlers) -> None:
+async def work(connection: Connection, offered: Mapping[str, Route]) -> None:
     """Works until all jobs are done and settled."""
     await migrate(DATABASE_URL)
     database = open_database(DATABASE_URL)
@@ -71,7 +71,7 @@ async def work(connection: Connection, offered: Handlers) -> None:
     metrics = Metrics([worker.RunBench.TYPE])
     context = ServiceContext("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = worker.bench_topology().consumers_of("bench")
-    parts = compose(context, routes(offered, ScheduleFired), consumers, slots=SLOTS, limits=JobLimits())
+    parts = compose(context, offered, consumers, slots=SLOTS, limits=JobLimits())
     gc_tuning.freeze()
     await parts.worker.start(parts.pulls)
     beside = [asyncio.create_task(loop(Heartbeat())) for loop in (parts.worker.tick, parts.trimmer.run)]
@@ -94,7 +94,7 @@ async def play() -> None:
     elif "effect" in sys.argv:
         await work(connection, {worker.RunBench: one_row})
     else:
-        await work(connection, {worker.RunBench: route(worker.RunBench, count, inbox=False)})
+        await work(connection, {worker.RunBench.TYPE: route(worker.RunBench, count, inbox=False)})
     await connection.close()
 
 

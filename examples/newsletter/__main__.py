@@ -1,17 +1,14 @@
 """Run the newsletter service: `CONTRACTS_PACKAGE=examples.newsletter.contracts python -m examples.newsletter`."""
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
 
-from examples.newsletter.contracts import SendIssue
 from examples.newsletter.handlers import send_due, send_issue
-from nightshift import Handlers, ServiceContext, Settings, run_service
+from nightshift import Service, Settings
 
 
 class NewsletterSettings(Settings, frozen=True, kw_only=True):
@@ -22,17 +19,28 @@ class NewsletterSettings(Settings, frozen=True, kw_only=True):
     readers: Annotated[str, Meta(description="The readers' names, with commas between.")] = ""
 
 
-@asynccontextmanager
-async def handlers(settings: NewsletterSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
-    """Bind the handlers to what they need; what is opened here is closed at the end."""
-    del context  # database, object store and publisher, for handlers that need them
-    readers = [name.strip() for name in settings.readers.split(",") if name.strip()]
-    send = partial(send_issue, issues=settings.issues_folder, letterbox=settings.letterbox_folder)
-    yield {
-        SendIssue: send,
-        "cron.newsletter.weekly": partial(send_due, readers=readers),
-    }
+newsletter = Service("newsletter", settings=NewsletterSettings)
+newsletter.handler(send_issue)
+newsletter.event("newsletter.weekly")(send_due)
+
+
+@newsletter.resource
+def issues(settings: NewsletterSettings) -> Path:
+    """Where the issues are; what is opened here and yielded is closed at the end."""
+    return settings.issues_folder
+
+
+@newsletter.resource
+def letterbox(settings: NewsletterSettings) -> Path:
+    """Where they are delivered."""
+    return settings.letterbox_folder
+
+
+@newsletter.resource
+def readers(settings: NewsletterSettings) -> Iterable[str]:
+    """Everybody who gets it."""
+    return [name.strip() for name in settings.readers.split(",") if name.strip()]
 
 
 if __name__ == "__main__":
-    sys.exit(run_service("newsletter", NewsletterSettings, handlers))
+    sys.exit(newsletter.run("python -m examples.newsletter"))

@@ -25,18 +25,15 @@ if TYPE_CHECKING:
     from nightshift.messaging.record_done import record_done
     from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
     from nightshift.runtime.composition import ServiceContext
-    from nightshift.runtime.service import run as run_service
     from nightshift.service.service import Service
     from nightshift.service.webhooks import Webhooks
     from nightshift.webhooks.handled import WebhookEvent
-    from nightshift.worker.router import Handlers, Route, route
 
 __version__ = VERSION
 
 __all__ = [
     "BlockingPublisher",
     "Entry",
-    "Handlers",
     "Job",
     "JobDeadError",
     "JobNotOverError",
@@ -46,7 +43,6 @@ __all__ = [
     "Publisher",
     "Receipt",
     "Retries",
-    "Route",
     "ScheduleFired",
     "Service",
     "ServiceContext",
@@ -61,14 +57,11 @@ __all__ = [
     "connect",
     "enqueue",
     "record_done",
-    "route",
-    "run_service",
 ]
 
 _PLACES = {
     "BlockingPublisher": "messaging.blocking",
     "Entry": "messaging.publisher",
-    "Handlers": "worker.router",
     "Job": "messaging.job",
     "JobDeadError": "messaging.awaiting",
     "JobNotOverError": "messaging.awaiting",
@@ -78,7 +71,6 @@ _PLACES = {
     "Publisher": "messaging.publisher",
     "Receipt": "messaging.publisher",
     "Retries": "backoff",
-    "Route": "worker.router",
     "ScheduleFired": "contract.cron",
     "Service": "service.service",
     "ServiceContext": "runtime.composition",
@@ -92,10 +84,8 @@ _PLACES = {
     "connect": "broker",
     "enqueue": "messaging.enqueue",
     "record_done": "messaging.record_done",
-    "route": "worker.router",
-    "run_service": "runtime.service:run",
 }
-"""Where each name is defined, and its name there if that is another."""
+"""Where each name is defined."""
 
 
 def __getattr__(name: str) -> "Any":
@@ -103,8 +93,7 @@ def __getattr__(name: str) -> "Any":
     place = _PLACES.get(name)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, there = place.partition(":")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), there or name)
+    value = globals()[name] = getattr(import_module(f"{__name__}.{place}"), name)
     return value
 
 

@@ -161,7 +161,7 @@ def _route(handler: Handler | PlainHandler | Route, message: Message | bytes) ->
         return handler
     handler = as_handler(handler, HandlerThreads(1))
     if isinstance(message, bytes):
-        raise TypeError("perform_job needs a route for a body: pass route(<message class>, <handler>)")
+        raise TypeError("perform_job needs a route for a body: pass route_of(<service>, <message class>)")
     return route(type(message), handler)
 
 

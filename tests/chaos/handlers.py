@@ -11,10 +11,7 @@ from pathlib import Path
 from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nightshift.contract.cron import ScheduleFired
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent, Skip, Snooze
-from nightshift.worker.router import Handlers
+from nightshift import Job, Permanent, ScheduleFired, Service, Skip, Snooze
 from tests.chaos.fault_points import KILLER_CODE, note
 from tests.chaos.messages import FollowChaos, Kind, RunChaos, TickChaos
 from tests.chaos.tables import effects
@@ -25,15 +22,15 @@ _LONG = "x" * 200_000
 _SNOOZE = timedelta(seconds=1)
 
 
-def handlers(folder: Path, *, block_seconds: float) -> Handlers:
+def service(folder: Path, *, block_seconds: float) -> Service:
     """All handlers; `folder` is where they leave marks, `block_seconds` how long a blocker blocks."""
-    return {
-        RunChaos: partial(run_chaos, folder=folder, block_seconds=block_seconds),
-        FollowChaos: follow_chaos,
-        TickChaos: tick_chaos,
-        "cron.chaos.tick": enqueue_tick,
-        "cron.chaos.moved": enqueue_tick,
-    }
+    chaos = Service("chaos")
+    chaos.handler(partial(run_chaos, folder=folder, block_seconds=block_seconds))
+    chaos.handler(follow_chaos)
+    chaos.handler(tick_chaos)
+    chaos.event("chaos.tick")(enqueue_tick)
+    chaos.event("chaos.moved")(enqueue_tick)
+    return chaos
 
 
 async def run_chaos(message: RunChaos, job: Job, *, folder: Path, block_seconds: float) -> None:

@@ -2,16 +2,11 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-from nightshift.config.settings import Settings
-from nightshift.runtime.composition import ServiceContext
-from nightshift.runtime.service import run
-from nightshift.worker.router import Handlers
+from nightshift.service.running import run
 from tests.chaos import fault_points, inner_faults, messages
-from tests.chaos.handlers import handlers
+from tests.chaos.handlers import service
 from tests.chaos.pace import PACES
 
 
@@ -24,12 +19,8 @@ def main() -> int:
         folder / "notes.txt", seed=os.environ["CHAOS_SEED"], probability=float(os.environ["CHAOS_PROBABILITY"])
     )
     inner_faults.arm(folder, seed=os.environ["CHAOS_SEED"])
-
-    @asynccontextmanager
-    async def build(_settings: Settings, _chassis: ServiceContext) -> AsyncIterator[Handlers]:
-        yield handlers(folder, block_seconds=pace.ack_wait_seconds * 1.5)
-
-    return run("chaos", Settings, build, pace.policies)
+    declared = service(folder, block_seconds=pace.ack_wait_seconds * 1.5)
+    return run(declared, "python -m tests.chaos.worker", policies=pace.policies)
 
 
 if __name__ == "__main__":

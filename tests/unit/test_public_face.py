@@ -58,7 +58,7 @@ def test_a_name_that_is_none_is_an_error() -> None:
         "import nightshift",
         "from nightshift import Message, Job, Publisher",
         "from nightshift import connect, ProcessSettings, Entry, Receipt",
-        "from nightshift import Permanent, Snooze, Skip, Unavailable, Retries, Route, route",
+        "from nightshift import Permanent, Snooze, Skip, Unavailable, Retries",
         CONNECTING,
     ],
 )

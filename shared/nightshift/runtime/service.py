@@ -1,8 +1,8 @@
 """Runs a service: settings, connections, handlers, health, supervision, and a clean end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -11,7 +11,6 @@ from nightshift.broker import Connection
 from nightshift.broker.storage_probe import StorageProbe
 from nightshift.config.settings import Settings
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.contract.cron import ScheduleFired
 from nightshift.messaging.publisher import Publisher
 from nightshift.objects.absent import AbsentObjectStore
 from nightshift.observability.log import get_logger
@@ -19,14 +18,14 @@ from nightshift.observability.metrics import Metrics
 from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import ServiceContext, WorkerParts, compose, database_of, notifications_of
 from nightshift.runtime.object_stores import object_store_if_any, stored_in
-from nightshift.runtime.process_frame import ProcessFrame, open_frame, process_parser, run_process
+from nightshift.runtime.process_frame import ProcessFrame, open_frame
 from nightshift.runtime.supervisor import Supervisor, until_lost
 from nightshift.topology.discovery import TypeCounts, WorkerInfo, describe_self
 from nightshift.topology.topology import declared_topology
 from nightshift.worker import gc_tuning
 from nightshift.worker.finding import Finding
 from nightshift.worker.policies import DEFAULT_POLICIES, JobLimits, Policies
-from nightshift.worker.router import Handlers, check_complete, routes
+from nightshift.worker.router import Route, check_complete
 from nightshift.worker.stopping import Stopping
 from nightshift.worker.worker import Worker
 
@@ -34,21 +33,8 @@ S = TypeVar("S", bound=Settings)
 _log = get_logger("service")
 
 
-Build = Callable[[S, ServiceContext], AbstractAsyncContextManager[Handlers]]
-"""A service's composition root: opens what its handlers need, yields them, closes it again."""
-
-
-def run(name: str, settings_type: type[S], build: Build[S], policies: Policies = DEFAULT_POLICIES) -> int:
-    """Run a service until SIGTERM or Ctrl-C; return the exit code: 0 stopped, 1 broken, 2 wrong settings."""
-    parser = process_parser(
-        f"python -m services.{name}",
-        f"Runs the jobs of the service {name} until SIGTERM or Ctrl-C. Any number of processes may run.",
-        f"SLOTS=20 python -m services.{name}",
-        settings_type,
-    )
-    return run_process(
-        name, settings_type, lambda settings, stop: serve(name, settings, build, stop, policies=policies), parser
-    )
+Build = Callable[[S, ServiceContext], AbstractAsyncContextManager[Mapping[str, Route]]]
+"""A service's composition root: opens what its handlers need, yields their routes by type, closes it again."""
 
 
 async def serve(
@@ -67,8 +53,8 @@ async def serve(
         if connection is None:
             return frame.supervisor.exit_code
         context = _context(frame, settings, connection)
-        handlers = await frame.stack.enter_async_context(build(settings, context))
-        parts = _compose(settings, context, handlers, frame.supervisor, policies)
+        routes = await frame.stack.enter_async_context(build(settings, context))
+        parts = _compose(settings, context, routes, frame.supervisor, policies)
         frame.stack.push_async_callback(parts.circuit.stop)
         await _start(parts, context, frame)
         await _answer_questions(parts.worker, context, frame, slots=settings.slots)
@@ -93,16 +79,19 @@ def _context(frame: ProcessFrame, settings: Settings, connection: Connection) ->
 
 
 def _compose(
-    settings: Settings, context: ServiceContext, handlers: Handlers, supervisor: Supervisor, policies: Policies
+    settings: Settings,
+    context: ServiceContext,
+    routes: Mapping[str, Route],
+    supervisor: Supervisor,
+    policies: Policies,
 ) -> WorkerParts:
-    table = routes(handlers, ScheduleFired)
     catalogue = load_catalogue(settings.contracts_package)
-    check_complete(context.name, table, catalogue.types_of(context.name))
+    check_complete(context.name, routes, catalogue.types_of(context.name))
     consumers = declared_topology(catalogue).consumers_of(context.name)
     limits = JobLimits(settings.max_retries, settings.job_timeout_seconds)
     return compose(
         context,
-        table,
+        routes,
         consumers,
         slots=settings.slots,
         limits=limits,
@@ -151,9 +140,3 @@ async def _answer_questions(worker: Worker, context: ServiceContext, frame: Proc
         return replace(me, slots=slots, in_flight=worker.in_flight, finished=finished, types=types)
 
     await frame.answer_discovery(context.connection, now, context.dependencies.check)
-
-
-@asynccontextmanager
-async def plain(handlers: Handlers) -> AsyncIterator[Handlers]:
-    """Yield handlers that need nothing to be opened, as a composition root."""
-    yield handlers

@@ -15,13 +15,14 @@ from nightshift.messaging.job import Handler, Job
 from nightshift.runtime.composition import ServiceContext
 from nightshift.runtime.process_frame import process_parser, run_process
 from nightshift.runtime.service import serve
+from nightshift.runtime.supervisor import Supervisor
 from nightshift.service.by_event import dispatching
 from nightshift.service.declared import DeclaredHandler
 from nightshift.service.resource import open_resources
 from nightshift.service.service import Service
 from nightshift.service.signature import DeclaredFunction
 from nightshift.worker.policies import DEFAULT_POLICIES, Policies
-from nightshift.worker.router import Handlers, Route
+from nightshift.worker.router import Route
 from nightshift.worker.threads import COMPONENT, HandlerThreads, as_handler, is_plain
 
 
@@ -52,15 +53,22 @@ def run(
 
 
 async def serve_service(
-    service: Service, settings: Settings, stop: asyncio.Event, *, policies: Policies = DEFAULT_POLICIES
+    service: Service,
+    settings: Settings,
+    stop: asyncio.Event,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    supervision: type[Supervisor] = Supervisor,
 ) -> int:
     """Run a worker on this event loop until `stop` is set; return the exit code, 1 if something has failed."""
-    build = functools.partial(bound_handlers, service)
-    return await serve(service.name, settings, build, stop, policies=policies)
+    build = functools.partial(bound_routes, service)
+    return await serve(service.name, settings, build, stop, policies=policies, supervision=supervision)
 
 
 @contextlib.asynccontextmanager
-async def bound_handlers(service: Service, settings: Settings, context: ServiceContext) -> AsyncIterator[Handlers]:
+async def bound_routes(
+    service: Service, settings: Settings, context: ServiceContext
+) -> AsyncIterator[Mapping[str, Route]]:
     """Open the service's resources, and bind its handlers to them, as a composition root."""
     given = {
         "settings": settings,

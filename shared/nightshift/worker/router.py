@@ -16,12 +16,10 @@ from nightshift.text import did_you_mean
 __all__ = [
     "NO_ROUTE",
     "Handler",
-    "Handlers",
     "IncompleteServiceError",
     "Route",
     "check_complete",
     "route",
-    "routes",
     "unknown",
 ]
 
@@ -64,9 +62,6 @@ async def _no_handler(_message: Any, job: Job) -> None:
 NO_ROUTE = Route(_no_handler, bytes, inbox=False, retries=Retries(most=12))
 """The route of a job whose type has no handler here; it is tried for as long as a rolling deploy takes."""
 
-Handlers = Mapping[type[Message] | str, Handler | Route]
-"""What a service offers: message class (or event name, `cron.cleanup.daily`) to handler."""
-
 
 def route(
     message: type[Message],
@@ -77,7 +72,7 @@ def route(
     retries: Retries | None = None,
     on_dead_letter: DeadLetterHook | None = None,
 ) -> Route:
-    """Return a route with options; a bare handler in `Handlers` gets the defaults.
+    """Return the route of a message and its handler, for what runs jobs of no declared service: tests, measurements.
 
     `retries` is for a message whose class is not yours: else its `RETRIES` say it, where everybody can read them.
 
@@ -102,16 +97,6 @@ def _time_limit(message: type[Message], seconds: float | None) -> float | None:
             f"the handler of {message.TYPE} is given {seconds:g} s, its contract says {most:g}: raise that"
         )
     return most if seconds is None else seconds
-
-
-def routes(handlers: Handlers, event: type[Message]) -> dict[str, Route]:
-    """The dispatch table of a service, by type on the wire; `event` is the class of all schedule events."""
-    table: dict[str, Route] = {}
-    for key, handler in handlers.items():
-        name = key if isinstance(key, str) else key.TYPE
-        message = event if isinstance(key, str) else key
-        table[name] = handler if isinstance(handler, Route) else route(message, handler)
-    return table
 
 
 def check_complete(service: str, table: Mapping[str, Route], job_types: Iterable[str]) -> None:

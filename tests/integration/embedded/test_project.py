@@ -26,36 +26,28 @@ class GreetCustomer(Message):
 SERVICE = '''"""Greets."""
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from messages import GreetCustomer
 from msgspec import Meta
-from nightshift.config.settings import Settings
-from nightshift.messaging.job import Job
-from nightshift.runtime.composition import ServiceContext
-from nightshift.runtime.service import run
-from nightshift.worker.router import Handlers
+from nightshift import Job, Service, Settings
 
 
 class ShopSettings(Settings, frozen=True, kw_only=True):
     shop_greeting: Annotated[str, Meta(description="How customers are greeted.")]
 
 
-async def greet_customer(message: GreetCustomer, job: Job, *, greeting: str) -> None:
-    Path("greeted.txt").write_text(f"{greeting} {message.name}")
+shop = Service("shop", settings=ShopSettings)
 
 
-@asynccontextmanager
-async def handlers(settings: ShopSettings, context: ServiceContext) -> AsyncIterator[Handlers]:
-    yield {GreetCustomer: partial(greet_customer, greeting=settings.shop_greeting)}
+@shop.handler
+async def greet_customer(message: GreetCustomer, job: Job, *, settings: ShopSettings) -> None:
+    Path("greeted.txt").write_text(f"{settings.shop_greeting} {message.name}")
 
 
 if __name__ == "__main__":
-    sys.exit(run("shop", ShopSettings, handlers))
+    sys.exit(shop.run())
 '''
 ENV = "# for nightshift up, and for tests\nSHOP_GREETING='Good day'\n"
 NAMES = {"CONTRACTS_PACKAGE": "messages", "SERVICES_PACKAGE": "workers"}

@@ -5,13 +5,13 @@ import contextlib
 import os
 import sys
 
-from nightshift.config.settings import Settings
-from nightshift.messaging.job import Job
-from nightshift.runtime.service import plain, run
-from nightshift.worker.router import Handlers
+from nightshift import Job, Service
 from tests.harness import RECORD, FollowProbe, RunProbe
 
+probe = Service("probe")
 
+
+@probe.handler
 async def run_probe(message: RunProbe, job: Job) -> None:
     """Leaves an effect, after as many tenths of a second as the job says."""
     print("began", message.name, flush=True)  # noqa: T201 - what the test waits for
@@ -22,11 +22,11 @@ async def run_probe(message: RunProbe, job: Job) -> None:
     job.write(RECORD, {"action": f"{message.name} {job.attempt}"})
 
 
+@probe.handler
 async def follow_probe(_: FollowProbe, _job: Job) -> None:
     """Does nothing."""
 
 
 if __name__ == "__main__":
     os.environ["CONTRACTS_PACKAGE"] = "tests.harness"
-    table: Handlers = {RunProbe: run_probe, FollowProbe: follow_probe}
-    sys.exit(run("probe", Settings, lambda _settings, _chassis: plain(table)))
+    sys.exit(probe.run("python -m tests.integration.worker.probe_service"))

@@ -9,8 +9,8 @@ import pytest
 
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Permanent, Skip
-from nightshift.worker.router import Handlers, route
-from tests.harness import FollowProbe, Harness, RunProbe
+from nightshift.worker.router import route
+from tests.harness import FollowProbe, Handlers, Harness, RunProbe
 from tests.integration.worker.conftest import Work
 from tests.integration.worker.probes import record
 

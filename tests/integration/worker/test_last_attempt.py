@@ -7,8 +7,8 @@ import pytest
 from nightshift.backoff import Retries
 from nightshift.messaging.job import Job
 from nightshift.worker.policies import JobLimits
-from nightshift.worker.router import Handlers, route
-from tests.harness import RunProbe
+from nightshift.worker.router import route
+from tests.harness import Handlers, RunProbe
 from tests.integration.worker.conftest import Work
 
 
