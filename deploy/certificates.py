@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from deploy.vault import Vault
+from nightshift.credentials.vault import Vault
 
 AUTHORITY, AUTHORITY_KEY = "authority/ca.pem", "authority/ca-key.pem"
 CERTIFICATE, KEY, TRUSTED = "nats/server.pem", "nats/server-key.pem", "nats/ca.pem"

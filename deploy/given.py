@@ -6,7 +6,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from deploy.vault import Vault
+from nightshift.credentials.vault import Vault
 
 
 class GivenError(Exception):

@@ -6,13 +6,12 @@ roles, `deploy.credentials` the passwords and keys, and `make permissions` write
 
 from collections.abc import Mapping
 
-from nightshift.database.roles import WORKER, TableAccess
+from nightshift.database.access import CONSOLE, WORKER, TableAccess
 from nightshift.objects.access import PROBE, ObjectAccess
 
 TABLES: Mapping[str, TableAccess] = {
     "email": {**WORKER, "email_deliveries": "SELECT, INSERT, UPDATE", "email_suppressions": "SELECT"},
-    # It shows what is done, and what waits to be published; it changes nothing.
-    "console": {"nightshift.processed_messages": "SELECT", "nightshift.outbox": "SELECT"},
+    "console": CONSOLE,
     "gateway": {
         # A job that no worker has is cancelled by its inbox row.
         "nightshift.processed_messages": "SELECT, INSERT (consumer, type, id, processed_at, outcome)",

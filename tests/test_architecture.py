@@ -37,6 +37,7 @@ ROOMS = (
     "topology",
     "database",
     "objects",
+    "credentials",
     "messaging",
     "worker",
     "housekeeping",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from nightshift.database.roles import TableAccess
+from nightshift.database.access import TableAccess
 from nightshift.objects.access import ObjectAccess, seaweedfs_actions
 
 

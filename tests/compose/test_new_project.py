@@ -37,8 +37,8 @@ class Shop:
         return run(["docker", "compose", "--ansi", "never", *named, *arguments], timeout_seconds=600)
 
     def nightshift(self, *arguments: str) -> str:
-        """Run the command line in a container of the project."""
-        return self.compose("run", "--rm", "--no-deps", "-T", "worker", *arguments)
+        """Run the command line in a container of the project, as the operator."""
+        return self.compose("run", "--rm", "--no-deps", "-T", "provision", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_its_job_is_done_on_postgresql_and_its_mail_arrives(shop: Shop, eventual
     """A row in its own table, once, and the follow-up's mail at the catcher."""
     sign_up = '{"email":"ada@example.com","name":"Ada"}'
     assert "done" in shop.nightshift("send", "shop.signup", sign_up, "--wait")
-    rows = shop.compose("exec", "-T", "postgres", "psql", "-U", "shop", "-qAt", "-c", "SELECT name FROM signups")
+    rows = shop.compose("exec", "-T", "postgres", "psql", "-U", "nightshift", "-qAt", "-c", "SELECT name FROM signups")
     assert rows.split() == ["Ada"]
 
     def texts() -> list[str]:
@@ -67,6 +67,17 @@ def test_its_job_is_done_on_postgresql_and_its_mail_arrives(shop: Shop, eventual
         return [mail["text"].strip() for mail in json.loads(mails)]
 
     eventually(lambda: texts() == ["Hello Ada!"], "the mail is there")
+
+
+def test_its_worker_may_do_what_its_jobs_need_and_nothing_else(shop: Shop) -> None:
+    """In its own table it inserts; it cannot read who is there, and sees the credentials of nobody else."""
+    query = (
+        "SELECT grantee || ' ' || privilege_type FROM information_schema.role_table_grants WHERE table_name = 'signups'"
+    )
+    held = shop.compose("exec", "-T", "postgres", "psql", "-U", "nightshift", "-qAt", "-c", query).splitlines()
+    assert [one for one in held if not one.startswith("nightshift ")] == ["nightshift_shop INSERT"]
+    seen = shop.compose("exec", "-T", "worker", "ls", "/run/credentials").split()
+    assert seen == ["database-url", "nats-password", "s3-access-key", "s3-secret-key"]
 
 
 def test_its_schedule_is_announced(shop: Shop) -> None:

@@ -25,6 +25,7 @@ EXTRAS_OF_ROOM: dict[str, set[str]] = {
     "topology": set(),
     "database": {"worker", "postgres"},
     "objects": {"s3"},
+    "credentials": {"worker"},
     "messaging": {"worker"},
     "worker": {"worker"},
     "housekeeping": {"worker"},

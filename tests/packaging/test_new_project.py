@@ -108,6 +108,7 @@ def test_its_compose_file_runs_the_commands_that_there_are() -> None:
     commands = {name: one["command"] for name, one in services.items() if one.get("image") == "shop"}
     assert commands == {
         "worker": ["worker", "shop.jobs"],
+        "credentials": ["credentials", "shop.jobs", "--out", "/credentials"],
         "scheduler": ["scheduler", "shop.jobs"],
         "provision": ["provision", "shop.jobs"],
     }

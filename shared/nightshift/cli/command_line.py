@@ -11,6 +11,7 @@ from nightshift.cli.commands import (
     audit,
     console,
     contracts,
+    credentials,
     cron,
     dlq,
     doctor,
@@ -64,6 +65,7 @@ def parser(project: Project | None = None) -> Parser:
         console,
         upgrade,
         new_project,
+        credentials,
         contracts,
     ):
         module.register(groups)

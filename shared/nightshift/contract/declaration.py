@@ -47,6 +47,10 @@ class ServiceDeclaration(ABC):
     """Where it is declared."""
     schema: str | None
     """The package of its tables, whose migrations are in `<package>.migrations`; None: it has none of its own."""
+    tables: Mapping[str, str]
+    """What its role in the database may do with tables, in SQL's words, besides what every worker does."""
+    objects: Mapping[str, str]
+    """What its key at the object store may do, by folders, besides what every worker does."""
 
     @property
     @abstractmethod

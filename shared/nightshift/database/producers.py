@@ -1,9 +1,10 @@
 """What the database knows of producers that enqueue by SQL: which job types they may use, and whether they ring."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, delete, insert, select, text
 
+from nightshift.contract.wire import service_of
 from nightshift.database.library_schema import schema_of
 from nightshift.database.migrations.errors import explained
 from nightshift.database.migrations.runner import migrating
@@ -20,8 +21,13 @@ _RINGS = text(
 )
 
 
-async def let_producers(url: str, types: Iterable[str], *, notify: bool) -> list[str]:
-    """Let these job types be enqueued by SQL, and no others; return one line for each change.
+async def let_producers(
+    url: str, types: Iterable[str], *, notify: bool, services: Collection[str] | None = None
+) -> list[str]:
+    """Let these job types of these services be enqueued by SQL, and no others; return one line for each change.
+
+    Those of other services stay as they are: a database may be that of several modules, which are provisioned one by
+    one. By default all services are meant.
 
     `notify` says whether a commit that enqueues rings its relay (PostgreSQL); without it the relays look.
 
@@ -33,7 +39,7 @@ async def let_producers(url: str, types: Iterable[str], *, notify: bool) -> list
 
     def work(connection: Connection) -> list[str]:
         with explained("the producers that enqueue by SQL"):
-            return [*_offer(connection, wanted), *_let_ring(connection, wanted=notify)]
+            return [*_offer(connection, wanted, services), *_let_ring(connection, wanted=notify)]
 
     async with migrating(url) as database, database.write() as connection:
         return await connection.run_sync(work)
@@ -51,8 +57,8 @@ def offered(connection: Connection) -> set[str]:
     return set(connection.execute(select(producer_types.c.type)).scalars())
 
 
-def _offer(connection: Connection, wanted: set[str]) -> list[str]:
-    there = offered(connection)
+def _offer(connection: Connection, wanted: set[str], services: Collection[str] | None) -> list[str]:
+    there = {one for one in offered(connection) if services is None or service_of(one) in services}
     for job_type in sorted(there - wanted):
         connection.execute(delete(producer_types).where(producer_types.c.type == job_type))
     if wanted - there:

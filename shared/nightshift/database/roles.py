@@ -1,39 +1,25 @@
 """Roles on PostgreSQL, of services and producers: each may do with the tables what is declared for it, nothing else.
 
-The application declares it in `<schema package>/access.py`; `provision` brings the server there, in the transaction of
-the migrations, so that no worker ever meets a new table without its rights on it. SQLite has no roles.
+`provision` brings the server to what is declared (`access.py`), in the transaction of the migrations, so that no worker
+ever meets a new table without its rights on it. SQLite has no roles.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from nightshift.config.project import DEFAULT_SCHEMA
+from nightshift.contract.access import ROLE_PREFIX, parse_privileges
+from nightshift.database.access import TableAccess
 from nightshift.database.library_schema import schema_of
 from nightshift.database.migration_error import MigrationError
 from nightshift.database.producer_role import PRODUCER, PRODUCER_ACCESS, let_execute, quoted
+from nightshift.database.role_checks import refuse_anothers_role, refuse_unknown_tables
 from nightshift.database.scram import scram_verifier
 from nightshift.database.tables import SCHEMA
 
-TableAccess = Mapping[str, str]
-"""What one role may do: table -> privileges in SQL's words, such as `SELECT, UPDATE (status, error)`.
-
-A name without a schema is a table of the application; the library's are `nightshift.outbox` and so on.
-"""
-WORKER: Final[TableAccess] = {
-    f"{SCHEMA}.processed_messages": "SELECT, INSERT",
-    f"{SCHEMA}.outbox": "SELECT, INSERT, UPDATE (tries, retry_at, error), DELETE",
-    f"{SCHEMA}.crash_marks": "SELECT, INSERT, UPDATE, DELETE",
-    f"{SCHEMA}.leases": "SELECT, INSERT, UPDATE, DELETE",
-}
-"""What every worker does with the library's tables; retention deletes from the inbox, and is one service's work."""
-_PRIVILEGE = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\s*(?:\(([^()]*)\))?\s*(?:,|\Z)")
 _NO_RIGHT = "42501"
 
 
@@ -48,26 +34,9 @@ class Privilege(NamedTuple):
     action: str
 
 
-def role_of(service: str) -> str:
+def role_of(service: str, prefix: str = ROLE_PREFIX) -> str:
     """Return the name of a service's role: roles belong to a whole server, which may have other users."""
-    return f"nightshift_{service}"
-
-
-def declared_access(schema_package: str | None) -> Mapping[str, TableAccess]:
-    """Return what each service may do, as `TABLES` in `<schema package>/access.py` declares it.
-
-    Raises:
-        MigrationError: there is no such declaration.
-    """
-    name = f"{schema_package or DEFAULT_SCHEMA}.access"
-    try:
-        found = find_spec(name)
-    except ModuleNotFoundError:
-        found = None
-    if found is None:
-        raise MigrationError(f"DATABASE_ROLES is set, and there is no module {name} that says what each role may do")
-    declared: Mapping[str, TableAccess] = import_module(name).TABLES
-    return declared
+    return f"{prefix}_{service}"
 
 
 def read_passwords(json_text: str) -> dict[str, str]:
@@ -82,7 +51,9 @@ def read_passwords(json_text: str) -> dict[str, str]:
         raise ValueError('it is no JSON object of services and passwords, such as {"email": "…"}') from None
 
 
-def privileges(service: str, access: TableAccess, *, schema: str, library: str = SCHEMA) -> Iterator[Privilege]:
+def privileges(
+    service: str, access: TableAccess, *, schema: str, library: str = SCHEMA, prefix: str = ROLE_PREFIX
+) -> Iterator[Privilege]:
     """Yield what a declaration grants; `schema` is where the application's tables are, `library` where ours are.
 
     Raises:
@@ -91,25 +62,17 @@ def privileges(service: str, access: TableAccess, *, schema: str, library: str =
     for name, words in access.items():
         where, _, table = name.rpartition(".")
         where = library if where == SCHEMA else where
-        for action, columns in _parse(name, words):
+        for action, columns in parse_privileges(name, words):
             for column in columns or ("",):
-                yield Privilege(role_of(service), where or schema, table, column, action)
+                yield Privilege(role_of(service, prefix), where or schema, table, column, action)
 
 
-def _parse(name: str, words: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    place = 0
-    while place < len(words):
-        match = _PRIVILEGE.match(words, place)
-        if match is None:
-            raise ValueError(
-                f"the access to {name} is {words!r}: write SELECT, INSERT, UPDATE, DELETE with commas, each with "
-                "columns in brackets where it is not for all"
-            )
-        yield match[1], tuple(column.strip() for column in (match[2] or "").split(",") if column.strip())
-        place = match.end()
-
-
-def apply_roles(connection: Connection, declared: Mapping[str, TableAccess], passwords: Mapping[str, str]) -> list[str]:
+def apply_roles(
+    connection: Connection,
+    declared: Mapping[str, TableAccess],
+    passwords: Mapping[str, str],
+    prefix: str = ROLE_PREFIX,
+) -> list[str]:
     """Create or update the roles that have a password; return one line for each thing done.
 
     Idempotent: it grants what is missing, and takes back what is not declared (in the two schemas of Nightshift).
@@ -122,18 +85,19 @@ def apply_roles(connection: Connection, declared: Mapping[str, TableAccess], pas
         raise MigrationError(f"DATABASE_ROLES names {', '.join(unknown)}, for which no access to tables is declared")
     schema, library = str(connection.execute(text("SELECT current_schema()")).scalar()), schema_of(connection)
     granted = {
-        service: set(privileges(service, declared[service], schema=schema, library=library))
+        service: set(privileges(service, declared[service], schema=schema, library=library, prefix=prefix))
         for service in sorted(passwords)
         if declared[service]
     }
+    wanted: set[Privilege] = set().union(*granted.values())
+    refuse_unknown_tables(connection, {(one.schema, one.table, one.column) for one in wanted})
     done: list[str] = []
     for service, wished in granted.items():
         schemas = sorted({one.schema for one in wished})
-        done += _log_in(connection, role_of(service), passwords[service], schemas)
+        done += _log_in(connection, role_of(service, prefix), passwords[service], schemas, library)
     if PRODUCER in granted:
-        done += let_execute(connection, role_of(PRODUCER))
-    wanted: set[Privilege] = set().union(*granted.values())
-    held = _held(connection, [role_of(service) for service in granted], [schema, library])
+        done += let_execute(connection, role_of(PRODUCER, prefix))
+    held = _held(connection, [role_of(service, prefix) for service in granted], [schema, library])
     for action, difference in (("GRANT", wanted - held), ("REVOKE", held - wanted)):
         for one in sorted(difference):
             _change(connection, action, one)
@@ -141,9 +105,11 @@ def apply_roles(connection: Connection, declared: Mapping[str, TableAccess], pas
     return done
 
 
-def _log_in(connection: Connection, role: str, password: str, schemas: Iterable[str]) -> Iterator[str]:
+def _log_in(connection: Connection, role: str, password: str, schemas: Iterable[str], library: str) -> Iterator[str]:
     """Let a role log in with its password, and reach schemas."""
     there = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).scalar()
+    if there:
+        refuse_anothers_role(connection, role, library)
     verb = "ALTER" if there else "CREATE"
     try:
         with connection.begin_nested():
@@ -204,7 +170,7 @@ def table_problems(declared: Mapping[str, TableAccess], known: Mapping[str, Iter
     columns_of = {table: frozenset(columns) for table, columns in known.items()}
     for service, access in declared.items():
         for name, words in access.items():
-            columns = {column for _, columns in _parse(name, words) for column in columns}
+            columns = {column for _, columns in parse_privileges(name, words) for column in columns}
             if name not in columns_of:
                 yield f"{service}: there is no table {name}"
             else:

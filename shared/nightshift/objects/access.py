@@ -1,12 +1,12 @@
 """What a key at the object store may do: by folders of the bucket, as SeaweedFS' actions and as an AWS policy."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import msgspec
 
-CLAIMS = "claims/"
-"""Where the bodies of jobs are that are too long for a message."""
+from nightshift.contract.access import CLAIMS, parse_folders
+
 PROBE = "probe"
 """What `S3ObjectStore.probe` asks a list of: there is nothing."""
 
@@ -24,6 +24,15 @@ class ObjectAccess(msgspec.Struct, frozen=True, kw_only=True):
     def of_worker(cls, *, read: Iterable[str] = (), write: Iterable[str] = (), list: Iterable[str] = ()) -> Self:  # noqa: A002 - as the action
         """Add what every worker needs: large bodies, whose names are hashes, and to see that the store is there."""
         return cls(read=(CLAIMS, *read), write=(CLAIMS, *write), list=(PROBE, *list))
+
+    @classmethod
+    def of_words(cls, folders: Mapping[str, str]) -> Self:
+        """Return what a worker needs that declares folders with words, such as `{"invoices/": "read, write"}`.
+
+        Raises:
+            ValueError: a folder or an action is none.
+        """
+        return cls.of_worker(**parse_folders(folders))
 
 
 def seaweedfs_actions(access: ObjectAccess, bucket: str) -> list[str]:

@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, connect
 from nightshift.config.program_parser import fail
 from nightshift.config.settings import SettingsError, load
+from nightshift.contract.catalogue import load_catalogue
+from nightshift.contract.wire import service_of
 from nightshift.database import MigrationError, migrate
 from nightshift.database.producers import let_producers
 from nightshift.objects import ObjectStoreRefusedError
@@ -43,8 +45,12 @@ async def provision(settings: ProvisionSettings) -> list[str]:
 
 
 async def _provision(settings: ProvisionSettings) -> list[str]:
-    done = await migrate(database_address(settings), settings.tables, roles=settings.roles)
-    done += await let_producers(database_address(settings), settings.types_by_sql(), notify=settings.outbox_notify)
+    url, catalogue = database_address(settings), load_catalogue(settings.contracts_package)
+    access = settings.access if settings.roles else None
+    prefix = settings.database_role_prefix
+    done = await migrate(url, settings.tables, roles=settings.roles, access=access, role_prefix=prefix)
+    services = {service_of(job_type) for job_type in catalogue.messages}
+    done += await let_producers(url, settings.types_by_sql(), notify=settings.outbox_notify, services=services)
     objects = object_store_if_any(settings)
     try:
         async with _connected(settings) as connection:

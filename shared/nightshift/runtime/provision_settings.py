@@ -1,13 +1,15 @@
 """The settings of the provision step: sizes and replicas of what it creates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.settings import BulkRemoval, SchemaPackage, Secret, Settings, contracts_problem
+from nightshift.config.settings import BulkRemoval, Pattern, SchemaPackage, Secret, Settings, contracts_problem
+from nightshift.contract.access import ROLE_PREFIX
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.database import MigrationError, application_history
+from nightshift.database.access import TableAccess, declared_access
 from nightshift.database.roles import read_passwords
 from nightshift.topology.producers import offered_types
 from nightshift.topology.topology import StreamLimits, Topology, declared_topology
@@ -48,6 +50,14 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
             "roles. Unset: all services use one user."
         ),
     ] = None
+    database_role_prefix: Annotated[
+        str,
+        Pattern(r"[a-z][a-z0-9_]{0,20}", "nightshift_staging"),
+        Meta(
+            description="What the names of the roles begin with. Roles belong to a whole server: a second "
+            "installation there has another prefix; what makes the credentials is told it, too."
+        ),
+    ] = ROLE_PREFIX
     outbox_jobs: Annotated[
         tuple[str, ...],
         Meta(
@@ -93,6 +103,15 @@ class ProvisionSettings(Settings, frozen=True, kw_only=True):
     def roles(self) -> dict[str, str]:
         """The passwords of the services' roles, by service; none where all use one user."""
         return read_passwords(self.database_roles.reveal()) if self.database_roles else {}
+
+    @property
+    def access(self) -> Mapping[str, TableAccess]:
+        """What each role may do with tables.
+
+        Raises:
+            MigrationError: nothing says it.
+        """
+        return declared_access(self.tables, load_catalogue(self.contracts_package).services.values())
 
     def topology(self) -> Topology:
         """Return the declared topology with these limits."""

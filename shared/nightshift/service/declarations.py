@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nightshift.backoff import Retries
+from nightshift.contract.access import parse_folders, parse_privileges
 from nightshift.contract.cron import ScheduleFired
-from nightshift.contract.declaration import DeclaredSchedule, ServiceDeclaration
+from nightshift.contract.declaration import DeclarationError, DeclaredSchedule, ServiceDeclaration
 from nightshift.contract.message import Message
 from nightshift.service.declared import DeclaredHandler, check_schedules
 
@@ -19,8 +20,15 @@ GIVEN = ("settings", "database", "objects", "publisher", "context")
 class Declarations(ServiceDeclaration):
     """The handlers, resources, hooks and schedules of one service."""
 
-    def __init__(self, name: str, schema: str | None, publishes: Iterable[type[Message]]) -> None:
-        self.name, self.schema = name, schema
+    def __init__(
+        self,
+        name: str,
+        schema: str | None,
+        publishes: Iterable[type[Message]],
+        tables: Mapping[str, str] | None,
+        objects: Mapping[str, str] | None,
+    ) -> None:
+        self.name, self.schema, self.tables, self.objects = name, schema, tables or {}, objects or {}
         self.handlers: dict[str, DeclaredHandler] = {}
         """By job type, or `cron.<name>` of a schedule."""
         self.resources: dict[str, DeclaredFunction] = {}
@@ -69,8 +77,14 @@ class Declarations(ServiceDeclaration):
         return tuple(self.timetable)
 
     def check(self) -> None:
-        """Check that all that is asked for is provided, and that the schedules can be understood."""
+        """Check that all that is asked for is provided, and that schedules and access can be understood."""
         known = (*GIVEN, *self.resources)
         for declared in [*(one for handler in self.handlers.values() for one in handler.functions()), *self.hooks]:
             declared.check(self.name, known)
         check_schedules(self.name, self.timetable)
+        try:
+            parse_folders(self.objects)
+            for table, words in self.tables.items():
+                list(parse_privileges(table, words))
+        except ValueError as error:
+            raise DeclarationError(self.place, f"the service {self.name}: {error}") from None

@@ -40,6 +40,8 @@ class Service(Declarations):
         settings: type[Settings] = Settings,
         publishes: Iterable[type[Message]] = (),
         schema: str | None = None,
+        tables: Mapping[str, str] | None = None,
+        objects: Mapping[str, str] | None = None,
     ) -> None:
         """Declare a service.
 
@@ -48,6 +50,9 @@ class Service(Declarations):
             settings: what its processes read from the environment.
             publishes: the messages of other services that its jobs enqueue; the broker lets it publish no others.
             schema: the package of its tables, whose migrations are in `<schema>.migrations`.
+            tables: what its role in PostgreSQL may do with tables, such as `{"stock": "SELECT, UPDATE (left)"}`; with
+                Nightshift's own it may do what a worker needs. It counts where `provision` makes roles.
+            objects: what its key at the object store may do in folders: `{"invoices/": "read, write, list"}`.
 
         Raises:
             DeclarationError: the name cannot be one.
@@ -61,7 +66,7 @@ class Service(Declarations):
                 self.place,
                 f"the name {name!r} of a service cannot be one: write up to 31 lower-case letters, digits, hyphens",
             )
-        super().__init__(name, schema, publishes)
+        super().__init__(name, schema, publishes, tables, objects)
         if not _is_settings(settings):
             raise DeclarationError(self.place, f"settings={settings!r}: name a subclass of nightshift.Settings")
         self.settings = settings

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -40,6 +40,8 @@ class Webhooks(Service):
         settings: type[Settings] = Settings,
         publishes: Iterable[type[Message]] = (),
         schema: str | None = None,
+        tables: Mapping[str, str] | None = None,
+        objects: Mapping[str, str] | None = None,
         retries: Retries | None = None,
         on_dead_letter: Callable[..., Any] | None = None,
     ) -> None:
@@ -49,11 +51,14 @@ class Webhooks(Service):
             settings: what its processes read from the environment.
             publishes: the messages of other services that its handlers enqueue.
             schema: the package of its tables, whose migrations are in `<schema>.migrations`.
+            tables: what its role in PostgreSQL may do, as in `Service`.
+            objects: what its key at the object store may do, as in `Service`.
             retries: how often an event is tried, and after which waits.
             on_dead_letter: is told of each event that is given up on: the event, the job, the reason, and by name what
                 it asks for. It may be told more than once.
         """
-        super().__init__(service_of(WebhookReceived.TYPE), settings=settings, publishes=publishes, schema=schema)
+        name = service_of(WebhookReceived.TYPE)
+        super().__init__(name, settings=settings, publishes=publishes, schema=schema, tables=tables, objects=objects)
         caller = sys._getframe(1)  # noqa: SLF001 - where it is declared, for errors
         self.place = place_of(caller.f_code, caller.f_lineno)
         self._table: EventTable = {}

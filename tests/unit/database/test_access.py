@@ -3,19 +3,22 @@
 import base64
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Delete, Insert, Select, Update
 
 import schema.tables
-from nightshift.database.roles import Privilege, TableAccess, privileges, read_passwords, table_problems
+from nightshift.database.roles import Privilege, privileges, read_passwords, table_problems
 from nightshift.database.scram import scram_verifier
 from nightshift.database.tables import SCHEMA
 from nightshift.database.tables import metadata as library
 from nightshift.objects.access import ObjectAccess, aws_policy, seaweedfs_actions
 from schema.access import OBJECTS, TABLES
 from tests.repository import ROOT, SERVICES
+
+if TYPE_CHECKING:
+    from nightshift.database.access import TableAccess
 
 KNOWN = {
     **{table.name: table.columns.keys() for table in schema.tables.metadata.sorted_tables},

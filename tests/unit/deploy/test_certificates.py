@@ -9,7 +9,7 @@ import pytest
 
 from deploy import certificates, credentials
 from deploy.certificates import AUTHORITY, CERTIFICATE, KEY, certify
-from deploy.vault import Vault
+from nightshift.credentials.vault import Vault
 
 HOSTS = ["nats", "nats-2", "nats-3"]
 

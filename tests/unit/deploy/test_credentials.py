@@ -10,8 +10,8 @@ import pytest
 
 from deploy import credentials, password
 from deploy.credentials import Stores, issue
-from deploy.vault import Vault
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.credentials.vault import Vault
 from nightshift.topology.topology import Topology, declared_topology
 from schema.access import OBJECTS, TABLES
 

@@ -6,7 +6,7 @@ import pytest
 
 from deploy import credentials
 from deploy.given import GivenError, take
-from deploy.vault import Vault
+from nightshift.credentials.vault import Vault
 
 HOLDERS = {"email", "postgres"}
 

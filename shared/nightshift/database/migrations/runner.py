@@ -11,6 +11,8 @@ from sqlalchemy.schema import CreateSchema
 
 from nightshift.config import datastore_urls
 from nightshift.config.database_options import library_schema
+from nightshift.contract.access import ROLE_PREFIX
+from nightshift.database.access import TableAccess, declared_access
 from nightshift.database.engine import Database
 from nightshift.database.library_schema import rewrite_statements, schema_of
 from nightshift.database.migration_error import MigrationError
@@ -19,7 +21,7 @@ from nightshift.database.migrations.history import LIBRARY, History, application
 from nightshift.database.migrations.ownership import refuse_others_tables, tell_of_another
 from nightshift.database.migrations.single_history import take_over
 from nightshift.database.postgres import PoolLimits, postgres_engine
-from nightshift.database.roles import apply_roles, declared_access
+from nightshift.database.roles import apply_roles
 from nightshift.database.sqlite import sqlite_engine
 
 _ADVISORY_LOCK = 0x6E69676874
@@ -40,13 +42,19 @@ class HistoryState:
 
 
 async def migrate(
-    database: Database | str, schema_package: str | None = None, *, roles: Mapping[str, str] | None = None
+    database: Database | str,
+    schema_package: str | None = None,
+    *,
+    roles: Mapping[str, str] | None = None,
+    access: Mapping[str, TableAccess] | None = None,
+    role_prefix: str = ROLE_PREFIX,
 ) -> list[str]:
     """Bring a database (or the one of a URL) to the newest revisions; return one line for each thing done.
 
     First the library's history, then the application's (`application_history` says how its package is found), then
-    the services' roles with these passwords, if there are any (PostgreSQL only). All steps are one transaction. Several
-    processes may do it at once: the others wait, and find nothing to do.
+    the services' roles with these passwords, if there are any (PostgreSQL only), with this `access`, by default what
+    the schema package declares. All steps are one transaction. Several processes may do it at once: the others wait,
+    and find nothing to do.
 
     Raises:
         MigrationError: a newer version has migrated it, it belongs to another program, a right is missing, or a step
@@ -54,7 +62,8 @@ async def migrate(
         Unavailable: the database is unavailable, or locked for too long.
     """
     histories = _histories(schema_package)
-    access = declared_access(schema_package) if roles else {}
+    if roles and access is None:
+        access = declared_access(schema_package)
     url = database if isinstance(database, str) else database.url
     place = datastore_urls.place(datastore_urls.parse(url))
 
@@ -62,7 +71,7 @@ async def migrate(
         done = _migrate(connection, histories, place)
         if roles:
             with explained("the services' roles"):
-                done += apply_roles(connection, access, roles)
+                done += apply_roles(connection, access or {}, roles, role_prefix)
         return done
 
     async with migrating(url) as opened, opened.write() as connection:

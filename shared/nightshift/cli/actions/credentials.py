@@ -1,0 +1,64 @@
+"""`nightshift credentials`: write the folders of credentials that follow from what a module declares."""
+
+import argparse
+import json
+import os
+import sys
+
+from nightshift.cli.terminal.exit_codes import DONE, FAULT, WRONG_USE
+from nightshift.contract.catalogue import PACKAGE, load_catalogue
+from nightshift.contract.loading import problem_with
+from nightshift.credentials.issuing import (
+    CONSOLE_USERS,
+    OPERATOR,
+    PROVISION,
+    Access,
+    Stores,
+    issue,
+    object_access_of,
+)
+from nightshift.credentials.vault import Vault
+from nightshift.database import MigrationError
+from nightshift.database.access import declared_access
+from nightshift.topology.permissions import CONSOLE, users
+from nightshift.topology.producers import ProducersError, offered_types, read_producers
+from nightshift.topology.topology import declared_topology
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write them; return the exit code: 0 in place, 1 a folder cannot be written, 2 something is wrong."""
+    module = options.module or os.environ.get("CONTRACTS_PACKAGE") or PACKAGE
+    problem = problem_with(module)
+    if problem is not None:
+        return _refuse(problem)
+    try:
+        made = _issue(module, options)
+    except (MigrationError, ProducersError, ValueError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        sys.stderr.write(f"nightshift credentials: {options.out} cannot be written: {error}\n")
+        return FAULT
+    if getattr(options, "json", False):
+        sys.stdout.write(json.dumps({"folder": str(options.out), "users": made}) + "\n")
+    else:
+        sys.stdout.write(f"{options.out} has the credentials of {', '.join(made)}\n")
+    return DONE
+
+
+def _issue(module: str, options: argparse.Namespace) -> list[str]:
+    """Write the credentials; return the users of the broker."""
+    catalogue = load_catalogue(module)
+    declared = declared_topology(catalogue)
+    services = {consumer.name for consumer in declared.consumers}
+    taken = frozenset({*services, *catalogue.gateways, CONSOLE, *CONSOLE_USERS, "scheduler", OPERATOR, PROVISION})
+    producers = read_producers(options.producers, catalogue, taken) if options.producers else None
+    table = users(declared, catalogue, producers, offered_types(options.gateway_jobs, catalogue))
+    access = Access(declared_access(catalogue.schema, catalogue.services.values()), object_access_of(catalogue))
+    own_store = not options.external_objects
+    issue(Vault(options.out), table, access, Stores(options.database, own_store, role_prefix=options.role_prefix))
+    return sorted(table)
+
+
+def _refuse(problem: str) -> int:
+    sys.stderr.write(f"nightshift credentials: {problem}\n")
+    return WRONG_USE
