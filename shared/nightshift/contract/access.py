@@ -38,8 +38,8 @@ def parse_folders(folders: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """
     found = dict[str, tuple[str, ...]]()
     for folder, words in folders.items():
-        if not _FOLDER.fullmatch(folder) or folder == CLAIMS:
-            raise ValueError(f"{folder!r} is no folder of a service's own: write it with its slash, as in 'invoices/'")
+        if not _FOLDER.fullmatch(folder):
+            raise ValueError(f"{folder!r} is no folder: write it with its slash, as in 'invoices/'")
         for word in words.split(","):
             action = word.strip()
             if action not in FOLDER_ACTIONS:

@@ -8,7 +8,7 @@ from pathlib import Path
 from nightshift.config.project import Project
 from nightshift.embedded.kept_settings import console_link
 from nightshift.embedded.processes.ports import LOOPBACK
-from nightshift.embedded.services import GATEWAY, Service
+from nightshift.embedded.services import CONSOLE, GATEWAY, Service
 from nightshift.embedded.stack import BUCKET, GATEWAY_KEY, Stack
 
 _MAIL = '{"to":"you@example.com","subject":"Hello","body":"<p>From the night shift</p>"}'
@@ -34,7 +34,7 @@ def addresses(stack: Stack, services: Sequence[Service]) -> str:
             for one in services
             if one.name == GATEWAY and one.is_built_in
         ),
-        *(("console", f"{_console_link(stack)}   (works once)") for one in services if one.name == "console"),
+        *(("console", f"{_console_link(stack)}   (works once)") for one in services if one.name == CONSOLE),
         *((service.name, f"{service.health_url}/metrics") for service in services),
     ]
     lines = [f"  {name:<14} {value}" for name, value in rows]

@@ -13,10 +13,12 @@ from nightshift.embedded.stack import Stack
 SCHEDULER = "scheduler"
 REPLICAS = {SCHEDULER: 2}
 """Two schedulers show that there is one event per due time all the same."""
-GATEWAY = "gateway"
-BUILT_IN = {SCHEDULER: "nightshift.scheduler", GATEWAY: "nightshift.gateway"}
+GATEWAY, CONSOLE = "gateway", "console"
+BUILT_IN = {SCHEDULER: "nightshift.scheduler", GATEWAY: "nightshift.gateway", CONSOLE: "nightshift.console"}
 """Services of the library; one of the project's own with the same name takes its place."""
-_NEEDED_BY_GATEWAY = ("httptools", "jinja2", "joserfc", "starlette", "uvicorn")
+_SERVING = ("httptools", "jinja2", "joserfc", "starlette", "uvicorn")
+_NEEDED = {GATEWAY: _SERVING, CONSOLE: (*_SERVING, "rich")}
+"""What has to be installed for those that come with an extra."""
 
 DRAIN_SECONDS = 30.0
 """How long a service may take to stop: its own grace for jobs in flight, and a little more."""
@@ -93,10 +95,13 @@ class Service(ManagedProcess):
 
 
 def service_names(project: Project) -> list[str]:
-    """Return the names of a project's services, and of the library's: its gateway where a module declares services."""
+    """Return the names of a project's services, and of the library's.
+
+    Its gateway and its console are there where a module declares services, and their extras are installed.
+    """
     own, built_in = project.service_names(), {SCHEDULER}
-    if project.declared and all(find_spec(name) for name in _NEEDED_BY_GATEWAY):
-        built_in.add(GATEWAY)
+    if project.declared:
+        built_in |= {name for name, needed in _NEEDED.items() if all(find_spec(one) for one in needed)}
     return sorted({*own, *built_in})
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nightshift.backoff import Retries
+from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.declaration import DeclarationError, DeclaredSchedule
 from nightshift.contract.message import Message
 from nightshift.contract.wire import service_of
@@ -94,6 +95,24 @@ def _check_options(declared: DeclaredFunction, options: JobOptions) -> None:
         )
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
         raise DeclarationError(declared.place, f"{declared.name}: timeout={timeout!r}: write a number of seconds")
+
+
+def event_handler(name: str, function: Callable[..., Any]) -> DeclaredHandler:
+    """Read the handler of a schedule's events.
+
+    Raises:
+        DeclarationError: its first parameter is none, or the name cannot be one.
+    """
+    declared = read_returning(function, ("event: ScheduleFired", "job: Job"))
+    if declared.first is not ScheduleFired:
+        raise DeclarationError(
+            declared.place, f"{declared.name} handles a schedule: annotate its first parameter, event: ScheduleFired"
+        )
+    try:
+        event_subject(name)
+    except ValueError as error:
+        raise DeclarationError(declared.place, str(error)) from None
+    return DeclaredHandler(ScheduleFired, declared, JobOptions())
 
 
 def check_schedules(service: str, schedules: Sequence[DeclaredSchedule]) -> None:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar, overload
 
 from nightshift.backoff import Retries
 from nightshift.config.settings import Settings
-from nightshift.contract.cron import ScheduleFired, event_subject
 from nightshift.contract.declaration import DeclarationError, DeclaredSchedule, place_of
 from nightshift.contract.message import Message
 from nightshift.contract.wire import RESERVED_SERVICES
 from nightshift.service.declarations import GIVEN, Declarations
-from nightshift.service.declared import DeclaredHandler, JobOptions, job_handler
-from nightshift.service.signature import read, read_returning
+from nightshift.service.declared import DeclaredHandler, JobOptions, event_handler, job_handler
+from nightshift.service.signature import read
+from nightshift.service.upkeep import declare_upkeep
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -137,7 +137,8 @@ class Service(Declarations):
         """
 
         def declare(function: F) -> F:
-            handler = self._event_handler(name, function)
+            handler = event_handler(name, function)
+            self._add(f"cron.{name}", handler)
             self.timetable.append(DeclaredSchedule(name, expression, time_zone, misfire, handler.declared.place))
             return function
 
@@ -150,10 +151,23 @@ class Service(Declarations):
             raise DeclarationError(place, "the schedule is not named: write @….event('billing.dunning')")
 
         def declare(function: F) -> F:
-            self._event_handler(name, function)
+            self._add(f"cron.{name}", event_handler(name, function))
             return function
 
         return declare
+
+    def upkeep(
+        self, expression: str = "@daily", *, time_zone: str = "UTC", inbox_days: int = 60, result_days: int = 7
+    ) -> None:
+        """Let this service remove what Nightshift itself keeps and nobody needs any more: one service of a database.
+
+        Args:
+            expression: when, as in `every`; the schedule and the job are called `<service>.upkeep`.
+            time_zone: in which the expression is meant.
+            inbox_days: the age at which it is forgotten that a job was done, 45 at least.
+            result_days: the age at which what jobs returned is forgotten.
+        """
+        declare_upkeep(self, expression, time_zone=time_zone, days=(inbox_days, result_days))
 
     def resource(self, function: F) -> F:
         """Declare what handlers, and later resources, can ask for by the function's name.
@@ -192,21 +206,6 @@ class Service(Declarations):
         from nightshift.service.running import run  # noqa: PLC0415 - whoever only publishes loads no worker
 
         return run(self, program, arguments, environ)
-
-    def _event_handler(self, name: str, function: Callable[..., Any]) -> DeclaredHandler:
-        declared = read_returning(function, ("event: ScheduleFired", "job: Job"))
-        if declared.first is not ScheduleFired:
-            raise DeclarationError(
-                declared.place,
-                f"{declared.name} handles a schedule: annotate its first parameter, event: ScheduleFired",
-            )
-        try:
-            event_subject(name)
-        except ValueError as error:
-            raise DeclarationError(declared.place, str(error)) from None
-        handler = DeclaredHandler(ScheduleFired, declared, JobOptions())
-        self._add(f"cron.{name}", handler)
-        return handler
 
     def _add(self, job_type: str, handler: DeclaredHandler) -> None:
         first = self.handlers.setdefault(job_type, handler)
