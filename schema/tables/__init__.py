@@ -1,6 +1,6 @@
 """The application's tables, on one metadata; a test keeps them and `schema/migrations` equal."""
 
-from schema.outcomes import EVENT_OUTCOMES
+from nightshift.webhooks.outcomes import EVENT_OUTCOMES
 from schema.tables.base import metadata
 from schema.tables.cleanup import cleanup_runs
 from schema.tables.files import FILE_STATUSES, NEVER_COMPLETED, files

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Table, Text, false
 
 from nightshift.database.columns import document, instant, one_of
-from schema.outcomes import EVENT_OUTCOMES
+from nightshift.webhooks.outcomes import EVENT_OUTCOMES
 from schema.tables.base import metadata
 
 webhook_events = Table(

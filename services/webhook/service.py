@@ -9,9 +9,10 @@ from nightshift.config.secret import Secret
 from nightshift.database import Database
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
+from nightshift.service.event_recorder import EventRecorder
+from services.webhook.event_rows import LOG
 from services.webhook.event_table import declare_events
 from services.webhook.metrics import WebhookMetrics
-from services.webhook.recorder import EventRecorder
 from services.webhook.refreshing import ProviderApi, refresh_object
 from services.webhook.settings import WebhookSettings
 from services.webhook.stripe.api import StripeApi
@@ -24,7 +25,9 @@ async def given_up(event: WebhookEvent, _job: Job, reason: str, *, recorder: Eve
     await recorder.given_up(event, reason)
 
 
-webhook = Webhooks(settings=WebhookSettings, publishes=[SendEmail, SyncExternal], on_dead_letter=given_up)
+webhook = Webhooks(
+    settings=WebhookSettings, publishes=[SendEmail, SyncExternal], on_dead_letter=given_up, records=False
+)
 webhook.handler(refresh_object)
 declare_events(webhook)
 
@@ -52,7 +55,7 @@ def recorder(
     """Records each event."""
     metrics = WebhookMetrics()
     context.metrics.registry.register(metrics)
-    return EventRecorder(database, objects, metrics, settings.keep_bodies)
+    return EventRecorder(database, objects, settings.keep_bodies, LOG, metrics.count)
 
 
 @webhook.resource

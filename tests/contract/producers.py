@@ -24,6 +24,7 @@ from nightshift.messaging.outbox import rows_of
 from nightshift.scheduler.state.cron_stream import outgoing_event
 from nightshift.scheduler.state.schedule_state import ScheduleState
 from nightshift.scheduler.timetable.timetable import load_timetable
+from nightshift.service.event_recorder import EventRecorder
 from nightshift.testing import FakeObjectStore, route_of, temporary_database
 from nightshift.worker.commit import Committer
 from schema.tables import linked_accounts, users
@@ -34,8 +35,7 @@ from services.report.rendering.document import Document, Table, Tile
 from services.report.report_store import StoredFile
 from services.report.settings import ReportSettings
 from services.sync.fan_out import sync_all, sync_due
-from services.webhook.metrics import WebhookMetrics
-from services.webhook.recorder import EventRecorder
+from services.webhook.event_rows import LOG
 from services.webhook.service import webhook as webhook_service
 
 NOW = datetime(2026, 7, 27, 9, 0, tzinfo=UTC)
@@ -125,7 +125,7 @@ async def _webhook() -> list[OutboundMessage]:
             await connection.execute(insert(users), {"id": "user-17", "email": "ada@example.com"})
             account = {"user_id": "user-17", "service": "github", "external_account": "ada"}
             await connection.execute(insert(linked_accounts), account)
-        recorder = EventRecorder(database, FakeObjectStore(), WebhookMetrics(), timedelta(0))
+        recorder = EventRecorder(database, FakeObjectStore(), timedelta(0), LOG)
         given = {"database": database, "app_name": "Nightshift", "recorder": recorder}
         route, committer = route_of(webhook_service, WebhookReceived, **given), Committer(database)
         for number, (source, event_type, body) in enumerate(_EVENTS):

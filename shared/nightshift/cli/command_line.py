@@ -71,6 +71,7 @@ def parser(project: Project | None = None) -> Parser:
         module.register(groups)
     if project is not None:
         register_commands_of(project, groups)
+    webhooks.register_events(groups)
     if "keys" not in groups.choices:  # a project that keeps them in a table of its own declares them itself
         keys.register(groups)
     completion.register(groups, made)

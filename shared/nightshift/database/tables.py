@@ -1,4 +1,4 @@
-"""The library's tables: inbox, outbox, crash marks, leases, keys, and which jobs may be enqueued by SQL.
+"""The library's tables: inbox, outbox, crash marks, leases, keys, events of providers, jobs by SQL.
 
 They have a metadata and a migration history of their own, so that the database may be the application's. On PostgreSQL
 they are in the schema `nightshift`; SQLite has no schemas, and its engines leave the name out.
@@ -17,8 +17,10 @@ from nightshift.database.columns import (
     document,
     identifier,
     instant,
+    one_of,
 )
 from nightshift.instants import utc_now
+from nightshift.webhooks.outcomes import EVENT_OUTCOMES
 
 SCHEMA = "nightshift"
 SCHEMAS_ON_SQLITE: dict[str | None, str | None] = {SCHEMA: None}
@@ -159,4 +161,28 @@ gateway_keys = Table(
 
 `id` is the part of a key that is no secret; `digest` is the SHA-256 of the whole key, in hexadecimal. `scopes` is a
 list of texts; `limits` what the key may use up, where that is not the gateway's default.
+"""
+
+received_webhooks = Table(
+    "received_webhooks",
+    metadata,
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("delivery_id", Text),
+    instant("occurred_at"),
+    instant("received_at", nullable=False),
+    instant("handled_at", nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("object_id", Text),
+    Column("body_key", Text),
+    PrimaryKeyConstraint("source", "event_id"),
+    one_of("outcome", EVENT_OUTCOMES),
+    # Listed by time, and deleted by age.
+    Index(None, "received_at", "source", "event_id"),
+)
+"""What became of each event of a provider, where the application has no table of its own for it.
+
+`object_id`: what it is about; `reason`: why it was skipped or given up on; `body_key`: the object with its body.
 """

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nightshift.database.tables import crash_marks, processed_messages
+from nightshift.database.tables import crash_marks, processed_messages, received_webhooks
 from nightshift.housekeeping.retention import AgingTable, delete_old_rows
 from nightshift.housekeeping.tally import Counts, Tally
 from nightshift.messaging.paging import PAGE_ROWS, Keyset, KeysetPage, TimeLimit, process_pages, table_pages
@@ -21,6 +21,8 @@ INBOX_TABLES = (
     AgingTable(processed_messages, _BY_AGE),
     AgingTable(crash_marks, Keyset(_MARKS.marked_at, _MARKS.service, _MARKS.origin)),
 )
+_EVENT = received_webhooks.c
+_EVENTS = AgingTable(received_webhooks, Keyset(_EVENT.received_at, _EVENT.source, _EVENT.event_id))
 RESULTS: Final = "results"
 """What forgotten results are counted as."""
 
@@ -55,3 +57,12 @@ async def delete_old_inbox_rows(tally: Tally, before: datetime, *, limit: TimeLi
         if not await delete_old_rows(tally, aging, before, limit=limit, size=size):
             return False
     return True
+
+
+async def delete_old_events(tally: Tally, before: datetime, *, limit: TimeLimit, size: int = PAGE_ROWS) -> bool:
+    """Delete what is known of providers' events from before an instant; return whether that was all.
+
+    Raises:
+        Unavailable: the database is unavailable; pages that are done stay done.
+    """
+    return await delete_old_rows(tally, _EVENTS, before, limit=limit, size=size)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LEAST_DAYS = 45
 """Dead letters are kept for 30 days, and one that is redriven on the last day still has its retries."""
 _TABLES = {"nightshift.processed_messages": "SELECT, INSERT, UPDATE (result), DELETE"}
+_EVENTS = "nightshift.received_webhooks"
 _OBJECTS = {"claims/": "list"}
 """Beside what every worker does."""
 _SECONDS, _LIMIT_SECONDS = 30.0, 60.0
@@ -58,7 +59,8 @@ def declare_upkeep(service: "Service", expression: str, *, time_zone: str, days:
     service.event(f"{service.name}.upkeep")(upkeep_due)
     schedule = DeclaredSchedule(f"{service.name}.upkeep", expression, time_zone, "latest", service.place)
     service.timetable.append(schedule)
-    service.tables, service.objects = {**service.tables, **_TABLES}, {**service.objects, **_OBJECTS}
+    events = {_EVENTS: f"{service.tables.get(_EVENTS, 'SELECT')}, DELETE"}
+    service.tables, service.objects = {**service.tables, **_TABLES, **events}, {**service.objects, **_OBJECTS}
 
 
 def _message(service: str) -> type[Message]:
@@ -89,6 +91,7 @@ async def _delete(
     now, limit, counts = now or utc_now(), TimeLimit(_SECONDS), tally.Tally(database=database)
     done = await inbox_retention.forget_old_results(counts, now - ages[1], limit=limit)
     done = done and await inbox_retention.delete_old_inbox_rows(counts, now - ages[0], limit=limit)
+    done = done and await inbox_retention.delete_old_events(counts, now - ages[0], limit=limit)
     if done and not isinstance(objects, AbsentObjectStore):
         done = await expired_claims.delete_expired_claims(counts, objects, now.date(), limit=limit)
     job.result = {"deleted": counts.deleted, "kept": counts.kept, "done": done}

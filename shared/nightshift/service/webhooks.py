@@ -13,6 +13,7 @@ from nightshift.contract.message import Message
 from nightshift.contract.wire import service_of
 from nightshift.messaging.job import Job
 from nightshift.outcomes import Skip
+from nightshift.service import event_recording as recording
 from nightshift.service.declared import EventTable, JobOptions, job_handler
 from nightshift.service.service import Service
 from nightshift.service.signature import read_returning
@@ -44,6 +45,8 @@ class Webhooks(Service):
         objects: Mapping[str, str] | None = None,
         retries: Retries | None = None,
         on_dead_letter: Callable[..., Any] | None = None,
+        records: bool = True,
+        keep_days: int = 30,
     ) -> None:
         """Declare it.
 
@@ -56,14 +59,22 @@ class Webhooks(Service):
             retries: how often an event is tried, and after which waits.
             on_dead_letter: is told of each event that is given up on: the event, the job, the reason, and by name what
                 it asks for. It may be told more than once.
+            records: whether what became of each event is kept, for `nightshift webhooks list`, in the table
+                `nightshift.received_webhooks`; False where the application has a table of its own.
+            keep_days: how long bodies are kept for `nightshift webhooks replay`, where there is an object store.
         """
         name = service_of(WebhookReceived.TYPE)
+        tables = {**(recording.TABLES if records else {}), **(tables or {})}
         super().__init__(name, settings=settings, publishes=publishes, schema=schema, tables=tables, objects=objects)
         caller = sys._getframe(1)  # noqa: SLF001 - where it is declared, for errors
         self.place = place_of(caller.f_code, caller.f_lineno)
         self._table: EventTable = {}
         options = JobOptions(retries, internal=True, on_dead_letter=on_dead_letter, decode=decode_event)
         handler = job_handler(self.name, _unhandled, options, WebhookReceived)
+        if records:
+            self.resources[recording.RECORDER] = recording.recorder(keep_days)
+            self.hooks.append(recording.HOOK)
+            handler = replace(handler, dead_letter=recording.given_up(handler.dead_letter))
         self._add(WebhookReceived.TYPE, replace(handler, by_event=self._table))
 
     @property

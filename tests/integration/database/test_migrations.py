@@ -56,12 +56,12 @@ async def test_migrating_tells_what_it_did_and_does_it_once(empty: Database) -> 
 
 
 async def test_the_library_needs_no_application(empty: Database) -> None:
-    """Who has tables of their own elsewhere gets the library's six, and none of the shipped services'."""
-    assert await migrate(empty, "none") == ["tables of nightshift brought from nothing to 0006"]
+    """Who has tables of their own elsewhere gets the library's seven, and none of the shipped services'."""
+    assert await migrate(empty, "none") == ["tables of nightshift brought from nothing to 0007"]
 
     assert [state.package for state in await history_states(empty, "none")] == ["nightshift"]
     assert {name.rpartition(".")[2] for name in await snapshot(empty)} == {
-        *(INBOX, "outbox", "crash_marks", "leases", "producer_types", "gateway_keys")
+        *(INBOX, "outbox", "crash_marks", "leases", "producer_types", "gateway_keys", "received_webhooks")
     }
 
 

@@ -63,6 +63,12 @@ class Shop:
         assert process.returncode == 0, output.decode()
         return output.decode()
 
+    def done(self, job_id: str) -> int:
+        """How many jobs are done whose id begins so."""
+        with sqlite3.connect(self.folder / "var" / "up" / "nightshift.db") as database:
+            query = "SELECT count(*) FROM processed_messages WHERE id LIKE ? AND outcome = 'done'"
+            return int(database.execute(query, (f"{job_id}%",)).fetchone()[0])
+
     def payments(self) -> list[tuple[str, int]]:
         """What is recorded."""
         with sqlite3.connect(self.folder / "var" / "up" / "nightshift.db") as database:
@@ -139,3 +145,41 @@ async def test_a_key_is_made_listed_and_revoked(shop: Shop) -> None:
     assert "webshop" in await shop.typed("keys", "list")
     await shop.typed("keys", "revoke", made["id"], "--yes")
     assert "revoked" in await shop.typed("keys", "list")
+
+
+async def test_what_became_of_events_is_listed_shown_and_done_again(shop: Shop) -> None:
+    """One that was handled, one that its handler cannot read; a replay runs the handler again, as another job."""
+    for name, event_type, invoice in (
+        ("evt_2", "invoice.sent", {"id": "in_18"}),
+        ("evt_3", "invoice.paid", {"id": 17}),
+    ):
+        event = PAID | {"id": name, "type": event_type, "data": {"object": invoice}}
+        (shop.folder / f"{name}.json").write_text(json.dumps(event), encoding="utf-8")
+        await shop.typed("webhooks", "send", "stripe", f"{name}.json")
+
+    async def outcomes() -> dict[str, str]:
+        listed = json.loads(await shop.typed("webhooks", "list", "--json"))
+        return {row["eventId"]: row["outcome"] for row in listed}
+
+    async def both() -> bool:
+        return {"evt_2": "done", "evt_3": "dead"}.items() <= (await outcomes()).items()
+
+    await eventually(both, what="both are listed", timeout_seconds=30)
+    (dead,) = json.loads(await shop.typed("webhooks", "list", "--outcome", "dead", "--json"))
+    assert "data.object" in dead["reason"]
+    assert '"in_18"' in await shop.typed("webhooks", "show", "stripe/evt_2")
+    assert "1 event replayed" in await shop.typed("webhooks", "replay", "stripe/evt_2", "--yes")
+    await eventually(lambda: shop.done("stripe-evt_2") == 2, what="its handler has run again")
+
+
+async def test_the_console_is_there_and_its_link_signs_in_once(shop: Shop) -> None:
+    """It shows the module's queues; the next link is asked for."""
+    (link,) = re.findall(r"console +(http://\S+sign-in\S+)", shop.said)
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as person:
+        page = await person.get(link)
+    assert (page.status_code, "billing" in page.text, "webhook" in page.text) == (200, True, True), page.text
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as other:
+        assert "billing" not in (await other.get(link)).text
+        again = (await shop.typed("console", "link")).strip()
+        assert again != link
+        assert "billing" in (await other.get(again)).text

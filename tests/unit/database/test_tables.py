@@ -26,7 +26,15 @@ def test_the_design_names_these_tables() -> None:
     """A table is added here and in a migration on purpose."""
     assert set(library.tables) == {
         f"nightshift.{name}"
-        for name in ("processed_messages", "outbox", "crash_marks", "leases", "producer_types", "gateway_keys")
+        for name in (
+            "processed_messages",
+            "outbox",
+            "crash_marks",
+            "leases",
+            "producer_types",
+            "gateway_keys",
+            "received_webhooks",
+        )
     }
     assert set(application.tables) == {
         "users",

@@ -19,12 +19,13 @@ from nightshift.config.secret import Secret
 from nightshift.database import Database, migrate, open_database
 from nightshift.messaging.in_memory import PublishedJob
 from nightshift.messaging.job import FollowUp, Job
+from nightshift.service.event_recorder import EventRecorder
 from nightshift.testing import FakeObjectStore, JobResult, perform_job, route_of
 from nightshift.worker.commit import Committer
 from nightshift.worker.router import Route
 from schema.tables import provider_objects, webhook_events
+from services.webhook.event_rows import LOG
 from services.webhook.metrics import WebhookMetrics
-from services.webhook.recorder import EventRecorder
 from services.webhook.refreshing import refresh_object
 from services.webhook.service import webhook
 from services.webhook.stripe.api import StripeApi
@@ -76,7 +77,7 @@ class Desk:
                 asked.extend(job.follow_ups)
 
     def _route(self) -> Route:
-        recorder = EventRecorder(self.database, self.objects, self.metrics, timedelta(0))
+        recorder = EventRecorder(self.database, self.objects, timedelta(0), LOG, self.metrics.count)
         return route_of(webhook, WebhookReceived, database=self.database, app_name="Acme", recorder=recorder)
 
     async def rows(self, table: Table) -> list[dict[str, Any]]:

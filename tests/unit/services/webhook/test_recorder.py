@@ -13,11 +13,12 @@ from contracts.webhook import WebhookReceived
 from nightshift import Job, Permanent, Skip, WebhookEvent, Webhooks
 from nightshift.database import Database
 from nightshift.messaging import claim_check
+from nightshift.service.event_recorder import EventRecorder
 from nightshift.testing import FakeObjectStore, JobResult, perform_job, route_of, temporary_database
 from nightshift.webhooks.handled import decode_event
 from schema.tables import activity_logs, webhook_events
+from services.webhook.event_rows import LOG
 from services.webhook.metrics import WebhookMetrics
-from services.webhook.recorder import EventRecorder
 from services.webhook.service import given_up, record
 from tests.unit.services.webhook.events import NOW, received
 
@@ -36,7 +37,7 @@ class Desk:
 
     async def work_off(self, message: WebhookReceived | bytes, **options: Any) -> JobResult:
         """Lets the service work off an event."""
-        recorder = EventRecorder(self.database, self.objects, self.metrics, self.keep, lambda: NOW)
+        recorder = EventRecorder(self.database, self.objects, self.keep, LOG, self.metrics.count, lambda: NOW)
         webhook = Webhooks(on_dead_letter=given_up)
         webhook.around(record)
         webhook.on("acme", "order.*")(self._handle)

@@ -1,19 +1,17 @@
-"""Events of third parties, selected from the rows that the webhook service writes."""
+"""Events of providers, selected from the rows that the service of webhooks writes."""
 
 import argparse
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, or_, select
 
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.database import Database
-from schema.tables import webhook_events
-
-table = webhook_events
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -64,22 +62,33 @@ def database_of(context: Context) -> Database:
     return database
 
 
+def table_of(options: argparse.Namespace) -> Table:
+    """Return the table of events that the command was declared with, by its place."""
+    module, _, name = options.table.partition(":")
+    table: Table = getattr(import_module(module), name)
+    return table
+
+
 async def find_events(
     context: Context, options: argparse.Namespace, *, which: Sequence[str] = (), limit: int = 0
 ) -> list[EventRow]:
     """Return the events that the options select, the newest last; at most the newest `limit`, 0 for all."""
-    query = _query(context, options, which).order_by(table.c.received_at.desc(), table.c.source, table.c.event_id)
+    table = table_of(options)
+    query = _query(table, context, options, which)
+    query = query.order_by(table.c.received_at.desc(), table.c.source, table.c.event_id)
     async with database_of(context).read() as connection:
         found = (await connection.execute(query.limit(limit) if limit else query)).mappings().all()
     return [EventRow(**row) for row in reversed(found)]
 
 
-def _query(context: Context, options: argparse.Namespace, which: Sequence[str]) -> Select[Any]:
+def _query(table: Table, context: Context, options: argparse.Namespace, which: Sequence[str]) -> Select[Any]:
     columns = [table.c[name] for name in EventRow.__struct_fields__]
-    return select(*columns).where(*_conditions(context, options), *([or_(*map(_named, which))] if which else []))
+    return select(*columns).where(
+        *_conditions(table, context, options), *([or_(*(_named(table, one) for one in which))] if which else [])
+    )
 
 
-def _conditions(context: Context, options: argparse.Namespace) -> list[ColumnElement[bool]]:
+def _conditions(table: Table, context: Context, options: argparse.Namespace) -> list[ColumnElement[bool]]:
     conditions = list[ColumnElement[bool]]()
     if getattr(options, "source", None):
         conditions.append(table.c.source == options.source)
@@ -93,7 +102,7 @@ def _conditions(context: Context, options: argparse.Namespace) -> list[ColumnEle
     return conditions
 
 
-def _named(text: str) -> ColumnElement[bool]:
+def _named(table: Table, text: str) -> ColumnElement[bool]:
     """Return the condition that an event is the named one: `stripe/evt_17`, or the id alone."""
     source, slash, event_id = text.partition("/")
     alone = table.c.event_id == text

@@ -11,12 +11,12 @@ from nightshift.cli.actions.redrive import Redrive
 from nightshift.cli.client.context import NO_OBJECTS, Context
 from nightshift.cli.client.named import tell_missing
 from nightshift.cli.queries.dead_letters import Filter, letters, letters_at
+from nightshift.cli.queries.webhook_events import EventRow, find_events, is_narrow
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import plural
 from nightshift.contract import wire
 from nightshift.messaging.publish_arguments import new_job_id
 from nightshift.objects import ObjectMissingError
-from services.webhook.cli.events import EventRow, find_events, is_narrow
 
 _SERVICE, _TYPE = "webhook", "webhook.received"
 

@@ -9,12 +9,12 @@ import msgspec
 
 from nightshift.cli.client.context import Context
 from nightshift.cli.client.named import tell_missing
+from nightshift.cli.queries.webhook_events import EventRow, find_events
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE
 from nightshift.cli.terminal.formatting import brief, format_instant
 from nightshift.cli.terminal.table import Column
 from nightshift.messaging import claim_check
 from nightshift.messaging.claim_check import InvalidClaimError
-from services.webhook.cli.events import EventRow, find_events
 
 _STYLES = {"done": "ok", "stale": "ok", "refreshing": "warning", "dead": "wrong"}
 _COLUMNS = (
