@@ -194,4 +194,4 @@ async def test_migrating_what_is_away_is_an_outage(tmp_path: Path) -> None:
 
 def test_the_newest_revision_is_known_without_a_database() -> None:
     """The program knows what it needs."""
-    assert LIBRARY.head() == "0006"
+    assert LIBRARY.head() == "0007"

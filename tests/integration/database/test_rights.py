@@ -64,7 +64,7 @@ async def test_a_schema_that_an_administrator_made_is_enough(shop: Shop) -> None
     """The library needs nothing in the database but a schema of its user's."""
     await shop.sql("CREATE SCHEMA nightshift AUTHORIZATION {user}")
 
-    assert await migrate(shop.url, "none") == ["tables of nightshift brought from nothing to 0006"]
+    assert await migrate(shop.url, "none") == ["tables of nightshift brought from nothing to 0007"]
 
 
 async def test_without_the_right_to_create_tables_it_says_so(shop: Shop) -> None:
@@ -111,7 +111,7 @@ async def test_a_service_may_have_fewer_rights_than_who_migrates(shop: Shop) -> 
     )
     database = open_database(shop.url)
 
-    assert [state.at for state in await history_states(database, "none")] == ["0006"]
+    assert [state.at for state in await history_states(database, "none")] == ["0007"]
     await database.expect_to_write()
 
     await database.close()

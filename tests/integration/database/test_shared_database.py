@@ -77,7 +77,7 @@ async def shop_url(postgres: str) -> AsyncIterator[str]:
 
 async def test_an_application_keeps_its_users_and_its_alembic(shop: Database) -> None:
     """Only the library's tables come beside them, under a version table of their own."""
-    assert await migrate(shop, "none") == ["tables of nightshift brought from nothing to 0006"]
+    assert await migrate(shop, "none") == ["tables of nightshift brought from nothing to 0007"]
     await let_producers(shop.url, ["email.send"], notify=True)
 
     assert await rows(shop, "users") == [(1, "Ada")]
@@ -144,7 +144,7 @@ async def test_a_schema_nightshift_of_another_program_is_told(shop_url: str) -> 
 
         assert [name for name in await snapshot(shop) if name.startswith("nightshift.")] == ["nightshift.shifts"]
         assert await migrate(with_schema(shop_url, "shop_jobs"), "none") == [
-            "tables of nightshift brought from nothing to 0006"
+            "tables of nightshift brought from nothing to 0007"
         ]
         assert [name for name in await snapshot(shop) if name.startswith("nightshift.")] == ["nightshift.shifts"]
 
@@ -162,7 +162,7 @@ async def test_a_view_of_our_name_is_anothers_as_well(empty: Database, made: str
 
     assert len(await rows(empty, f"{place}outbox")) in {0, 1}
     await _do(empty, f"DROP {made.partition(' ')[0]} {place}outbox")
-    assert await migrate(empty, "none") == ["tables of nightshift brought from nothing to 0006"]
+    assert await migrate(empty, "none") == ["tables of nightshift brought from nothing to 0007"]
 
 
 @pytest.fixture
