@@ -4,8 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import pytest
 import yaml
@@ -24,7 +27,8 @@ SHELL = {"PATH": PATH, "HOME": os.environ.get("HOME", "/"), "PYTHONDONTWRITEBYTE
 @pytest.fixture(scope="module")
 def environment(install: Install) -> Environment:
     """The library with what `pip install -e '.[dev]'` brings."""
-    return install("cli", "postgres", "s3", "worker", "embedded", besides=("pytest", "pytest-asyncio"))
+    extras = ("cli", "postgres", "s3", "worker", "console", "embedded", "gateway")
+    return install(*extras, besides=("pytest", "pytest-asyncio"))
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +90,76 @@ def test_its_job_is_done_and_its_mail_arrives(environment: Environment, project:
     assert any("Hello Ada!" in text for text in texts)
 
 
+EVERY_SECOND = """[[schedules]]
+name = "shop.digest"
+schedule = "* * * * * *"
+"""
+
+
 def test_its_schedule_is_announced(environment: Environment, project: Path, up: str) -> None:
-    """The command line knows it, and when it is due."""
-    assert up
+    """By a scheduler of one's own, as often as a file of schedules says; its job mails the note."""
     assert "shop.digest" in typed(environment, project, "nightshift", "cron", "list")
+    (project / "often.toml").write_text(EVERY_SECOND, encoding="utf-8")
+    (mailbox,) = re.findall(r"messages: (\S+)", up)
+    command = [str(environment.python.with_name("nightshift")), "scheduler", "shop.jobs"]
+    with subprocess.Popen(command, cwd=project, env=SHELL | {"SCHEDULES_FILE": "often.toml"}) as scheduler:  # noqa: S603
+        try:
+            wait_for(lambda: any("All quiet." in file.read_text() for file in Path(mailbox).glob("*.eml")))
+        finally:
+            scheduler.terminate()
+    assert scheduler.returncode == 0
+
+
+def test_its_upkeep_is_done(environment: Environment, project: Path, up: str) -> None:
+    """By its own worker, when its schedule comes due or somebody asks for it."""
+    assert up
+    listed = typed(environment, project, "nightshift", "scheduler", "shop.jobs", "--list")
+    assert "shop.upkeep" in listed
+    done = typed(environment, project, "nightshift", "send", "shop.upkeep", "{}", "--wait")
+    assert "done" in done
+
+
+def test_its_console_signs_in_once_by_the_link_that_up_prints(environment: Environment, project: Path, up: str) -> None:
+    """It has its pages and its looks from the wheel, and shows the project's queue."""
+    (link,) = re.findall(r"console +(http://\S+sign-in\S+)", up)
+    cookies = HTTPCookieProcessor(CookieJar())
+    browser = build_opener(ProxyHandler({}), cookies)
+    page = browser.open(link, timeout=30).read().decode()
+    assert ">shop<" in page.replace("\n", "").replace(" ", "")
+    (style,) = re.findall(r'href="(/static/[^"]+\.css)"', page)
+    root = link.partition("/sign-in")[0]
+    assert b"{" in browser.open(f"{root}{style}", timeout=30).read()
+    assert "/sign-in?link=" in typed(environment, project, "nightshift", "console", "link")
+
+
+def test_the_other_processes_have_what_they_need(environment: Environment, project: Path, up: str) -> None:
+    """Console and gateway read their settings, and what providers sent can be asked for."""
+    assert up
+    for program in ("console", "gateway"):
+        typed(environment, project, "nightshift", program, "shop.jobs", "--check")
+    assert typed(environment, project, "nightshift", "webhooks", "list", "--json").strip() == "[]"
+
+
+def test_logins_of_its_own_are_made(environment: Environment, project: Path) -> None:
+    """As its compose file has them made: a folder for each process."""
+    typed(environment, project, "nightshift", "credentials", "shop.jobs", "--out", "var/credentials")
+    compose = yaml.safe_load((project / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    mounted = _mounted(compose)
+    assert mounted <= {folder.name for folder in (project / "var" / "credentials").iterdir()}
+    assert mounted == {"shop", "scheduler", "provision", "nats", "postgres", "seaweedfs"}
+
+
+def _mounted(compose: dict[str, dict[str, list[object]]]) -> set[str]:
+    volumes = [volume for one in compose.values() for volume in one.get("volumes", ())]
+    return {volume["volume"]["subpath"] for volume in volumes if isinstance(volume, dict)}
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = 30) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.1)
 
 
 def test_it_keeps_to_the_rules_of_a_strict_house(project: Path) -> None:
@@ -118,7 +188,7 @@ def test_what_it_needs_is_what_is_declared() -> None:
     """Its pyproject.toml names the extras that were installed for this."""
     text = files("shop")["pyproject.toml"]
     assert 'dependencies = ["nightshift-jobs[cli,postgres,s3,worker]"]' in text
-    assert 'dev = ["nightshift-jobs[embedded]", "pytest", "pytest-asyncio"]' in text
+    assert 'dev = ["nightshift-jobs[console,embedded,gateway]", "pytest", "pytest-asyncio"]' in text
 
 
 @pytest.mark.parametrize("name", ["Shop", "my-shop", "email", "class", "nightshift", "", "../x"])
