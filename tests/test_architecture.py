@@ -2,14 +2,18 @@
 
 import ast
 import email.message
+import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 
 import pytest
+
+import nightshift
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("contracts", "schema", "shared", "services", "demo", "examples", "tools", "deploy")
@@ -139,6 +143,37 @@ def rooms_in_order(source: Source) -> Iterator[str]:
             yield f"{source.path} imports {name}: {room or source.parts[2]} is below {target}"
 
 
+PUBLIC: dict[str, set[str]] = {
+    module: set(re.findall(r"`(\w+)`", names))
+    for module, names in re.findall(
+        r"^\| `(nightshift[\w.]*)` \| (.*) \|$", (ROOT / "docs/interface.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+}
+"""What docs/interface.md lists: module -> names."""
+
+
+def library_names(source: Source) -> Iterator[tuple[str, str]]:
+    """Every name that a file imports from the library, with its module; of a whole module the name is empty."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Import(names=names):
+                yield from ((one.name, "") for one in names if one.name.partition(".")[0] == LIBRARY)
+            case ast.ImportFrom(module=str(module), names=names) if module.partition(".")[0] == LIBRARY:
+                for one in names:
+                    inner = f"{module}.{one.name}"
+                    yield (inner, "") if inner in PUBLIC and module not in PUBLIC else (module, one.name)
+
+
+def services_use_the_public_interface(source: Source) -> Iterator[str]:
+    """A shipped service imports of the library what the page on the public interface lists, as anybody's would."""
+    if source.parts[0] != "services":
+        return
+    for module, name in sorted(set(library_names(source))):
+        listed = nightshift.__all__ if module == LIBRARY else PUBLIC.get(module, ())
+        if name not in listed and not (name == "" and module in PUBLIC):
+            yield f"{source.path} imports {name or 'all'} of {module}: it is not in docs/interface.md"
+
+
 def handlers_import_ports(source: Source) -> Iterator[str]:
     """A handler is given what it needs: it imports ports, never clients."""
     if source.parts[0] == "services" and "handlers" in source.parts[2:]:
@@ -194,6 +229,7 @@ def _environment_reads(nodes: list[ast.stmt] | list[ast.AST]) -> Iterator[int]:
 RULES: tuple[Rule, ...] = (
     import_arrows,
     rooms_in_order,
+    services_use_the_public_interface,
     handlers_import_ports,
     file_length,
     module_docstring,
@@ -219,6 +255,25 @@ def test_the_product_is_found() -> None:
     """The rules look at the real files, so that they cannot hold for want of any."""
     folders = {source.parts[0] for source in product()}
     assert set(MAY_IMPORT) <= folders
+
+
+def test_the_public_interface_is_there_and_no_larger_than_what_the_services_use() -> None:
+    """Each name that the page lists exists, and one that no shipped service uses any more is taken out."""
+    there = {
+        f"{module}.{name}" for module, names in PUBLIC.items() for name in names if hasattr(import_module(module), name)
+    }
+    assert there == {f"{module}.{name}" for module, names in PUBLIC.items() for name in names}
+    services = [source for source in product() if source.parts[0] == "services"]
+    used = {one for source in services for one in library_names(source)}
+    whole = {module for module, name in used if not name}
+    unused = {
+        f"{module}.{name}"
+        for module, names in PUBLIC.items()
+        if module not in whole
+        for name in names
+        if (module, name) not in used
+    }
+    assert not unused
 
 
 def test_every_room_is_in_the_order_and_there() -> None:
@@ -248,6 +303,10 @@ VIOLATIONS = [
     (rooms_in_order, "shared/nightshift/worker/a.py", "from nightshift import Job"),
     (rooms_in_order, "shared/nightshift/outcomes.py", "from nightshift.contract import wire"),
     (rooms_in_order, "shared/nightshift/scheduler/cron/a.py", "from nightshift.cli.client import context"),
+    (services_use_the_public_interface, "services/email/a.py", "from nightshift.worker.router import Route"),
+    (services_use_the_public_interface, "services/email/a.py", "from nightshift.database import open_database"),
+    (services_use_the_public_interface, "services/email/a.py", "from nightshift import run_service"),
+    (services_use_the_public_interface, "services/email/a.py", "def f():\n    import nightshift.worker.pipeline"),
     (handlers_import_ports, "services/email/handlers.py", "import aiosmtplib"),
     (handlers_import_ports, "services/email/handlers.py", "from httpx import AsyncClient"),
     (handlers_import_ports, "services/email/handlers/send.py", "from nats import connect"),
@@ -277,6 +336,10 @@ ALLOWED = [
     (import_arrows, "services/email/a.py", "import email.message"),
     (import_arrows, "services/email/a.py", "from . import mailer"),
     (import_arrows, "demo/a.py", "from services.email import smtp"),
+    (services_use_the_public_interface, "services/email/a.py", "from nightshift import Job, Service"),
+    (services_use_the_public_interface, "services/email/a.py", "from nightshift.database import Database"),
+    (services_use_the_public_interface, "services/email/a.py", "from nightshift.contract import wire"),
+    (services_use_the_public_interface, "demo/a.py", "from nightshift.worker.router import Route"),
     (handlers_import_ports, "services/email/smtp.py", "import aiosmtplib"),
     (handlers_import_ports, "services/email/handlers.py", "import sqlalchemy"),
     (file_length, "shared/nightshift/a.py", "x = 1\n" * LONGEST),

@@ -5,7 +5,7 @@ import unicodedata
 
 import idna
 
-from nightshift.outcomes import Permanent
+from nightshift import Permanent
 from services.email.mailer import Mailbox
 
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^"<]*)) *<(?P<inside>.*)>')

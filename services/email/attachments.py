@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from contracts.email import Attachment
+from nightshift import Permanent
 from nightshift.objects import ObjectInfo, ObjectMissingError, ObjectStore, ObjectTooLargeError
-from nightshift.outcomes import Permanent
 from services.email.mailer import File
 
 _TYPE = re.compile(r"([a-z0-9][a-z0-9!#&^_.+-]*/[a-z0-9][a-z0-9!#&^_.+-]*)\s*(?:;|\Z)", re.IGNORECASE)

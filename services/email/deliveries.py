@@ -9,11 +9,10 @@ from uuid import uuid4
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
+from nightshift import Job, Permanent, Snooze
 from nightshift.config.redaction import single_line
 from nightshift.database import Database
 from nightshift.instants import rfc3339
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent, Snooze
 from schema.tables import email_deliveries
 from services.email.mailer import OutgoingMail, Sent, Transport
 

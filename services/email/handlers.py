@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from contracts.email import SendEmail
+from nightshift import Job, Permanent, Skip, Snooze
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
-from nightshift.outcomes import Permanent, Skip, Snooze
 from services.email.attachments import fetch
 from services.email.compose import compose
 from services.email.deliveries import Deliveries, Delivery

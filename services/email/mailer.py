@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from nightshift.outcomes import Permanent, Snooze
+from nightshift import Permanent, Snooze
 
 Transport = Literal["smtp", "resend"]
 GREYLISTED = timedelta(minutes=5)

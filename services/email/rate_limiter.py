@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from nightshift.outcomes import Snooze
+from nightshift import Snooze
 
 LONGEST_TURN_SECONDS = 10.0
 """A request whose turn comes later is snoozed and holds no slot. Less than a worker's drain grace."""

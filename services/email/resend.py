@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import msgspec
 
+from nightshift import Snooze
 from nightshift.config.bearer import bearer
 from nightshift.config.redaction import single_line
-from nightshift.config.secret import Secret
+from nightshift.config.settings import Secret
 from nightshift.instants import utc_now
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Snooze
 from nightshift.proxies import choose_proxy
 from services.email.mailer import Held, Mailbox, OutgoingMail, SendFailedError, Sent, Transport
 from services.email.rate_limiter import RateLimiter

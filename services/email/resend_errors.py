@@ -21,8 +21,8 @@ from datetime import datetime, timedelta
 import httpx
 import msgspec
 
+from nightshift import Permanent, Snooze
 from nightshift.config.redaction import single_line
-from nightshift.outcomes import Permanent, Snooze
 from nightshift.retry_after import retry_after
 from services.email.mailer import Deferred, Held, SendFailedError
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from contracts.email import SendEmail
-from nightshift.outcomes import Permanent
+from nightshift import Permanent
 from services.email.address_check import domain_of, mailbox
 
 _CLAIMS = "claims/"

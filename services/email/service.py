@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from nightshift import Service, ServiceContext
-from nightshift.config.secret import Secret
+from nightshift.config.settings import Secret
 from nightshift.database import Database
 from services.email.deliveries import Deliveries
 from services.email.handlers import give_up, send_email

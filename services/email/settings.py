@@ -9,9 +9,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
+from nightshift import Permanent, Settings
 from nightshift.config.host_name import is_host
-from nightshift.config.settings import OBJECTS, Pattern, Secret, Settings
-from nightshift.outcomes import Permanent
+from nightshift.config.settings import OBJECTS, Pattern, Secret
 from services.email.address_check import mailbox
 from services.email.helo import usable_name
 from services.email.mailer import Transport

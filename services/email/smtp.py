@@ -11,8 +11,8 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
+from nightshift import Permanent
 from nightshift.config.redaction import single_line
-from nightshift.outcomes import Permanent
 from services.email.mailer import AnswerLostError, Deferred, Held, OutgoingMail, Sent, Transport
 from services.email.mime import needs_utf8, render
 from services.email.sender_holds import SenderHolds

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nightshift.config.secret import Secret
+from nightshift.config.settings import Secret
 
 Tls = Literal["none", "starttls", "implicit"]
 

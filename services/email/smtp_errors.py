@@ -21,8 +21,8 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 
+from nightshift import Permanent, Snooze
 from nightshift.config.redaction import single_line
-from nightshift.outcomes import Permanent, Snooze
 from services.email.mailer import Deferred, Held, RecipientsRefused
 
 BUSY = timedelta(seconds=30)

@@ -17,8 +17,8 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from nightshift import Snooze
 from nightshift.config.redaction import single_line
-from nightshift.outcomes import Snooze
 from services.email.helo import own_literal
 from services.email.mailer import Held
 from services.email.smtp_config import SmtpServer

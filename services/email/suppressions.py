@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from nightshift import Job
 from nightshift.database import Database
-from nightshift.messaging.job import Job
 from schema.tables import email_deliveries, email_suppressions
 from services.email.mailer import Mailbox, OutgoingMail, Transport
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nightshift import Job
 from nightshift.database import Database
 from nightshift.housekeeping.tally import Counts, Tally, added
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
 from nightshift.observability.log import get_logger
 from schema.tables import cleanup_runs
 from services.maintenance.metrics import CleanupMetrics

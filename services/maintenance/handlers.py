@@ -5,12 +5,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from contracts.maintenance import CleanActivity, CleanClaims, CleanFiles, CleanInbox, CleanSessions
-from nightshift.contract.cron import ScheduleFired
-from nightshift.contract.message import Message
+from nightshift import Job, Message, ScheduleFired
 from nightshift.housekeeping.expired_claims import CLAIMS, delete_expired_claims
 from nightshift.housekeeping.inbox_retention import INBOX_TABLES, RESULTS, delete_old_inbox_rows, forget_old_results
 from nightshift.housekeeping.retention import AgingTable, count_rows, delete_old_rows
-from nightshift.messaging.job import Job
 from nightshift.messaging.paging import Keyset, TimeLimit, enqueue_successor
 from nightshift.objects import ObjectStore, ObjectTransfers
 from schema.tables import activity_logs, cleanup_runs, files, idempotency_keys, sessions, webhook_events

@@ -6,7 +6,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.maintenance import INBOX_LEAST_DAYS, LONGEST_DAYS
-from nightshift.config.settings import OBJECTS, Settings
+from nightshift import Settings
+from nightshift.config.settings import OBJECTS
 
 
 class MaintenanceSettings(Settings, frozen=True, kw_only=True):

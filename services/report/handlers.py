@@ -7,13 +7,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from contracts.report import GenerateReport
-from nightshift.contract.cron import ScheduleFired
+from nightshift import Job, Permanent, ScheduleFired, Unavailable
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Permanent, Unavailable
 from services.report.notification_mail import is_mail_address, link_to, notification_mail
 from services.report.parameters import ReportRequest, parse_parameters, period_of
 from services.report.period import Period, last_midnight

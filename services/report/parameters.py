@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from nightshift.outcomes import Permanent
+from nightshift import Permanent
 from services.report.period import Period, days_until
 from services.report.queries.dead_letters import DeadLetters
 

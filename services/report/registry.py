@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from nightshift.outcomes import Permanent
+from nightshift import Permanent
 from nightshift.text import did_you_mean
 from services.report.parameters import ReportRequest
 from services.report.rendering.document import Document

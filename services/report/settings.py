@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from contracts.email import ADDRESS
-from nightshift.config.settings import OBJECTS, Pattern, Settings
+from nightshift import Settings
+from nightshift.config.settings import OBJECTS, Pattern
 
 _MEBIBYTE = 1024 * 1024
 

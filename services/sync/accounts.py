@@ -9,8 +9,8 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.sync import SyncExternal
+from nightshift import Permanent, Skip
 from nightshift.database import Database
-from nightshift.outcomes import Permanent, Skip
 from schema.account_keys import AccountKeys
 from schema.tables import linked_accounts
 from services.sync.connector import Account

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, not_, select, update
 
-from nightshift.config.secret import Secret
+from nightshift import Permanent, Snooze
+from nightshift.config.settings import Secret
 from nightshift.database import Database
 from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, process_pages, table_pages
-from nightshift.outcomes import Permanent, Snooze
 from schema.account_keys import AccountKeys, NoKeyError, SealedError
 from schema.tables import linked_accounts
 

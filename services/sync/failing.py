@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from nightshift import Permanent, Snooze
 from nightshift.database import Database
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Permanent, Snooze
 from services.sync.accounts import record_failure
 from services.sync.connector import Account, SourceRefusedError
 from services.sync.failures import REVOKED

@@ -8,14 +8,12 @@ import msgspec
 from sqlalchemy import ColumnElement, RowMapping, or_, select
 
 from contracts.sync import SyncAll, SyncExternal
+from nightshift import Job, Permanent, ScheduleFired
 from nightshift.contract import wire
-from nightshift.contract.cron import ScheduleFired
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
 from nightshift.messaging.paging import Keyset, KeysetPage, TimeLimit, enqueue_successor, process_pages, table_pages
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Permanent
 from schema.tables import linked_accounts
 from services.sync.failures import LONGEST_PAUSE
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from contracts.sync import SyncExternal
+from nightshift import Job, Permanent
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
 from nightshift.messaging.paging import TimeLimit
-from nightshift.outcomes import Permanent
 from nightshift.text import did_you_mean
 from schema.account_keys import AccountKeys
 from services.sync.accounts import find_account, revoke

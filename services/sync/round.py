@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
+from nightshift import Permanent, Snooze
 from nightshift.messaging.paging import TimeLimit
-from nightshift.outcomes import Permanent, Snooze
 from services.sync.checkpoint import Checkpoint
 from services.sync.connector import Account, Connector, LargePageError, RateLimitedError, SourcePage
 from services.sync.metrics import SyncMetrics

@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from nightshift import Unavailable
 from nightshift.config.settings import SettingsError, load
 from nightshift.database import Database
 from nightshift.observability.standard_output import say
-from nightshift.outcomes import Unavailable
 from nightshift.runtime.composition import database_of
 from schema.account_keys import AccountKeys, NoKeyError
 from services.sync.credentials import seal_all

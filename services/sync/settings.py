@@ -5,7 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.settings import Pattern, Secret, Settings
+from nightshift import Settings
+from nightshift.config.settings import Pattern, Secret
 from schema.account_keys import AccountKeys
 
 _MEBIBYTE = 1024 * 1024

@@ -8,10 +8,9 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nightshift import Job, Skip, Snooze
 from nightshift.database import Database
 from nightshift.messaging import inbox
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Skip, Snooze
 from nightshift.retry_after import bounded
 from services.sync import checkpoint as rounds
 from services.sync.accounts import lock_account, mark_synced, reset_failures, save_checkpoint

@@ -5,8 +5,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightshift import Permanent
 from nightshift.objects import ObjectStore
-from nightshift.outcomes import Permanent
 from services.upload.file_type import HEAD_BYTES, sniff
 
 

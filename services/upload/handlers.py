@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from contracts.upload import ProcessUpload
+from nightshift import Job, Permanent
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
 from nightshift.objects import ObjectStore
-from nightshift.outcomes import Permanent
 from services.upload.declared_type import compare_types
 from services.upload.download import Source, fetch
 from services.upload.file_type import IMAGES, PDF

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, false, select, update
 
 from contracts.upload import ProcessUpload
+from nightshift import Permanent, Skip
 from nightshift.database import Database
-from nightshift.outcomes import Permanent, Skip
 from schema.tables import files
 
 

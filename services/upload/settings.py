@@ -8,7 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.settings import OBJECTS, Settings
+from nightshift import Settings
+from nightshift.config.settings import OBJECTS
 from services.upload.inspection import ImageLimits
 
 _MEBIBYTE = 1024 * 1024

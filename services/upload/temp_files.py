@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from nightshift.outcomes import Unavailable
+from nightshift import Unavailable
 
 COMPONENT = "scratch"
 _ROOM_BYTES = 1 << 20

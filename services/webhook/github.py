@@ -4,10 +4,9 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from contracts.sync import SyncExternal
+from nightshift import Job, Skip, WebhookEvent
 from nightshift.database import Database
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Skip
-from nightshift.webhooks.handled import Id, WebhookEvent, convert
+from nightshift.webhooks.handled import Id, convert
 from schema.tables import linked_accounts as accounts
 
 SERVICE = "github"

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.webhook import RefreshObject
+from nightshift import Job, Permanent, Snooze
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent, Snooze
 from services.webhook.provider_objects import ObjectState, store_newer
 
 _SETTLED = timedelta(seconds=2)

@@ -12,11 +12,10 @@ import msgspec
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from nightshift import Job, Snooze, WebhookEvent
 from nightshift.database import Database
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Snooze
-from nightshift.webhooks.handled import Id, WebhookEvent, convert
+from nightshift.webhooks.handled import Id, convert
 from schema.tables import email_deliveries as deliveries
 from schema.tables import email_suppressions as suppressions
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contracts.email import SendEmail
 from contracts.sync import SyncExternal
 from nightshift import Job, Message, ServiceContext, WebhookEvent, Webhooks
-from nightshift.config.secret import Secret
+from nightshift.config.settings import Secret
 from nightshift.database import Database
 from nightshift.objects import ObjectStore
 from nightshift.observability.log import get_logger

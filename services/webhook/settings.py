@@ -5,7 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from nightshift.config.settings import OBJECTS, Pattern, Secret, Settings
+from nightshift import Settings
+from nightshift.config.settings import OBJECTS, Pattern, Secret
 
 
 class WebhookSettings(Settings, frozen=True, kw_only=True):

@@ -9,12 +9,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from contracts.email import ADDRESS
+from nightshift import Permanent
 from nightshift.cli.client.context import NO_DATABASE, Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant, plural
 from nightshift.cli.terminal.table import Column
 from nightshift.database import Database
-from nightshift.outcomes import Permanent
 from schema.tables import email_suppressions as table
 from services.email.address_check import mailbox
 

@@ -7,12 +7,11 @@ from datetime import datetime
 
 from starlette.responses import Response
 
+from nightshift import Publisher, Unavailable
 from nightshift.database import Database
 from nightshift.gateway.problems import Problem
 from nightshift.gateway.responses import json_response
-from nightshift.messaging.publisher import Publisher
 from nightshift.objects import ObjectStore, ObjectStoreRefusedError
-from nightshift.outcomes import Unavailable
 from services.gateway.files.processing import processing_job, publish_now
 from services.gateway.files.repository import FileRow, complete
 from services.gateway.files.representation import Accepted, FileView

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
+from nightshift import Unavailable
 from nightshift.gateway.auth.principal import Limits
 from nightshift.gateway.body import read_json
 from nightshift.gateway.context import GatewayContext
@@ -17,7 +18,6 @@ from nightshift.gateway.operation import Call
 from nightshift.gateway.problems import Problem
 from nightshift.gateway.responses import json_response
 from nightshift.objects import ObjectStoreRefusedError, ObjectTransfers, Part, UploadMissingError
-from nightshift.outcomes import Unavailable
 from services.gateway.files.announcement import media_type, owner
 from services.gateway.files.completion import REPLAYED
 from services.gateway.files.direct_bodies import AnnounceUpload

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from nightshift import Unavailable
 from nightshift.gateway.auth.principal import Principal
 from nightshift.gateway.body import refuse_encoded
 from nightshift.gateway.context import GatewayContext
@@ -20,7 +21,6 @@ from nightshift.gateway.problems import Problem
 from nightshift.gateway.slots import Slots
 from nightshift.objects import ObjectStoreRefusedError, ObjectTransfers
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Unavailable
 from services.gateway.files.announcement import Announcement, form_announcement, raw_announcement
 from services.gateway.files.completion import Completion
 from services.gateway.files.form import MAX_REST_BYTES, is_form

@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from contracts.upload import ProcessUpload
+from nightshift import Publisher, Unavailable
 from nightshift.broker import BrokerRefusedError
 from nightshift.broker.message import OutboundMessage
 from nightshift.database import Database
 from nightshift.messaging import outbound
-from nightshift.messaging.publisher import Publisher
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Unavailable
 from services.gateway.files.repository import FileRow, forget_outbox_row
 
 _WRITER = "gateway"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from nightshift import Publisher
 from nightshift.gateway.context import GatewayContext
 from nightshift.gateway.operation import Operation
-from nightshift.messaging.publisher import Publisher
 from nightshift.objects.absent import AbsentObjectStore
 from nightshift.runtime.object_stores import object_transfers
 from services.gateway.files.completion import Completion

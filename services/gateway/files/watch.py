@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nightshift import Unavailable
 from nightshift.database import Database
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Unavailable
 from services.gateway.files.repository import FileRow, find_files
 from services.gateway.files.representation import version_of
 

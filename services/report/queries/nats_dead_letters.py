@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from nightshift import Permanent
 from nightshift.broker import BrokerRefusedError, Connection, NotPermittedError
 from nightshift.broker.jetstream import manage
-from nightshift.outcomes import Permanent
 from services.report.queries.dead_letters import DeadLetters
 
 _MAX_TYPES = 50

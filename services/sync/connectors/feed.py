@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.message import Message
 
-from nightshift.config.secret import Secret
+from nightshift import Permanent
+from nightshift.config.settings import Secret
 from nightshift.instants import utc_now
-from nightshift.outcomes import Permanent
 from nightshift.retry_after import retry_after
 from services.sync.connector import (
     Account,

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from nightshift.config.secret import Secret
+from nightshift import Permanent, Snooze
+from nightshift.config.settings import Secret
 from nightshift.instants import utc_now
-from nightshift.outcomes import Permanent, Snooze
 from services.sync.connector import (
     Account,
     LargePageError,

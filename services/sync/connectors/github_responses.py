@@ -18,8 +18,8 @@ from typing import Any
 
 import msgspec
 
+from nightshift import Permanent
 from nightshift.config.redaction import single_line
-from nightshift.outcomes import Permanent
 from nightshift.retry_after import retry_after
 from services.sync.connector import (
     RateLimitedError,

@@ -9,9 +9,9 @@ from typing import Self
 
 import httpx
 
+from nightshift import Permanent
 from nightshift.config.host_name import is_host
 from nightshift.config.redaction import single_line
-from nightshift.outcomes import Permanent
 from services.sync.connector import NoAnswerInTimeError, SyncFailedError
 from services.sync.http.bounded_body import ACCEPTED, read_body
 from services.sync.http.pinned_transport import PinnedTransport

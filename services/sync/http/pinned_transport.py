@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 import httpx
 
-from nightshift.outcomes import Permanent
+from nightshift import Permanent
 from services.sync.http.ip_guard import is_public
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nightshift import Permanent, Skip, Snooze, Unavailable
 from nightshift.config.redaction import Redactor
-from nightshift.outcomes import Permanent, Skip, Snooze, Unavailable
 from services.sync.connector import Account, RateLimitedError, SourceRefusedError, SyncFailedError
 
 _OURS = (Permanent, SourceRefusedError, SyncFailedError)

@@ -15,8 +15,7 @@ from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import format_instant, plural
 from nightshift.cli.terminal.table import Column
 from nightshift.config.env_settings import FromEnvironment, load
-from nightshift.config.secret import Secret
-from nightshift.config.settings import Pattern
+from nightshift.config.settings import Pattern, Secret
 from services.webhook.cli.github_deliveries import Delivery, GitHubDeliveries, failed
 
 _KEPT = timedelta(days=3)

@@ -11,7 +11,7 @@ import msgspec
 
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, UNAVAILABLE, CommandError
 from nightshift.config.redaction import single_line
-from nightshift.config.secret import Secret
+from nightshift.config.settings import Secret
 from nightshift.proxies import choose_proxy
 
 T = TypeVar("T")

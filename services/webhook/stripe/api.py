@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import msgspec
 
+from nightshift import Permanent, Snooze
 from nightshift.config.bearer import bearer
 from nightshift.config.redaction import single_line
-from nightshift.config.secret import Secret
+from nightshift.config.settings import Secret
 from nightshift.instants import utc_now
 from nightshift.observability.log import get_logger
-from nightshift.outcomes import Permanent, Snooze
 from nightshift.proxies import choose_proxy
 from nightshift.retry_after import retry_after, server_time
 from nightshift.webhooks.json_text import decode_json

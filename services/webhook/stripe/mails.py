@@ -5,10 +5,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from contracts.email import SendEmail
+from nightshift import Job, Permanent, Skip, WebhookEvent
 from nightshift.contract.constraints import explain
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent, Skip
-from nightshift.webhooks.handled import Id, WebhookEvent, convert
+from nightshift.webhooks.handled import Id, convert
 from services.webhook.mails import render
 from services.webhook.stripe.money import money
 

@@ -14,11 +14,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.webhook import RefreshObject
+from nightshift import Job, Permanent, Skip, WebhookEvent
 from nightshift.contract.constraints import explain
 from nightshift.instants import utc_now
-from nightshift.messaging.job import Job
-from nightshift.outcomes import Permanent, Skip
-from nightshift.webhooks.handled import Id, WebhookEvent, convert
+from nightshift.webhooks.handled import Id, convert
 from services.webhook.event_rows import change_outcome
 from services.webhook.provider_objects import ObjectState, store_newer
 from services.webhook.refreshing import ask_to_refresh
