@@ -27,6 +27,8 @@ PASSWORD, DATABASE_URL, S3_SECRET = "nats-password", "database-url", "s3-secret-
 S3_KEY, DATABASE_ROLES = "s3-access-key", "database-roles"
 OWNER = "nightshift"
 """The owner of the tables, with whom only `provision` and the operator connect; and the application's key."""
+FOLDERS = frozenset({OWNER, PROVISION, "nats", "postgres", "seaweedfs", "s3-policies"})
+"""What no service can be called, as its folder or its key would be another's."""
 BUCKET = "nightshift"
 GATEWAY_OBJECTS = ObjectAccess(write=(CLAIMS,), list=(PROBE,))
 """What the library's gateway does: it stores the bodies of long jobs."""

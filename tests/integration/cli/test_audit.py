@@ -51,6 +51,7 @@ NOT_RECORDED = {
 }
 READS = {"list", "show", "find", "watch", "describe", "tail", "next", "history", "grant", "link", "top", "doctor"}
 PROGRAMS = {"provision", "up", "worker", "scheduler", "gateway", "contracts", "new-project", "upgrade", "completion"}
+PROGRAMS |= {"credentials"}
 
 
 @pytest.fixture(autouse=True)

@@ -33,6 +33,8 @@ COMMANDS = (
     ("top",),
     ("doctor",),
     ("upgrade",),
+    ("credentials",),
+    *(("webhooks", name) for name in ("send", "list", "show", "replay")),
     ("completion",),
 )
 

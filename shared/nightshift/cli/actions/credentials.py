@@ -10,6 +10,7 @@ from nightshift.contract.catalogue import PACKAGE, load_catalogue
 from nightshift.contract.loading import problem_with
 from nightshift.credentials.issuing import (
     CONSOLE_USERS,
+    FOLDERS,
     OPERATOR,
     PROVISION,
     Access,
@@ -50,6 +51,8 @@ def _issue(module: str, options: argparse.Namespace) -> list[str]:
     catalogue = load_catalogue(module)
     declared = declared_topology(catalogue)
     services = {consumer.name for consumer in declared.consumers}
+    if clash := sorted(services & FOLDERS):
+        raise ValueError(f"{clash[0]} is a folder of the credentials already: give that service another name")
     taken = frozenset({*services, *catalogue.gateways, CONSOLE, *CONSOLE_USERS, "scheduler", OPERATOR, PROVISION})
     producers = read_producers(options.producers, catalogue, taken) if options.producers else None
     table = users(declared, catalogue, producers, offered_types(options.gateway_jobs, catalogue))
