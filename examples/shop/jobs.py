@@ -35,7 +35,9 @@ class ShopSettings(Settings, frozen=True, kw_only=True):
     provider_url: Annotated[str, Meta(description="Where payments are made.")]
 
 
-billing = Service("billing", settings=ShopSettings, publishes=[SendEmail], schema="examples.shop")
+billing = Service(
+    "billing", settings=ShopSettings, publishes=[SendEmail], schema="examples.shop", tables={"charges": "INSERT"}
+)
 
 
 @billing.resource
