@@ -92,7 +92,7 @@ async def play() -> None:
     if "preload" in sys.argv:
         await preload(connection)
     elif "effect" in sys.argv:
-        await work(connection, {worker.RunBench: one_row})
+        await work(connection, {worker.RunBench.TYPE: route(worker.RunBench, one_row)})
     else:
         await work(connection, {worker.RunBench.TYPE: route(worker.RunBench, count, inbox=False)})
     await connection.close()

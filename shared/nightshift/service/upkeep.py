@@ -72,7 +72,9 @@ def _message(service: str) -> type[Message]:
         "RETRIES": Retries(most=4),
         "TIMEOUT_SECONDS": _LIMIT_SECONDS,
     }
-    return msgspec.defstruct("KeepUp", [], bases=(Message,), namespace=named, module=__name__)
+    made: Any = msgspec.defstruct("KeepUp", [], bases=(Message,), namespace=named, module=__name__)
+    message: type[Message] = made
+    return message
 
 
 async def _delete(

@@ -29,7 +29,7 @@ async def _fill(database: Database) -> None:
             "id": name,
             "processed_at": NOW - timedelta(days=days),
             "outcome": "done",
-            "result": {"a": 1},
+            "result": b'{"a": 1}',
         }
         for name, days in ages.items()
     ]

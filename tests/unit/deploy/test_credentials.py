@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from deploy import credentials, password
-from deploy.credentials import Stores, issue
+from deploy.credentials import issue
 from nightshift.contract.catalogue import load_catalogue
+from nightshift.credentials.issuing import Stores
 from nightshift.credentials.vault import Vault
 from nightshift.topology.topology import Topology, declared_topology
 from schema.access import OBJECTS, TABLES

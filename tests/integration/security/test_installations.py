@@ -12,7 +12,7 @@ from nightshift.database.producers import let_producers
 from nightshift.database.roles import role_of
 from tests.postgres_server import PostgresServer, postgres_server
 
-ACCESS = {"billing": WORKER}
+ACCESS = {"billing": WORKER, "office": WORKER}
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +58,16 @@ async def test_another_databases_role_is_not_taken(server: PostgresServer) -> No
 
 async def test_another_schemas_role_is_not_taken(server: PostgresServer) -> None:
     """The same for a second installation in the same database, in a schema of its own."""
+    await migrate(database(server, "one"), "none", roles={"office": secrets.token_urlsafe(8)}, access=ACCESS)
     url = f"{database(server, 'one')}?nightshift_schema=other"
     with pytest.raises(MigrationError, match=r"another installation \(the schema nightshift\)"):
-        await migrate(url, "none", roles={"billing": secrets.token_urlsafe(8)}, access=ACCESS)
+        await migrate(url, "none", roles={"office": secrets.token_urlsafe(8)}, access=ACCESS)
 
 
 async def test_two_modules_of_one_database_keep_their_types_by_sql(server: PostgresServer) -> None:
     """Each provision adds and takes back those of its own services."""
     url = database(server, "one")
+    await migrate(url, "none")
     await let_producers(url, ["billing.charge", "billing.print"], notify=False, services=["billing"])
     await let_producers(url, ["crm.call"], notify=False, services=["crm"])
     await let_producers(url, ["billing.charge"], notify=False, services=["billing"])
