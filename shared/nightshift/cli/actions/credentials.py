@@ -5,7 +5,8 @@ import json
 import os
 import sys
 
-from nightshift.cli.terminal.exit_codes import DONE, FAULT, WRONG_USE
+from nightshift.cli.terminal.exit_codes import DONE, FAULT
+from nightshift.config.program_parser import fail
 from nightshift.contract.catalogue import PACKAGE, load_catalogue
 from nightshift.contract.loading import problem_with
 from nightshift.credentials.issuing import (
@@ -31,14 +32,13 @@ def run(options: argparse.Namespace) -> int:
     module = options.module or os.environ.get("CONTRACTS_PACKAGE") or PACKAGE
     problem = problem_with(module)
     if problem is not None:
-        return _refuse(problem)
+        return fail("nightshift credentials", problem)
     try:
         made = _issue(module, options)
     except (MigrationError, ProducersError, ValueError) as error:
-        return _refuse(str(error))
+        return fail("nightshift credentials", str(error))
     except OSError as error:
-        sys.stderr.write(f"nightshift credentials: {options.out} cannot be written: {error}\n")
-        return FAULT
+        return fail("nightshift credentials", f"{options.out} cannot be written: {error}", code=FAULT)
     if getattr(options, "json", False):
         sys.stdout.write(json.dumps({"folder": str(options.out), "users": made}) + "\n")
     else:
@@ -60,8 +60,3 @@ def _issue(module: str, options: argparse.Namespace) -> list[str]:
     own_store = not options.external_objects
     issue(Vault(options.out), table, access, Stores(options.database, own_store, role_prefix=options.role_prefix))
     return sorted(table)
-
-
-def _refuse(problem: str) -> int:
-    sys.stderr.write(f"nightshift credentials: {problem}\n")
-    return WRONG_USE
