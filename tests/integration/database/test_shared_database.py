@@ -187,7 +187,7 @@ async def test_the_schema_can_have_another_name(elsewhere: Database) -> None:
     """Tables, triggers and functions are there, and none in `nightshift`."""
     assert await _schemas(elsewhere) == {"public", "shop_jobs"}
     assert await migrate(elsewhere, "none") == []
-    assert [(state.at, state.head) for state in await history_states(elsewhere, "none")] == [("0006", "0006")]
+    assert [(state.at, state.head) for state in await history_states(elsewhere, "none")] == [("0007", "0007")]
     await elsewhere.probe()
 
 
