@@ -1,1 +1,1 @@
-"""Who logs in where: users of the broker, roles of the database, keys of the object store; a folder for each."""
+"""Who logs in where: users of the broker, roles, keys; a folder of files for each."""
