@@ -57,4 +57,6 @@ def escape_surrogates(text: str) -> str:
 
 def storable(text: str) -> str:
     """Return `text` as any database takes it: without NUL, and `?` for lone surrogates."""
+    if text.isascii() and "\0" not in text:  # as most are
+        return text
     return text.replace("\0", "").encode("utf-8", "replace").decode()

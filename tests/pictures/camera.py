@@ -27,7 +27,7 @@ class Camera:
 
     async def open(self, path: str) -> None:
         """Open an address, and wait for all of it."""
-        answer = await self.page.goto(self.url + path, wait_until="networkidle")
+        answer = await self.page.goto(self.url + path, wait_until="load")
         assert answer is not None
         assert answer.status == 200, path
 

@@ -7,7 +7,7 @@ name is the broker's.
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ PAGE_BYTES = 4 * 1024 * 1024
 _SUBJECTS_PER_REQUEST = 500
 """The broker answers for at most 1,024."""
 _TIMEOUT_SECONDS = 10.0
+_UNTIL_SENT = 3
+"""Turns of the event loop until a request is on its way: it is asked, it is queued, it is written."""
 _END_OF_PAGE, _NOTHING_FOUND, _NO_RESPONDERS = "204", "404", "503"
 _SUBJECT, _SEQUENCE, _STORED_AT = b"\r\nNats-Subject: ", b"\r\nNats-Sequence: ", b"\r\nNats-Time-Stamp: "
 _FIRST_APPENDED = b"Nats-Stream: "
@@ -111,6 +113,29 @@ async def page(
     """
     request = {"seq": sequence, "batch": batch, "max_bytes": PAGE_BYTES, "next_by_subj": subject}
     return await _request(connection, stream, request)
+
+
+async def pages(
+    connection: Connection, stream: str, subject: str = ">", *, sequence: int = 1, batch: int = PAGE
+) -> AsyncGenerator[list[StoredMessage]]:
+    """Yield every message from a sequence on, in pages; the broker reads the next one while this one is worked on.
+
+    Raises:
+        Unavailable: as `page`.
+    """
+    asked = asyncio.ensure_future(page(connection, stream, subject, sequence, batch=batch))
+    try:
+        while found := await asked:
+            if len(found) < batch and sum(len(one.body) for one in found) < PAGE_BYTES // 2:  # there were no more
+                yield found
+                return
+            after = found[-1].sequence + 1
+            asked = asyncio.ensure_future(page(connection, stream, subject, after, batch=batch))
+            for _ in range(_UNTIL_SENT):
+                await asyncio.sleep(0)
+            yield found
+    finally:
+        asked.cancel()
 
 
 async def _request(connection: Connection, stream: str, request: Mapping[str, Any]) -> list[StoredMessage]:

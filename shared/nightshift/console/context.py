@@ -12,6 +12,7 @@ from nightshift.broker import Connection
 from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.output import Output
 from nightshift.console.bulk.runner import BulkRunner
+from nightshift.console.figures.changes import Changes
 from nightshift.console.figures.pauses import Pauses
 from nightshift.console.figures.sampler import Sampler
 from nightshift.console.figures.shared_answers import SharedAnswers
@@ -99,6 +100,8 @@ class ConsoleContext:
     throttle: Throttle = field(default_factory=Throttle)
     kept_forms: KeptForms = field(default_factory=KeptForms)
     screens: Sequence[Screen] = ()
+    changes: Changes = field(default_factory=Changes)
+    """What open pages are told."""
     answers: SharedAnswers = field(default_factory=SharedAnswers)
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
     """Held by whoever reads many messages for one page."""
@@ -112,6 +115,11 @@ class ConsoleContext:
     def is_read_only(self) -> bool:
         """Whether the broker lets this console change nothing: then nothing is offered that it would refuse."""
         return self.settings.nats_user == CONSOLE_VIEWER
+
+    def look_anew(self) -> None:
+        """Let the next page be of now: somebody has just done something."""
+        self.answers.forget()
+        self.sampler.look_again()
 
     def person_of(self, request: Request) -> Person | None:
         """Return who sends a request; None if nobody has signed in."""

@@ -7,6 +7,7 @@ import getpass
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from nightshift.broker.connect import abandon, establish
 from nightshift.console.app import SCREENS, build_app
 from nightshift.console.bulk.runner import BulkRunner
 from nightshift.console.context import ConsoleContext, Letters, Operator
+from nightshift.console.figures.changes import Changes
 from nightshift.console.figures.pauses import Pauses
 from nightshift.console.figures.sampler import Sampler
 from nightshift.console.letters.follower import LetterFollower
@@ -26,6 +28,8 @@ from nightshift.console.sign_in.proxy import ProxySignIn
 from nightshift.console.sign_in.sessions import Sessions
 from nightshift.console.sign_in.users_file import UsersFile
 from nightshift.console.web.refused import ConnectionRefused
+from nightshift.contract import wire
+from nightshift.contract.job_events import JobEvent
 from nightshift.heartbeat import Heartbeat
 from nightshift.http.client_address import address_reader
 from nightshift.http.connection_limits import ConnectionLimits
@@ -47,7 +51,7 @@ if TYPE_CHECKING:
     from nightshift.console.sign_in.oidc import OidcSignIn
 
 NAME = "console"
-_CONNECTIONS = 200
+_CONNECTIONS = 1000
 _DRAIN_SECONDS = 5.0
 _AGAIN_SECONDS = 5.0
 _SHORTEST_PASSWORD = 10
@@ -112,6 +116,7 @@ async def serve(settings: ConsoleSettings, stop: asyncio.Event, *, supervision: 
             console.link.announce()
         await stop.wait()
         frame.checks.drain()
+        console.changes.close()
         await asyncio.wait({serving}, timeout=_DRAIN_SECONDS + 2)
         _log.info("stopped", f"{NAME} has stopped")
     return frame.supervisor.exit_code
@@ -126,15 +131,16 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
     connection, users = Connection(settings.nats_api_prefix), UsersFile(settings.console_users_file)
     operator = Operator(settings, connection)
     topology = declared_topology(operator.catalogue, bulk_removal=settings.bulk_removal)
-    sampler = Sampler(connection, topology)
+    changes = Changes()
+    sampler = Sampler(connection, topology, changes)
     index, backlog = LetterIndex(), AuditBacklog(settings.audit_file or usual_file(os.environ))
     follower, watch = (
-        LetterFollower(connection, topology, index),
+        LetterFollower(connection, topology, index, sampler, changes),
         JobWatch(connection, {one.name for one in topology.consumers}),
     )
     audit = Audit(operator.connection, backlog, part="console", who=NAME)
-    bulks = BulkRunner(connection, index, follower, audit, operator.objects())
-    watch.on_told = bulks.hear
+    bulks = BulkRunner(connection, index, follower, audit, operator.objects(), changes=changes)
+    watch.on_told = lambda at, event: _hear(bulks, changes, at, event)
     header, secret, trusted = (
         settings.console_proxy_header,
         settings.console_proxy_secret,
@@ -146,7 +152,8 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         connection=connection,
         operator=operator,
         sampler=sampler,
-        pauses=Pauses(connection, sampler),
+        pauses=Pauses(connection, sampler, changes),
+        changes=changes,
         letters=Letters(index, follower),
         backlog=backlog,
         watch=watch,
@@ -160,6 +167,12 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         cookie="__Host-console" if url.startswith("https://") else f"console_{port}",
         screens=SCREENS,
     )
+
+
+def _hear(bulks: BulkRunner, changes: Changes, at: datetime, event: JobEvent) -> None:
+    """Take in what a worker tells of any job."""
+    bulks.hear(at, event)
+    changes.tell(f"events.{wire.service_of(event.type)}")
 
 
 def _oidc(settings: ConsoleSettings, url: str) -> "OidcSignIn":

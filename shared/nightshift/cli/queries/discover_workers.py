@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from nightshift.broker import Connection
 from nightshift.topology.discovery import CHECKS_SECONDS, HERE, PING, Ping, WorkerInfo
 
 _LONGEST = 1.0  # seconds
-_QUIET = 0.25  # seconds
+QUIET_SECONDS = 0.25
 """When nobody has answered for so long, all have; a worker whose event loop is blocked does not count as running."""
 _LONGEST_WITH_CHECKS = CHECKS_SECONDS + 1
 _decode = msgspec.json.Decoder(WorkerInfo).decode
@@ -25,17 +25,14 @@ class _Answers:
 
     def receive(self, _subject: bytes, _reply: bytes, _headers: bytes, body: bytes) -> None:
         """Take one answer; ignore what is none."""
-        try:
-            worker = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return
-        self.by_name[worker.name] = worker
-        self.heard = time.monotonic()
+        if (worker := answer_in(body)) is not None:
+            self.by_name[worker.name] = worker
+            self.heard = time.monotonic()
 
 
 async def running_workers(connection: Connection) -> list[WorkerInfo]:
     """Return every process that answers, by service and name."""
-    return await _ask(connection, b"", lambda answers: time.monotonic() - answers.heard >= _QUIET, _LONGEST)
+    return await _ask(connection, b"", lambda answers: time.monotonic() - answers.heard >= QUIET_SECONDS, _LONGEST)
 
 
 async def check_workers(connection: Connection, running: Sequence[WorkerInfo]) -> list[WorkerInfo]:
@@ -64,7 +61,20 @@ async def _ask(
             await asyncio.sleep(0.02)
     finally:
         await connection.unlisten(sid)
-    return sorted(answers.by_name.values(), key=lambda worker: (worker.service, worker.host, worker.pid))
+    return in_order(answers.by_name.values())
+
+
+def answer_in(body: bytes) -> WorkerInfo | None:
+    """Return the process that a message tells of; None if it is no such answer."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def in_order(workers: Iterable[WorkerInfo]) -> list[WorkerInfo]:
+    """Return processes by service and name."""
+    return sorted(workers, key=lambda worker: (worker.service, worker.host, worker.pid))
 
 
 def workers_of(all_workers: Sequence[WorkerInfo], service: str) -> list[WorkerInfo]:

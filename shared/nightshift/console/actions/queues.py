@@ -92,7 +92,6 @@ async def pause(visit: Visit) -> Response:
     until = _until(visit.form["until"])
     async with doing(visit, "queues.pause", service, f"pause {service} {how_long(service, until)}"):
         await set_pause(visit.console.operator, service, until)
-    visit.console.sampler.look_again()
     ends = f"until {format_instant(until)}" if until < FOREVER else "until somebody resumes it"
     return told(visit, f"{service} is paused", [f"It is paused {ends}."], f"/queues/{service}")
 
@@ -114,7 +113,6 @@ async def resume(visit: Visit) -> Response:
         return ask(visit, question, wrong)
     async with doing(visit, "queues.resume", service, f"resume {service}", releases=True):
         await set_pause(visit.console.operator, service, None)
-    visit.console.sampler.look_again()
     return told(visit, f"{service} was resumed", ["Its workers get jobs again."], f"/queues/{service}")
 
 

@@ -16,6 +16,7 @@ from nightshift.console.bulk.progress import Progress
 from nightshift.console.bulk.store import BulkStore, OthersError
 from nightshift.console.bulk.tools import CANARY_SECONDS, StoppedError, Tools
 from nightshift.console.bulk.work import Bulk
+from nightshift.console.figures.changes import Changes
 from nightshift.console.letters.follower import LetterFollower
 from nightshift.console.letters.index import LetterIndex
 from nightshift.contract.audit import AuditEntry
@@ -30,7 +31,7 @@ from nightshift.outcomes import Unavailable
 
 QUIET_SECONDS = 20.0
 """When another process has written nothing for so long, it does not work on a bulk any more."""
-_AGAIN_SECONDS = 2.0
+_AGAIN_SECONDS, _TELL_SECONDS = 2.0, 1.0
 _log = get_logger("console")
 
 
@@ -45,11 +46,12 @@ class BulkRunner:
         audit: Audit,
         objects: ObjectStore | None,
         *,
+        changes: Changes,
         canary_seconds: float = CANARY_SECONDS,
         quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self._audit, self._store, self._quiet_seconds = audit, BulkStore(connection), quiet_seconds
-        self._ending = Ending(audit, self._store)
+        self._ending, self._changes = Ending(audit, self._store), changes
         redrive = Redrive(connection, Publisher(connection), objects)
         self._tools = Tools(connection, redrive, index, follower, self._store.save, canary_seconds)
         self._bulks: dict[str, Bulk] = {}
@@ -134,12 +136,16 @@ class BulkRunner:
             progress.hear(event)
 
     async def run(self, heartbeat: Heartbeat) -> None:
-        """Go on with what the broker keeps, and beat, until cancelled."""
+        """Go on with what the broker keeps, tell what has changed, and beat, until cancelled."""
+        told = b""
         try:
             while True:
                 heartbeat.beat(60)
                 await self._look_around()
-                await asyncio.sleep(_AGAIN_SECONDS if self._loaded.is_set() else 0.2)
+                if told != (now := msgspec.msgpack.encode(self.bulks)):
+                    told = now
+                    self._changes.tell("bulks")
+                await asyncio.sleep(_TELL_SECONDS if self._loaded.is_set() else 0.2)
         finally:
             for task in self._tasks.values():
                 task.cancel()

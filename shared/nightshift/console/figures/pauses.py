@@ -1,6 +1,6 @@
 """What is paused, by whom, why and until when: shown on every page until it ends."""
 
-import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -8,15 +8,16 @@ from typing import NamedTuple
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.cli.actions.queue_table import FOREVER
 from nightshift.cli.queries.audit import ActionFilter, RecordedAction, recorded_actions
-from nightshift.cli.queries.streams import stream_info
 from nightshift.cli.terminal.exit_codes import CommandError
+from nightshift.console.figures.changes import Changes
+from nightshift.console.figures.reading import Mark, Sample
 from nightshift.console.figures.sampler import Sampler
 from nightshift.heartbeat import Heartbeat
 from nightshift.outcomes import Unavailable
 from nightshift.topology import schedule_pauses
 from nightshift.topology.audit_stream import AUDIT_STREAM
+from nightshift.topology.topology import CRON_PAUSED_STREAM
 
-_LOOK_SECONDS = 2.0
 _READ = 5_000
 """Entries of the record that are looked through for the reason of a pause."""
 
@@ -35,11 +36,12 @@ class Pause(NamedTuple):
 class Pauses:
     """Knows all pauses; the broker has them, and the record of actions who and why."""
 
-    def __init__(self, connection: Connection, sampler: Sampler) -> None:
-        self._connection, self._sampler = connection, sampler
+    def __init__(self, connection: Connection, sampler: Sampler, changes: Changes) -> None:
+        self._connection, self._sampler, self._changes = connection, sampler, changes
         self._schedules: frozenset[str] = frozenset()
         self._recorded: dict[tuple[str, str], RecordedAction] = {}
-        self._seen = -1
+        self._seen: dict[str, Mark | None] = {}
+        self._told: Sequence[Pause] = ()
 
     @property
     def current(self) -> Sequence[Pause]:
@@ -54,24 +56,34 @@ class Pauses:
 
     async def run(self, heartbeat: Heartbeat) -> None:
         """Follow until cancelled."""
+        look = 0
         while True:
             heartbeat.beat(60)
-            try:
-                self._schedules = await schedule_pauses.paused(self._connection)
-                await self._read_record()
-            except (Unavailable, BrokerRefusedError, CommandError):
-                pass  # what was known stays, and the pages say that the broker is away
-            await asyncio.sleep(_LOOK_SECONDS)
+            figures = await self._sampler.after(look)
+            look = figures.look
+            if figures.sample is None or figures.error:
+                continue
+            with contextlib.suppress(Unavailable, BrokerRefusedError, CommandError):  # what was known stays
+                await self._read(figures.sample)
+            if self._told != (now := self.current):
+                self._told = now
+                self._changes.tell("pauses")
 
-    async def _read_record(self) -> None:
-        last = int((await stream_info(self._connection, AUDIT_STREAM))["state"]["last_seq"])
-        if last == self._seen:
-            return
-        found: dict[tuple[str, str], RecordedAction] = {}
-        async for one in recorded_actions(self._connection, ActionFilter(action="*.pause"), most_read=_READ):
-            if one.result in {"done", "open"}:
-                found.setdefault((one.action, one.on), one)
-        self._recorded, self._seen = found, last
+    async def _read(self, sample: Sample) -> None:
+        """Read what has changed since it was read last."""
+        if self._is_new(sample, CRON_PAUSED_STREAM):
+            self._schedules = await schedule_pauses.paused(self._connection)
+            self._seen[CRON_PAUSED_STREAM] = sample.mark(CRON_PAUSED_STREAM)
+        if self._is_new(sample, AUDIT_STREAM):
+            found: dict[tuple[str, str], RecordedAction] = {}
+            async for one in recorded_actions(self._connection, ActionFilter(action="*.pause"), most_read=_READ):
+                if one.result in {"done", "open"}:
+                    found.setdefault((one.action, one.on), one)
+            self._recorded = found
+            self._seen[AUDIT_STREAM] = sample.mark(AUDIT_STREAM)
+
+    def _is_new(self, sample: Sample, stream: str) -> bool:
+        return stream not in self._seen or self._seen[stream] != sample.mark(stream)
 
     def _pause(self, action: str, name: str, path: str, until: datetime | None) -> Pause:
         said = self._recorded.get((action, name))

@@ -61,6 +61,11 @@ class Life:
     notices: list[str]
 
     @property
+    def service(self) -> str:
+        """The service that works on its type."""
+        return wire.service_of(self.type)
+
+    @property
     def state(self) -> str:
         """Its state in a word; empty if it is not known."""
         if self.places:

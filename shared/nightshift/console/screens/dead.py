@@ -28,6 +28,7 @@ _DIGITS = 19
 
 async def show(visit: Visit) -> Response:
     """Show groups and letters."""
+    await visit.console.sampler.current()  # which is what the index follows
     letters = visit.console.letters
     wanted = Wanted(**{name: visit.query.get(name, "")[:_LONGEST] for name in Wanted._fields})
     try:

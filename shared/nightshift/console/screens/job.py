@@ -9,6 +9,7 @@ from nightshift.broker import direct_get
 from nightshift.cli.terminal.formatting import brief
 from nightshift.console.actions.acting import doing
 from nightshift.console.context import ConsoleContext
+from nightshift.console.figures.shared_answers import Question
 from nightshift.console.jobs.body import in_full, masked
 from nightshift.console.jobs.life import Life, life_of
 from nightshift.console.jobs.places import LOOKED_THROUGH, body_streams, type_in
@@ -22,6 +23,7 @@ from nightshift.console.web.visit import Route, Visit
 from nightshift.contract import wire
 from nightshift.observability.log import get_logger
 
+_REQUESTS = 12
 _LONGEST_ID = 1_000
 _LONGEST_REASON = 300
 _log = get_logger("console")
@@ -36,7 +38,7 @@ async def show(visit: Visit) -> Response:
     before, wanted = sequence(visit.query.get("before", "")) or None, visit.query.get("search")
     search = None if wanted is None else (sequence(wanted), LOOKED_THROUGH)
     life = await console.answers.of(
-        ("job", job_type, job_id, before, search),
+        Question(("job", job_type, job_id, before, search), _REQUESTS),
         lambda: life_of(console, job_type, job_id, before=before, search=search),
     )
     copy = life.copy

@@ -8,6 +8,7 @@ from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.type_rows import type_rows
 from nightshift.console.figures.concerns import seconds_until_empty, until_full
 from nightshift.console.figures.reading import Sample
+from nightshift.console.figures.shared_answers import Question
 from nightshift.console.rights import Right
 from nightshift.console.screens.sparkline import sparkline
 from nightshift.console.screens.waiting import waiting_page
@@ -27,10 +28,10 @@ async def show(visit: Visit) -> Response:
     mine = workers_of(sample.workers, service) if sample else []
     catalogue, query = console.operator.catalogue, visit.query
     types = await console.answers.of(
-        ("types", service), lambda: type_rows(console.connection, catalogue, service, mine)
+        Question(("types", service), 2), lambda: type_rows(console.connection, catalogue, service, mine)
     )
     asked = ("waiting", service, *(query.get(name, "") for name in ("type", "after", "at")))
-    waiting = await console.answers.of(asked, lambda: waiting_page(console.connection, service, query))
+    waiting = await console.answers.of(Question(asked, 2), lambda: waiting_page(console.connection, service, query))
     streams = (queue_stream(service), later_stream(service), dead_letter_stream(service))
     return page(
         visit,

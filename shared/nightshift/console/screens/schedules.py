@@ -12,6 +12,7 @@ from nightshift.cli.queries import timetable
 from nightshift.cli.queries.timetable import Fired
 from nightshift.console.actions.schedules import schedule_at, what_resume_would_do
 from nightshift.console.figures.calendar import MOST_OF_ONE, Calendar, calendar, in_its_zone
+from nightshift.console.figures.shared_answers import Question
 from nightshift.console.rights import Right
 from nightshift.console.web.pages import page
 from nightshift.console.web.refused import Refused
@@ -24,6 +25,8 @@ _NEXT, _HISTORY = 10, 50
 _DAYS = (1, 7)
 _MOST_MISSED = 100
 _FARTHEST = timedelta(days=3_650)
+_LOOKED_UP = 4
+"""Requests besides one for each schedule."""
 
 
 class Announced(NamedTuple):
@@ -39,9 +42,10 @@ async def show(visit: Visit) -> Response:
     if days not in map(str, _DAYS):
         raise Refused(400, f"The calendar is of {' or '.join(map(str, _DAYS))} days.")
     known = timetable.schedules(console.operator)
-    rows = await console.answers.of("schedules", lambda: timetable.entries(console.connection, known, utc_now()))
+    question = Question("schedules", len(known) + _LOOKED_UP)
+    rows = await console.answers.of(question, lambda: timetable.entries(console.connection, known, utc_now()))
     span = timedelta(days=int(days))
-    due = await console.answers.of(("calendar", days), lambda: _calendar(known, span))
+    due = await console.answers.of(Question(("calendar", days), 0), lambda: _calendar(known, span))
     return page(
         visit,
         "schedules.html.j2",
@@ -61,8 +65,11 @@ async def _calendar(schedules: Sequence[Schedule], span: timedelta) -> Calendar:
 async def show_one(visit: Visit) -> Response:
     """Show what is due next of one, and what was announced."""
     console, schedule, now = visit.console, await schedule_at(visit), utc_now()
-    is_paused = schedule.name in await timetable.paused(console.connection)
-    fired = await timetable.history(console.connection, schedule.name)
+    stopped = await console.answers.of(Question("paused", 2), lambda: timetable.paused(console.connection))
+    is_paused = schedule.name in stopped
+    fired = await console.answers.of(
+        Question(("schedule", schedule.name), 2), lambda: timetable.history(console.connection, schedule.name)
+    )
     return page(
         visit,
         "schedule.html.j2",

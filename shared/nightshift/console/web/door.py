@@ -57,7 +57,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and write its line."""
         began, request = time.perf_counter(), Request(scope, receive)
-        visit = Visit(request, self._console, None, f"{_PROCESS}{next(_numbers):08x}")
+        visit = Visit(request, self._console, None, f"{_PROCESS}{next(_numbers):08x}", self._console.changes.version)
         status = _CLIENT_GONE
         try:
             response = await self._guarded(visit)
@@ -115,10 +115,15 @@ class Door:
                 return await self._to_sign_in(visit, route)
             if not visit.person.may(route.right):
                 raise Refused(403, f"{visit.person.name} is {visit.person.role}, which lacks the right {route.right}.")
+            self._console.sampler.watch()
         if method != "GET":
             visit.form = await read_form(request)
             _check_token(visit.person, visit.form)
-        elif KEPT in visit.query:
+            answer = await route.handler(visit)
+            if visit.person is not None:
+                self._console.look_anew()
+            return answer
+        if KEPT in visit.query:
             visit.form = self._console.kept_forms.take(visit.query[KEPT])
         return await route.handler(visit)
 

@@ -24,6 +24,8 @@ class Visit:
     console: "ConsoleContext"
     person: Person | None
     request_id: str
+    seen: int = 0
+    """The version of the changes that its page knows."""
     form: Mapping[str, str] = field(default_factory=dict)
 
     @property

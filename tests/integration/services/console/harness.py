@@ -54,6 +54,7 @@ class Console:
     settings: ConsoleSettings
     link_file: Path
     running: "asyncio.Task[int]"
+    stop: asyncio.Event
 
     @asynccontextmanager
     async def stranger(self) -> AsyncIterator[Browser]:
@@ -96,7 +97,7 @@ async def console(folder: Path, broker: Broker | None = None, /, **settings: str
     running = asyncio.create_task(serve(loaded, stop))
     try:
         await eventually(lambda: _listens(port, running), what="the console listens")
-        yield Console(f"http://{LOOPBACK}:{port}", loaded, link_file, running)
+        yield Console(f"http://{LOOPBACK}:{port}", loaded, link_file, running, stop)
     finally:
         stop.set()
         await running

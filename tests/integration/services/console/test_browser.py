@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Response, expect
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import store
@@ -192,19 +192,21 @@ async def test_a_page_whose_console_is_gone_says_so_and_keeps_what_it_shows(
 
 
 async def test_the_first_load_is_small_and_few_requests(desk: Console, chromium: Browser) -> None:
-    """Page, style sheet and icon: less than 60 KB, six requests at most."""
+    """Page, style sheet, script and icon: less than 60 KB; six requests at most, with the stream of changes."""
     async with page_of(chromium) as (page, heard):
         await sign_in_by_keyboard(page, desk)
-        sizes = list[int]()
+        answers = list[Response]()
 
-        async def note(response: Any) -> None:
-            sizes.append(len(await response.body()))
+        async def note(answer: Response) -> None:
+            answers.append(answer)
 
-        await page.wait_for_load_state("networkidle")
         page.on("response", note)
         heard.clear()
-        await page.goto(f"{desk.url}/", wait_until="networkidle")
-        assert len(heard) <= 6
+        async with page.expect_response(lambda answer: "/live?" in answer.url):
+            await page.goto(f"{desk.url}/")
+        asked, first = len(heard), answers.copy()
+        sizes = [len(await answer.body()) for answer in first if answer.request.resource_type != "eventsource"]
+        assert asked <= 6
         assert 0 < sum(sizes) < 60_000
 
 

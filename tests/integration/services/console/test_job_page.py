@@ -86,7 +86,7 @@ async def test_a_life_is_told_attempt_by_attempt_with_its_errors(stage: Stage, o
         assert "1.20 s" in text
         assert "TimeoutError" in text
         assert "Its dead letter email:" in text
-        assert 'data-live=""' in text  # it is over: nothing more comes
+        assert 'data-follows=""' in text  # it is over: nothing more comes
 
 
 async def test_a_running_job_says_how_far_it_is(stage: Stage) -> None:
@@ -105,7 +105,7 @@ async def test_a_running_job_says_how_far_it_is(stage: Stage) -> None:
         text = await page_of(vic, job_id)
         assert "second part" in text
         assert "first part" not in text
-        assert 'data-live="3"' in text
+        assert 'data-follows="queue.email events.email pauses"' in text
 
 
 async def test_what_came_of_a_job_is_a_tree_and_the_rest_of_its_trace_stands_beside_it(stage: Stage) -> None:
