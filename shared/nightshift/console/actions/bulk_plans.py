@@ -31,8 +31,9 @@ class Plan:
             raise Refused(400, _CHANGED)
         shown = _bounds(given.get("bounds", ""))
         progress = follower.progress
-        if not (follower.has_read(shown) if shown else progress.share == 1 and not progress.error):
-            known = f"{progress.share:.0%} of the dead letters are known yet. Try again in a moment."
+        all_known = progress.share == 1 and progress.known >= progress.there and not progress.error
+        if not (follower.has_read(shown) if shown else all_known):
+            known = f"{progress.known:,} of {progress.there:,} dead letters are known yet. Try again in a moment."
             raise Refused(503, known, headers={"Retry-After": "2"})
         wanted = Wanted(**{name: given.get(prefix + name, "")[:_LONGEST] for name in Wanted._fields})
         self.wanted = wanted._replace(since=_absolute(wanted.since), until=_absolute(wanted.until))

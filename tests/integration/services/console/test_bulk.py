@@ -1,5 +1,6 @@
 """A redrive of many: a frozen set, a canary, a brake, and a state that outlives the console."""
 
+import asyncio
 from pathlib import Path
 
 from nightshift.broker import Connection
@@ -18,8 +19,7 @@ from tests.integration.services.console.stand_in import workers
 async def die(connection: Connection, error: str, count: int) -> list[str]:
     """Let jobs of one fault die; return their ids."""
     ids = [f"{error.replace(' ', '-')}-{number}" for number in range(count)]
-    for job_id in ids:
-        await seed.dead(connection, error, job_id=job_id)
+    await asyncio.gather(*(seed.dead(connection, error, job_id=job_id) for job_id in ids))  # before the console looks
     return ids
 
 
