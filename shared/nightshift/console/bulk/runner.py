@@ -137,14 +137,11 @@ class BulkRunner:
 
     async def run(self, heartbeat: Heartbeat) -> None:
         """Go on with what the broker keeps, tell what has changed, and beat, until cancelled."""
-        told = b""
         try:
             while True:
                 heartbeat.beat(60)
                 await self._look_around()
-                if told != (now := msgspec.msgpack.encode(self.bulks)):
-                    told = now
-                    self._changes.tell("bulks")
+                self._changes.tell_if_new("bulks", msgspec.msgpack.encode(self.bulks))
                 await asyncio.sleep(_TELL_SECONDS if self._loaded.is_set() else 0.2)
         finally:
             for task in self._tasks.values():

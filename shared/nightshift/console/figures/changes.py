@@ -49,6 +49,7 @@ class Changes:
         self.version = self._began = int(clock() * 1000)
         """When something was told last, in milliseconds since 1970: what a page of this moment has seen."""
         self._told: dict[str, int] = {}
+        self._values: dict[str, object] = {}
         self._followers: set[Follower] = set()
         self._pending: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -64,6 +65,12 @@ class Changes:
         self._pending.update(topics)
         if self._pending and self._timer is None and not self.are_over:
             self._timer = asyncio.get_running_loop().call_later(self._together(), self._tell)
+
+    def tell_if_new(self, topic: str, value: object) -> None:
+        """Tell that a topic has changed, if its value is another one than at the last call."""
+        if self._values.get(topic) != value:
+            self._values[topic] = value
+            self.tell(topic)
 
     def since(self, version: int) -> list[str]:
         """Return what has changed after a version; everything, if that was told by another process."""

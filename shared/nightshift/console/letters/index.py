@@ -6,12 +6,12 @@ Whoever acts on a letter asks the broker for it; here it is only found.
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from nightshift.cli.queries.dead_letters import Letter
 from nightshift.console.letters.fingerprint import fingerprint, pattern_of
+from nightshift.console.letters.group import Group
 from nightshift.console.letters.wanted import Wanted, conditions
 from nightshift.contract import wire
 from nightshift.text import storable
@@ -54,19 +54,6 @@ class Row(NamedTuple):
     def place(self) -> str:
         """Where a page of older ones goes on."""
         return f"{self.died.timestamp()!r}:{self.service}:{self.sequence}"
-
-
-@dataclass(slots=True)
-class Group:
-    """Dead letters of the same fault; `first` and `last` are of all that were seen since the console started."""
-
-    name: str
-    service: str
-    reason: str
-    pattern: str
-    count: int
-    first: datetime
-    last: datetime
 
 
 class LetterIndex:

@@ -12,7 +12,8 @@ from nightshift.cli.queries.dead_letters import letter_of
 from nightshift.console.actions.edited import cannot_edit
 from nightshift.console.context import ConsoleContext
 from nightshift.console.letters.fingerprint import fingerprint, pattern_of
-from nightshift.console.letters.index import PAGE, Group
+from nightshift.console.letters.group import Group
+from nightshift.console.letters.index import PAGE
 from nightshift.console.letters.wanted import Wanted
 from nightshift.console.rights import Right
 from nightshift.console.web.pages import page
