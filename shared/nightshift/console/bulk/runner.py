@@ -58,8 +58,7 @@ class BulkRunner:
         self._active: dict[str, Progress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._elsewhere: dict[str, float] = {}  # when another process has written those on which it works
-        self._changing: set[str] = set()
-        self._loaded = asyncio.Event()
+        self._changing, self._loaded = set[str](), asyncio.Event()
 
     @property
     def bulks(self) -> Sequence[Bulk]:
