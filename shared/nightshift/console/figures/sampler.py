@@ -26,6 +26,7 @@ WATCHED_SECONDS, IDLE_SECONDS = 1.0, 10.0
 _REQUESTS_PER_SECOND = 8.0
 """While somebody watches; where a look needs more, the next one is later."""
 _WATCHED_FOR_SECONDS = 15.0
+_FAILING_SECONDS = 2.0
 FRESH_SECONDS = 3.0
 """Who opens a page is shown older figures only if there are no newer ones to be had."""
 _PATIENCE_SECONDS = 2.0
@@ -116,6 +117,8 @@ class Sampler:
 
     def _pace(self) -> float:
         """Return the seconds between two looks, as things are now."""
+        if self._figures.error:  # what goes on when the broker is back waits for that
+            return _FAILING_SECONDS
         if not self._changes.followers and time.monotonic() >= self._watched_until:
             return IDLE_SECONDS
         asked = self._figures.sample.asked if self._figures.sample is not None else 0
