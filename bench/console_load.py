@@ -62,7 +62,7 @@ async def measure(jobs: int, rounds: int) -> dict[str, str]:
                     await manage(connection, "STREAM.PURGE.BENCH")
                     await preload(connection, jobs)
                     async with tabs(str(client.base_url), count):
-                        seconds = await worker.drain(connection, database, worker.handlers(effect=False), jobs)
+                        seconds = await worker.drain(connection, database, worker.routes(effect=False), jobs)
                     rates[count].append(jobs / seconds)
                     print(f"  {count:>3} browsers {jobs / seconds:>10,.0f} jobs/s", flush=True)
             await connection.close()
