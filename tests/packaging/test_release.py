@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def run(tree: Path, command: str) -> subprocess.CompletedProcess[str]:
         "RUNNER_TEMP": str(tree.parent),
         "PYTHONPATH": f"{tree}:{tree / 'shared'}",
     }
-    typed = ["bash", "-ec", command.replace(".venv/bin/python", sys.executable)]
+    typed = ["bash", "-ec", command.replace(".venv/bin/python", shlex.quote(sys.executable))]
     return subprocess.run(typed, cwd=tree, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
 
 
