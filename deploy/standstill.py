@@ -14,6 +14,7 @@ from typing import Any
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage
 from nightshift.instants import rfc3339, utc_now
+from nightshift.outcomes import Unavailable
 
 _AT_MOST = timedelta(minutes=15)
 _LOOK_SECONDS, _APPEARS_SECONDS = 0.2, 30.0
@@ -53,6 +54,8 @@ async def standstill(
 async def resume(connection: Connection, stream: str, consumer: str) -> None:
     """Let a consumer go on; one of a stream that several brokers have just made may not be there yet.
 
+    It goes on at return: who asks a moment later whom nobody has paused, finds it among them.
+
     Raises:
         Unavailable, BrokerRefusedError: the broker is unavailable, or refuses.
     """
@@ -60,11 +63,13 @@ async def resume(connection: Connection, stream: str, consumer: str) -> None:
     while True:
         try:
             await manage(connection, f"CONSUMER.PAUSE.{stream}.{consumer}", {})
+            if not (await manage(connection, f"CONSUMER.INFO.{stream}.{consumer}")).get("paused"):
+                return
         except BrokerRefusedError as refused:
             if refused.code != _NO_CONSUMER or time.monotonic() > deadline:
                 raise
-        else:
-            return
+        if time.monotonic() > deadline:
+            raise Unavailable("broker", f"the consumer {consumer} of {stream} does not go on: resume it")
         await asyncio.sleep(_LOOK_SECONDS)
 
 

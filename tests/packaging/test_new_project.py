@@ -151,9 +151,10 @@ def test_logins_of_its_own_are_made(environment: Environment, project: Path) -> 
     assert mounted == {"shop", "scheduler", "provision", "nats", "postgres", "seaweedfs"}
 
 
-def _mounted(compose: dict[str, dict[str, list[object]]]) -> set[str]:
-    volumes = [volume for one in compose.values() for volume in one.get("volumes", ())]
-    return {volume["volume"]["subpath"] for volume in volumes if isinstance(volume, dict)}
+def _mounted(compose: dict[str, dict[str, list[str]]]) -> set[str]:
+    """Return whose credentials a container has, but for that which makes all of them."""
+    read = [volume for name, one in compose.items() if name != "credentials" for volume in one.get("volumes", ())]
+    return {volume.split(":")[0].removeprefix("credentials-") for volume in read if volume.startswith("credentials-")}
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = 30) -> None:
