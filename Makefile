@@ -42,7 +42,7 @@ test: $(VENV)/.dev $(VENV)/bin/nightshift ## Run every test on the embedded stac
 	@$(RUN) -m pytest -n 2 --dist loadfile
 
 compose-test: $(VENV)/.dev ## Run the tests of the compose stack, on a real Docker Engine: some minutes
-	@$(RUN) -m pytest -n 2 --dist loadgroup --timeout 900 tests/compose
+	@$(RUN) -m pytest --timeout 900 tests/compose
 
 check: $(VENV)/.dev ## Lint, types, import rules, unit and contract tests: half a minute
 	@$(RUN) -m ruff check .

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +12,6 @@ from tests.compose.project import Project
 from tests.servers import absent
 
 Eventually = Callable[..., Any]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup` what needs the one stack stays in one process; other modules go where there is room."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and isinstance(item, pytest.Function):
-            group = "stack" if "stack" in item.fixturenames else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
