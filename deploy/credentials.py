@@ -13,10 +13,10 @@ from deploy.given import GivenError, take
 from deploy.kustomize import write_component
 from nightshift.contract.catalogue import PACKAGE, Catalogue, load_catalogue
 from nightshift.credentials import issuing
-from nightshift.credentials.issuing import CONSOLE_USERS, OPERATOR, PROVISION, Access, Stores, object_access_of
+from nightshift.credentials.issuing import OPERATOR, PROVISION, Access, Stores, object_access_of
 from nightshift.credentials.vault import Vault
 from nightshift.database.access import declared_access
-from nightshift.topology.permissions import CONSOLE, CONSOLE_VIEWER, users
+from nightshift.topology.permissions import CONSOLE_VIEWER, users
 from nightshift.topology.producers import Producer, ProducersError, offered_types, read_producers
 from nightshift.topology.topology import Topology, declared_topology
 from schema.access import OBJECTS
@@ -71,9 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stores = Stores(options.database, own_object_store=not options.external_objects, role_prefix=options.role_prefix)
     catalogue = load_catalogue(os.environ.get("CONTRACTS_PACKAGE") or PACKAGE)
     declared = declared_topology(catalogue)
-    services = {consumer.name for consumer in declared.consumers}
-    taken = frozenset({*services, *catalogue.gateways, CONSOLE, *CONSOLE_USERS, "scheduler", OPERATOR, PROVISION})
     try:
+        taken = issuing.names_taken(declared, catalogue)
         producers = read_producers(options.producers, catalogue, taken) if options.producers else None
         offered = offered_types(options.gateway_jobs, catalogue)
         vault = Vault(options.out)

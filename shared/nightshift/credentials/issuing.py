@@ -20,6 +20,7 @@ from nightshift.objects.access import PROBE, ObjectAccess, aws_policy, seaweedfs
 from nightshift.topology.broker_accounts import broker_config
 from nightshift.topology.permissions import CONSOLE, CONSOLE_OPERATOR, CONSOLE_VIEWER, Permissions
 from nightshift.topology.producers import producer_account
+from nightshift.topology.topology import Topology
 
 OPERATOR, PRODUCER, PROVISION = "operator", "producer", "provision"
 CONSOLE_USERS = (CONSOLE_VIEWER, CONSOLE_OPERATOR)
@@ -65,6 +66,18 @@ class Stores(msgspec.Struct, frozen=True):
         if former and who != user and not shared_before:
             return former
         return f"{scheme or 'postgresql'}://{user}:{password}@{self.database or place or COMPOSE_DATABASE}"
+
+
+def names_taken(declared: Topology, catalogue: Catalogue) -> frozenset[str]:
+    """Return who logs in besides producers: what no producer can be called.
+
+    Raises:
+        ValueError: a service is called as a folder of the credentials is.
+    """
+    services = {consumer.name for consumer in declared.consumers}
+    if clash := sorted(services & FOLDERS):
+        raise ValueError(f"{clash[0]} is a folder of the credentials already: give that service another name")
+    return frozenset({*services, *catalogue.gateways, CONSOLE, *CONSOLE_USERS, "scheduler", OPERATOR, PROVISION})
 
 
 def object_access_of(catalogue: Catalogue) -> dict[str, ObjectAccess]:

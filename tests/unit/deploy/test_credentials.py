@@ -11,9 +11,9 @@ import pytest
 from deploy import credentials, password
 from deploy.credentials import issue
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.credentials.issuing import Stores
+from nightshift.credentials.issuing import Stores, names_taken
 from nightshift.credentials.vault import Vault
-from nightshift.topology.topology import Topology, declared_topology
+from nightshift.topology.topology import Topology, declared_topology, topology
 from schema.access import OBJECTS, TABLES
 
 WITH_DATABASE = sorted(service for service, access in TABLES.items() if access)
@@ -234,3 +234,9 @@ def test_the_one_user_of_the_first_release_becomes_a_role_for_each(tmp_path: Pat
     (tmp_path / "email" / "database-url").write_text("postgresql://nightshift:old@postgres:5432/nightshift")
     issue(Vault(tmp_path), declared, load_catalogue())
     assert (tmp_path / "email" / "database-url").read_text().startswith("postgresql://nightshift_email:")
+
+
+def test_a_service_cannot_be_called_as_a_folder_that_is_anothers() -> None:
+    """Its secrets would be the broker's; both commands that make credentials ask here."""
+    with pytest.raises(ValueError, match="nats is a folder of the credentials already"):
+        names_taken(topology(["nats.run"], {}), load_catalogue())

@@ -9,20 +9,11 @@ from nightshift.cli.terminal.exit_codes import DONE, FAULT
 from nightshift.config.program_parser import fail
 from nightshift.contract.catalogue import PACKAGE, load_catalogue
 from nightshift.contract.loading import problem_with
-from nightshift.credentials.issuing import (
-    CONSOLE_USERS,
-    FOLDERS,
-    OPERATOR,
-    PROVISION,
-    Access,
-    Stores,
-    issue,
-    object_access_of,
-)
+from nightshift.credentials.issuing import Access, Stores, issue, names_taken, object_access_of
 from nightshift.credentials.vault import Vault
 from nightshift.database import MigrationError
 from nightshift.database.access import declared_access
-from nightshift.topology.permissions import CONSOLE, users
+from nightshift.topology.permissions import users
 from nightshift.topology.producers import ProducersError, offered_types, read_producers
 from nightshift.topology.topology import declared_topology
 
@@ -50,10 +41,7 @@ def _issue(module: str, options: argparse.Namespace) -> list[str]:
     """Write the credentials; return the users of the broker."""
     catalogue = load_catalogue(module)
     declared = declared_topology(catalogue)
-    services = {consumer.name for consumer in declared.consumers}
-    if clash := sorted(services & FOLDERS):
-        raise ValueError(f"{clash[0]} is a folder of the credentials already: give that service another name")
-    taken = frozenset({*services, *catalogue.gateways, CONSOLE, *CONSOLE_USERS, "scheduler", OPERATOR, PROVISION})
+    taken = names_taken(declared, catalogue)
     producers = read_producers(options.producers, catalogue, taken) if options.producers else None
     table = users(declared, catalogue, producers, offered_types(options.gateway_jobs, catalogue))
     access = Access(declared_access(catalogue.schema, catalogue.services.values()), object_access_of(catalogue))
