@@ -14,15 +14,10 @@ import uvloop
 
 from bench import worker
 from bench.console import console
-from bench.quick import preload
+from bench.quick import opened, preload
 from bench.report import write_figures
-from nightshift.broker import connect
 from nightshift.broker.jetstream import manage
-from nightshift.config.settings import ProcessSettings
-from nightshift.database import migrate, open_database
-from nightshift.embedded.servers.broker import Broker
 from nightshift.observability.log import configure
-from nightshift.topology.provisioning import provision_broker
 
 BROWSERS = (0, 1, 20)
 
@@ -49,26 +44,18 @@ async def measure(jobs: int, rounds: int) -> dict[str, str]:
     rates: dict[int, list[float]] = {count: [] for count in BROWSERS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        broker = Broker(folder / "broker")
-        await broker.start()
-        try:
-            await migrate(worker.sqlite_url(folder))
-            database = open_database(worker.sqlite_url(folder))
-            connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
-            await provision_broker(connection, worker.bench_topology())
-            async with console(folder, broker.url, CONTRACTS_PACKAGE="bench.worker") as (client, _):
-                for number in range(rounds * len(BROWSERS)):
-                    count = BROWSERS[number % len(BROWSERS)]
-                    await manage(connection, "STREAM.PURGE.BENCH")
-                    await preload(connection, jobs)
-                    async with tabs(str(client.base_url), count):
-                        seconds = await worker.drain(connection, database, worker.routes(effect=False), jobs)
-                    rates[count].append(jobs / seconds)
-                    print(f"  {count:>3} browsers {jobs / seconds:>10,.0f} jobs/s", flush=True)
-            await connection.close()
-            await database.close()
-        finally:
-            await broker.kill()
+        async with (
+            opened(folder, bulk=False) as (broker, connection, database),
+            console(folder, broker.url, CONTRACTS_PACKAGE="bench.worker") as (client, _),
+        ):
+            for number in range(rounds * len(BROWSERS)):
+                count = BROWSERS[number % len(BROWSERS)]
+                await manage(connection, "STREAM.PURGE.BENCH")
+                await preload(connection, jobs)
+                async with tabs(str(client.base_url), count):
+                    seconds = await worker.drain(connection, database, worker.routes(effect=False), jobs)
+                rates[count].append(jobs / seconds)
+                print(f"  {count:>3} browsers {jobs / seconds:>10,.0f} jobs/s", flush=True)
     alone = statistics.median(rates[0])
     return {
         f"{count} browsers": f"{statistics.median(found):,.0f} jobs/s ({statistics.median(found) / alone - 1:+.1%}), "

@@ -5,7 +5,8 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvloop
@@ -32,18 +33,29 @@ async def preload(connection: Connection, jobs: int) -> None:
         await publisher.publish_many([worker.PAYLOAD] * min(1000, jobs - start))
 
 
+@asynccontextmanager
+async def opened(folder: Path, *, bulk: bool) -> AsyncIterator[tuple[Broker, Connection, Database]]:
+    """A broker with the streams of the service `bench` and nothing in them, a connection to it, and a database."""
+    broker = Broker(folder / "broker")
+    await broker.start()
+    try:
+        await migrate(worker.sqlite_url(folder))
+        database = open_database(worker.sqlite_url(folder))
+        connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
+        await provision_broker(connection, worker.bench_topology(bulk=bulk))
+        yield broker, connection, database
+        await connection.close()
+        await database.close()
+    finally:
+        await broker.kill()
+
+
 async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
     """Runs every measure in turn, round by round; returns jobs per second."""
     rates: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        broker = Broker(folder / "broker")
-        await broker.start()
-        try:
-            await migrate(worker.sqlite_url(folder))
-            database = open_database(worker.sqlite_url(folder))
-            connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
-            await provision_broker(connection, worker.bench_topology(bulk=True))
+        async with opened(folder, bulk=True) as (broker, connection, database):
             for number in range(rounds):
                 for title, run in _measures(broker.url, folder, connection, database, jobs).items():
                     await manage(connection, "STREAM.PURGE.BENCH")
@@ -51,10 +63,6 @@ async def measure(jobs: int, rounds: int) -> dict[str, list[float]]:
                     seconds = await run()
                     rates.setdefault(title, []).append(jobs / seconds)
                     print(f"  round {number + 1}  {title:<44}{jobs / seconds:>10,.0f} jobs/s", flush=True)
-            await connection.close()
-            await database.close()
-        finally:
-            await broker.kill()
     return rates
 
 
