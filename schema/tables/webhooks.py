@@ -2,30 +2,11 @@
 
 from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Table, Text, false
 
-from nightshift.database.columns import document, instant, one_of
-from nightshift.webhooks.outcomes import EVENT_OUTCOMES
+from nightshift.database.columns import document, instant
+from nightshift.database.event_table import event_table
 from schema.tables.base import metadata
 
-webhook_events = Table(
-    "webhook_events",
-    metadata,
-    Column("source", Text, nullable=False),
-    Column("event_id", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("delivery_id", Text),
-    instant("occurred_at"),
-    instant("received_at", nullable=False),
-    instant("handled_at", nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("reason", Text),
-    Column("object_id", Text),
-    Column("body_key", Text),
-    PrimaryKeyConstraint("source", "event_id"),
-    one_of("outcome", EVENT_OUTCOMES),
-    # Listed by time, and deleted by age.
-    Index(None, "received_at", "source", "event_id"),
-)
-"""`object_id`: what it is about; `reason`: why it was skipped or given up on; `body_key`: the object with its body."""
+webhook_events = event_table("webhook_events", metadata)
 
 provider_objects = Table(
     "provider_objects",

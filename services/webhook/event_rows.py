@@ -5,5 +5,4 @@ from schema.tables import webhook_events
 
 LOG = EventLog(webhook_events)
 """It writes into the application's own table."""
-RECORD, RECORD_DEAD = LOG.record, LOG.record_dead
 change_outcome = LOG.change_outcome

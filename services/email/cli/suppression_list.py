@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from contracts.email import ADDRESS
 from nightshift import Permanent
-from nightshift.cli.client.context import NO_DATABASE, Context
+from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant, plural
 from nightshift.cli.terminal.table import Column
@@ -105,7 +105,4 @@ def _address(text: str) -> str:
 
 
 def _database(context: Context) -> Database:
-    database = context.database()
-    if database is None:
-        raise UsageError(f"{NO_DATABASE}: that is where the suppression list is")
-    return database
+    return context.needed_database("that is where the suppression list is")

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 
 from nightshift.broker import BrokerRefusedError
 from nightshift.cli.client.command import Run
@@ -58,8 +58,7 @@ def action(run: "Run | str") -> Run:
     """Return the function that does a command, loaded if it was declared by its place, `module:function`."""
     if not isinstance(run, str):
         return run
-    module, _, name = run.partition(":")
-    found: Run = getattr(import_module(module), name)
+    found: Run = resolve_name(run)
     return found
 
 

@@ -17,10 +17,9 @@ from nightshift.database.columns import (
     document,
     identifier,
     instant,
-    one_of,
 )
+from nightshift.database.event_table import event_table
 from nightshift.instants import utc_now
-from nightshift.webhooks.outcomes import EVENT_OUTCOMES
 
 SCHEMA = "nightshift"
 SCHEMAS_ON_SQLITE: dict[str | None, str | None] = {SCHEMA: None}
@@ -163,26 +162,5 @@ gateway_keys = Table(
 list of texts; `limits` what the key may use up, where that is not the gateway's default.
 """
 
-received_webhooks = Table(
-    "received_webhooks",
-    metadata,
-    Column("source", Text, nullable=False),
-    Column("event_id", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("delivery_id", Text),
-    instant("occurred_at"),
-    instant("received_at", nullable=False),
-    instant("handled_at", nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("reason", Text),
-    Column("object_id", Text),
-    Column("body_key", Text),
-    PrimaryKeyConstraint("source", "event_id"),
-    one_of("outcome", EVENT_OUTCOMES),
-    # Listed by time, and deleted by age.
-    Index(None, "received_at", "source", "event_id"),
-)
-"""What became of each event of a provider, where the application has no table of its own for it.
-
-`object_id`: what it is about; `reason`: why it was skipped or given up on; `body_key`: the object with its body.
-"""
+received_webhooks = event_table("received_webhooks", metadata)
+"""What became of each event of a provider, where the application has no table of its own for it."""

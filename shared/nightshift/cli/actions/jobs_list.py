@@ -2,7 +2,7 @@
 
 import argparse
 
-from nightshift.cli.client.context import NO_DATABASE, Context
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.contract import message_class
 from nightshift.cli.terminal.exit_codes import DONE, UsageError
 from nightshift.cli.terminal.formatting import brief, format_instant, format_number, format_result
@@ -26,9 +26,7 @@ _COLUMNS = (
 
 async def run(context: Context, options: argparse.Namespace) -> int:
     """List jobs of the ledger, the newest last; all of them are printed while they are read, the newest first."""
-    database = context.database()
-    if database is None:
-        raise UsageError(f"{NO_DATABASE}: the ledger is in the database")
+    database = context.needed_database("the ledger is in the database")
     entries = ledger.newest(database, _filter(context, options), limit=options.limit or None)
     if options.limit == 0:
         await context.output.stream(entries, _COLUMNS, none=_NONE)

@@ -2,11 +2,11 @@
 
 import argparse
 from datetime import datetime
-from importlib import import_module
+from pkgutil import resolve_name
 
 import msgspec
 
-from nightshift.cli.client.context import NO_DATABASE, Context
+from nightshift.cli.client.context import Context
 from nightshift.cli.terminal.exit_codes import ANSWER_IS_NO, DONE, CommandError, UsageError
 from nightshift.cli.terminal.formatting import format_instant
 from nightshift.cli.terminal.table import Column
@@ -115,14 +115,10 @@ async def revoke(context: Context, options: argparse.Namespace) -> int:
 
 
 def _database(context: Context) -> Database:
-    database = context.database()
-    if database is None:
-        raise UsageError(f"{NO_DATABASE}: it holds the keys")
-    return database
+    return context.needed_database("it holds the keys")
 
 
 def _table(options: argparse.Namespace) -> KeyTable:
     """Return the table that the command was declared with, by its place."""
-    module, _, name = options.table.partition(":")
-    table: KeyTable = getattr(import_module(module), name)
+    table: KeyTable = resolve_name(options.table)
     return table

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import ColumnElement, and_, true
 
-from nightshift.cli.client.context import NO_DATABASE, Context
+from nightshift.cli.client.context import Context
 from nightshift.cli.client.named import tell_missing
 from nightshift.cli.queries.outbox_rows import (
     OutboxRow,
@@ -163,10 +163,7 @@ async def grant(context: Context, options: argparse.Namespace) -> int:
 
 
 def _database(context: Context) -> Database:
-    database = context.database()
-    if database is None:
-        raise UsageError(f"{NO_DATABASE}: the outbox is a table of the database")
-    return database
+    return context.needed_database("the outbox is a table of the database")
 
 
 def _selection(context: Context, options: argparse.Namespace) -> ColumnElement[bool]:

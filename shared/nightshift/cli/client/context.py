@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from nightshift.broker import Connection, connect
 from nightshift.cli.client.operator_name import operator_name
 from nightshift.cli.client.settings import OperatorSettings
-from nightshift.cli.terminal.exit_codes import UNAVAILABLE, WRONG_USE, CommandError
+from nightshift.cli.terminal.exit_codes import UNAVAILABLE, WRONG_USE, CommandError, UsageError
 from nightshift.cli.terminal.output import Output
 from nightshift.config.datastore_settings import database_url
 from nightshift.config.extras import extra
@@ -80,6 +80,17 @@ class Context:
             self._database = open_database(url)
             self._stack.push_async_callback(self._database.close)
         return self._database
+
+    def needed_database(self, why: str) -> "Database":
+        """Return the database, for a command that is about what it holds.
+
+        Raises:
+            UsageError: its address is not set; the text ends with `why` the command needs it.
+        """
+        database = self.database()
+        if database is None:
+            raise UsageError(f"{NO_DATABASE}: {why}")
+        return database
 
     def objects(self) -> "S3ObjectStore | None":
         """Return the object store, or None if its address and keys are not set; connects on first use."""

@@ -3,15 +3,13 @@
 import argparse
 from collections.abc import Sequence
 from datetime import datetime
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, Table, and_, or_, select
 
-from nightshift.cli.client.context import NO_DATABASE, Context
-from nightshift.cli.terminal.exit_codes import UsageError
-from nightshift.database import Database
+from nightshift.cli.client.context import Context
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -50,22 +48,9 @@ def is_narrow(options: argparse.Namespace) -> bool:
     return bool(getattr(options, "which", ()) or options.source or options.type or options.outcome or options.since)
 
 
-def database_of(context: Context) -> Database:
-    """Return the database, which every command about events needs.
-
-    Raises:
-        UsageError: its address is not set.
-    """
-    database = context.database()
-    if database is None:
-        raise UsageError(f"{NO_DATABASE}: that is where the events' rows are")
-    return database
-
-
 def table_of(options: argparse.Namespace) -> Table:
     """Return the table of events that the command was declared with, by its place."""
-    module, _, name = options.table.partition(":")
-    table: Table = getattr(import_module(module), name)
+    table: Table = resolve_name(options.table)
     return table
 
 
@@ -76,7 +61,7 @@ async def find_events(
     table = table_of(options)
     query = _query(table, context, options, which)
     query = query.order_by(table.c.received_at.desc(), table.c.source, table.c.event_id)
-    async with database_of(context).read() as connection:
+    async with context.needed_database("that is where the events' rows are").read() as connection:
         found = (await connection.execute(query.limit(limit) if limit else query)).mappings().all()
     return [EventRow(**row) for row in reversed(found)]
 

@@ -50,6 +50,24 @@ class Plan:
         return ", ".join(words) or "all of them"
 
     @property
+    def services(self) -> str:
+        """Whose letters they are."""
+        return ", ".join(sorted({one.service for one in self.summary.kinds}))
+
+    def what(self, verb: str) -> str:
+        """Return what is done with them, in words."""
+        return f"{verb} {plural(self.summary.letters, 'dead letter')}: {self.which}"
+
+    def check_some(self) -> None:
+        """Refuse what is about nothing.
+
+        Raises:
+            Refused: no letter matches any more.
+        """
+        if not self.summary.letters:
+            raise Refused(404, "No dead letter matches any more.")
+
+    @property
     def hidden(self) -> Mapping[str, str]:
         """What the form carries, so that the set stays the one that was shown."""
         bounds = ",".join(f"{service}:{sequence}" for service, sequence in sorted(self.until.items()))

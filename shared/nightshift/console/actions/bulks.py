@@ -25,8 +25,7 @@ _ACTIONS: Mapping[Kind, str] = {"redrive": "dlq.redrive", "discard": "dlq.purge"
 
 
 def _ask(visit: Visit, plan: Plan, question: Question, error: str = "") -> Response:
-    if not plan.summary.letters:
-        raise Refused(404, "No dead letter matches any more.")
+    plan.check_some()
     return ask(visit, question._replace(facts=facts(plan.summary, plan.which), hidden=plan.hidden), error)
 
 
@@ -62,11 +61,8 @@ async def _begin(visit: Visit, plan: Plan, question: Question, kind: Kind) -> Re
         return RedirectResponse(visit.url(f"/bulk/{name}"), 303)
     if wrong := mistake(visit, question):
         return _ask(visit, plan, question, wrong)
-    if not plan.summary.letters:
-        raise Refused(404, "No dead letter matches any more.")
-    services = ", ".join(sorted({one.service for one in plan.summary.kinds}))
-    what = f"{kind} {plural(plan.summary.letters, 'dead letter')}: {plan.which}"
-    action = action_of(visit, _ACTIONS[kind], services, what, releases=True)
+    plan.check_some()
+    action = action_of(visit, _ACTIONS[kind], plan.services, plan.what(kind), releases=True)
     audit = audit_of(visit)
     intent = await audit.begin(action, insist_of(visit))
     bulk = Bulk(

@@ -13,7 +13,6 @@ from nightshift.console.actions.asking import Question, ask, mistake
 from nightshift.console.actions.bulk_plans import Plan, facts
 from nightshift.console.letters.selection import places
 from nightshift.console.rights import Right
-from nightshift.console.web.refused import Refused
 from nightshift.console.web.visit import Route, Visit
 from nightshift.contract.audit import AuditEntry, Turn
 from nightshift.messaging.audit import Audit
@@ -40,8 +39,7 @@ def _question(plan: Plan) -> Question:
 
 def _plan(visit: Visit) -> Plan:
     plan = Plan(visit)
-    if not plan.summary.letters:
-        raise Refused(404, "No dead letter matches any more.")
+    plan.check_some()
     return plan
 
 
@@ -55,10 +53,9 @@ async def export(visit: Visit) -> Response:
     plan = _plan(visit)
     if wrong := mistake(visit, question := _question(plan)):
         return ask(visit, question, wrong)
-    services = ", ".join(sorted({one.service for one in plan.summary.kinds}))
-    what = f"download {plural(plan.summary.letters, 'dead letter')}: {plan.which}"
+    action = action_of(visit, "dlq.export", plan.services, plan.what("download"), releases=False)
     audit = audit_of(visit)
-    intent = await audit.begin(action_of(visit, "dlq.export", services, what, releases=False), insist_of(visit))
+    intent = await audit.begin(action, insist_of(visit))
     headers = {"Content-Disposition": 'attachment; filename="dead-letters.jsonl"'}
     return StreamingResponse(_recorded(visit, plan, audit, intent), media_type="application/x-ndjson", headers=headers)
 

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from nightshift.broker import direct_get
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.actions.redrive import Redrive, remove
 from nightshift.cli.queries.dead_letters import Letter, letter_of
 from nightshift.console.actions.acting import doing
@@ -16,7 +17,7 @@ from nightshift.topology.topology import dead_letter_stream
 _DIGITS = 19
 
 
-async def letter_at(visit: Visit) -> Letter:
+async def message_at(visit: Visit) -> StoredMessage:
     """Return the letter that the address names, as the broker has it.
 
     Raises:
@@ -29,7 +30,16 @@ async def letter_at(visit: Visit) -> Letter:
     message = await direct_get.read_at(console.connection, dead_letter_stream(service), int(text))
     if message is None:
         raise Refused(404, f"The dead letter {service}:{text} is gone: it was redriven or removed, or was too old.")
-    return letter_of(message, service)
+    return message
+
+
+async def letter_at(visit: Visit) -> Letter:
+    """Return the same, as it is read.
+
+    Raises:
+        Refused: there is none.
+    """
+    return letter_of(await message_at(visit), visit.path["service"])
 
 
 def _facts(letter: Letter) -> dict[str, str]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
-from nightshift.broker import direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.queries.dead_letters import letter_of
 from nightshift.console.actions.edited import cannot_edit
+from nightshift.console.actions.letters import message_at
 from nightshift.console.context import ConsoleContext
 from nightshift.console.letters.fingerprint import fingerprint, pattern_of
 from nightshift.console.letters.group import Group
@@ -20,7 +20,6 @@ from nightshift.console.web.pages import page
 from nightshift.console.web.refused import Refused
 from nightshift.console.web.visit import Route, Visit
 from nightshift.contract import wire
-from nightshift.topology.topology import dead_letter_stream
 
 _GROUPS = 20
 _LONGEST = 300
@@ -55,19 +54,14 @@ async def show(visit: Visit) -> Response:
 
 async def show_one(visit: Visit) -> Response:
     """Show one letter as the broker has it."""
-    console, service, text = visit.console, visit.path["service"], visit.path["sequence"]
-    is_number = text.isascii() and text.isdecimal() and len(text) < _DIGITS and int(text) > 0
-    if service not in console.letters.follower.services or not is_number:
-        raise Refused(404, "There is no such dead letter.")
-    message = await direct_get.read_at(console.connection, dead_letter_stream(service), int(text))
-    if message is None:
-        raise Refused(404, f"The dead letter {service}:{text} is gone: it was redriven or purged, or was too old.")
+    console, service = visit.console, visit.path["service"]
+    message = await message_at(visit)
     letter = letter_of(message, service)
     pattern = pattern_of(letter.error)
     return page(
         visit,
         "letter.html.j2",
-        command=f"nightshift dlq show {service}:{text}",
+        command=f"nightshift dlq show {letter.ref}",
         letter=letter,
         most=_attempts(console, letter.type),
         headers=_headers(message),
