@@ -136,6 +136,7 @@ async def pages(
             yield found
     finally:
         asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)  # nobody is left who would want to know
 
 
 async def _request(connection: Connection, stream: str, request: Mapping[str, Any]) -> list[StoredMessage]:

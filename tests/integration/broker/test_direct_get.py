@@ -1,5 +1,6 @@
 """Stored messages are read as they are: what a producer typed is never taken for the broker's own word."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -85,6 +86,17 @@ async def test_a_stream_that_does_not_exist_is_named_with_what_to_do(connection:
     ):
         with pytest.raises(Unavailable, match=r"no stream NONE answers \(has `nightshift provision` been run\?\)"):
             await question
+
+
+async def test_who_has_seen_enough_leaves_no_question_behind(connection: Connection) -> None:
+    """The next page, which is on its way already, is nobody's task any more."""
+    for number in range(3):
+        await store(connection, f"read.{number}", {}, b"")
+    before = asyncio.all_tasks()
+    reading = direct_get.pages(connection, STREAM, batch=1)
+    await anext(reading)
+    await reading.aclose()
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_stored_message_cannot_be_acknowledged(connection: Connection) -> None:
