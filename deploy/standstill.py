@@ -18,6 +18,8 @@ from nightshift.outcomes import Unavailable
 
 _AT_MOST = timedelta(minutes=15)
 _LOOK_SECONDS, _APPEARS_SECONDS = 0.2, 30.0
+_LIST_SECONDS = 10.0
+"""The broker itself waits four seconds for the others."""
 _NO_CONSUMER = 10014
 
 
@@ -68,13 +70,25 @@ async def resume(connection: Connection, stream: str, consumer: str) -> None:
         except BrokerRefusedError as refused:
             if refused.code != _NO_CONSUMER or time.monotonic() > deadline:
                 raise
+        except Unavailable:  # several brokers may be electing its leader
+            if time.monotonic() > deadline:
+                raise
         if time.monotonic() > deadline:
             raise Unavailable("broker", f"the consumer {consumer} of {stream} does not go on: resume it")
         await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _consumers(connection: Connection, stream: str) -> list[dict[str, Any]]:
-    return list((await manage(connection, f"CONSUMER.LIST.{stream}")).get("consumers") or [])
+    """Return what is known of a stream's consumers: all of them, also while one of several brokers does not answer."""
+    deadline = time.monotonic() + _APPEARS_SECONDS
+    while True:
+        answer = await manage(connection, f"CONSUMER.LIST.{stream}", timeout_seconds=_LIST_SECONDS)
+        missing = answer.get("missing")
+        if not missing:
+            return list(answer.get("consumers") or [])
+        if time.monotonic() > deadline:
+            raise Unavailable("broker", f"the one that leads {', '.join(missing)} of {stream} does not answer")
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _until_idle(connection: Connection, streams: Sequence[str], patience_seconds: float) -> None:

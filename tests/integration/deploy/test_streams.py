@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy import streams
-from deploy.standstill import StillBusyError
+from deploy.standstill import StillBusyError, standstill
 from deploy.streams import WrongFolderError, load_all, save_all
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
@@ -18,7 +18,7 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.housekeeping.loop import Timing
 from nightshift.messaging.job import Job
 from nightshift.topology.provisioning import provision_broker
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import Cluster, provisioned
 from tests.harness import (
     Harness,
     RunProbe,
@@ -149,6 +149,18 @@ async def test_what_somebody_paused_stays_paused_and_the_rest_goes_on(broker: Br
                 }
                 assert paused == {"PROBE": True, "CRON": False}
         await manage(harness.connection, "CONSUMER.PAUSE.PROBE.probe", {})
+
+
+async def test_a_consumer_stands_still_though_the_broker_that_leads_it_does_not_answer(tmp_path: Path) -> None:
+    """One of three is frozen: for some seconds the others tell nothing of what it leads, and that is not nothing."""
+    async with (
+        provisioned(tmp_path, DECLARED) as (cluster, connection),
+        cluster.frozen_leader(connection, "CONSUMER", "PROBE.probe"),
+    ):
+        answer = await manage(connection, "CONSUMER.LIST.PROBE", timeout_seconds=10)
+        assert answer["missing"] == ["probe"]
+        async with standstill(connection, ["PROBE"], 5) as still:
+            assert still == {"PROBE": ["probe"]}
 
 
 async def test_a_job_that_takes_too_long_ends_the_copy_and_is_named(broker: Broker, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from nightshift.cli.queries.streams import consumer_info
 from nightshift.cli.terminal.exit_codes import REFUSED, CommandError
 from nightshift.console.figures.presence import Presence
 from nightshift.instants import utc_now
+from nightshift.outcomes import Unavailable
 from nightshift.topology.audit_stream import AUDIT_STREAM
 from nightshift.topology.consumer import Consumer
 from nightshift.topology.discovery import WorkerInfo
@@ -142,6 +143,8 @@ async def _streams(connection: Connection) -> dict[str, dict[str, Any]]:
     found = dict[str, dict[str, Any]]()
     while True:
         answer = await manage(connection, "STREAM.LIST", {"offset": len(found)})
+        if missing := answer.get("missing"):  # they are there, though nothing is said of them
+            raise Unavailable("broker", f"the one that leads {', '.join(missing)} does not answer")
         page = answer.get("streams") or []
         try:
             found |= {info["config"]["name"]: info for info in page}
