@@ -1,5 +1,6 @@
 """The compose file and Prometheus' configuration know every service."""
 
+import re
 from typing import Any
 
 import pytest
@@ -41,7 +42,33 @@ def test_whoever_runs_the_stack_sets_in_its_environment_how_people_sign_in_to_th
     """Every way that the documents name is passed through, and nothing that the console does not know."""
     declared = COMPOSE["services"]["console"]["environment"]
     passed = {name for name, value in declared.items() if name.startswith("CONSOLE_") and value is None}
-    known = {variable.name for variable in variables(ConsoleSettings)}
+    settings = variables(ConsoleSettings)
+    known = {one.name for one in settings} | {f"{one.name}_FILE" for one in settings if one.secret}
     assert passed <= known
     ways = {name for name in known if name.startswith(("CONSOLE_OIDC", "CONSOLE_PROXY", "CONSOLE_TRUSTED"))}
     assert ways <= passed
+
+
+def test_with_stores_of_ones_own_people_sign_in_to_the_console_in_the_same_ways() -> None:
+    """That file adds to the console's environment; it takes nothing away, and sets nothing of how people sign in."""
+    text = (ROOT / "docker-compose.production.yml").read_text(encoding="utf-8")
+    assert "!override" not in text
+    # What it takes away (`!reset`) is a tag that only compose knows.
+    production = yaml.safe_load(text.replace("!reset ", ""))
+    added = production["services"]["console"]["environment"]
+    assert not [name for name in added if name.startswith("CONSOLE_") or added[name] is None]
+
+
+def test_the_console_can_read_the_files_of_secrets_that_the_documents_name() -> None:
+    """Each lies in a folder that its container has: of its credentials on compose, of its users on Kubernetes."""
+    page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"CONSOLE_OIDC_CLIENT_SECRET_FILE=(/[\w/-]+)", page))
+    folders = {volume.split(":")[1] for volume in COMPOSE["services"]["console"]["volumes"]}
+    (pod,) = [
+        one["spec"]["template"]["spec"]["containers"][0]
+        for one in yaml.safe_load_all((ROOT / "deploy/kubernetes/console.yaml").read_text(encoding="utf-8"))
+        if one["kind"] == "Deployment"
+    ]
+    folders |= {mount["mountPath"] for mount in pod["volumeMounts"]}
+    assert {"/run/credentials/oidc-client-secret", "/run/users/oidc-client-secret"} == named
+    assert {file.rpartition("/")[0] for file in named} <= folders

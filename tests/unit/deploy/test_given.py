@@ -51,12 +51,14 @@ def test_a_stack_with_stores_of_ones_own_gets_its_addresses(tmp_path: Path, monk
     given, out = tmp_path / "given", tmp_path / "out"
     give(given, "postgres/nightshift-password", "owners")
     give(given, "email/s3-secret-key", "emails")
+    give(given, "console/oidc-client-secret", "consoles")
     monkeypatch.setenv("CREDENTIALS_GIVEN", str(given))
     monkeypatch.setenv("CREDENTIALS_DATABASE", "postgres.example.com/jobs")
     monkeypatch.setenv("CREDENTIALS_EXTERNAL_OBJECTS", "true")
     assert credentials.main(["--out", str(out)]) == 0
     assert (out / "provision/database-url").read_text() == "postgresql://nightshift:owners@postgres.example.com/jobs"
     assert (out / "email/s3-secret-key").read_text() == "emails"
+    assert (out / "console/oidc-client-secret").read_text() == "consoles"
     assert not (out / "seaweedfs").exists()
     assert (out / "s3-policies/email.json").exists()
 

@@ -18,7 +18,13 @@ DOCUMENTS = sorted(
 )
 ROOTS = (ROOT, ROOT / "shared", ROOT / "shared" / "nightshift")
 TOP = "|".join(sorted(path.name for root in ROOTS for path in root.iterdir() if path.is_dir() and path.name[0] != "."))
-GENERATED_BY_A_USER = ("var/", "credentials/", "services/email/digest.py", "tests/unit/services/email/test_digest.py")
+GENERATED_BY_A_USER = (
+    "var/",
+    "credentials/",
+    "console/oidc-client-secret",
+    "services/email/digest.py",
+    "tests/unit/services/email/test_digest.py",
+)
 PYTHONS = ("3.11", "3.14")
 
 
