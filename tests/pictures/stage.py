@@ -104,10 +104,11 @@ async def _queues(operator: Connection) -> None:
     for number in range(14):
         died = now - timedelta(minutes=3 * number + 2)
         error = f"SmtpError: 550 5.1.1 no mailbox {1000 + number}"
-        await seed.dead(operator, error, job_id=f"welcome-{number}", died=died)
+        await seed.dead(operator, error, job_id=f"welcome-{number}", died=died, attempts=MAIL.RETRIES.most)
     for number in range(3):
         error = "TimeoutError: smtp.example.com did not answer within 30 s"
-        await seed.dead(operator, error, job_id=f"receipt-{number}", died=now - timedelta(hours=number + 1))
+        died = now - timedelta(hours=number + 1)
+        await seed.dead(operator, error, job_id=f"receipt-{number}", died=died, attempts=MAIL.RETRIES.most)
     broken = "UploadError: the image is cut off after 4,096 bytes"
     await seed.dead(operator, broken, job_id="photo-17", job_type="upload.process", died=now - timedelta(hours=5))
 

@@ -48,7 +48,9 @@ class Question(NamedTuple):
     button: str
     command: str
     back: str
-    facts: Mapping[str, str] = {}
+    back_to: Mapping[str, str] = {}
+    """Which part of that page."""
+    facts: Mapping[str, str | Sequence[str]] = {}
     fields: Sequence[Choice | Number] = ()
     hidden: Mapping[str, str] = {}
     """What the form carries."""

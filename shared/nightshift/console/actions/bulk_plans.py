@@ -1,7 +1,7 @@
 """What redriving or discarding many dead letters would do: which they are, frozen, and what is asked."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from nightshift.cli.terminal.formatting import brief, format_instant, format_span, plural
@@ -16,9 +16,9 @@ _LONGEST = 300
 _CHANGED = "The form is not as it was sent: open the plan again."
 _ONLY = "only-"
 """Begins the names of the fields of a form that are the filter: the reason of a death is not why somebody acts."""
-_CANARY = Number("canary", "Canary: letters that run first", "10", "1", "1000", "Their outcome is waited for.")
+_CANARY = Number("canary", "Canary: letters that run first", "10", "1", "1000", "The others wait for their outcome.")
 _SHARE = Number("share", "Percent that have to be done", "80", "1", "100", "Below that it stops by itself.")
-_RATE = Number("rate", "Letters a second", "100", "0.1", "1000", "The broker stores them one by one.")
+_RATE = Number("rate", "Letters a second", "100", "0.1", "1000", "After the canary.")
 
 
 class Plan:
@@ -101,7 +101,7 @@ def _bounds(text: str) -> dict[str, int]:
 
 def redrive_question(plan: Plan) -> Question:
     """Return what is asked before they run again."""
-    count = plan.summary.letters
+    count, command = plan.summary.letters, plan.command("redrive")
     return Question(
         title=f"Redrive {plural(count, 'dead letter')}",
         will=(
@@ -109,10 +109,12 @@ def redrive_question(plan: Plan) -> Question:
             "Then the others, at this rate. It stops by itself when too many of the last 50 jobs fail again.",
             "What dies from now on is not touched. A job that is done already has no second effect in the database.",
             f"At 100 a second it takes about {format_span(timedelta(seconds=max(1, count // 100)))}.",
+            *(["The command below does it without canary and brake."] if command else ()),
         ),
         button=f"Redrive {plural(count, 'letter')}",
-        command=plan.command("redrive"),
+        command=command,
         back="/dead",
+        back_to=plan.wanted._asdict(),
         fields=(_CANARY, _SHARE, _RATE),
     )
 
@@ -129,6 +131,7 @@ def discard_question(plan: Plan) -> Question:
         button=f"Discard {plural(count, 'letter')} for good",
         command=plan.command("purge"),
         back="/dead",
+        back_to=plan.wanted._asdict(),
         offer=Offer("Download them first…", "/dead/export", plan.wanted._asdict()),
         typed=str(count),
         danger=True,
@@ -136,14 +139,13 @@ def discard_question(plan: Plan) -> Question:
     )
 
 
-def facts(found: Summary, which: str) -> dict[str, str]:
+def facts(found: Summary, which: str) -> dict[str, str | Sequence[str]]:
     """Return what is shown of a set of letters."""
     kinds = ", ".join(f"{kind.letters:,} {kind.type} ({kind.reason or 'no reason'})" for kind in found.kinds[:8])
-    samples = "; ".join(f"{row.service}:{row.sequence} {brief(row.error, 60)}" for row in found.samples)
     return {
         "Which": which,
         "Of which": kinds + (", …" if len(found.kinds) > 8 else ""),  # noqa: PLR2004 - as many as can be read
         "Oldest": format_instant(found.oldest),
         "Newest": format_instant(found.newest),
-        "Some of them": samples,
+        "Some of them": [f"{row.service}:{row.sequence} {brief(row.error, 160)}" for row in found.samples],
     }

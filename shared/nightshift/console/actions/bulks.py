@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from starlette.responses import RedirectResponse, Response
 
-from nightshift.cli.terminal.formatting import plural
 from nightshift.console.actions.acting import action_of, audit_of, doing, insist_of
 from nightshift.console.actions.asking import Question, ask, mistake
 from nightshift.console.actions.bulk_plans import Plan, discard_question, facts, redrive_question
@@ -18,6 +17,7 @@ from nightshift.console.web.visit import Route, Visit
 from nightshift.instants import utc_now
 from nightshift.messaging.publish_arguments import new_job_id
 
+_GONE_ON = re.compile(r"; go on after [0-9,]+$")
 _ID = re.compile(r"[0-9a-f]{31}")
 _ELSEWHERE = "Another process of the console works on it, or has just done so. Try again in a moment."
 _NOT_YET = "It stops before its next letter, but that is not kept yet: the broker is away, or another console works."
@@ -134,7 +134,7 @@ async def go_on(visit: Visit) -> Response:
     """Go on with a redrive that was stopped, beginning with a new canary."""
     bulk = await _bulk_at(visit)
     if bulk.state == "stopped" and bulk.kind == "redrive":
-        what = f"go on with a redrive of {plural(bulk.total, 'dead letter')} after {bulk.acted:,}"
+        what = f"{_GONE_ON.sub('', bulk.intent.what)}; go on after {bulk.acted:,}"
         action = action_of(visit, _ACTIONS[bulk.kind], bulk.intent.on, what, releases=True)
         audit = audit_of(visit)
         intent = await audit.begin(action, insist_of(visit))

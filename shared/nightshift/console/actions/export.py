@@ -31,6 +31,7 @@ def _question(plan: Plan) -> Question:
         button=f"Download {plural(count, 'letter')}",
         command=plan.command("show", "--json"),
         back="/dead",
+        back_to=plan.wanted._asdict(),
         facts=facts(plan.summary, plan.which),
         hidden=plan.hidden,
         needs_reason=True,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 
 from nightshift.cli.actions.queue_table import FOREVER
-from nightshift.cli.actions.queues import how_long, set_pause
+from nightshift.cli.actions.queues import set_pause
 from nightshift.cli.terminal.formatting import format_instant, plural
 from nightshift.console.actions.acting import doing
 from nightshift.console.actions.asking import Choice, Question, ask, mistake, told
@@ -90,9 +90,9 @@ async def pause(visit: Visit) -> Response:
     if wrong := mistake(visit, question := _pause(visit, service)):
         return ask(visit, question, wrong)
     until = _until(visit.form["until"])
-    async with doing(visit, "queues.pause", service, f"pause {service} {how_long(service, until)}"):
-        await set_pause(visit.console.operator, service, until)
     ends = f"until {format_instant(until)}" if until < FOREVER else "until somebody resumes it"
+    async with doing(visit, "queues.pause", service, f"pause {service} {ends}"):
+        await set_pause(visit.console.operator, service, until)
     return told(visit, f"{service} is paused", [f"It is paused {ends}."], f"/queues/{service}")
 
 

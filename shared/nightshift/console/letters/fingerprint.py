@@ -9,7 +9,7 @@ _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b")
 _HEXADECIMAL = re.compile(r"\b[0-9a-fA-F]{8,64}\b")
 _NUMBER = re.compile(r"(\d+)((?:[.,:]\d+)*)")
-_STATUS = ("Error: ", "HTTP ", "status ", "code ", "Errno ")
+_STATUS = ("Error: ", "HTTP ", "status ", "code ", "Errno ", "{address}: ")
 """What stands before a status or error number, which tells faults apart and stays."""
 
 

@@ -128,6 +128,13 @@ class LetterIndex:
         query = f"SELECT * FROM letters {where} ORDER BY died DESC, service DESC, sequence DESC LIMIT {PAGE}"  # noqa: S608
         return [read_row(row) for row in self.query(query, values)]
 
+    def count(self, wanted: Wanted) -> int:
+        """Return how many letters there are."""
+        clauses, values = conditions(wanted)
+        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+        ((found,),) = self.query(f"SELECT count(*) FROM letters {where}", values)  # noqa: S608
+        return int(found)
+
     def query(self, query: str, values: Sequence[object]) -> list[Any]:
         """Return the rows, tuples of its columns, that a query of the table `letters` finds."""
         return self._database.execute(query, values).fetchall()

@@ -45,6 +45,7 @@ async def show(visit: Visit) -> Response:
         groups=groups[:_GROUPS],
         groups_in_all=len(groups),
         group=letters.index.group(wanted.group) if wanted.group else None,
+        count=letters.index.count(wanted) if any(wanted) else None,
         letters=found,
         more=found[-1].place if len(found) == PAGE else None,
         services={name: letters.index.counts.get(name, 0) for name in letters.follower.services},

@@ -114,6 +114,7 @@
       return;
     }
     like(main, fresh);
+    like(document.querySelector("footer"), page.querySelector("footer"));
     document.title = page.title;
     since = new Date();
     say("");

@@ -34,6 +34,7 @@ CONTENT_SECURITY_POLICY = (
 )
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that HTML forbids: controls and surrogates."""
+_MINUTE = 60
 _MEDIA_TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
 
 
@@ -112,6 +113,7 @@ def _environment() -> Environment:
         safe_text=safe,
         plural=plural,
         ago=_ago,
+        took=_took,
         json_text=_json_text,
     )
     environment.globals.update(unset=UNSET)
@@ -120,6 +122,13 @@ def _environment() -> Environment:
 
 def _ago(at: datetime | None, now: datetime) -> str:
     return "" if at is None else format_span(max(now - at, timedelta()))
+
+
+def _took(seconds: float) -> str:
+    """Say how long something ran: `95 ms`, `1.28 s`, `4m 10s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.2f} s" if seconds < _MINUTE else format_span(timedelta(seconds=seconds))
 
 
 def _json_text(value: object) -> str:

@@ -18,14 +18,20 @@ async def waiting(connection: Connection, count: int, job_type: str = "email.sen
 
 
 async def dead(
-    connection: Connection, error: str, *, job_id: str, job_type: str = "email.send", died: datetime = DIED
+    connection: Connection,
+    error: str,
+    *,
+    job_id: str,
+    job_type: str = "email.send",
+    died: datetime = DIED,
+    attempts: int = 12,
 ) -> int:
     """Store a dead letter; return its sequence."""
     headers = {
         wire.JOB_ID: job_id,
         wire.DEAD_REASON: "attempts-exhausted",
         wire.DEAD_ERROR: error,
-        wire.DEAD_ATTEMPTS: "12",
+        wire.DEAD_ATTEMPTS: str(attempts),
         wire.DEAD_TIME: died.isoformat(),
         wire.DEAD_SUBJECT: wire.job_subject(job_type),
     }

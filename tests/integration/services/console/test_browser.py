@@ -176,6 +176,16 @@ async def test_a_page_follows_the_queues_and_leaves_its_reader_alone(
         await expect(row.locator("td").first).to_have_text("3", timeout=20_000)
 
 
+async def test_the_clock_at_the_foot_goes_on_with_the_page(desk: Console, chromium: Browser) -> None:
+    """It is the server's at the time of what is shown."""
+    async with page_of(chromium) as (page, _):
+        await sign_in_by_keyboard(page, desk)
+        clock = page.locator("footer time")
+        loaded = await clock.text_content()
+        assert loaded is not None
+        await expect(clock).not_to_have_text(loaded, timeout=20_000)
+
+
 async def test_a_page_whose_console_is_gone_says_so_and_keeps_what_it_shows(
     broker: Broker, operator: Connection, chromium: Browser, tmp_path: Path
 ) -> None:

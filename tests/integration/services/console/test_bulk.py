@@ -41,6 +41,7 @@ async def test_a_redrive_runs_the_canary_first_and_then_the_others(root: Browser
     page = await plan(root, "error=one fault", letters=30)
     assert "Redrive 30 dead letters" in page
     assert "30 email.send (attempts-exhausted)" in page
+    assert "The command below does it without canary and brake." in page
     async with workers(operator, lambda _: "done") as ran:
         path = await begin_redrive(root, "one fault", letters=30, canary=5)
         text = await shows(root, path, "All were acted on")
@@ -50,6 +51,16 @@ async def test_a_redrive_runs_the_canary_first_and_then_the_others(root: Browser
     assert await left(operator, ids) == []
     assert "of which 80 percent have to be done" in text
     assert [(one.turn, one.count, one.who) for one in await ends(operator)] == [("done", 30, "root")]
+
+
+async def test_whoever_does_not_redrive_comes_back_to_the_letters_that_it_was_about(
+    root: Browser, operator: Connection
+) -> None:
+    """Not to all that there are."""
+    await die(operator, "not this one", 2)
+    for kind in ("redrive", "discard", "export"):
+        page = await plan(root, "error=not this one", kind, letters=2)
+        assert '<a href="/dead?error=not+this+one">Do nothing</a>' in page, kind
 
 
 async def test_a_cause_that_is_still_there_stops_it_at_the_canary(root: Browser, operator: Connection) -> None:
@@ -62,7 +73,8 @@ async def test_a_cause_that_is_still_there_stops_it_at_the_canary(root: Browser,
         mended = True
         token = await root.token(path)
         await root.send(f"{path}/go-on", token=token)
-        await shows(root, path, "All were acted on")
+        text = await shows(root, path, "All were acted on")
+    assert "error &#39;still there&#39;; go on after 4<" in text
     assert await left(operator, ids) == []
     assert [one.turn for one in await ends(operator)][-2:] == ["stopped", "done"]
 

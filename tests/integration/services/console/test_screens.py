@@ -69,6 +69,7 @@ async def test_dead_letters_are_grouped_found_and_forgotten(ada: Browser, operat
     await shows(ada, "/dead?error=said+nothing", ">slow<")
     found = await text_of(ada, "/dead?error=said+nothing")
     assert "dead-1000" not in found
+    assert "1 of 6 dead letters" in found
     assert "nightshift dlq list --error &#39;said nothing&#39;" in found
     group = (await text_of(ada, "/dead")).partition('href="/dead?group=')[2].partition('"')[0]
     assert "5 dead letters of one fault" in await text_of(ada, f"/dead?group={group}")

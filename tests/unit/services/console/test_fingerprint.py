@@ -9,6 +9,7 @@ from nightshift.console.letters.fingerprint import fingerprint, pattern_of
     ("error", "pattern"),
     [
         ("SmtpError: 550 mailbox ada@example.com unavailable", "SmtpError: 550 mailbox {address} unavailable"),
+        ("refused ada@example.com: 550 5.1.1 no mailbox", "refused {address}: 550 {n} no mailbox"),
         ("connect to 10.0.0.5:25 failed after 31 s", "connect to {n} failed after {n} s"),
         ("no row 6f9619ff-8b86-d011-b42d-00c04fc964ff", "no row {id}"),
         ("object 0a1b2c3d4e5f is missing", "object {id} is missing"),
