@@ -28,7 +28,7 @@ class Ending:
     async def end(self, bulk: Bulk, turn: Turn, why: str = "") -> None:
         """End a bulk, and record that."""
         bulk.state, bulk.why, bulk.ended = "done" if turn == "done" else "stopped", why, utc_now()
-        await self._audit.end(bulk.intent, turn, bulk.acted, why)
+        await self._audit.end(bulk.intent, turn, bulk.acted - bulk.acted_before, why)
 
     async def keep(self, bulk: Bulk) -> None:
         """Keep a bulk as it is.

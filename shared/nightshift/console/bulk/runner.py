@@ -107,12 +107,7 @@ class BulkRunner:
         """
         if bulk.state != "stopped":
             return False
-        fates = msgspec.structs.replace(bulk.fates)
-        fates.forget_open()
-        again = msgspec.structs.replace(
-            bulk, state="canary", why="", ended=None, canary_jobs=[], fates=fates, intent=intent
-        )
-        return await self._replace(bulk, again)
+        return await self._replace(bulk, bulk.again(intent))
 
     async def _replace(self, bulk: Bulk, by: Bulk) -> bool:
         """Keep a bulk in another state, and work on it if that is active; return False if somebody else just does."""

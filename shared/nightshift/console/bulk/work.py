@@ -66,6 +66,8 @@ class Bulk(msgspec.Struct, kw_only=True, rename="camel"):
     told_before: int = 0
     """Where the stream of events ended when they were chosen: what was told before is no outcome of theirs."""
     acted: int = 0
+    acted_before: int = 0
+    """Of these, those that an entry before `intent` counts: it was stopped, and went on."""
     gone: int = 0
     """Letters that were not there any more."""
     unsure: int = 0
@@ -86,6 +88,21 @@ class Bulk(msgspec.Struct, kw_only=True, rename="camel"):
     def needed(self) -> int:
         """How many of the canary's jobs have to be done."""
         return fewest(self.share, len(self.canary_jobs))
+
+    def again(self, intent: AuditEntry) -> "Bulk":
+        """Return it as it goes on after it was stopped: with a new canary, and an entry of its own in the record."""
+        fates = msgspec.structs.replace(self.fates)
+        fates.forget_open()
+        return msgspec.structs.replace(
+            self,
+            state="canary",
+            why="",
+            ended=None,
+            canary_jobs=[],
+            fates=fates,
+            intent=intent,
+            acted_before=self.acted,
+        )
 
 
 class Brake:

@@ -75,7 +75,7 @@ async def reveal(visit: Visit) -> Response:
     job_type, job_id = type_in(message), message.headers.get(wire.JOB_ID, "")
     who = visit.person.name if visit.person else ""
     on = job_id or f"{stream}, message {at}"
-    async with doing(visit, "jobs.reveal", on, f"look at the body of {brief(job_type)}"):
+    async with doing(visit, "jobs.reveal", on, f"look at the body of {brief(job_type)} {brief(on)}"):
         pass  # what is looked at was read, and is shown only if that is recorded
     _log.warning(
         "body_revealed",

@@ -76,7 +76,7 @@ async def test_a_cause_that_is_still_there_stops_it_at_the_canary(root: Browser,
         text = await shows(root, path, "All were acted on")
     assert "error &#39;still there&#39;; go on after 4<" in text
     assert await left(operator, ids) == []
-    assert [one.turn for one in await ends(operator)][-2:] == ["stopped", "done"]
+    assert [(one.turn, one.count) for one in await ends(operator)][-2:] == [("stopped", 4), ("done", 16)]
 
 
 async def test_it_stops_by_itself_when_later_jobs_fail_again(root: Browser, operator: Connection) -> None:
