@@ -78,7 +78,13 @@ def body_of(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, Any], 
 def errors_in(text: str) -> list[FieldError]:
     """Return what the contract says against a body, each part at its field."""
     found = [line.strip() for line in text.splitlines() if _PATH.search(line)]
-    return [FieldError(_PATH.findall(line)[0], line) for line in found] or [FieldError("", text)]
+    return [_error(line) for line in found] or [FieldError("", text)]
+
+
+def _error(line: str) -> FieldError:
+    """Return what one line says; at its own field, nobody needs to be told which it is."""
+    field = _PATH.findall(line)[0]
+    return FieldError(field, line.removesuffix(f" - at `$.{field}`"))
 
 
 def _value(field: Schema, given: str) -> Any:
