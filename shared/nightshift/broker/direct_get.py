@@ -19,8 +19,7 @@ from nightshift.outcomes import Unavailable
 
 PAGE = 256
 PAGE_BYTES = 4 * 1024 * 1024
-_SUBJECTS_PER_REQUEST = 500
-"""The broker answers for at most 1,024."""
+_SUBJECTS_PER_REQUEST = 500  # of 1,024 at most, for which the broker answers
 _TIMEOUT_SECONDS = 10.0
 _UNTIL_SENT = 3
 """Turns of the event loop until a request is on its way: it is asked, it is queued, it is written."""
