@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: help demo up seed test compose-test update backup restore check coverage contracts pact permissions new-job manifests architecture pictures chaos format bench-quick bench lock clean
+.PHONY: help demo up seed test compose-test update backup restore check coverage contracts pact permissions guide new-job manifests architecture pictures chaos format bench-quick bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ pact: $(VENV)/.dev ## Write what is expected of a message from its sample (WHO=b
 
 permissions: $(VENV)/.dev ## Write who may do what into docs/security.md
 	@$(RUN) -m tools.permissions
+
+guide: $(VENV)/.dev ## Write docs/operations.md into the console, as its page of what to do
+	@$(RUN) -m tools.console_guide
 
 new-job: $(VENV)/.dev ## Scaffold a job: contract, samples, handler, tests (NAME=email.digest)
 	@$(RUN) -m tools.new_job "$(NAME)"

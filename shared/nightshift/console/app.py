@@ -10,7 +10,7 @@ from nightshift.console.actions import letters as letter_actions
 from nightshift.console.actions import schedules as schedule_actions
 from nightshift.console.context import ConsoleContext, Screen
 from nightshift.console.rights import Right
-from nightshift.console.screens import audit, dead, job, jobs, live, now, queue, schedules, send, workers
+from nightshift.console.screens import audit, dead, guide, job, jobs, live, now, queue, schedules, send, workers
 from nightshift.console.sign_in.routes import SignIn
 from nightshift.console.web.door import Door
 from nightshift.console.web.pages import assets
@@ -29,7 +29,7 @@ SCREENS = (
     Screen("Audit", "/audit"),
 )
 """The navigation."""
-_AREAS = (now, queue, jobs, job, dead, schedules, workers, audit, live)
+_AREAS = (now, queue, jobs, job, dead, schedules, workers, audit, guide, live)
 _ACTIONS = (bulks, export, letter_actions, edited, queues, schedule_actions, cancelling, send)
 _FOREVER = "public, max-age=31536000, immutable"
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from nightshift.cli.queries.discover_workers import workers_of
 from nightshift.cli.queries.type_rows import type_rows
-from nightshift.console.figures.concerns import seconds_until_empty, until_full
+from nightshift.console.figures.concerns import concerns_of, seconds_until_empty, until_full
 from nightshift.console.figures.reading import Sample
 from nightshift.console.figures.shared_answers import Question
 from nightshift.console.rights import Right
@@ -32,6 +32,7 @@ async def show(visit: Visit) -> Response:
     )
     asked = ("waiting", service, *(query.get(name, "") for name in ("type", "after", "at")))
     waiting = await console.answers.of(Question(asked, 2), lambda: waiting_page(console.connection, service, query))
+    row = sample.queue(service) if sample else None
     streams = (queue_stream(service), later_stream(service), dead_letter_stream(service))
     return page(
         visit,
@@ -39,7 +40,8 @@ async def show(visit: Visit) -> Response:
         command=f"nightshift queues describe {service}",
         service=service,
         figures=figures,
-        row=sample.queue(service) if sample else None,
+        row=row,
+        concerns=list(concerns_of(row, sample)) if row and sample else [],
         fills=[sample.fills[name] for name in streams if name in sample.fills] if sample else [],
         types=types,
         waiting=waiting,

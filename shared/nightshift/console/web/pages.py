@@ -24,6 +24,7 @@ from nightshift.cli.terminal.formatting import (
     plural,
     safe,
 )
+from nightshift.console.figures.section import Section
 from nightshift.console.web.visit import Visit
 from nightshift.instants import utc_now
 from nightshift.version import VERSION
@@ -116,7 +117,7 @@ def _environment() -> Environment:
         took=_took,
         json_text=_json_text,
     )
-    environment.globals.update(unset=UNSET)
+    environment.globals.update(unset=UNSET, sections=Section)
     return environment
 
 

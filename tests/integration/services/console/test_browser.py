@@ -37,6 +37,7 @@ PAGES = (
     "/schedules",
     "/schedules/report.weekly",
     "/workers",
+    "/help",
 )
 WIDTHS = (320, 1280)
 FORCED = {"color_scheme": "light", "forced_colors": "active", "reduced_motion": "reduce"}

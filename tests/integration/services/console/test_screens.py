@@ -47,6 +47,15 @@ async def test_now_says_what_needs_a_person_before_all_figures(ada: Browser, ope
     await manage(operator, "CONSUMER.PAUSE.SYNC.sync", {})
 
 
+async def test_what_needs_a_person_leads_to_what_to_do(ada: Browser, operator: Connection) -> None:
+    """On the first page and on the queue's own, to the section of the guide, which is there."""
+    await seed.waiting(operator, 1, "report.generate")
+    section = "a-component-or-a-process-is-unavailable"
+    for path in ("/", "/queues/report"):
+        await shows(ada, path, f'href="/help#{section}" aria-label="What to do: No worker of report answers')
+    assert f'<h2 id="{section}">A component or a process is unavailable</h2>' in await text_of(ada, "/help")
+
+
 async def test_a_queue_shows_its_jobs_page_by_page_without_their_bodies(ada: Browser, operator: Connection) -> None:
     """Oldest first; the address says where a page begins."""
     await seed.waiting(operator, 60, "upload.process")
