@@ -101,6 +101,7 @@ async def _queues(operator: Connection) -> None:
     publisher = Publisher(operator)
     for number in range(8):
         await publisher.publish_later(MAIL, at=now + timedelta(minutes=15 * number + 5), job_id=f"reminder-{number}")
+    await seed.later(operator, 5, "email.send", attempts=1)
     for number in range(14):
         died = now - timedelta(minutes=3 * number + 2)
         error = f"SmtpError: 550 5.1.1 no mailbox {1000 + number}"

@@ -1,8 +1,9 @@
 """The figures of a service's queues, read from the broker: waiting, running, dead, in and out."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -74,7 +75,8 @@ async def take_snapshot(
         *(stream_info(connection, name) for name in streams),
         *(consumer_info(connection, consumer.stream, service) for consumer in topology.consumers_of(service)),
     )
-    return await snapshot_of(connection, service, Answers(queue, later, dead, infos), workers)
+    answers = Answers(queue, later, dead, infos)
+    return await snapshot_of(connection, service, answers, workers, partial(_retrying, connection, service))
 
 
 async def snapshot_of(
@@ -82,14 +84,16 @@ async def snapshot_of(
     service: str,
     answers: Answers,
     workers: Sequence[WorkerInfo],
-    *,
-    tells_retries: bool = True,
+    count_retrying: Callable[[int], Awaitable[int | None]],
 ) -> Snapshot:
-    """Return the figures that are in the broker's answers; only to tell retries from others, jobs are read."""
+    """Return the figures that are in the broker's answers.
+
+    `count_retrying` tells how many of so many scheduled jobs have had an attempt, for which they have to be read.
+    """
     by_stream: dict[str, dict[str, Any]] = {info["stream_name"]: info for info in answers.consumers}
     jobs, due, cron = (by_stream.get(name, {}) for name in (queue_stream(service), later_stream(service), "CRON"))
     in_later = max(0, answers.later["state"]["messages"] - _held(due))
-    retrying = await _retrying(connection, service, in_later) if tells_retries else None
+    retrying = await count_retrying(in_later)
     stats = QueueStats(
         service=service,
         waiting=jobs.get("num_pending", 0) + due.get("num_pending", 0),
@@ -147,10 +151,13 @@ def _paused_until(infos: Sequence[dict[str, Any]]) -> datetime | None:
 
 async def _retrying(connection: Connection, service: str, count: int) -> int | None:
     """Count the scheduled jobs that have had an attempt; None if there are too many to read."""
-    if count == 0:
-        return 0
     if count > _LOOKED_THROUGH:
         return None
+    return await count_retries(connection, service) if count else 0
+
+
+async def count_retries(connection: Connection, service: str) -> int:
+    """Return how many of a service's scheduled jobs have had an attempt, by reading each."""
     found = 0
     async for message in direct_get.read_each(connection, later_stream(service), f"later.{service}.>"):
         found += message.headers.get(wire.ATTEMPT_BASE, "0") != "0"

@@ -7,6 +7,7 @@ makes it be asked anew, and so does time.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from nightshift.cli.queries.queue_stats import Answers, QueueStats, Snapshot, sn
 from nightshift.cli.queries.streams import consumer_info
 from nightshift.cli.terminal.exit_codes import REFUSED, CommandError
 from nightshift.console.figures.presence import Presence
+from nightshift.console.figures.retries import Retries
 from nightshift.instants import utc_now
 from nightshift.outcomes import Unavailable
 from nightshift.topology.audit_stream import AUDIT_STREAM
@@ -109,7 +111,9 @@ def changed(before: Sample | None, after: Sample) -> Iterator[str]:
         yield "schedules"
 
 
-async def read_sample(connection: Connection, topology: Topology, presence: Presence, before: Sample | None) -> Sample:
+async def read_sample(
+    connection: Connection, topology: Topology, presence: Presence, retries: Retries, before: Sample | None
+) -> Sample:
     """Look at the broker; rates are those since `before`.
 
     Raises:
@@ -123,7 +127,13 @@ async def read_sample(connection: Connection, topology: Topology, presence: Pres
     consumers, read = await _consumers(connection, topology, states, before.consumers if before is not None else {})
     workers = presence.here
     infos = {name: [consumers[one.stream, name].info for one in topology.consumers_of(name)] for name in services}
-    shots = await asyncio.gather(*(_snapshot(connection, name, streams, infos[name], workers) for name in services))
+    answers, counted = {name: _answers(name, streams, infos[name]) for name in services}, retries.asked
+    shots = await asyncio.gather(
+        *(
+            snapshot_of(connection, name, all_of, workers, partial(retries.count, name, all_of.later))
+            for name, all_of in answers.items()
+        )
+    )
     snapshots = dict(zip(services, shots, strict=True))
     known = before.snapshots if before is not None else {}
     return Sample(
@@ -134,7 +144,7 @@ async def read_sample(connection: Connection, topology: Topology, presence: Pres
         states=states,
         snapshots=snapshots,
         consumers=consumers,
-        asked=2 + read + sum(shot.held > 0 for shot in shots),
+        asked=2 + read + sum(shot.held > 0 for shot in shots) + retries.asked - counted,
     )
 
 
@@ -176,19 +186,13 @@ async def _consumers(
     return found, len(missing)
 
 
-async def _snapshot(
-    connection: Connection,
-    service: str,
-    streams: Mapping[str, dict[str, Any]],
-    infos: Sequence[dict[str, Any]],
-    workers: Sequence[WorkerInfo],
-) -> Snapshot:
+def _answers(service: str, streams: Mapping[str, dict[str, Any]], infos: Sequence[dict[str, Any]]) -> Answers:
     names = (queue_stream(service), later_stream(service), dead_letter_stream(service))
     missing = next((name for name in names if name not in streams), None)
     if missing is not None:
         raise CommandError(f"the broker has no stream {missing}: run `nightshift provision`", REFUSED)
     queue, later, dead = (streams[name] for name in names)
-    return await snapshot_of(connection, service, Answers(queue, later, dead, infos), workers, tells_retries=False)
+    return Answers(queue, later, dead, infos)
 
 
 def _mark(state: Mapping[str, Any] | None) -> Mark | None:

@@ -14,6 +14,7 @@ from nightshift.cli.terminal.exit_codes import CommandError
 from nightshift.console.figures.changes import EVERYTHING, Changes
 from nightshift.console.figures.presence import Presence
 from nightshift.console.figures.reading import Sample, changed, read_sample
+from nightshift.console.figures.retries import Retries
 from nightshift.console.figures.worker_log import WorkerLog
 from nightshift.heartbeat import Heartbeat
 from nightshift.instants import utc_now
@@ -50,7 +51,7 @@ class Sampler:
 
     def __init__(self, connection: Connection, topology: Topology, changes: Changes) -> None:
         self._connection, self._topology, self._changes = connection, topology, changes
-        self._presence = Presence(connection)
+        self._presence, self._retries = Presence(connection), Retries(connection)
         self._figures = Figures(None, "", None)
         self.workers = WorkerLog()
         self._history: dict[str, deque[int]] = {}
@@ -129,7 +130,9 @@ class Sampler:
         before = self._figures
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
-                sample = await read_sample(self._connection, self._topology, self._presence, before.sample)
+                sample = await read_sample(
+                    self._connection, self._topology, self._presence, self._retries, before.sample
+                )
         except TimeoutError:
             self._failed("the broker does not answer")
         except (Unavailable, BrokerRefusedError, CommandError) as error:
@@ -145,6 +148,9 @@ class Sampler:
             self._looked_at = time.monotonic()
         async with self._changed:
             self._changed.notify_all()
+
+    async def _read(self, before: Sample | None) -> Sample:
+        return await read_sample(self._connection, self._topology, self._presence, self._retries, before)
 
     def _failed(self, why: str) -> None:
         if not self._figures.error:

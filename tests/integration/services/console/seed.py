@@ -1,10 +1,11 @@
 """Jobs, dead letters and workers to look at: among them text that attacks whoever shows it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import store
 from nightshift.contract import wire
+from nightshift.messaging import outbound
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
 DIED = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
@@ -15,6 +16,16 @@ async def waiting(connection: Connection, count: int, job_type: str = "email.sen
     for number in range(count):
         headers = {wire.JOB_ID: f"mail-{number}"}
         await store(connection, wire.job_subject(job_type), headers, b'{"to":"ada@example.com","subject":"Hi"}')
+
+
+async def later(connection: Connection, count: int, job_type: str, *, attempts: int) -> None:
+    """Store jobs that wait for their time, or, after attempts that have failed, for the next one."""
+    due = datetime.now(UTC) + timedelta(hours=1)
+    for number in range(count):
+        job_id = f"after-{attempts}-{number}"
+        headers = {wire.ATTEMPT_BASE: str(attempts)} if attempts else {}
+        copy = outbound.scheduled(job_type, job_id, b"{}", headers, due)
+        await store(connection, copy.subject, copy.headers, copy.body)
 
 
 async def dead(

@@ -21,6 +21,7 @@ from nightshift.broker.jetstream import manage
 from nightshift.console.figures.changes import Changes
 from nightshift.console.figures.presence import Presence
 from nightshift.console.figures.reading import Sample, read_sample
+from nightshift.console.figures.retries import Retries
 from nightshift.console.figures.sampler import Sampler
 from nightshift.console.letters.follower import LetterFollower
 from nightshift.console.letters.index import LetterIndex
@@ -125,19 +126,19 @@ async def test_every_letter_is_indexed_in_time(full: Connection, declared: Topol
 
 async def test_a_look_asks_nothing_of_what_rests(broker: Broker, full: Connection, declared: Topology) -> None:
     """Nor of a queue in which jobs wait more than of an empty one, but for how old the oldest is."""
-    presence = Presence(full)
-    first = await read_sample(full, declared, presence, None)
-    second = await read_sample(full, declared, presence, first)
+    presence, retries = Presence(full), Retries(full)
+    first = await read_sample(full, declared, presence, retries, None)
+    second = await read_sample(full, declared, presence, retries, first)
     assert first.asked == 2 + len(declared.consumers) + 1
     assert second.asked == 2 + 1 + 1
     async with connected(broker) as other:
         await manage(other, "CONSUMER.PAUSE.SYNC.sync", {"pause_until": "2200-01-01T00:00:00Z"})
         await Publisher(other).publish(SendEmail(to="ada@example.com", subject="Hi", body="Hi"))
-    third = await read_sample(full, declared, presence, second)
+    third = await read_sample(full, declared, presence, retries, second)
     assert third.queue("email").waiting == second.queue("email").waiting + 1
     assert not third.queue("sync").paused
     at_rest = {key: one._replace(at=one.at - 11) for key, one in third.consumers.items()}
-    later = await read_sample(full, declared, presence, _with(third, at_rest))
+    later = await read_sample(full, declared, presence, retries, _with(third, at_rest))
     assert later.queue("sync").paused
 
 

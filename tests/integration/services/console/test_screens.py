@@ -68,6 +68,16 @@ async def test_a_queue_shows_its_jobs_page_by_page_without_their_bodies(ada: Bro
     assert "No more jobs from there on." in await text_of(ada, "/queues/upload?at=2099-01-01T00:00")
 
 
+async def test_a_retry_is_told_apart_from_what_waits_for_its_time(ada: Browser, operator: Connection) -> None:
+    """On the queue's page, and on the first one; also when more come."""
+    await seed.later(operator, 1, "sync.external", attempts=0)
+    await seed.later(operator, 2, "sync.external", attempts=1)
+    await shows(ada, "/queues/sync", "<dt>Retry</dt><dd>2</dd></div>\n<div><dt>Later</dt><dd>1</dd>")
+    assert '<td class="number">2</td>\n<td class="number">1</td>' in await text_of(ada, "/")
+    await manage(operator, "STREAM.PURGE.SYNC_LATER")
+    await shows(ada, "/queues/sync", "<dt>Retry</dt><dd>0</dd></div>\n<div><dt>Later</dt><dd>0</dd>")
+
+
 async def test_dead_letters_are_grouped_found_and_forgotten(ada: Browser, operator: Connection) -> None:
     """As they come, and when they are redriven or purged."""
     numbers = [
