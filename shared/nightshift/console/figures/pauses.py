@@ -1,4 +1,4 @@
-"""What is paused, by whom, why and until when: shown on every page until it ends."""
+"""What is paused, by whom, why and until when, shown on every page until it ends; and what was done lately."""
 
 import contextlib
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ from nightshift.topology.topology import CRON_PAUSED_STREAM
 
 _READ = 5_000
 """Entries of the record that are looked through for the reason of a pause."""
+_MARKED = frozenset({"queues.pause", "queues.resume", "dlq.redrive"})
+_MOST_MARKED = 200
 
 
 class Pause(NamedTuple):
@@ -42,6 +44,8 @@ class Pauses:
         self._recorded: dict[tuple[str, str], RecordedAction] = {}
         self._seen: dict[str, Mark | None] = {}
         self._told: Sequence[Pause] = ()
+        self.marked: Sequence[RecordedAction] = ()
+        """The newest actions that charts mark, the newest first."""
 
     @property
     def current(self) -> Sequence[Pause]:
@@ -75,11 +79,13 @@ class Pauses:
             self._schedules = await schedule_pauses.paused(self._connection)
             self._seen[CRON_PAUSED_STREAM] = sample.mark(CRON_PAUSED_STREAM)
         if self._is_new(sample, AUDIT_STREAM):
-            found: dict[tuple[str, str], RecordedAction] = {}
-            async for one in recorded_actions(self._connection, ActionFilter(action="*.pause"), most_read=_READ):
-                if one.result in {"done", "open"}:
+            found, marked = dict[tuple[str, str], RecordedAction](), list[RecordedAction]()
+            async for one in recorded_actions(self._connection, ActionFilter(), most_read=_READ):
+                if one.action.endswith(".pause") and one.result in {"done", "open"}:
                     found.setdefault((one.action, one.on), one)
-            self._recorded = found
+                if one.action in _MARKED and one.result != "failed" and len(marked) < _MOST_MARKED:
+                    marked.append(one)
+            self._recorded, self.marked = found, marked
             self._seen[AUDIT_STREAM] = sample.mark(AUDIT_STREAM)
 
     def _is_new(self, sample: Sample, stream: str) -> bool:

@@ -46,6 +46,13 @@ class Figures(NamedTuple):
     """The number of the look that has found them, or has failed."""
 
 
+class Point(NamedTuple):
+    """What waited at an instant."""
+
+    at: datetime
+    waiting: int
+
+
 class Sampler:
     """Keeps the newest figures, and the last quarter of an hour of what waits in each queue."""
 
@@ -54,7 +61,7 @@ class Sampler:
         self._presence, self._retries = Presence(connection), Retries(connection)
         self._figures = Figures(None, "", None)
         self.workers = WorkerLog()
-        self._history: dict[str, deque[int]] = {}
+        self._history: dict[str, deque[Point]] = {}
         self._noted = 0.0
         self._woken = asyncio.Event()
         self._look_anew = False
@@ -63,7 +70,7 @@ class Sampler:
         self._looked_at = 0.0
 
     @property
-    def history(self) -> Mapping[str, deque[int]]:
+    def history(self) -> Mapping[str, deque[Point]]:
         """What waited in each service's queue, every ten seconds for a quarter of an hour, the newest last."""
         return self._history
 
@@ -163,4 +170,4 @@ class Sampler:
             return
         self._noted = time.monotonic()
         for row in sample.queues:
-            self._history.setdefault(row.service, deque(maxlen=_HISTORY_POINTS)).append(row.waiting)
+            self._history.setdefault(row.service, deque(maxlen=_HISTORY_POINTS)).append(Point(sample.at, row.waiting))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from nightshift.console.figures.concerns import concerns, seconds_until_empty
 from nightshift.console.figures.reading import Sample
 from nightshift.console.rights import Right
-from nightshift.console.screens.sparkline import sparkline
+from nightshift.console.screens.waiting_chart import waiting_chart
 from nightshift.console.web.pages import page
 from nightshift.console.web.visit import Route, Visit
 
@@ -25,7 +25,7 @@ async def show(visit: Visit) -> Response:
         figures=figures,
         concerns=concerns(sample) if sample else [],
         rows=sample.queues if sample else [],
-        sparklines={name: sparkline(points) for name, points in sampler.history.items()},
+        charts={name: waiting_chart(visit.console, name) for name in sampler.history},
         until_empty=seconds_until_empty,
         slots=_slots(sample) if sample else {},
     )

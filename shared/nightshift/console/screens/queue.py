@@ -10,8 +10,8 @@ from nightshift.console.figures.concerns import concerns_of, seconds_until_empty
 from nightshift.console.figures.reading import Sample
 from nightshift.console.figures.shared_answers import Question
 from nightshift.console.rights import Right
-from nightshift.console.screens.sparkline import sparkline
 from nightshift.console.screens.waiting import waiting_page
+from nightshift.console.screens.waiting_chart import waiting_chart
 from nightshift.console.web.pages import page
 from nightshift.console.web.refused import Refused
 from nightshift.console.web.visit import Route, Visit
@@ -46,7 +46,7 @@ async def show(visit: Visit) -> Response:
         types=types,
         waiting=waiting,
         workers=mine,
-        sparkline=sparkline(console.sampler.history.get(service, ())),
+        chart=waiting_chart(console, service),
         until_empty=seconds_until_empty,
         full_in=_full_in(sample, service) if sample else None,
     )

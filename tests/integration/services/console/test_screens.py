@@ -1,17 +1,22 @@
 """What the screens show: figures of the real broker, dead letters as they come and go, schedules, processes."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
+from nightshift.embedded.servers.broker import Broker
 from nightshift.topology import schedule_pauses
 from nightshift.topology.discovery import Responder, describe_self
-from tests.harness import eventually
+from tests.harness import DEADLINE_SECONDS, eventually
 from tests.integration.services.console import seed
-from tests.integration.services.console.harness import Browser, Console
+from tests.integration.services.console.bulks import hidden_in
+from tests.integration.services.console.harness import Browser, Console, console, people
 
 
 @pytest.fixture
@@ -28,13 +33,13 @@ async def text_of(browser: Browser, path: str) -> str:
     return answer.text
 
 
-async def shows(browser: Browser, path: str, text: str) -> None:
+async def shows(browser: Browser, path: str, text: str, timeout_seconds: float = DEADLINE_SECONDS) -> None:
     """Wait until a page shows a text."""
 
     async def is_shown() -> bool:
         return text in await text_of(browser, path)
 
-    await eventually(is_shown, what=f"{path} shows {text!r}")
+    await eventually(is_shown, what=f"{path} shows {text!r}", timeout_seconds=timeout_seconds)
 
 
 async def test_now_says_what_needs_a_person_before_all_figures(ada: Browser, operator: Connection) -> None:
@@ -97,6 +102,52 @@ async def test_dead_letters_are_grouped_found_and_forgotten(ada: Browser, operat
     await manage(operator, "STREAM.PURGE.EMAIL_DLQ")
     await shows(ada, "/dead", "There are none.")
     assert (await ada.open(f"/dead/email/{numbers[0]}")).status_code == 404
+
+
+async def test_a_group_shows_when_its_letters_died_and_after_which_deploy(ada: Browser, operator: Connection) -> None:
+    """Of those that the console has seen; a fault from before it has no version."""
+    me = describe_self("sync", "http://127.0.0.1:1")
+    version = ["1.4.1"]
+    await Responder(operator, lambda: msgspec.structs.replace(me, version=version[0])).start()
+    await seed.dead(operator, "OldError: it was so before", job_id="old", job_type="sync.external")
+    await shows(ada, "/workers", "1.4.1")
+    version[0] = "1.4.2"
+    await shows(ada, "/workers", "1.4.2")
+    await seed.dead(operator, "NewError: it broke", job_id="new", job_type="sync.external", died=datetime.now(UTC))
+    await shows(ada, "/dead?service=sync", "NewError")
+    rows = (await text_of(ada, "/dead?service=sync")).partition('id="groups"')[2].partition("</table>")[0].split("<tr>")
+    (old,), (new,) = ([row for row in rows if f"{word}Error" in row] for word in ("Old", "New"))
+    assert "began with version 1.4.2" in new
+    assert "began with" not in old
+    assert all('<svg class="spark"' in row and 'aria-label="died since' in row for row in (old, new))
+
+
+async def test_the_chart_of_a_queue_marks_what_was_done_meanwhile(
+    broker: Broker, operator: Connection, tmp_path: Path
+) -> None:
+    """A pause by somebody, a redrive of its letters and a new version; not what was done to other queues."""
+    me = describe_self("report", "http://127.0.0.1:1")
+    version = ["2.0"]
+    await Responder(operator, lambda: msgspec.structs.replace(me, version=version[0])).start()
+    async with AsyncExitStack() as stack:
+        file = tmp_path / "people.toml"
+        file.write_text(people(ada="operator"), encoding="utf-8")
+        desk = await stack.enter_async_context(console(tmp_path, broker, console_users_file=str(file)))
+        ada = await stack.enter_async_context(desk.person("ada"))
+        await shows(ada, "/queues/report", 'aria-label="waiting in the last', timeout_seconds=60)
+        version[0] = "2.1"
+        sequence = await seed.dead(operator, "ReportError: 1", job_id="marked", job_type="report.generate")
+        for path, more in (
+            ("/queues/report/pause", {"until": "until-resumed", "reason": "too much"}),
+            ("/queues/report/resume", {}),
+            (f"/dead/report/{sequence}/redrive", {"reason": "mended"}),
+        ):
+            asked = hidden_in((await ada.open(path)).text)
+            answer = await ada.send(path, on=path, **(asked | more))
+            assert answer.status_code == 200, answer.text
+        for text in ("2.1 deployed", "pause report", "resume report", f"redrive report:{sequence}"):
+            await shows(ada, "/queues/report", f"<title>{text}", timeout_seconds=60)
+        assert "<title>" not in (await text_of(ada, "/queues/upload")).partition("<main")[2]
 
 
 async def test_one_dead_letter_is_shown_with_all_but_its_body(ada: Browser, operator: Connection) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.queries.dead_letters import Letter
+from nightshift.console.letters.deaths import deaths
 from nightshift.console.letters.index import PAGE, LetterIndex
 from nightshift.console.letters.wanted import Wanted
 
@@ -46,6 +47,29 @@ def test_letters_of_one_fault_are_one_group(index: LetterIndex) -> None:
     assert (first.count, first.pattern, second.count) == (7, "SmtpError: 550 no mailbox {n}", 1)
     assert (first.first, first.last) == (BEGAN + timedelta(seconds=1), BEGAN + timedelta(seconds=7))
     assert [row.sequence for row in index.page(Wanted(group=first.name))] == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_the_deaths_of_a_group_are_counted_step_by_step(index: LetterIndex) -> None:
+    """Each in one step, and those that are gone in none; of another group, none."""
+    index.add("email", [*(letter(number) for number in (0, 1, 10, 59, 60, 61)), letter(30, error="timed out")])
+    (group, _) = index.groups(Wanted())
+    hour = BEGAN, BEGAN + timedelta(seconds=120)
+    assert deaths(index, group.name, *hour, 12) == [2, 1, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0]
+    index.remove("email", [10])
+    assert sum(deaths(index, group.name, *hour, 12)) == 5
+
+
+def test_the_deaths_of_many_are_counted_quickly(index: LetterIndex) -> None:
+    """A hundred thousand of one fault, in all the steps of a line."""
+    for start in range(0, MANY, 500):
+        index.add("email", [letter(number) for number in range(start, start + 500)])
+    (group,) = index.groups(Wanted())
+    took = list[float]()
+    for _ in range(3):
+        began = time.process_time()
+        assert sum(deaths(index, group.name, BEGAN, BEGAN + timedelta(seconds=MANY), 90)) == MANY
+        took.append(time.process_time() - began)
+    assert min(took) < 0.1, took
 
 
 def test_a_letter_that_is_read_twice_counts_once(index: LetterIndex) -> None:
