@@ -65,7 +65,14 @@ def _worker(service: str, number: int) -> WorkerInfo:
     began = datetime.now(UTC) - timedelta(days=3, hours=number)
     me = describe_self(service, "http://127.0.0.1:1")
     return msgspec.structs.replace(
-        me, host=f"{service}-{number + 1}", pid=1, started=began, slots=20, in_flight=number, finished=41_250 - number
+        me,
+        host=f"{service}-{number + 1}",
+        pid=1,
+        started=began,
+        slots=20,
+        in_flight=number,
+        finished=41_250 - number,
+        loop_lag_seconds=0.004 * (number + 1),
     )
 
 

@@ -1,7 +1,9 @@
 """The health of a process: heartbeats of its loops (liveness) and checks of what it needs (readiness)."""
 
 import asyncio
+import math
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from nightshift.config.redaction import single_line
@@ -11,6 +13,8 @@ from nightshift.heartbeat import Heartbeat
 ReadinessCheck = Callable[[], Awaitable[None]]
 
 _REASON_BYTES = 300
+_BEAT_SECONDS, _BEATS_REMEMBERED = 0.1, 100
+"""Of the event loop: what it was held up by is known to a tenth of a second, and for ten seconds."""
 
 
 class Checks:
@@ -36,6 +40,7 @@ class Checks:
         self._not_ready: dict[str, str] = {}
         self._new_checks: asyncio.Queue[tuple[str, ReadinessCheck]] = asyncio.Queue()
         self._starting, self._draining = True, False
+        self._next_beat, self._lags = math.inf, deque[float](maxlen=_BEATS_REMEMBERED)
         self.heartbeat("event loop").beat(stalled_after_seconds)
 
     def heartbeat(self, name: str) -> Heartbeat:
@@ -66,6 +71,11 @@ class Checks:
         phase = ["process: is stopping"] if self._draining else ["process: is starting"] if self._starting else []
         return [*phase, *self.liveness(), *(f"{name}: {why}" for name, why in list(self._not_ready.items()))]
 
+    def lag(self) -> float:
+        """Return how many seconds late the event loop came to its work at worst, in the last ten seconds."""
+        now_late = self._clock() - self._next_beat  # whoever asks may come before the beat that is late
+        return max(0.0, now_late, *self._lags)
+
     async def run(self) -> None:
         """Keep heartbeat and readiness fresh until cancelled; one task per process."""
         async with asyncio.TaskGroup() as tasks:
@@ -78,7 +88,10 @@ class Checks:
         heartbeat = self._heartbeats["event loop"]
         while True:
             heartbeat.beat(self._stalled_after_seconds)
-            await asyncio.sleep(min(1.0, self._stalled_after_seconds / 4))
+            pause = min(_BEAT_SECONDS, self._stalled_after_seconds / 4)
+            self._next_beat = self._clock() + pause
+            await asyncio.sleep(pause)
+            self._lags.append(self._clock() - self._next_beat)
 
     async def _keep_checking(self, name: str, check: ReadinessCheck) -> None:
         """Run one check again and again, on a clock of its own: a slow one holds up no other."""

@@ -66,7 +66,8 @@ class ProcessFrame:
         """Answer the operator who asks which processes there are, and whether they can work."""
 
         def described() -> WorkerInfo:
-            return msgspec.structs.replace(now(), not_ready=self.checks.readiness())
+            lag = round(self.checks.lag(), 3)
+            return msgspec.structs.replace(now(), not_ready=self.checks.readiness(), loop_lag_seconds=lag)
 
         responder = Responder(connection, described, check) if check else Responder(connection, described)
         await responder.start()

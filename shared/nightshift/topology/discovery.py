@@ -74,6 +74,8 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """None in an answer to a question without checks, and from processes that know of none (older versions)."""
     not_ready: list[str] = []
     """Why the process cannot work now, as its `/readyz` says; empty: it can."""
+    loop_lag_seconds: float | None = None
+    """How late its event loop came to its work at worst in the last ten seconds; None from older versions."""
 
     @property
     def name(self) -> str:

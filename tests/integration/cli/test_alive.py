@@ -92,6 +92,7 @@ async def test_workers_answer(alive: Operator) -> None:
     assert [row["service"] for row in result.json] == ["email", "scheduler", "scheduler"]
     assert rows["email"]["slots"] == 16
     assert rows["email"]["perSecond"] == 0
+    assert all(row["loopLagSeconds"] >= 0 for row in result.json)
     assert timedelta(0) < datetime.now(UTC) - datetime.fromisoformat(rows["email"]["started"]) < timedelta(minutes=5)
     listed = await alive.run("workers", "list", "--sample", "0s")
     assert listed.out.splitlines()[1].startswith("email")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 
 from nightshift import Job, Service
 from tests.harness import RECORD, FollowProbe, RunProbe
@@ -15,6 +16,8 @@ probe = Service("probe")
 async def run_probe(message: RunProbe, job: Job) -> None:
     """Leaves an effect, after as many tenths of a second as the job says."""
     print("began", message.name, flush=True)  # noqa: T201 - what the test waits for
+    if message.name == "blocks":
+        time.sleep(message.number / 10)  # noqa: ASYNC251 - what a handler must not do
     while message.number < 0:  # it can be neither finished nor cancelled
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(60)

@@ -2,13 +2,14 @@
 
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from nightshift.broker.jetstream import store
+from nightshift.cli.queries.discover_workers import running_workers
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
@@ -106,6 +107,34 @@ async def test_a_process_whose_handler_swallows_every_cancellation_ends_all_the_
             await process.kill()
         assert await harness.effects() == []
         assert await count(harness.connection, "PROBE") == 1
+
+
+async def test_a_process_tells_for_how_long_a_handler_has_held_up_its_event_loop(
+    work: Work, broker: Broker, tmp_path: Path
+) -> None:
+    """As soon as it can answer again, and for a while; what waits without blocking is none."""
+    async with work({}, start=False) as harness:
+        process = _start(broker, tmp_path)
+
+        async def lags() -> list[float | None]:
+            found = await running_workers(harness.connection)
+            return [one.loop_lag_seconds for one in found if one.finished]
+
+        try:
+            await harness.publisher.publish(RunProbe(name="waits", number=15))
+            await eventually(lags, what=process.output())
+            (before,) = await lags()
+            await harness.publisher.publish(RunProbe(name="blocks", number=15))
+            await _began(process, "blocks")
+            await eventually(lambda: _is_long(lags), what=process.output())
+        finally:
+            await process.stop()
+        assert before is not None
+        assert before < 1.0
+
+
+async def _is_long(lags: Callable[[], Awaitable[list[float | None]]]) -> bool:
+    return any(lag is not None and lag > 1.0 for lag in await lags())
 
 
 async def test_a_job_whose_process_dies_is_done_by_another(work: Work, broker: Broker, tmp_path: Path) -> None:

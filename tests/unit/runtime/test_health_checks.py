@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -168,6 +169,16 @@ async def test_a_check_that_cannot_be_cancelled_is_not_ready_when_its_time_is_ov
         finally:
             blocked.set()
         await eventually(lambda: not checks.readiness(), what="it is ready again")
+
+
+async def test_what_holds_up_the_event_loop_is_known_at_once_and_forgotten_again() -> None:
+    """Also by whoever asks before the loop has come to its next beat."""
+    checks = Checks(stalled_after_seconds=0.004)
+    async with running(checks):
+        await eventually(lambda: 0 < checks.lag() < 0.1, what="it beats")
+        time.sleep(0.2)  # noqa: ASYNC251 - as a handler does that must not
+        assert 0.15 < checks.lag() < 5
+        await eventually(lambda: checks.lag() < 0.15, what="it is forgotten")
 
 
 def test_a_draining_process_is_alive_but_not_ready() -> None:

@@ -28,6 +28,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     in_flight: int
     finished: int
     per_second: float | None
+    loop_lag_seconds: float | None
     health: str
 
 
@@ -43,6 +44,12 @@ def columns(now: datetime) -> tuple[Column, ...]:
         Column("FINISHED", lambda row: format_number(row.finished) if row.slots else "", right=True),
         Column(
             "JOBS/S", lambda row: "" if row.per_second is None else format_number(row.per_second, digits=1), right=True
+        ),
+        Column(
+            "LAG",
+            lambda row: "" if row.loop_lag_seconds is None else f"{row.loop_lag_seconds:.2f} s",
+            right=True,
+            spare=1,
         ),
         Column("HEALTH", lambda row: row.health, spare=3),
     )
@@ -83,5 +90,6 @@ def _row(worker: WorkerInfo, finished_before: int | None, seconds: float) -> Wor
         in_flight=worker.in_flight,
         finished=worker.finished,
         per_second=round((worker.finished - (finished_before or 0)) / seconds, 1) if measured_well else None,
+        loop_lag_seconds=worker.loop_lag_seconds,
         health=worker.health,
     )

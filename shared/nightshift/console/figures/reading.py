@@ -104,11 +104,16 @@ def changed(before: Sample | None, after: Sample) -> Iterator[str]:
     if services:
         yield "queues"
         yield from (f"queue.{service}" for service in services)
-    if before is None or before.workers != after.workers:
+    if before is None or _shown(before.workers) != _shown(after.workers):
         yield "workers"
     schedules = (CRON_STREAM, CRON_PAUSED_STREAM)
     if before is None or any(before.mark(name) != after.mark(name) for name in schedules):
         yield "schedules"
+
+
+def _shown(workers: Sequence[WorkerInfo]) -> list[WorkerInfo]:
+    """Leave out small lags: they are never twice the same, and no change for anybody who looks."""
+    return [msgspec.structs.replace(one, loop_lag_seconds=round(one.loop_lag_seconds or 0, 1)) for one in workers]
 
 
 async def read_sample(

@@ -6,6 +6,8 @@ from nightshift.console.rights import Right
 from nightshift.console.web.pages import page
 from nightshift.console.web.visit import Route, Visit
 
+_LONG_LAG_SECONDS = 0.5
+
 
 async def show(visit: Visit) -> Response:
     """Show the page."""
@@ -18,6 +20,7 @@ async def show(visit: Visit) -> Response:
         figures=figures,
         workers=workers,
         log=visit.console.sampler.workers,
+        long_lag=_LONG_LAG_SECONDS,
         versions=sorted({worker.version for worker in workers}),
     )
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import httpx
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from bench.console import SCREENS, bench_topology, console, resident, seed, work_off
 from bench.tabs import Tab
@@ -20,7 +20,7 @@ from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.console.figures.changes import Changes
 from nightshift.console.figures.presence import Presence
-from nightshift.console.figures.reading import Sample, read_sample
+from nightshift.console.figures.reading import Sample, changed, read_sample
 from nightshift.console.figures.retries import Retries
 from nightshift.console.figures.sampler import Sampler
 from nightshift.console.letters.follower import LetterFollower
@@ -28,6 +28,7 @@ from nightshift.console.letters.index import LetterIndex
 from nightshift.embedded.servers.broker import Broker
 from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.publisher import Publisher
+from nightshift.topology.discovery import WorkerInfo, describe_self
 from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import Topology
 from tests.harness import connected, eventually
@@ -142,8 +143,20 @@ async def test_a_look_asks_nothing_of_what_rests(broker: Broker, full: Connectio
     assert later.queue("sync").paused
 
 
+def test_a_small_lag_of_a_worker_is_no_change() -> None:
+    """It is never twice the same, and pages of workers that rest would be asked for all the time."""
+    me = describe_self("email", "")
+    rests, jitters, blocked = (_saw(replace(me, loop_lag_seconds=lag)) for lag in (0.001, 0.012, 1.3))
+    assert "workers" not in changed(rests, jitters)
+    assert "workers" in changed(rests, blocked)
+
+
+def _saw(worker: WorkerInfo) -> Sample:
+    return Sample(datetime.now(UTC), [], [worker], {}, {}, {}, {}, 0)
+
+
 def _with(sample: Sample, consumers: object) -> Sample:
-    return msgspec.structs.replace(sample, consumers=consumers)
+    return replace(sample, consumers=consumers)
 
 
 async def test_memory_stays_as_it_is_however_many_letters_come_and_go(

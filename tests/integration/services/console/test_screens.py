@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
@@ -180,3 +182,15 @@ async def test_workers_shows_every_process_that_answers(ada: Browser, operator: 
     """The console itself, and a worker."""
     await Responder(operator, lambda: describe_self("email", "http://127.0.0.1:1")).start()
     await shows(ada, "/workers", "2 processes answer")
+
+
+async def test_workers_shows_which_event_loop_was_held_up(ada: Browser, operator: Connection) -> None:
+    """For long, as a warning; of a process of an older version nothing is known."""
+    me = describe_self("upload", "")
+    await Responder(operator, partial(replace, me, host="blocked", loop_lag_seconds=1.234)).start()
+    await Responder(operator, partial(replace, me, host="old")).start()
+    await shows(ada, "/workers", ">blocked<")
+    await shows(ada, "/workers", ">old<")
+    rows = {row.partition("<td>")[2].partition("<")[0]: row for row in (await text_of(ada, "/workers")).split("<tr>")}
+    assert '<td class="number warning">1.23 s</td>' in rows["blocked"]
+    assert '<td class="number"></td></tr>' in rows["old"]
