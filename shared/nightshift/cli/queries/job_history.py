@@ -6,7 +6,7 @@ The stream keeps three days of all jobs: whoever shows a page reads back for a m
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -21,7 +21,7 @@ from nightshift.topology.event_stream import EVENTS_STREAM
 
 MOST_FOLLOW_UPS = 100
 _CHUNK = 500
-"""Messages that are read in order, before those in front of them."""
+"""So many messages are read in order, at least, before those in front of them."""
 _FOLLOW_UP = re.compile(r"([a-z][a-z0-9-]*)/([a-z][a-z0-9.-]*)/([A-Za-z0-9_~-]{1,200})/[0-9]{1,6}/[0-9a-f]{16}")
 """The id that the outbox makes for a follow-up job."""
 
@@ -73,13 +73,22 @@ async def read_back(
     """
     oldest, end = await _kept(connection, job_id)
     end, until = min(end, before or sys.maxsize), time.monotonic() + seconds
-    found, subject = list[tuple[int, Told]](), wire.events_subject(wire.service_of(job_type))
+    found, subject, step = list[tuple[int, Told]](), wire.events_subject(wire.service_of(job_type)), _CHUNK
     while end > oldest:
-        start = max(oldest, end - _CHUNK)
-        found = [one async for one in _told(connection, subject, range(start, end), job_type, job_id)] + found
+        start = max(oldest, end - step)
+        page = await direct_get.page(connection, EVENTS_STREAM, subject, start)
+        behind = page[-1].sequence + 1 if page else end
+        if behind < end and step > _CHUNK:  # others told less than was thought: not so far back at once
+            step = max(_CHUNK, behind - start) if time.monotonic() < until else _CHUNK
+            continue
+        read = [one for one in page if one.sequence < end]
+        read += [one async for one in _between(connection, subject, range(behind, end))]
+        found = [*_told(read, job_type, job_id), *found]
         end = start
         if time.monotonic() >= until:
             break
+        if len(read) < direct_get.PAGE // 2:  # most of what is there was told by others
+            step *= 2
     return History([told for _, told in found], found[0][0] if found else end, end if end > oldest else None)
 
 
@@ -115,12 +124,10 @@ async def _kept(connection: Connection, job_id: str) -> tuple[int, int]:
     return oldest, end
 
 
-async def _told(
-    connection: Connection, subject: str, sequences: range, job_type: str, job_id: str
-) -> AsyncIterator[tuple[int, Told]]:
+def _told(messages: Iterable[StoredMessage], job_type: str, job_id: str) -> Iterator[tuple[int, Told]]:
     named = wire.storable_id(job_id)
     needle = b'"id":' + msgspec.json.encode(named)
-    async for message in _between(connection, subject, sequences):
+    for message in messages:
         if needle in message.body and (told := read_events(message.body)) is not None:
             for event in told.events:
                 if (event.type, event.id) == (job_type, named):

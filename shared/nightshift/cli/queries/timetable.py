@@ -1,5 +1,6 @@
 """The schedules: their entries in the timetable, and their events at the broker."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
 from nightshift.cli.client.context import Context
 from nightshift.cli.queries.announced import announced, announced_elsewhere
-from nightshift.cli.queries.streams import last_on, must_exist, stored_at
+from nightshift.cli.queries.streams import must_exist, stored_at
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.contract.cron import event_subject, manual_subject
 from nightshift.scheduler.cron.schedule import Schedule
@@ -92,11 +93,12 @@ async def find_schedule(context: Context, name: str) -> Schedule:
 
 async def entries(connection: Connection, timetable: Sequence[Schedule], now: datetime) -> list[ScheduleRow]:
     """Return every schedule, also those of another SCHEDULES_FILE that are announced; the one due next comes first."""
+    known = {schedule.name for schedule in timetable}
     await must_exist(connection, CRON_STREAM)
-    stopped, known = await paused(connection), {schedule.name for schedule in timetable}
-    elsewhere = await announced_elsewhere(connection, known, now)
+    stopped, elsewhere = await asyncio.gather(paused(connection), announced_elsewhere(connection, known, now))
     rows = listing([*timetable, *elsewhere], now, 1)
-    return [await _entry(connection, row, row.name in stopped, row.name not in known) for row in rows]
+    last = await direct_get.read_last(connection, CRON_STREAM, [event_subject(row.name) for row in rows])
+    return [_entry(row, last.get(event_subject(row.name)), row.name in stopped, row.name not in known) for row in rows]
 
 
 async def paused(connection: Connection) -> frozenset[str]:
@@ -105,8 +107,7 @@ async def paused(connection: Connection) -> frozenset[str]:
     return await schedule_pauses.paused(connection)
 
 
-async def _entry(connection: Connection, row: Listed, stopped: bool, elsewhere: bool) -> ScheduleRow:  # noqa: FBT001 - private, one caller
-    last = await last_on(connection, CRON_STREAM, event_subject(row.name))
+def _entry(row: Listed, last: StoredMessage | None, stopped: bool, elsewhere: bool) -> ScheduleRow:  # noqa: FBT001 - private, one caller
     event = None if last is None else fired_event(last)
     return ScheduleRow(
         name=row.name,

@@ -1,5 +1,6 @@
 """The job types of a service: how many jobs of each wait or are dead, and what became of those that were run."""
 
+import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -34,8 +35,10 @@ async def type_rows(
     Raises:
         CommandError: its streams do not exist.
     """
-    waiting = await stream_info(connection, queue_stream(service), subjects_filter=f"jobs.{service}.>")
-    dead = await stream_info(connection, dead_letter_stream(service), subjects_filter=f"dead.{service}.>")
+    waiting, dead = await asyncio.gather(
+        stream_info(connection, queue_stream(service), subjects_filter=f"jobs.{service}.>"),
+        stream_info(connection, dead_letter_stream(service), subjects_filter=f"dead.{service}.>"),
+    )
     in_queue: dict[str, int] = waiting["state"].get("subjects") or {}
     in_dlq: dict[str, int] = dead["state"].get("subjects") or {}
     names = set(catalogue.types_of(service))

@@ -1,5 +1,6 @@
 """Queue: how full it is, its types, what waits in it, and its workers."""
 
+import asyncio
 from datetime import timedelta
 
 from starlette.responses import Response
@@ -27,11 +28,13 @@ async def show(visit: Visit) -> Response:
     sample = figures.sample
     mine = workers_of(sample.workers, service) if sample else []
     catalogue, query = console.operator.catalogue, visit.query
-    types = await console.answers.of(
-        Question(("types", service), 2), lambda: type_rows(console.connection, catalogue, service, mine)
-    )
     asked = ("waiting", service, *(query.get(name, "") for name in ("type", "after", "at")))
-    waiting = await console.answers.of(Question(asked, 2), lambda: waiting_page(console.connection, service, query))
+    types, waiting = await asyncio.gather(
+        console.answers.of(
+            Question(("types", service), 2), lambda: type_rows(console.connection, catalogue, service, mine)
+        ),
+        console.answers.of(Question(asked, 2), lambda: waiting_page(console.connection, service, query)),
+    )
     row = sample.queue(service) if sample else None
     streams = (queue_stream(service), later_stream(service), dead_letter_stream(service))
     return page(

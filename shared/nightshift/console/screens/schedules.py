@@ -25,8 +25,8 @@ _NEXT, _HISTORY = 10, 50
 _DAYS = (1, 7)
 _MOST_MISSED = 100
 _FARTHEST = timedelta(days=3_650)
-_LOOKED_UP = 4
-"""Requests besides one for each schedule."""
+_LOOKED_UP = 5
+"""Requests, however many schedules there are."""
 
 
 class Announced(NamedTuple):
@@ -42,8 +42,9 @@ async def show(visit: Visit) -> Response:
     if days not in map(str, _DAYS):
         raise Refused(400, f"The calendar is of {' or '.join(map(str, _DAYS))} days.")
     known = timetable.schedules(console.operator)
-    question = Question("schedules", len(known) + _LOOKED_UP)
-    rows = await console.answers.of(question, lambda: timetable.entries(console.connection, known, utc_now()))
+    rows = await console.answers.of(
+        Question("schedules", _LOOKED_UP), lambda: timetable.entries(console.connection, known, utc_now())
+    )
     span = timedelta(days=int(days))
     due = await console.answers.of(Question(("calendar", days), 0), lambda: _calendar(known, span))
     return page(
@@ -65,11 +66,13 @@ async def _calendar(schedules: Sequence[Schedule], span: timedelta) -> Calendar:
 async def show_one(visit: Visit) -> Response:
     """Show what is due next of one, and what was announced."""
     console, schedule, now = visit.console, await schedule_at(visit), utc_now()
-    stopped = await console.answers.of(Question("paused", 2), lambda: timetable.paused(console.connection))
-    is_paused = schedule.name in stopped
-    fired = await console.answers.of(
-        Question(("schedule", schedule.name), 2), lambda: timetable.history(console.connection, schedule.name)
+    stopped, fired = await asyncio.gather(
+        console.answers.of(Question("paused", 2), lambda: timetable.paused(console.connection)),
+        console.answers.of(
+            Question(("schedule", schedule.name), 2), lambda: timetable.history(console.connection, schedule.name)
+        ),
     )
+    is_paused = schedule.name in stopped
     return page(
         visit,
         "schedule.html.j2",
