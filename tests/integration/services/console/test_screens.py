@@ -181,7 +181,11 @@ async def test_schedules_show_what_is_due_and_what_is_paused(ada: Browser, opera
 async def test_workers_shows_every_process_that_answers(ada: Browser, operator: Connection) -> None:
     """The console itself, and a worker."""
     await Responder(operator, lambda: describe_self("email", "http://127.0.0.1:1")).start()
-    await shows(ada, "/workers", "2 processes answer")
+    await shows(ada, "/workers", '<th scope="row">email</th>')
+    text = (await text_of(ada, "/workers")).partition('id="gone"')[0]
+    rows = text.split('<th scope="row">')[1:]
+    assert any(row.startswith("console<") for row in rows)
+    assert f"{len(rows)} processes answer" in text
 
 
 async def test_workers_shows_which_event_loop_was_held_up(ada: Browser, operator: Connection) -> None:
