@@ -19,10 +19,10 @@ from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
 from nightshift.topology.discovery import Responder, WorkerInfo, describe_self
 from nightshift.worker.event_feed import EventFeed
-from tests.harness import provisioned
+from tests.harness import eventually, provisioned
 from tests.integration.services.console import seed
 from tests.integration.services.console.bulks import begin_redrive, hidden_in, shows
-from tests.integration.services.console.harness import Console, console, people
+from tests.integration.services.console.harness import Browser, Console, console, people
 from tests.pictures.screens import JOB
 from tests.servers import running
 
@@ -58,7 +58,13 @@ async def stage(folder: Path) -> AsyncIterator[Console]:
                 answer = await browser.send(pause, on=pause, **(asked | why))
                 assert answer.status_code == 200, answer.text
                 await begin_redrive(browser, "TimeoutError", letters=3, canary=1)
+                await eventually(lambda: _rests(browser), what="the queues rest, after what the canary added")
             yield desk
+
+
+async def _rests(browser: Browser) -> bool:
+    text = (await browser.open("/queues/email")).text
+    return "<dd>241 " in text and "Full in" not in text
 
 
 def _worker(service: str, number: int) -> WorkerInfo:
