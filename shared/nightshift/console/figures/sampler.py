@@ -156,9 +156,6 @@ class Sampler:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _read(self, before: Sample | None) -> Sample:
-        return await read_sample(self._connection, self._topology, self._presence, self._retries, before)
-
     def _failed(self, why: str) -> None:
         if not self._figures.error:
             _log.warning("no_figures", f"the figures cannot be read: {why}")
