@@ -5,6 +5,7 @@ JSON at last: the mismatches of each pact, by file name.
 """
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -29,12 +30,17 @@ def verify(pact: Pact) -> list[str]:
         metadata = {"contentType": "application/json", "subject": message.subject, **message.headers}
         return {"contents": message.body, "metadata": metadata, "content_type": "application/json"}
 
-    verifier = Verifier(pact.provider).message_handler(produce).add_source(str(pact.path))
-    try:
-        verifier.state_handler(lambda **_: None, teardown=False).verify()
-    except RuntimeError:
-        return list(_mismatches(verifier.results))
-    return []
+    while True:
+        verifier = Verifier(pact.provider).message_handler(produce).add_source(str(pact.path))
+        try:
+            verifier.state_handler(lambda **_: None, teardown=False).verify()
+        except RuntimeError:
+            return list(_mismatches(verifier.results))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:  # it chooses a port first and takes it then: somebody was faster
+                raise
+        else:
+            return []
 
 
 def _mismatches(results: Mapping[str, Any]) -> Iterator[str]:

@@ -51,8 +51,15 @@ async def typed(stack: Stack, line: str) -> str:
     line = re.sub(r"^python ", f"'{sys.executable}' ", line)
     environ = {**os.environ, **stack.environment(), "TZ": "UTC"}
     process = await asyncio.create_subprocess_shell(line, cwd=ROOT, env=environ, stdout=PIPE, stderr=STDOUT)
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
+    assert process.stdout is not None
+    output = b""
+    try:
+        async with asyncio.timeout(60):
+            async for said in process.stdout:
+                output += said
+            await process.wait()
+    except TimeoutError:
+        process.kill()
     assert process.returncode == 0, output.decode()
     return output.decode()
 

@@ -31,7 +31,8 @@ async def workers(
                     ran.append(job_id)
                     event = JobEvent(type=wire.type_of(message.subject), id=job_id, what=outcome(job_id))
                     body = msgspec.json.encode(JobEvents(at=utc_now(), events=(event,)))
-                    await connection.jetstream().publish(wire.events_subject(service), body)
+                    # As workers do, without waiting for an answer: one that is late would keep the job for a minute.
+                    await connection.publish(wire.events_subject(service), body)
                     await message.ack()
 
     working = asyncio.create_task(work())

@@ -98,8 +98,8 @@ async def test_a_page_of_a_queue_begins_behind_what_is_done_in_it(
     began = int((await manage(full, "STREAM.INFO.EMAIL"))["state"]["first_seq"])
     client, _ = viewer
     text = (await client.get("/queues/email")).text
-    (first, *_) = re.findall(r'<tr><td class="number">([\d,]+)</td>', text.partition('id="waiting"')[2])
-    assert first == f"{began + DONE:,}"
+    (first, *_) = re.findall(r'<tr><td class="number">(\d+)</td>', text.partition('id="waiting"')[2])
+    assert first == f"{began + DONE}"
     assert f"<dd>{WAITING:,}" in text
 
 
