@@ -194,22 +194,37 @@ async def _messages(monitor: str) -> int:
         return int((await client.get(f"{monitor}/varz")).json()["in_msgs"])
 
 
+@asynccontextmanager
+async def provisioned(folder: Path, declared: Topology) -> AsyncIterator[tuple[Broker, Connection]]:
+    """A broker in a folder, with these streams and nothing in them, and a connection to it."""
+    (folder / "broker").mkdir()
+    broker = Broker(folder / "broker")
+    await broker.start()
+    try:
+        connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
+        await provision_broker(connection, declared)
+        yield broker, connection
+        await connection.close()
+    finally:
+        await broker.kill()
+
+
+async def until_known(client: httpx.AsyncClient, dead: int) -> None:
+    """Wait until a console knows so many dead letters of email."""
+    while f"{dead:,} dead letter" not in (await client.get("/dead?service=email")).text:
+        await asyncio.sleep(0.05)
+
+
 async def measure(options: argparse.Namespace) -> dict[str, str]:
     """Return the rows of the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "broker").mkdir()
-        broker = Broker(folder / "broker")
-        await broker.start()
-        try:
-            connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
-            await provision_broker(connection, bench_topology(bulk=options.bulk))
+        async with provisioned(folder, bench_topology(bulk=options.bulk)) as (broker, connection):
             await seed(connection, options.waiting + options.done, options.later, options.dead)
             await work_off(connection, options.done)
             started = time.perf_counter()
             async with console(folder, broker.url) as (client, pid):
-                while f"{options.dead:,} dead letter" not in (await client.get("/dead?service=email")).text:
-                    await asyncio.sleep(0.05)
+                await until_known(client, options.dead)
                 rows = {"from its start until every dead letter is known": f"{time.perf_counter() - started:.1f} s"}
                 rows |= await screens(client, options)
                 changing = asyncio.ensure_future(trickle(connection))
@@ -224,9 +239,6 @@ async def measure(options: argparse.Namespace) -> dict[str, str]:
                     )
                     rows[titled] = await churn(client, connection, pid, options.minutes)
                 changing.cancel()
-            await connection.close()
-        finally:
-            await broker.kill()
     return rows
 
 

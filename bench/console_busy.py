@@ -15,15 +15,11 @@ from typing import NamedTuple
 import httpx
 import msgspec
 
-from bench.console import console, seed
+from bench.console import console, provisioned, seed, until_known
 from bench.full_load import FullLoad, full_load
 from bench.processor_time import processor_seconds
 from bench.report import write_figures
-from nightshift.broker import connect
-from nightshift.config.settings import ProcessSettings
 from nightshift.contract.catalogue import load_catalogue
-from nightshift.embedded.servers.broker import Broker
-from nightshift.topology.provisioning import provision_broker
 from nightshift.topology.topology import declared_topology
 
 CONTRACTS = "contracts,bench.worker"
@@ -102,17 +98,10 @@ async def measure(options: argparse.Namespace) -> dict[str, str]:
     """Return the rows of the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "broker").mkdir()
-        broker = Broker(folder / "broker")
-        await broker.start()
-        try:
-            connection = await connect(ProcessSettings(nats_url=broker.url), name="bench")
-            await provision_broker(connection, declared_topology(load_catalogue(CONTRACTS)))
+        async with provisioned(folder, declared_topology(load_catalogue(CONTRACTS))) as (broker, connection):
             await seed(connection, options.waiting, options.later, options.dead)
-            await connection.close()
             async with console(folder, broker.url, CONTRACTS_PACKAGE=CONTRACTS) as (client, pid):
-                while f"{options.dead:,} dead letter" not in (await client.get("/dead?service=email")).text:
-                    await asyncio.sleep(0.05)
+                await until_known(client, options.dead)
                 for _, path in itertools.islice(visits(), len(PAGES)):  # the first of each makes its template
                     (await client.get(path)).raise_for_status()
                 async with full_load(broker.url, folder, options.jobs) as load:
@@ -121,8 +110,6 @@ async def measure(options: argparse.Namespace) -> dict[str, str]:
                     opened = await open_pages(client, load, options.seconds)
                     share = (processor_seconds(pid) - before) / (time.perf_counter() - began)
             rows = figures(opened, in_the_server(folder / "console.log"))
-        finally:
-            await broker.kill()
     return rows | {
         "the worker meanwhile": f"{statistics.median(load.rates):,.0f} jobs/s",
         "the console meanwhile": f"{share:.0%} of a core",
