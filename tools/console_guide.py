@@ -10,6 +10,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from tools.generated import bring_up_to_date
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "operations.md"
 PAGE = ROOT / "shared" / "nightshift" / "console" / "templates" / "operations.html.j2"
@@ -86,13 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is stale")
     options = parser.parse_args(arguments)
     wanted = page(DOCUMENT.read_text(encoding="utf-8"))
-    if options.check:
-        stale = not PAGE.exists() or PAGE.read_text(encoding="utf-8") != wanted
-        if stale:
-            print(f"{PAGE.name} is stale: run `make guide`, and commit it", file=sys.stderr)
-        return int(stale)
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
+    return bring_up_to_date(PAGE, wanted, check=options.check, command="make guide")
 
 
 if __name__ == "__main__":

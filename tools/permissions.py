@@ -11,6 +11,7 @@ from nightshift.topology.permissions import IMPORTED_API, Permissions, users
 from nightshift.topology.topology import declared_topology
 from schema.access import OBJECTS, TABLES
 from tools.access_tables import database_table, object_table
+from tools.generated import bring_up_to_date
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "security.md"
 _EVERYTHING = ">"
@@ -104,14 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when the page is stale")
     options = parser.parse_args(arguments)
-    text = PAGE.read_text(encoding="utf-8")
-    wanted = page(text)
-    if options.check:
-        if text != wanted:
-            print(f"{PAGE.name} is stale: run `make permissions`, and commit it", file=sys.stderr)
-        return int(text != wanted)
-    PAGE.write_text(wanted, encoding="utf-8")
-    return 0
+    wanted = page(PAGE.read_text(encoding="utf-8"))
+    return bring_up_to_date(PAGE, wanted, check=options.check, command="make permissions")
 
 
 if __name__ == "__main__":
