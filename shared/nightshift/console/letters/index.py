@@ -124,15 +124,13 @@ class LetterIndex:
             died, service, sequence = before.split(":")
             clauses.append("(died, service, sequence) < (?, ?, ?)")
             values += [float(died), service, _sequence(sequence)]
-        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        query = f"SELECT * FROM letters {where} ORDER BY died DESC, service DESC, sequence DESC LIMIT {PAGE}"  # noqa: S608
+        query = f"SELECT * FROM letters {_where(clauses)} ORDER BY died DESC, service DESC, sequence DESC LIMIT {PAGE}"  # noqa: S608
         return [read_row(row) for row in self.query(query, values)]
 
     def count(self, wanted: Wanted) -> int:
         """Return how many letters there are."""
         clauses, values = conditions(wanted)
-        where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        ((found,),) = self.query(f"SELECT count(*) FROM letters {where}", values)  # noqa: S608
+        ((found,),) = self.query(f"SELECT count(*) FROM letters {_where(clauses)}", values)  # noqa: S608
         return int(found)
 
     def query(self, query: str, values: Sequence[object]) -> list[Any]:
@@ -215,3 +213,7 @@ def _sequence(text: str) -> int:
     if not 0 <= number < _END:
         raise ValueError(text)
     return number
+
+
+def _where(clauses: Sequence[str]) -> str:
+    return f"WHERE {' AND '.join(clauses)}" if clauses else ""
