@@ -33,8 +33,8 @@ from nightshift.worker.router import Route, route
 from schema.tables import activity_logs
 
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "")
-SLOTS = 2000 if "postgres" in sys.argv else 1000
-"""For jobs as small as these; on PostgreSQL more, so that jobs are under way while a commit reaches the disk."""
+SLOTS = 100 if "as-installed" in sys.argv else 4000 if "no-op" in sys.argv else 2000 if "postgres" in sys.argv else 1000
+"""For jobs as small as these: more where they only wait, for the broker's next ones or for a commit on PostgreSQL."""
 _EFFECT = insert(activity_logs)
 
 

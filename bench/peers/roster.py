@@ -46,6 +46,13 @@ PEERS = (
     ),
     Peer("nightshift, at least once", "nightshift_peer", _module("nightshift_peer", "no-op"), NATS, own=True),
     Peer(
+        "nightshift, at least once, SLOTS as installed (100)",
+        "nightshift_peer",
+        _module("nightshift_peer", "no-op", "as-installed"),
+        NATS,
+        own=True,
+    ),
+    Peer(
         "nightshift, one row exactly once, SQLite",
         "nightshift_peer",
         _module("nightshift_peer", "effect"),
