@@ -3,6 +3,7 @@
 The stream keeps three days of all jobs: whoever shows a page reads back for a moment, says how far, and can go on.
 """
 
+import asyncio
 import re
 import sys
 import time
@@ -71,9 +72,10 @@ async def read_back(
         Unavailable: the broker is unavailable.
         CommandError: there is no stream of events.
     """
-    oldest, end = await _kept(connection, job_id)
+    subject = wire.events_subject(wire.service_of(job_type))
+    oldest, end = await _kept(connection, job_id, subject)
     end, until = min(end, before or sys.maxsize), time.monotonic() + seconds
-    found, subject, step = list[tuple[int, Told]](), wire.events_subject(wire.service_of(job_type)), _CHUNK
+    found, step = list[tuple[int, Told]](), _CHUNK
     while end > oldest:
         start = max(oldest, end - step)
         page = await direct_get.page(connection, EVENTS_STREAM, subject, start)
@@ -114,12 +116,14 @@ async def read_kin(
     return Kin(newest, complete=True)
 
 
-async def _kept(connection: Connection, job_id: str) -> tuple[int, int]:
-    """Return the first sequence that may tell of a job, and the one behind the last."""
-    state = (await stream_info(connection, EVENTS_STREAM))["state"]
-    oldest, end = max(1, int(state["first_seq"])), int(state["last_seq"]) + 1
+async def _kept(connection: Connection, job_id: str, subject: str) -> tuple[int, int]:
+    """Return the first sequence that may tell of a job on a subject, and the one behind the last."""
+    info, newest = await asyncio.gather(
+        stream_info(connection, EVENTS_STREAM), direct_get.read_last(connection, EVENTS_STREAM, [subject])
+    )
+    oldest, end = max(1, int(info["state"]["first_seq"])), newest[subject].sequence + 1 if newest else 0
     made = not_before(job_id)
-    if made is not None:
+    if newest and made is not None:
         oldest = await direct_get.first_since(connection, EVENTS_STREAM, made) or end
     return oldest, end
 

@@ -92,6 +92,10 @@ class Sample(msgspec.Struct, frozen=True):
         """Return the figures of a service."""
         return next(row for row in self.queues if row.service == service)
 
+    def consumer(self, service: str) -> Mapping[str, Any]:
+        """Return what the broker says of the consumer of a service's queue."""
+        return self.consumers[queue_stream(service), service].info
+
     def mark(self, stream: str) -> Mark | None:
         """Return the state of a stream in short; None if there is no such stream."""
         return _mark(self.states.get(stream))

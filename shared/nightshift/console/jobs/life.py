@@ -1,5 +1,6 @@
 """All that a page tells of one job: its places, what was told of it, its kin, and its stored copy."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from nightshift.cli.queries.job_history import (
 from nightshift.cli.queries.location import Location
 from nightshift.cli.terminal.exit_codes import CommandError
 from nightshift.console.context import ConsoleContext
-from nightshift.console.jobs.places import SMALL_QUEUE, QueueSearch, places_of, search_queue, stored_copy
+from nightshift.console.jobs.places import SMALL_QUEUE, SMALL_SECONDS, QueueSearch, places_of, search_queue, stored_copy
 from nightshift.contract import wire
 from nightshift.messaging.ledger import LedgerEntry, find
 from nightshift.messaging.tracing import trace_id_in
@@ -90,9 +91,10 @@ async def life_of(
     console: ConsoleContext, job_type: str, job_id: str, *, before: int | None, search: tuple[int, int] | None
 ) -> Life:
     """Look up a job; `before` is where reading back goes on, `search` where that of its queue goes on, and how far."""
-    places, notices = await places_of(console, job_id, [job_type])
     async with console.reading:
-        history = await _history(console, job_type, job_id, before, notices)
+        (places, unseen), (history, untold) = await asyncio.gather(
+            places_of(console, job_id, [job_type]), _history(console, job_type, job_id, before)
+        )
         found = await _search(console, job_type, job_id, search, places)
         if found is not None and found.found is not None:
             places.append(found.found)
@@ -113,7 +115,7 @@ async def life_of(
         others=others,
         kin_complete=kin.complete,
         search=found,
-        notices=notices,
+        notices=[*unseen, *untold],
     )
 
 
@@ -124,13 +126,13 @@ def trace_of(told: Sequence[Told], copy: StoredMessage | None) -> str:
 
 
 async def _history(
-    console: ConsoleContext, job_type: str, job_id: str, before: int | None, notices: list[str]
-) -> History:
+    console: ConsoleContext, job_type: str, job_id: str, before: int | None
+) -> tuple[History, list[str]]:
+    """Return what was told of a job, and what has to be said of that."""
     try:
-        return await read_back(console.connection, job_type, job_id, seconds=READ_SECONDS, before=before)
+        return await read_back(console.connection, job_type, job_id, seconds=READ_SECONDS, before=before), []
     except (Unavailable, CommandError) as away:
-        notices.append(f"{away}. What was told of it is not shown.")
-        return History([], 0, None)
+        return History([], 0, None), [f"{away}. What was told of it is not shown."]
 
 
 async def _search(
@@ -139,7 +141,7 @@ async def _search(
     if wanted is None:
         if places:
             return None
-        wanted = (0, SMALL_QUEUE)
+        return await search_queue(console, job_type, job_id, 0, SMALL_QUEUE, seconds=SMALL_SECONDS)
     return await search_queue(console, job_type, job_id, *wanted)
 
 

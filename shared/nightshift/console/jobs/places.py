@@ -1,6 +1,8 @@
 """Where a job is, by look-ups that cost the same however much waits; and, when asked to, a search of its queue."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
@@ -19,8 +21,8 @@ from nightshift.topology.topology import dead_letter_stream, later_stream, queue
 from nightshift.worker.in_flight import job_of
 
 _OUTBOX_SECONDS = 0.5
-SMALL_QUEUE = 2_000
-"""So many jobs are looked through unasked."""
+SMALL_QUEUE, SMALL_SECONDS = 2_000, 0.03
+"""So many jobs are looked through unasked, and for so long."""
 LOOKED_THROUGH = 200_000
 """Jobs of a queue that one request looks through at most."""
 
@@ -43,33 +45,49 @@ class QueueSearch(NamedTuple):
 
 async def places_of(console: ConsoleContext, job_id: str, types: Sequence[str]) -> Places:
     """Return the places of a job among those of some types, without reading a queue."""
-    found = [_of_letter(row) for row in console.letters.index.of_job(job_id) if row.type in types]
-    notices = list[str]()
+    dead = [_of_letter(row) for row in console.letters.index.of_job(job_id) if row.type in types]
+    later, stored = await asyncio.gather(_later(console, job_id, types), _in_database(console, job_id, types))
+    found = [*dead, *later.found, *stored.found]
+    return Places(sorted(found, key=lambda place: RANK.index(place.state)), [*later.notices, *stored.notices])
+
+
+async def _later(console: ConsoleContext, job_id: str, types: Sequence[str]) -> Places:
     try:
-        found += [place for name in types async for place in later_locations(console.operator, name, job_id)]
+        of_types = await asyncio.gather(*(_later_of_type(console, name, job_id) for name in types))
     except Unavailable as away:
-        notices.append(f"{away}. What waits for its time is not shown.")
-    database = console.operator.database()
-    if database is not None:
-        try:
-            async with asyncio.timeout(_OUTBOX_SECONDS):
-                found += [place async for place in finished(database, job_id, types)]
-                found += [place async for place in unpublished(database, job_id, types)]
-        except Unavailable as away:
-            notices.append(f"{away}. What is done is not shown.")
-        except TimeoutError:
-            notices.append("The outbox is long and was not looked through to its end.")
-    return Places(sorted(found, key=lambda place: RANK.index(place.state)), notices)
+        return Places([], [f"{away}. What waits for its time is not shown."])
+    return Places([place for found in of_types for place in found], [])
 
 
-async def search_queue(console: ConsoleContext, job_type: str, job_id: str, after: int, most: int) -> QueueSearch:
-    """Look for a job in its queue, the oldest first, behind a sequence, through so many at most.
+async def _later_of_type(console: ConsoleContext, job_type: str, job_id: str) -> list[Location]:
+    return [place async for place in later_locations(console.operator, job_type, job_id)]
+
+
+async def _in_database(console: ConsoleContext, job_id: str, types: Sequence[str]) -> Places:
+    database, found = console.operator.database(), list[Location]()
+    if database is None:
+        return Places([], [])
+    try:
+        async with asyncio.timeout(_OUTBOX_SECONDS):
+            found += [place async for place in finished(database, job_id, types)]
+            found += [place async for place in unpublished(database, job_id, types)]
+    except Unavailable as away:
+        return Places(found, [f"{away}. What is done is not shown."])
+    except TimeoutError:
+        return Places(found, ["The outbox is long and was not looked through to its end."])
+    return Places(found, [])
+
+
+async def search_queue(
+    console: ConsoleContext, job_type: str, job_id: str, after: int, most: int, *, seconds: float = math.inf
+) -> QueueSearch:
+    """Look for a job in its queue, the oldest first, behind a sequence, through so many and for so long at most.
 
     Raises:
         Unavailable: the broker is unavailable.
         CommandError: there is no such queue.
     """
-    connection, service = console.connection, wire.service_of(job_type)
+    connection, service, until = console.connection, wire.service_of(job_type), time.monotonic() + seconds
     stream, subject = queue_stream(service), wire.job_subject(job_type)
     info = await consumer_info(connection, stream, service)
     left = int(info.get("num_pending", 0)) + int(info.get("num_ack_pending", 0))
@@ -82,7 +100,7 @@ async def search_queue(console: ConsoleContext, job_type: str, job_id: str, afte
                     place = in_queue(console.operator, message, service, started=message.sequence <= delivered)
                     return QueueSearch(place, looked, left, None)
             looked, last = looked + len(page), page[-1].sequence
-            if looked >= most:
+            if looked >= most or time.monotonic() >= until:
                 return QueueSearch(None, looked, left, last)
     return QueueSearch(None, looked, left, None)
 

@@ -27,13 +27,14 @@ async def show(visit: Visit) -> Response:
     figures = await console.sampler.current()
     sample = figures.sample
     mine = workers_of(sample.workers, service) if sample else []
+    consumer = sample.consumer(service) if sample else None
     catalogue, query = console.operator.catalogue, visit.query
     asked = ("waiting", service, *(query.get(name, "") for name in ("type", "after", "at")))
     types, waiting = await asyncio.gather(
         console.answers.of(
             Question(("types", service), 2), lambda: type_rows(console.connection, catalogue, service, mine)
         ),
-        console.answers.of(Question(asked, 2), lambda: waiting_page(console.connection, service, query)),
+        console.answers.of(Question(asked, 1), lambda: waiting_page(console.connection, service, query, consumer)),
     )
     row = sample.queue(service) if sample else None
     streams = (queue_stream(service), later_stream(service), dead_letter_stream(service))

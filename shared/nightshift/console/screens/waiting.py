@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nightshift.broker import Connection, direct_get
 from nightshift.cli.queries.streams import consumer_info, stored_at
@@ -34,8 +34,12 @@ class WaitingPage(NamedTuple):
     after: int | None
 
 
-async def waiting_page(connection: Connection, service: str, query: Mapping[str, str]) -> WaitingPage:
+async def waiting_page(
+    connection: Connection, service: str, query: Mapping[str, str], consumer: Mapping[str, Any] | None
+) -> WaitingPage:
     """Return the page that the address asks for: `after` a sequence, or from a time on (`at`), of one `type` or all.
+
+    `consumer` is what the last look at the broker has found of the queue's consumer; None: it is asked for.
 
     Raises:
         Refused: a parameter cannot be read.
@@ -44,7 +48,7 @@ async def waiting_page(connection: Connection, service: str, query: Mapping[str,
     stream, job_type = queue_stream(service), query.get("type", "")
     if job_type and (wire.service_of(job_type) != service or not _is_plain(job_type)):
         raise Refused(400, f"{job_type[:80]!r} is no job type of {service}.")
-    info = await consumer_info(connection, stream, service)
+    info = consumer or await consumer_info(connection, stream, service)
     floor, delivered = int(info["ack_floor"]["stream_seq"]), int(info["delivered"]["stream_seq"])
     start = max(floor, sequence(query.get("after", ""))) + 1
     at = instant(query.get("at", ""))

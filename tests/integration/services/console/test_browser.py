@@ -55,6 +55,12 @@ async def test_every_page_fits_asks_nobody_else_and_runs_nothing_that_a_job_says
     await seed.dead(operator, f"{seed.HOSTILE} {'long' * 100}", job_id=seed.HOSTILE)
     async with page_of(chromium, color_scheme=scheme) as (page, heard):
         await sign_in_by_keyboard(page, desk)
+
+        async def is_known() -> bool:
+            await page.goto(f"{desk.url}/dead")
+            return await page.locator('a[href="/dead/redrive"]').count() > 0
+
+        await eventually(is_known, what="the console knows the dead letter")
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 800})
             for path in PAGES:
