@@ -93,15 +93,17 @@ async def _dead(connection: Connection, number: int) -> None:
         wire.DEAD_ATTEMPTS: "12",
         wire.DEAD_TIME: (datetime.now(UTC) - timedelta(seconds=number % 80_000)).isoformat(),
     }
-    await store(connection, wire.dead_subject("email.send"), headers, b'{"to":"ada@example.com","subject":"Hi"}')
+    await store(connection, wire.dead_subject("email.send"), headers, b'{"to":"ada@example.com","subject":"Hi","body":"Hi"}')
 
 
 @asynccontextmanager
-async def console(folder: Path, broker_url: str, **more: str) -> AsyncIterator[tuple[httpx.AsyncClient, int]]:
+async def console(
+    folder: Path, broker_url: str, *, role: str = "viewer", **more: str
+) -> AsyncIterator[tuple[httpx.AsyncClient, int]]:
     """Run a console as a process of its own; yield a client that has signed in, and its process id."""
     port, health = free_ports(2)
     people = folder / "people.toml"
-    people.write_text(f'[users.ada]\nrole = "viewer"\npassword = "{hash_password(PASSWORD)}"\n', encoding="utf-8")
+    people.write_text(f'[users.ada]\nrole = "{role}"\npassword = "{hash_password(PASSWORD)}"\n', encoding="utf-8")
     environment = os.environ | {
         "NATS_URL": broker_url,
         "CONSOLE_PORT": str(port),
