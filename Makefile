@@ -101,7 +101,7 @@ format: $(VENV)/.dev ## Format the code
 bench-quick: $(VENV)/.dev ## Jobs per second beside a plain pull, in a minute
 	@$(RUN) -m bench.quick
 
-bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us: some 30 minutes (needs redis-server and postgresql)
+bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us: some 50 minutes (needs redis-server and postgresql)
 	@$(RUN) -m bench.compare
 	@$(RUN) -m bench.publish
 	@$(RUN) -m bench.enqueue
@@ -112,6 +112,10 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us:
 	@$(RUN) -m bench.waiting
 	@$(RUN) -m bench.uploads --megabytes 400
 	@$(RUN) -m bench.webhooks
+	@$(RUN) -m bench.ledger
+	@$(RUN) -m bench.console
+	@$(RUN) -m bench.console_busy
+	@$(RUN) -m bench.console_redrive
 
 .venv-bench/.ready: bench/requirements.lock
 	@echo "Installing the peers into .venv-bench ..."
