@@ -8,6 +8,7 @@ from tests.repository import ROOT
 
 FOLDER = ROOT / "docs" / "pictures" / "console"
 JOB = "weekly-2026-48"
+REDRIVE = "0" * 31
 SCREENS = {
     "now": "/",
     "queue": "/queues/email",
@@ -20,8 +21,12 @@ SCREENS = {
     "workers": "/workers",
     "plan": "/dead/redrive?error=no+mailbox",
     "redrives": "/bulk",
+    "redrive": f"/bulk/{REDRIVE}",
+    "discard": "/dead/discard?error=no+mailbox",
+    "pause": "/queues/email/pause",
     "send": "/send?type=email.send",
     "audit": "/audit",
+    "help": "/help",
 }
 """The name of each picture, and the address of the screen."""
 _PARTS = ", ".join(f"main {part}" for part in ("h1", "h2", "h3", "th[scope=col]", "dt", "label", "button"))

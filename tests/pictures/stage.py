@@ -23,7 +23,7 @@ from tests.harness import eventually, provisioned
 from tests.integration.services.console import seed
 from tests.integration.services.console.bulks import begin_redrive, hidden_in, shows
 from tests.integration.services.console.harness import Browser, Console, console, people
-from tests.pictures.screens import JOB
+from tests.pictures.screens import JOB, REDRIVE
 from tests.servers import running
 
 AGO = timedelta(minutes=4)
@@ -57,7 +57,7 @@ async def stage(folder: Path) -> AsyncIterator[Console]:
                 why = {"until": "until-resumed", "reason": "the provider asks for it, until their migration is over"}
                 answer = await browser.send(pause, on=pause, **(asked | why))
                 assert answer.status_code == 200, answer.text
-                await begin_redrive(browser, "TimeoutError", letters=3, canary=1)
+                await begin_redrive(browser, "TimeoutError", letters=3, canary=1, name=REDRIVE)
                 await eventually(lambda: _rests(browser), what="the queues rest, after what the canary added")
             yield desk
 

@@ -24,12 +24,12 @@ async def plan(browser: Browser, query: str, kind: str = "redrive", *, letters: 
 
 
 async def begin_redrive(
-    browser: Browser, error: str, *, letters: int, canary: int = 2, share: int = 80, rate: float = 1000
+    browser: Browser, error: str, *, letters: int, canary: int = 2, share: int = 80, rate: float = 1000, name: str = ""
 ) -> str:
-    """Begin a redrive of all whose error has this text; return the path of its page."""
+    """Begin a redrive of all whose error has this text, by a name of its own or a given one; return its page's path."""
     page = await plan(browser, f"error={error}", letters=letters)
     numbers = {"canary": str(canary), "share": str(share), "rate": str(rate)}
-    form = hidden_in(page) | numbers
+    form = hidden_in(page) | numbers | ({"once": name} if name else {})
     answer = await browser.send(f"/dead/redrive?error={error}", **form)
     assert answer.status_code == 200, answer.text
     assert answer.url.path.startswith("/bulk/")
