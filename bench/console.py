@@ -93,7 +93,9 @@ async def _dead(connection: Connection, number: int) -> None:
         wire.DEAD_ATTEMPTS: "12",
         wire.DEAD_TIME: (datetime.now(UTC) - timedelta(seconds=number % 80_000)).isoformat(),
     }
-    await store(connection, wire.dead_subject("email.send"), headers, b'{"to":"ada@example.com","subject":"Hi","body":"Hi"}')
+    await store(
+        connection, wire.dead_subject("email.send"), headers, b'{"to":"ada@example.com","subject":"Hi","body":"Hi"}'
+    )
 
 
 @asynccontextmanager
