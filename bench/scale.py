@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench import worker
+from bench.processor_time import processor_seconds
 from bench.report import write_figures
 from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import manage
@@ -113,12 +114,6 @@ async def opened() -> AsyncIterator[Bench]:
             await connection.close()
         finally:
             await broker.kill()
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(pid: int) -> float:

@@ -10,8 +10,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from bench.processor_time import processor_seconds
 from bench.report import write_figures
-from bench.scale import processor_seconds
 from nightshift.broker import Connection, connect, direct_get
 from nightshift.broker.jetstream import manage
 from nightshift.broker.message import StoredMessage

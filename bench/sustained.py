@@ -22,8 +22,9 @@ import uvloop
 from bench import worker
 from bench.compare import beside, run_once
 from bench.peers.roster import PEERS
+from bench.processor_time import processor_seconds
 from bench.report import write_figures
-from bench.scale import ROOT, processor_seconds
+from bench.scale import ROOT
 from nightshift.broker import BrokerRefusedError, Connection, connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings

@@ -5,7 +5,6 @@ On a machine that does other things as well the rates say little: what the proce
 
 import argparse
 import json
-import os
 import secrets
 import statistics
 import sys
@@ -20,6 +19,7 @@ import uvloop
 
 from bench import http_load
 from bench.http_load import Load, post
+from bench.processor_time import processor_seconds
 from bench.report import write_figures
 from nightshift.broker import connect
 from nightshift.broker.jetstream import manage
@@ -138,22 +138,16 @@ async def measure(requests: int, rounds: int) -> dict[str, Rounds]:
 async def _round(way: Way, requests: int, measured: dict[str, Rounds], number: int) -> None:
     if way.before:
         await way.before()
-    events, spent = way.requests(requests), _processor_seconds(way.process)
+    events, spent = way.requests(requests), processor_seconds(way.process)
     load: Load = await http_load.send(way.port, events, CALLERS)
     load.expect(way.status)
     rounds = measured.setdefault(way.title, Rounds())
     rounds.rates.append(load.rate)
     rounds.latencies_ms += load.latencies_ms
-    rounds.microseconds.append((_processor_seconds(way.process) - spent) / requests * 1e6)
+    rounds.microseconds.append((processor_seconds(way.process) - spent) / requests * 1e6)
     print(
         f"  round {number + 1}  {way.title:<36}{load.rate:>10,.0f} /s {rounds.microseconds[-1]:>8,.0f} µs", flush=True
     )
-
-
-def _processor_seconds(process: int) -> float:
-    """Return what a process has used so far, of all its threads."""
-    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:
