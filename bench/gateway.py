@@ -61,7 +61,7 @@ class Way:
     port: int
     requests: Callable[[int], list[bytes]]
     count: int
-    callers: int = CALLERS
+    callers: int
     status: int = 202
     jobs: int = 1
     unit: str = "requests"
@@ -101,7 +101,7 @@ async def running(folder: Path) -> AsyncIterator["Servers"]:
         await stack.kill()
 
 
-def ways(servers: Servers, requests: int, empty: Callable[[], Awaitable[object]]) -> list[Way]:
+def ways(servers: Servers, requests: int, callers: int, empty: Callable[[], Awaitable[object]]) -> list[Way]:
     """Return every way, in the order in which they take turns."""
     headers = {"Authorization": f"Bearer {servers.key}", "Content-Type": "application/json"}
     pid, port, body = servers.gateway_pid, servers.stack.gateway_port.number, json.dumps(JOB).encode()
@@ -117,31 +117,32 @@ def ways(servers: Servers, requests: int, empty: Callable[[], Awaitable[object]]
             servers.bare_port,
             lambda n: [post("/bare", body, headers)] * n,
             requests,
+            callers,
         ),
-        Way("POST /v1/jobs/email.send", pid, port, lambda n: [one] * n, requests, before=empty),
+        Way("POST /v1/jobs/email.send", pid, port, lambda n: [one] * n, requests, callers, before=empty),
         Way(
             f"batches of {BATCH:,}",
             pid,
             port,
             lambda n: [many] * n,
             batches,
-            callers=BATCH_CALLERS,
+            BATCH_CALLERS,
             jobs=BATCH,
             unit="jobs",
             before=empty,
         ),
-        Way("refused: a wrong key", pid, port, lambda n: [refused] * n, requests, status=401),
+        Way("refused: a wrong key", pid, port, lambda n: [refused] * n, requests, callers, status=401),
     ]
 
 
-async def measure(requests: int, rounds: int) -> dict[str, tuple[Way, Rounds]]:
+async def measure(requests: int, callers: int, rounds: int) -> dict[str, tuple[Way, Rounds]]:
     """Every way in turn, round by round."""
     measured: dict[str, tuple[Way, Rounds]] = {}
     with tempfile.TemporaryDirectory() as name:
         async with running(Path(name)) as servers:
             connection = await connect(ProcessSettings(nats_url=servers.stack.broker.url), name="bench")
             for number in range(rounds):
-                for way in ways(servers, requests, lambda: _emptied(connection)):
+                for way in ways(servers, requests, callers, lambda: _emptied(connection)):
                     if way.before:
                         await way.before()
                     began = processor_seconds(way.pid)
@@ -165,16 +166,19 @@ def main() -> int:
         prog="python -m bench.gateway", description=__doc__, epilog="example: python -m bench.gateway --requests 5000"
     )
     parser.add_argument("--requests", type=int, default=20_000, help="requests per way and round (20000)")
+    parser.add_argument("--callers", type=int, default=CALLERS, help=f"at the same time ({CALLERS})")
+    parser.add_argument("--name", default="gateway", help="of the file in bench/results (gateway)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, interleaved (3)")
     options = parser.parse_args()
-    measured = uvloop.run(measure(options.requests, options.rounds))
+    measured = uvloop.run(measure(options.requests, options.callers, options.rounds))
     rows = {title: rounds.figure(way.unit) for title, (way, rounds) in measured.items()}
     bare, ours = (rounds for _, rounds in list(measured.values())[:2])
     share = statistics.median(ours.rates) / statistics.median(bare.rates)
     alone = statistics.median(bare.processor_us) / statistics.median(ours.processor_us)
     rows["enqueue, of the bare route"] = f"{share:.0%}; by its server's processor time {alone:.0%}"
-    how = f"median of {options.rounds} rounds, {CALLERS} callers (batches: {BATCH_CALLERS}), one process of the gateway"
-    print(write_figures("gateway", f"{how}, client and broker beside it, sync_interval: always", rows))
+    how = f"median of {options.rounds} rounds, {options.callers} callers (batches: {BATCH_CALLERS})"
+    where = "one process of the gateway, client and broker beside it, sync_interval: always"
+    print(write_figures(options.name, f"{how}, {where}", rows))
     return 0
 
 
