@@ -21,13 +21,7 @@ from contracts.email import SendEmail
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import manage
 from nightshift.database import migrate, open_database
-from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
-from nightshift.messaging.publisher import Publisher
-from nightshift.objects.s3 import open_objects
-from nightshift.observability.metrics import Metrics
-from nightshift.runtime.composition import ServiceContext, compose
-from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import route
 
 CANARY, PER_SECOND = 10, 1000
@@ -44,20 +38,12 @@ async def worker_of_email(connection: Connection, folder: Path) -> AsyncIterator
     """Run a worker that does nothing with mails but tell that they are done."""
     await migrate(worker.sqlite_url(folder))
     database = open_database(worker.sqlite_url(folder))
-    objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
-    context = ServiceContext("email", connection, database, objects, Publisher(connection), Metrics([SendEmail.TYPE]))
     consumers = bench_topology(bulk=False).consumers_of("email")
     routes = {SendEmail.TYPE: route(SendEmail, _no_op, inbox=False)}
-    parts = compose(context, routes, consumers, slots=100, limits=JobLimits())
-    await parts.worker.start(parts.pulls)
-    ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
     try:
-        yield
+        async with worker.working("email", connection, database, routes, consumers, slots=100):
+            yield
     finally:
-        await parts.worker.drain(5)
-        ticking.cancel()
-        await parts.circuit.stop()
-        await objects.close()
         await database.close()
 
 
@@ -120,8 +106,8 @@ async def measure(dead: int, rounds: int) -> dict[str, str]:
                 found = [await one_redrive(client, connection) for _ in range(rounds)]
     started, stopped, rates = (sorted(column) for column in zip(*found, strict=True))
     return {
-        "from the press of the button to the first letter": f"{_ms(started)}",
-        "from the press of the button until it has stopped": f"{_ms(stopped)}",
+        "from the press of the button to the first letter": _ms(started),
+        "from the press of the button until it has stopped": _ms(stopped),
         f"letters a second meanwhile, asked for {PER_SECOND:,}": f"{statistics.median(rates):,.0f}",
     }
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from sqlalchemy import insert
 
@@ -19,6 +20,7 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.objects.s3 import open_objects
 from nightshift.observability.metrics import Metrics
 from nightshift.runtime.composition import ServiceContext, compose
+from nightshift.topology.consumer import Consumer
 from nightshift.topology.topology import Topology, topology
 from nightshift.worker import gc_tuning
 from nightshift.worker.job_news import JobNews
@@ -70,6 +72,50 @@ def routes(*, effect: bool, waits: bool = False) -> dict[str, Route]:
     return {RunBench.TYPE: route(RunBench, one_row) if effect else at_least_once}
 
 
+class Working(NamedTuple):
+    """A worker that works: since when (`time.perf_counter`), and what it counts."""
+
+    began: float
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def working(
+    service: str,
+    connection: Connection,
+    database: Database,
+    offered: Mapping[str, Route],
+    consumers: Sequence[Consumer],
+    *,
+    slots: int,
+    news: JobNews | None = None,
+    trims: bool = False,
+) -> AsyncIterator[Working]:
+    """Run a worker as in service, and drain it at the end; with `trims` it empties its queue in bulk, too.
+
+    `JobNews()` tells nobody what becomes of jobs.
+    """
+    objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
+    metrics = Metrics(list(offered))
+    context = ServiceContext(service, connection, database, objects, Publisher(connection), metrics)
+    parts = compose(context, offered, consumers, slots=slots, limits=JobLimits(), news=news)
+    gc_tuning.freeze()
+    began = time.perf_counter()
+    await parts.worker.start(parts.pulls)
+    loops = [parts.worker.tick, parts.trimmer.run] if trims else [parts.worker.tick]
+    beside = [asyncio.create_task(loop(Heartbeat())) for loop in loops]
+    try:
+        yield Working(began, metrics)
+    finally:
+        await parts.worker.drain(5)
+        if trims:
+            await parts.trimmer.finish()
+        for task in beside:
+            task.cancel()
+        await parts.circuit.stop()
+        await objects.close()
+
+
 async def drain(
     connection: Connection,
     database: Database,
@@ -83,25 +129,13 @@ async def drain(
 
     `JobNews()` tells nobody.
     """
-    objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
-    metrics = Metrics([RunBench.TYPE])
-    context = ServiceContext("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = bench_topology().consumers_of("bench")
-    parts = compose(context, offered, consumers, slots=slots, limits=JobLimits(), news=news)
-    gc_tuning.freeze()
-    started = time.perf_counter()
-    await parts.worker.start(parts.pulls)
-    ticking = asyncio.create_task(parts.worker.tick(Heartbeat()))
-    while metrics.finished < jobs:
-        await asyncio.sleep(0.005)
-        if time.perf_counter() - started > 120:
-            raise TimeoutError(f"{metrics.finished} of {jobs} jobs after 120 s")
-    seconds = time.perf_counter() - started
-    await parts.worker.drain(5)
-    ticking.cancel()
-    await parts.circuit.stop()
-    await objects.close()
-    return seconds
+    async with working("bench", connection, database, offered, consumers, slots=slots, news=news) as at_work:
+        while at_work.metrics.finished < jobs:
+            await asyncio.sleep(0.005)
+            if time.perf_counter() - at_work.began > 120:
+                raise TimeoutError(f"{at_work.metrics.finished} of {jobs} jobs after 120 s")
+        return time.perf_counter() - at_work.began
 
 
 def sqlite_url(folder: Path) -> str:

@@ -19,16 +19,10 @@ from nightshift.broker import Connection, connect
 from nightshift.broker.jetstream import manage
 from nightshift.config.settings import ProcessSettings
 from nightshift.database import migrate, open_database
-from nightshift.heartbeat import Heartbeat
 from nightshift.messaging.job import Job
 from nightshift.messaging.publisher import Publisher
-from nightshift.objects.s3 import open_objects
 from nightshift.observability.log import configure
-from nightshift.observability.metrics import Metrics
-from nightshift.runtime.composition import ServiceContext, compose
 from nightshift.topology.provisioning import provision_broker
-from nightshift.worker import gc_tuning
-from nightshift.worker.policies import JobLimits
 from nightshift.worker.router import Route, route
 from schema.tables import activity_logs
 
@@ -67,23 +61,11 @@ async def work(connection: Connection, offered: Mapping[str, Route]) -> None:
     """Works until all jobs are done and settled."""
     await migrate(DATABASE_URL)
     database = open_database(DATABASE_URL)
-    objects = open_objects("http://127.0.0.1:9", "none", "none", "none")
-    metrics = Metrics([worker.RunBench.TYPE])
-    context = ServiceContext("bench", connection, database, objects, Publisher(connection), metrics)
     consumers = worker.bench_topology().consumers_of("bench")
-    parts = compose(context, offered, consumers, slots=SLOTS, limits=JobLimits())
-    gc_tuning.freeze()
-    await parts.worker.start(parts.pulls)
-    beside = [asyncio.create_task(loop(Heartbeat())) for loop in (parts.worker.tick, parts.trimmer.run)]
-    while not (RESULT.exists() and metrics.finished >= JOBS):
-        await asyncio.sleep(0.01)
-    await parts.worker.drain(5)
-    await parts.trimmer.finish()
-    for task in beside:
-        task.cancel()
-    await parts.circuit.stop()
+    async with worker.working("bench", connection, database, offered, consumers, slots=SLOTS, trims=True) as at_work:
+        while not (RESULT.exists() and at_work.metrics.finished >= JOBS):
+            await asyncio.sleep(0.01)
     await database.close()
-    await objects.close()
 
 
 async def play() -> None:
