@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from bench.memory import resident_mb
 from bench.report import write_figures
 from bench.tabs import PASSWORD, Tab, sign_in
 from contracts.email import SendEmail
@@ -140,14 +141,6 @@ async def milliseconds(client: httpx.AsyncClient, path: str) -> str:
     return f"{statistics.median(took):.1f} ms, at most {max(took):.1f} ms"
 
 
-def resident(pid: int) -> float:
-    """Return the megabytes of a process that are in memory."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
 async def asked(client: httpx.AsyncClient, monitor: str, path: str, tabs: int) -> float:
     """Return the messages a second that the broker gets while so many browsers show a page whose figures change."""
     running = [asyncio.ensure_future(Tab(client, path).run()) for _ in range(tabs)]
@@ -183,7 +176,7 @@ async def churn(client: httpx.AsyncClient, connection: Connection, pid: int, min
                 await asyncio.gather(*(_dead(connection, 1_000_000 + number + one) for one in range(AT_ONCE)))
                 number += AT_ONCE
             await manage(connection, "STREAM.PURGE.EMAIL_DLQ", {"keep": 5_000})
-            found.append(resident(pid))
+            found.append(resident_mb(pid))
             await asyncio.sleep(1.0)
     finally:
         for tab in running:
@@ -236,7 +229,7 @@ async def measure(options: argparse.Namespace) -> dict[str, str]:
                     each = [f"{await asked(client, broker.monitoring_url, path, tabs):.0f}" for tabs in TABS]
                     titled = f"requests to the broker, {', '.join(map(str, TABS))} browsers that show {title}"
                     rows[titled] = f"{', '.join(each)} a second"
-                rows["memory of the process"] = f"{resident(pid):.0f} MB"
+                rows["memory of the process"] = f"{resident_mb(pid):.0f} MB"
                 if options.minutes:
                     titled = (
                         f"memory over {options.minutes:g} minutes with {TABS[-1]} browsers, letters coming and going"

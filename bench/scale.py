@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench import worker
+from bench.memory import resident_mb
 from bench.processor_time import processor_seconds
 from bench.report import write_figures
 from nightshift.broker import Connection, connect
@@ -116,15 +117,6 @@ async def opened() -> AsyncIterator[Bench]:
             await connection.close()
         finally:
             await broker.kill()
-
-
-def resident_mb(pid: int) -> float:
-    """Memory of a process, in MB."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) / 1024
-    return 0.0
 
 
 async def measure(million: int) -> list[tuple[str, str]]:

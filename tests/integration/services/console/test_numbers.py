@@ -13,7 +13,8 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from bench.console import SCREENS, bench_topology, console, resident, seed, work_off
+from bench.console import SCREENS, bench_topology, console, seed, work_off
+from bench.memory import resident_mb
 from bench.tabs import Tab
 from contracts.email import SendEmail
 from nightshift.broker import Connection
@@ -174,7 +175,7 @@ async def test_memory_stays_as_it_is_however_many_letters_come_and_go(
             await eventually(lambda: _knows(client, DEAD + CHURNED), what="it knows them")
             await manage(full, "STREAM.PURGE.SYNC_DLQ")
             await eventually(lambda: _knows(client, DEAD), what="it has forgotten them")
-            sizes.append(resident(pid))
+            sizes.append(resident_mb(pid))
     finally:
         for one in running:
             one.cancel()
