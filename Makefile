@@ -109,11 +109,13 @@ bench: $(VENV)/.dev .venv-bench/.ready ## Every figure, and our peers beside us:
 	@$(RUN) -m bench.scale
 	@$(RUN) -m bench.sustained
 	@$(RUN) -m bench.gateway
+	@$(RUN) -m bench.gateway --callers 400 --requests 40000 --name gateway_400
 	@$(RUN) -m bench.waiting
 	@$(RUN) -m bench.uploads --megabytes 400
 	@$(RUN) -m bench.webhooks
 	@$(RUN) -m bench.ledger
 	@$(RUN) -m bench.console
+	@$(RUN) -m bench.console_load
 	@$(RUN) -m bench.console_busy
 	@$(RUN) -m bench.console_redrive
 
