@@ -91,10 +91,10 @@ async def life_of(
     console: ConsoleContext, job_type: str, job_id: str, *, before: int | None, search: tuple[int, int] | None
 ) -> Life:
     """Look up a job; `before` is where reading back goes on, `search` where that of its queue goes on, and how far."""
+    (places, unseen), (history, untold) = await asyncio.gather(
+        places_of(console, job_id, [job_type]), _history(console, job_type, job_id, before)
+    )
     async with console.reading:
-        (places, unseen), (history, untold) = await asyncio.gather(
-            places_of(console, job_id, [job_type]), _history(console, job_type, job_id, before)
-        )
         found = await _search(console, job_type, job_id, search, places)
         if found is not None and found.found is not None:
             places.append(found.found)
@@ -130,7 +130,8 @@ async def _history(
 ) -> tuple[History, list[str]]:
     """Return what was told of a job, and what has to be said of that."""
     try:
-        return await read_back(console.connection, job_type, job_id, seconds=READ_SECONDS, before=before), []
+        async with console.reading:
+            return await read_back(console.connection, job_type, job_id, seconds=READ_SECONDS, before=before), []
     except (Unavailable, CommandError) as away:
         return History([], 0, None), [f"{away}. What was told of it is not shown."]
 
