@@ -24,8 +24,10 @@ streams() { side=$1; shift; "$side" run --rm -T --no-deps --volume "${project}_m
 COMPOSE_FILE=$after sh deploy/ports.sh $there || { echo "nothing was changed: see above" >&2; exit 1; }
 to build --quiet
 to run --rm -T --no-deps credentials
+forget() { docker volume rm --force "${project}_moving" >/dev/null; }
 back() {
   echo "it failed: the stack goes on as it was" >&2
+  forget
   to rm --stop --force $there
   from up -d --no-deps --wait $here
   [ -z "$workers" ] || from up -d --no-deps --no-recreate $workers
@@ -42,6 +44,6 @@ streams to load /scratch/streams --replicas "$(echo "$there" | wc -l)" || {
 }
 to run --rm -T --no-deps provision
 trap - EXIT
-docker volume rm "${project}_moving" >/dev/null
+forget
 [ -z "$workers" ] || to up -d --wait $workers
 echo "moved: put COMPOSE_FILE=$after into .env"

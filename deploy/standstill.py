@@ -2,10 +2,15 @@
 
 Producers are not refused, and what comes due goes on into its queue. Whoever dies meanwhile leaves consumers that go on
 by themselves after some minutes.
+
+A job that a stopping worker released, or that came to one that was already gone, counts as unacknowledged until it is
+delivered again, which a pause forbids. So what nobody has acknowledged or prolonged for the consumer's `ack_wait` is not
+in flight: the broker itself would deliver it to somebody else.
 """
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,6 +26,8 @@ _LOOK_SECONDS, _APPEARS_SECONDS = 0.2, 30.0
 _LIST_SECONDS = 10.0
 """The broker itself waits four seconds for the others."""
 _NO_CONSUMER = 10014
+_SHORT = 9
+"""Tokens of an acknowledgement's subject that names no domain."""
 
 
 class StillBusyError(Exception):
@@ -46,7 +53,8 @@ async def standstill(
     try:
         for stream, consumer in ours:
             await manage(connection, f"CONSUMER.PAUSE.{stream}.{consumer}", {"pause_until": until})
-        await _until_idle(connection, streams, patience_seconds)
+        async with _heard(connection, streams) as heard:
+            await _until_idle(connection, streams, patience_seconds, heard)
         yield running
     finally:
         for stream, consumer in ours:
@@ -91,13 +99,43 @@ async def _consumers(connection: Connection, stream: str) -> list[dict[str, Any]
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _until_idle(connection: Connection, streams: Sequence[str], patience_seconds: float) -> None:
+@asynccontextmanager
+async def _heard(connection: Connection, streams: Sequence[str]) -> AsyncIterator[Mapping[tuple[str, str], float]]:
+    """Listen to what workers tell the broker of jobs in flight; yields when each consumer was last heard of, or now.
+
+    A subject is `$JS.ACK.`, from some brokers on domain and account, and then stream, consumer and figures (ADR-15).
+    """
+    began = time.monotonic()
+    heard: defaultdict[tuple[str, str], float] = defaultdict(lambda: began)
+
+    def receive(subject: bytes, _reply: bytes, _header: bytes, _body: bytes) -> None:
+        tokens = subject.decode().split(".")
+        first = 2 if len(tokens) == _SHORT else 4
+        heard[tokens[first], tokens[first + 1]] = time.monotonic()
+
+    places = [f"$JS.ACK.{place}{stream}.>" for stream in streams for place in ("", "*.*.")]
+    listening = [await connection.listen(place, receive) for place in places]
+    try:
+        yield heard
+    finally:
+        for sid in listening:
+            await connection.unlisten(sid)
+
+
+async def _until_idle(
+    connection: Connection, streams: Sequence[str], patience_seconds: float, heard: Mapping[tuple[str, str], float]
+) -> None:
     deadline = time.monotonic() + patience_seconds
+
+    def in_flight(stream: str, one: Mapping[str, Any]) -> bool:
+        silent_seconds = time.monotonic() - heard[stream, one["name"]]
+        return bool(one["num_ack_pending"]) and silent_seconds <= one["config"]["ack_wait"] / 1e9
+
     while busy := [
         f"{one['num_ack_pending']} of {one['name']} on {stream}"
         for stream in streams
         for one in await _consumers(connection, stream)
-        if one["num_ack_pending"]
+        if in_flight(stream, one)
     ]:
         if time.monotonic() > deadline:
             raise StillBusyError(f"jobs are in flight for over {patience_seconds:g} s ({', '.join(busy)})")

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,15 @@ class Project:
         Raises:
             AssertionError: something is left.
         """
-        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+                break
+            except AssertionError as refused:
+                # The engine may take a moment to let go of a container that has just ended.
+                if "has active endpoints" not in str(refused) or time.monotonic() > deadline:
+                    raise
         if run(["docker", "image", "ls", "--quiet", f"nightshift:{self.name}"]):
             run(["docker", "image", "rm", f"nightshift:{self.name}"])
         run(["docker", "image", "prune", "--force", "--filter", f"label=com.docker.compose.project={self.name}"])

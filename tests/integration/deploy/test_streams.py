@@ -12,12 +12,14 @@ from deploy import streams
 from deploy.standstill import StillBusyError, standstill
 from deploy.streams import WrongFolderError, load_all, save_all
 from nightshift.broker import Connection
+from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
 from nightshift.database import migrate
 from nightshift.embedded.servers.broker import Broker
 from nightshift.housekeeping.loop import Timing
 from nightshift.messaging.job import Job
 from nightshift.topology.provisioning import provision_broker
+from nightshift.worker.pull import Pull
 from tests.chaos.cluster import Cluster, provisioned
 from tests.harness import (
     Harness,
@@ -27,6 +29,7 @@ from tests.harness import (
     count,
     eventually,
     probe_topology,
+    set_ack_wait,
     with_housekeeping,
     working,
 )
@@ -184,6 +187,54 @@ async def test_a_job_that_takes_too_long_ends_the_copy_and_is_named(broker: Brok
         assert not (tmp_path / "copy").exists()
         release.set()
         await harness.settled(1)
+
+
+async def test_a_job_that_was_released_is_copied_though_nobody_takes_it_up(
+    broker: Broker, tmp_path: Path, folder: Path
+) -> None:
+    """The last worker stopped amid it: to the broker it is unacknowledged until it may be delivered again."""
+    async with working(broker, None, tmp_path, {RunProbe: record}, start=False) as harness:
+        await harness.publisher.publish(RunProbe(name="released"))
+        await set_ack_wait(harness.connection, 1)
+        (delivery,) = await _pulled(harness)
+        delivery.nak(timedelta())
+        await harness.connection.flush()
+        assert (await manage(harness.connection, "CONSUMER.INFO.PROBE.probe"))["num_ack_pending"] == 1
+        await save_all(harness.connection, tmp_path / "copy", 10)
+    async with another(tmp_path / "two") as other:
+        async with connected(other) as connection:
+            await load_all(connection, tmp_path / "copy", 1)
+        async with elsewhere(other, folder) as harness:
+            await eventually(lambda: _all_done(harness, 1), what="it is done")
+
+
+async def test_a_job_whose_worker_tells_of_it_is_in_flight_however_long(broker: Broker, tmp_path: Path) -> None:
+    """Progress begins the broker's wait anew, and the copy's with it."""
+    async with working(broker, None, tmp_path, {RunProbe: record}, start=False) as harness:
+        await harness.publisher.publish(RunProbe(name="long"))
+        await set_ack_wait(harness.connection, 1)
+        (delivery,) = await _pulled(harness)
+
+        async def work() -> None:
+            while True:
+                delivery.progress()
+                await asyncio.sleep(0.2)
+
+        working_on = asyncio.create_task(work())
+        with pytest.raises(StillBusyError, match="1 of probe on PROBE"):
+            await save_all(harness.connection, tmp_path / "copy", 3)
+        await cancelled(working_on)
+
+
+async def _pulled(harness: Harness) -> list[Delivery]:
+    """One delivery, taken as a worker takes it."""
+    received: list[Delivery] = []
+    pull = Pull(harness.connection, "PROBE", "probe", received.extend)
+    await pull.start()
+    pull.request(1)
+    await eventually(lambda: bool(received), what="it is delivered")
+    await pull.stop()
+    return received
 
 
 async def test_a_damaged_copy_and_a_broker_with_streams_are_refused(broker: Broker, tmp_path: Path) -> None:
