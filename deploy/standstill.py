@@ -4,7 +4,7 @@ Producers are not refused, and what comes due goes on into its queue. Whoever di
 by themselves after some minutes.
 
 A job that a stopping worker released, or that came to one that was already gone, counts as unacknowledged until it is
-delivered again, which a pause forbids. So what nobody has acknowledged or prolonged for the consumer's `ack_wait` is not
+delivered again, which a pause forbids. So what nobody has acknowledged or prolonged for a consumer's `ack_wait` is not
 in flight: the broker itself would deliver it to somebody else.
 """
 

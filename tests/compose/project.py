@@ -63,19 +63,20 @@ class Project:
         Raises:
             AssertionError: something is left.
         """
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
-                break
-            except AssertionError as refused:
-                # The engine may take a moment to let go of a container that has just ended.
-                if "has active endpoints" not in str(refused) or time.monotonic() > deadline:
-                    raise
+        self._take_down(time.monotonic() + 60)
         if run(["docker", "image", "ls", "--quiet", f"nightshift:{self.name}"]):
             run(["docker", "image", "rm", f"nightshift:{self.name}"])
         run(["docker", "image", "prune", "--force", "--filter", f"label=com.docker.compose.project={self.name}"])
         assert self.left() == [], "nothing is left running, and nothing on the disk"
+
+    def _take_down(self, deadline: float) -> None:
+        try:
+            self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+        except AssertionError as refused:
+            # The engine may take a moment to let go of a container that has just ended.
+            if "has active endpoints" not in str(refused) or time.monotonic() > deadline:
+                raise
+            self._take_down(deadline)
 
     def left(self) -> list[str]:
         """What Docker has of this project: containers, networks, volumes and images."""

@@ -6,7 +6,8 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from nats.errors import Error, NoRespondersError
 
@@ -23,6 +24,17 @@ _REMEMBERED_SECONDS = 60.0
 _TOO_LARGE = 10054
 """The code with which a stream refuses what exceeds its own limit."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
+Take = Callable[[bytes, bytes], object]
+"""Takes header and body of one message of an answer; must not raise."""
+T = TypeVar("T")
+
+
+class _Asked(NamedTuple, Generic[T]):
+    """A request on its way: where to, what is done when it is answered, and who takes the messages of the answer."""
+
+    subject: str
+    complete: "asyncio.Future[T]"
+    take: Take
 
 
 class Connection(PatchedClient):
@@ -41,7 +53,7 @@ class Connection(PatchedClient):
         self.on_reconnect: list[Callable[[], None]] = []
         self.closed = asyncio.Event()
         self.up = asyncio.Event()
-        self._waiting: dict[bytes, tuple[str, asyncio.Future[Reply]]] = {}
+        self._waiting: dict[bytes, _Asked[Any]] = {}
         self._request_ids = itertools.count()
         self._reply_prefix = b""
         self._error_log = ErrorLog()
@@ -161,48 +173,57 @@ class Connection(PatchedClient):
         self.check_size(subject, header, body)
         try:
             async with asyncio.timeout(timeout_seconds):
-                answer = await self._request(subject, body, header)
+                future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+                answer = await self._request(_Asked(subject, future, partial(_whole, future)), body, header)
         except TimeoutError:
             raise Unavailable("broker", f"no answer to {subject} within {timeout_seconds:g} s") from None
         if answer.headers.get(STATUS) == _NO_RESPONDERS and not answer.body:
             raise NoRespondersError
         return answer
 
-    async def _request(self, subject: str, body: bytes, header: bytes) -> Reply:
+    async def ask_for_many(self, subject: str, body: bytes, take: Take, complete: "asyncio.Future[T]") -> T:
+        """Send a request that many messages answer: `take` gets header and body of each, until `complete` is done.
+
+        Raises:
+            AnswerLostError: the connection is lost.
+            NotPermittedError: the broker says that this user may not publish there.
+        """
+        return await self._request(_Asked(subject, complete, take), body, b"")
+
+    async def _request(self, asked: "_Asked[T]", body: bytes, header: bytes) -> T:
         await self.up.wait()
         if not self._reply_prefix:
             self._reply_prefix = self.new_inbox().encode() + b"."
             await self.listen(self._reply_prefix.decode() + "*", self._answer)
         reply = b"%b%d" % (self._reply_prefix, next(self._request_ids))
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[reply] = (subject, future)
+        self._waiting[reply] = asked
         try:
-            self.send(subject.encode("utf-8", "surrogateescape"), body, reply, header)
-            return await future
+            self.send(asked.subject.encode("utf-8", "surrogateescape"), body, reply, header)
+            return await asked.complete
         finally:
             self._waiting.pop(reply, None)
 
     def _answer(self, subject: bytes, _reply: bytes, header: bytes, body: bytes) -> None:
-        _, future = self._waiting.get(subject, ("", None))
-        if future is not None and not future.done():
-            future.set_result(Reply(decode(header) if header else {}, body))
+        asked = self._waiting.get(subject)
+        if asked is not None and not asked.complete.done():
+            asked.take(header, body)
 
     async def heard_error(self, error: Exception) -> None:
         """Fail the requests to which the broker refuses permission; log any other error."""
         denied = _DENIED.search(str(error))
-        waiting = [(subject, future) for subject, future in self._waiting.values() if not future.done()]
-        refused = [(subject, future) for subject, future in waiting if denied and subject.lower() == denied[1]]
-        for subject, future in refused:
-            future.set_exception(NotPermittedError(subject, 0, "this user has no permission to publish there"))
+        waiting = [asked for asked in self._waiting.values() if not asked.complete.done()]
+        refused = [asked for asked in waiting if denied and asked.subject.lower() == denied[1]]
+        for subject, complete, _ in refused:
+            complete.set_exception(NotPermittedError(subject, 0, "this user has no permission to publish there"))
         if not refused:
             self._error_log.report(error)
 
     async def was_lost(self) -> None:
         """Fail the requests in flight: their replies will not come any more."""
         self.up.clear()
-        for subject, future in self._waiting.values():
-            if not future.done():
-                future.set_exception(AnswerLostError(subject))
+        for subject, complete, _ in self._waiting.values():
+            if not complete.done():
+                complete.set_exception(AnswerLostError(subject))
 
     async def is_back(self) -> None:
         """Run the functions that wait for a reconnect."""
@@ -214,6 +235,11 @@ class Connection(PatchedClient):
         """Note that the client gave up for good, which it never should: the process has to end."""
         self.up.clear()
         self.closed.set()
+
+
+def _whole(future: "asyncio.Future[Reply]", header: bytes, body: bytes) -> None:
+    """Take a message that is the whole answer."""
+    future.set_result(Reply(decode(header) if header else {}, body))
 
 
 async def _nothing(_message: object) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from nightshift.broker.connection import Connection
-from nightshift.broker.errors import not_understood
+from nightshift.broker.errors import NotPermittedError, not_understood
 from nightshift.broker.headers import DESCRIPTION, STATUS, decode
 from nightshift.broker.message import StoredMessage
 from nightshift.outcomes import Unavailable
@@ -143,18 +143,14 @@ async def _request(connection: Connection, stream: str, request: Mapping[str, An
 
 
 async def _exchange(connection: Connection, target: str, request: bytes, answer: "_Answer") -> list[StoredMessage]:
-    inbox = connection.new_inbox()
+    subject = f"{connection.api}.DIRECT.GET.{target}"
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            await connection.up.wait()
-            sid = await connection.listen(inbox, answer.receive)
-            try:
-                connection.send(f"{connection.api}.DIRECT.GET.{target}".encode(), request, inbox.encode())
-                return await answer.complete
-            finally:
-                await connection.unlisten(sid)
+            return await connection.ask_for_many(subject, request, answer.take, answer.complete)
     except TimeoutError:
         raise Unavailable("broker", f"no answer about the messages of {answer.stream}") from None
+    except NotPermittedError as refused:
+        raise Unavailable("broker", str(refused)) from None
 
 
 class _Answer:
@@ -165,10 +161,8 @@ class _Answer:
         self._found: list[StoredMessage] = []
         self.complete: asyncio.Future[list[StoredMessage]] = asyncio.get_running_loop().create_future()
 
-    def receive(self, _subject: bytes, _reply: bytes, raw: bytes, body: bytes) -> None:
+    def take(self, raw: bytes, body: bytes) -> None:
         """Take one message or the final status; never raise."""
-        if self.complete.done():
-            return
         if not _appended(raw, _SEQUENCE):  # no status has one, whatever else the broker puts beside it
             self._end(decode(raw))
             return

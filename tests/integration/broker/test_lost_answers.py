@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nats.aio.transport import TcpTransport
 
-from nightshift.broker import Connection
+from nightshift.broker import Connection, direct_get
 from nightshift.broker.errors import AnswerLostError
 from nightshift.broker.jetstream import manage, store
 from nightshift.embedded.servers.broker import Broker
@@ -65,6 +65,15 @@ async def test_a_batch_whose_answer_was_lost_is_completed_singly(broker: Broker,
     await _frozen_then_killed(broker, connection)
     assert len(await publishing) == 30
     assert await count(connection, "PROBE") == 30
+
+
+async def test_a_page_of_a_stream_is_not_waited_for(broker: Broker, connection: Connection) -> None:
+    """Its reader is told of the outage at once."""
+    broker.pause()
+    reading = asyncio.create_task(direct_get.page(connection, "PROBE", ">"))
+    await _frozen_then_killed(broker, connection)
+    with pytest.raises(AnswerLostError, match=r"before the answer to \$JS\.API\.DIRECT\.GET\.PROBE came"):
+        await reading
 
 
 async def test_each_try_at_a_broker_that_stands_still_is_closed(

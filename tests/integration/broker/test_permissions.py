@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nightshift.broker import Connection, NotPermittedError, connect
+from nightshift.broker import Connection, NotPermittedError, connect, direct_get
 from nightshift.broker.jetstream import manage
 from nightshift.config.secret import Secret
 from nightshift.config.settings import ProcessSettings
 from nightshift.embedded.servers.broker import Broker
 from nightshift.messaging.publisher import Publisher
+from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
 from tests.harness import RunProbe, eventually, probe_topology
 
@@ -62,6 +63,14 @@ async def test_a_publish_without_permission_is_told_to_who_waits_for_it(email: C
     with pytest.raises(NotPermittedError):
         await manage(email, "STREAM.PURGE.PROBE_LATER", {"filter": "later.probe.run.X"})
     await manage(email, "INFO")
+
+
+async def test_what_may_not_be_read_is_told_at_once(email: Connection) -> None:
+    """As an outage that names the permission: readers of streams know no other error."""
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match=r"DIRECT\.GET\.PROBE: this user has no permission"):
+        await direct_get.page(email, "PROBE", ">")
+    assert time.monotonic() - started < 5
 
 
 async def test_one_refusal_does_not_touch_other_requests(email: Connection) -> None:

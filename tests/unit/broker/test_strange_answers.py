@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, direct_get
+from nightshift.broker.connection import Take
 from nightshift.broker.errors import refusal
 from nightshift.broker.headers import encode
 from nightshift.broker.jetstream import Stored, manage, store
 from nightshift.broker.message import Reply, StoredMessage
-from nightshift.broker.parser import Receive
 from nightshift.housekeeping.overdue import due_at
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import check_version
@@ -43,11 +43,10 @@ _INSTANTS = st.sampled_from(
 
 
 class Stranger:
-    """Answers each question with one body; a listener gets blocks of headers."""
+    """Answers each question with one body; one whose answer is many messages, with blocks of headers."""
 
     def __init__(self, body: bytes = b"", blocks: list[bytes] | None = None) -> None:
         self._body, self._blocks = body, blocks or []
-        self._receive: Receive | None = None
         self.api = "$JS.API"
         self.up = asyncio.Event()
         self.up.set()
@@ -61,23 +60,14 @@ class Stranger:
         """The body."""
         return Reply({}, self._body)
 
-    def new_inbox(self) -> str:
-        """Some subject."""
-        return "_INBOX.x"
-
-    async def listen(self, _subject: str, receive: Receive) -> int:
-        """Remembers who listens."""
-        self._receive = receive
-        return 1
-
-    def send(self, *_arguments: Any) -> None:
-        """Answers all at once."""
-        assert self._receive
+    async def ask_for_many(
+        self, _subject: str, _body: bytes, take: Take, complete: asyncio.Future[list[StoredMessage]]
+    ) -> list[StoredMessage]:
+        """All blocks at once."""
         for block in [*self._blocks, b"NATS/1.0 204 EOB\r\n\r\n"]:
-            self._receive(b"_INBOX.x", b"", block, b"{}")
-
-    async def unlisten(self, _sid: int) -> None:
-        """Nothing."""
+            if not complete.done():
+                take(block, b"{}")
+        return await complete
 
 
 def _connection(stranger: Stranger) -> Connection:
