@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nats.aio.client import PING_PROTO, Client, Srv
+from nats.aio.transport import TcpTransport
 from nats.errors import Error
 
 from nightshift.broker.headers import decode
@@ -58,6 +59,8 @@ class PatchedClient(Client):
                 raise
             # The library stops reconnecting at an exception that it does not know.
             raise Error(f"no greeting (is it a broker, are our credentials whole?): {error!r}") from error
+        if isinstance(transport, TcpTransport):
+            _tell_of_tls(transport)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's signature
         """Insist on TLS where the settings ask for it: the library believes what the server says about it."""
@@ -112,6 +115,16 @@ def _cancellation_kept() -> Iterator[None]:
     finally:
         if task and task.cancelling() > before:
             raise asyncio.CancelledError
+
+
+def _tell_of_tls(transport: TcpTransport) -> None:
+    """Tell the stream's protocol that its connection went over to TLS, which the library leaves out.
+
+    It bounds what it reads ahead by it, and ends without a warning of asyncio's when the broker goes away.
+    """
+    upgraded = transport._io_writer  # noqa: SLF001 - the library has no other way to it
+    if upgraded is not None and upgraded is not transport._bare_io_writer:  # noqa: SLF001 - as above
+        upgraded.transport.get_protocol().connection_made(upgraded.transport)
 
 
 def _readable(subject: bytes) -> bytes:

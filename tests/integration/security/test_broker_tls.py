@@ -63,6 +63,17 @@ async def test_with_the_authority_jobs_are_published_over_tls(
     await connection.close()
 
 
+async def test_a_broker_that_goes_away_leaves_no_line_of_asyncio(
+    encrypted: Broker, certificates: tuple[Path, Certificates], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever reads the log at night is told what happened, and nothing about `eof_received`."""
+    connection = await connect(_settings(encrypted, certificates[1].ca_file), name="test", wait_seconds=10)
+    await encrypted.restart()
+    await connection.ready(10)
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+    await connection.close()
+
+
 _REFUSALS = {
     "no authority": "NATS_CA_FILE must name the authority",
     "another authority": "NATS_CA_FILE must name the authority",

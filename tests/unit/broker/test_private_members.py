@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 
 from nightshift.broker.patched_client import PatchedClient
 from tests.repository import ROOT
@@ -44,6 +45,7 @@ ATTRIBUTES = (
     "_transport",
 )
 OF_SUBSCRIPTION = ("_future", "_id", "_pending_queue", "_pending_size", "_stop_processing")
+OF_TRANSPORT = ("_bare_io_writer", "_io_writer")
 _BROKER = ROOT / "shared" / "nightshift" / "broker"
 _CHANGED = f"in nats-py {version('nats-py')}: look at what uses it in shared/nightshift/broker"
 
@@ -66,6 +68,12 @@ async def test_a_member_of_a_subscription_exists(name: str) -> None:
     assert hasattr(Subscription(Client(), 1, "subject"), name), f"Subscription.{name} is gone {_CHANGED}"
 
 
+@pytest.mark.parametrize("name", OF_TRANSPORT)
+def test_a_member_of_the_transport_exists(name: str) -> None:
+    """The streams before and after it went over to TLS."""
+    assert hasattr(TcpTransport(), name), f"TcpTransport.{name} is gone {_CHANGED}"  # type: ignore[no-untyped-call]  # the library annotates some of it
+
+
 @pytest.mark.parametrize("name", OVERRIDDEN)
 def test_an_override_takes_what_the_library_gives(name: str) -> None:
     """The same parameters with the same defaults, and a coroutine where the library awaits one."""
@@ -76,10 +84,11 @@ def test_an_override_takes_what_the_library_gives(name: str) -> None:
 
 async def test_this_list_is_complete() -> None:
     """Whoever uses one more private member of the library, or gives one of ours the same name, adds it here."""
-    library = {name for owner in (Client(), Subscription(Client(), 1, "subject")) for name in dir(owner)}
+    owners = (Client(), Subscription(Client(), 1, "subject"), TcpTransport())  # type: ignore[no-untyped-call]  # as above
+    library = {name for owner in owners for name in dir(owner)}
     used = {name for file in _BROKER.glob("*.py") for name in _names(ast.parse(file.read_bytes()))}
     private = {name for name in used & library if name.startswith("_") and not name.startswith("__")}
-    assert private == {*OVERRIDDEN, *CALLED, *ATTRIBUTES, *OF_SUBSCRIPTION}
+    assert private == {*OVERRIDDEN, *CALLED, *ATTRIBUTES, *OF_SUBSCRIPTION, *OF_TRANSPORT}
 
 
 def _names(module: ast.Module) -> Iterator[str]:
