@@ -160,7 +160,11 @@ async def test_upload_report_and_mail_need_no_more(world: World) -> None:
     await eventually(judged, what="one file is processed and one has failed", timeout_seconds=60)
     (row,) = await world.rows(select(files.c.thumbnail_key).where(files.c.id == "f1"))
     assert (await world.objects.stat(row["thumbnail_key"])).size > 0
-    assert len(await world.rows(select(email_deliveries.c.id))) >= 2
+
+    async def recorded() -> bool:
+        return len(await world.rows(select(email_deliveries.c.id))) >= 2
+
+    await eventually(recorded, what="both mails are recorded, which is committed after they are sent")
     assert world.refusals() == []
 
 
