@@ -2,18 +2,17 @@
 
 import asyncio
 import contextlib
-import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from nats.errors import Error, NoRespondersError
 
+from nightshift.broker.asked import Asked, Take, Waiting, asked_for_one
 from nightshift.broker.error_log import ErrorLog
-from nightshift.broker.errors import AnswerLostError, BrokerRefusedError, NotPermittedError, NotStoredError
-from nightshift.broker.headers import STATUS, decode, encode
+from nightshift.broker.errors import BrokerRefusedError, NotStoredError
+from nightshift.broker.headers import STATUS, encode
 from nightshift.broker.message import Reply
 from nightshift.broker.parser import Parser, Receive
 from nightshift.broker.patched_client import PatchedClient
@@ -24,17 +23,7 @@ _REMEMBERED_SECONDS = 60.0
 _TOO_LARGE = 10054
 """The code with which a stream refuses what exceeds its own limit."""
 _DENIED = re.compile(r'permissions violation for publish to "([^"]+)"')
-Take = Callable[[bytes, bytes], object]
-"""Takes header and body of one message of an answer; must not raise."""
 T = TypeVar("T")
-
-
-class _Asked(NamedTuple, Generic[T]):
-    """A request on its way: where to, what is done when it is answered, and who takes the messages of the answer."""
-
-    subject: str
-    complete: "asyncio.Future[T]"
-    take: Take
 
 
 class Connection(PatchedClient):
@@ -53,8 +42,7 @@ class Connection(PatchedClient):
         self.on_reconnect: list[Callable[[], None]] = []
         self.closed = asyncio.Event()
         self.up = asyncio.Event()
-        self._waiting: dict[bytes, _Asked[Any]] = {}
-        self._request_ids = itertools.count()
+        self._waiting = Waiting()
         self._reply_prefix = b""
         self._error_log = ErrorLog()
         self.unanswered: dict[str, float] = {}
@@ -173,8 +161,7 @@ class Connection(PatchedClient):
         self.check_size(subject, header, body)
         try:
             async with asyncio.timeout(timeout_seconds):
-                future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-                answer = await self._request(_Asked(subject, future, partial(_whole, future)), body, header)
+                answer = await self._request(asked_for_one(subject), body, header)
         except TimeoutError:
             raise Unavailable("broker", f"no answer to {subject} within {timeout_seconds:g} s") from None
         if answer.headers.get(STATUS) == _NO_RESPONDERS and not answer.body:
@@ -188,42 +175,30 @@ class Connection(PatchedClient):
             AnswerLostError: the connection is lost.
             NotPermittedError: the broker says that this user may not publish there.
         """
-        return await self._request(_Asked(subject, complete, take), body, b"")
+        return await self._request(Asked(subject, complete, take), body, b"")
 
-    async def _request(self, asked: "_Asked[T]", body: bytes, header: bytes) -> T:
+    async def _request(self, asked: Asked[T], body: bytes, header: bytes) -> T:
         await self.up.wait()
         if not self._reply_prefix:
             self._reply_prefix = self.new_inbox().encode() + b"."
-            await self.listen(self._reply_prefix.decode() + "*", self._answer)
-        reply = b"%b%d" % (self._reply_prefix, next(self._request_ids))
-        self._waiting[reply] = asked
+            await self.listen(self._reply_prefix.decode() + "*", self._waiting.answer)
+        reply = self._waiting.add(asked, self._reply_prefix)
         try:
             self.send(asked.subject.encode("utf-8", "surrogateescape"), body, reply, header)
             return await asked.complete
         finally:
-            self._waiting.pop(reply, None)
-
-    def _answer(self, subject: bytes, _reply: bytes, header: bytes, body: bytes) -> None:
-        asked = self._waiting.get(subject)
-        if asked is not None and not asked.complete.done():
-            asked.take(header, body)
+            self._waiting.forget(reply)
 
     async def heard_error(self, error: Exception) -> None:
         """Fail the requests to which the broker refuses permission; log any other error."""
         denied = _DENIED.search(str(error))
-        waiting = [asked for asked in self._waiting.values() if not asked.complete.done()]
-        refused = [asked for asked in waiting if denied and asked.subject.lower() == denied[1]]
-        for subject, complete, _ in refused:
-            complete.set_exception(NotPermittedError(subject, 0, "this user has no permission to publish there"))
-        if not refused:
+        if not denied or not self._waiting.refuse(denied[1]):
             self._error_log.report(error)
 
     async def was_lost(self) -> None:
         """Fail the requests in flight: their replies will not come any more."""
         self.up.clear()
-        for subject, complete, _ in self._waiting.values():
-            if not complete.done():
-                complete.set_exception(AnswerLostError(subject))
+        self._waiting.lose()
 
     async def is_back(self) -> None:
         """Run the functions that wait for a reconnect."""
@@ -235,11 +210,6 @@ class Connection(PatchedClient):
         """Note that the client gave up for good, which it never should: the process has to end."""
         self.up.clear()
         self.closed.set()
-
-
-def _whole(future: "asyncio.Future[Reply]", header: bytes, body: bytes) -> None:
-    """Take a message that is the whole answer."""
-    future.set_result(Reply(decode(header) if header else {}, body))
 
 
 async def _nothing(_message: object) -> None:

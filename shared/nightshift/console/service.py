@@ -25,6 +25,7 @@ from nightshift.console.settings import ConsoleSettings
 from nightshift.console.sign_in.link import OneTimeLink
 from nightshift.console.sign_in.passwords import hash_password
 from nightshift.console.sign_in.proxy import ProxySignIn
+from nightshift.console.sign_in.session_file import SessionFile
 from nightshift.console.sign_in.sessions import Sessions
 from nightshift.console.sign_in.users_file import UsersFile
 from nightshift.console.web.refused import ConnectionRefused
@@ -159,7 +160,7 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         watch=watch,
         bulks=bulks,
         users=users,
-        sessions=Sessions(users, settings.console_session_hours * 3600),
+        sessions=Sessions(users, settings.console_session_hours * 3600, _session_file(settings)),
         link=None if settings.has_sign_in else OneTimeLink(settings.console_link_file, lambda new: _print(url, new)),
         proxy=ProxySignIn(header, secret, trusted, users, settings.console_proxy_role) if header and secret else None,
         oidc=_oidc(settings, url) if settings.console_oidc_issuer else None,
@@ -167,6 +168,11 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         cookie="__Host-console" if url.startswith("https://") else f"console_{port}",
         screens=SCREENS,
     )
+
+
+def _session_file(settings: ConsoleSettings) -> SessionFile | None:
+    file = settings.console_link_file
+    return None if file is None or settings.has_sign_in else SessionFile(file)
 
 
 def _hear(bulks: BulkRunner, changes: Changes, at: datetime, event: JobEvent) -> None:

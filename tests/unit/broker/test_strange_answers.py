@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightshift.broker import BrokerRefusedError, BrokerTooOldError, Connection, direct_get
-from nightshift.broker.connection import Take
+from nightshift.broker.asked import Take
 from nightshift.broker.errors import refusal
 from nightshift.broker.headers import encode
 from nightshift.broker.jetstream import Stored, manage, store

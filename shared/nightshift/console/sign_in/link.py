@@ -4,12 +4,12 @@ There is always one that is valid. Using it makes another, in the file or on sta
 """
 
 import hmac
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from nightshift.config.env_settings import SettingsError
+from nightshift.console.sign_in.owners_file import write_for_owner
 from nightshift.observability.log import get_logger
 
 _log = get_logger("console")
@@ -72,9 +72,4 @@ def new_link_secret() -> str:
 
 def write_link(file: Path, secret: str) -> None:
     """Write a link that its owner alone can read, in one step."""
-    part = file.with_name(f"{file.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as writer:
-        writer.write(secret + "\n")
-    part.replace(file)
+    write_for_owner(file, f"{secret}\n".encode())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nightshift.console.sign_in.person import Person
+from nightshift.console.sign_in.session_file import KeptSession, SessionFile
 from nightshift.console.sign_in.users_file import User, UsersFile
 
 LINK_USER = User("admin", "admin")
@@ -25,11 +26,23 @@ class _Session:
 
 
 class Sessions:
-    """Kept in this process: whoever has one signs in again after a restart."""
+    """Kept in this process: whoever has one signs in again after a restart, but for those who came by the link.
 
-    def __init__(self, users: UsersFile, idle_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._users, self._idle_seconds, self._clock = users, idle_seconds, clock
-        self._sessions: dict[str, _Session] = {}
+    Theirs are in `file`, where there is one; they count as unused since somebody signed in or out last.
+    """
+
+    def __init__(
+        self,
+        users: UsersFile,
+        idle_seconds: float,
+        file: SessionFile | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._users, self._idle_seconds, self._file, self._clock = users, idle_seconds, file, clock
+        self._sessions: dict[str, _Session] = {
+            one.digest: _Session(LINK_USER, one.token, False, one.used, float("inf"))
+            for one in (file.read() if file is not None else ())
+        }
 
     def begin(self, user: User, *, of_file: bool = True, most_seconds: float = float("inf")) -> str:
         """Begin a session, which ends at last after so many seconds; return its secret, which goes into the cookie."""
@@ -39,6 +52,7 @@ class Sessions:
         if len(self._sessions) >= _MOST:
             self._sessions.pop(min(self._sessions, key=lambda key: self._sessions[key].used))
         self._sessions[_digest(secret)] = _Session(user, secrets.token_urlsafe(24), of_file, now, now + most_seconds)
+        self._keep()
         return secret
 
     def find(self, secret: str) -> Person | None:
@@ -56,7 +70,13 @@ class Sessions:
 
     def end(self, secret: str) -> None:
         """End a session."""
-        self._sessions.pop(_digest(secret), None)
+        if self._sessions.pop(_digest(secret), None) is not None:
+            self._keep()
+
+    def _keep(self) -> None:
+        if self._file is not None:
+            by_link = [(key, one) for key, one in self._sessions.items() if one.user is LINK_USER]
+            self._file.write([KeptSession(key, one.token, one.used) for key, one in by_link])
 
     def _drop_idle(self, now: float) -> None:
         idle = [key for key, session in self._sessions.items() if now - session.used > self._idle_seconds]

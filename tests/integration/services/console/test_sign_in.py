@@ -9,6 +9,7 @@ from nightshift.config.env_settings import SettingsError
 from nightshift.config.settings import load
 from nightshift.console.settings import ConsoleSettings
 from nightshift.console.sign_in.throttle import FREE_TRIES
+from nightshift.embedded.processes.ports import free_ports
 from tests.integration.services.console.harness import PASSWORD, SAME_ORIGIN, Console, console, location, people
 
 PROXY_SECRET = "of the proxy alone"
@@ -90,6 +91,35 @@ async def test_a_link_lets_in_once_and_the_next_one_is_in_its_file(tmp_path: Pat
             assert renewed != link
             answer = await second.client.post("/sign-in/link", data={"link": renewed}, headers=SAME_ORIGIN)
             assert answer.status_code == 303
+
+
+async def test_whoever_came_by_the_link_stays_signed_in_over_a_restart(tmp_path: Path) -> None:
+    """A developer's console starts anew at each change of the code; their secret is in no file."""
+    (port,) = free_ports(1)
+    async with console(tmp_path, console_port=str(port)) as desk, desk.stranger() as first:
+        link = desk.link_file.read_text().strip()
+        await first.client.post("/sign-in/link", data={"link": link}, headers=SAME_ORIGIN)
+        token, cookies = await first.token(), first.client.cookies
+        kept = desk.link_file.with_name("console-link-sessions")
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert not [secret for secret in cookies.values() if secret in kept.read_text()]
+    async with console(tmp_path, console_port=str(port)) as desk, desk.stranger() as again:
+        again.client.cookies.update(cookies)
+        assert (await again.client.get("/")).status_code == 200
+        assert await again.token() == token, "a form that was open can be sent"
+        assert (await again.send("/sign-out")).url.path == "/sign-in"
+    async with console(tmp_path, console_port=str(port)) as desk, desk.stranger() as late:
+        late.client.cookies.update(cookies)
+        assert (await late.client.get("/")).status_code == 303
+
+
+async def test_sessions_that_cannot_be_read_cost_a_sign_in(tmp_path: Path) -> None:
+    """The console starts all the same."""
+    (tmp_path / "console-link-sessions").write_bytes(b"\xff[")
+    async with console(tmp_path) as desk, desk.stranger() as browser:
+        link = desk.link_file.read_text().strip()
+        answer = await browser.client.post("/sign-in/link", data={"link": link}, headers=SAME_ORIGIN)
+        assert answer.status_code == 303
 
 
 async def test_a_proxy_says_who_it_is_with_its_secret_from_its_address(tmp_path: Path) -> None:
