@@ -14,6 +14,8 @@ def named(found: Sequence[Place]) -> str:
 
 
 def summary(found: Sequence[Place]) -> str:
-    """Return how many there are, and of which types."""
+    """Return how many there are, and of which types; of one, which job it is."""
     kinds = sorted({place.type for place in found})
+    if len(found) == 1 and found[0].job_id:
+        kinds.append(f"job {found[0].job_id}")
     return f"{plural(len(found), 'dead letter')} ({', '.join(kinds[:5])}{', …' if len(kinds) > 5 else ''})"  # noqa: PLR2004 - as many as one line holds

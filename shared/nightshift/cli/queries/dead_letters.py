@@ -49,15 +49,16 @@ class Letter(Facts, frozen=True, kw_only=True):
     @property
     def place(self) -> "Place":
         """Where it is; many of these fit into memory."""
-        return Place(self.service, self.sequence, self.type)
+        return Place(self.service, self.sequence, self.type, self.job_id)
 
 
 class Place(NamedTuple):
-    """Where a dead letter is, and its job type."""
+    """Where a dead letter is, its job type, and its job where that is known."""
 
     service: str
     sequence: int
     type: str
+    job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

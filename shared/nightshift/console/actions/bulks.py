@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from starlette.responses import RedirectResponse, Response
 
+from nightshift.cli.terminal.formatting import plural
 from nightshift.console.actions.acting import action_of, audit_of, doing, insist_of
 from nightshift.console.actions.asking import Question, ask, mistake
 from nightshift.console.actions.bulk_plans import Plan, discard_question, facts, redrive_question
@@ -130,10 +131,36 @@ async def stop(visit: Visit) -> Response:
     return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
 
 
+def _going_on(bulk: Bulk) -> Question:
+    return Question(
+        title=f"Go on with the redrive of {plural(bulk.total, 'dead letter')}",
+        will=(
+            f"What it has not come to yet runs again, with the same job ids: {plural(bulk.rest, 'letter')}.",
+            f"First comes a new canary of {min(bulk.canary, bulk.rest):,}; the others wait for its outcome.",
+            "It goes on whether a page is open or not, and stops by itself when too many fail again.",
+            "Whether the cause is mended is not looked at.",
+        ),
+        button="Go on",
+        command="",
+        back=f"/bulk/{bulk.id}",
+        facts={"Which": bulk.intent.what, "It was stopped": bulk.why},
+    )
+
+
+async def ask_go_on(visit: Visit) -> Response:
+    """Ask before a redrive that was stopped goes on."""
+    bulk = await _bulk_at(visit)
+    if bulk.state != "stopped" or bulk.kind != "redrive":
+        return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
+    return ask(visit, _going_on(bulk))
+
+
 async def go_on(visit: Visit) -> Response:
     """Go on with a redrive that was stopped, beginning with a new canary."""
     bulk = await _bulk_at(visit)
     if bulk.state == "stopped" and bulk.kind == "redrive":
+        if wrong := mistake(visit, question := _going_on(bulk)):
+            return ask(visit, question, wrong)
         what = f"{_GONE_ON.sub('', bulk.intent.what)}; go on after {bulk.acted:,}"
         action = action_of(visit, _ACTIONS[bulk.kind], bulk.intent.on, what, releases=True)
         audit = audit_of(visit)
@@ -173,6 +200,7 @@ ROUTES = (
     Route("GET", "/bulk", show_all, Right.LOOK),
     Route("GET", "/bulk/{id}", show, Right.LOOK),
     Route("POST", "/bulk/{id}/stop", stop, Right.REDRIVE),
+    Route("GET", "/bulk/{id}/go-on", ask_go_on, Right.REDRIVE),
     Route("POST", "/bulk/{id}/go-on", go_on, Right.REDRIVE),
     Route("POST", "/bulk/{id}/agree", agree, Right.DISCARD),
 )

@@ -8,7 +8,7 @@ from nightshift.cli.queries.dead_letters import Letter
 from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.console.actions.acting import doing
 from nightshift.console.actions.asking import MOST_REASON, told
-from nightshift.console.actions.letters import letter_at, page_of
+from nightshift.console.actions.letters import called, letter_at, page_of
 from nightshift.console.jobs.body import as_text
 from nightshift.console.rights import Right
 from nightshift.console.web.pages import page
@@ -66,7 +66,7 @@ def cannot_edit(visit: Visit, letter: Letter) -> str:
 async def _redrive(visit: Visit, letter: Letter, body: bytes) -> Response:
     operator = visit.console.operator
     work = Redrive(visit.console.connection, await operator.publisher(), operator.objects())
-    what = f"redrive {letter.ref} ({letter.type}) with another body"
+    what = f"redrive {called(letter)} with another body"
     async with doing(visit, "dlq.redrive", letter.ref, what, releases=True) as result:
         await work.one(letter, body)
         result.count = 1

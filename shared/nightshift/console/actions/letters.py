@@ -46,6 +46,12 @@ def _facts(letter: Letter) -> dict[str, str]:
     return {"Type": letter.type, "Job": letter.job_id, "Reason": letter.reason, "Error": letter.error}
 
 
+def called(letter: Letter) -> str:
+    """Return what a letter is called in the record of actions, by which the page of its job finds it."""
+    job = f", job {letter.job_id}" if letter.job_id else ""
+    return f"{letter.ref} ({letter.type}{job})"
+
+
 def page_of(letter: Letter) -> str:
     """Return the path of a letter's page."""
     return f"/dead/{letter.ref.replace(':', '/')}"
@@ -94,9 +100,7 @@ async def redrive(visit: Visit) -> Response:
         return ask(visit, question, wrong)
     operator = visit.console.operator
     work = Redrive(visit.console.connection, await operator.publisher(), operator.objects())
-    async with doing(
-        visit, "dlq.redrive", letter.ref, f"redrive {letter.ref} ({letter.type})", releases=True
-    ) as result:
+    async with doing(visit, "dlq.redrive", letter.ref, f"redrive {called(letter)}", releases=True) as result:
         await work.one(letter)
         result.count = 1
     said = f"{letter.ref} was published again as a job of type {letter.type}: {letter.job_id or 'without an id'}."
@@ -113,7 +117,7 @@ async def discard(visit: Visit) -> Response:
     letter = await letter_at(visit)
     if wrong := mistake(visit, question := _discard(letter)):
         return ask(visit, question, wrong)
-    async with doing(visit, "dlq.purge", letter.ref, f"delete {letter.ref} ({letter.type})", releases=True) as result:
+    async with doing(visit, "dlq.purge", letter.ref, f"delete {called(letter)}", releases=True) as result:
         result.count = int(await remove(visit.console.connection, letter.place))
     said = f"{letter.ref} was removed for good." if result.count else f"{letter.ref} had gone meanwhile."
     return told(visit, "Discarded", [said], "/dead")

@@ -85,6 +85,11 @@ class Bulk(msgspec.Struct, kw_only=True, rename="camel"):
         return self.state in {"canary", "running"}
 
     @property
+    def rest(self) -> int:
+        """How many it has not come to yet."""
+        return self.total - self.acted - self.gone - self.unsure - self.left
+
+    @property
     def needed(self) -> int:
         """How many of the canary's jobs have to be done."""
         return fewest(self.share, len(self.canary_jobs))

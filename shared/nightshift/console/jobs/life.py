@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import UNSET
 
 from nightshift.broker.message import StoredMessage
+from nightshift.cli.queries.audit import RecordedAction
 from nightshift.cli.queries.events import Told
 from nightshift.cli.queries.job_history import (
     History,
@@ -22,6 +23,7 @@ from nightshift.cli.queries.location import Location
 from nightshift.cli.terminal.exit_codes import CommandError
 from nightshift.console.context import ConsoleContext
 from nightshift.console.jobs.places import SMALL_QUEUE, SMALL_SECONDS, QueueSearch, places_of, search_queue, stored_copy
+from nightshift.console.jobs.revivals import revivals
 from nightshift.contract import wire
 from nightshift.messaging.ledger import LedgerEntry, find
 from nightshift.messaging.tracing import trace_id_in
@@ -49,6 +51,8 @@ class Life:
     job_id: str
     places: list[Location]
     history: History
+    revived: list[RecordedAction]
+    """The redrives after its deaths."""
     copy: StoredMessage | None
     copy_of: Location | None
     """The place at which that is."""
@@ -101,12 +105,14 @@ async def life_of(
         copy_of, copy = await _copy(console, job_type, places)
         trace = trace_of(history.told, copy)
         kin = await _kin(console, job_type, job_id, trace, history)
+        revived = await revivals(console.connection, wire.service_of(job_type), job_id, history.told, places)
     children, others = _tree(job_type, job_id, kin)
     return Life(
         type=job_type,
         job_id=job_id,
         places=places,
         history=history,
+        revived=revived,
         copy=copy,
         copy_of=copy_of,
         entry=await _entry(console, job_type, job_id),

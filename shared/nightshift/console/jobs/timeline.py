@@ -6,9 +6,11 @@ from typing import Literal, NamedTuple
 
 from msgspec import UNSET
 
+from nightshift.cli.queries.audit import RecordedAction
 from nightshift.cli.queries.events import Told, not_before
 from nightshift.cli.queries.location import Location
-from nightshift.cli.terminal.formatting import format_attempts
+from nightshift.cli.terminal.formatting import brief, format_attempts
+from nightshift.console.jobs.revivals import is_of_one
 from nightshift.contract.job_events import JobEvent
 
 Level = Literal["", "warning", "wrong"]
@@ -40,8 +42,10 @@ class Moment(NamedTuple):
     """How long the attempt had run."""
 
 
-def timeline(job_id: str, told: Sequence[Told], places: Iterable[Location]) -> list[Moment]:
-    """Return the moments, the oldest first."""
+def timeline(
+    job_id: str, told: Sequence[Told], places: Iterable[Location], revived: Iterable[RecordedAction] = ()
+) -> list[Moment]:
+    """Return the moments, the oldest first; `revived` are the redrives after its deaths."""
     places = list(places)
     told = [one for one in _newest_progress(told) if not any(_is_told_better(one, place) for place in places)]
     found = [_of_event(one) for one in told]
@@ -49,6 +53,7 @@ def timeline(job_id: str, told: Sequence[Told], places: Iterable[Location]) -> l
     if made is not None:
         found.append(Moment(made, "published, as its id says", "", "", None))
     found += [_of_place(place) for place in places if not _is_told(place, told)]
+    found += [_of_redrive(action) for action in revived]
     return sorted(found, key=lambda moment: moment.at.timestamp() if moment.at else 0)
 
 
@@ -73,6 +78,12 @@ def _of_event(told: Told) -> Moment:
     if event.fraction is not UNSET:
         text += f": {event.fraction:.0%}"
     return Moment(told.at, text, _said(event), _LEVELS.get(event.what, ""), event.ms / 1000 if event.ms else None)
+
+
+def _of_redrive(action: RecordedAction) -> Moment:
+    words = "redriven" if is_of_one(action) else "dead letters of its service were redriven"
+    said = f"{action.what}; {action.reason}" if action.reason else action.what
+    return Moment(action.at, f"{words} by {brief(action.who)}", said, "", None)
 
 
 def _said(event: JobEvent) -> str:

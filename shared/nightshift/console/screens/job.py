@@ -48,7 +48,7 @@ async def show(visit: Visit) -> Response:
         command=f"nightshift jobs find {shlex.quote(job_id)} --type {shlex.quote(job_type)}",
         life=life,
         job_path=f"/jobs/{quote(job_type, safe='')}",
-        moments=timeline(job_id, life.history.told, life.places),
+        moments=timeline(job_id, life.history.told, life.places, life.revived),
         progress=how_far(life.history.told),
         headers=_headers(life),
         body=masked(copy.body, console.operator.catalogue.messages.get(job_type)) if copy is not None else None,

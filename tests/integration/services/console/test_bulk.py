@@ -71,8 +71,11 @@ async def test_a_cause_that_is_still_there_stops_it_at_the_canary(root: Browser,
         await shows(root, path, "of the first 4 jobs failed again: the cause is still there")
         assert await left(operator, ids) == ids[4:]
         mended = True
-        token = await root.token(path)
-        await root.send(f"{path}/go-on", token=token)
+        asked = (await root.open(f"{path}/go-on")).text
+        assert "What it has not come to yet runs again, with the same job ids: 16 letters." in asked
+        assert "First comes a new canary of 4; the others wait for its outcome." in asked
+        assert "of the first 4 jobs failed again" in asked
+        await root.send(f"{path}/go-on", on=f"{path}/go-on")
         text = await shows(root, path, "All were acted on")
     assert "error &#39;still there&#39;; go on after 4<" in text
     assert await left(operator, ids) == []

@@ -110,7 +110,7 @@ async def test_a_canary_stops_at_a_cause_that_is_still_there(desk: Console, oper
     async with workers(operator, lambda _: "retry"):
         await follow(page, "button", "Redrive")
         await seen(page, "jobs failed again: the cause is still there")
-    await expect(page.get_by_role("button", name="Go on, with a new canary")).to_be_visible()
+    await expect(page.get_by_role("link", name="Go on, with a new canary…")).to_be_visible()
 
 
 async def test_a_redrive_survives_a_restart_of_the_console(

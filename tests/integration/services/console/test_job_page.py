@@ -20,7 +20,9 @@ from nightshift.messaging.publisher import Publisher
 from nightshift.worker.event_feed import EventFeed
 from tests.harness import eventually
 from tests.integration.services.console import seed
+from tests.integration.services.console.bulks import begin_redrive, shows
 from tests.integration.services.console.harness import Browser, Console, console, people
+from tests.integration.services.console.stand_in import workers
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CHILD = "email/email.send/{key}/0/0123456789abcdef"
@@ -87,6 +89,33 @@ async def test_a_life_is_told_attempt_by_attempt_with_its_errors(stage: Stage, o
         assert "TimeoutError" in text
         assert "Its dead letter email:" in text
         assert 'data-follows=""' in text  # it is over: nothing more comes
+
+
+async def test_whoever_redrove_a_job_stands_between_its_death_and_what_came_next(
+    stage: Stage, operator: Connection
+) -> None:
+    """Alone or among many; what was done to another job meanwhile is not told of it."""
+    alone, other, many = new_job_id(), new_job_id(), new_job_id()
+    fault = f"fault of {many}"
+    for job_id in (alone, other, many):
+        await stage.tell(event(job_id, "dead", 3, error="attempts-exhausted"))
+    letters = {job_id: await seed.dead(operator, fault, job_id=job_id) for job_id in (alone, other, many)}
+    async with stage.desk.person("ada") as ada, workers(operator, lambda _: "done"):
+        for job_id in (alone, other):
+            path = f"/dead/email/{letters[job_id]}/redrive"
+            await ada.send(path, on=path, reason=f"the box of {job_id} is there")
+        await shows(ada, await begin_redrive(ada, fault, letters=1), "All were acted on")
+
+        async def told(job_id: str, *wanted: str) -> bool:
+            text = await page_of(ada, job_id)
+            places = [text.find(part) for part in ("given up on", *wanted, "attempt 1 is done")]
+            return places == sorted(places) and min(places) > 0
+
+        one = f"redrive email:{letters[alone]} (email.send, job {alone}); the box of {alone} is there"
+        await eventually(lambda: told(alone, "redriven by ada", one), what="its own redrive is told")
+        assert f"the box of {other}" not in await page_of(ada, alone)
+        words = ("dead letters of its service were redriven by ada", "redrive 1 dead letter: error")
+        await eventually(lambda: told(many, *words), what="the redrive of many is told")
 
 
 async def test_a_running_job_says_how_far_it_is(stage: Stage) -> None:

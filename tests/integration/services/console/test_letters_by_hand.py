@@ -60,7 +60,7 @@ async def test_a_letter_runs_again_with_a_body_that_was_edited_and_keeps_its_con
     assert msgspec.json.decode(job.body) == MAIL | {"to": "grace@example.com"}
     assert not any(one.sequence == sequence for one in await stored(operator, "EMAIL_DLQ"))
     whats = [one.what for one in await recorded(operator, "dlq.redrive") if one.on == f"email:{sequence}"]
-    assert whats == [f"redrive email:{sequence} (email.send) with another body"] * 2
+    assert whats == [f"redrive email:{sequence} (email.send, job edited-1) with another body"] * 2
     assert [one.reason for one in await recorded(operator, "jobs.reveal")][-1] == "the address has a typing mistake"
 
 
