@@ -142,22 +142,38 @@ def _readiness(port: int) -> str:
         return ""
 
 
+async def _storage_finding(broker: Broker) -> dict[str, str]:
+    """What the doctor says of storing; asked again while the broker, busy with its errors, does not even greet it."""
+    found: list[dict[str, str]] = []
+
+    async def says() -> bool:
+        said = await run_command(("doctor", "--json"), {"NATS_URL": broker.url}, Path("nowhere"))
+        assert broker.running, broker.process.failure("ended by itself")
+        assert said.code == 1, said.err
+        found.extend(one for one in said.json if one["check"] == "storage")
+        return bool(found)
+
+    await eventually(says, what="the doctor comes to look", timeout_seconds=90)
+    return found[0]
+
+
 async def test_doctor_and_an_idle_worker_say_that_nothing_is_stored(disk: Path, tmp_path: Path) -> None:
     """In one line for all queues; the connection that met it says so, too, under readiness."""
     (disk / "broker").mkdir()
     declared = declared_topology(load_catalogue(), StreamLimits(queue_bytes=2**26, dead_letter_bytes=2**20))
-    async with running(Broker(disk / "broker")) as broker, connected(broker, "email") as connection:
+    served = Broker(disk / "broker", log=tmp_path / "broker.log")
+    async with running(served) as broker, connected(broker, "email") as connection:
         await provision_broker(connection, declared)
+        # nats-server 2.15.1 takes all the memory there is where an empty stream cannot store its first large message.
+        await store(connection, "jobs.email.send", {}, b"{}")
         fill(disk)
         with pytest.raises(Unavailable):
             await _publish_until_refused(connection, "jobs.email.send")
         with pytest.raises(Unavailable, match=r"jobs\.email"):
             await connection.storing()
         await _not_ready_without_work(broker, tmp_path)
-        said = await run_command(("doctor", "--json"), {"NATS_URL": broker.url}, Path("nowhere"))
-        assert said.out, said.err
-        (finding,) = [one for one in said.json if one["check"] == "storage"]
-        assert (said.code, finding["state"]) == (1, "wrong")
+        finding = await _storage_finding(broker)
+        assert finding["state"] == "wrong"
         assert re.match("nothing is stored for .*email.*: the broker takes messages and does not say", finding["found"])
         assert "make room on the broker's disk" in finding["fix"]
 
