@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from nightshift.config.project import Project
 from nightshift.embedded.processes.managed_process import ManagedProcess
 from nightshift.embedded.processes.ports import LOOPBACK, free_ports, is_free
+from nightshift.embedded.processes.process import PortTakenError
 from nightshift.embedded.stack import Stack
 
 SCHEDULER = "scheduler"
@@ -75,7 +76,12 @@ class Service(ManagedProcess):
         Raises:
             StartFailedError: it ended, or was not ready in time (and was killed); the text quotes its log.
         """
-        await self.process.ready(self.is_ready, timeout_seconds=timeout_seconds)
+        try:
+            await self.process.ready(self.is_ready, timeout_seconds=timeout_seconds)
+        except PortTakenError:  # somebody has taken the health port since it was chosen
+            self._health_port = 0
+            await self.start()
+            await self.process.ready(self.is_ready, timeout_seconds=timeout_seconds)
 
     async def is_ready(self) -> bool:
         """Return whether it is ready to work."""

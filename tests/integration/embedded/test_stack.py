@@ -14,7 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from nightshift.config.project import Project
+from nightshift.embedded import services
 from nightshift.embedded.processes.folder_lock import FolderTakenError
+from nightshift.embedded.processes.ports import LOOPBACK, free_ports
 from nightshift.embedded.processes.process import StartFailedError
 from nightshift.embedded.stack import Stack
 
@@ -131,6 +133,27 @@ async def test_a_module_runs_with_the_stacks_settings(pair: tuple[Stack, Stack])
     assert printed.strip()
     with pytest.raises(StartFailedError, match=r"(?s)no\.such\.module ended with exit code 1.*No module named"):
         await pair[0].run("no.such.module")
+
+
+async def test_a_service_whose_health_port_somebody_takes_meanwhile_chooses_another(
+    pair: tuple[Stack, Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the choice and its start nothing reserves a port."""
+    stack = pair[0]
+    await stack.provision()
+    with socket.socket() as other:
+        other.bind((LOOPBACK, 0))
+        other.listen()
+        chosen = iter([[other.getsockname()[1]], free_ports(1)])
+        monkeypatch.setattr(services, "free_ports", lambda _count: next(chosen))
+        service = services.Service(stack, "scheduler")
+        await service.start()
+        try:
+            await service.ready()
+            assert await service.is_ready()
+        finally:
+            await service.kill()
+    assert next(chosen, None) is None
 
 
 async def test_a_later_stack_goes_on_with_keys_and_addresses(tmp_path: Path) -> None:

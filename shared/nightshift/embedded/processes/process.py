@@ -17,7 +17,12 @@ _POLL_SECONDS = 0.02
 _FREEZE_SECONDS = 5.0
 _QUOTED_LINES = 12
 _LARGE_LOG_BYTES = 20_000_000
-_PORT_TAKEN = ("address already in use", "cannot be used", "only one usage of each socket address")
+_PORT_TAKEN = (
+    "address already in use",
+    "cannot be used",
+    "is taken by another program",
+    "only one usage of each socket address",
+)
 
 
 class StartFailedError(Exception):
