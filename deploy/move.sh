@@ -27,10 +27,10 @@ to run --rm -T --no-deps credentials
 forget() { docker volume rm --force "${project}_moving" >/dev/null; }
 back() {
   echo "it failed: the stack goes on as it was" >&2
-  forget
   to rm --stop --force $there
   from up -d --no-deps --wait $here
   [ -z "$workers" ] || from up -d --no-deps --no-recreate $workers
+  forget
 }
 trap back EXIT
 [ -z "$workers" ] || from stop $workers

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from nightshift.broker import BrokerRefusedError, Connection
@@ -26,8 +27,6 @@ _LOOK_SECONDS, _APPEARS_SECONDS = 0.2, 30.0
 _LIST_SECONDS = 10.0
 """The broker itself waits four seconds for the others."""
 _NO_CONSUMER = 10014
-_SHORT = 9
-"""Tokens of an acknowledgement's subject that names no domain."""
 
 
 class StillBusyError(Exception):
@@ -108,13 +107,14 @@ async def _heard(connection: Connection, streams: Sequence[str]) -> AsyncIterato
     began = time.monotonic()
     heard: defaultdict[tuple[str, str], float] = defaultdict(lambda: began)
 
-    def receive(subject: bytes, _reply: bytes, _header: bytes, _body: bytes) -> None:
-        tokens = subject.decode().split(".")
-        first = 2 if len(tokens) == _SHORT else 4
-        heard[tokens[first], tokens[first + 1]] = time.monotonic()
+    def receive(stream: str, position: int, subject: bytes, _reply: bytes, _header: bytes, _body: bytes) -> None:
+        heard[stream, subject.decode().split(".")[position]] = time.monotonic()
 
-    places = [f"$JS.ACK.{place}{stream}.>" for stream in streams for place in ("", "*.*.")]
-    listening = [await connection.listen(place, receive) for place in places]
+    listening = [
+        await connection.listen(f"$JS.ACK.{place}{stream}.>", partial(receive, stream, position))
+        for stream in streams
+        for place, position in (("", 3), ("*.*.", 5))
+    ]
     try:
         yield heard
     finally:

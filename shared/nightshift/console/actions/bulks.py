@@ -150,7 +150,7 @@ def _going_on(bulk: Bulk) -> Question:
 async def ask_go_on(visit: Visit) -> Response:
     """Ask before a redrive that was stopped goes on."""
     bulk = await _bulk_at(visit)
-    if bulk.state != "stopped" or bulk.kind != "redrive":
+    if not bulk.may_go_on:
         return RedirectResponse(visit.url(f"/bulk/{bulk.id}"), 303)
     return ask(visit, _going_on(bulk))
 
@@ -158,7 +158,7 @@ async def ask_go_on(visit: Visit) -> Response:
 async def go_on(visit: Visit) -> Response:
     """Go on with a redrive that was stopped, beginning with a new canary."""
     bulk = await _bulk_at(visit)
-    if bulk.state == "stopped" and bulk.kind == "redrive":
+    if bulk.may_go_on:
         if wrong := mistake(visit, question := _going_on(bulk)):
             return ask(visit, question, wrong)
         what = f"{_GONE_ON.sub('', bulk.intent.what)}; go on after {bulk.acted:,}"

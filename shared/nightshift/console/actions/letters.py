@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from nightshift.broker import direct_get
 from nightshift.broker.message import StoredMessage
+from nightshift.cli.actions.dlq_words import kind_and_job
 from nightshift.cli.actions.redrive import Redrive, remove
 from nightshift.cli.queries.dead_letters import Letter, letter_of
 from nightshift.console.actions.acting import doing
@@ -48,8 +49,7 @@ def _facts(letter: Letter) -> dict[str, str]:
 
 def called(letter: Letter) -> str:
     """Return what a letter is called in the record of actions, by which the page of its job finds it."""
-    job = f", job {letter.job_id}" if letter.job_id else ""
-    return f"{letter.ref} ({letter.type}{job})"
+    return f"{letter.ref} {kind_and_job(letter.type, letter.job_id)}"
 
 
 def page_of(letter: Letter) -> str:

@@ -85,6 +85,11 @@ class Bulk(msgspec.Struct, kw_only=True, rename="camel"):
         return self.state in {"canary", "running"}
 
     @property
+    def may_go_on(self) -> bool:
+        """Whether a person may let it go on: a redrive that was stopped."""
+        return self.state == "stopped" and self.kind == "redrive"
+
+    @property
     def rest(self) -> int:
         """How many it has not come to yet."""
         return self.total - self.acted - self.gone - self.unsure - self.left

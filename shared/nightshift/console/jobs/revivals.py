@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from nightshift.broker import Connection
+from nightshift.cli.actions.dlq_words import names_job
 from nightshift.cli.queries.audit import ActionFilter, RecordedAction, recorded_actions
 from nightshift.cli.queries.events import Told
 from nightshift.cli.queries.location import Location
@@ -52,10 +53,10 @@ def _windows(told: Sequence[Told], places: Iterable[Location]) -> Iterator[tuple
             yield one.at, following.at
     elsewhere = [place for place in places if place.state != "dead"]
     if told and told[-1].event.what == "dead" and elsewhere:
-        yield told[-1].at, max((place.at or utc_now() for place in elsewhere), default=utc_now())
+        yield told[-1].at, max(place.at or utc_now() for place in elsewhere)
 
 
 def _may_be_of(action: RecordedAction, service: str, job_id: str) -> bool:
     if is_of_one(action):
-        return action.on.partition(":")[0] == service and f"job {job_id})" in action.what
+        return action.on.partition(":")[0] == service and names_job(action.what, job_id)
     return service in action.on.split(", ")
