@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from deploy.broker_metrics import BrokerMetrics
 from deploy.broker_state import ask
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.jetstream import manage, store
+from nightshift.contract import wire
 from nightshift.embedded.servers.broker import Broker
 from nightshift.outcomes import Unavailable
 from nightshift.topology.provisioning import provision_broker
@@ -62,9 +64,9 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 async def publish(connection: Connection) -> None:
-    """Some jobs that nobody takes."""
+    """Some jobs that nobody takes; by its id, each is published again when a broker dies before it answers."""
     for _ in range(JOBS):
-        await store(connection, "jobs.probe.run", {}, b"{}", timeout_seconds=20)
+        await store(connection, "jobs.probe.run", {wire.MSG_ID: uuid4().hex}, b"{}", timeout_seconds=20)
 
 
 async def provisioned(connection: Connection) -> None:
