@@ -178,6 +178,25 @@ async def test_doctor_and_an_idle_worker_say_that_nothing_is_stored(disk: Path, 
         assert "make room on the broker's disk" in finding["fix"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no such limit elsewhere")
+async def test_a_full_disk_does_not_cost_all_the_memory(disk: Path, tmp_path: Path) -> None:
+    """nats-server loops where an empty stream cannot store its first message: at its limit it ends, and starts anew."""
+    (disk / "broker").mkdir()
+    declared = declared_topology(load_catalogue(), StreamLimits(queue_bytes=2**26, dead_letter_bytes=2**20))
+    served = Broker(disk / "broker", log=tmp_path / "broker.log", max_memory=512 * _KIBIBYTE**2)
+    async with running(served) as broker, connected(broker, "email") as connection:
+        await provision_broker(connection, declared)
+        filler = fill(disk)
+        with pytest.raises(Unavailable):
+            await store(connection, "jobs.email.send", {}, bytes(100 * _KIBIBYTE), timeout_seconds=3)
+        assert await broker.process.wait(timeout_seconds=60) is not None
+        assert "out of memory" in broker.process.output()
+        os.truncate(filler, 0)
+        await broker.start()
+        await connection.ready(20)
+        await store(connection, "jobs.email.send", {}, b"{}")
+
+
 async def test_a_broker_that_cannot_work_is_unhealthy_whatever_the_cause(tmp_path: Path) -> None:
     """A stream whose files were taken away, for instance; the check tells what the broker says."""
     async with running(Broker(tmp_path / "broker")) as broker, connected(broker, "producer") as connection:
