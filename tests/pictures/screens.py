@@ -14,6 +14,7 @@ SCREENS = {
     "queue": "/queues/email",
     "jobs": "/jobs",
     "job": f"/jobs/report.generate?id={JOB}",
+    "events": "/events",
     "dead": "/dead",
     "letter": "/dead/email/1",
     "schedules": "/schedules",
@@ -26,6 +27,8 @@ SCREENS = {
     "pause": "/queues/email/pause",
     "send": "/send?type=email.send",
     "audit": "/audit",
+    "mail": "/mail",
+    "message": "/mail/1",
     "help": "/help",
 }
 """The name of each picture, and the address of the screen."""

@@ -48,7 +48,9 @@ async def stage(folder: Path) -> AsyncIterator[Console]:
         for service, count in HOSTS.items():
             for number in range(count):
                 await Responder(operator, partial(_worker, service, number)).start()
+        seed.mail(folder / "mail")
         settings = {"console_users_file": str(file), "console_name": "production", "database_url": url}
+        settings["console_mail_folder"] = str(folder / "mail")
         async with console(folder, broker, **settings) as desk:
             async with desk.person("root") as browser:
                 await shows(browser, "/dead", "no mailbox")

@@ -10,7 +10,22 @@ from nightshift.console.actions import letters as letter_actions
 from nightshift.console.actions import schedules as schedule_actions
 from nightshift.console.context import ConsoleContext, Screen
 from nightshift.console.rights import Right
-from nightshift.console.screens import audit, dead, guide, job, jobs, live, now, queue, schedules, send, workers
+from nightshift.console.screens import (
+    audit,
+    dead,
+    events,
+    guide,
+    job,
+    jobs,
+    live,
+    mail,
+    now,
+    queue,
+    schedules,
+    send,
+    workers,
+)
+from nightshift.console.settings import ConsoleSettings
 from nightshift.console.sign_in.routes import SignIn
 from nightshift.console.web.door import Door
 from nightshift.console.web.pages import assets
@@ -21,6 +36,7 @@ from nightshift.console.web.visit import Route, Visit
 SCREENS = (
     Screen("Now", "/"),
     Screen("Jobs", "/jobs"),
+    Screen("Events", "/events"),
     Screen("Dead letters", "/dead"),
     Screen("Schedules", "/schedules"),
     Screen("Workers", "/workers"),
@@ -29,9 +45,14 @@ SCREENS = (
     Screen("Audit", "/audit"),
 )
 """The navigation."""
-_AREAS = (now, queue, jobs, job, dead, schedules, workers, audit, guide, live)
+_AREAS = (now, queue, jobs, job, events, dead, schedules, workers, audit, mail, guide, live)
 _ACTIONS = (bulks, export, letter_actions, edited, queues, schedule_actions, cancelling, send)
 _FOREVER = "public, max-age=31536000, immutable"
+
+
+def screens_of(settings: ConsoleSettings) -> tuple[Screen, ...]:
+    """Return the navigation of a console; mail is a part of it where it is caught."""
+    return SCREENS if settings.console_mail_folder is None else (*SCREENS, mail.SCREEN)
 
 
 def routes(console: ConsoleContext) -> list[Route]:

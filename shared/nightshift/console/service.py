@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from nightshift.broker import BrokerRefusedError, Connection
 from nightshift.broker.connect import abandon, establish
-from nightshift.console.app import SCREENS, build_app
+from nightshift.console.app import build_app, screens_of
 from nightshift.console.bulk.runner import BulkRunner
 from nightshift.console.context import ConsoleContext, Letters, Operator
 from nightshift.console.figures.changes import Changes
@@ -166,7 +166,7 @@ def open_console(settings: ConsoleSettings, url: str, port: int) -> ConsoleConte
         oidc=_oidc(settings, url) if settings.console_oidc_issuer else None,
         address_of=address_reader(trusted),
         cookie="__Host-console" if url.startswith("https://") else f"console_{port}",
-        screens=SCREENS,
+        screens=screens_of(settings),
     )
 
 

@@ -98,6 +98,13 @@ class ConsoleSettings(OperatorSettings, frozen=True, kw_only=True):
     console_oidc_scopes: Annotated[
         tuple[str, ...], Meta(description="What is asked of the provider, besides openid.")
     ] = ("profile", "email")
+    console_mail_folder: Annotated[
+        Path | None,
+        Meta(
+            description="Folder in which a mail catcher keeps messages (.eml), for the page Mail; `nightshift up` sets "
+            "it for its own."
+        ),
+    ] = None
     console_two_person: Annotated[
         int,
         Meta(

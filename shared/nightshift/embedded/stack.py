@@ -159,6 +159,7 @@ class Stack:
             "GATEWAY_PORT": str(self.gateway_port.number),
             "GATEWAY_JOBS": "*",
             "CONSOLE_PORT": str(self.console_port.number),
+            "CONSOLE_MAIL_FOLDER": str(self.mail.mailbox),
             "MAIL_WAIT_SECONDS": "1",  # the catcher refuses only what its script says: nobody waits for that
             **kept_settings(self.folder, self.project.folder),
         }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from nightshift.broker import Connection, direct_get
+from nightshift.broker.message import StoredMessage
 from nightshift.contract import wire
 from nightshift.contract.job_events import JobEvent, read_events
 from nightshift.topology.event_stream import EVENTS_STREAM
@@ -30,6 +31,18 @@ async def kept(connection: Connection, subject: str, since: datetime | None) -> 
     if first is not None:
         async for message in direct_get.read_each(connection, EVENTS_STREAM, subject, sequence=first):
             yield message.body
+
+
+async def between(connection: Connection, subject: str, sequences: range) -> AsyncIterator[StoredMessage]:
+    """Yield the messages that the stream keeps on a subject, of these sequences."""
+    start = sequences.start
+    while start < sequences.stop:
+        batch = min(direct_get.PAGE, sequences.stop - start)
+        page = await direct_get.page(connection, EVENTS_STREAM, subject, start, batch=batch)
+        for message in page:
+            if message.sequence < sequences.stop:
+                yield message
+        start = page[-1].sequence + 1 if page else sequences.stop
 
 
 async def history(connection: Connection, job_id: str, types: Iterable[str]) -> list[Told]:

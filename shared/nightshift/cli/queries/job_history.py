@@ -7,14 +7,14 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from nightshift.broker import Connection, direct_get
 from nightshift.broker.message import StoredMessage
-from nightshift.cli.queries.events import Told, not_before
+from nightshift.cli.queries.events import Told, between, not_before
 from nightshift.cli.queries.streams import stream_info
 from nightshift.contract import wire
 from nightshift.contract.job_events import JobEvent, read_events
@@ -84,7 +84,7 @@ async def read_back(
             step = max(_CHUNK, behind - start) if time.monotonic() < until else _CHUNK
             continue
         read = [one for one in page if one.sequence < end]
-        read += [one async for one in _between(connection, subject, range(behind, end))]
+        read += [one async for one in between(connection, subject, range(behind, end))]
         found = [*_told(read, job_type, job_id), *found]
         end = start
         if time.monotonic() >= until:
@@ -136,17 +136,6 @@ def _told(messages: Iterable[StoredMessage], job_type: str, job_id: str) -> Iter
             for event in told.events:
                 if (event.type, event.id) == (job_type, named):
                     yield message.sequence, Told(at=told.at, event=event)
-
-
-async def _between(connection: Connection, subject: str, sequences: range) -> AsyncIterator[StoredMessage]:
-    start = sequences.start
-    while start < sequences.stop:
-        batch = min(direct_get.PAGE, sequences.stop - start)
-        page = await direct_get.page(connection, EVENTS_STREAM, subject, start, batch=batch)
-        for message in page:
-            if message.sequence < sequences.stop:
-                yield message
-        start = page[-1].sequence + 1 if page else sequences.stop
 
 
 def _may_name(body: bytes, prefixes: set[str], trace: str) -> bool:

@@ -26,7 +26,7 @@ _WORDS = {
     "dead": "given up on after attempt {n}",
     "dead-letter-refused": "given up on, but its dead letter could not be stored yet",
 }
-_LEVELS: dict[str, Level] = {"retry": "warning", "dead": "wrong", "dead-letter-refused": "wrong"}
+LEVELS: dict[str, Level] = {"retry": "warning", "dead": "wrong", "dead-letter-refused": "wrong"}
 _SAME = timedelta(seconds=5)
 """What is told of an end, and the end itself, are stamped by two clocks."""
 
@@ -77,7 +77,7 @@ def _of_event(told: Told) -> Moment:
     text = _WORDS[event.what].format(n=event.attempt)
     if event.fraction is not UNSET:
         text += f": {event.fraction:.0%}"
-    return Moment(told.at, text, _said(event), _LEVELS.get(event.what, ""), event.ms / 1000 if event.ms else None)
+    return Moment(told.at, text, _said(event), LEVELS.get(event.what, ""), event.ms / 1000 if event.ms else None)
 
 
 def _of_redrive(action: RecordedAction) -> Moment:

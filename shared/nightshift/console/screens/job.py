@@ -1,21 +1,25 @@
 """One job: its state, its life attempt by attempt, what came of it, its headers, and its body as far as allowed."""
 
 import shlex
+from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from starlette.responses import Response
 
 from nightshift.broker import direct_get
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.terminal.formatting import brief
 from nightshift.console.actions.acting import doing
 from nightshift.console.context import ConsoleContext
 from nightshift.console.figures.shared_answers import Question
-from nightshift.console.jobs.body import in_full, masked
+from nightshift.console.jobs.body import as_text, in_full, masked
 from nightshift.console.jobs.life import Life, life_of
 from nightshift.console.jobs.places import LOOKED_THROUGH, body_streams, type_in
 from nightshift.console.jobs.timeline import how_far, timeline
 from nightshift.console.links import links
 from nightshift.console.rights import Right
+from nightshift.console.sending.job_form import PREFIX, texts_of
 from nightshift.console.web.pages import page
 from nightshift.console.web.parameters import sequence
 from nightshift.console.web.refused import Refused
@@ -88,7 +92,28 @@ async def reveal(visit: Visit) -> Response:
         reason=reason,
     )
     text, is_cut = in_full(message.body)
-    return page(visit, "body.html.j2", type=job_type, job_id=job_id, text=text, is_cut=is_cut, size=len(message.body))
+    return page(
+        visit,
+        "body.html.j2",
+        type=job_type,
+        job_id=job_id,
+        text=text,
+        is_cut=is_cut,
+        size=len(message.body),
+        again=_again(visit, job_type, message),
+        prefix=PREFIX,
+    )
+
+
+def _again(visit: Visit, job_type: str, message: StoredMessage) -> dict[str, str]:
+    """Return the fields of a form that sends another job like it; none where that is not offered."""
+    sendable = visit.may(Right.SEND) and job_type in visit.console.operator.catalogue.sent_by_people()
+    if not sendable or wire.CLAIM in message.headers or as_text(message.body) is None:
+        return {}
+    try:
+        return texts_of(msgspec.json.decode(message.body, type=dict[str, Any]))
+    except msgspec.DecodeError:
+        return {}
 
 
 def _check_type(console: ConsoleContext, job_type: str) -> None:

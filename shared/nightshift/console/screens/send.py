@@ -53,6 +53,8 @@ async def send(visit: Visit) -> Response:
     job_type = visit.query.get("type", "")
     schema = _schema(visit, job_type)
     values = _values(visit, schema)
+    if visit.form.get("edit") == "yes":  # what another job carries, to be changed
+        return _form(visit, job_type, schema, values)
     job = _filled_in(visit, job_type, schema, values)
     if job.errors:
         return _form(visit, job_type, schema, values, job.errors)

@@ -9,6 +9,7 @@ from playwright.async_api import async_playwright
 
 from nightshift.broker import Connection
 from nightshift.embedded.servers.broker import Broker
+from tests.integration.services.console import seed
 from tests.integration.services.console.browser import ARGUMENTS
 from tests.integration.services.console.harness import Browser, Console, console, people
 from tests.servers import absent
@@ -23,7 +24,9 @@ async def desk(
     folder = tmp_path_factory.mktemp("console")
     file = folder / "people.toml"
     file.write_text(people(vic="viewer", ada="operator", root="admin"), encoding="utf-8")
-    async with console(folder, broker, console_users_file=str(file), console_name="staging") as running:
+    settings = {"console_users_file": str(file), "console_mail_folder": str(folder / "mail")}
+    seed.mail(folder / "mail")
+    async with console(folder, broker, console_name="staging", **settings) as running:
         yield running
 
 

@@ -1,10 +1,13 @@
 """Jobs, dead letters and workers to look at: among them text that attacks whoever shows it."""
 
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
 
 from nightshift.broker import Connection
 from nightshift.broker.jetstream import store
 from nightshift.contract import wire
+from nightshift.embedded.servers.mailbox import Mailbox
 from nightshift.messaging import outbound
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
@@ -48,3 +51,16 @@ async def dead(
     }
     body = b'{"to":"ada@example.com","subject":"Hi","body":"<p>Hello</p>"}'
     return (await store(connection, wire.dead_subject(job_type), headers, body)).seq
+
+
+def mail(folder: Path) -> None:
+    """Keep a message in a folder as the mail catcher does: with a text, an HTML text, and an attachment."""
+    message = EmailMessage()
+    message["From"], message["To"] = "Nightshift <nightshift@example.com>", "ada@example.com"
+    message["Subject"] = "Your weekly report"
+    message.set_content("Hello Ada,\n\nyour weekly report is ready: 1,873 rows.\n")
+    style = "font-family: sans-serif; color: #1b2330"
+    ready = "<p>Your weekly report is ready: <b>1,873 rows</b>.</p>"
+    message.add_alternative(f'<div style="{style}"><h1>Hello Ada,</h1>{ready}</div>', subtype="html")
+    message.add_attachment(b"day,users\n2026-11-28,100\n", maintype="text", subtype="csv", filename="report.csv")
+    Mailbox(folder).store(message.as_bytes(), "nightshift@example.com", ["ada@example.com"])

@@ -37,6 +37,10 @@ PAGES = (
     "/schedules",
     "/schedules/report.weekly",
     "/workers",
+    "/events",
+    "/events?what=done",
+    "/mail",
+    "/mail/1",
     "/help",
 )
 WIDTHS = (320, 1280)

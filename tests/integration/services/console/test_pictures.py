@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser
 
 from nightshift.console.app import SCREENS as NAVIGATION
+from nightshift.console.screens.mail import SCREEN as MAIL
 from tests.integration.services.console.harness import Console
 from tests.pictures.camera import signed_in
 from tests.pictures.screens import FOLDER, SCREENS, skeleton_of
@@ -26,7 +27,7 @@ async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Conso
 def test_every_screen_has_its_picture_and_the_page_shows_it() -> None:
     """Those of the navigation, and the pages that they lead to; each is small."""
     pictured = {path.partition("?")[0] for path in SCREENS.values()}
-    assert {screen.path for screen in NAVIGATION} <= pictured, f"add the new screen, then {AGAIN}"
+    assert {screen.path for screen in (*NAVIGATION, MAIL)} <= pictured, f"add the new screen, then {AGAIN}"
     page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
     for name in SCREENS:
         assert f"pictures/console/{name}.png" in page, name

@@ -13,10 +13,12 @@ from nightshift.contract.audit import read_entry
 from nightshift.contract.catalogue import load_catalogue
 from nightshift.topology.audit_stream import AUDIT_STREAM
 from tests.harness import stored
+from tests.integration.services.console import seed
 from tests.integration.services.console.bulks import hidden_in
 from tests.integration.services.console.harness import Browser, Console
 
 PATH = "/send?type=email.send"
+_HIDDEN_FIELD = r'<input type="hidden" name="(field[.][^"]+)" value="([^"]*)">'
 MAIL = {"field.to": "ada@example.com", "field.subject": "Hi", "field.body": "<p>Hi</p>"}
 
 
@@ -77,6 +79,31 @@ async def test_a_job_for_later_waits_for_its_time(root: Browser, operator: Conne
     assert "2199-01-01 12:00" in preview.text
     await root.send(PATH, **hidden_in(preview.text))
     assert any(one.headers.get(wire.JOB_ID) == "later-by-form" for one in await stored(operator, "EMAIL_LATER"))
+
+
+async def test_a_job_like_another_one_is_sent_from_its_body(root: Browser, operator: Connection) -> None:
+    """Whoever sees a body changes it in the form of its type; the other job stays, and this one has its own id."""
+    sequence = await seed.dead(operator, "SmtpError: 550 no mailbox", job_id="like-1")
+    place = {"stream": "EMAIL_DLQ", "sequence": str(sequence)}
+    shown = await root.send("/bodies", reason="to send it anew", **place)
+    assert "Send another one like it" in shown.text
+    fields = {name: html.unescape(value) for name, value in re.findall(_HIDDEN_FIELD, shown.text)}
+    form = await root.send(PATH, edit="yes", **fields)
+    assert _filled_in(form.text)["field.to"] == "ada@example.com"
+    changed = _filled_in(form.text) | {"field.to": "grace@example.com"}
+    preview = await root.send(PATH, on=PATH, **changed)
+    await root.send(PATH, **hidden_in(preview.text))
+    (job,) = [one for one in await stored(operator, "EMAIL") if b"grace@example.com" in one.body]
+    assert job.headers[wire.JOB_ID] != "like-1"
+    assert [one for one in await stored(operator, "EMAIL_DLQ") if one.sequence == sequence]
+
+
+async def test_who_may_not_send_is_offered_no_other_job(desk: Console, operator: Connection) -> None:
+    """An operator sees a body, and no more."""
+    sequence = await seed.dead(operator, "SmtpError: 550 no mailbox", job_id="like-2")
+    async with desk.person("ada") as ada:
+        shown = await ada.send("/bodies", reason="to look", stream="EMAIL_DLQ", sequence=str(sequence))
+        assert ("Hello" in shown.text, "Send another one" in shown.text) == (True, False)
 
 
 def _filled_in(page: str) -> dict[str, str]:
