@@ -5,14 +5,15 @@ What sends them is under development, so any of them may be broken: nothing of i
 
 import base64
 import contextlib
-import email
-import email.policy
 from collections.abc import Callable, Iterator, Sequence
 from email.message import EmailMessage, MIMEPart
+from email.parser import BytesHeaderParser, BytesParser
+from email.policy import default
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
+_MESSAGES, _HEADERS = BytesParser(policy=default), BytesHeaderParser(policy=default)
 _BEGINNING = 64 * 1024
 """Bytes of a message that have its headers."""
 _LARGEST_IMAGES = 4_000_000
@@ -73,7 +74,13 @@ def content_of(folder: Path, number: int) -> bytes | None:
 
 def read_mail(content: bytes) -> CaughtMail:
     """Read a message."""
-    message = _parsed(content)
+    try:
+        return _read(_MESSAGES.parsebytes(content))
+    except RecursionError:  # parts within parts within parts
+        return _read(_HEADERS.parsebytes(content))
+
+
+def _read(message: EmailMessage) -> CaughtMail:
     plain, html = _body(message, "plain"), _body(message, "html")
     others = [part for part in message.walk() if not part.is_multipart() and part is not plain and part is not html]
     return CaughtMail(
@@ -87,7 +94,7 @@ def read_mail(content: bytes) -> CaughtMail:
 
 def _listed(number: int, file: Path) -> Listed:
     with file.open("rb") as opened:
-        message = _parsed(opened.read(_BEGINNING))
+        message = _HEADERS.parsebytes(opened.read(_BEGINNING))
     state = file.stat()
     sender, recipients = _header(message, "X-Envelope-From"), _header(message, "X-Envelope-To")
     return Listed(number, _header(message, "Subject"), sender, recipients, state.st_mtime, state.st_size)
@@ -101,10 +108,6 @@ def _messages(folder: Path) -> list[Path]:
 def _number(file: Path) -> int:
     digits = file.name.partition("-")[0]
     return int(digits) if digits.isascii() and digits.isdecimal() else 0
-
-
-def _parsed(content: bytes) -> EmailMessage:
-    return email.message_from_bytes(content, policy=email.policy.default)
 
 
 def _header(message: MIMEPart, name: str) -> str:

@@ -15,6 +15,10 @@ BROKEN = {
     "an address that is none": b'To: "<<>>@@,,\r\n\r\nhi',
     "a type that is none": b"Content-Type: ;;;=\r\n\r\nhi",
     "a message within a message": b"Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nhi",
+    "parts within parts, and so on": b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (depth, depth) for depth in range(3000)
+    )
+    + b"\r\nhi",
     "parts without a boundary": b"Content-Type: multipart/alternative\r\n\r\nhi",
 }
 
