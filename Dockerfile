@@ -50,4 +50,6 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-S", "-m", "deploy.probe", "/healthz"]
 ARG REVISION=
 LABEL org.opencontainers.image.revision=$REVISION
+# What processes tell of themselves, so that a deploy is seen.
+ENV APP_VERSION=$REVISION
 ENTRYPOINT ["python", "-m"]

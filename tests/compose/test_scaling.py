@@ -35,17 +35,18 @@ def test_a_new_release_under_load_loses_nothing(stack: Project, eventually: Even
         while not stop.is_set():
             published["mails"] += work.publish(stack, "email.send", [work.mail(address)] * 10)
 
-    (before,) = stack.containers("email")
+    (before,), revision = stack.containers("email"), uuid4().hex
     thread = threading.Thread(target=load)
     thread.start()
     try:
-        stack.compose("build", extra={"REVISION": uuid4().hex})
+        stack.compose("build", extra={"REVISION": revision})
         stack.up("--no-deps", "email")
     finally:
         stop.set()
         thread.join()
     (after,) = stack.containers("email")
     assert after != before
+    assert f"APP_VERSION={revision}" in stack.inspect(after)[0]["Config"]["Env"], "by which a deploy is seen"
     eventually(lambda: len(stack.mails(address)) >= published["mails"], "all are worked off")
     assert len(stack.mails(address)) == published["mails"] > 10
 

@@ -32,3 +32,12 @@ DatabaseSchema = Annotated[
     ),
 ]
 """For whoever opens the database."""
+AppVersion = Annotated[
+    str,
+    Meta(
+        max_length=80,
+        description="Version of the application, or its commit, as its image may set it: `nightshift workers list` "
+        "and the console show it, and mark deploys by it. Unset: that of Nightshift stands for it.",
+    ),
+]
+"""For every process: what a deploy changes."""

@@ -22,7 +22,7 @@ from nightshift.config.listen_urls import invalid_listen_url
 from nightshift.config.object_login import OBJECTS, half_a_login
 from nightshift.config.project import Project
 from nightshift.config.secret import Secret
-from nightshift.config.setting_types import PACKAGE, BulkRemoval, DatabaseSchema, SchemaPackage
+from nightshift.config.setting_types import PACKAGE, AppVersion, BulkRemoval, DatabaseSchema, SchemaPackage
 from nightshift.config.tls import ca_file_problem, creds_file_problem
 from nightshift.contract.loading import problem_with
 
@@ -82,6 +82,7 @@ class ProcessSettings(FromEnvironment, frozen=True, kw_only=True):
         Meta(description="Subject of JetStream's requests, where the user's account imports them by another name."),
     ] = "$JS.API"
 
+    app_version: AppVersion = ""
     health_host: Annotated[str, Meta(description="Where /healthz, /readyz and /metrics are served.")] = "127.0.0.1"
     health_port: Annotated[
         int, Meta(ge=0, le=65_535, description="Port of /healthz, /readyz and /metrics; 0 takes a free one.")

@@ -66,8 +66,12 @@ class ProcessFrame:
         """Answer the operator who asks which processes there are, and whether they can work."""
 
         def described() -> WorkerInfo:
-            lag = round(self.checks.lag(), 3)
-            return msgspec.structs.replace(now(), not_ready=self.checks.readiness(), loop_lag_seconds=lag)
+            return msgspec.structs.replace(
+                now(),
+                not_ready=self.checks.readiness(),
+                loop_lag_seconds=round(self.checks.lag(), 3),
+                app_version=self.settings.app_version,
+            )
 
         responder = Responder(connection, described, check) if check else Responder(connection, described)
         await responder.start()

@@ -31,7 +31,7 @@ _log = get_logger("tracing")
 
 
 @asynccontextmanager
-async def exporting(name: str, endpoint: str, headers: Secret | None) -> AsyncIterator[Spans]:
+async def exporting(name: str, version: str, endpoint: str, headers: Secret | None) -> AsyncIterator[Spans]:
     """Export spans until the end, and then, within `FLUSH_SECONDS`, those that are left.
 
     The process's own tracers (`opentelemetry.trace.get_tracer`) send to the same place.
@@ -40,7 +40,7 @@ async def exporting(name: str, endpoint: str, headers: Secret | None) -> AsyncIt
         SettingsError: a variable that the library reads itself is wrong.
     """
     warnings = _LibraryWarnings()
-    provider = TracerProvider(resource=_resource(name), shutdown_on_exit=False)
+    provider = TracerProvider(resource=_resource(name, version), shutdown_on_exit=False)
     try:
         provider.add_span_processor(BatchSpanProcessor(exporter(endpoint, headers)))
     except (ValueError, RuntimeError, ImportError) as error:
@@ -78,9 +78,9 @@ def _session(headers: Secret) -> requests.Session:
     return session
 
 
-def _resource(name: str) -> Resource:
+def _resource(name: str, version: str) -> Resource:
     """Return what identifies this process; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence."""
-    own = Resource.create({"service.name": f"nightshift-{name}", "service.version": VERSION})
+    own = Resource.create({"service.name": f"nightshift-{name}", "service.version": version})
     return own.merge(OTELResourceDetector().detect())
 
 

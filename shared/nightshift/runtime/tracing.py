@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from nightshift.config.extras import extra
 from nightshift.config.settings import ProcessSettings, SettingsError
 from nightshift.messaging.tracing import NO_TRACING, ServerTracing
+from nightshift.version import VERSION
 
 
 @asynccontextmanager
@@ -24,7 +25,8 @@ async def open_tracing(name: str, settings: ProcessSettings) -> AsyncIterator[Se
             from nightshift.runtime.span_export import exporting  # noqa: PLC0415 - a tenth of a second, for those who want it only
     except ValueError as error:  # the library reads some variables when it is imported
         raise SettingsError([str(error)]) from None
-    async with exporting(name, settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers) as spans:
+    endpoint, headers = settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers
+    async with exporting(name, settings.app_version or VERSION, endpoint, headers) as spans:
         yield spans
 
 

@@ -61,7 +61,7 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A running process."""
 
     service: str
-    version: str
+    version: Annotated[str, Meta(description="Of Nightshift.")]
     host: str
     pid: int
     started: Annotated[datetime, Meta(tz=True)]
@@ -76,6 +76,13 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Why the process cannot work now, as its `/readyz` says; empty: it can."""
     loop_lag_seconds: float | None = None
     """How late its event loop came to its work at worst in the last ten seconds; None from older versions."""
+    app_version: str = ""
+    """Of the application that it is a part of; empty where nobody has set it."""
+
+    @property
+    def release(self) -> str:
+        """What a deploy changes."""
+        return self.app_version or self.version
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from nightshift.cli.queries.discover_workers import running_workers
 from nightshift.embedded.processes.clean_env import clean_environment
 from nightshift.embedded.processes.process import Process
 from nightshift.embedded.servers.broker import Broker
+from nightshift.version import VERSION
 from tests.harness import RunProbe, count, eventually, set_ack_wait
 from tests.integration.worker.conftest import Work
 from tests.repository import ROOT
@@ -29,6 +30,7 @@ def _start(
     folder: Path,
     *,
     name: str = "probe",
+    version: str = "",
     grace_seconds: float = 20,
     objects: Mapping[str, str] = MappingProxyType(AWAY),
 ) -> Process:
@@ -38,6 +40,7 @@ def _start(
         **objects,
         "DRAIN_GRACE_SECONDS": str(grace_seconds),
         "LOG_FORMAT": "json",
+        "APP_VERSION": version,
     }
     command = [sys.executable, "-m", "tests.integration.worker.probe_service"]
     log = folder / f"{name}.log"
@@ -131,6 +134,24 @@ async def test_a_process_tells_for_how_long_a_handler_has_held_up_its_event_loop
             await process.stop()
         assert before is not None
         assert before < 1.0
+
+
+async def test_a_process_tells_the_version_of_the_application(work: Work, broker: Broker, tmp_path: Path) -> None:
+    """As its image has set it; else that of Nightshift stands for it."""
+    async with work({}, start=False) as harness:
+        first, second = _start(broker, tmp_path, version="4.2"), _start(broker, tmp_path, name="second")
+
+        async def releases() -> list[str]:
+            return sorted(one.release for one in await running_workers(harness.connection) if one.service == "probe")
+
+        async def are_told() -> bool:
+            return await releases() == sorted(["4.2", VERSION])
+
+        try:
+            await eventually(are_told, what="both versions are told")
+        finally:
+            await first.stop()
+            await second.stop()
 
 
 async def _is_long(lags: Callable[[], Awaitable[list[float | None]]]) -> bool:

@@ -23,6 +23,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     host: str
     pid: int
     version: str
+    app_version: str
     started: datetime
     slots: int
     in_flight: int
@@ -38,7 +39,7 @@ def columns(now: datetime) -> tuple[Column, ...]:
         Column("SERVICE", lambda row: row.service),
         Column("HOST", lambda row: row.host, spare=2),
         Column("PID", lambda row: str(row.pid), right=True),
-        Column("VERSION", lambda row: row.version, spare=4),
+        Column("VERSION", lambda row: row.app_version or row.version, spare=4),
         Column("UP", lambda row: format_span(now - row.started), right=True, spare=1),
         Column("IN FLIGHT", lambda row: f"{row.in_flight} of {row.slots}" if row.slots else "", right=True),
         Column("FINISHED", lambda row: format_number(row.finished) if row.slots else "", right=True),
@@ -85,6 +86,7 @@ def _row(worker: WorkerInfo, finished_before: int | None, seconds: float) -> Wor
         host=worker.host,
         pid=worker.pid,
         version=worker.version,
+        app_version=worker.app_version,
         started=worker.started,
         slots=worker.slots,
         in_flight=worker.in_flight,

@@ -67,7 +67,7 @@ class WorkerLog:
 
         One that is back is new if another was there meanwhile: a release that was taken back.
         """
-        here = {(worker.service, worker.version) for worker in workers}
+        here = {(worker.service, worker.release) for worker in workers}
         for service, version in sorted(here):
             known = [seen for (one, _), seen in self._versions.items() if one == service]
             seen = self._versions.get((service, version))

@@ -188,6 +188,20 @@ async def test_workers_shows_every_process_that_answers(ada: Browser, operator: 
     assert f"{len(rows)} processes answer" in text
 
 
+async def test_workers_warns_of_a_service_whose_processes_have_several_versions(
+    ada: Browser, operator: Connection
+) -> None:
+    """Of the application, as the processes tell it; services that differ from each other are no mixed deploy."""
+    me = describe_self("maintenance", "")
+    await Responder(operator, partial(replace, me, host="other", service="webhook", app_version="1.0")).start()
+    await Responder(operator, partial(replace, me, host="older", app_version="4.1")).start()
+    await shows(ada, "/workers", ">4.1<")
+    assert "maintenance 4.1" not in await text_of(ada, "/workers")
+    await Responder(operator, partial(replace, me, host="newer", app_version="4.2")).start()
+    await shows(ada, "/workers", "maintenance 4.1, 4.2")
+    assert "webhook 1.0" not in await text_of(ada, "/workers")
+
+
 async def test_workers_shows_which_event_loop_was_held_up(ada: Browser, operator: Connection) -> None:
     """For long, as a warning; of a process of an older version nothing is known."""
     me = describe_self("upload", "")

@@ -55,6 +55,14 @@ def test_a_new_version_among_the_workers_is_a_deploy() -> None:
     assert deploys(*looks) == [("1.1", 10)]
 
 
+def test_a_deploy_is_of_the_application_where_it_tells_its_version() -> None:
+    """That of Nightshift, which changes less often, is no deploy of it."""
+    log = WorkerLog()
+    for second, (ours, theirs) in enumerate([("1.0", "4.1"), ("1.0", "4.2"), ("1.1", "4.2")]):
+        log.note(NOW + second * SECOND, [msgspec.structs.replace(worker(1, version=ours), app_version=theirs)])
+    assert [one.version for one in log.deploys("email")] == ["4.2"]
+
+
 def test_what_is_there_at_the_first_look_is_no_deploy() -> None:
     """Nor what was silent for a while, or all away, and is back as it was."""
     assert deploys((0, ["1.0", "1.1"])) == []
