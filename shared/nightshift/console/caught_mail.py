@@ -5,19 +5,25 @@ What sends them is under development, so any of them may be broken: nothing of i
 
 import base64
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import default
 from pathlib import Path
 from typing import NamedTuple, TypeVar
+from urllib.parse import unquote
 
 T = TypeVar("T")
 _MESSAGES, _HEADERS = BytesParser(policy=default), BytesHeaderParser(policy=default)
 _BEGINNING = 64 * 1024
 """Bytes of a message that have its headers."""
-_LARGEST_IMAGES = 4_000_000
+_LONGEST_HEADER = 10_000
+"""Characters of a header that are read: the library takes seconds for much longer ones."""
+_LARGEST_IMAGES = 20_000_000
 """Bytes of images that are put into an HTML text."""
+_NAME = re.compile(r"[0-9]{1,9}-.*[.]eml", re.DOTALL)
+_NAMED_IMAGE = re.compile(r"""\bcid:([^\s"'<>()]+)""", re.IGNORECASE)
 
 
 class Listed(NamedTuple):
@@ -46,6 +52,8 @@ class CaughtMail(NamedTuple):
     headers: Sequence[tuple[str, str]]
     text: str | None
     html: str | None
+    images_left_out: int
+    """Images of its own that the HTML names, and that are not there, or too large together."""
     attachments: Sequence[Attachment]
 
 
@@ -82,12 +90,14 @@ def read_mail(content: bytes) -> CaughtMail:
 
 def _read(message: EmailMessage) -> CaughtMail:
     plain, html = _body(message, "plain"), _body(message, "html")
-    others = [part for part in message.walk() if not part.is_multipart() and part is not plain and part is not html]
+    others = [part for part in _leaves(message) if part is not plain and part is not html]
+    shown, left_out = _with_images(_text(html) or "", others)
     return CaughtMail(
         subject=_header(message, "Subject"),
         headers=[(name, _decoded(message, name, value)) for name, value in message.raw_items()],
         text=_text(plain),
-        html=_with_images(_text(html), others) if html is not None else None,
+        html=None if html is None else shown,
+        images_left_out=left_out,
         attachments=[_attachment(number, part) for number, part in enumerate(others, 1)],
     )
 
@@ -101,21 +111,34 @@ def _listed(number: int, file: Path) -> Listed:
 
 
 def _messages(folder: Path) -> list[Path]:
-    """Return the files of a folder that `nightshift.embedded` fills; it is not a part of every installation."""
-    return sorted(folder.glob("*.eml"), key=_number)
+    """Return the files that a catcher has kept, in the order of their numbers.
+
+    `nightshift.embedded`, whose they are, is not a part of every installation.
+    """
+    return sorted((file for file in folder.glob("*.eml") if _NAME.fullmatch(file.name)), key=_number)
 
 
 def _number(file: Path) -> int:
-    digits = file.name.partition("-")[0]
-    return int(digits) if digits.isascii() and digits.isdecimal() else 0
+    return int(file.name.partition("-")[0])
+
+
+def _leaves(part: MIMEPart) -> Iterator[MIMEPart]:
+    """Yield the parts that have none; a message that was forwarded, or has bounced, is one."""
+    if part.get_content_maintype() == "message" or not part.is_multipart():
+        yield part
+        return
+    for inner in part.iter_parts():
+        yield from _leaves(inner)
 
 
 def _header(message: MIMEPart, name: str) -> str:
-    return next((_decoded(message, given, value) for given, value in message.raw_items() if given == name), "")
+    found = (pair for pair in message.raw_items() if pair[0].lower() == name.lower())
+    return next((_decoded(message, *pair) for pair in found), "")
 
 
 def _decoded(message: MIMEPart, name: str, value: str) -> str:
-    return _tried(lambda: str(message.policy.header_fetch_parse(name, value)), str(value))
+    value = str(value)[:_LONGEST_HEADER]
+    return _tried(lambda: str(message.policy.header_fetch_parse(name, value)), value)
 
 
 def _body(message: EmailMessage, kind: str) -> MIMEPart | None:
@@ -125,36 +148,49 @@ def _body(message: EmailMessage, kind: str) -> MIMEPart | None:
 def _text(part: MIMEPart | None) -> str | None:
     if part is None:
         return None
-    return _tried(lambda: str(part.get_content()), _bytes(part).decode("utf-8", "replace"))
+    content = _bytes(part)
+    if _tried(part.get_content_charset, None) is None:  # then it should be ASCII, and is often UTF-8
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode().replace("\r\n", "\n")
+    return _tried(lambda: str(part.get_content()), content.decode("utf-8", "replace"))
 
 
 def _attachment(number: int, part: MIMEPart) -> Attachment:
-    name = _tried(part.get_filename, None) or f"part-{number}"
+    is_message = part.get_content_type() == "message/rfc822"
+    name = _tried(part.get_filename, None) or (f"message-{number}.eml" if is_message else f"part-{number}")
     return Attachment(name, part.get_content_type(), _bytes(part))
 
 
 def _bytes(part: MIMEPart) -> bytes:
+    if part.is_multipart():  # a message within this one, or what a bounce tells of each recipient
+        return _tried(lambda: b"\r\n".join(inner.as_bytes() for inner in part.iter_parts()), b"")
     content = _tried(lambda: part.get_payload(decode=True), None)
     return content if isinstance(content, bytes) else b""
 
 
-def _with_images(html: str | None, parts: Sequence[MIMEPart]) -> str:
-    """Put images that a text names by `cid:` into it: a page within a page asks nobody for them."""
-    left, shown = _LARGEST_IMAGES, html or ""
-    for name, part in _named_images(parts):
-        content = _bytes(part)
+def _with_images(html: str, parts: Sequence[MIMEPart]) -> tuple[str, int]:
+    """Put images that a text names by `cid:` into it: a page within a page asks nobody for them.
+
+    Return how many were left out, too.
+    """
+    images = {name: part for part in parts if part.get_content_maintype() == "image" and (name := _content_id(part))}
+    left, left_out = _LARGEST_IMAGES, 0
+
+    def shown(named: re.Match[str]) -> str:
+        nonlocal left, left_out
+        part = images.get(unquote(named[1]))
+        content = _bytes(part) if part is not None else b""
+        if part is None or len(content) > left:
+            left_out += 1
+            return named[0]
         left -= len(content)
-        if left >= 0:
-            data = f"data:{part.get_content_type()};base64,{base64.b64encode(content).decode()}"
-            shown = shown.replace(f"cid:{name}", data)
-    return shown
+        return f"data:{part.get_content_type()};base64,{base64.b64encode(content).decode()}"
+
+    return _NAMED_IMAGE.sub(shown, html), left_out
 
 
-def _named_images(parts: Sequence[MIMEPart]) -> Iterator[tuple[str, MIMEPart]]:
-    for part in parts:
-        name = _header(part, "Content-ID").strip(" <>")
-        if name and part.get_content_maintype() == "image":
-            yield name, part
+def _content_id(part: MIMEPart) -> str:
+    return _header(part, "Content-ID").strip(" <>")
 
 
 def _tried(read: Callable[[], T], otherwise: T) -> T:

@@ -70,7 +70,7 @@ class ProcessFrame:
                 now(),
                 not_ready=self.checks.readiness(),
                 loop_lag_seconds=round(self.checks.lag(), 3),
-                app_version=self.settings.app_version,
+                app_version=" ".join(self.settings.app_version.split()),  # a file's last line break, say
             )
 
         responder = Responder(connection, described, check) if check else Responder(connection, described)

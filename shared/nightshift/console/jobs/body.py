@@ -12,6 +12,8 @@ import msgspec
 from msgspec import inspect
 
 from nightshift.cli.terminal.formatting import format_number, format_size, plural, safe
+from nightshift.config.redaction import redact
+from nightshift.console.web.characters import FORBIDDEN
 from nightshift.contract.message import Message
 
 _MOST_FIELDS, _DEEPEST, _LONGEST_NAME = 200, 6, 80
@@ -68,8 +70,8 @@ def as_text(body: bytes) -> str | None:
             text = msgspec.json.format(body, indent=2).decode()
     except UnicodeDecodeError:
         return None
-    shown = text.replace("\t", " ")
-    return text if len(body) <= LONGEST_SHOWN and safe(shown) == shown else None
+    is_whole = len(body) <= LONGEST_SHOWN and redact(text) == text and not FORBIDDEN.search(text)
+    return text if is_whole else None
 
 
 def _fields(value: Any, kind: inspect.Type | None, path: str, left: int) -> Iterator[Field]:

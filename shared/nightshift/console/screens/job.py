@@ -1,14 +1,11 @@
 """One job: its state, its life attempt by attempt, what came of it, its headers, and its body as far as allowed."""
 
 import shlex
-from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from starlette.responses import Response
 
 from nightshift.broker import direct_get
-from nightshift.broker.message import StoredMessage
 from nightshift.cli.terminal.formatting import brief
 from nightshift.console.actions.acting import doing
 from nightshift.console.context import ConsoleContext
@@ -19,7 +16,6 @@ from nightshift.console.jobs.places import LOOKED_THROUGH, body_streams, type_in
 from nightshift.console.jobs.timeline import how_far, timeline
 from nightshift.console.links import links
 from nightshift.console.rights import Right
-from nightshift.console.sending.job_form import PREFIX, texts_of
 from nightshift.console.web.pages import page
 from nightshift.console.web.parameters import sequence
 from nightshift.console.web.refused import Refused
@@ -100,20 +96,10 @@ async def reveal(visit: Visit) -> Response:
         text=text,
         is_cut=is_cut,
         size=len(message.body),
-        again=_again(visit, job_type, message),
-        prefix=PREFIX,
+        may_send=visit.may(Right.SEND) and job_type in console.operator.catalogue.sent_by_people(),
+        again=None if wire.CLAIM in message.headers else as_text(message.body),
+        tenant=message.headers.get(wire.TENANT, ""),
     )
-
-
-def _again(visit: Visit, job_type: str, message: StoredMessage) -> dict[str, str]:
-    """Return the fields of a form that sends another job like it; none where that is not offered."""
-    sendable = visit.may(Right.SEND) and job_type in visit.console.operator.catalogue.sent_by_people()
-    if not sendable or wire.CLAIM in message.headers or as_text(message.body) is None:
-        return {}
-    try:
-        return texts_of(msgspec.json.decode(message.body, type=dict[str, Any]))
-    except msgspec.DecodeError:
-        return {}
 
 
 def _check_type(console: ConsoleContext, job_type: str) -> None:

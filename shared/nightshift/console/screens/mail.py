@@ -32,10 +32,10 @@ _TOLD = {
     "cc": "Cc",
     "reply-to": "Reply to",
     "date": "Date",
-    "x-envelope-from": "Sent by",
-    "x-envelope-to": "Received by",
 }
-"""The headers that are shown at once; the mail catcher adds the last two, which also name those in bcc."""
+"""The headers that are shown at once."""
+_ENVELOPE = {"x-envelope-from": "Sent by", "x-envelope-to": "Received by"}
+"""Those that the mail catcher puts in front; they also name whoever is in bcc."""
 _FILE = "application/octet-stream"
 
 
@@ -57,7 +57,10 @@ async def show_one(visit: Visit) -> Response:
     """Show one message: what its sender said of it, its text, its HTML apart from everything else, its attachments."""
     mail = await _mail(visit)
     number = _number(visit.path["number"])
-    response = page(visit, "mail_message.html.j2", mail=mail, number=number, most=_LONGEST, told=_TOLD)
+    own = [(name.lower(), value) for name, value in mail.headers]
+    shown = [(_ENVELOPE[name], value) for name, value in own[: len(_ENVELOPE)] if name in _ENVELOPE]
+    shown += [(_TOLD[name], value) for name, value in own if name in _TOLD]
+    response = page(visit, "mail_message.html.j2", mail=mail, number=number, most=_LONGEST, shown=shown)
     response.headers["Content-Security-Policy"] = _WITH_FRAME
     return response
 

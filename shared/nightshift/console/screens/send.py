@@ -34,6 +34,7 @@ class _Job(NamedTuple):
     body: bytes
     job_id: str
     at: datetime | None
+    tenant: str | None
     errors: list[FieldError]
 
 
@@ -49,11 +50,11 @@ async def show(visit: Visit) -> Response:
 
 
 async def send(visit: Visit) -> Response:
-    """Check what was filled in; show it; and once it was confirmed, publish it."""
+    """Check what was filled in, as fields or as JSON; show it; and once it was confirmed, publish it."""
     job_type = visit.query.get("type", "")
     schema = _schema(visit, job_type)
     values = _values(visit, schema)
-    if visit.form.get("edit") == "yes":  # what another job carries, to be changed
+    if visit.form.get("edit") == "yes":  # what another job carries, or what was just shown, is to be changed
         return _form(visit, job_type, schema, values)
     job = _filled_in(visit, job_type, schema, values)
     if job.errors:
@@ -67,26 +68,38 @@ async def send(visit: Visit) -> Response:
 
 
 def _values(visit: Visit, schema: Schema) -> dict[str, str]:
-    return {name: visit.form.get(PREFIX + name, "").replace("\r\n", "\n") for name in schema.get("properties", {})}
+    return {name: _lines(visit.form.get(PREFIX + name, "")) for name in schema.get("properties", {})}
+
+
+def _lines(text: str) -> str:
+    """Return a text as it was before a browser sent it."""
+    return text.replace("\r\n", "\n")
 
 
 def _filled_in(visit: Visit, job_type: str, schema: Schema, values: dict[str, str]) -> _Job:
-    content, errors = body_of(schema, values)
-    body = msgspec.json.encode(content)
-    job_id = visit.form.get("id", "").strip() or visit.form.get("once", "") or new_job_id()
-    if len(job_id) > _LONGEST_ID or not job_id.isprintable():
-        errors.append(FieldError("", f"The id may have {_LONGEST_ID} characters, all of which can be printed."))
+    form, errors = visit.form, list[FieldError]()
+    if "body" in form:
+        body = _lines(form["body"]).encode("utf-8", "surrogatepass")
+    else:
+        content, errors = body_of(schema, values)
+        body = msgspec.json.encode(content)
+    job_id = form.get("id", "").strip() or form.get("once", "") or new_job_id()
+    tenant = form.get("tenant", "").strip()
+    for name, text in (("id", job_id), ("tenant", tenant)):
+        if len(text) > _LONGEST_ID or not text.isprintable():
+            errors.append(FieldError("", f"The {name} may have {_LONGEST_ID} characters, all of which can be printed."))
     at = None
     try:
-        at = _when(visit.form.get("at", "").strip())
+        at = _when(form.get("at", "").strip())
     except Refused as wrong:
         errors.append(FieldError("", wrong.detail))
     if not errors:
         try:
             check_body(visit.console.operator.catalogue.messages, job_type, body)
+            body = msgspec.json.format(body, indent=-1)
         except UsageError as wrong:
-            errors = errors_in(str(wrong))
-    return _Job(job_type, body, job_id, at, errors)
+            errors = [FieldError("", str(wrong))] if "body" in form else errors_in(str(wrong))
+    return _Job(job_type, body, job_id, at, tenant or None, errors)
 
 
 def _when(text: str) -> datetime | None:
@@ -99,9 +112,9 @@ async def _publish(visit: Visit, job: _Job) -> Response:
     later = f", to run {format_instant(job.at)}" if job.at else ""
     async with doing(visit, "jobs.send", job.job_id, f"send {job.type}{later}") as result:
         if job.at is None:
-            receipt = await publisher.publish(message, job_id=job.job_id)
+            receipt = await publisher.publish(message, job_id=job.job_id, tenant=job.tenant)
         else:
-            receipt = await publisher.publish_later(message, at=job.at, job_id=job.job_id)
+            receipt = await publisher.publish_later(message, at=job.at, job_id=job.job_id, tenant=job.tenant)
         result.count = int(not receipt.duplicate)
     where = f"{receipt.stream}, message {receipt.sequence:,}"
     if receipt.duplicate:
@@ -122,6 +135,7 @@ def _form(
         type=job_type,
         about=schema.get("description", "").partition("\n")[0],
         fields=fields_of(schema, values, errors or ()),
+        text=_lines(visit.form["body"]) if "body" in visit.form else None,
         errors=[error.text for error in errors or () if not error.field],
         prefix=PREFIX,
         once=visit.form.get("once") or new_job_id(),
@@ -131,8 +145,11 @@ def _form(
 def _preview(visit: Visit, job: _Job) -> Response:
     body = job.body.decode()
     options = f" --at {job.at.isoformat()}" if job.at else ""
+    options += f" --tenant {shlex.quote(job.tenant)}" if job.tenant else ""
     command = f"nightshift send {job.type} {shlex.quote(body)} --id {shlex.quote(job.job_id)}{options}"
-    publish = f"nats req -H Job-Id:{shlex.quote(job.job_id)} {wire.job_subject(job.type)} {shlex.quote(body)}"
+    headers = {wire.JOB_ID: job.job_id} | ({wire.TENANT: job.tenant} if job.tenant else {})
+    given = " ".join(f"-H {name}:{shlex.quote(value)}" for name, value in headers.items())
+    publish = f"nats req {given} {wire.job_subject(job.type)} {shlex.quote(body)}"
     return page(
         visit,
         "send_preview.html.j2",
@@ -149,10 +166,10 @@ def _in_python(visit: Visit, job: _Job) -> str:
     kind = visit.console.operator.catalogue.messages[job.type]
     message = msgspec.json.decode(job.body, type=kind)
     when = f", at=datetime.fromisoformat({job.at.isoformat()!r})" if job.at else ""
-    call = "publish_later" if job.at else "publish"
+    call, whose = "publish_later" if job.at else "publish", f", tenant={job.tenant!r}" if job.tenant else ""
     return (
         f"from {kind.__module__} import {kind.__qualname__}\n\n"
-        f"await publisher.{call}({message!r}{when}, job_id={job.job_id!r})"
+        f"await publisher.{call}({message!r}{when}, job_id={job.job_id!r}{whose})"
     )
 
 

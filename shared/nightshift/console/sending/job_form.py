@@ -1,5 +1,6 @@
 """A form of the fields of a contract, and the body that what was filled in makes."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -10,7 +11,9 @@ from nightshift.documents.schemas import Schema
 
 PREFIX = "field."
 """What the names of the form's fields begin with."""
-_LONG = 200
+_SHORT = 1_000
+"""Characters that fit into a line, where a contract says so; any other text may have several."""
+_FEW_ROWS, _MANY_ROWS = 2, 5
 _PATH = re.compile(r"`\$\.(\w+)")
 Kind = Literal["line", "text", "number", "choice", "json"]
 
@@ -25,6 +28,8 @@ class Field(NamedTuple):
     options: Sequence[str]
     value: str
     error: str = ""
+    rows: int = 0
+    """Of a text."""
 
 
 class FieldError(NamedTuple):
@@ -47,6 +52,7 @@ def fields_of(schema: Schema, values: Mapping[str, str], errors: Sequence[FieldE
             _options(field),
             values.get(name, ""),
             wrong.get(name, ""),
+            _FEW_ROWS if _longest(field) == 0 else _MANY_ROWS,
         )
         for name, field in schema.get("properties", {}).items()
     ]
@@ -67,6 +73,9 @@ def body_of(schema: Schema, values: Mapping[str, str]) -> tuple[dict[str, Any], 
     for name, field in schema.get("properties", {}).items():
         given = values.get(name, "")
         if given == "" and name not in schema.get("required", ()):
+            continue
+        if given == "" and _takes_null(field) and "string" not in _types(field):
+            body[name] = None
             continue
         try:
             body[name] = _value(field, given)
@@ -89,10 +98,14 @@ def _error(line: str) -> FieldError:
 
 def _value(field: Schema, given: str) -> Any:
     kinds = _types(field)
+    chosen = [value for value in _choices(field) if str(value) == given]
+    if chosen:
+        return chosen[0]
     if "string" not in kinds:
         return msgspec.json.decode(given.encode())
     if kinds != {"string"} and given.lstrip()[:1] in {"[", "{"}:
-        return msgspec.json.decode(given.encode())
+        with contextlib.suppress(msgspec.DecodeError):  # it may be a text all the same
+            return msgspec.json.decode(given.encode())
     return given
 
 
@@ -107,8 +120,16 @@ def _types(field: Schema) -> set[str]:
 def _options(field: Schema) -> list[str]:
     if _types(field) == {"boolean"}:
         return ["true", "false"]
-    choices = [one.get("enum", ()) for one in (field, *field.get("anyOf", ()))]
-    return [str(value) for options in choices for value in options if value is not None]
+    return [str(value) for value in _choices(field)]
+
+
+def _choices(field: Schema) -> list[Any]:
+    choices = [one.get("enum", ()) for one in _all_of(field)]
+    return [value for options in choices for value in options if value is not None]
+
+
+def _takes_null(field: Schema) -> bool:
+    return any(one.get("type") == "null" or "null" in one.get("type", "") for one in _all_of(field))
 
 
 def _kind(field: Schema) -> Kind:
@@ -119,5 +140,14 @@ def _kind(field: Schema) -> Kind:
         return "number"
     if kinds != {"string"}:
         return "line" if "string" in kinds else "json"
-    longest = max((one.get("maxLength", 0) for one in (field, *field.get("anyOf", ()))), default=0)
-    return "text" if longest > _LONG * 5 else "line"
+    is_short = 0 < _longest(field) <= _SHORT or any("pattern" in one or "format" in one for one in _all_of(field))
+    return "line" if is_short else "text"
+
+
+def _longest(field: Schema) -> int:
+    """Return how many characters a text may have; 0: any number."""
+    return max((one.get("maxLength", 0) for one in _all_of(field)), default=0)
+
+
+def _all_of(field: Schema) -> tuple[Schema, ...]:
+    return (field, *field.get("anyOf", ()))

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -25,6 +24,7 @@ from nightshift.cli.terminal.formatting import (
     safe,
 )
 from nightshift.console.figures.section import Section
+from nightshift.console.web.characters import FORBIDDEN
 from nightshift.console.web.visit import Visit
 from nightshift.instants import utc_now
 from nightshift.version import VERSION
@@ -33,8 +33,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Characters that HTML forbids: controls and surrogates."""
 _MINUTE = 60
 _MEDIA_TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
 
@@ -139,5 +137,5 @@ def _json_text(value: object) -> str:
 def _printable(value: object) -> object:
     """Replace forbidden characters in a value that is about to be escaped and printed."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value)
+        return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", value)
     return value

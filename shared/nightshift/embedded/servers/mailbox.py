@@ -35,6 +35,7 @@ class Mailbox:
         envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n"
         unfinished = file.with_name(f".{file.name}.part")
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)  # somebody may have cleared everything away
             unfinished.write_bytes(envelope.encode() + content)
         except OSError:
             unfinished.unlink(missing_ok=True)

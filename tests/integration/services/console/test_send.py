@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from nightshift.broker import Connection
+from nightshift.broker.jetstream import store
 from nightshift.contract import wire
 from nightshift.contract.audit import read_entry
 from nightshift.contract.catalogue import load_catalogue
@@ -18,7 +19,7 @@ from tests.integration.services.console.bulks import hidden_in
 from tests.integration.services.console.harness import Browser, Console
 
 PATH = "/send?type=email.send"
-_HIDDEN_FIELD = r'<input type="hidden" name="(field[.][^"]+)" value="([^"]*)">'
+_HIDDEN = r'<input type="hidden" name="([^"]+)" value="([^"]*)">'
 MAIL = {"field.to": "ada@example.com", "field.subject": "Hi", "field.body": "<p>Hi</p>"}
 
 
@@ -81,21 +82,45 @@ async def test_a_job_for_later_waits_for_its_time(root: Browser, operator: Conne
     assert any(one.headers.get(wire.JOB_ID) == "later-by-form" for one in await stored(operator, "EMAIL_LATER"))
 
 
-async def test_a_job_like_another_one_is_sent_from_its_body(root: Browser, operator: Connection) -> None:
-    """Whoever sees a body changes it in the form of its type; the other job stays, and this one has its own id."""
-    sequence = await seed.dead(operator, "SmtpError: 550 no mailbox", job_id="like-1")
-    place = {"stream": "EMAIL_DLQ", "sequence": str(sequence)}
-    shown = await root.send("/bodies", reason="to send it anew", **place)
-    assert "Send another one like it" in shown.text
-    fields = {name: html.unescape(value) for name, value in re.findall(_HIDDEN_FIELD, shown.text)}
-    form = await root.send(PATH, edit="yes", **fields)
-    assert _filled_in(form.text)["field.to"] == "ada@example.com"
-    changed = _filled_in(form.text) | {"field.to": "grace@example.com"}
-    preview = await root.send(PATH, on=PATH, **changed)
+async def test_a_job_like_another_one_is_sent_with_the_body_that_it_has(root: Browser, operator: Connection) -> None:
+    """As JSON, to be changed: what is not changed stays as it was, and so does the tenant; the id is a new one."""
+    headers = {wire.JOB_ID: "like-1", wire.TENANT: "acme"}
+    body = '{"to":"ada@example.com","cc":null,"subject":"5\u00a0€","body":"one\\ntwo\\u0001"}'
+    sequence = (await store(operator, "dead.email.send", headers, body.encode())).seq
+    shown = await root.send("/bodies", reason="to send it anew", stream="EMAIL_DLQ", sequence=str(sequence))
+    form = await root.send(PATH, **_hidden(shown.text, '/send?type=email.send"'))
+    text = html.unescape(form.text.partition('name="body"')[2].partition(">\n")[2].partition("</textarea>")[0])
+    assert msgspec.json.decode(text) == msgspec.json.decode(body)
+    changed = text.replace("ada@", "grace@").replace("\n", "\r\n")
+    again = {"body": changed, "tenant": "acme", "once": _hidden(form.text, 'class="card wide"')["once"]}
+    preview = await root.send(PATH, **again)
+    assert "--tenant acme" in html.unescape(preview.text)
     await root.send(PATH, **hidden_in(preview.text))
     (job,) = [one for one in await stored(operator, "EMAIL") if b"grace@example.com" in one.body]
-    assert job.headers[wire.JOB_ID] != "like-1"
+    assert msgspec.json.decode(job.body)["body"] == "one\ntwo\x01"
+    assert (job.headers[wire.JOB_ID] == "like-1", job.headers[wire.TENANT]) == (False, "acme")
     assert [one for one in await stored(operator, "EMAIL_DLQ") if one.sequence == sequence]
+
+
+async def test_a_body_that_breaks_its_contract_is_told_and_can_be_mended(root: Browser) -> None:
+    """Nothing that was written is lost, neither then nor by going back from the preview."""
+    wrong = await root.send(PATH, on=PATH, body='{"to": 7}')
+    assert (wrong.status_code, "$.to" in wrong.text, "{&#34;to&#34;: 7}" in wrong.text) == (400, True, True)
+    right = '{"to": "ada@example.com", "subject": "Mended", "body": "Hi"}'
+    preview = await root.send(PATH, on=PATH, body=right)
+    assert "Send this job?" in preview.text
+    back = await root.send(PATH, **hidden_in(preview.text), edit="yes")
+    assert "Mended" in back.text.partition("<textarea")[2]
+
+
+async def test_it_is_said_why_a_job_like_another_one_cannot_be_sent_from_here(
+    root: Browser, operator: Connection
+) -> None:
+    """A secret stays hidden, so the body could not be sent whole; an empty object is a body as any other."""
+    for body, said in ((b'{"password":"hunter22"}', "cannot be sent from here"), (b"{}", "Send another one like it")):
+        sequence = (await store(operator, "dead.sync.all", {wire.JOB_ID: "like"}, body)).seq
+        shown = await root.send("/bodies", reason="to look", stream="SYNC_DLQ", sequence=str(sequence))
+        assert said in shown.text
 
 
 async def test_who_may_not_send_is_offered_no_other_job(desk: Console, operator: Connection) -> None:
@@ -104,6 +129,12 @@ async def test_who_may_not_send_is_offered_no_other_job(desk: Console, operator:
     async with desk.person("ada") as ada:
         shown = await ada.send("/bodies", reason="to look", stream="EMAIL_DLQ", sequence=str(sequence))
         assert ("Hello" in shown.text, "Send another one" in shown.text) == (True, False)
+
+
+def _hidden(page: str, after: str) -> dict[str, str]:
+    """What the form behind a text carries."""
+    form = page.partition(after)[2].partition("</form>")[0]
+    return {name: html.unescape(value) for name, value in re.findall(_HIDDEN, form)}
 
 
 def _filled_in(page: str) -> dict[str, str]:
