@@ -246,7 +246,7 @@ def test_provisioning_comes_first_with_its_settings() -> None:
 def test_the_guide_uses_the_image_that_it_builds() -> None:
     """Every image in its commands is the one of its first step."""
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "docker build -t registry.example.com/nightshift:0.1.0 ." in text
+    assert " -t registry.example.com/nightshift:0.1.0 . && docker push registry.example.com/nightshift:0.1.0" in text
     assert "nightshift:latest" not in text
 
 

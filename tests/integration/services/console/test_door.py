@@ -203,7 +203,10 @@ async def test_pages_ask_no_other_host_and_have_nothing_inline(desk: Console, tm
     async with desk.person("root") as root:
         for route in all_routes(tmp_path):
             if route.method == "GET" and route.path not in {"/static/{name}", "/live", "/mail/{number}/html"}:
-                elements = " ".join(re.findall(r"<[^>]*>", (await root.client.get(address(route))).text))
+                answer = await root.client.get(address(route))
+                if "content-disposition" in answer.headers:
+                    continue  # a file to be saved
+                elements = " ".join(re.findall(r"<[^>]*>", answer.text))
                 names = re.sub(r'="[^"]*"', '=""', elements)
                 assert not re.search(r"<style|<script(?! src=)|\son\w+=|\sstyle=", names), route.path
                 found = re.findall(r'(?:href|src|action)="([^"]*)"', elements)
