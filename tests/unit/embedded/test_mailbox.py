@@ -46,3 +46,10 @@ def test_a_message_keeps_its_bytes_and_names_its_envelope(tmp_path: Path) -> Non
 def test_a_message_that_is_no_mail_is_kept_all_the_same(tmp_path: Path, content: bytes) -> None:
     """Odd bytes never make the catcher lose a message."""
     assert Mailbox(tmp_path).store(content, "", []).read_bytes().endswith(content)
+
+
+def test_a_folder_that_somebody_has_removed_is_made_anew(tmp_path: Path) -> None:
+    """Who clears everything away while the stack runs loses what was there, and nothing that comes."""
+    mailbox = Mailbox(tmp_path / "mail")
+    mailbox.folder.rmdir()
+    assert mailbox.store(b"Subject: new\r\n\r\n", "a@example.com", ["b@example.com"]).exists()
