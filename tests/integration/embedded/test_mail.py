@@ -56,9 +56,11 @@ def test_a_message_that_cannot_be_stored_is_to_come_again(mail_server: MailServe
     """As with a full disk: 452 and no more, which every sender waits out."""
     away = mail_server.mailbox.with_name("elsewhere")
     mail_server.mailbox.rename(away)
+    mail_server.mailbox.touch()
     with pytest.raises(smtplib.SMTPDataError) as refused:
         client.send_message(_message("Homeless"))
     assert (refused.value.smtp_code, refused.value.smtp_error[:5]) == (452, b"4.3.1")
+    mail_server.mailbox.unlink()
     away.rename(mail_server.mailbox)
     client.send_message(_message("Homeless"))
     assert len(_stored(mail_server, "homeless")) == 1

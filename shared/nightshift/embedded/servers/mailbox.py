@@ -34,8 +34,8 @@ class Mailbox:
         file = self.folder / f"{self._last:04}-{slug(_subject(content))}.eml"
         envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n"
         unfinished = file.with_name(f".{file.name}.part")
+        self.folder.mkdir(parents=True, exist_ok=True)  # somebody may have cleared everything away
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)  # somebody may have cleared everything away
             unfinished.write_bytes(envelope.encode() + content)
         except OSError:
             unfinished.unlink(missing_ok=True)
