@@ -4,6 +4,7 @@ Two files each: `EMAIL.json`, its configuration and state, and `EMAIL.data`, wha
 """
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import msgspec
 from nats.errors import NoRespondersError
 
 from nightshift.broker import Connection
-from nightshift.broker.errors import refusal
+from nightshift.broker.errors import BrokerRefusedError, refusal
 from nightshift.broker.headers import STATUS, decode
-from nightshift.broker.jetstream import manage
+from nightshift.broker.jetstream import CHANGE_SECONDS, manage
 from nightshift.broker.message import Reply
 from nightshift.outcomes import Unavailable
 
 _CHUNK = 128 * 1024
 _SILENCE_SECONDS = 60.0
 """After so long without a piece the broker is taken for gone; large streams are checked before the first one."""
+_PAUSE_SECONDS, _AGAIN_SECONDS = 1.0, 15.0
+"""Before what was begun of a stream is taken back, and for how long it is begun anew."""
+_NOT_FOUND = 10059
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -76,20 +80,43 @@ async def _next(connection: Connection, stream: str, pieces: asyncio.Queue[tuple
 async def load(connection: Connection, stream: str, folder: Path, replicas: int) -> Copy:
     """Make a stream of what was saved, in as many copies as said.
 
+    Brokers that take no more of it, and have nothing of it yet, as when the stream's leader changes, are asked to begin
+    anew.
+
     Raises:
         Unavailable, BrokerRefusedError: the broker is unavailable, or refuses: there may be such a stream.
     """
     copy = msgspec.json.decode((folder / f"{stream}.json").read_bytes(), type=Copy)
     config = {**copy.config, "num_replicas": replicas}
-    answer = await manage(connection, f"STREAM.RESTORE.{stream}", {"config": config, "state": copy.state})
-    try:
-        last = await _send(connection, str(answer["deliver_subject"]), folder / f"{stream}.data")
-    except NoRespondersError:
-        raise Unavailable("broker", f"it takes no more of {stream}: it may have had such a stream before") from None
+    deadline = time.monotonic() + _AGAIN_SECONDS
+    while True:
+        answer = await manage(connection, f"STREAM.RESTORE.{stream}", {"config": config, "state": copy.state})
+        try:
+            last = await _send(connection, str(answer["deliver_subject"]), folder / f"{stream}.data")
+            break
+        except NoRespondersError:
+            if time.monotonic() > deadline or not await _taken_back(connection, stream):
+                why = f"it takes no more of {stream}: it may have had such a stream before"
+                raise Unavailable("broker", why) from None
     made = msgspec.json.decode(last.body, type=dict[str, Any])
     if "error" in made:
         raise refusal(stream, made["error"])
     return copy
+
+
+async def _taken_back(connection: Connection, stream: str) -> bool:
+    """Remove what was begun of a stream, and has its name; return False if there is one that holds something."""
+    await asyncio.sleep(_PAUSE_SECONDS)
+    for call in (f"STREAM.INFO.{stream}", f"STREAM.DELETE.{stream}"):
+        try:
+            answer = await manage(connection, call, timeout_seconds=CHANGE_SECONDS)
+        except BrokerRefusedError as refused:
+            if refused.code != _NOT_FOUND:
+                raise
+        else:
+            if answer.get("state", {}).get("messages", 0):
+                return False
+    return True
 
 
 async def _send(connection: Connection, target: str, file: Path) -> Reply:

@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from nats.errors import NoRespondersError
 
-from deploy import streams
+from deploy import stream_copies, streams
 from deploy.standstill import StillBusyError, standstill
+from deploy.stream_copies import _send, _taken_back
 from deploy.streams import WrongFolderError, load_all, save_all
 from nightshift.broker import Connection
 from nightshift.broker.delivery import Delivery
 from nightshift.broker.jetstream import manage
+from nightshift.broker.message import Reply
 from nightshift.database import migrate
 from nightshift.embedded.servers.broker import Broker
 from nightshift.housekeeping.loop import Timing
@@ -100,6 +103,43 @@ async def test_jobs_move_to_three_brokers_and_back(broker: Broker, tmp_path: Pat
         async with elsewhere(back, folder) as harness:
             await eventually(lambda: _all_done(harness, 51), what="all is done", timeout_seconds=60)
             assert len(await harness.effects()) == 51
+
+
+async def test_what_brokers_take_no_more_of_is_begun_anew(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the leader of a stream changes before it is sent anything: what was begun is taken back first."""
+    async with working(broker, None, tmp_path, {RunProbe: record}, start=False) as harness:
+        for number in range(50):
+            await harness.publisher.publish(RunProbe(name=f"now-{number}"))
+        await save_all(harness.connection, tmp_path / "there", 5)
+    begun = list[str]()
+
+    async def send(connection: Connection, target: str, file: Path) -> Reply:
+        begun.append(file.stem)
+        if file.stem == "PROBE" and begun.count("PROBE") == 1:
+            raise NoRespondersError
+        return await _send(connection, target, file)
+
+    monkeypatch.setattr(stream_copies, "_send", send)
+    cluster = Cluster(tmp_path / "cluster", tmp_path)
+    await cluster.start()
+    try:
+        async with connected(cluster) as three:  # type: ignore[arg-type]  # it has an address, as a broker has
+            await load_all(three, tmp_path / "there", 3)
+            assert (begun.count("PROBE"), begun.count("PROBE_DLQ")) == (2, 1)
+            assert await count(three, "PROBE") == 50
+    finally:
+        await cluster.kill()
+
+
+async def test_a_stream_that_holds_something_is_never_taken_back(broker: Broker, tmp_path: Path) -> None:
+    """Nor replaced: what was there before stays."""
+    async with working(broker, None, tmp_path, {RunProbe: record}, start=False) as harness:
+        await harness.publisher.publish(RunProbe(name="there"))
+        assert not await _taken_back(harness.connection, "PROBE")
+        assert await count(harness.connection, "PROBE") == 1
+        assert await _taken_back(harness.connection, "NOBODYS")
 
 
 async def _all_done(harness: Harness, jobs: int) -> bool:
