@@ -246,7 +246,9 @@ def test_provisioning_comes_first_with_its_settings() -> None:
 def test_the_guide_uses_the_image_that_it_builds() -> None:
     """Every image in its commands is the one of its first step."""
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert " -t registry.example.com/nightshift:0.1.0 . && docker push registry.example.com/nightshift:0.1.0" in text
+    assert (
+        "docker build --build-arg REVISION=$(git describe --always) -t registry.example.com/nightshift:0.1.0 ." in text
+    )
     assert "nightshift:latest" not in text
 
 

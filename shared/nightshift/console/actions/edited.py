@@ -9,12 +9,12 @@ from nightshift.cli.terminal.exit_codes import UsageError
 from nightshift.console.actions.acting import doing
 from nightshift.console.actions.asking import MOST_REASON, told
 from nightshift.console.actions.letters import called, letter_at, page_of
-from nightshift.console.jobs.body import as_text
+from nightshift.console.jobs.body import as_text, not_editable
 from nightshift.console.rights import Right
+from nightshift.console.web.forms import as_written
 from nightshift.console.web.pages import page
 from nightshift.console.web.refused import Refused
 from nightshift.console.web.visit import Route, Visit
-from nightshift.contract import wire
 from nightshift.messaging.outbound import JobTooLargeError
 
 
@@ -32,7 +32,7 @@ async def edit(visit: Visit) -> Response:
         async with doing(visit, "jobs.reveal", letter.ref, f"look at the body of {letter.ref} ({letter.type})"):
             pass  # it was read, and is shown only if that is recorded
         return _form(visit, letter, text=as_text(letter.message.body))
-    text = visit.form["body"].replace("\r\n", "\n")
+    text = as_written(visit.form["body"])
     try:
         check_body(visit.console.operator.catalogue.messages, letter.type, text.encode())
         return await _redrive(visit, letter, text.encode())
@@ -56,11 +56,7 @@ def cannot_edit(visit: Visit, letter: Letter) -> str:
     """Return why the body of a letter cannot be edited here; empty if it can."""
     if letter.type not in visit.console.operator.catalogue.sent_by_people():
         return "What third parties and schedules say is not edited."
-    if wire.CLAIM in letter.message.headers:
-        return "Its body is in the object store."
-    if as_text(letter.message.body) is None:
-        return "Its body is too long to be edited here, is no text, or has a field that stays hidden."
-    return ""
+    return not_editable(letter.message)
 
 
 async def _redrive(visit: Visit, letter: Letter, body: bytes) -> Response:

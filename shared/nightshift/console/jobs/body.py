@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
+from nightshift.broker.message import StoredMessage
 from nightshift.cli.terminal.formatting import format_number, format_size, plural, safe
 from nightshift.config.redaction import redact
 from nightshift.console.web.characters import FORBIDDEN
+from nightshift.contract import wire
 from nightshift.contract.message import Message
 
 _MOST_FIELDS, _DEEPEST, _LONGEST_NAME = 200, 6, 80
@@ -72,6 +74,15 @@ def as_text(body: bytes) -> str | None:
         return None
     is_whole = len(body) <= LONGEST_SHOWN and redact(text) == text and not FORBIDDEN.search(text)
     return text if is_whole else None
+
+
+def not_editable(message: StoredMessage) -> str:
+    """Return why the body of a stored job cannot be edited as a text; empty if it can."""
+    if wire.CLAIM in message.headers:
+        return "Its body is in the object store."
+    if as_text(message.body) is None:
+        return "Its body is too long to be edited here, is no text, or has a field that stays hidden."
+    return ""
 
 
 def _fields(value: Any, kind: inspect.Type | None, path: str, left: int) -> Iterator[Field]:

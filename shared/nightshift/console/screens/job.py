@@ -10,7 +10,7 @@ from nightshift.cli.terminal.formatting import brief
 from nightshift.console.actions.acting import doing
 from nightshift.console.context import ConsoleContext
 from nightshift.console.figures.shared_answers import Question
-from nightshift.console.jobs.body import as_text, in_full, masked
+from nightshift.console.jobs.body import as_text, in_full, masked, not_editable
 from nightshift.console.jobs.life import Life, life_of
 from nightshift.console.jobs.places import LOOKED_THROUGH, body_streams, type_in
 from nightshift.console.jobs.timeline import how_far, timeline
@@ -97,7 +97,8 @@ async def reveal(visit: Visit) -> Response:
         is_cut=is_cut,
         size=len(message.body),
         may_send=visit.may(Right.SEND) and job_type in console.operator.catalogue.sent_by_people(),
-        again=None if wire.CLAIM in message.headers else as_text(message.body),
+        not_again=not_editable(message),
+        again=as_text(message.body),
         tenant=message.headers.get(wire.TENANT, ""),
     )
 

@@ -15,6 +15,7 @@ from nightshift.console.actions.asking import told
 from nightshift.console.rights import Right
 from nightshift.console.sending.job_form import PREFIX, FieldError, body_of, errors_in, fields_of, texts_of
 from nightshift.console.sending.samples import sample_of
+from nightshift.console.web.forms import as_written
 from nightshift.console.web.pages import page
 from nightshift.console.web.parameters import instant
 from nightshift.console.web.refused import Refused
@@ -68,18 +69,13 @@ async def send(visit: Visit) -> Response:
 
 
 def _values(visit: Visit, schema: Schema) -> dict[str, str]:
-    return {name: _lines(visit.form.get(PREFIX + name, "")) for name in schema.get("properties", {})}
-
-
-def _lines(text: str) -> str:
-    """Return a text as it was before a browser sent it."""
-    return text.replace("\r\n", "\n")
+    return {name: as_written(visit.form.get(PREFIX + name, "")) for name in schema.get("properties", {})}
 
 
 def _filled_in(visit: Visit, job_type: str, schema: Schema, values: dict[str, str]) -> _Job:
     form, errors = visit.form, list[FieldError]()
     if "body" in form:
-        body = _lines(form["body"]).encode("utf-8", "surrogatepass")
+        body = as_written(form["body"]).encode("utf-8", "surrogatepass")
     else:
         content, errors = body_of(schema, values)
         body = msgspec.json.encode(content)
@@ -135,7 +131,7 @@ def _form(
         type=job_type,
         about=schema.get("description", "").partition("\n")[0],
         fields=fields_of(schema, values, errors or ()),
-        text=_lines(visit.form["body"]) if "body" in visit.form else None,
+        text=as_written(visit.form["body"]) if "body" in visit.form else None,
         errors=[error.text for error in errors or () if not error.field],
         prefix=PREFIX,
         once=visit.form.get("once") or new_job_id(),

@@ -129,7 +129,7 @@ def _choices(field: Schema) -> list[Any]:
 
 
 def _takes_null(field: Schema) -> bool:
-    return any(one.get("type") == "null" or "null" in one.get("type", "") for one in _all_of(field))
+    return any("null" in one.get("type", "") for one in _all_of(field))
 
 
 def _kind(field: Schema) -> Kind:

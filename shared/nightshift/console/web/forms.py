@@ -12,6 +12,11 @@ LONGEST_FORM = 600 * 1024
 _MOST_FIELDS = 200
 
 
+def as_written(text: str) -> str:
+    """Return a text of a field with its line breaks as they were before the browser sent it."""
+    return text.replace("\r\n", "\n")
+
+
 async def read_form(request: Request) -> Mapping[str, str]:
     """Return the fields of a form.
 

@@ -36,9 +36,9 @@ async def begin_redrive(
     return answer.url.path
 
 
-def hidden_in(page: str) -> dict[str, str]:
-    """Return what a page's form carries."""
-    return {name: html.unescape(value) for name, value in _HIDDEN.findall(page.partition('class="card"')[2])}
+def hidden_in(page: str, after: str = 'class="card"') -> dict[str, str]:
+    """Return what a page's form carries, which begins with a text."""
+    return {name: html.unescape(value) for name, value in _HIDDEN.findall(page.partition(after)[2])}
 
 
 async def shows(browser: Browser, path: str, text: str) -> str:

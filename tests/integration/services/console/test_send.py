@@ -19,7 +19,6 @@ from tests.integration.services.console.bulks import hidden_in
 from tests.integration.services.console.harness import Browser, Console
 
 PATH = "/send?type=email.send"
-_HIDDEN = r'<input type="hidden" name="([^"]+)" value="([^"]*)">'
 MAIL = {"field.to": "ada@example.com", "field.subject": "Hi", "field.body": "<p>Hi</p>"}
 
 
@@ -88,11 +87,11 @@ async def test_a_job_like_another_one_is_sent_with_the_body_that_it_has(root: Br
     body = '{"to":"ada@example.com","cc":null,"subject":"5\u00a0€","body":"one\\ntwo\\u0001"}'
     sequence = (await store(operator, "dead.email.send", headers, body.encode())).seq
     shown = await root.send("/bodies", reason="to send it anew", stream="EMAIL_DLQ", sequence=str(sequence))
-    form = await root.send(PATH, **_hidden(shown.text, '/send?type=email.send"'))
+    form = await root.send(PATH, **hidden_in(shown.text, '/send?type=email.send"'))
     text = html.unescape(form.text.partition('name="body"')[2].partition(">\n")[2].partition("</textarea>")[0])
     assert msgspec.json.decode(text) == msgspec.json.decode(body)
     changed = text.replace("ada@", "grace@").replace("\n", "\r\n")
-    again = {"body": changed, "tenant": "acme", "once": _hidden(form.text, 'class="card wide"')["once"]}
+    again = {"body": changed, "tenant": "acme", "once": hidden_in(form.text, 'class="card wide"')["once"]}
     preview = await root.send(PATH, **again)
     assert "--tenant acme" in html.unescape(preview.text)
     await root.send(PATH, **hidden_in(preview.text))
@@ -129,12 +128,6 @@ async def test_who_may_not_send_is_offered_no_other_job(desk: Console, operator:
     async with desk.person("ada") as ada:
         shown = await ada.send("/bodies", reason="to look", stream="EMAIL_DLQ", sequence=str(sequence))
         assert ("Hello" in shown.text, "Send another one" in shown.text) == (True, False)
-
-
-def _hidden(page: str, after: str) -> dict[str, str]:
-    """What the form behind a text carries."""
-    form = page.partition(after)[2].partition("</form>")[0]
-    return {name: html.unescape(value) for name, value in re.findall(_HIDDEN, form)}
 
 
 def _filled_in(page: str) -> dict[str, str]:
